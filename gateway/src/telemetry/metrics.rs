@@ -1,0 +1,188 @@
+//! Every number that a node gives, each a field with the sentence that Prometheus shows as its help. Labels are
+//! drawn from fixed lists only, so that the number of series does not grow with users or events.
+
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// The node's metrics. Cheap to share behind an `Arc`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Sessions open on this node, by `transport`.
+    pub sessions: IntGaugeVec,
+    /// Sessions admitted, by `transport`.
+    pub admissions: IntCounterVec,
+    /// Connections refused before they became a session, by `reason` (a fault code).
+    pub refusals: IntCounterVec,
+    /// Sessions that ended, by `reason`.
+    pub goodbyes: IntCounterVec,
+    /// Tokens renewed on a live socket, by `outcome`.
+    pub renewals: IntCounterVec,
+    /// Frames from clients, by `kind` and `outcome`.
+    pub client_frames: IntCounterVec,
+    /// Events that services published here over HTTP, by `class` and `outcome`.
+    pub published: IntCounterVec,
+    /// Requests to the services' door, by `route` and `status` class.
+    pub requests: IntCounterVec,
+    /// Events announced to this node, by `class`.
+    pub announced: IntCounterVec,
+    /// Frames handed to sessions, by `class` and `outcome`.
+    pub deliveries: IntCounterVec,
+    /// From the bus' acceptance of an event to the write to a client's socket, by `class`.
+    pub publish_to_write: HistogramVec,
+    /// Frames that found a session's outbox full, by `class`.
+    pub outbox_overflows: IntCounterVec,
+    /// 1 while the bus answers and the node's subscriptions stand.
+    pub bus_up: IntGauge,
+    /// Round trip of a health probe to the bus.
+    pub bus_round_trip: Histogram,
+    /// Seconds since the bus last answered a probe.
+    pub bus_silence: Gauge,
+    /// Channels that this node listens for.
+    pub bus_subscriptions: IntGauge,
+    /// Channels subscribed again after a lost connection.
+    pub bus_resubscriptions: IntCounter,
+    /// Connections to the bus that were lost.
+    pub bus_disconnections: IntCounter,
+    /// Announcements that found the node's queue full; the log brings them back.
+    pub bus_overflows: IntCounter,
+    /// Messages from the bus that are not announcements.
+    pub bus_unreadable: IntCounter,
+    /// Announcements whose predecessor this node had not seen.
+    pub chain_breaks: IntCounter,
+    /// Events brought back from the log, since their announcement was missed.
+    pub repaired: IntCounter,
+    /// Fetches of the JWKS, by `outcome`.
+    pub jwks_fetches: IntCounterVec,
+    /// 1 while the node is being drained.
+    pub draining: IntGauge,
+}
+
+/// From a tenth of a millisecond to ten seconds.
+const SECONDS: [f64; 16] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+impl Metrics {
+    /// Registers everything. It fails only if two metrics had the same name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let new = Maker(Registry::new());
+        let build = new.gauges("build_info", "The version that runs, as a label; always 1.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        #[cfg(target_os = "linux")]
+        new.0.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self {
+            sessions: new.gauges("sessions", "Sessions open on this node.", &["transport"])?,
+            admissions: new.counters("admissions_total", "Sessions admitted.", &["transport"])?,
+            refusals: new.counters(
+                "refusals_total",
+                "Connections refused before they became a session, by fault code.",
+                &["reason"],
+            )?,
+            goodbyes: new.counters("goodbyes_total", "Sessions that ended, by why.", &["reason"])?,
+            renewals: new.counters("renewals_total", "Tokens renewed on a live socket.", &["outcome"])?,
+            client_frames: new.counters("client_frames_total", "Frames from clients.", &["kind", "outcome"])?,
+            published: new.counters(
+                "published_total",
+                "Events that services published through this node over HTTP, one for each channel.",
+                &["class", "outcome"],
+            )?,
+            requests: new.counters("requests_total", "Requests to the services' door.", &["route", "status"])?,
+            announced: new.counters("announced_total", "Events announced to this node.", &["class"])?,
+            deliveries: new.counters("deliveries_total", "Frames handed to sessions.", &["class", "outcome"])?,
+            publish_to_write: new.histograms(
+                "publish_to_write_seconds",
+                "From the bus' acceptance of an event to the write to a client's socket, by the two clocks involved.",
+                &["class"],
+            )?,
+            outbox_overflows: new.counters(
+                "outbox_overflows_total",
+                "Frames that found a session's outbox full.",
+                &["class"],
+            )?,
+            bus_up: new.gauge("bus_up", "1 while the bus answers and the node's subscriptions stand.")?,
+            bus_round_trip: new.histogram("bus_round_trip_seconds", "Round trip of a health probe to the bus.")?,
+            bus_silence: new.float("bus_silence_seconds", "Seconds since the bus last answered a probe.")?,
+            bus_subscriptions: new.gauge("bus_subscriptions", "Channels that this node listens for.")?,
+            bus_resubscriptions: new.counter(
+                "bus_resubscriptions_total",
+                "Channels subscribed again after a lost connection.",
+            )?,
+            bus_disconnections: new.counter("bus_disconnections_total", "Connections to the bus that were lost.")?,
+            bus_overflows: new.counter(
+                "bus_overflows_total",
+                "Announcements that found the node's queue full; the log brings durable ones back.",
+            )?,
+            bus_unreadable: new.counter("bus_unreadable_total", "Messages from the bus that are not announcements.")?,
+            chain_breaks: new.counter(
+                "chain_breaks_total",
+                "Announcements whose predecessor this node had not seen.",
+            )?,
+            repaired: new.counter(
+                "repaired_total",
+                "Events brought back from the log, since their announcement was missed.",
+            )?,
+            jwks_fetches: new.counters("jwks_fetches_total", "Fetches of the JWKS.", &["outcome"])?,
+            draining: new.gauge("draining", "1 while the node is being drained.")?,
+            registry: new.0,
+        })
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// Name and help of every metric of Wirebell's own that has a value, for the documents.
+    pub fn inventory(&self) -> Vec<(String, String)> {
+        let families = self.registry.gather();
+        families.iter().map(|family| (family.name().to_owned(), family.help().to_owned())).collect()
+    }
+}
+
+/// Makes a metric, registers it, and puts `wirebell_` before its name.
+struct Maker(Registry);
+
+impl Maker {
+    fn keep<C: prometheus::core::Collector + Clone + 'static>(&self, metric: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.keep(IntCounter::with_opts(opts(name, help))?)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        self.keep(IntCounterVec::new(opts(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.keep(IntGauge::with_opts(opts(name, help))?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        self.keep(IntGaugeVec::new(opts(name, help), labels)?)
+    }
+
+    fn float(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
+        self.keep(Gauge::with_opts(opts(name, help))?)
+    }
+
+    fn histogram(&self, name: &str, help: &str) -> prometheus::Result<Histogram> {
+        self.keep(Histogram::with_opts(buckets(name, help))?)
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+        self.keep(HistogramVec::new(buckets(name, help), labels)?)
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("wirebell")
+}
+
+fn buckets(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts { common_opts: opts(name, help), buckets: SECONDS.to_vec() }
+}

@@ -1,0 +1,206 @@
+//! An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one.
+
+mod parse;
+mod wire;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::channel::{Channel, ChannelError};
+use crate::fault::Fault;
+
+/// How an event is kept, and what happens when a client is slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Class {
+    /// In the channel's log; every device, in order.
+    #[default]
+    Durable,
+    /// The last one per key.
+    Retained,
+    /// Not stored; who is connected now.
+    Volatile,
+}
+
+/// Something that a service has to tell.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub(crate) to: Vec<Channel>,
+    pub(crate) kind: String,
+    pub(crate) data: Box<RawValue>,
+    pub(crate) id: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) time: Option<String>,
+    pub(crate) class: Class,
+    pub(crate) ttl: Option<u64>,
+    pub(crate) traceparent: Option<String>,
+}
+
+/// Which attribute of an event is wrong, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{attribute}`: {message}")]
+pub struct EventError {
+    /// The attribute, as the publisher writes it.
+    pub attribute: &'static str,
+    /// What was expected, and what was found.
+    pub message: String,
+    /// [`Fault::InvalidEvent`], [`Fault::TooLarge`] or [`Fault::Unsupported`].
+    pub fault: Fault,
+}
+
+impl EventError {
+    pub(crate) fn invalid(attribute: &'static str, message: impl Into<String>) -> Self {
+        Self { attribute, message: message.into(), fault: Fault::InvalidEvent }
+    }
+
+    pub(crate) fn too_large(attribute: &'static str, message: impl Into<String>) -> Self {
+        Self { attribute, message: message.into(), fault: Fault::TooLarge }
+    }
+
+    pub(crate) fn unsupported(attribute: &'static str) -> Self {
+        let message = "is part of the contract, but not of this version".to_owned();
+        Self { attribute, message, fault: Fault::Unsupported }
+    }
+}
+
+/// The most channels that one event may name.
+pub const MAX_CHANNELS: usize = 1_000;
+/// The longest `id`, `type`, `source` and `key`, in bytes.
+pub const MAX_NAME_BYTES: usize = 256;
+/// The largest `data`, in bytes of JSON. A node may be configured to take less.
+pub const MAX_DATA_BYTES: usize = 1024 * 1024;
+
+impl Event {
+    /// An event to one channel. `data` is written as JSON now and never again.
+    pub fn new(to: &str, kind: &str, data: &impl Serialize) -> Result<Self, EventError> {
+        Self::with_data(to, kind, &parse::raw(data)?)
+    }
+
+    /// An event whose data is JSON text already. It reaches the client byte for byte.
+    pub fn from_json(to: &str, kind: &str, data: &str) -> Result<Self, EventError> {
+        let data = serde_json::from_str::<&RawValue>(data)
+            .map_err(|error| EventError::invalid("data", format!("expected JSON: {error}")))?;
+        Self::with_data(to, kind, data)
+    }
+
+    fn with_data(to: &str, kind: &str, data: &RawValue) -> Result<Self, EventError> {
+        Ok(Self {
+            to: vec![parse::channel(to)?],
+            kind: parse::kind(kind)?,
+            data: parse::data(data, MAX_DATA_BYTES)?,
+            id: None,
+            source: None,
+            time: None,
+            class: Class::Durable,
+            ttl: None,
+            traceparent: None,
+        })
+    }
+
+    /// Reads an event as a service writes it, in JSON. `max_data` bounds the bytes of `data`.
+    pub fn parse(json: &[u8], max_data: usize) -> Result<Self, EventError> {
+        parse::event(json, max_data)
+    }
+
+    /// Also to this channel.
+    pub fn and_to(mut self, channel: &str) -> Result<Self, EventError> {
+        self.to.push(parse::channel(channel)?);
+        parse::channels(self.to).map(|to| Self { to, ..self })
+    }
+
+    /// Its identity and idempotency key.
+    pub fn id(mut self, id: &str) -> Result<Self, EventError> {
+        self.id = Some(parse::name("id", id)?);
+        Ok(self)
+    }
+
+    /// Which service says so.
+    pub fn source(mut self, source: &str) -> Result<Self, EventError> {
+        self.source = Some(parse::name("source", source)?);
+        Ok(self)
+    }
+
+    /// When it happened, in RFC 3339.
+    pub fn time(mut self, time: &str) -> Result<Self, EventError> {
+        self.time = Some(parse::time(time)?);
+        Ok(self)
+    }
+
+    /// How it is kept.
+    pub fn class(mut self, class: Class) -> Result<Self, EventError> {
+        self.class = parse::supported_class(class)?;
+        Ok(self)
+    }
+
+    /// For how many seconds it is worth delivering.
+    pub fn ttl(mut self, seconds: u64) -> Result<Self, EventError> {
+        self.ttl = Some(parse::ttl(seconds)?);
+        Ok(self)
+    }
+
+    /// The W3C trace context that the delivery continues.
+    pub fn traceparent(mut self, traceparent: &str) -> Result<Self, EventError> {
+        self.traceparent = Some(parse::traceparent(traceparent)?);
+        Ok(self)
+    }
+
+    /// Gives it an id and a time where it has none, so that every try to publish it is the same event.
+    pub fn stamp(&mut self, id: impl FnOnce() -> String, time: impl FnOnce() -> String) {
+        self.id.get_or_insert_with(id);
+        self.time.get_or_insert_with(time);
+    }
+
+    /// The channels it goes to.
+    pub fn channels(&self) -> &[Channel] {
+        &self.to
+    }
+
+    /// The id, once it has one.
+    pub fn event_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The type.
+    pub fn event_type(&self) -> &str {
+        &self.kind
+    }
+
+    /// How it is kept.
+    pub fn event_class(&self) -> Class {
+        self.class
+    }
+
+    /// The trace context that came with it.
+    pub fn trace_context(&self) -> Option<&str> {
+        self.traceparent.as_deref()
+    }
+
+    /// The event as a service writes it.
+    pub fn to_json(&self) -> String {
+        wire::json(self)
+    }
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 3] = [Self::Durable, Self::Retained, Self::Volatile];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+            Self::Retained => "retained",
+            Self::Volatile => "volatile",
+        }
+    }
+
+    /// The class of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+}
+
+impl From<ChannelError> for EventError {
+    fn from(error: ChannelError) -> Self {
+        Self::invalid("to", error.to_string())
+    }
+}

@@ -1,0 +1,264 @@
+//! Reading an event, attribute by attribute, so that a fault names the attribute and what was expected.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Class, Event, EventError, MAX_CHANNELS, MAX_DATA_BYTES, MAX_NAME_BYTES};
+use crate::{Channel, trace};
+
+/// The attributes as they stand in the text. `null` counts as absent, save in `data`, where it is a value.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    to: Option<&'a RawValue>,
+    #[serde(borrow)]
+    r#type: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    class: Option<&'a RawValue>,
+    #[serde(borrow)]
+    key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ttl: Option<&'a RawValue>,
+    #[serde(borrow)]
+    deliver_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    receipt: Option<&'a RawValue>,
+    #[serde(borrow)]
+    deadline: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traceparent: Option<&'a RawValue>,
+}
+
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+pub(super) fn event(json: &[u8], max_data: usize) -> Result<Event, EventError> {
+    let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| whole(&error))?;
+    refuse_what_is_not_here_yet(&wire)?;
+    let required = |attribute, value: Option<_>| {
+        value.ok_or_else(|| EventError::invalid(attribute, "is required: `to`, `type` and `data` make an event"))
+    };
+    Ok(Event {
+        to: targets(required("to", wire.to)?)?,
+        kind: kind(&text("type", required("type", wire.r#type)?)?)?,
+        data: data(required("data", wire.data)?, max_data)?,
+        id: optional(wire.id, |raw| name("id", &text("id", raw)?))?,
+        source: optional(wire.source, |raw| name("source", &text("source", raw)?))?,
+        time: optional(wire.time, |raw| time(&text("time", raw)?))?,
+        class: optional(wire.class, |raw| class(&text("class", raw)?))?.unwrap_or_default(),
+        ttl: optional(wire.ttl, |raw| ttl(seconds("ttl", raw)?))?,
+        traceparent: optional(wire.traceparent, |raw| traceparent(&text("traceparent", raw)?))?,
+    })
+}
+
+fn whole(error: &serde_json::Error) -> EventError {
+    EventError::invalid("event", format!("expected one JSON object with the attributes of an event: {error}"))
+}
+
+fn refuse_what_is_not_here_yet(wire: &Wire<'_>) -> Result<(), EventError> {
+    let asks_receipt = wire.receipt.is_some_and(|raw| raw.get() != "false");
+    for (attribute, asked) in [
+        ("receipt", asks_receipt),
+        ("deadline", wire.deadline.is_some()),
+        ("deliver_at", wire.deliver_at.is_some()),
+        ("key", wire.key.is_some()),
+    ] {
+        if asked {
+            return Err(EventError::unsupported(attribute));
+        }
+    }
+    Ok(())
+}
+
+fn optional<'a, T>(
+    value: Option<&'a RawValue>,
+    read: impl FnOnce(&'a RawValue) -> Result<T, EventError>,
+) -> Result<Option<T>, EventError> {
+    value.map(read).transpose()
+}
+
+fn text(attribute: &'static str, raw: &RawValue) -> Result<String, EventError> {
+    serde_json::from_str(raw.get())
+        .map_err(|_| EventError::invalid(attribute, format!("expected a string, found {}", shape(raw))))
+}
+
+fn seconds(attribute: &'static str, raw: &RawValue) -> Result<u64, EventError> {
+    serde_json::from_str(raw.get())
+        .map_err(|_| EventError::invalid(attribute, format!("expected whole seconds, found {}", shape(raw))))
+}
+
+/// What kind of JSON it is: enough for the one who wrote it, and nothing of the payload.
+fn shape(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "another number",
+    }
+}
+
+fn targets(raw: &RawValue) -> Result<Vec<Channel>, EventError> {
+    let names: Vec<String> = match raw.get().as_bytes().first() {
+        Some(b'[') => serde_json::from_str(raw.get())
+            .map_err(|_| EventError::invalid("to", "expected a list of channels, each a string"))?,
+        _ => vec![text("to", raw)?],
+    };
+    channels(names.iter().map(|name| channel(name)).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn channels(mut to: Vec<Channel>) -> Result<Vec<Channel>, EventError> {
+    if to.is_empty() {
+        return Err(EventError::invalid("to", "the list of channels is empty"));
+    }
+    if to.len() > MAX_CHANNELS {
+        return Err(EventError::too_large("to", format!("{} channels; at most {MAX_CHANNELS}", to.len())));
+    }
+    // The same channel named twice is still one delivery.
+    let mut seen = std::collections::HashSet::new();
+    to.retain(|channel| seen.insert(channel.clone()));
+    Ok(to)
+}
+
+pub(super) fn channel(name: &str) -> Result<Channel, EventError> {
+    Ok(Channel::parse(name)?)
+}
+
+pub(super) fn kind(name: &str) -> Result<String, EventError> {
+    if name.starts_with("wirebell.") {
+        return Err(EventError::invalid("type", "types that begin with `wirebell.` are reserved"));
+    }
+    self::name("type", name)
+}
+
+pub(super) fn name(attribute: &'static str, value: &str) -> Result<String, EventError> {
+    if value.is_empty() {
+        return Err(EventError::invalid(attribute, "is empty"));
+    }
+    if value.len() > MAX_NAME_BYTES {
+        return Err(EventError::too_large(attribute, format!("longer than {MAX_NAME_BYTES} bytes")));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(EventError::invalid(attribute, "has a control character"));
+    }
+    Ok(value.to_owned())
+}
+
+pub(super) fn raw(data: &impl Serialize) -> Result<Box<RawValue>, EventError> {
+    serde_json::value::to_raw_value(data)
+        .map_err(|error| EventError::invalid("data", format!("cannot be written as JSON: {error}")))
+}
+
+pub(super) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, EventError> {
+    let (length, most) = (raw.get().len(), max_data.min(MAX_DATA_BYTES));
+    if length > most {
+        return Err(EventError::too_large("data", format!("{length} bytes; at most {most}")));
+    }
+    Ok(raw.to_owned())
+}
+
+pub(super) fn time(value: &str) -> Result<String, EventError> {
+    OffsetDateTime::parse(value, &Rfc3339)
+        .map_err(|_| EventError::invalid("time", "expected RFC 3339, like `2026-11-21T10:00:00.123Z`"))?;
+    Ok(value.to_owned())
+}
+
+fn class(name: &str) -> Result<Class, EventError> {
+    let class = Class::parse(name)
+        .ok_or_else(|| EventError::invalid("class", "expected `durable`, `retained` or `volatile`"))?;
+    supported_class(class)
+}
+
+pub(super) fn supported_class(class: Class) -> Result<Class, EventError> {
+    if class == Class::Retained { Err(EventError::unsupported("class")) } else { Ok(class) }
+}
+
+pub(super) fn ttl(seconds: u64) -> Result<u64, EventError> {
+    const LONGEST: u64 = 366 * 24 * 60 * 60;
+    if (1..=LONGEST).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(EventError::invalid("ttl", format!("expected 1 to {LONGEST} seconds")))
+    }
+}
+
+pub(super) fn traceparent(value: &str) -> Result<String, EventError> {
+    if trace::is_traceparent(value) {
+        Ok(value.to_owned())
+    } else {
+        Err(EventError::invalid("traceparent", "expected W3C trace context, `00-<32 hex>-<16 hex>-<2 hex>`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Fault;
+
+    fn fault_of(json: &str) -> (&'static str, Fault) {
+        let error = event(json.as_bytes(), 100).unwrap_err();
+        (error.attribute, error.fault)
+    }
+
+    #[test]
+    fn to_type_and_data_suffice() {
+        let event = event(br#"{"to":"user:42","type":"t","data":{ "a" : 1.0 }}"#, 100).unwrap();
+        assert_eq!(event.data.get(), r#"{ "a" : 1.0 }"#);
+        assert_eq!(event.class, Class::Durable);
+    }
+
+    #[test]
+    fn null_is_absent_save_in_data() {
+        let event =
+            event(br#"{"to":["all","all"],"type":"t","data":null,"key":null,"id":null,"receipt":false}"#, 9);
+        let event = event.unwrap();
+        assert_eq!((event.data.get(), event.id, event.to.len()), ("null", None, 1));
+    }
+
+    #[test]
+    fn a_fault_names_its_attribute() {
+        for (json, attribute, fault) in [
+            ("", "event", Fault::InvalidEvent),
+            ("[]", "event", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"clas":"x"}"#, "event", Fault::InvalidEvent),
+            (r#"{"type":"t","data":1}"#, "to", Fault::InvalidEvent),
+            (r#"{"to":[],"type":"t","data":1}"#, "to", Fault::InvalidEvent),
+            (r#"{"to":7,"type":"t","data":1}"#, "to", Fault::InvalidEvent),
+            (r#"{"to":"42","type":"t","data":1}"#, "to", Fault::InvalidEvent),
+            (r#"{"to":"all","data":1}"#, "type", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"wirebell.x","data":1}"#, "type", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t"}"#, "data", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"class":"eternal"}"#, "class", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"class":"retained"}"#, "class", Fault::Unsupported),
+            (r#"{"to":"all","type":"t","data":1,"receipt":true}"#, "receipt", Fault::Unsupported),
+            (r#"{"to":"all","type":"t","data":1,"ttl":0}"#, "ttl", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"ttl":-1}"#, "ttl", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"time":"yesterday"}"#, "time", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"id":""}"#, "id", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"traceparent":"00-0"}"#, "traceparent", Fault::InvalidEvent),
+        ] {
+            assert_eq!(fault_of(json), (attribute, fault), "{json}");
+        }
+        let large = format!(r#"{{"to":"all","type":"t","data":"{}"}}"#, "x".repeat(100));
+        assert_eq!(fault_of(&large), ("data", Fault::TooLarge));
+    }
+
+    #[test]
+    fn what_a_service_writes_reads_back() {
+        let json = r#"{"to":["user:1","all"],"type":"t","data":[1, 2],"id":"a","class":"volatile","ttl":5}"#;
+        assert_eq!(event(json.as_bytes(), 100).unwrap().to_json(), json);
+    }
+}

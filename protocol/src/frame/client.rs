@@ -1,0 +1,186 @@
+//! Frames from a client to its node.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{Channel, Fault};
+
+/// The longest `ref`, in bytes.
+pub const MAX_REF_BYTES: usize = 64;
+
+/// What a client says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// Here is my token: the first, or a new one. The token is not printed by `Debug`.
+    Auth {
+        /// The JWT.
+        token: String,
+        /// To be repeated in the answer.
+        reference: Option<String>,
+    },
+    /// Send me what is announced on this channel.
+    Subscribe {
+        /// The channel.
+        channel: Channel,
+        /// To be repeated in the answer.
+        reference: Option<String>,
+    },
+    /// No longer.
+    Unsubscribe {
+        /// The channel.
+        channel: Channel,
+        /// To be repeated in the answer.
+        reference: Option<String>,
+    },
+    /// Are you there?
+    Ping {
+        /// To be repeated in the answer.
+        reference: Option<String>,
+    },
+}
+
+/// Why a frame was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameError {
+    /// For programs.
+    pub fault: Fault,
+    /// For people; nothing of the frame's contents but names of members.
+    pub message: Cow<'static, str>,
+    /// The frame's `ref`, where it could be read.
+    pub reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    r#type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    r#ref: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    channel: Option<&'a RawValue>,
+}
+
+impl ClientFrame {
+    /// Reads one text frame.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| FrameError {
+            fault: Fault::BadFrame,
+            message: format!("expected one JSON object with a string `type`: {}", without_contents(&error)).into(),
+            reference: None,
+        })?;
+        let reference = reference(wire.r#ref)?;
+        let refuse =
+            |fault, message: Cow<'static, str>| FrameError { fault, message, reference: reference.clone() };
+        let Some(kind) = wire.r#type else {
+            return Err(refuse(Fault::BadFrame, "the frame has no `type`".into()));
+        };
+        let channel = || channel(wire.channel).map_err(|message| refuse(Fault::BadChannel, message));
+        match kind.as_ref() {
+            "wirebell.auth" => match string(wire.token) {
+                Some(token) => Ok(Self::Auth { token, reference }),
+                None => Err(refuse(Fault::TokenMissing, "expected `token`, a string with the JWT".into())),
+            },
+            "wirebell.subscribe" => Ok(Self::Subscribe { channel: channel()?, reference }),
+            "wirebell.unsubscribe" => Ok(Self::Unsubscribe { channel: channel()?, reference }),
+            "wirebell.ping" => Ok(Self::Ping { reference }),
+            "wirebell.resume" | "wirebell.ack" => {
+                Err(refuse(Fault::Unsupported, format!("`{kind}` is not part of this version").into()))
+            }
+            reserved if reserved.starts_with("wirebell.") => {
+                const KNOWN: &str = "`wirebell.auth`, `.subscribe`, `.unsubscribe` or `.ping`";
+                Err(refuse(
+                    Fault::ReservedType,
+                    format!("a reserved type that clients do not send; expected {KNOWN}").into(),
+                ))
+            }
+            _ => Err(refuse(Fault::Unsupported, "events from clients are not part of this version".into())),
+        }
+    }
+}
+
+impl std::fmt::Debug for ClientFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auth { reference, .. } => write!(f, "Auth(token not shown, ref {reference:?})"),
+            Self::Subscribe { channel, reference } => write!(f, "Subscribe({channel}, ref {reference:?})"),
+            Self::Unsubscribe { channel, reference } => write!(f, "Unsubscribe({channel}, ref {reference:?})"),
+            Self::Ping { reference } => write!(f, "Ping(ref {reference:?})"),
+        }
+    }
+}
+
+/// What is wrong and where, without the values that an error of serde's may quote.
+fn without_contents(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "not an object, or a member of another kind than expected",
+        _ => "not JSON",
+    };
+    format!("{what}, at column {}", error.column())
+}
+
+fn string(raw: Option<&RawValue>) -> Option<String> {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+}
+
+fn reference(raw: Option<&RawValue>) -> Result<Option<String>, FrameError> {
+    let Some(raw) = raw else { return Ok(None) };
+    let refuse =
+        |message: &'static str| FrameError { fault: Fault::BadFrame, message: message.into(), reference: None };
+    match serde_json::from_str::<String>(raw.get()) {
+        Ok(text) if text.len() <= MAX_REF_BYTES => Ok(Some(text)),
+        Ok(_) => Err(refuse("`ref` is longer than 64 bytes")),
+        Err(_) => Err(refuse("`ref` must be a string")),
+    }
+}
+
+fn channel(raw: Option<&RawValue>) -> Result<Channel, Cow<'static, str>> {
+    let name = string(raw).ok_or("expected `channel`, a string like `topic:news`")?;
+    Channel::parse(&name).map_err(|error| format!("`channel`: {error}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_members_are_ignored_and_order_is_free() {
+        let frame =
+            ClientFrame::parse(r#"{"ref":"7","x":[1,{"y":2}],"channel":"topic:news","type":"wirebell.subscribe"}"#);
+        let channel = Channel::topic("news").unwrap();
+        assert_eq!(frame, Ok(ClientFrame::Subscribe { channel, reference: Some("7".to_owned()) }));
+    }
+
+    #[test]
+    fn each_fault_has_its_code_and_keeps_the_ref() {
+        for (text, fault, reference) in [
+            ("", Fault::BadFrame, None),
+            ("hello", Fault::BadFrame, None),
+            ("[]", Fault::BadFrame, None),
+            (r#"{"ref":"1"}"#, Fault::BadFrame, Some("1")),
+            (r#"{"type":7}"#, Fault::BadFrame, None),
+            (r#"{"type":"wirebell.ping","ref":7}"#, Fault::BadFrame, None),
+            (r#"{"type":"wirebell.welcome","ref":"1"}"#, Fault::ReservedType, Some("1")),
+            (r#"{"type":"wirebell.subscribe","ref":"1"}"#, Fault::BadChannel, Some("1")),
+            (r#"{"type":"wirebell.subscribe","channel":"news"}"#, Fault::BadChannel, None),
+            (r#"{"type":"wirebell.auth","token":7}"#, Fault::TokenMissing, None),
+            (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"1-0"}"#, Fault::Unsupported, None),
+            (r#"{"type":"send-message","data":{},"ref":"8"}"#, Fault::Unsupported, Some("8")),
+        ] {
+            let error = ClientFrame::parse(text).unwrap_err();
+            assert_eq!((error.fault, error.reference.as_deref()), (fault, reference), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_error_and_no_debug_shows_a_token() {
+        let frame = ClientFrame::parse(r#"{"type":"wirebell.auth","token":"secret"}"#).unwrap();
+        assert!(!format!("{frame:?}").contains("secret"));
+        let error = ClientFrame::parse(r#"{"type":{"token":"secret"}}"#).unwrap_err();
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,41 @@
+//! Wirebell's contract as a crate: what services, nodes and clients say to each other, byte for byte.
+//!
+//! New code belongs here only if it knows nothing but the contract. There is no I/O in this crate and no clock:
+//! whoever publishes brings the id and the time along.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`event`] | what a service publishes, and every way in which it can be wrong |
+//! | [`channel`], [`cursor`], [`pattern`] | addresses, positions in a log, what a claim may name |
+//! | [`frame`] | what travels between a node and a client |
+//! | [`announcement`] | what travels between the bus and a node |
+//! | [`publish`], [`keys`] | the script that publishes in Redis, and the names it works on |
+//! | [`outcome`] | what the publisher is told |
+//! | [`close`], [`fault`] | why a connection ended, why a frame or a request was refused |
+//! | [`trace`] | W3C trace context inside an event |
+
+pub mod announcement;
+pub mod channel;
+pub mod close;
+pub mod connection;
+pub mod cursor;
+pub mod event;
+pub mod fault;
+pub mod frame;
+pub mod keys;
+pub mod outcome;
+pub mod pattern;
+pub mod publish;
+pub mod trace;
+
+pub use announcement::Announcement;
+pub use channel::{Channel, ChannelError};
+pub use close::CloseCode;
+pub use connection::{ConnectionId, NodeId};
+pub use cursor::Cursor;
+pub use event::{Class, Event, EventError};
+pub use fault::Fault;
+pub use keys::Keys;
+pub use outcome::{Outcome, Reached};
+pub use pattern::Pattern;
+pub use publish::Prepared;
