@@ -1,1 +1,64 @@
-//! Knobs.
+//! Knobs: what can be set, from where, and what is wrong with what was set.
+//!
+//! A new setting is one row in the table of its section's file and one field beside it. Everything else follows
+//! from the row: the key in the file, the environment variable, `--set`, the help and `docs/configuration.md`.
+//! This is the only room that reads the environment.
+
+mod auth;
+mod bus;
+mod clients;
+mod collect;
+mod drain;
+mod duration;
+mod environment;
+mod fault;
+mod file;
+mod load;
+mod origin;
+mod reader;
+mod reference;
+mod schema;
+mod secret;
+mod services;
+mod suggest;
+mod telemetry;
+mod url;
+mod value;
+
+pub use auth::{Auth, DEV_SECRET};
+pub use bus::Bus;
+pub use clients::Clients;
+pub use drain::Drain;
+pub use environment::Sources;
+pub use fault::{Fault, Faults};
+pub use load::load;
+pub use reference::{document, reference};
+pub use secret::Secret;
+pub use services::Services;
+pub use telemetry::{LogFormat, Telemetry};
+
+/// Everything that can be set, read and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The clients' door.
+    pub clients: Clients,
+    /// The services' door.
+    pub services: Services,
+    /// Who may connect.
+    pub auth: Auth,
+    /// What connects the nodes.
+    pub bus: Bus,
+    /// How a node is stopped.
+    pub drain: Drain,
+    /// What a node tells about itself.
+    pub telemetry: Telemetry,
+}
+
+/// What the configuration is for. It decides some defaults and how much is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Production: whatever a node cannot safely run without must be set.
+    Serve,
+    /// A developer's machine: everything has a default.
+    Dev,
+}

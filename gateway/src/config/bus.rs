@@ -1,0 +1,129 @@
+//! `[bus]`: the Redis that connects the nodes and keeps the logs.
+
+use std::time::Duration;
+
+use wirebell_protocol::Keys;
+
+use super::reader::Reader;
+use super::schema::{Kind, ROW, Setting};
+use super::{Mode, Secret, url};
+
+/// What connects the nodes.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    /// The URL of Redis; a secret, since it may contain a password. None is the embedded bus.
+    pub redis: Option<Secret>,
+    /// What every key in Redis begins with.
+    pub prefix: String,
+    /// Events that a channel's log keeps.
+    pub log_events: usize,
+    /// How long a channel's log keeps an event.
+    pub log_age: Duration,
+    /// How long the outcome of an event id is remembered.
+    pub seen: Duration,
+    /// How long a channel stays subscribed after its last session has gone.
+    pub linger: Duration,
+    /// Announcements that may wait to be handed to sessions.
+    pub queue: usize,
+}
+
+const SCHEMES: [&str; 6] =
+    ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
+
+/// The rows of this section.
+pub(super) const SETTINGS: [Setting; 7] = [
+    Setting {
+        key: "bus.redis",
+        from_file: true,
+        secret: true,
+        says: "URL of Redis or Valkey: `redis://` or `rediss://` (TLS), with `-cluster` or `-sentinel` behind the \
+               scheme where it is one, as in `rediss-cluster://`.",
+        because: "Only you know it. `serve` demands it; `dev` without it has an embedded bus.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.prefix",
+        default: Some("wb"),
+        says: "What every key in Redis begins with; 1 to 32 of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`.",
+        because: "Short, since it is in every key. Another one keeps two installations in one Redis apart.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.log_events",
+        kind: Kind::Count(1, 10_000_000),
+        default: Some("1000"),
+        says: "Events that a channel's log keeps.",
+        because: "More than a device misses in a day, and about a megabyte for a busy channel.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.log_age",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(31_536_000)),
+        default: Some("24h"),
+        says: "How long a channel's log keeps an event.",
+        because: "A phone that was off over night still gets everything.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.seen",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(604_800)),
+        default: Some("5m"),
+        says: "How long publishing the same id again changes nothing and is answered as the first time.",
+        because: "Longer than any publisher's retries; each id costs a key in Redis as long.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.linger",
+        kind: Kind::Span(Duration::ZERO, Duration::from_secs(3_600)),
+        default: Some("5s"),
+        says: "How long a channel stays subscribed after its last session has gone.",
+        because: "A reload of the page takes less, and then costs the bus nothing.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.queue",
+        kind: Kind::Count(16, 16_777_216),
+        default: Some("65536"),
+        says: "Announcements that may wait in memory to be handed to sessions.",
+        because: "A second of a burst; what does not fit is brought back from the log.",
+        ..ROW
+    },
+];
+
+impl Bus {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let bus = Self {
+            redis: reader.text("bus.redis").map(Secret::new),
+            prefix: reader.text("bus.prefix").unwrap_or_default(),
+            log_events: reader.count("bus.log_events"),
+            log_age: reader.duration("bus.log_age"),
+            seen: reader.duration("bus.seen"),
+            linger: reader.duration("bus.linger"),
+            queue: reader.count("bus.queue"),
+        };
+        bus.check(reader);
+        bus
+    }
+
+    fn check(&self, reader: &mut Reader<'_>) {
+        match &self.redis {
+            Some(redis) if !is_redis(redis.expose()) => {
+                let expected = format!("a URL with a host and one of the schemes {}", SCHEMES.join(", "));
+                reader.fault("bus.redis", "a value that is not shown", expected);
+            }
+            None if reader.mode() == Mode::Serve => {
+                reader.missing("bus.redis", "the URL of Redis, such as redis://redis.internal:6379");
+            }
+            _ => {}
+        }
+        if let Err(error) = Keys::new(&self.prefix) {
+            let expected = error.to_string();
+            let expected = expected.strip_prefix("expected ").unwrap_or(&expected);
+            reader.fault("bus.prefix", format!("`{}`", self.prefix), expected);
+        }
+    }
+}
+
+fn is_redis(text: &str) -> bool {
+    url::Parts::of(text).is_some_and(|parts| SCHEMES.contains(&parts.scheme))
+}

@@ -1,0 +1,140 @@
+//! `[clients]`: the door for browsers and apps.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::schema::{Kind, ROW, Setting};
+use super::url;
+
+/// The clients' door.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// The largest frame from a client.
+    pub max_frame_bytes: usize,
+    /// Topics that one connection may subscribe to.
+    pub max_subscriptions: usize,
+    /// How long a connection may stay without a token.
+    pub auth_timeout: Duration,
+    /// How often a quiet connection is asked for a sign of life.
+    pub heartbeat: Duration,
+    /// How long before its end a token's client is told so.
+    pub expiring_notice: Duration,
+    /// Origins of pages that may connect; `*` alone is every origin.
+    pub allowed_origins: Vec<String>,
+    /// What may wait for one slow client.
+    pub outbox_bytes: usize,
+}
+
+/// The rows of this section.
+pub(super) const SETTINGS: [Setting; 9] = [
+    Setting {
+        key: "clients.listen",
+        kind: Kind::Address,
+        default: Some("0.0.0.0:8080"),
+        dev: Some("127.0.0.1:8080"),
+        says: "Address and port for clients. Port 0 takes a free one, which the log tells.",
+        because: "In production a proxy on another machine must reach it; in `dev` nobody else needs to.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.max_connections",
+        kind: Kind::Count(1, 10_000_000),
+        default: Some("19000"),
+        says: "Connections at the same time; the next one is refused.",
+        because: "A node is sized so that it still has room when another one's clients come over.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.max_frame_bytes",
+        kind: Kind::Count(1_024, 16_777_216),
+        default: Some("65536"),
+        says: "The largest frame that a client may send.",
+        because: "Clients send commands and small events; a larger frame is a mistake or an attack.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.max_subscriptions",
+        kind: Kind::Count(1, 100_000),
+        default: Some("100"),
+        says: "Topics that one connection may be subscribed to.",
+        because: "Far above what one page shows, and far below what would burden the bus.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.auth_timeout",
+        kind: Kind::Span(Duration::from_millis(100), Duration::from_secs(300)),
+        default: Some("5s"),
+        says: "How long a connection that brought no token may take to send one.",
+        because: "The contract says 5 seconds: time for a slow phone, little for someone who only holds sockets.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.heartbeat",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600)),
+        default: Some("25s"),
+        says: "How often a quiet connection is asked for a sign of life; clients are told in the welcome.",
+        because: "Below the 30 seconds after which the strictest common proxies close a quiet connection.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.expiring_notice",
+        kind: Kind::Span(Duration::ZERO, Duration::from_secs(86_400)),
+        default: Some("60s"),
+        says: "How long before its token ends a client is told so.",
+        because: "Time to fetch a new token, with retries, also over a bad network.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.allowed_origins",
+        kind: Kind::List,
+        default: Some("*"),
+        says: "Origins of pages that may connect, such as `https://app.example.com`; `*` alone is every origin.",
+        because: "The token admits a client, not a cookie that another page could ride on; narrow it when you can.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.outbox_bytes",
+        kind: Kind::Count(4_096, 1_073_741_824),
+        default: Some("262144"),
+        says: "What may wait in memory for one slow client.",
+        because: "Several of the largest events, and still bearable if every client is slow at once.",
+        ..ROW
+    },
+];
+
+impl Clients {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let clients = Self {
+            listen: reader.address("clients.listen"),
+            max_connections: reader.count("clients.max_connections"),
+            max_frame_bytes: reader.count("clients.max_frame_bytes"),
+            max_subscriptions: reader.count("clients.max_subscriptions"),
+            auth_timeout: reader.duration("clients.auth_timeout"),
+            heartbeat: reader.duration("clients.heartbeat"),
+            expiring_notice: reader.duration("clients.expiring_notice"),
+            allowed_origins: reader.list("clients.allowed_origins"),
+            outbox_bytes: reader.count("clients.outbox_bytes"),
+        };
+        clients.check_origins(reader);
+        clients
+    }
+
+    fn check_origins(&self, reader: &mut Reader<'_>) {
+        const KEY: &str = "clients.allowed_origins";
+        if self.allowed_origins.is_empty() {
+            reader.fault(KEY, "an empty list", "at least one origin, or `*` for every origin");
+        }
+        if self.allowed_origins.len() > 1 && self.allowed_origins.iter().any(|origin| origin == "*") {
+            reader.fault(KEY, "`*` beside other origins", "either `*` alone or the origins without it");
+        }
+        for origin in self.allowed_origins.iter().filter(|origin| *origin != "*" && !url::is_origin(origin)) {
+            let found = format!("`{origin}`");
+            reader.fault(KEY, found, "an origin: `http` or `https`, a host in lower case, a port if any, no path");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The environment, which is read here and nowhere else.
+
+use std::env;
+use std::path::PathBuf;
+
+use super::collect::{Written, add, hint};
+use super::fault::Fault;
+use super::origin::Origin;
+use super::schema;
+use super::value::Raw;
+
+const PREFIX: &str = "WIREBELL_";
+/// Names the configuration file; it is no setting itself.
+const CONFIG: &str = "WIREBELL_CONFIG";
+
+/// Where settings may come from. What is later in this list wins.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    /// Environment variables, name and value.
+    pub env: Vec<(String, String)>,
+    /// Flags: the key, the value, and how the flag is called, for messages.
+    pub flags: Vec<(String, String, String)>,
+}
+
+// Values may be secrets, so they are not shown.
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let variables: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        let flags: Vec<_> = self.flags.iter().map(|(key, ..)| key).collect();
+        f.debug_struct("Sources").field("file", &self.file).field("env", &variables).field("flags", &flags).finish()
+    }
+}
+
+impl Sources {
+    /// What the process was started with: its `WIREBELL_` variables, of which `WIREBELL_CONFIG` names the file.
+    pub fn process() -> Self {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let ours = env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let env: Vec<_> = ours.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let file = env.iter().find(|(name, value)| name == CONFIG && !value.is_empty());
+        Self { file: file.map(|(_, path)| path.into()), env, flags: Vec::new() }
+    }
+}
+
+/// Adds what the variables say.
+pub(super) fn read(variables: &[(String, String)], written: &mut Written, faults: &mut Vec<Fault>) {
+    for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name)) {
+        let origin = Origin::Variable(name.clone());
+        let fault = |found: &str, expected: String| Fault {
+            key: name.clone(),
+            origin: Some(origin.to_string()),
+            found: found.to_owned(),
+            expected,
+        };
+        match schema::keys().find(|key| schema::variable(key) == *name) {
+            // Where a variable was not UTF-8, the replacement character stands.
+            Some(_) if value.contains('\u{fffd}') => {
+                faults.push(fault("a value that is not UTF-8", "UTF-8".to_owned()))
+            }
+            Some(key) => add(written, &key, Raw::Text(value.clone()), origin),
+            None => {
+                let names = schema::keys().map(|key| schema::variable(&key));
+                faults.push(fault("an unknown variable", hint(name, names)));
+            }
+        }
+    }
+}
+
+/// Begins with our prefix and is still no setting: the name of the file, what tests need, and what Kubernetes sets
+/// for every Service whose name begins with `wirebell`.
+fn is_foreign(name: &str) -> bool {
+    let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
+    name == CONFIG
+        || name.starts_with("WIREBELL_TEST_")
+        || ends.iter().any(|end| name.ends_with(end))
+        || name.contains("_SERVICE_PORT_")
+        || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_is_taken_for_foreign() {
+        for variable in schema::keys().map(|key| schema::variable(&key)) {
+            assert!(!is_foreign(&variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_is_foreign() {
+        for name in [
+            "WIREBELL_SERVICE_HOST",
+            "WIREBELL_SERVICE_PORT_HTTP",
+            "WIREBELL_CLIENTS_PORT",
+            "WIREBELL_CLIENTS_PORT_8080_TCP_ADDR",
+            "WIREBELL_TEST_REDIS",
+            "WIREBELL_CONFIG",
+        ] {
+            assert!(is_foreign(name), "{name}");
+        }
+        assert!(!is_foreign("WIREBELL_CLIENTS_LISTNE"));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let sources = Sources {
+            env: vec![("WIREBELL_AUTH_SECRET".into(), "hunter2".into())],
+            flags: vec![("bus.redis".into(), "redis://:hunter2@r".into(), "--redis".into())],
+            ..Sources::default()
+        };
+        assert!(!format!("{sources:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The configuration file, and the files that hold one value each.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::collect::{Given, Written, add};
+use super::fault::Fault;
+use super::origin::Origin;
+use super::schema::{self, Kind, Setting};
+use super::value::Raw;
+
+/// What a file that holds one value must be.
+pub(super) const EXPECTED: &str = "the path of a readable text file that is not empty";
+
+/// Adds what the configuration file says.
+pub(super) fn read(path: &Path, written: &mut Written, faults: &mut Vec<Fault>) {
+    let fault = |key: &str, found: String, expected: &str| Fault {
+        key: key.to_owned(),
+        origin: Some(Origin::File(path.to_owned()).to_string()),
+        found,
+        expected: expected.to_owned(),
+    };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return faults.push(fault("--config", why(&error), "a readable TOML file")),
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => return faults.push(fault("--config", place(&text, &error), "TOML")),
+    };
+    for (section, value) in table {
+        let toml::Value::Table(settings) = value else {
+            let sections = schema::SECTIONS.map(|(name, ..)| format!("[{name}]")).join(", ");
+            faults.push(fault(
+                &section,
+                "a key outside a section".to_owned(),
+                &format!("one of {sections} above it"),
+            ));
+            continue;
+        };
+        for (name, value) in settings {
+            add(written, &format!("{section}.{name}"), Raw::Toml(value), Origin::File(path.to_owned()));
+        }
+    }
+}
+
+/// Reads the value of a setting from the file that was named for it, or says what was found instead.
+pub(super) fn read_named(setting: &Setting, named: &Given) -> Result<Given, String> {
+    let path = match &named.raw {
+        Raw::Text(path) | Raw::Toml(toml::Value::String(path)) => PathBuf::from(path),
+        other => return Err(other.show()),
+    };
+    let text = fs::read_to_string(&path).map_err(|error| format!("{} at {}", why(&error), path.display()))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(format!("an empty file at {}", path.display()));
+    }
+    let raw = match setting.kind {
+        Kind::List => {
+            Raw::Lines(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect())
+        }
+        _ => Raw::Text(text.to_owned()),
+    };
+    Ok(Given { raw, origin: Origin::Named(path, Box::new(named.origin.clone())) })
+}
+
+fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::PermissionDenied => "a file that may not be read".to_owned(),
+        ErrorKind::InvalidData => "a file that is not UTF-8 text".to_owned(),
+        _ => format!("a file that cannot be read ({error})"),
+    }
+}
+
+/// Where the syntax breaks. The line itself is not repeated, since it may hold a secret.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    let line = line.map(|line| format!(" in line {line}")).unwrap_or_default();
+    format!("a fault of syntax{line} ({})", error.message())
+}

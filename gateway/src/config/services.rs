@@ -1,0 +1,95 @@
+//! `[services]`: the door for the services that publish.
+
+use std::net::SocketAddr;
+
+use super::reader::Reader;
+use super::schema::{Kind, ROW, Setting};
+use super::{Mode, Secret};
+
+/// The services' door.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Keys that services show as `Authorization: Bearer`.
+    pub keys: Vec<Secret>,
+    /// May callers on the same machine publish without a key?
+    pub open_to_loopback: bool,
+    /// The largest `data` of one event.
+    pub max_data_bytes: usize,
+    /// Events in one request.
+    pub max_batch: usize,
+}
+
+/// The rows of this section.
+pub(super) const SETTINGS: [Setting; 5] = [
+    Setting {
+        key: "services.listen",
+        kind: Kind::Address,
+        default: Some("0.0.0.0:9090"),
+        dev: Some("127.0.0.1:9090"),
+        says: "Address and port for services, probes and Prometheus. Port 0 takes a free one, which the log tells.",
+        because: "Services are on other machines of the same network; in `dev` they are on this one.",
+        ..ROW
+    },
+    Setting {
+        key: "services.keys",
+        kind: Kind::List,
+        from_file: true,
+        secret: true,
+        says: "Keys that services show as `Authorization: Bearer`, any of which is good; the file has one a line.",
+        because: "A key that everybody can read in the source is none. Several, so that one can be replaced without a pause.",
+        ..ROW
+    },
+    Setting {
+        key: "services.open_to_loopback",
+        kind: Kind::Flag,
+        default: Some("false"),
+        dev: Some("true"),
+        says: "Whether callers on the same machine may publish without a key.",
+        because: "Behind a proxy on the same machine everybody would be such a caller; in `dev` there is none.",
+        ..ROW
+    },
+    Setting {
+        key: "services.max_data_bytes",
+        kind: Kind::Count(1, 16_777_216),
+        default: Some("65536"),
+        says: "The largest `data` of one event.",
+        because: "An event tells that something happened; what is larger is better fetched by the client.",
+        ..ROW
+    },
+    Setting {
+        key: "services.max_batch",
+        kind: Kind::Count(1, 100_000),
+        default: Some("1000"),
+        says: "The most events in one request.",
+        because: "Enough that the request's own cost no longer counts, and answered within a second.",
+        ..ROW
+    },
+];
+
+impl Services {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let services = Self {
+            listen: reader.address("services.listen"),
+            keys: reader.list("services.keys").into_iter().map(Secret::new).collect(),
+            open_to_loopback: reader.flag("services.open_to_loopback"),
+            max_data_bytes: reader.count("services.max_data_bytes"),
+            max_batch: reader.count("services.max_batch"),
+        };
+        services.check_keys(reader);
+        services
+    }
+
+    fn check_keys(&self, reader: &mut Reader<'_>) {
+        const KEY: &str = "services.keys";
+        // A key must survive a header as it is.
+        let usable = |key: &Secret| !key.expose().is_empty() && key.expose().bytes().all(|b| b.is_ascii_graphic());
+        if !self.keys.iter().all(usable) {
+            reader.fault(KEY, "a key that is not shown", "keys of visible ASCII characters without spaces");
+        }
+        if self.keys.is_empty() && reader.mode() == Mode::Serve {
+            reader.missing(KEY, "at least one key for the services that publish");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! As much of a URL as is needed to tell a safe address from a mistake.
+
+use std::net::IpAddr;
+
+/// A URL's parts.
+pub(super) struct Parts<'a> {
+    pub(super) scheme: &'a str,
+    host: &'a str,
+    user: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes an absolute URL apart. None if there is no host, or a character that programs read differently.
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            return None;
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+        let (user, address) = match authority.rsplit_once('@') {
+            Some((user, address)) => (Some(user), address),
+            None => (None, authority),
+        };
+        let host = host_of(address)?;
+        Some(Self { scheme, host, user })
+    }
+
+    /// `http` or `https`?
+    pub(super) fn is_web(&self) -> bool {
+        matches!(self.scheme, "http" | "https")
+    }
+
+    /// Can nobody on the way read or change what is fetched, and is there no password to leak?
+    pub(super) fn is_private(&self) -> bool {
+        self.user.is_none() && (self.scheme == "https" || self.is_loopback())
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Is it an origin as browsers send it: scheme, host in lower case, port if it is not the usual one, no path?
+pub(super) fn is_origin(text: &str) -> bool {
+    let plain = Parts::of(text).filter(|parts| parts.user.is_none() && !parts.scheme.is_empty());
+    let Some(parts) = plain else { return false };
+    let rest = &text[parts.scheme.len() + 3..];
+    parts.is_web() && !rest.contains(['/', '?', '#', '*', ',']) && !text.contains(|c: char| c.is_ascii_uppercase())
+}
+
+/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
+fn host_of(address: &str) -> Option<&str> {
+    let (host, port) = match address.rfind(']') {
+        Some(end) => address.split_at(end + 1),
+        None => address.split_at(address.find(':').unwrap_or(address.len())),
+    };
+    let port_is_good = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    (!host.is_empty() && port_is_good).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_private(text: &str) -> bool {
+        Parts::of(text).is_some_and(|parts| parts.is_web() && parts.is_private())
+    }
+
+    #[test]
+    fn keys_are_fetched_only_over_https_or_from_this_machine() {
+        for good in [
+            "https://id.example.com/jwks.json",
+            "http://localhost:8000/k",
+            "http://127.0.0.1/k",
+            "http://[::1]:9/k",
+        ] {
+            assert!(is_private(good), "{good}");
+        }
+        for bad in [
+            "http://id.example.com/jwks.json",
+            "http://localhost@evil.example/k",
+            "http://evil.example\\@localhost/k",
+            "http://127.0.0.1.evil.example/k",
+            "http://localhost.evil.example/k",
+            "https://user:password@id.example.com/k",
+            "https:///k",
+            "https://id.example.com:port/k",
+            "ftp://id.example.com/k",
+            "file:///etc/keys",
+            "id.example.com/jwks.json",
+            "https://id example.com/",
+        ] {
+            assert!(!is_private(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_path_and_is_in_lower_case() {
+        for good in ["https://app.example.com", "http://localhost:3000", "https://[2001:db8::1]"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com/path",
+            "https://App.example.com",
+            "https://*.example.com",
+            "https://user@app.example.com",
+            "ws://app.example.com",
+            "https://a.example,https://b.example",
+            "null",
+            "",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+}

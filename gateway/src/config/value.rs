@@ -1,0 +1,156 @@
+//! Values: from what a source gave to what a setting holds.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::duration;
+use super::schema::Kind;
+
+/// What a source gave, not yet understood.
+#[derive(Debug, Clone)]
+pub(super) enum Raw {
+    /// A text, from a variable, a flag or a file that was named.
+    Text(String),
+    /// A value of the configuration file.
+    Toml(toml::Value),
+    /// A list that is one already.
+    Lines(Vec<String>),
+}
+
+/// What a setting holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Address(SocketAddr),
+    Count(u64),
+    Span(Duration),
+    Ratio(f64),
+    Flag(bool),
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Raw {
+    /// An empty text says nothing, as with a variable that is set to nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) | Self::Toml(toml::Value::String(text)) if text.is_empty())
+    }
+
+    /// How it is repeated in a message.
+    pub(super) fn show(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Toml(toml::Value::String(text)) => format!("`{text}`"),
+            Self::Toml(value) => format!("the {} `{value}`", value.type_str()),
+            Self::Lines(lines) => format!("{} lines", lines.len()),
+        }
+    }
+
+    /// Understands it, or says what was expected.
+    pub(super) fn read(&self, kind: Kind) -> Result<Value, String> {
+        use toml::Value as Toml;
+        match (self, kind) {
+            (Self::Text(text) | Self::Toml(Toml::String(text)), _) => from_text(kind, text),
+            (Self::Lines(lines), Kind::List) => Ok(Value::List(lines.clone())),
+            (Self::Toml(Toml::Array(items)), Kind::List) => texts(items).ok_or_else(|| expected(kind)),
+            (Self::Toml(number @ Toml::Integer(_)), Kind::Count(..) | Kind::Ratio(..))
+            | (Self::Toml(number @ Toml::Float(_)), Kind::Ratio(..))
+            | (Self::Toml(number @ Toml::Boolean(_)), Kind::Flag) => from_text(kind, &number.to_string()),
+            _ => Err(expected(kind)),
+        }
+    }
+}
+
+/// Understands one line of text, or says what was expected.
+pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
+    let value = match kind {
+        Kind::Address => text.parse().ok().map(Value::Address),
+        Kind::Count(least, most) => {
+            text.parse().ok().filter(|count| (least..=most).contains(count)).map(Value::Count)
+        }
+        Kind::Span(least, most) => {
+            duration::parse(text).filter(|span| (least..=most).contains(span)).map(Value::Span)
+        }
+        Kind::Ratio(least, most) => {
+            text.parse().ok().filter(|ratio| (least..=most).contains(ratio)).map(Value::Ratio)
+        }
+        Kind::Flag => text.parse().ok().map(Value::Flag),
+        Kind::Text => Some(Value::Text(text.to_owned())),
+        Kind::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+        Kind::List if text.starts_with('[') => array(text),
+        Kind::List => Some(Value::List(split(text))),
+    };
+    value.ok_or_else(|| expected(kind))
+}
+
+/// What such a setting holds, in words.
+pub(super) fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Address => "an IP address and a port, such as 0.0.0.0:8080 or [::]:8080".to_owned(),
+        Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
+        Kind::Span(least, most) => {
+            let (least, most) = (duration::show(least), duration::show(most));
+            format!("a duration from {least} to {most}, such as 250ms, 5s, 2m or 24h")
+        }
+        Kind::Ratio(least, most) => format!("a number from {least} to {most}"),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Text => "a text".to_owned(),
+        Kind::Choice(words) => format!("one of {}", words.join(", ")),
+        Kind::List => "a list of texts, or one text with commas between them".to_owned(),
+    }
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// A list written as in the file, `["a", "b"]`.
+fn array(text: &str) -> Option<Value> {
+    let table = format!("list = {text}").parse::<toml::Table>().ok()?;
+    texts(table.get("list")?.as_array()?)
+}
+
+fn texts(items: &[toml::Value]) -> Option<Value> {
+    items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>().map(Value::List)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_read_within_its_bounds() {
+        let minute = Kind::Span(Duration::from_secs(1), Duration::from_secs(60));
+        for (kind, text, good) in [
+            (Kind::Address, "[::1]:0", true),
+            (Kind::Address, "localhost:80", false),
+            (Kind::Count(1, 9), "9", true),
+            (Kind::Count(1, 9), "0", false),
+            (Kind::Count(1, 9), "-1", false),
+            (minute, "60s", true),
+            (minute, "999ms", false),
+            (Kind::Ratio(0.0, 1.0), "0.25", true),
+            (Kind::Ratio(0.0, 1.0), "NaN", false),
+            (Kind::Flag, "yes", false),
+            (Kind::Choice(&["json"]), "JSON", false),
+            (Kind::List, "[1]", false),
+        ] {
+            assert_eq!(from_text(kind, text).is_ok(), good, "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_written_either_way() {
+        let two = Value::List(vec!["a".to_owned(), "b".to_owned()]);
+        for text in ["a,b", " a , b ,", r#"["a", "b"]"#] {
+            assert_eq!(from_text(Kind::List, text), Ok(two.clone()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_file_gives_numbers_as_numbers() {
+        let count = Kind::Count(1, 9);
+        assert_eq!(Raw::Toml(toml::Value::Integer(5)).read(count), Ok(Value::Count(5)));
+        assert!(Raw::Toml(toml::Value::Boolean(true)).read(count).is_err());
+        assert!(Raw::Toml(toml::Value::Integer(5)).read(Kind::Text).is_err());
+        assert!(Raw::Toml(toml::Value::Integer(-5)).read(count).is_err());
+    }
+}
