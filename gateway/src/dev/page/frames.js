@@ -1,0 +1,52 @@
+// The raw frames of one connection, both ways. The text stays as it was on the wire, byte for byte: it is tinted,
+// not formatted. Tokens never come this far.
+import { wallClock } from "./clock.js";
+import { copy, h } from "./dom.js";
+
+const KEPT = 100;
+const MARKS = { in: "in", out: "out", note: "·" };
+const PIECES = /("(?:\\.|[^"\\])*"\s*:)|("(?:\\.|[^"\\])*")|(-?\d[\d.eE+-]*|true|false|null)/g;
+
+export class Frames {
+  #kept = [];
+  #count = h("span", { class: "count", "data-testid": "frame-count" }, "0");
+  #list = h("ol", { class: "wirelog", "data-testid": "frame-list", tabindex: "0", "aria-label": "Raw frames, newest first" });
+  element = h("details", { class: "frames", "data-testid": "frames" },
+    h("summary", {}, "Raw frames ", this.#count),
+    h("p", { class: "hint" }, `Newest first, the last ${KEPT}. `, this.#copyAll()),
+    this.#list);
+
+  add(frame) {
+    this.#kept.unshift(frame);
+    this.#list.prepend(row(frame));
+    if (this.#kept.length > KEPT) {
+      this.#kept.pop();
+      this.#list.lastChild.remove();
+    }
+    this.#count.textContent = String(this.#kept.length);
+  }
+
+  #copyAll() {
+    const all = () => this.#kept.map(({ direction, text, at }) => `${wallClock(at)} ${direction} ${text}`).reverse().join("\n");
+    return h("button", { type: "button", class: "quiet", on: { click: ({ currentTarget }) => copy(currentTarget, all()) } }, "Copy all");
+  }
+}
+
+function row({ direction, text, at }) {
+  return h("li", { class: direction, "data-testid": "frame", "data-direction": direction },
+    h("span", { class: "way" }, MARKS[direction]),
+    h("time", {}, wallClock(at)),
+    h("code", { "data-testid": "frame-text" }, ...(direction === "note" ? [text] : tinted(text))));
+}
+
+function tinted(text) {
+  const pieces = [];
+  let from = 0;
+  for (const match of text.matchAll(PIECES)) {
+    pieces.push(text.slice(from, match.index));
+    const [whole, key, string] = match;
+    pieces.push(h("span", { class: key ? "key" : string ? "string" : "value" }, whole));
+    from = match.index + whole.length;
+  }
+  return [...pieces, text.slice(from)];
+}

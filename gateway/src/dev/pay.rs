@@ -1,0 +1,96 @@
+//! `POST /dev/pay` answers before the work is done; `GET /dev/payments/{id}` tells how far it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::backend::Backend;
+use super::problem::Problem;
+use super::request;
+
+/// How long a request for progress waits for some; then it is answered with what there is.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    user: String,
+    amount: String,
+}
+
+/// `POST /dev/pay`
+pub(super) async fn pay(
+    State(backend): State<Arc<Backend>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let Asked { user, amount } = request::json(&headers, &body)?;
+    let channel = request::user(&user)?;
+    if !is_amount(&amount) {
+        return Err(Problem::invalid("amount", "`amount`: expected a sum like 49.90"));
+    }
+    let payment = backend.take(channel, amount).ok_or_else(|| {
+        let detail = "Too many payments are being worked on; wait for some to end";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail)
+    })?;
+    let location = format!("/dev/payments/{payment}");
+    let headers = [(header::LOCATION, location.as_str()), (header::CONTENT_TYPE, "application/json")];
+    Ok((StatusCode::ACCEPTED, headers, json!({ "payment": payment }).to_string()).into_response())
+}
+
+#[derive(Deserialize)]
+pub(super) struct Since {
+    #[serde(default)]
+    seen: usize,
+}
+
+/// `GET /dev/payments/{payment}?seen=2`: waits until there are more steps than those seen, or it is done.
+pub(super) async fn progress(
+    State(backend): State<Arc<Backend>>,
+    Path(payment): Path<String>,
+    since: Result<Query<Since>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(since) = since.map_err(|error| Problem::invalid("seen", error.body_text()))?;
+    let mut watch = backend.watch(&payment).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "No such payment, or one that is no longer kept")
+    })?;
+    let more = watch.wait_for(|progress| progress.done || progress.steps.len() > since.seen);
+    // Running out of patience, or of backend, is no fault: what there is, is told.
+    drop(tokio::time::timeout(PATIENCE, more).await);
+    let told = watch.borrow().clone();
+    Ok(written(&told))
+}
+
+fn written(body: &impl Serialize) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    // Strings, numbers and booleans: there is nothing here that cannot be written.
+    (headers, serde_json::to_string(body).unwrap_or_default()).into_response()
+}
+
+/// Whole digits, a point, two digits: enough for a page that moves no money.
+fn is_amount(text: &str) -> bool {
+    let digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(whole, cents)| digits(whole, 7) && cents.len() == 2 && digits(cents, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_amount;
+
+    #[test]
+    fn an_amount_has_two_decimals() {
+        for good in ["49.90", "0.13", "1234567.00"] {
+            assert!(is_amount(good), "{good}");
+        }
+        for bad in ["", "49", "49.9", "49.900", "-1.00", "1e3.00", ".50", "12345678.00", "1.00 ", "٤٩.90"] {
+            assert!(!is_amount(bad), "{bad}");
+        }
+    }
+}
