@@ -1,0 +1,91 @@
+//! Tokens for trying things: `wirebell token` and the page of `wirebell dev`. In production it is the issuer who
+//! makes tokens.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde::Serialize;
+use wirebell_protocol::{Channel, ChannelError};
+
+use super::Token;
+use crate::config::{self, Secret};
+
+/// Makes tokens that are signed with a secret.
+#[derive(Debug, Clone)]
+pub struct Minter {
+    /// The secret that the verifier knows too.
+    pub secret: Secret,
+    /// The claim `iss`, where the verifier expects one.
+    pub issuer: Option<String>,
+    /// The claim `aud`, where the verifier expects one.
+    pub audience: Option<String>,
+}
+
+/// What a token is to say.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The claim `sub`.
+    pub user: String,
+    /// The claim `topics`: patterns of topics that the user may subscribe to.
+    pub topics: Vec<String>,
+    /// The claim `device`.
+    pub device: Option<String>,
+    /// How long the token is good.
+    pub lifetime: Duration,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// The user's id cannot name a channel.
+    #[error("the user's id cannot be used: {0}")]
+    User(#[from] ChannelError),
+    /// It could not be signed.
+    #[error("the token could not be signed")]
+    Sign(#[from] jsonwebtoken::errors::Error),
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    iat: u64,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    topics: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a str>,
+}
+
+impl Minter {
+    /// A minter with that secret.
+    pub fn new(secret: Secret) -> Self {
+        Self { secret, issuer: None, audience: None }
+    }
+
+    /// A minter whose tokens that configuration accepts; none if it has no secret to sign with.
+    pub fn from_config(config: &config::Auth) -> Option<Self> {
+        let (issuer, audience) = (config.issuer.clone(), config.audience.first().cloned());
+        config.secret.clone().map(|secret| Self { secret, issuer, audience })
+    }
+
+    /// Makes a token, signed with HS256.
+    pub fn mint(&self, grant: &Grant) -> Result<Token, MintError> {
+        Channel::user(&grant.user)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let claims = Claims {
+            sub: &grant.user,
+            iat: now,
+            exp: now.saturating_add(grant.lifetime.as_secs()),
+            iss: self.issuer.as_deref(),
+            aud: self.audience.as_deref(),
+            topics: &grant.topics,
+            device: grant.device.as_deref(),
+        };
+        let key = EncodingKey::from_secret(self.secret.expose().as_bytes());
+        Ok(Token::new(encode(&Header::new(Algorithm::HS256), &claims, &key)?))
+    }
+}
