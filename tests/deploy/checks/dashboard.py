@@ -1,0 +1,85 @@
+"""The dashboard's shape; `live` runs its queries."""
+
+import json
+
+import yaml
+
+from . import rules
+from .report import DEPLOY, check, expect, refused
+
+FILE = DEPLOY / "grafana" / "dashboard.json"
+ROWS = ["At a glance", "Sessions and admissions", "Events and deliveries", "Latency", "Bus", "Overflow", "Process"]
+
+
+def load():
+    return json.loads(FILE.read_text())
+
+
+def panels():
+    return [panel for panel in load()["panels"] if panel["type"] != "row"]
+
+
+def queries():
+    """Every query with where it stands."""
+    found = {f"{panel['title']} {t['refId']}": t["expr"] for panel in panels() for t in panel["targets"]}
+    for note in load()["annotations"]["list"]:
+        found[f"annotation {note['name']}"] = note["expr"]
+    return found
+
+
+def covers(panel, x, y):
+    at = panel["gridPos"]
+    return at["x"] <= x < at["x"] + at["w"] and at["y"] <= y < at["y"] + at["h"]
+
+
+@check
+def laid_out():
+    """rows are the ones expected; panels have ids of their own, fill the width and do not overlap"""
+    everything = load()["panels"]
+    expect([panel["title"] for panel in everything if panel["type"] == "row"] == ROWS, "other rows")
+    expect(len({panel["id"] for panel in everything}) == len(everything), "an id is used twice")
+    for y in range(max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in everything)):
+        for x in range(24):
+            count = sum(covers(panel, x, y) for panel in everything)
+            expect(count == 1, f"{count} panels at column {x}, line {y}")
+
+
+@check
+def explained():
+    """every panel has a description, a unit and the chosen data source"""
+    for panel in panels():
+        title = panel["title"]
+        expect(panel["description"].endswith("."), f"{title} is not explained")
+        unit = panel["fieldConfig"]["defaults"].get("unit") or panel["options"].get("yAxis", {}).get("unit")
+        expect(unit, f"{title} has no unit")
+        for each in [panel, *panel["targets"]]:
+            expect(each["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, f"{title}: data source")
+
+
+@check
+def variables():
+    """the variables are datasource, job and instance, and every query heeds the last two"""
+    document = load()
+    expect(document["schemaVersion"] >= 39, "an old schema")
+    expect([each["name"] for each in document["templating"]["list"]] == ["datasource", "job", "instance"], "variables")
+    for name, query in queries().items():
+        for selector in query.split("{")[1:]:
+            heeded = 'job=~"$job"' in selector and 'instance=~"$instance"' in selector
+            expect(heeded, f"{name} heeds not all variables: {query}")
+
+
+@check
+def metrics_exist():
+    """queries name only metrics of the inventory, and another name is noticed"""
+    rules.unknown(queries().values(), rules.inventory())
+    refused(rules.unknown, ["wirebell_session"], rules.inventory())
+
+
+@check
+def provisioned():
+    """the provisioned data source is the Prometheus of compose.yaml, with its scrape interval"""
+    folder = DEPLOY / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text())["datasources"]
+    expect(source["url"] == "http://prometheus:9090" and source["isDefault"], "another data source")
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())["global"]["scrape_interval"]
+    expect(source["jsonData"]["timeInterval"] == scraped, "another scrape interval")

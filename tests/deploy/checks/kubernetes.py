@@ -1,0 +1,207 @@
+"""The Kubernetes objects: valid by Kubernetes' own schemas, and consistent with one another."""
+
+import copy
+import shutil
+import tempfile
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+from .report import DEPLOY, Fault, check, command, expect, refused
+from .settings import DEFAULTS, seconds
+
+FOLDER = DEPLOY / "kubernetes"
+# The oldest that has everything that is used (preStop `sleep`), and the newest whose schemas are at hand.
+VERSIONS = ("1.30", "1.37")
+
+
+def build(folder):
+    kustomize = ["kubectl", "kustomize"] if shutil.which("kubectl") else ["kustomize", "build"]
+    return [each for each in yaml.safe_load_all(command(*kustomize, folder)) if each]
+
+
+def base():
+    return build(FOLDER / "base")
+
+
+def example():
+    """The overlay, with stand-ins for the secret files that are not in the repository."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
+        secrets = Path(folder) / "example" / "secrets"
+        secrets.mkdir(exist_ok=True)
+        for name in ("redis-url", "services-keys", "auth-public-key.pem"):
+            (secrets / name).write_text("x")
+        return build(Path(folder) / "example")
+
+
+def one(objects, kind, name="wirebell"):
+    found = [each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name)]
+    expect(len(found) == 1, f"{len(found)} objects {kind} {name}")
+    return found[0]
+
+
+def pod(objects):
+    return one(objects, "Deployment")["spec"]["template"]["spec"]
+
+
+def container(objects):
+    return pod(objects)["containers"][0]
+
+
+def environment(objects):
+    """What the node is given: the ConfigMap, then the variables of the container."""
+    given = dict(one(objects, "ConfigMap")["data"])
+    given.update({each["name"]: each["value"] for each in container(objects)["env"]})
+    return given
+
+
+def validate(objects):
+    for each in objects:
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(each, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                raise Fault(f"{each['kind']} {each['metadata']['name']}: {error.message}") from error
+
+
+def broken(change):
+    """The base with something wrong in its Deployment's pods."""
+    objects = copy.deepcopy(base())
+    change(pod(objects))
+    return objects
+
+
+@check
+def valid():
+    """base and example are valid, strictly, for the oldest and newest version"""
+    validate(base())
+    validate(example())
+
+
+@check
+def invalid():
+    """an unknown field, a wrong type and a missing name are refused"""
+    refused(validate, broken(lambda pod: pod.update(terminationGracePeriod=60)))
+    refused(validate, broken(lambda pod: pod["containers"][0]["readinessProbe"].update(periodSeconds="often")))
+    refused(validate, broken(lambda pod: pod["containers"][0].pop("name")))
+    refused(validate, broken(lambda pod: pod["containers"][0]["lifecycle"]["preStop"].update(sleep={"second": 5})))
+
+
+def grace_covers_the_drain(objects):
+    settings = {**DEFAULTS, **environment(objects)}
+    stop = container(objects)["lifecycle"]["preStop"]["sleep"]["seconds"]
+    deadline = seconds(settings["WIREBELL_DRAIN_DEADLINE"])
+    grace = pod(objects)["terminationGracePeriodSeconds"]
+    expect(grace >= stop + deadline, f"{grace} s of grace for {stop} s of preStop and {deadline} s of drain")
+    told = seconds(settings["WIREBELL_DRAIN_NOTICE"]) + seconds(settings["WIREBELL_DRAIN_WINDOW"])
+    expect(told <= deadline, "the deadline comes before the last client was told")
+    probe = container(objects)["readinessProbe"]
+    noticed = probe["periodSeconds"] * probe["failureThreshold"]
+    expect(noticed <= stop + seconds(settings["WIREBELL_DRAIN_NOTICE"]), "clients are told before the node is out")
+
+
+@check
+def grace():
+    """the grace period covers preStop and drain.deadline, and a shorter one is noticed"""
+    grace_covers_the_drain(base())
+    grace_covers_the_drain(example())
+    refused(grace_covers_the_drain, broken(lambda pod: pod.update(terminationGracePeriodSeconds=49)))
+
+
+def picks_the_nodes(objects):
+    labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    selectors = {f"{each['kind']} {each['metadata']['name']}": each["spec"] for each in objects if "spec" in each}
+    for name, spec in selectors.items():
+        if name.startswith("HorizontalPodAutoscaler"):
+            continue
+        found = spec.get("selector", spec.get("podSelector")) or {}
+        wanted = found.get("matchLabels", found)
+        expect(wanted, f"{name} picks every pod, or none")
+        expect(wanted.items() <= labels.items(), f"{name} does not pick the nodes: {wanted}")
+    for each in pod(objects)["topologySpreadConstraints"]:
+        expect(each["labelSelector"]["matchLabels"].items() <= labels.items(), "spreads other pods than the nodes")
+
+
+@check
+def selectors():
+    """Services, policy, budget and spread pick the nodes and only them"""
+    for objects in (base(), example()):
+        picks_the_nodes(objects)
+    objects = base()
+    one(objects, "NetworkPolicy")["spec"]["podSelector"] = {}
+    refused(picks_the_nodes, objects)
+
+
+def keeps_the_services_door(objects):
+    for name, service in ((s, one(objects, "Service", s)["spec"]) for s in ("wirebell-clients", "wirebell-services")):
+        ports = [port["targetPort"] for port in service["ports"]]
+        expect(ports == [name.removeprefix("wirebell-")], f"{name} leads to {ports}")
+    expect(one(objects, "Service", "wirebell-services")["spec"]["type"] == "ClusterIP", "reachable from outside")
+    for rule in one(objects, "NetworkPolicy")["spec"]["ingress"]:
+        if any(port["port"] != "clients" for port in rule.get("ports", [{"port": "every"}])):
+            expect(rule.get("from"), "anybody reaches the services' door")
+            for peer in rule["from"]:
+                chosen = peer.get("podSelector", {}).get("matchLabels", {})
+                # What kustomize's includeSelectors would do: only the nodes themselves could then publish.
+                expect(chosen and "app.kubernetes.io/component" not in chosen, f"wrong peer: {peer}")
+
+
+@check
+def services_door():
+    """the services' door is inside the cluster, for named peers only"""
+    keeps_the_services_door(base())
+    keeps_the_services_door(example())
+    objects = base()
+    del one(objects, "NetworkPolicy")["spec"]["ingress"][1]["from"]
+    refused(keeps_the_services_door, objects)
+
+
+@check
+def restricted():
+    """the pods meet the restricted standard, and have no token and no variables made of Services"""
+    for objects in (base(), example()):
+        spec, own = pod(objects), container(objects)
+        expect(spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0, "may be root")
+        expect(spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, "no seccomp profile")
+        expect(own["securityContext"]["capabilities"] == {"drop": ["ALL"]}, "keeps capabilities")
+        expect(own["securityContext"]["allowPrivilegeEscalation"] is False, "may gain privileges")
+        expect(own["securityContext"]["readOnlyRootFilesystem"], "may write to its image")
+        account = one(objects, "ServiceAccount")
+        expect(account["automountServiceAccountToken"] is False, "the account's token is mounted")
+        expect(spec["automountServiceAccountToken"] is False, "the pod mounts a token")
+        expect(spec["enableServiceLinks"] is False, "the Services' variables look like settings")
+
+
+@check
+def probes():
+    """liveness asks /livez and readiness /readyz, on the services' door"""
+    own = container(base())
+    for kind, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        expect(own[kind]["httpGet"] == {"path": path, "port": "services"}, f"{kind}: {own[kind]['httpGet']}")
+
+
+@check
+def rollout():
+    """a rollout takes no node away before its successor is ready, and an eviction takes one at a time"""
+    spec = one(base(), "Deployment")["spec"]
+    expect(spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, "not one by one")
+    expect("replicas" not in spec, "fights with the autoscaler")
+    expect(one(base(), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1, "several nodes may be evicted at once")
+    expect(one(base(), "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2, "one node alone cannot be drained")
+
+
+@check
+def secrets():
+    """secrets are mounted files that a Secret has, and no value stands in the manifests"""
+    for objects in (base(), example()):
+        volume = pod(objects)["volumes"][0]["secret"]
+        files = {"/etc/wirebell/secrets/" + item["path"] for item in volume["items"]}
+        named = {value for key, value in environment(objects).items() if key.endswith("_FILE")}
+        expect(named == files, f"{named} are read and {files} are mounted")
+    expect(not any(each["kind"] == "Secret" for each in base()), "the base has a Secret")
+    secret = one(example(), "Secret")
+    expect(set(secret["data"]) == {item["key"] for item in volume["items"]}, "the Secret lacks a key")
+    expect(pod(example())["volumes"][0]["secret"]["secretName"] == secret["metadata"]["name"], "another Secret")
+    expect("secrets/" in (FOLDER / "example" / ".gitignore").read_text().splitlines(), "git would take the secrets")
