@@ -1,0 +1,47 @@
+//! Stamping: an event gets its id and its time once, before the first try, so that every try is the same event.
+
+use time::OffsetDateTime;
+use ulid::Ulid;
+use wirebell_protocol::Event;
+
+/// Gives the event a ULID and the time of now where it has none of its own. Answers its id.
+pub(crate) fn stamp(event: &mut Event) -> String {
+    event.stamp(|| Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
+    event.event_id().unwrap_or_default().to_owned()
+}
+
+/// RFC 3339 in UTC with exactly three digits of a second: texts of one length sort by time.
+fn rfc3339(at: OffsetDateTime) -> String {
+    let (year, month, day) = at.to_calendar_date();
+    let (hour, minute, second, milli) = at.to_hms_milli();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_milliseconds_also_where_they_are_zero() {
+        let at = OffsetDateTime::from_unix_timestamp(1_763_719_200).unwrap();
+        assert_eq!(rfc3339(at), "2025-11-21T10:00:00.000Z");
+        assert_eq!(rfc3339(at + time::Duration::microseconds(7_900)), "2025-11-21T10:00:00.007Z");
+    }
+
+    #[test]
+    fn what_the_publisher_gave_stays() {
+        let mut event = Event::from_json("user:42", "t", "1").unwrap().id("order-7").unwrap();
+        assert_eq!(stamp(&mut event), "order-7");
+        assert!(event.to_json().contains(r#""time":"20"#), "{}", event.to_json());
+    }
+
+    #[test]
+    fn a_second_stamp_changes_nothing() {
+        let mut event = Event::from_json("user:42", "t", "1").unwrap();
+        let id = stamp(&mut event);
+        let json = event.to_json();
+        assert_eq!((stamp(&mut event), event.to_json()), (id.clone(), json));
+        assert!(id.parse::<Ulid>().is_ok(), "{id}");
+    }
+}

@@ -1,0 +1,64 @@
+//! The transports: one seam, one file for each bus.
+
+use std::time::Duration;
+
+use wirebell_protocol::publish::Retention;
+use wirebell_protocol::{Keys, Outcome};
+
+use crate::delivery::Waiting;
+use crate::error::ConnectError;
+use crate::failure::Failure;
+use crate::http::HttpDoor;
+use crate::redis::RedisBus;
+
+/// Where events go.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// Straight into Redis.
+    Redis(Box<RedisBus>),
+    /// To the services' door of a node.
+    Http(HttpDoor),
+}
+
+/// What a transport has to know beside the URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) keys: Keys,
+    pub(crate) retention: Retention,
+    pub(crate) service_key: Option<String>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
+}
+
+impl Transport {
+    /// Picks the transport by the URL's scheme. Nothing is sent yet.
+    pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme.as_deref() {
+            Some("redis" | "rediss" | "valkey" | "valkeys") => {
+                RedisBus::new(url, options).map(Box::new).map(Self::Redis)
+            }
+            Some("http" | "https") => HttpDoor::new(url, &options).map(Self::Http),
+            Some(_) => Err(ConnectError::Url { found: "the one given has another scheme" }),
+            None => Err(ConnectError::Url { found: "the one given has no scheme" }),
+        }
+    }
+
+    /// Reaches for the bus once, where there is a connection to keep.
+    pub(crate) async fn open(&self) -> Result<(), Failure> {
+        match self {
+            Self::Redis(bus) => bus.open().await,
+            // A service key is only looked at with an event, so there is nothing to learn beforehand.
+            Self::Http(_) => Ok(()),
+        }
+    }
+
+    /// One try: sends the events in their order, and answers for each. After a failure that concerns more than one
+    /// event, those behind it are not sent and share it, so that none overtakes.
+    pub(crate) async fn send(&self, events: &[Waiting]) -> Vec<Result<Outcome, Failure>> {
+        match self {
+            Self::Redis(bus) => bus.send(events).await,
+            Self::Http(door) => door.send(events).await,
+        }
+    }
+}
