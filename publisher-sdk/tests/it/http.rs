@@ -1,0 +1,199 @@
+//! Publishing through the services' door, which is played here by a small server.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use wirebell_publisher::{Builder, Event, Fault, Flushed, PublishError, Publisher};
+
+/// A services' door: answers what it was told to, then as a healthy one does.
+#[derive(Default)]
+struct Door {
+    script: Mutex<VecDeque<(u16, &'static str, Value)>>,
+    requests: Mutex<Vec<Value>>,
+    most: Mutex<Option<usize>>,
+}
+
+const KEY: &str = "service-key-1";
+
+async fn door() -> (Arc<Door>, String) {
+    let door = Arc::new(Door::default());
+    let router = Router::new().route("/base/v1/events", post(answer)).with_state(Arc::clone(&door));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/base/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (door, url)
+}
+
+async fn answer(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Response {
+    if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer service-key-1") {
+        return problem(401, "", &json!({"code": "unauthorized", "detail": "a service key is needed"}));
+    }
+    assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    door.requests.lock().unwrap().push(body.clone());
+    if let Some((status, retry_after, problem_document)) = door.script.lock().unwrap().pop_front() {
+        return problem(status, retry_after, &problem_document);
+    }
+    let Value::Array(events) = &body else { return reply(&verdict(&body)) };
+    if door.most.lock().unwrap().is_some_and(|most| events.len() > most) {
+        return problem(413, "", &json!({"code": "too_large", "detail": "too many events"}));
+    }
+    reply(&Value::Array(events.iter().map(verdict).collect()))
+}
+
+/// 202 with an outcome, or 422 for the type `bad`.
+fn verdict(event: &Value) -> Value {
+    if event["type"] == "bad" {
+        return json!({"status": 422, "type": "https://wirebell.dev/problems/invalid_event", "title": "Invalid event",
+            "detail": "not this type", "code": "invalid_event", "attribute": "type"});
+    }
+    let cursor = format!("{}-0", event["data"]);
+    json!({"status": 202, "id": event["id"], "cursor": cursor, "nodes": 2,
+        "channels": [{"channel": event["to"], "cursor": cursor, "nodes": 2}]})
+}
+
+fn reply(body: &Value) -> Response {
+    let status = match body {
+        Value::Array(items) if items.iter().any(|item| item["status"] != 202) => 207,
+        Value::Array(_) => 202,
+        one => u16::try_from(one["status"].as_u64().unwrap()).unwrap(),
+    };
+    (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
+}
+
+fn problem(status: u16, retry_after: &'static str, document: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, retry_after)];
+    (status, headers, document.to_string()).into_response()
+}
+
+fn builder(url: &str) -> Builder {
+    Publisher::builder(url).service_key(KEY)
+}
+
+fn event(kind: &str, data: u64) -> Event {
+    Event::from_json("user:42", kind, &data.to_string()).unwrap()
+}
+
+fn unavailable() -> Value {
+    json!({"code": "unavailable", "detail": "the bus cannot be reached"})
+}
+
+#[tokio::test]
+async fn one_event_is_posted_as_it_is_and_answered() {
+    let (door, url) = door().await;
+    let publisher = builder(&url).connect().await.unwrap();
+    let outcome = publisher.publish(event("number", 7)).await.unwrap();
+    assert_eq!((outcome.nodes(), outcome.cursor().unwrap().millis), (2, 7));
+    let request = door.requests.lock().unwrap()[0].clone();
+    assert_eq!(
+        (&request["id"], &request["to"], &request["data"]),
+        (&json!(outcome.id), &json!("user:42"), &json!(7))
+    );
+    assert!(request["time"].as_str().unwrap().ends_with('Z'), "{request}");
+}
+
+#[tokio::test]
+async fn a_bus_that_is_away_is_tried_again_with_the_same_event() {
+    let (door, url) = door().await;
+    door.script.lock().unwrap().extend([(503, "1", unavailable()), (502, "", Value::Null)]);
+    let publisher = builder(&url).connect().await.unwrap();
+    let started = Instant::now();
+    publisher.publish(event("number", 1)).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1), "Retry-After is kept to");
+    let requests = door.requests.lock().unwrap();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|request| *request == requests[0]), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_bus_that_stays_away_is_unavailable_within_the_timeout() {
+    let (door, url) = door().await;
+    door.script.lock().unwrap().extend((0..1_000).map(|_| (503, "", unavailable())));
+    let publisher = builder(&url).timeout(Duration::from_millis(400)).connect().await.unwrap();
+    let error = publisher.publish(event("number", 1)).await.unwrap_err();
+    assert!(
+        matches!(&error, PublishError::Unavailable { reason } if reason.contains("cannot be reached")),
+        "{error}"
+    );
+    assert!(door.requests.lock().unwrap().len() > 2);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_at_once_and_never_shown() {
+    let (door, url) = door().await;
+    let publisher = Publisher::builder(&url).service_key("another-key").connect().await.unwrap();
+    let started = Instant::now();
+    let error = publisher.publish(event("number", 1)).await.unwrap_err();
+    let PublishError::Refused(refusal) = &error else { unreachable!("{error:?}") };
+    assert_eq!((refusal.status, refusal.code.as_str()), (Some(401), "unauthorized"));
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(!format!("{error} {error:?} {publisher:?}").contains("another-key"));
+    assert!(door.requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_event_is_invalid_and_names_its_attribute() {
+    let (_, url) = door().await;
+    let publisher = builder(&url).connect().await.unwrap();
+    let error = publisher.publish(event("bad", 1)).await.unwrap_err();
+    let PublishError::Invalid(wrong) = &error else { unreachable!("{error:?}") };
+    assert_eq!(
+        (wrong.attribute, wrong.fault, wrong.message.as_str()),
+        ("type", Fault::InvalidEvent, "not this type")
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_answered_event_by_event_and_cut_where_it_is_too_long() {
+    let (door, url) = door().await;
+    *door.most.lock().unwrap() = Some(50);
+    let publisher = builder(&url).connect().await.unwrap();
+    let kind = |number| if number == 70 { "bad" } else { "number" };
+    let answers = publisher.publish_all((0..300).map(|number| event(kind(number), number))).await;
+    for (number, answer) in (0..).zip(&answers) {
+        match answer {
+            Ok(outcome) => assert_eq!(outcome.cursor().unwrap().millis, number),
+            Err(error) => assert!(number == 70 && matches!(error, PublishError::Invalid(_)), "{number}: {error}"),
+        }
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 299);
+    let requests = door.requests.lock().unwrap();
+    let taken = requests.iter().filter_map(Value::as_array).filter(|events| events.len() <= 50).flatten();
+    let numbers: Vec<u64> = taken.map(|event| event["data"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn enqueue_waits_for_the_door_and_passes_a_wrong_event_by() {
+    let (door, url) = door().await;
+    door.script.lock().unwrap().extend([(503, "", unavailable()), (503, "", unavailable())]);
+    let publisher = builder(&url).connect().await.unwrap();
+    for number in 0..10 {
+        let kind = if number == 4 { "bad" } else { "number" };
+        assert!(publisher.enqueue(event(kind, number)).is_accepted());
+    }
+    assert_eq!(publisher.close(Duration::from_secs(10)).await, Flushed::Done);
+    let counters = publisher.counters();
+    assert_eq!((counters.published, counters.refused, counters.waiting), (9, 1, 0), "{counters:?}");
+    assert!(counters.retried >= 2, "{counters:?}");
+}
+
+#[tokio::test]
+async fn an_address_without_a_node_is_told_apart() {
+    let (_, url) = door().await;
+    let error =
+        builder(&format!("{url}elsewhere")).connect().await.unwrap().publish(event("t", 1)).await.unwrap_err();
+    assert!(matches!(&error, PublishError::Refused(refusal) if refusal.status == Some(404)), "{error:?}");
+    let nobody = builder("http://127.0.0.1:9").timeout(Duration::from_millis(200)).connect().await.unwrap();
+    let error = nobody.publish(event("t", 1)).await.unwrap_err();
+    assert!(matches!(error, PublishError::Unavailable { .. }), "{error:?}");
+}

@@ -1,0 +1,8 @@
+//! The publisher against what it talks to: a real Redis, which each test starts for itself, and a services' door.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod connect;
+mod http;
+mod outage;
+mod publish;
+mod support;

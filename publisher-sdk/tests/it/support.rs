@@ -1,0 +1,120 @@
+//! What the tests share: a real Redis, and a look into its logs.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use wirebell_publisher::{Channel, Event, Keys};
+
+/// A `redis-server` of this test alone, with its data in a folder of its own. Ends with the value.
+pub(crate) struct Redis {
+    pub(crate) port: u16,
+    folder: PathBuf,
+    options: Vec<String>,
+    child: Option<Child>,
+}
+
+/// An entry of a log.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) cursor: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl Redis {
+    /// Starts one on a free port.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut redis = Self::stopped(options);
+        redis.run();
+        redis
+    }
+
+    /// One that is not running yet.
+    pub(crate) fn stopped(options: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("wirebell-publisher-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Self { port, folder, options, child: None }
+    }
+
+    /// Starts it on the port and the data that it had.
+    pub(crate) fn run(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .arg(&self.folder)
+            .args(&self.options)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "redis-server did not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Sends it a signal: `STOP` lets it hang, `CONT` goes on.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn client(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    /// The log of a channel, oldest first.
+    pub(crate) fn log(&self, channel: &str) -> Vec<Entry> {
+        let key = Keys::default().log(&Channel::parse(channel).unwrap());
+        let entries: Vec<(String, Vec<(String, String)>)> =
+            redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(&mut self.client()).unwrap();
+        entries.into_iter().map(|(cursor, fields)| Entry { cursor, fields }).collect()
+    }
+
+    /// The `data` of each entry of a log, where it is a number.
+    pub(crate) fn numbers(&self, channel: &str) -> Vec<u64> {
+        self.log(channel).iter().map(|entry| entry.frame()["data"].as_u64().unwrap()).collect()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+impl Entry {
+    pub(crate) fn field(&self, name: &str) -> &str {
+        &self.fields.iter().find(|(field, _)| field == name).unwrap().1
+    }
+
+    /// The frame as a client gets it, save for the cursor.
+    pub(crate) fn frame(&self) -> serde_json::Value {
+        serde_json::from_str(&format!("{}{}", self.field("h"), self.field("t"))).unwrap()
+    }
+}
+
+/// An event whose data is a number.
+pub(crate) fn numbered(channel: &str, number: u64) -> Event {
+    Event::from_json(channel, "number", &number.to_string()).unwrap()
+}
