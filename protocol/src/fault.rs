@@ -54,13 +54,17 @@ pub enum Fault {
     BadRequest,
     /// A request to the services' door without a service key that is known.
     Unauthorized,
+    /// There is nothing at this path.
+    NotFound,
+    /// Not by this method.
+    MethodNotAllowed,
     /// The node is at fault.
     Internal,
 }
 
 impl Fault {
     /// Every fault, for documents and for metrics that must know their labels beforehand.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::BadFrame,
         Self::BinaryFrame,
         Self::ReservedType,
@@ -86,6 +90,8 @@ impl Fault {
         Self::TooManyFaults,
         Self::BadRequest,
         Self::Unauthorized,
+        Self::NotFound,
+        Self::MethodNotAllowed,
         Self::Internal,
     ];
 
@@ -117,6 +123,8 @@ impl Fault {
             Self::TooManyFaults => "too_many_faults",
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
             Self::Internal => "internal",
         }
     }

@@ -11,7 +11,7 @@
 //! | [`announcement`] | what travels between the bus and a node |
 //! | [`publish`], [`keys`] | the script that publishes in Redis, and the names it works on |
 //! | [`outcome`] | what the publisher is told |
-//! | [`close`], [`fault`] | why a connection ended, why a frame or a request was refused |
+//! | [`close`], [`fault`], [`problem`] | why a connection ended, why a frame or a request was refused |
 //! | [`trace`] | W3C trace context inside an event |
 
 pub mod announcement;
@@ -25,6 +25,7 @@ pub mod frame;
 pub mod keys;
 pub mod outcome;
 pub mod pattern;
+pub mod problem;
 pub mod publish;
 pub mod trace;
 

@@ -16,7 +16,8 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 /// Writes a duration in its largest whole unit.
 pub(super) fn show(duration: Duration) -> String {
     let total = duration.as_millis();
-    let fits = |milliseconds: u64| total >= u128::from(milliseconds) && total % u128::from(milliseconds) == 0;
+    let fits =
+        |milliseconds: u64| total >= u128::from(milliseconds) && total.is_multiple_of(u128::from(milliseconds));
     match UNITS.into_iter().find(|(_, milliseconds)| fits(*milliseconds)) {
         Some((unit, milliseconds)) => format!("{}{unit}", total / u128::from(milliseconds)),
         None => "0s".to_owned(),

@@ -47,19 +47,18 @@ impl Sources {
 /// Adds what the variables say.
 pub(super) fn read(variables: &[(String, String)], written: &mut Written, faults: &mut Vec<Fault>) {
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name)) {
-        let origin = Origin::Variable(name.clone());
         let fault = |found: &str, expected: String| Fault {
             key: name.clone(),
-            origin: Some(origin.to_string()),
+            origin: None,
             found: found.to_owned(),
             expected,
         };
         match schema::keys().find(|key| schema::variable(key) == *name) {
             // Where a variable was not UTF-8, the replacement character stands.
             Some(_) if value.contains('\u{fffd}') => {
-                faults.push(fault("a value that is not UTF-8", "UTF-8".to_owned()))
+                faults.push(fault("a value that is not UTF-8", "UTF-8".to_owned()));
             }
-            Some(key) => add(written, &key, Raw::Text(value.clone()), origin),
+            Some(key) => add(written, &key, Raw::Text(value.clone()), Origin::Variable(name.clone())),
             None => {
                 let names = schema::keys().map(|key| schema::variable(&key));
                 faults.push(fault("an unknown variable", hint(name, names)));

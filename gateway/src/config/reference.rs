@@ -81,8 +81,5 @@ fn or_file(setting: &Setting) -> String {
 fn default(setting: &Setting) -> String {
     let show = |value: Option<&str>| value.map_or("none".to_owned(), |value| format!("`{value}`"));
     let (serve, dev) = (setting.default_in(Mode::Serve), setting.default_in(Mode::Dev));
-    match serve == dev {
-        true => show(serve),
-        false => format!("{}, in `dev` {}", show(serve), show(dev)),
-    }
+    if serve == dev { show(serve) } else { format!("{}, in `dev` {}", show(serve), show(dev)) }
 }

@@ -53,7 +53,7 @@ impl Backend {
     /// Takes a payment and answers with its id at once; none if there is too much to do already.
     pub(super) fn take(&self, channel: Channel, amount: String) -> Option<String> {
         let place = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        let id = format!("pay_{}", Ulid::new());
+        let id = format!("pay_{}", Ulid::generate());
         let progress = self.ledger.open(id.clone());
         let payment = Payment { id: id.clone(), channel, amount, begun: Instant::now(), progress, _place: place };
         self.tasks.spawn(payment.work(self.publisher.clone()));
@@ -71,8 +71,8 @@ impl Payment {
         for (status, after) in plan(&self.amount) {
             tokio::time::sleep_until(self.begun + Duration::from_millis(after)).await;
             let after = millis(self.begun.elapsed());
-            let published = self.tell(&publisher, status).await;
-            self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published }));
+            let answer = self.tell(&publisher, status).await;
+            self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published: answer }));
         }
         self.progress.send_modify(|progress| progress.done = true);
     }

@@ -1,4 +1,4 @@
-//! Reading what the page sends, and what both of its requests must hold: a user.
+//! Reading what the page sends, before anything is done with it.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;

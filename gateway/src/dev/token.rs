@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::request;
-use crate::auth::{Grant, Minter};
+use crate::auth::{Grant, MintError, Minter};
 
 /// Seconds that a token lives when nothing else is asked for.
 const LIFETIME: u64 = 60 * 60;
@@ -35,7 +35,6 @@ pub(super) async fn mint(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let asked: Asked = request::json(&headers, &body)?;
-    request::user(&asked.user)?;
     let grant = Grant {
         user: asked.user,
         topics: vec!["*".to_owned()],
@@ -43,7 +42,15 @@ pub(super) async fn mint(
         lifetime: lifetime(asked.lifetime)?,
     };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, json!({ "token": minter.mint(&grant) }).to_string()).into_response())
+    let token = minter.mint(&grant).map_err(|error| refused(&error))?;
+    Ok((headers, json!({ "token": token.expose() }).to_string()).into_response())
+}
+
+fn refused(error: &MintError) -> Problem {
+    match error {
+        MintError::User(_) => Problem::invalid("user", error.to_string()),
+        MintError::Sign(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+    }
 }
 
 fn lifetime(asked: Option<u64>) -> Result<Duration, Problem> {

@@ -3,6 +3,9 @@ import { announce } from "./dom.js";
 import { get, post } from "./http.js";
 import { Ledger } from "./ledger.js";
 
+// The choice that is no user, but a field to name one.
+const OTHER = "other";
+
 export class Backend {
   #form = document.getElementById("pay");
   #problem = this.#form.querySelector(".problem");
@@ -16,19 +19,19 @@ export class Backend {
 
   get user() {
     const { user, other } = this.#form.elements;
-    return user.value || other.value.trim();
+    return user.value === OTHER ? other.value.trim() : user.value;
   }
 
   set user(user) {
     const { elements } = this.#form;
     const known = user === "42" || user === "43";
-    elements.user.value = known ? user : "";
+    elements.user.value = known ? user : OTHER;
     if (!known) elements.other.value = user;
     this.#other();
   }
 
   #other() {
-    this.#form.querySelector(".other").hidden = this.#form.elements.user.value !== "";
+    this.#form.querySelector(".other").hidden = this.#form.elements.user.value !== OTHER;
   }
 
   async #pay() {

@@ -1,0 +1,56 @@
+//! Outcomes as JSON.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use wirebell_protocol::{Cursor, Outcome, Reached, problem};
+
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<Cursor>,
+    nodes: u64,
+    channels: &'a [Reached],
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Each<'a> {
+    Accepted(Accepted<'a>),
+    Refused(problem::Problem),
+}
+
+/// The outcome of one event.
+pub(super) fn one(outcome: &Outcome) -> Response {
+    (StatusCode::ACCEPTED, Json(accepted(outcome, None))).into_response()
+}
+
+/// The outcomes of several, in their order.
+pub(super) fn many(outcomes: Vec<Result<Outcome, Problem>>) -> Response {
+    let all_accepted = outcomes.iter().all(Result::is_ok);
+    let each: Vec<Each<'_>> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(outcome) => Each::Accepted(accepted(outcome, Some(StatusCode::ACCEPTED))),
+            Err(problem) => Each::Refused(problem.clone().into_document()),
+        })
+        .collect();
+    let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    (status, Json(each)).into_response()
+}
+
+fn accepted(outcome: &Outcome, status: Option<StatusCode>) -> Accepted<'_> {
+    Accepted {
+        status: status.map(|status| status.as_u16()),
+        id: &outcome.id,
+        cursor: outcome.cursor(),
+        nodes: outcome.nodes(),
+        channels: &outcome.channels,
+    }
+}

@@ -1,0 +1,102 @@
+//! `POST /v1/events`.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use wirebell_protocol::publish::Accepted;
+use wirebell_protocol::{Class, Event, Fault, Outcome, Prepared, Reached};
+
+use super::submission::{self, Submission};
+use super::{Context, answer};
+use crate::bus::BusError;
+use crate::problem::Problem;
+
+/// Publishes one event, or an array of them, each with its own outcome.
+pub(super) async fn publish(
+    State(context): State<Context>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let submitted = body.map_err(|rejection| too_large(&rejection));
+    match submitted.and_then(|body| submission::read(&context, &headers, &body)) {
+        Ok(Submission::One(event)) => one(&context, &event).await,
+        Ok(Submission::Many(events)) => answer::many(many(&context, events).await),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn one(context: &Context, event: &Event) -> Response {
+    let prepared = Prepared::all(event);
+    let accepted = context.bus.publish(&prepared).await;
+    count(context, &prepared, &accepted);
+    match outcome(&prepared, accepted) {
+        Ok(outcome) => answer::one(&outcome),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// All events go to the bus as one batch, in their order.
+async fn many(context: &Context, events: Vec<Result<Event, Problem>>) -> Vec<Result<Outcome, Problem>> {
+    let sizes: Vec<Result<usize, Problem>> = events
+        .iter()
+        .map(|event| event.as_ref().map(|event| event.channels().len()).map_err(Clone::clone))
+        .collect();
+    let mut prepared: Vec<Prepared> = events.iter().flatten().flat_map(Prepared::all).collect();
+    let mut accepted = context.bus.publish(&prepared).await;
+    count(context, &prepared, &accepted);
+    let mut take =
+        |size: usize| outcome(&prepared.drain(..size).collect::<Vec<_>>(), accepted.drain(..size).collect());
+    sizes.into_iter().map(|size| size.and_then(&mut take)).collect()
+}
+
+fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {
+    let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
+        let accepted = accepted.map_err(|error| failed(&error))?;
+        Ok(Reached { channel: event.channel.clone(), cursor: accepted.cursor, nodes: accepted.nodes })
+    });
+    let channels = reached.collect::<Result<Vec<_>, Problem>>()?;
+    let id = prepared.first().map(|event| event.id.clone()).unwrap_or_default();
+    Ok(Outcome { id, channels })
+}
+
+fn failed(error: &BusError) -> Problem {
+    let detail = format!("{error}; publishing again with the same id is safe");
+    match error {
+        BusError::Unavailable(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Unavailable, detail).retry_after(1)
+        }
+        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, Fault::Internal, detail),
+    }
+}
+
+fn too_large(rejection: &BytesRejection) -> Problem {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = "the request is larger than this node takes; send fewer events at once";
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail)
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request's body ended early"),
+    }
+}
+
+fn count(context: &Context, prepared: &[Prepared], accepted: &[Result<Accepted, BusError>]) {
+    let mut tally = [[0u64; 3]; 3];
+    for (event, accepted) in prepared.iter().zip(accepted) {
+        let outcome = match accepted {
+            Ok(Accepted { again: false, .. }) => 0,
+            Ok(_) => 1,
+            Err(_) => 2,
+        };
+        let class = Class::ALL.iter().position(|class| *class == event.class).unwrap_or(0);
+        tally[class][outcome] += 1;
+    }
+    for (class, outcomes) in Class::ALL.iter().zip(tally) {
+        for (outcome, events) in ["accepted", "duplicate", "failed"].iter().zip(outcomes) {
+            if events > 0 {
+                context.metrics.published.with_label_values(&[class.as_str(), outcome]).inc_by(events);
+            }
+        }
+    }
+}

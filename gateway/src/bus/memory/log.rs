@@ -1,0 +1,66 @@
+//! One channel's log.
+
+use std::collections::VecDeque;
+
+use wirebell_protocol::announcement::Place;
+use wirebell_protocol::publish::Retention;
+use wirebell_protocol::{Announcement, Cursor, Prepared};
+
+/// The durable events of a channel, oldest first, bounded by count and age.
+#[derive(Default)]
+pub(super) struct Log {
+    entries: VecDeque<Announcement>,
+    last: Cursor,
+}
+
+impl Log {
+    /// The end of the log: the newest event's cursor, also after it was trimmed.
+    pub(super) fn last(&self) -> Cursor {
+        self.last
+    }
+
+    /// Appends; answers the new place.
+    pub(super) fn append(
+        &mut self,
+        event: &Prepared,
+        now: u64,
+        expires_at: Option<u64>,
+        keep: &Retention,
+    ) -> Place {
+        let place = Place { cursor: self.next_cursor(now), previous: self.last };
+        self.last = place.cursor;
+        self.entries.push_back(Announcement {
+            channel: event.channel.clone(),
+            class: event.class,
+            place: Some(place),
+            accepted_at: place.cursor.millis * 1000,
+            expires_at,
+            frame: event.frame(Some(place.cursor)),
+        });
+        while self.entries.len() as u64 > keep.log_events || self.oldest_is_older_than(now, keep.log_millis) {
+            self.entries.pop_front();
+        }
+        place
+    }
+
+    /// Up to `limit` events behind the cursor.
+    pub(super) fn after(&self, cursor: Cursor, limit: usize) -> Vec<Announcement> {
+        let is_before = |entry: &Announcement| entry.place.is_some_and(|place| place.cursor <= cursor);
+        let start = self.entries.partition_point(is_before);
+        self.entries.iter().skip(start).take(limit).cloned().collect()
+    }
+
+    /// Cursors only grow, also where the clock goes back.
+    fn next_cursor(&self, now: u64) -> Cursor {
+        if now > self.last.millis {
+            Cursor { millis: now, sequence: 0 }
+        } else {
+            Cursor { millis: self.last.millis, sequence: self.last.sequence + 1 }
+        }
+    }
+
+    fn oldest_is_older_than(&self, now: u64, millis: u64) -> bool {
+        let oldest = self.entries.front().and_then(|entry| entry.place);
+        oldest.is_some_and(|place| place.cursor.millis + millis < now)
+    }
+}

@@ -1,0 +1,142 @@
+//! The embedded bus: one process, nothing to install. It keeps the promises of [`super::Bus`], save that what it
+//! holds dies with the process.
+
+mod log;
+mod seen;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wirebell_protocol::announcement::Place;
+use wirebell_protocol::channel::Kind;
+use wirebell_protocol::publish::{Accepted, Retention};
+use wirebell_protocol::{Announcement, Channel, Class, Cursor, NodeId, Prepared};
+
+use self::log::Log;
+use self::seen::Seen;
+use super::inbox::{Deliveries, Inbox, inbox};
+use super::{Bus, BusError, Health};
+use crate::telemetry::Metrics;
+
+/// Logs kept at the most; beyond that the one that has been idle longest goes.
+const MOST_LOGS: usize = 100_000;
+
+/// A bus within this process.
+pub struct MemoryBus {
+    node: NodeId,
+    retention: Retention,
+    inbox: Inbox,
+    state: Mutex<State>,
+    health: watch::Sender<Health>,
+}
+
+#[derive(Default)]
+struct State {
+    logs: HashMap<Channel, Log>,
+    seen: Seen,
+    listened: HashSet<Channel>,
+}
+
+impl MemoryBus {
+    /// A bus for one node, and its deliveries.
+    pub fn start(node: NodeId, retention: Retention, capacity: usize, metrics: Arc<Metrics>) -> (Self, Deliveries) {
+        metrics.bus_up.set(1);
+        let (inbox, deliveries) = inbox(capacity, metrics);
+        let health = watch::Sender::new(Health::Up);
+        (Self { node, retention, inbox, state: Mutex::default(), health }, deliveries)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Announcing under the lock keeps the order of announcements that of the logs.
+    fn publish_one(&self, event: &Prepared) -> Accepted {
+        let now = micros();
+        let mut state = self.lock();
+        if let Some(accepted) = state.seen.find(&event.channel, &event.id, now / 1000) {
+            return Accepted { again: true, ..accepted };
+        }
+        let expires_at = event.ttl_millis.map(|ttl| now / 1000 + ttl);
+        let place =
+            (event.class == Class::Durable).then(|| state.append(event, now / 1000, expires_at, &self.retention));
+        let listened = state.listened.contains(&event.channel)
+            || matches!(event.channel.kind(), Kind::Connection(id) if id.node == self.node);
+        let accepted =
+            Accepted { cursor: place.map(|place| place.cursor), nodes: u64::from(listened), again: false };
+        state.seen.remember(event, accepted, now / 1000 + self.retention.seen_millis);
+        if listened {
+            self.inbox.offer(Announcement {
+                channel: event.channel.clone(),
+                class: event.class,
+                place,
+                accepted_at: now,
+                expires_at,
+                frame: event.frame(accepted.cursor),
+            });
+        }
+        accepted
+    }
+}
+
+impl State {
+    fn append(&mut self, event: &Prepared, now: u64, expires_at: Option<u64>, retention: &Retention) -> Place {
+        if !self.logs.contains_key(&event.channel) {
+            self.forget_idle(now, retention);
+        }
+        self.logs.entry(event.channel.clone()).or_default().append(event, now, expires_at, retention)
+    }
+
+    /// Makes room for one more log. Looked at only when the table is full, so that the usual append costs nothing.
+    fn forget_idle(&mut self, now: u64, retention: &Retention) {
+        if self.logs.len() < MOST_LOGS {
+            return;
+        }
+        self.logs.retain(|_, log| log.last().millis + retention.log_millis > now);
+        if self.logs.len() >= MOST_LOGS
+            && let Some(idlest) = self.logs.iter().min_by_key(|(_, log)| log.last()).map(|(c, _)| c.clone())
+        {
+            self.logs.remove(&idlest);
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryBus {
+    async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
+        events.iter().map(|event| Ok(self.publish_one(event))).collect()
+    }
+
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+        let mut state = self.lock();
+        state.listened.extend(channels.iter().cloned());
+        Ok(channels.iter().map(|channel| state.logs.get(channel).map_or(Cursor::START, Log::last)).collect())
+    }
+
+    async fn unsubscribe(&self, channels: &[Channel]) {
+        let mut state = self.lock();
+        for channel in channels {
+            state.listened.remove(channel);
+        }
+    }
+
+    async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
+        let state = self.lock();
+        let read = |(channel, cursor): &(Channel, Cursor)| {
+            state.logs.get(channel).map_or_else(Vec::new, |log| log.after(*cursor, limit))
+        };
+        Ok(after.iter().map(read).collect())
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+}
+
+fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,67 @@
+//! Reading logs: their ends, and what stands behind a cursor.
+
+use std::collections::HashMap;
+
+use fred::interfaces::StreamsInterface;
+use futures_util::future::try_join_all;
+use wirebell_protocol::announcement::Place;
+use wirebell_protocol::publish::{Entry, PublishScript};
+use wirebell_protocol::{Announcement, Channel, Cursor};
+
+use super::BusError;
+use super::commands::{Commands, failed};
+
+/// A Stream entry as Redis gives it: its id and its fields.
+type Raw = (String, HashMap<String, String>);
+
+/// The end of each log, all asked in one go.
+pub(super) async fn ends(commands: &Commands, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+    let end = |channel: &Channel| {
+        let key = commands.keys.log(channel);
+        async move {
+            let last: Vec<Raw> =
+                commands.client.xrevrange_values(key, "+", "-", Some(1)).await.map_err(|e| failed(&e))?;
+            last.first().map_or(Ok(Cursor::START), |(id, _)| cursor(id))
+        }
+    };
+    try_join_all(channels.iter().map(end)).await
+}
+
+/// What stands behind each cursor, all asked in one go.
+pub(super) async fn read(
+    commands: &Commands,
+    after: &[(Channel, Cursor)],
+    limit: usize,
+) -> Result<Vec<Vec<Announcement>>, BusError> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    let one = |(channel, after): &(Channel, Cursor)| {
+        let (channel, after) = (channel.clone(), *after);
+        async move {
+            let (key, start) = (commands.keys.log(&channel), format!("({after}"));
+            let raw: Vec<Raw> = commands
+                .client
+                .xrange_values(key, start, "+", Some(limit))
+                .await
+                .map_err(|error| failed(&error))?;
+            entries(&channel, after, &raw)
+        }
+    };
+    try_join_all(after.iter().map(one)).await
+}
+
+fn entries(channel: &Channel, after: Cursor, raw: &[Raw]) -> Result<Vec<Announcement>, BusError> {
+    let mut previous = after;
+    let mut events = Vec::with_capacity(raw.len());
+    for (id, fields) in raw {
+        let place = Place { cursor: cursor(id)?, previous };
+        let field = |name: &str| fields.get(name).map_or("", String::as_str);
+        let entry = Entry { head: field("h"), tail: field("t"), expires_at: field("x").parse().ok() };
+        events.push(PublishScript::entry(channel, place, &entry));
+        previous = place.cursor;
+    }
+    Ok(events)
+}
+
+fn cursor(id: &str) -> Result<Cursor, BusError> {
+    id.parse().map_err(|_| BusError::Refused("a Stream entry whose id is not a cursor".to_owned()))
+}

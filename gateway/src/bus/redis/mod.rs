@@ -1,0 +1,94 @@
+//! The bus on Redis: a Stream for each channel's log, sharded pub/sub for announcements, one script for both.
+//!
+//! fred carries the commands; the redis crate carries the node's subscriptions, since it hands every push over in
+//! the task that reads the socket, where fred puts them into a broadcast ring that overwrites what is not read in
+//! time (`docs/decisions/0002-subscriptions-on-the-redis-crate.md` has the measurement).
+
+mod commands;
+mod health;
+mod log;
+mod publish;
+mod subscriber;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wirebell_protocol::publish::{Accepted, Retention};
+use wirebell_protocol::{Announcement, Channel, Cursor, Keys, NodeId, Prepared};
+
+use self::commands::Commands;
+use self::subscriber::Subscriber;
+use super::inbox::{Deliveries, inbox};
+use super::{Bus, BusError, Health};
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+
+/// How long a command may take before the bus counts as out of reach.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the bus needs to know.
+pub struct Settings {
+    /// Where Redis is; it may hold a password.
+    pub url: String,
+    /// The names of everything in Redis.
+    pub keys: Keys,
+    /// How long and how much is kept.
+    pub retention: Retention,
+    /// Announcements that may wait for the hub.
+    pub queue: usize,
+    /// This node.
+    pub node: NodeId,
+}
+
+/// A bus on Redis.
+pub struct RedisBus {
+    commands: Arc<Commands>,
+    subscriber: Arc<Subscriber>,
+    health: watch::Receiver<Health>,
+}
+
+impl RedisBus {
+    /// Starts connecting, and goes on for as long as the process lives. Whether Redis is there shows in the health;
+    /// only a URL that cannot be read is an error.
+    pub fn start(
+        settings: Settings,
+        life: &Lifecycle,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(Self, Deliveries), BusError> {
+        let (inbox, deliveries) = inbox(settings.queue, Arc::clone(metrics));
+        let keys = settings.keys;
+        let commands = Arc::new(Commands::start(&settings.url, keys.clone(), settings.retention)?);
+        let subscriber = Subscriber::new(&settings.url, keys, settings.node, inbox, Arc::clone(metrics))?;
+        let subscriber = Arc::new(subscriber);
+        let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
+        life.spawn(Arc::clone(&subscriber).run());
+        life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
+        Ok((Self { commands, subscriber, health }, deliveries))
+    }
+}
+
+#[async_trait]
+impl Bus for RedisBus {
+    async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
+        publish::all(&self.commands, events).await
+    }
+
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+        self.subscriber.subscribe(channels).await?;
+        log::ends(&self.commands, channels).await
+    }
+
+    async fn unsubscribe(&self, channels: &[Channel]) {
+        self.subscriber.unsubscribe(channels).await;
+    }
+
+    async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
+        log::read(&self.commands, after, limit).await
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}

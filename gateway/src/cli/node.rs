@@ -1,0 +1,104 @@
+//! `dev` and `serve`: a node, configured for a desk or for production.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Outcome;
+use crate::config::{self, Mode, Sources};
+use crate::server;
+use crate::telemetry::logging::Telemetry;
+
+/// `wirebell dev`
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(super) struct Dev {
+    /// Use this Redis instead of the embedded bus, as in redis://127.0.0.1:6379
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// The HS256 secret of client tokens [default: wirebell-dev-secret]
+    #[arg(long, value_name = "SECRET")]
+    jwt_secret: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// `wirebell serve`
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(super) struct Serve {
+    /// Configuration in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where Redis is, as in rediss://user:password@redis.internal:6379
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// The clients' door
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    clients_listen: Option<String>,
+    /// The services' door; never expose it to the internet
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    services_listen: Option<String>,
+    /// Any other setting; may be given several times
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+fn after_help() -> String {
+    format!("Settings, which `--set`, the file and WIREBELL_<SECTION>_<KEY> know alike:\n\n{}", config::reference())
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected `section.key=value`")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+impl Dev {
+    pub(super) fn run(self) -> Outcome {
+        let named = [("bus.redis", "--redis", self.redis), ("auth.secret", "--jwt-secret", self.jwt_secret)];
+        start(Mode::Dev, None, named, self.settings)
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Outcome {
+        start(Mode::Serve, self.config, [("bus.redis", "--redis", self.redis)], self.settings)
+    }
+}
+
+type Named = (&'static str, &'static str, Option<String>);
+
+fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = Named>, settings: Settings) -> Outcome {
+    let mut sources = Sources::process();
+    if file.is_some() {
+        sources.file = file;
+    }
+    let doors = [
+        ("clients.listen", "--clients-listen", settings.clients_listen),
+        ("services.listen", "--services-listen", settings.services_listen),
+    ];
+    for (key, flag, value) in named.into_iter().chain(doors) {
+        sources.flags.extend(value.map(|value| (key.to_owned(), value, flag.to_owned())));
+    }
+    for (key, value) in settings.set {
+        let origin = format!("--set {key}");
+        sources.flags.push((key, value, origin));
+    }
+    let config = config::load(&sources, mode).map_err(|faults| faults.to_string())?;
+    let telemetry = Telemetry::start(&config.telemetry).map_err(|error| error.to_string())?;
+    let outcome = run(config, mode);
+    telemetry.flush();
+    outcome
+}
+
+fn run(config: config::Config, mode: Mode) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(server::run(config, mode)).map_err(|error| error.to_string())
+}

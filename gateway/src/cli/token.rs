@@ -1,0 +1,56 @@
+//! `wirebell token`: a client token, for trying things.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Outcome;
+use crate::auth::{Grant, Minter};
+use crate::config::{DEV_SECRET, Secret};
+
+/// `wirebell token --user 42`
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// The user: the token's `sub`
+    #[arg(long)]
+    user: String,
+    /// Topics that the user may subscribe to; `*` stands for any run of characters; may be given several times
+    #[arg(long = "topic", value_name = "PATTERN")]
+    topics: Vec<String>,
+    /// The device's name
+    #[arg(long)]
+    device: Option<String>,
+    /// Seconds until it expires
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    ttl: u64,
+    /// The HS256 secret in a file [default: the secret of `wirebell dev`]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+impl Token {
+    pub(super) fn run(self) -> Outcome {
+        let secret = match &self.secret_file {
+            Some(path) => std::fs::read_to_string(path)
+                .map(|text| text.trim_end().to_owned())
+                .map_err(|error| format!("--secret-file {}: {error}", path.display()))?,
+            None => DEV_SECRET.to_owned(),
+        };
+        println!("{}", mint(&secret, self.user, self.topics, self.device, self.ttl)?);
+        Ok(())
+    }
+}
+
+/// Makes a token.
+pub(super) fn mint(
+    secret: &str,
+    user: String,
+    topics: Vec<String>,
+    device: Option<String>,
+    ttl: u64,
+) -> Result<String, String> {
+    let grant = Grant { user, topics, device, lifetime: Duration::from_secs(ttl) };
+    let token = Minter::new(Secret::new(secret.to_owned())).mint(&grant).map_err(|error| error.to_string())?;
+    Ok(token.expose().to_owned())
+}

@@ -1,0 +1,83 @@
+//! From one announcement to the outboxes of everyone who listens for its channel.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tracing::Span;
+use wirebell_protocol::{Announcement, Class, trace};
+
+use super::Hub;
+use super::outbox::{Frame, Offered, Outbox};
+use crate::telemetry::{Metrics, propagation};
+
+/// Hands events to outboxes. It keeps its list of recipients, so that a delivery allocates nothing.
+#[derive(Default)]
+pub(super) struct Fanout {
+    recipients: Vec<Arc<Outbox>>,
+}
+
+impl Fanout {
+    /// Hands the event to everyone. The hub's lock is held only to look them up.
+    pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement) {
+        hub.lock().recipients(&event.channel, &mut self.recipients);
+        if self.recipients.is_empty() {
+            return;
+        }
+        if event.expires_at.is_some_and(|at| at <= now_millis()) {
+            let expired = self.recipients.drain(..).count();
+            count(&hub.metrics, event.class, "expired", expired);
+            return;
+        }
+        match trace::of_frame(&event.frame) {
+            None => self.offer(hub, event, &event.frame),
+            Some(traceparent) => {
+                let span = delivery_span(event, traceparent, self.recipients.len());
+                let frame = in_span(&event.frame, &span);
+                span.in_scope(|| self.offer(hub, event, &frame));
+            }
+        }
+    }
+
+    fn offer(&mut self, hub: &Hub, event: &Announcement, bytes: &Bytes) {
+        for outbox in self.recipients.drain(..) {
+            let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
+            match outbox.offer(frame) {
+                Offered::Queued => {}
+                Offered::Dropped | Offered::Overflowed => {
+                    hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
+                    count(&hub.metrics, event.class, "overflow", 1);
+                }
+                Offered::Gone => count(&hub.metrics, event.class, "gone", 1),
+            }
+        }
+    }
+}
+
+fn count(metrics: &Metrics, class: Class, outcome: &str, sessions: usize) {
+    metrics.deliveries.with_label_values(&[class.as_str(), outcome]).inc_by(sessions as u64);
+}
+
+/// The span in which this node delivers, a child of the publisher's.
+fn delivery_span(event: &Announcement, traceparent: &str, sessions: usize) -> Span {
+    let span = tracing::info_span!(
+        target: "wirebell::delivery",
+        "wirebell.deliver",
+        otel.kind = "consumer",
+        channel = %event.channel,
+        class = event.class.as_str(),
+        sessions,
+    );
+    propagation::continue_from(&span, traceparent);
+    span
+}
+
+/// The frame with this node's span as the parent of whatever the client does with it.
+fn in_span(frame: &Bytes, span: &Span) -> Bytes {
+    propagation::span_id(span).map_or_else(|| frame.clone(), |id| trace::with_parent(frame, &id))
+}
+
+fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

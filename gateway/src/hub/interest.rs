@@ -1,0 +1,70 @@
+//! Interest: the first session of a channel subscribes it, the last one's going unsubscribes it, after a linger.
+//! One task does both, in batches, so the two edges of a channel can never overtake each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hub;
+use super::registry::Millis;
+use crate::lifecycle::{millis, uptime_millis as now};
+
+/// Channels in one request to the bus.
+const BATCH: usize = 500;
+/// The pause after the bus refused, with as much again by chance.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Works for as long as the process lives.
+pub(super) async fn run(hub: Arc<Hub>, linger: Duration) {
+    let linger = millis(linger);
+    loop {
+        let worked = subscribe(&hub).await | unsubscribe(&hub, linger).await;
+        if !worked {
+            rest(&hub, linger).await;
+        }
+    }
+}
+
+async fn subscribe(hub: &Hub) -> bool {
+    let batch = hub.lock().take_pending(BATCH);
+    if batch.is_empty() {
+        return false;
+    }
+    match hub.bus.subscribe(&batch).await {
+        Ok(ends) => {
+            let waiting = hub.lock().confirm(&batch, &ends, now());
+            waiting.into_iter().for_each(std::task::Waker::wake);
+        }
+        Err(error) => {
+            tracing::debug!(%error, channels = batch.len(), "not subscribed yet");
+            hub.lock().retry(batch);
+            tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
+        }
+    }
+    true
+}
+
+async fn unsubscribe(hub: &Hub, linger: Millis) -> bool {
+    let Some(before) = now().checked_sub(linger) else { return false };
+    let batch = hub.lock().take_idle(before, BATCH);
+    if batch.is_empty() {
+        return false;
+    }
+    hub.bus.unsubscribe(&batch).await;
+    hub.lock().left(batch);
+    true
+}
+
+/// Until there is an edge, or the longest idle channel has lingered long enough.
+async fn rest(hub: &Hub, linger: Millis) {
+    let idle = hub.lock().idle_since().map(|since| (since + linger).saturating_sub(now()).max(1));
+    let due = async {
+        match idle {
+            Some(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = hub.edges.notified() => {}
+        () = due => {}
+    }
+}

@@ -1,0 +1,94 @@
+//! All clients of this node: who listens for what, and how an event gets from the bus to their outboxes.
+//!
+//! The hub knows neither sessions nor sockets. A session [`enters`](Hub::enter) and gets a [`Seat`]; whatever is
+//! for it lies in the seat's outbox; dropping the seat is the whole clean-up.
+
+mod chain;
+mod fanout;
+mod interest;
+pub mod outbox;
+mod pump;
+mod registry;
+mod repair;
+mod seat;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use wirebell_protocol::NodeId;
+
+use crate::bus::{Deliveries, SharedBus};
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+
+pub use outbox::{Frame, Next, Order};
+pub use seat::{JoinError, Seat};
+
+use self::registry::Registry;
+use self::repair::Repair;
+
+/// The node's clients. Shared by all sessions.
+pub struct Hub {
+    node: NodeId,
+    bus: SharedBus,
+    registry: Mutex<Registry>,
+    /// Rung whenever a channel has its first session or has lost its last one.
+    edges: Notify,
+    outbox_bytes: usize,
+    metrics: Arc<Metrics>,
+}
+
+/// What the hub needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// This node.
+    pub node: NodeId,
+    /// How long a channel stays subscribed after its last session has gone.
+    pub linger: Duration,
+    /// Bytes that may wait for one session.
+    pub outbox_bytes: usize,
+}
+
+impl Hub {
+    /// Starts the hub's tasks over a bus and its deliveries.
+    pub fn start(
+        settings: Settings,
+        bus: SharedBus,
+        deliveries: Deliveries,
+        life: &Lifecycle,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            node: settings.node,
+            bus,
+            registry: Mutex::new(Registry::new()),
+            edges: Notify::new(),
+            outbox_bytes: settings.outbox_bytes,
+            metrics,
+        });
+        let (found, repaired) = mpsc::channel(16);
+        let repair = Arc::new(Repair::new(found));
+        life.spawn(interest::run(Arc::clone(&hub), settings.linger));
+        life.spawn(Arc::clone(&repair).run(Arc::clone(&hub)));
+        life.spawn(pump::run(Arc::clone(&hub), deliveries, repair, repaired));
+        hub
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.lock().sessions()
+    }
+
+    /// Gives every session an order, each its own.
+    pub fn order_all(&self, mut order: impl FnMut() -> Order) {
+        let everyone = self.lock().everyone();
+        for outbox in everyone {
+            outbox.order(order());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

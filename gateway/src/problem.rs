@@ -1,0 +1,64 @@
+//! Problem documents as HTTP answers: a leaf under every room that speaks HTTP, so that all doors refuse alike.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use wirebell_protocol::problem::MEDIA_TYPE;
+use wirebell_protocol::{Fault, problem};
+
+/// A refusal over HTTP.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    fault: Fault,
+    document: problem::Problem,
+    retry_after: Option<u16>,
+}
+
+impl Problem {
+    /// A refusal with that status, for that fault. The detail says what was wrong and what was expected.
+    pub fn new(status: StatusCode, fault: Fault, detail: impl Into<String>) -> Self {
+        Self { status, fault, document: problem::Problem::new(fault, status.as_u16(), detail), retry_after: None }
+    }
+
+    /// It is this attribute of the event that is wrong.
+    pub fn attribute(mut self, attribute: &str) -> Self {
+        self.document.attribute = Some(attribute.to_owned());
+        self
+    }
+
+    /// Trying again after so many seconds may help.
+    pub fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Of which kind it is.
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The document itself, as one of several in an answer.
+    pub fn into_document(self) -> problem::Problem {
+        self.document
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // Strings and numbers can always be written.
+        let body = serde_json::to_vec(&self.document).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,99 @@
+//! The composition root: which rooms a node consists of, and who gets what.
+
+use std::sync::Arc;
+
+use wirebell_protocol::publish::Retention;
+use wirebell_protocol::{Keys, NodeId};
+
+use super::{StartError, identity};
+use crate::auth::{OnFetch, Verifier};
+use crate::bus::memory::MemoryBus;
+use crate::bus::redis::{self, RedisBus};
+use crate::bus::{Deliveries, SharedBus};
+use crate::config::{self, Config};
+use crate::hub::{self, Hub};
+use crate::lifecycle::{Lifecycle, Readiness, millis};
+use crate::session::{Limits, Meters, Sessions};
+use crate::telemetry::Metrics;
+
+/// A node without its doors.
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) bus: SharedBus,
+    pub(super) hub: Arc<Hub>,
+    pub(super) sessions: Arc<Sessions>,
+}
+
+/// Why a node is not ready that has no key to verify tokens with.
+const NO_KEYS: &str = "keys";
+
+/// Builds a node and starts its tasks.
+pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError> {
+    let id = identity::new();
+    let metrics = Arc::new(Metrics::new()?);
+    let verifier = verifier(&config.auth, life, &metrics)?;
+    let (bus, deliveries) = bus(&config.bus, id, life, &metrics)?;
+    let settings = hub::Settings { node: id, linger: config.bus.linger, outbox_bytes: config.clients.outbox_bytes };
+    let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
+    let sessions = Arc::new(Sessions {
+        hub: Arc::clone(&hub),
+        verifier,
+        limits: limits(&config.clients),
+        meters: Meters::new(&metrics),
+        metrics: Arc::clone(&metrics),
+        life: life.clone(),
+    });
+    Ok(Node { id, metrics, bus, hub, sessions })
+}
+
+fn verifier(config: &config::Auth, life: &Lifecycle, metrics: &Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
+    let verifier = Arc::new(Verifier::new(config, on_fetch(metrics, &life.readiness))?);
+    if !verifier.has_keys() {
+        life.readiness.hold(NO_KEYS, "the key set was not fetched yet");
+    }
+    life.spawn(verifier.refresher());
+    Ok(verifier)
+}
+
+fn on_fetch(metrics: &Arc<Metrics>, readiness: &Readiness) -> OnFetch {
+    let (metrics, readiness) = (Arc::clone(metrics), readiness.clone());
+    Arc::new(move |fetched| {
+        metrics.jwks_fetches.with_label_values(&[if fetched { "ok" } else { "failed" }]).inc();
+        if fetched {
+            readiness.release(NO_KEYS);
+        }
+    })
+}
+
+fn bus(
+    config: &config::Bus,
+    node: NodeId,
+    life: &Lifecycle,
+    metrics: &Arc<Metrics>,
+) -> Result<(SharedBus, Deliveries), StartError> {
+    let retention = Retention {
+        log_events: config.log_events as u64,
+        log_millis: millis(config.log_age),
+        seen_millis: millis(config.seen),
+    };
+    let Some(url) = &config.redis else {
+        let (bus, deliveries) = MemoryBus::start(node, retention, config.queue, Arc::clone(metrics));
+        return Ok((Arc::new(bus), deliveries));
+    };
+    // The configuration has checked the prefix.
+    let keys = Keys::new(&config.prefix).unwrap_or_default();
+    let settings = redis::Settings { url: url.expose().to_owned(), keys, retention, queue: config.queue, node };
+    let (bus, deliveries) = RedisBus::start(settings, life, metrics)?;
+    Ok((Arc::new(bus), deliveries))
+}
+
+fn limits(config: &config::Clients) -> Limits {
+    Limits {
+        connections: config.max_connections,
+        subscriptions: config.max_subscriptions,
+        auth_timeout: config.auth_timeout,
+        heartbeat: config.heartbeat,
+        expiring_notice: config.expiring_notice,
+    }
+}

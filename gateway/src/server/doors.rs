@@ -1,0 +1,132 @@
+//! The two doors: the whole route table on one page, and who listens where.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use wirebell_protocol::Fault;
+use wirebell_publisher::Publisher;
+
+use super::StartError;
+use super::build::Node;
+use crate::auth::{Minter, ServiceKeys};
+use crate::config::{Config, Mode};
+use crate::lifecycle::Lifecycle;
+use crate::problem::Problem;
+use crate::telemetry::Metrics;
+use crate::transport::Origins;
+use crate::{admin, api, dev, transport};
+
+/// Where the doors are.
+pub(super) struct Doors {
+    pub(super) clients: SocketAddr,
+    pub(super) services: SocketAddr,
+}
+
+/// Opens both.
+pub(super) fn open(
+    config: &Config,
+    mode: Mode,
+    node: &Node,
+    life: &Lifecycle,
+    clients: TcpListener,
+    services: TcpListener,
+) -> Result<Doors, StartError> {
+    let at = |listener: &TcpListener, key| {
+        let configured = config.clients.listen;
+        listener.local_addr().map_err(|error| StartError::Bind { key, address: configured, error })
+    };
+    let doors = Doors { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
+    let mut for_clients = clients_door(config, node);
+    if mode == Mode::Dev {
+        for_clients = for_clients.merge(dev_page(config, doors.services, life)?);
+    }
+    serve(clients, polite(for_clients), life);
+    serve(services, polite(services_door(config, node, life)), life);
+    Ok(doors)
+}
+
+/// `GET /ws`
+fn clients_door(config: &Config, node: &Node) -> Router {
+    transport::router(transport::Context {
+        sessions: Arc::clone(&node.sessions),
+        origins: Arc::new(Origins::new(&config.clients.allowed_origins)),
+        max_frame_bytes: config.clients.max_frame_bytes,
+    })
+}
+
+/// `POST /v1/events` · `GET /livez`, `/readyz`, `/metrics`
+fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
+    let api = api::router(api::Context {
+        bus: Arc::clone(&node.bus),
+        keys: Arc::new(ServiceKeys::new(&config.services.keys)),
+        open_to_loopback: config.services.open_to_loopback,
+        max_data_bytes: config.services.max_data_bytes,
+        max_batch: config.services.max_batch,
+        metrics: Arc::clone(&node.metrics),
+    });
+    let admin =
+        admin::router(admin::Context { readiness: life.readiness.clone(), metrics: Arc::clone(&node.metrics) });
+    api.merge(admin).layer(middleware::from_fn_with_state(Arc::clone(&node.metrics), count_requests))
+}
+
+/// `GET /`, `/dev/…`
+fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<Router, StartError> {
+    let Some(secret) = &config.auth.secret else { return Ok(Router::new()) };
+    let mut publisher = Publisher::builder(&format!("http://{services}"));
+    if let Some(key) = config.services.keys.first() {
+        publisher = publisher.service_key(key.expose());
+    }
+    Ok(dev::router(dev::Context {
+        minter: Minter::new(secret.clone()),
+        publisher: publisher.connect_lazy()?,
+        tasks: life.tasks.clone(),
+        services,
+    }))
+}
+
+/// What is asked for and is not there is told in the same way everywhere.
+fn polite(router: Router) -> Router {
+    router
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            let detail = "this path is not asked by this method; `Allow` names those that it takes";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail)
+        })
+}
+
+async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    // The route and not the path: paths are endless.
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let mut response = next.run(request).await;
+    let status = match response.status().as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    metrics.requests.with_label_values(&[&route, status]).inc();
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
+    response
+}
+
+fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
+    let listener = listener.tap_io(|socket| {
+        // Small frames must not wait for each other.
+        let _ = socket.set_nodelay(true);
+    });
+    let stop = life.stop.clone();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    life.tasks.spawn(async move {
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "a door has closed by itself");
+        }
+    });
+}

@@ -1,0 +1,51 @@
+//! How a node ends: unready first, then its clients are sent to other nodes, spread over a window; then it stops. A
+//! second signal, or the deadline, cuts it short.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::build::Node;
+use crate::config;
+use crate::hub::Order;
+use crate::lifecycle::{Lifecycle, Signals, millis};
+
+/// How long tasks have to end once everything stops: enough for goodbyes to be answered.
+const LAST_MOMENTS: Duration = Duration::from_secs(3);
+/// How often it is looked whether everybody has gone.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Waits for a signal, and comes back when everything has ended.
+pub(super) async fn until_stopped(signals: &mut Signals, life: &Lifecycle, node: &Node, config: &config::Drain) {
+    let signal = signals.next().await;
+    tracing::info!(signal, sessions = node.hub.sessions(), "draining; a second signal stops at once");
+    node.metrics.draining.set(1);
+    life.readiness.hold("draining", "the node is being stopped");
+    tokio::select! {
+        () = drain(life, node, config) => tracing::info!("drained"),
+        () = sleep(config.deadline) => tracing::warn!(sessions = node.hub.sessions(), "the drain's deadline has come"),
+        signal = signals.next() => tracing::warn!(signal, sessions = node.hub.sessions(), "stopping at once"),
+    }
+    stop(life, node).await;
+}
+
+async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
+    // Balancers need a moment to notice; until then clients still come, and are still served.
+    sleep(config.notice).await;
+    life.drain.cancel();
+    let window = millis(config.window);
+    node.hub.order_all(|| Order::Leave { after: fastrand::u64(0..=window) });
+    while node.hub.sessions() > 0 {
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn stop(life: &Lifecycle, node: &Node) {
+    life.drain.cancel();
+    node.hub.order_all(|| Order::Stop);
+    life.stop.cancel();
+    life.tasks.close();
+    if timeout(LAST_MOMENTS, life.tasks.wait()).await.is_err() {
+        tracing::warn!(tasks = life.tasks.len(), "some tasks did not end in time");
+    }
+}

@@ -1,0 +1,66 @@
+//! The whole node: everything built, bound, served, and stopped in good order.
+
+mod build;
+mod doors;
+mod drain;
+mod identity;
+mod watch;
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use crate::bus::BusError;
+use crate::config::{Config, Faults, Mode};
+use crate::lifecycle::{Lifecycle, Signals};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address that cannot be listened on.
+    #[error("{key}: cannot listen on {address}: {error}")]
+    Bind {
+        /// The setting that names it.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Something in the configuration that only shows when it is used.
+    #[error(transparent)]
+    Config(#[from] Faults),
+    /// The bus cannot even be tried.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The signals cannot be listened for.
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+    /// Two metrics of one name: a fault of the program.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The publisher of the dev page cannot be made.
+    #[error("the dev page's publisher: {0}")]
+    Publisher(#[from] wirebell_publisher::ConnectError),
+}
+
+/// Runs a node until a signal ends it.
+pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
+    let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    let clients = bind("clients.listen", config.clients.listen).await?;
+    let services = bind("services.listen", config.services.listen).await?;
+    let life = Lifecycle::default();
+    let node = build::node(&config, &life)?;
+    watch::readiness(&node, &life);
+    let doors = doors::open(&config, mode, &node, &life, clients, services)?;
+    tracing::info!(clients = %doors.clients, services = %doors.services, node = %node.id, "listening");
+    if mode == Mode::Dev {
+        tracing::info!("the live page is at http://{}/", doors.clients);
+    }
+    drain::until_stopped(&mut signals, &life, &node, &config.drain).await;
+    Ok(())
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Bind { key, address, error })
+}

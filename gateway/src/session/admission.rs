@@ -1,0 +1,136 @@
+//! Admission: from an open connection to a seated user, or to a refusal that says why.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use wirebell_protocol::frame::client::ClientFrame;
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::{CloseCode, Fault};
+
+use super::goodbye::close_code;
+use super::limits::JOIN_PATIENCE;
+use super::peer::{Incoming, Peer};
+use super::{Sessions, answer};
+use crate::auth::{Identity, Refusal, Token};
+use crate::hub::Seat;
+
+/// How a client comes in.
+pub struct Entrance {
+    /// The token, if it came with the request; otherwise it is the first frame.
+    pub token: Option<Token>,
+    /// The transport's label in metrics.
+    pub transport: &'static str,
+}
+
+/// Who was admitted, and where they sit.
+pub(super) struct Admitted {
+    pub(super) identity: Identity,
+    pub(super) seat: Seat,
+}
+
+/// Why nobody was admitted.
+pub(super) enum Rejected {
+    /// The client went away by itself.
+    Gone,
+    /// It is told this.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Admits a client and welcomes it.
+pub(super) async fn admit<P: Peer>(
+    shared: &Arc<Sessions>,
+    peer: &mut P,
+    token: Option<Token>,
+) -> Result<Admitted, Rejected> {
+    let token = match token {
+        Some(token) => token,
+        None => first_frame(shared, peer).await?,
+    };
+    let identity = shared.verifier.verify(&token).await?;
+    if shared.hub.sessions() >= shared.limits.connections {
+        return Err(refuse(Fault::TooMany, "this node has as many connections as it takes").into());
+    }
+    let mut seat = shared.hub.enter();
+    // Whoever sits from now on has not heard the order to leave.
+    if shared.life.drain.is_cancelled() {
+        return Err(refuse(Fault::Draining, "this node is being stopped; connect again, to another one").into());
+    }
+    if seat.join(&identity.channel, JOIN_PATIENCE).await.is_err() {
+        return Err(refuse(Fault::Unavailable, "the bus cannot be reached; come back").into());
+    }
+    let welcome = answer::welcome(seat.id(), &identity, &shared.limits);
+    let written = async {
+        peer.feed(welcome).await?;
+        peer.flush().await
+    };
+    written.await.map_err(|_| Rejected::Gone)?;
+    Ok(Admitted { identity, seat })
+}
+
+/// Tells the client why it was not admitted, and closes.
+pub(super) async fn reject<P: Peer>(shared: &Sessions, peer: &mut P, rejected: Rejected) {
+    let Rejected::Refused(refusal) = rejected else { return };
+    shared.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
+    let _ = peer.feed(answer::error(refusal.fault, &refusal.message, None)).await;
+    if refusal.fault == Fault::Unavailable {
+        let after = 1.0 + 9.0 * fastrand::f64();
+        let _ = peer.feed(ServerFrame::Reconnect { after, reason: "unavailable" }.encode()).await;
+    }
+    let code = close_code(refusal.fault);
+    peer.close(code, reason(code)).await;
+}
+
+/// The token as the first frame, within the time for it.
+async fn first_frame<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, Rejected> {
+    let patience = shared.limits.auth_timeout;
+    match tokio::time::timeout(patience, token_frame(peer)).await {
+        Ok(token) => token,
+        Err(_) => Err(refuse(Fault::AuthTimeout, "no token came within the time to authenticate").into()),
+    }
+}
+
+async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, Rejected> {
+    loop {
+        match peer.receive().await {
+            Incoming::Text(text) => {
+                return match ClientFrame::parse(&text) {
+                    Ok(ClientFrame::Auth { token, .. }) => Ok(Token::new(token)),
+                    Ok(_) => {
+                        Err(refuse(Fault::TokenMissing, "the first frame must be `wirebell.auth` with a token")
+                            .into())
+                    }
+                    Err(error) => Err(Refusal { fault: error.fault, message: error.message }.into()),
+                };
+            }
+            Incoming::Alive => {}
+            Incoming::Binary => return Err(refuse(Fault::BinaryFrame, "the first frame must be JSON text").into()),
+            Incoming::TooLarge => {
+                return Err(refuse(Fault::FrameTooLarge, "the frame is larger than the limit").into());
+            }
+            Incoming::Broken => return Err(refuse(Fault::BadRequest, "not as RFC 6455 has it").into()),
+            Incoming::Gone => return Err(Rejected::Gone),
+        }
+    }
+}
+
+fn refuse(fault: Fault, message: &'static str) -> Refusal {
+    Refusal { fault, message: Cow::Borrowed(message) }
+}
+
+fn reason(code: CloseCode) -> &'static str {
+    match code {
+        CloseCode::AuthTimeout => "no token in time",
+        CloseCode::TooMany => "too many connections",
+        CloseCode::Internal => "the bus cannot be reached; come back",
+        CloseCode::FrameTooLarge => "a frame was larger than the limit",
+        CloseCode::Protocol => "not as RFC 6455 has it",
+        CloseCode::Forbidden => "not allowed",
+        _ => "the token is missing, bad or expired",
+    }
+}

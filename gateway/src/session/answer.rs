@@ -1,0 +1,38 @@
+//! Frames that a session writes of its own.
+
+use bytes::Bytes;
+use serde_json::value::to_raw_value;
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::{Channel, ConnectionId, Fault};
+
+use super::Limits;
+use crate::auth::Identity;
+
+pub(super) fn welcome(connection: ConnectionId, identity: &Identity, limits: &Limits) -> Bytes {
+    ServerFrame::Welcome {
+        connection,
+        user: &identity.user,
+        device: identity.device.as_deref(),
+        heartbeat: limits.heartbeat.as_secs().max(1),
+        expires: identity.expires,
+        recovered: true,
+    }
+    .encode()
+}
+
+pub(super) fn error(code: Fault, message: &str, reference: Option<&str>) -> Bytes {
+    ServerFrame::Error { code, message, r#ref: reference }.encode()
+}
+
+pub(super) fn about_channel(channel: &Channel, reference: Option<&str>) -> Bytes {
+    reply(&serde_json::json!({ "channel": channel.as_str() }), reference)
+}
+
+pub(super) fn renewed(expires: u64, reference: Option<&str>) -> Bytes {
+    reply(&serde_json::json!({ "expires": expires }), reference)
+}
+
+fn reply(data: &serde_json::Value, reference: Option<&str>) -> Bytes {
+    // A value can always be written.
+    to_raw_value(data).map(|data| ServerFrame::Reply { r#ref: reference, data: &data }.encode()).unwrap_or_default()
+}

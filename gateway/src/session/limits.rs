@@ -1,0 +1,25 @@
+//! How much of everything one session may have.
+
+use std::time::Duration;
+
+/// The limits of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Sessions of this node.
+    pub connections: usize,
+    /// Channels that a client may subscribe to.
+    pub subscriptions: usize,
+    /// Time for the first token.
+    pub auth_timeout: Duration,
+    /// Time between pings.
+    pub heartbeat: Duration,
+    /// How long before its expiry a token is asked for anew.
+    pub expiring_notice: Duration,
+}
+
+/// Frames in a row that were not understood, until a client is sent away.
+pub const MOST_FAULTS: u8 = 20;
+/// How long a client waits for the bus to confirm a subscription, until it is asked to come back later.
+pub const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a write may take before the client counts as gone. Longer than a phone takes to change its network.
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(30);

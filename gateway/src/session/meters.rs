@@ -1,0 +1,83 @@
+//! The numbers that every frame touches, looked up once instead of by label each time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{Histogram, IntCounter};
+use wirebell_protocol::frame::client::{ClientFrame, FrameError};
+use wirebell_protocol::{Class, Fault};
+
+use crate::hub::outbox::Frame;
+use crate::telemetry::Metrics;
+
+/// Handles of counters and histograms.
+pub struct Meters {
+    written: [IntCounter; 3],
+    latency: [Histogram; 3],
+    understood: [(&'static str, IntCounter); 4],
+    refused: Vec<(Fault, IntCounter)>,
+}
+
+impl Meters {
+    /// Looks them up.
+    pub fn new(metrics: &Metrics) -> Self {
+        let frames = |kind: &str, outcome: &str| metrics.client_frames.with_label_values(&[kind, outcome]);
+        Self {
+            written: Class::ALL.map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "written"])),
+            latency: Class::ALL.map(|class| metrics.publish_to_write.with_label_values(&[class.as_str()])),
+            understood: ["auth", "subscribe", "unsubscribe", "ping"].map(|kind| (kind, frames(kind, "understood"))),
+            refused: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
+        }
+    }
+
+    pub(super) fn frame(&self, frame: &Result<ClientFrame, FrameError>) {
+        let kind = match frame {
+            Ok(ClientFrame::Auth { .. }) => "auth",
+            Ok(ClientFrame::Subscribe { .. }) => "subscribe",
+            Ok(ClientFrame::Unsubscribe { .. }) => "unsubscribe",
+            Ok(ClientFrame::Ping { .. }) => "ping",
+            Err(error) => {
+                self.refused
+                    .iter()
+                    .filter(|(fault, _)| *fault == error.fault)
+                    .for_each(|(_, counter)| counter.inc());
+                return;
+            }
+        };
+        self.understood.iter().filter(|(known, _)| *known == kind).for_each(|(_, counter)| counter.inc());
+    }
+}
+
+/// What one write carries: counted once it is done.
+pub(super) struct Delivered<'a> {
+    meters: &'a Meters,
+    accepted: Vec<(usize, u64)>,
+}
+
+impl<'a> Delivered<'a> {
+    pub(super) fn new(meters: &'a Meters) -> Self {
+        Self { meters, accepted: Vec::new() }
+    }
+
+    pub(super) fn note(&mut self, frame: &Frame) {
+        self.accepted.push((index(frame.class), frame.accepted_at));
+    }
+
+    /// The frames are with the kernel.
+    pub(super) fn written(self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        for (class, accepted_at) in self.accepted {
+            #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double")]
+            let accepted = accepted_at as f64 / 1e6;
+            self.meters.latency[class].observe((now - accepted).max(0.0));
+            self.meters.written[class].inc();
+        }
+    }
+}
+
+fn index(class: Class) -> usize {
+    match class {
+        Class::Durable => 0,
+        Class::Retained => 1,
+        Class::Volatile => 2,
+    }
+}

@@ -1,0 +1,43 @@
+//! One client, from its admission to its goodbye. The session knows no sockets: it runs over a [`Peer`], which any
+//! transport can be.
+
+mod admission;
+mod answer;
+mod expiry;
+mod goodbye;
+mod heartbeat;
+pub mod limits;
+mod meters;
+mod peer;
+mod run;
+mod state;
+
+use std::sync::Arc;
+
+use crate::auth::Verifier;
+use crate::hub::Hub;
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+
+pub use admission::Entrance;
+pub use goodbye::Goodbye;
+pub use limits::Limits;
+pub use meters::Meters;
+pub use peer::{Gone, Incoming, Peer};
+pub use run::run;
+
+/// What every session of a node shares.
+pub struct Sessions {
+    /// Who listens for what.
+    pub hub: Arc<Hub>,
+    /// Who may come in.
+    pub verifier: Arc<Verifier>,
+    /// How much of everything.
+    pub limits: Limits,
+    /// The node's numbers.
+    pub metrics: Arc<Metrics>,
+    /// Those of them that every frame touches.
+    pub meters: Meters,
+    /// Whether the node is being drained.
+    pub life: Lifecycle,
+}

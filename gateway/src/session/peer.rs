@@ -1,0 +1,46 @@
+//! The client's end, whatever carries it.
+
+use bytes::Bytes;
+use wirebell_protocol::CloseCode;
+
+/// What comes from a client.
+#[derive(Debug)]
+pub enum Incoming<T> {
+    /// One text frame.
+    Text(T),
+    /// One binary frame, which Wirebell has no use for.
+    Binary,
+    /// A sign of life without contents.
+    Alive,
+    /// A frame larger than the limit; the rest of it cannot be read.
+    TooLarge,
+    /// The client broke the transport's protocol; nothing more can be read.
+    Broken,
+    /// The client said goodbye, or the connection is gone.
+    Gone,
+}
+
+/// The connection is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// One client's connection: a stream of frames from it, and a sink of frames to it.
+pub trait Peer: Send {
+    /// A text frame, in the transport's own type.
+    type Text: std::ops::Deref<Target = str> + Send;
+
+    /// The next thing from the client. Must be safe to abandon.
+    fn receive(&mut self) -> impl Future<Output = Incoming<Self::Text>> + Send;
+
+    /// Queues a text frame; [`Peer::flush`] sends it.
+    fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Sends what is queued.
+    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Asks the client for a sign of life.
+    fn ping(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Says goodbye, and waits a moment for the client to say it too.
+    fn close(&mut self, code: CloseCode, reason: &'static str) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,245 @@
+//! The loop of one session. What a frame or the time means stands in [`super::state`]; here it is done.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep_until, timeout};
+use wirebell_protocol::frame::client::ClientFrame;
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::{Channel, Fault};
+
+use super::admission::{self, Admitted, Entrance};
+use super::goodbye::Goodbye;
+use super::limits::{JOIN_PATIENCE, WRITE_PATIENCE};
+use super::meters::Delivered;
+use super::peer::{Gone, Incoming, Peer};
+use super::state::{Action, Moment, Periods, State};
+use super::{Sessions, answer};
+use crate::auth::Token;
+use crate::hub::outbox::{Next, Order};
+use crate::lifecycle::{instant_at, millis, uptime_millis};
+
+/// Runs a client's connection from its admission to its goodbye.
+pub async fn run<P: Peer>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance) {
+    // What admission needs is not kept: an idle session is as small as it can be.
+    let admitted = match Box::pin(admission::admit(&shared, &mut peer, entrance.token)).await {
+        Ok(admitted) => admitted,
+        Err(rejected) => return Box::pin(admission::reject(&shared, &mut peer, rejected)).await,
+    };
+    let open = shared.metrics.sessions.with_label_values(&[entrance.transport]);
+    shared.metrics.admissions.with_label_values(&[entrance.transport]).inc();
+    open.inc();
+    let goodbye = Session::new(&shared, admitted).serve(&mut peer).await;
+    open.dec();
+    shared.metrics.goodbyes.with_label_values(&[goodbye.label()]).inc();
+    if let Some((code, reason)) = goodbye.close() {
+        Box::pin(peer.close(code, reason)).await;
+    }
+}
+
+struct Session<'a> {
+    shared: &'a Sessions,
+    who: Admitted,
+    state: State,
+}
+
+/// What a step of the loop comes to.
+type Step = Result<(), Goodbye>;
+
+enum Event<T> {
+    Incoming(Incoming<T>),
+    Next(Next),
+    Due,
+}
+
+impl<'a> Session<'a> {
+    fn new(shared: &'a Sessions, who: Admitted) -> Self {
+        let left = millis_left(who.identity.expires);
+        Self { shared, who, state: State::new(moment(), periods(shared), left) }
+    }
+
+    async fn serve<P: Peer>(mut self, peer: &mut P) -> Goodbye {
+        let mut due = self.state.due();
+        let mut alarm = pin!(sleep_until(Instant::from_std(instant_at(due))));
+        loop {
+            let event = tokio::select! {
+                incoming = peer.receive() => Event::Incoming(incoming),
+                next = self.who.seat.next() => Event::Next(next),
+                () = &mut alarm => Event::Due,
+            };
+            let step = match event {
+                Event::Incoming(incoming) => self.incoming(peer, incoming).await,
+                Event::Next(next) => self.outgoing(peer, next).await,
+                Event::Due => {
+                    let action = self.state.tick(moment(), periods(self.shared));
+                    self.act(peer, action).await
+                }
+            };
+            if let Err(goodbye) = step {
+                return goodbye;
+            }
+            if self.state.due() != due || alarm.is_elapsed() {
+                due = self.state.due();
+                alarm.as_mut().reset(Instant::from_std(instant_at(due)));
+            }
+        }
+    }
+
+    async fn incoming<P: Peer>(&mut self, peer: &mut P, incoming: Incoming<P::Text>) -> Step {
+        let action = match incoming {
+            Incoming::Text(text) => {
+                let frame = ClientFrame::parse(&text);
+                self.shared.meters.frame(&frame);
+                self.state.frame(frame)
+            }
+            Incoming::Binary => self.state.binary(),
+            Incoming::Alive => {
+                self.state.heard();
+                return Ok(());
+            }
+            Incoming::TooLarge => return Err(Goodbye::TooLarge),
+            Incoming::Broken => return Err(Goodbye::Protocol),
+            Incoming::Gone => return Err(Goodbye::Client),
+        };
+        self.act(peer, action).await
+    }
+
+    async fn outgoing<P: Peer>(&mut self, peer: &mut P, next: Next) -> Step {
+        match next {
+            Next::Frames(frames) => {
+                let mut delivered = Delivered::new(&self.shared.meters);
+                let writing = async {
+                    for frame in frames {
+                        delivered.note(&frame);
+                        peer.feed(frame.bytes).await?;
+                    }
+                    peer.flush().await
+                };
+                in_time(writing).await?;
+                delivered.written();
+                Ok(())
+            }
+            Next::Order(Order::Leave { after }) => {
+                self.state.leave(uptime_millis(), after);
+                let after = Duration::from_millis(after).as_secs_f64();
+                write(peer, ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
+            }
+            Next::Order(Order::Stop) => Err(Goodbye::Stop),
+            Next::Overflowed => Err(Goodbye::Overflow),
+        }
+    }
+
+    async fn act<P: Peer>(&mut self, peer: &mut P, action: Action) -> Step {
+        match action {
+            Action::Nothing => Ok(()),
+            Action::Ping => in_time(peer.ping()).await,
+            Action::Close(goodbye) => Err(goodbye),
+            Action::Pong { reference } => {
+                write(peer, ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
+            }
+            Action::Refuse(error) => {
+                write(peer, answer::error(error.fault, &error.message, error.reference.as_deref())).await
+            }
+            Action::Expiring => {
+                write(peer, ServerFrame::Expiring { expires: self.who.identity.expires }.encode()).await
+            }
+            // These are rare and large: on the heap, they do not make every idle session larger.
+            Action::Renew { token, reference } => {
+                Box::pin(self.renew(peer, Token::new(token), reference.as_deref())).await
+            }
+            Action::Subscribe { channel, reference } => {
+                Box::pin(self.subscribe(peer, &channel, reference.as_deref())).await
+            }
+            Action::Unsubscribe { channel, reference } => {
+                if channel == self.who.identity.channel || !self.who.seat.leave(&channel) {
+                    let message = "this connection is not subscribed to it";
+                    return write(peer, answer::error(Fault::BadChannel, message, reference.as_deref())).await;
+                }
+                write(peer, answer::about_channel(&channel, reference.as_deref())).await
+            }
+        }
+    }
+
+    async fn subscribe<P: Peer>(&mut self, peer: &mut P, channel: &Channel, reference: Option<&str>) -> Step {
+        if let Err(refusal) = self.who.identity.may_subscribe(channel) {
+            return write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
+        }
+        // The user's own channel is one of them, and does not count.
+        let (has, most) = (self.who.seat.channels(), self.shared.limits.subscriptions);
+        if has.len() > most && !has.contains(channel) {
+            let message = format!("this connection has {most} subscriptions, which is as many as one may have");
+            return write(peer, answer::error(Fault::TooManySubscriptions, &message, reference)).await;
+        }
+        match self.who.seat.join(channel, JOIN_PATIENCE).await {
+            Ok(()) => write(peer, answer::about_channel(channel, reference)).await,
+            Err(error) => write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await,
+        }
+    }
+
+    async fn renew<P: Peer>(&mut self, peer: &mut P, token: Token, reference: Option<&str>) -> Step {
+        let outcome = |outcome: &str| self.shared.metrics.renewals.with_label_values(&[outcome]).inc();
+        let identity = match self.shared.verifier.verify(&token).await {
+            Ok(identity) => identity,
+            Err(refusal) => {
+                outcome("refused");
+                return write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
+            }
+        };
+        if identity.user != self.who.identity.user {
+            outcome("refused");
+            let message = "the token is for another user; connect anew to become somebody else";
+            return write(peer, answer::error(Fault::UserMismatch, message, reference)).await;
+        }
+        outcome("renewed");
+        self.state.renewed(uptime_millis(), millis_left(identity.expires), periods(self.shared));
+        self.who.identity = identity;
+        self.leave_what_is_no_longer_permitted(peer).await?;
+        write(peer, answer::renewed(self.who.identity.expires, reference)).await
+    }
+
+    async fn leave_what_is_no_longer_permitted<P: Peer>(&mut self, peer: &mut P) -> Step {
+        let own = self.who.identity.channel.clone();
+        let lost: Vec<Channel> =
+            self.who.seat.channels().iter().filter(|channel| **channel != own).cloned().collect();
+        for channel in lost {
+            if self.who.identity.may_subscribe(&channel).is_err() {
+                self.who.seat.leave(&channel);
+                let message = format!("the new token does not permit {channel}; it is unsubscribed");
+                write(peer, answer::error(Fault::NotAllowed, &message, None)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn write<P: Peer>(peer: &mut P, frame: bytes::Bytes) -> Step {
+    in_time(async {
+        peer.feed(frame).await?;
+        peer.flush().await
+    })
+    .await
+}
+
+/// A write that takes too long ends the session: its client takes nothing.
+async fn in_time(writing: impl Future<Output = Result<(), Gone>>) -> Step {
+    match timeout(WRITE_PATIENCE, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Gone)) => Err(Goodbye::Client),
+        Err(_) => Err(Goodbye::Stalled),
+    }
+}
+
+fn moment() -> Moment {
+    Moment { now: uptime_millis(), chance: fastrand::f64() }
+}
+
+fn periods(shared: &Sessions) -> Periods {
+    Periods { heartbeat: millis(shared.limits.heartbeat), expiring_notice: millis(shared.limits.expiring_notice) }
+}
+
+/// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts.
+fn millis_left(expires: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
+    expires.saturating_mul(1000).saturating_sub(now)
+}

@@ -1,0 +1,207 @@
+//! What a frame or the time means to a session: pure, so that every case can be tried without a socket. It reads no
+//! clock: the caller says what time it is, in milliseconds.
+
+use wirebell_protocol::frame::client::{ClientFrame, FrameError};
+use wirebell_protocol::{Channel, Fault};
+
+use super::expiry::{Due, Expiry};
+use super::goodbye::Goodbye;
+use super::heartbeat::{Beat, Heartbeat};
+use super::limits::MOST_FAULTS;
+
+/// An admitted session.
+#[derive(Debug)]
+pub(super) struct State {
+    heartbeat: Heartbeat,
+    expiry: Expiry,
+    /// When it has to have left, once it was told to.
+    leave_at: Option<u64>,
+    /// Frames in a row that were not understood.
+    faults: u8,
+}
+
+/// What a session has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Check the token, and go on with it.
+    Renew { token: String, reference: Option<String> },
+    /// Listen for the channel, if the token permits it.
+    Subscribe { channel: Channel, reference: Option<String> },
+    /// Listen no longer.
+    Unsubscribe { channel: Channel, reference: Option<String> },
+    /// Answer a ping.
+    Pong { reference: Option<String> },
+    /// Say what was wrong.
+    Refuse(FrameError),
+    /// Ask for a sign of life.
+    Ping,
+    /// Say that the token expires soon.
+    Expiring,
+    /// End.
+    Close(Goodbye),
+    /// Nothing.
+    Nothing,
+}
+
+/// The clock and the dice, as the caller has them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Milliseconds.
+    pub(super) now: u64,
+    /// Anything from 0 to 1.
+    pub(super) chance: f64,
+}
+
+/// Milliseconds that a session works with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Periods {
+    pub(super) heartbeat: u64,
+    pub(super) expiring_notice: u64,
+}
+
+impl State {
+    /// A session whose token lives for `token_left` milliseconds.
+    pub(super) fn new(moment: Moment, periods: Periods, token_left: u64) -> Self {
+        Self {
+            heartbeat: Heartbeat::new(moment.now, periods.heartbeat, moment.chance),
+            expiry: Expiry::new(moment.now, token_left, periods.expiring_notice),
+            leave_at: None,
+            faults: 0,
+        }
+    }
+
+    /// When the session has to look at the time again.
+    pub(super) fn due(&self) -> u64 {
+        let due = self.heartbeat.due().min(self.expiry.due());
+        self.leave_at.map_or(due, |leave_at| leave_at.min(due))
+    }
+
+    /// The client gave a sign of life.
+    pub(super) fn heard(&mut self) {
+        self.heartbeat.heard();
+    }
+
+    /// A frame from the client.
+    pub(super) fn frame(&mut self, frame: Result<ClientFrame, FrameError>) -> Action {
+        self.heard();
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => return self.fault(error),
+        };
+        self.faults = 0;
+        match frame {
+            ClientFrame::Auth { token, reference } => Action::Renew { token, reference },
+            ClientFrame::Subscribe { channel, reference } => Action::Subscribe { channel, reference },
+            ClientFrame::Unsubscribe { channel, reference } => Action::Unsubscribe { channel, reference },
+            ClientFrame::Ping { reference } => Action::Pong { reference },
+        }
+    }
+
+    /// A frame that cannot be one.
+    pub(super) fn binary(&mut self) -> Action {
+        self.heard();
+        let message = "binary frames are not understood; frames are JSON text".into();
+        self.fault(FrameError { fault: Fault::BinaryFrame, message, reference: None })
+    }
+
+    fn fault(&mut self, error: FrameError) -> Action {
+        // What the contract has and this version has not is no sign of a broken client.
+        if error.fault == Fault::Unsupported {
+            return Action::Refuse(error);
+        }
+        self.faults += 1;
+        if self.faults >= MOST_FAULTS { Action::Close(Goodbye::Faults) } else { Action::Refuse(error) }
+    }
+
+    /// The time has come that [`State::due`] named.
+    pub(super) fn tick(&mut self, moment: Moment, periods: Periods) -> Action {
+        if self.leave_at.is_some_and(|at| at <= moment.now) {
+            return Action::Close(Goodbye::Drain);
+        }
+        match self.expiry.check(moment.now) {
+            Some(Due::End) => return Action::Close(Goodbye::Expired),
+            Some(Due::Notice) => return Action::Expiring,
+            None => {}
+        }
+        if self.heartbeat.due() > moment.now {
+            return Action::Nothing;
+        }
+        match self.heartbeat.beat(moment.now, periods.heartbeat, moment.chance) {
+            Beat::Ping => Action::Ping,
+            Beat::Dead => Action::Close(Goodbye::Dead),
+        }
+    }
+
+    /// A new token lives for `left` more.
+    pub(super) fn renewed(&mut self, now: u64, left: u64, periods: Periods) {
+        self.expiry = Expiry::new(now, left, periods.expiring_notice);
+    }
+
+    /// The session has to have left in `after` milliseconds.
+    pub(super) fn leave(&mut self, now: u64, after: u64) {
+        self.leave_at = Some(now + after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIODS: Periods = Periods { heartbeat: 1000, expiring_notice: 100 };
+
+    fn at(now: u64) -> Moment {
+        Moment { now, chance: 0.5 }
+    }
+
+    fn session(token_left: u64) -> State {
+        State::new(at(0), PERIODS, token_left)
+    }
+
+    #[test]
+    fn faults_in_a_row_end_it_and_a_good_frame_forgives_them() {
+        let mut state = session(100_000);
+        for _ in 1..MOST_FAULTS {
+            assert!(matches!(state.frame(ClientFrame::parse("nonsense")), Action::Refuse(_)));
+        }
+        assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"wirebell.ping"}"#)), Action::Pong { .. }));
+        for _ in 1..MOST_FAULTS {
+            assert!(matches!(state.binary(), Action::Refuse(_)));
+        }
+        assert_eq!(state.binary(), Action::Close(Goodbye::Faults));
+    }
+
+    #[test]
+    fn what_is_not_here_yet_is_refused_as_often_as_it_comes() {
+        let mut state = session(100_000);
+        for _ in 0..100 {
+            assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"wirebell.ack"}"#)), Action::Refuse(_)));
+        }
+    }
+
+    #[test]
+    fn a_silent_client_is_pinged_once_and_then_given_up() {
+        let mut state = session(100_000);
+        assert_eq!(state.due(), 500);
+        assert_eq!(state.tick(at(499), PERIODS), Action::Nothing);
+        assert_eq!(state.tick(at(500), PERIODS), Action::Ping);
+        assert_eq!(state.tick(at(state.due()), PERIODS), Action::Close(Goodbye::Dead));
+    }
+
+    #[test]
+    fn a_token_is_asked_for_in_time_and_a_new_one_is_good_for_longer() {
+        let mut state = session(400);
+        assert_eq!(state.due(), 300);
+        assert_eq!(state.tick(at(300), PERIODS), Action::Expiring);
+        state.renewed(350, 10_000, PERIODS);
+        assert_eq!(state.tick(at(400), PERIODS), Action::Nothing);
+        assert_eq!(state.tick(at(10_350), PERIODS), Action::Close(Goodbye::Expired));
+    }
+
+    #[test]
+    fn it_leaves_when_it_was_told_to() {
+        let mut state = session(100_000);
+        state.leave(10, 40);
+        assert_eq!(state.due(), 50);
+        assert_eq!(state.tick(at(50), PERIODS), Action::Close(Goodbye::Drain));
+    }
+}

@@ -1,0 +1,7 @@
+//! Numbers, logs and spans: what the node says about itself.
+
+pub mod logging;
+pub mod metrics;
+pub mod propagation;
+
+pub use metrics::Metrics;

@@ -1,0 +1,44 @@
+//! Which web pages may connect. Only browsers send an `Origin`; whoever sends none is not a page.
+
+/// The origins that may connect.
+#[derive(Debug, Clone)]
+pub enum Origins {
+    /// Any page.
+    Any,
+    /// Pages of these origins, as in `https://shop.example`.
+    Only(Vec<String>),
+}
+
+impl Origins {
+    /// From a list in which `*` stands for any.
+    pub fn new(list: &[String]) -> Self {
+        if list.iter().any(|origin| origin == "*") {
+            return Self::Any;
+        }
+        Self::Only(list.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect())
+    }
+
+    /// May a page of this origin connect?
+    pub fn permit(&self, origin: Option<&str>) -> bool {
+        match (self, origin) {
+            (Self::Any, _) | (_, None) => true,
+            (Self::Only(list), Some(origin)) => list.contains(&origin.to_ascii_lowercase()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_pages_and_those_that_are_none() {
+        let origins = Origins::new(&["https://Shop.example/".to_owned()]);
+        assert!(origins.permit(Some("https://shop.example")));
+        assert!(origins.permit(None));
+        assert!(!origins.permit(Some("https://shop.example.evil")));
+        assert!(!origins.permit(Some("http://shop.example")));
+        assert!(!origins.permit(Some("null")));
+        assert!(Origins::new(&["*".to_owned()]).permit(Some("null")));
+    }
+}
