@@ -21,7 +21,7 @@ def panels():
 
 def queries():
     """Every query with where it stands."""
-    found = {f"{panel['title']} {t['refId']}": t["expr"] for panel in panels() for t in panel["targets"]}
+    found = {f"{p['title']} ({p['id']}{t['refId']})": t["expr"] for p in panels() for t in p["targets"]}
     for note in load()["annotations"]["list"]:
         found[f"annotation {note['name']}"] = note["expr"]
     return found
