@@ -38,7 +38,7 @@ struct Payment {
 
 /// What the user is told.
 #[derive(Serialize)]
-struct Status<'a> {
+struct PaymentStatus<'a> {
     payment: &'a str,
     status: &'a str,
     amount: &'a str,
@@ -95,7 +95,7 @@ impl Payment {
     }
 
     fn event(&self, status: &str) -> Result<Event, wirebell_protocol::EventError> {
-        let data = Status { payment: &self.id, status, amount: &self.amount, currency: "EUR" };
+        let data = PaymentStatus { payment: &self.id, status, amount: &self.amount, currency: "EUR" };
         Event::new(self.channel.as_str(), "payment-status", &data)?.source("payments")
     }
 }

@@ -42,8 +42,8 @@ export class Card {
         h("div", {}, h("dt", {}, "Token"), h("dd", {}, this.#validity))),
       h("div", { class: "acts" },
         button("cut", "Cut", () => this.#cutOrOpen()),
-        button("renew", "Renew token", () => this.#connection.renew()),
-        button("short", `${SHORT} s tokens`, (pressed) => this.#shorten(pressed), lifetime === SHORT),
+        button("renew", "Renew", () => this.#connection.renew()),
+        button("short", `${SHORT} s token`, (pressed) => this.#shorten(pressed), lifetime === SHORT),
         button("remove", "Remove", end)),
       this.#waiting, this.#events, this.#frames.element);
   }

@@ -18,9 +18,10 @@ export function sum({ type, data }) {
   return typeof amount === "string" ? `${amount} ${data.currency ?? ""}`.trim() : undefined;
 }
 
-// Which payment it is about, or which channel it came by.
+// Which payment it is about, by the end of its id, where ids differ; or which channel it came by.
 export function about({ type, channel, data }) {
-  return type === "payment-status" && typeof data?.payment === "string" ? data.payment : channel ?? "";
+  const isPayment = type === "payment-status" && typeof data?.payment === "string";
+  return isPayment ? `pay_…${data.payment.slice(-6)}` : channel ?? "";
 }
 
 // From the event's own time to its arrival at this page. Both are whole milliseconds, so one may be off either way.
