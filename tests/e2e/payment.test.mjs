@@ -1,0 +1,92 @@
+// A payment is told to every tab of its user, and to nobody else.
+import { strict as assert } from "node:assert";
+import { test } from "node:test";
+
+import { another, event, events, open, picture } from "./browser.mjs";
+import { pause, stage } from "./stage.mjs";
+
+const on = stage();
+
+async function pay(tab, user, amount = "49.90") {
+  await tab.getByTestId(`user-${user}`).check({ force: true });
+  await tab.getByTestId("amount").fill(amount);
+  await tab.getByTestId("pay").click();
+}
+
+const statuses = (tab) => events(tab).evaluateAll((rows) => rows.map((row) => row.dataset.status));
+
+test("both tabs of user 42 are told, user 43 is not", async () => {
+  const first = await open(on.browser, on.gateway.page());
+  const second = await another(first.context(), on.gateway.page("?user=42"));
+  const other = await another(first.context(), on.gateway.page("?user=43"));
+
+  await pay(first, "42");
+  for (const tab of [first, second]) {
+    await event(tab, "paid").waitFor();
+    assert.deepEqual(await statuses(tab), ["paid", "authorising", "received"]);
+    const shown = await event(tab, "paid").getByTestId("took").textContent();
+    assert.match(shown, /^(<1|\d+) ms$/);
+    assert.ok((parseInt(shown.replace("<", "")) || 0) < 1000, shown);
+  }
+  await picture(first, "payment-light");
+
+  // Nothing came to 43 while 42 was told. Its own payment then shows that it could have been told.
+  await pause(1500);
+  assert.equal(await events(other).count(), 0);
+  await pay(other, "43");
+  await event(other, "paid").waitFor();
+  assert.deepEqual(await statuses(other), ["paid", "authorising", "received"]);
+  await pause(500);
+  for (const tab of [first, second]) assert.equal(await events(tab).count(), 3);
+  for (const tab of [first, second, other]) assert.deepEqual(tab.complaints, []);
+  await first.context().close();
+});
+
+test("the backend shows what the publisher was told, and it is what the devices got", async () => {
+  const tab = await open(on.browser, on.gateway.page("?user=shown"));
+  await tab.getByTestId("pay").click();
+  await event(tab, "paid").waitFor();
+  const payment = tab.getByTestId("payment").first();
+  await payment.locator("[data-status=paid]").waitFor();
+  const steps = await payment.getByTestId("step").evaluateAll((rows) => rows.map((row) => row.dataset.status));
+  assert.deepEqual(steps, ["answered", "received", "authorising", "paid"]);
+
+  const name = await payment.getAttribute("data-payment");
+  const told = await payment.getByTestId("told").allTextContents();
+  const got = tab.received.map((text) => JSON.parse(text)).filter(({ type }) => type === "payment-status");
+  assert.equal(got.length, 3);
+  got.forEach((frame, nth) => {
+    assert.equal(frame.data.payment, name);
+    assert.ok(told[nth].includes(frame.id), `${told[nth]} names ${frame.id}`);
+    assert.ok(told[nth].includes(frame.cursor), `${told[nth]} names ${frame.cursor}`);
+    assert.match(told[nth], /1 node listens/);
+  });
+  assert.deepEqual(tab.complaints, []);
+  await tab.close();
+});
+
+test("a payment is declined, to a user whom nobody listens for", async () => {
+  const tab = await open(on.browser, on.gateway.page());
+  await tab.getByTestId("user-other").check({ force: true });
+  await tab.getByTestId("other-user").fill("nobody");
+  await tab.getByTestId("amount").fill("20.13");
+  await tab.getByTestId("amount").press("Enter");
+  const step = tab.getByTestId("payment").first().locator("[data-status=declined]");
+  await step.waitFor();
+  assert.match(await step.textContent(), /nobody is connected/);
+  assert.equal(await events(tab).count(), 0);
+  await tab.close();
+});
+
+test("a request that cannot be taken is explained", async () => {
+  const tab = await open(on.browser, on.gateway.page());
+  await pay(tab, "42", "much");
+  const problem = tab.getByTestId("pay-problem");
+  await problem.waitFor();
+  assert.match(await problem.textContent(), /49\.90/);
+  assert.equal(await tab.getByTestId("payment").count(), 0);
+  await pay(tab, "42");
+  await tab.getByTestId("payment").waitFor();
+  assert.equal(await problem.isVisible(), false);
+  await tab.close();
+});
