@@ -10,23 +10,26 @@ use wirebell_protocol::{Fault, problem};
 pub struct Problem {
     status: StatusCode,
     fault: Fault,
-    document: problem::Problem,
+    document: Box<problem::Problem>,
     retry_after: Option<u16>,
 }
 
 impl Problem {
     /// A refusal with that status, for that fault. The detail says what was wrong and what was expected.
     pub fn new(status: StatusCode, fault: Fault, detail: impl Into<String>) -> Self {
-        Self { status, fault, document: problem::Problem::new(fault, status.as_u16(), detail), retry_after: None }
+        let document = Box::new(problem::Problem::new(fault, status.as_u16(), detail));
+        Self { status, fault, document, retry_after: None }
     }
 
     /// It is this attribute of the event that is wrong.
+    #[must_use]
     pub fn attribute(mut self, attribute: &str) -> Self {
         self.document.attribute = Some(attribute.to_owned());
         self
     }
 
     /// Trying again after so many seconds may help.
+    #[must_use]
     pub fn retry_after(mut self, seconds: u16) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -43,8 +46,8 @@ impl Problem {
     }
 
     /// The document itself, as one of several in an answer.
-    pub fn into_document(self) -> problem::Problem {
-        self.document
+    pub fn document(&self) -> &problem::Problem {
+        &self.document
     }
 }
 

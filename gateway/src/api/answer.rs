@@ -23,7 +23,7 @@ struct Accepted<'a> {
 #[serde(untagged)]
 enum Each<'a> {
     Accepted(Accepted<'a>),
-    Refused(problem::Problem),
+    Refused(&'a problem::Problem),
 }
 
 /// The outcome of one event.
@@ -32,13 +32,13 @@ pub(super) fn one(outcome: &Outcome) -> Response {
 }
 
 /// The outcomes of several, in their order.
-pub(super) fn many(outcomes: Vec<Result<Outcome, Problem>>) -> Response {
+pub(super) fn many(outcomes: &[Result<Outcome, Problem>]) -> Response {
     let all_accepted = outcomes.iter().all(Result::is_ok);
     let each: Vec<Each<'_>> = outcomes
         .iter()
         .map(|outcome| match outcome {
             Ok(outcome) => Each::Accepted(accepted(outcome, Some(StatusCode::ACCEPTED))),
-            Err(problem) => Each::Refused(problem.clone().into_document()),
+            Err(problem) => Each::Refused(problem.document()),
         })
         .collect();
     let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };

@@ -22,7 +22,7 @@ pub(super) async fn publish(
     let submitted = body.map_err(|rejection| too_large(&rejection));
     match submitted.and_then(|body| submission::read(&context, &headers, &body)) {
         Ok(Submission::One(event)) => one(&context, &event).await,
-        Ok(Submission::Many(events)) => answer::many(many(&context, events).await),
+        Ok(Submission::Many(events)) => answer::many(&many(&context, events).await),
         Err(problem) => problem.into_response(),
     }
 }

@@ -13,7 +13,7 @@ use crate::telemetry::logging::Telemetry;
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub(super) struct Dev {
-    /// Use this Redis instead of the embedded bus, as in redis://127.0.0.1:6379
+    /// Use this Redis instead of the embedded bus, as in `redis://127.0.0.1:6379`
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     /// The HS256 secret of client tokens [default: wirebell-dev-secret]
@@ -30,7 +30,7 @@ pub(super) struct Serve {
     /// Configuration in TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where Redis is, as in rediss://user:password@redis.internal:6379
+    /// Where Redis is, as in `rediss://user:password@redis.internal:6379`
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     #[command(flatten)]

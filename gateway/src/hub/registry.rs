@@ -218,7 +218,7 @@ impl Registry {
             Kind::All => into.extend(self.sessions.values().map(|session| Arc::clone(&session.outbox))),
             Kind::Connection(id) => into.extend(self.sessions.get(&id.number).map(|s| Arc::clone(&s.outbox))),
             _ => {
-                into.extend(self.channels.get(channel).into_iter().flat_map(|entry| entry.members.iter().cloned()))
+                into.extend(self.channels.get(channel).into_iter().flat_map(|entry| entry.members.iter().cloned()));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Structured logs on stderr, and spans to an OTLP collector where one is configured.
 
+use std::io::IsTerminal;
+
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -33,7 +35,8 @@ pub struct Telemetry {
 impl Telemetry {
     /// Sets up logs and spans for the whole process.
     pub fn start(config: &config::Telemetry) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::try_new(&config.log)?;
+        // What its clients say about a lost bus, the bus says itself, once. A filter that names them still wins.
+        let filter = EnvFilter::try_new(format!("fred=off,redis=off,{}", config.log))?;
         let spans = config.otlp_endpoint.as_deref().map(|endpoint| exporter(endpoint, config)).transpose()?;
         // Spans do not obey the log's filter: they are sampled by their own ratio.
         let spans_layer = spans.as_ref().map(|provider| {
@@ -59,7 +62,8 @@ impl Telemetry {
 pub const DELIVERY: &str = "wirebell::delivery";
 
 fn logs(config: &config::Telemetry) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         config::LogFormat::Json => lines.json().boxed(),
         config::LogFormat::Text => lines.with_target(false).boxed(),

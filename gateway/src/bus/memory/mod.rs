@@ -29,6 +29,7 @@ pub struct MemoryBus {
     node: NodeId,
     retention: Retention,
     inbox: Inbox,
+    metrics: Arc<Metrics>,
     state: Mutex<State>,
     health: watch::Sender<Health>,
 }
@@ -44,13 +45,17 @@ impl MemoryBus {
     /// A bus for one node, and its deliveries.
     pub fn start(node: NodeId, retention: Retention, capacity: usize, metrics: Arc<Metrics>) -> (Self, Deliveries) {
         metrics.bus_up.set(1);
-        let (inbox, deliveries) = inbox(capacity, metrics);
+        let (inbox, deliveries) = inbox(capacity, Arc::clone(&metrics));
         let health = watch::Sender::new(Health::Up);
-        (Self { node, retention, inbox, state: Mutex::default(), health }, deliveries)
+        (Self { node, retention, inbox, metrics, state: Mutex::default(), health }, deliveries)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, state: &State) {
+        self.metrics.bus_subscriptions.set(i64::try_from(state.listened.len()).unwrap_or(i64::MAX));
     }
 
     /// Announcing under the lock keeps the order of announcements that of the logs.
@@ -113,6 +118,7 @@ impl Bus for MemoryBus {
     async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
         let mut state = self.lock();
         state.listened.extend(channels.iter().cloned());
+        self.count(&state);
         Ok(channels.iter().map(|channel| state.logs.get(channel).map_or(Cursor::START, Log::last)).collect())
     }
 
@@ -121,6 +127,7 @@ impl Bus for MemoryBus {
         for channel in channels {
             state.listened.remove(channel);
         }
+        self.count(&state);
     }
 
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {

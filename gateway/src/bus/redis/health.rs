@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::super::Health;
+use super::super::{BusError, Health};
 use super::commands::Commands;
 use super::subscriber::LinkState;
 use crate::telemetry::Metrics;
@@ -22,20 +22,29 @@ pub(super) async fn run(
     let mut heard = Instant::now();
     loop {
         let asked = Instant::now();
-        let answer = commands.ping().await;
-        if answer.is_ok() {
-            heard = Instant::now();
-            metrics.bus_round_trip.observe(asked.elapsed().as_secs_f64());
-        }
-        let now = match (answer, &*link.borrow_and_update()) {
-            (Err(error), _) => Health::Down(error.to_string()),
-            (Ok(()), LinkState::Down(why)) => Health::Down(format!("the subscriptions are down: {why}")),
-            (Ok(()), LinkState::Up) => Health::Up,
+        let now = tokio::select! {
+            answer = commands.ping() => {
+                if answer.is_ok() {
+                    heard = Instant::now();
+                    metrics.bus_round_trip.observe(asked.elapsed().as_secs_f64());
+                }
+                judge(answer, &link.borrow_and_update())
+            }
+            // A lost link is known before a probe that nobody answers has run out of time.
+            _ = link.changed() => judge(Ok(()), &link.borrow_and_update()),
         };
         metrics.bus_silence.set(heard.elapsed().as_secs_f64());
         metrics.bus_up.set(i64::from(now == Health::Up));
         tell(&health, now);
         let _ = tokio::time::timeout(PROBE_EVERY, link.changed()).await;
+    }
+}
+
+fn judge(answer: Result<(), BusError>, link: &LinkState) -> Health {
+    match (answer, link) {
+        (Err(error), _) => Health::Down(error.to_string()),
+        (Ok(()), LinkState::Down(why)) => Health::Down(format!("the subscriptions are down: {why}")),
+        (Ok(()), LinkState::Up) => Health::Up,
     }
 }
 

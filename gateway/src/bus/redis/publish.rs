@@ -1,7 +1,7 @@
 //! Publishing by the script of [`wirebell_protocol::publish`].
 
 use fred::error::Error;
-use fred::interfaces::LuaInterface;
+use fred::interfaces::{ClientLike, LuaInterface};
 use futures_util::future::join_all;
 use wirebell_protocol::Prepared;
 use wirebell_protocol::publish::{Accepted, PublishScript};
@@ -14,6 +14,11 @@ const AT_ONCE: usize = 256;
 
 /// Publishes in order. What one connection is asked in order is done in order, so a batch keeps it too.
 pub(super) async fn all(commands: &Commands, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
+    // Waiting for a Redis that is known to be away only makes the publisher wait.
+    if !commands.client.is_connected() {
+        let away = BusError::Unavailable("Redis is not connected".to_owned());
+        return events.iter().map(|_| Err(away.clone())).collect();
+    }
     let mut answers = Vec::with_capacity(events.len());
     for batch in events.chunks(AT_ONCE) {
         answers.extend(batch_of(commands, batch).await);
