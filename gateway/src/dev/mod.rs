@@ -8,7 +8,6 @@ mod backend;
 mod ledger;
 mod page;
 mod pay;
-mod problem;
 mod request;
 mod token;
 

@@ -7,7 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
+use wirebell_protocol::Fault;
+
+use crate::problem::Problem;
 
 /// Scripts and styles come from the gateway alone and no markup can bring its own, so an event that carries HTML
 /// stays text even if the page should one day forget to treat it so.
@@ -60,7 +62,7 @@ pub(super) async fn index(State(page): State<Arc<Page>>) -> Response {
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     match FILES.into_iter().find(|(file, ..)| *file == name) {
         Some((_, kind, body)) => answer(kind, body.to_owned()),
-        None => Problem::new(StatusCode::NOT_FOUND, "not_found", "The page has no such file").into_response(),
+        None => Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "the page has no such file").into_response(),
     }
 }
 

@@ -10,10 +10,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use wirebell_protocol::Fault;
 
 use super::backend::Backend;
-use super::problem::Problem;
 use super::request;
+use crate::problem::Problem;
 
 /// How long a request for progress waits for some; then it is answered with what there is.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,11 +35,11 @@ pub(super) async fn pay(
     let Asked { user, amount } = request::json(&headers, &body)?;
     let channel = request::user(&user)?;
     if !is_amount(&amount) {
-        return Err(Problem::invalid("amount", "`amount`: expected a sum like 49.90"));
+        return Err(request::wrong("amount", "`amount`: expected a sum like 49.90"));
     }
     let payment = backend.take(channel, amount).ok_or_else(|| {
-        let detail = "Too many payments are being worked on; wait for some to end";
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail)
+        let detail = "too many payments are being worked on; wait for some to end";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail)
     })?;
     let location = format!("/dev/payments/{payment}");
     let headers = [(header::LOCATION, location.as_str()), (header::CONTENT_TYPE, "application/json")];
@@ -57,9 +58,9 @@ pub(super) async fn progress(
     Path(payment): Path<String>,
     since: Result<Query<Since>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(since) = since.map_err(|error| Problem::invalid("seen", error.body_text()))?;
+    let Query(since) = since.map_err(|error| request::wrong("seen", error.body_text()))?;
     let mut watch = backend.watch(&payment).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", "No such payment, or one that is no longer kept")
+        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such payment, or one that is no longer kept")
     })?;
     let more = watch.wait_for(|progress| progress.done || progress.steps.len() > since.seen);
     // Running out of patience, or of backend, is no fault: what there is, is told.

@@ -3,9 +3,9 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use wirebell_protocol::Channel;
+use wirebell_protocol::{Channel, Fault};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// The largest body; the page sends some dozen bytes.
 const MAX_BYTES: usize = 4096;
@@ -18,20 +18,25 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Re
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        let detail = "Expected a body of application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        let detail = "expected a body of application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail));
     }
     if body.len() > MAX_BYTES {
         let detail = format!("{} bytes; at most {MAX_BYTES}", body.len());
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail));
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
     }
     serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_request", error.to_string()))
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, error.to_string()))
+}
+
+/// A value that cannot be taken.
+pub(super) fn wrong(attribute: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::BadRequest, detail).attribute(attribute)
 }
 
 /// A user that can be told something.
 pub(super) fn user(id: &str) -> Result<Channel, Problem> {
-    Channel::user(id).map_err(|error| Problem::invalid("user", format!("`user`: {error}")))
+    Channel::user(id).map_err(|error| wrong("user", format!("`user`: {error}")))
 }
 
 /// A device's name, if there is one.
@@ -39,7 +44,7 @@ pub(super) fn device(name: Option<String>) -> Result<Option<String>, Problem> {
     match name {
         Some(name) if name.chars().count() > MAX_DEVICE || name.chars().any(char::is_control) => {
             let detail = format!("`device`: expected at most {MAX_DEVICE} characters, none of control");
-            Err(Problem::invalid("device", detail))
+            Err(wrong("device", detail))
         }
         name => Ok(name.filter(|name| !name.is_empty())),
     }
@@ -49,16 +54,16 @@ pub(super) fn device(name: Option<String>) -> Result<Option<String>, Problem> {
 mod tests {
     use super::*;
 
-    fn read(kind: &str, body: &'static str) -> Result<serde_json::Value, String> {
+    fn read(kind: &str, body: &'static str) -> Result<serde_json::Value, u16> {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().unwrap())]);
-        json(&headers, &Bytes::from_static(body.as_bytes())).map_err(|problem| format!("{problem:?}"))
+        json(&headers, &Bytes::from_static(body.as_bytes())).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]
     fn only_json_is_read() {
         assert!(read("application/json; charset=utf-8", "{}").is_ok());
-        assert!(read("text/plain", "{}").unwrap_err().contains("unsupported_media_type"));
-        assert!(read("application/json", "{").unwrap_err().contains("bad_request"));
+        assert_eq!(read("text/plain", "{}"), Err(415));
+        assert_eq!(read("application/json", "{"), Err(400));
     }
 
     #[test]

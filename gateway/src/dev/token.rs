@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use wirebell_protocol::Fault;
 
-use super::problem::Problem;
 use super::request;
 use crate::auth::{Grant, MintError, Minter};
+use crate::problem::Problem;
 
 /// Seconds that a token lives when nothing else is asked for.
 const LIFETIME: u64 = 60 * 60;
@@ -48,15 +49,15 @@ pub(super) async fn mint(
 
 fn refused(error: &MintError) -> Problem {
     match error {
-        MintError::User(_) => Problem::invalid("user", error.to_string()),
-        MintError::Sign(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+        MintError::User(_) => request::wrong("user", error.to_string()),
+        MintError::Sign(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, error.to_string()),
     }
 }
 
 fn lifetime(asked: Option<u64>) -> Result<Duration, Problem> {
     match asked.unwrap_or(LIFETIME) {
         seconds @ 1..=LONGEST => Ok(Duration::from_secs(seconds)),
-        _ => Err(Problem::invalid("lifetime", format!("`lifetime`: expected 1 to {LONGEST} seconds"))),
+        _ => Err(request::wrong("lifetime", format!("`lifetime`: expected 1 to {LONGEST} seconds"))),
     }
 }
 
