@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::config::{Config, DEV_SECRET, Faults, LogFormat, Mode, Sources, document, load, reference};
+use gateway::config::{Config, DEV_SECRET, Faults, LogFormat, Mode, Secret, Sources, document, load, reference};
 
 type Tested = Result<(), Box<dyn Error>>;
 
@@ -86,7 +86,7 @@ fn dev_needs_nothing() -> Tested {
     assert_eq!(config.clients.listen, "127.0.0.1:8080".parse()?);
     assert_eq!(config.services.listen, "127.0.0.1:9090".parse()?);
     assert!(config.services.open_to_loopback && config.services.keys.is_empty());
-    assert_eq!(config.auth.secret.as_ref().map(|secret| secret.expose()), Some(DEV_SECRET));
+    assert_eq!(config.auth.secret.as_ref().map(Secret::expose), Some(DEV_SECRET));
     assert!(config.bus.redis.is_none());
     let drain = (config.drain.notice, config.drain.window, config.drain.deadline);
     assert_eq!(drain, (Duration::ZERO, Duration::from_secs(2), Duration::from_secs(10)));
@@ -225,8 +225,8 @@ fn secrets_are_read_from_files() -> Tested {
         ("WIREBELL_SERVICES_KEYS", ""),
         ("WIREBELL_SERVICES_KEYS_FILE", &keys.to_string_lossy()),
     ])?;
-    assert_eq!(config.auth.secret.as_ref().map(|secret| secret.expose()), Some(SECRET));
-    let keys: Vec<_> = config.services.keys.iter().map(|key| key.expose()).collect();
+    assert_eq!(config.auth.secret.as_ref().map(Secret::expose), Some(SECRET));
+    let keys: Vec<_> = config.services.keys.iter().map(Secret::expose).collect();
     assert_eq!(keys, ["first", "second"]);
     Ok(())
 }

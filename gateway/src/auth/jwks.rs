@@ -10,8 +10,6 @@ use super::algorithms::{OF_ED25519, OF_P256, OF_P384, OF_RSA, OF_SECRET};
 use super::keys::{Key, KeySet};
 use super::pem;
 
-/// An RSA modulus of 2048 to 8192 bits, in bytes.
-const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
 /// As with `auth.secret`.
 const LEAST_SECRET_BYTES: usize = 16;
 
@@ -61,7 +59,7 @@ fn fitting(jwk: &Jwk) -> Option<&'static [Algorithm]> {
         AlgorithmParameters::RSA(rsa) => {
             let modulus = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
             let leading = modulus.iter().take_while(|byte| **byte == 0).count();
-            MODULUS_BYTES.contains(&(modulus.len() - leading)).then_some(OF_RSA)
+            pem::MODULUS_BYTES.contains(&(modulus.len() - leading)).then_some(OF_RSA)
         }
         AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => point(OF_P256),
         AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P384 => point(OF_P384),

@@ -1,8 +1,9 @@
 //! A public key in PEM. Its type is found in it, so that nobody has to say it twice.
 
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-};
+use std::ops::RangeInclusive;
+
+use aws_lc_rs::rsa::PublicKey;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::algorithms::{OF_ED25519, OF_P256, OF_P384, OF_RSA};
@@ -10,6 +11,9 @@ use super::algorithms::{OF_ED25519, OF_P256, OF_P384, OF_RSA};
 /// What a public key must be.
 pub(super) const EXPECTED: &str =
     "a PEM block `PUBLIC KEY` with an RSA key of 2048 to 8192 bits, an EC key on P-256 or P-384, or an Ed25519 key";
+
+/// An RSA modulus of 2048 to 8192 bits, in bytes.
+pub(super) const MODULUS_BYTES: RangeInclusive<usize> = 256..=1_024;
 
 /// The key with what it can verify, or what was found instead.
 pub(super) fn parse(text: &str) -> Result<(DecodingKey, &'static [Algorithm]), &'static str> {
@@ -34,7 +38,10 @@ pub(super) fn fitting(key: &DecodingKey) -> Option<&'static [Algorithm]> {
     use jsonwebtoken::AlgorithmFamily as Family;
     let bytes = key.try_get_as_bytes().ok()?;
     match key.family() {
-        Family::Rsa => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, bytes).ok().map(|_| OF_RSA),
+        // A modulus of another size parses, and then no signature would ever fit.
+        Family::Rsa => {
+            PublicKey::from_der(bytes).ok().filter(|key| MODULUS_BYTES.contains(&key.modulus_len())).map(|_| OF_RSA)
+        }
         // The first byte 4 is a point that is written out in full.
         Family::Ec if bytes.first() == Some(&4) && bytes.len() == 65 => {
             ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).ok().map(|_| OF_P256)

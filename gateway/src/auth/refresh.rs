@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jsonwebtoken::Algorithm;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
@@ -12,7 +13,6 @@ use tracing::{debug, warn};
 use super::fetch::{OnFetch, Source, TIMEOUT};
 use super::jwks;
 use super::keys::KeySet;
-use jsonwebtoken::Algorithm;
 
 /// Between two fetches that tokens with unknown keys may cause. Anybody can make such a token.
 const PAUSE: Duration = Duration::from_secs(5);

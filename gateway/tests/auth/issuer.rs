@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 
 use crate::{SECRET, now};
 
+const OF_RSA: &[Algorithm] =
+    &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
+
 /// A key that signs.
 pub(crate) struct Issuer {
     /// The public half in PEM; empty for a secret.
@@ -45,8 +48,7 @@ impl Issuer {
             (pair.as_der()?, pair.public_key().as_der()?);
         let (private_pem, public_pem) = (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()));
         let signing = EncodingKey::from_rsa_pem(private_pem.as_bytes())?;
-        use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-        Ok(Self { public_pem, private_pem, algorithms: &[RS256, RS384, RS512, PS256, PS384, PS512], signing })
+        Ok(Self { public_pem, private_pem, algorithms: OF_RSA, signing })
     }
 
     pub(crate) fn p256() -> Made {
