@@ -99,6 +99,7 @@ impl Listen {
         };
         let mut socket = match connect_async(request).await {
             Ok((socket, _)) => socket,
+            Err(Error::Url(error)) => return End::Refused(format!("--url: expected ws://host:port/ws: {error}")),
             Err(Error::Http(response)) if response.status().is_client_error() => {
                 return refused(&format!("the node answered {}", response.status()));
             }

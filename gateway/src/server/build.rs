@@ -39,7 +39,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
     let sessions = Arc::new(Sessions {
         hub: Arc::clone(&hub),
         verifier,
-        limits: limits(&config.clients),
+        limits: limits(config),
         meters: Meters::new(&metrics),
         metrics: Arc::clone(&metrics),
         life: life.clone(),
@@ -88,8 +88,10 @@ fn bus(
     Ok((Arc::new(bus), deliveries))
 }
 
-fn limits(config: &config::Clients) -> Limits {
+fn limits(config: &Config) -> Limits {
+    let (config, leeway) = (&config.clients, config.auth.leeway);
     Limits {
+        leeway,
         connections: config.max_connections,
         subscriptions: config.max_subscriptions,
         auth_timeout: config.auth_timeout,

@@ -78,13 +78,14 @@ fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
 
 /// `GET /`, `/dev/…`
 fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<Router, StartError> {
-    let Some(secret) = &config.auth.secret else { return Ok(Router::new()) };
+    // Without a secret nobody here can make tokens, and the page could show nothing.
+    let Some(minter) = Minter::from_config(&config.auth) else { return Ok(Router::new()) };
     let mut publisher = Publisher::builder(&format!("http://{services}"));
     if let Some(key) = config.services.keys.first() {
         publisher = publisher.service_key(key.expose());
     }
     Ok(dev::router(dev::Context {
-        minter: Minter::new(secret.clone()),
+        minter,
         publisher: publisher.connect_lazy()?,
         tasks: life.tasks.clone(),
         services,

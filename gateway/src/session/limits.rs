@@ -13,6 +13,8 @@ pub struct Limits {
     pub auth_timeout: Duration,
     /// Time between pings.
     pub heartbeat: Duration,
+    /// How far clocks may differ where a token's expiry is checked.
+    pub leeway: Duration,
     /// How long before its expiry a token is asked for anew.
     pub expiring_notice: Duration,
 }

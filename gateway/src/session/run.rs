@@ -55,7 +55,7 @@ enum Event<T> {
 
 impl<'a> Session<'a> {
     fn new(shared: &'a Sessions, who: Admitted) -> Self {
-        let left = millis_left(who.identity.expires);
+        let left = millis_left(who.identity.expires, shared.limits.leeway);
         Self { shared, who, state: State::new(moment(), periods(shared), left) }
     }
 
@@ -192,7 +192,8 @@ impl<'a> Session<'a> {
             return write(peer, answer::error(Fault::UserMismatch, message, reference)).await;
         }
         outcome("renewed");
-        self.state.renewed(uptime_millis(), millis_left(identity.expires), periods(self.shared));
+        let left = millis_left(identity.expires, self.shared.limits.leeway);
+        self.state.renewed(uptime_millis(), left, periods(self.shared));
         self.who.identity = identity;
         self.leave_what_is_no_longer_permitted(peer).await?;
         write(peer, answer::renewed(self.who.identity.expires, reference)).await
@@ -238,8 +239,11 @@ fn periods(shared: &Sessions) -> Periods {
     Periods { heartbeat: millis(shared.limits.heartbeat), expiring_notice: millis(shared.limits.expiring_notice) }
 }
 
-/// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts.
-fn millis_left(expires: u64) -> u64 {
+/// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts. A
+/// token that was let in after its expiry, since clocks differ, lives for what is left of that tolerance.
+fn millis_left(expires: u64, leeway: Duration) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
-    expires.saturating_mul(1000).saturating_sub(now)
+    let expires = expires.saturating_mul(1000);
+    let end = if expires > now { expires } else { expires.saturating_add(millis(leeway)) };
+    end.saturating_sub(now)
 }

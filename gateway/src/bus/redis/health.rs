@@ -31,7 +31,10 @@ pub(super) async fn run(
                 judge(answer, &link.borrow_and_update())
             }
             // A lost link is known before a probe that nobody answers has run out of time.
-            _ = link.changed() => judge(Ok(()), &link.borrow_and_update()),
+            _ = link.changed() => match judge(Ok(()), &link.borrow_and_update()) {
+                Health::Up => continue,
+                down @ Health::Down(_) => down,
+            },
         };
         metrics.bus_silence.set(heard.elapsed().as_secs_f64());
         metrics.bus_up.set(i64::from(now == Health::Up));

@@ -1,0 +1,113 @@
+//! Buses to be tried, with what feeds them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::bus::memory::MemoryBus;
+use gateway::bus::redis::{RedisBus, Settings};
+use gateway::bus::{Bus, Deliveries, Delivery, Health};
+use gateway::lifecycle::Lifecycle;
+use gateway::telemetry::Metrics;
+use wirebell_protocol::publish::{Accepted, Retention};
+use wirebell_protocol::{Announcement, Channel, Class, Event, Keys, NodeId, Prepared};
+use wirebell_tests::redis::Redis;
+
+/// Small enough for a test to reach its bounds.
+pub(crate) const RETENTION: Retention = Retention { log_events: 20, log_millis: 60_000, seen_millis: 60_000 };
+/// Announcements that may wait.
+pub(crate) const QUEUE: usize = 64;
+/// How long something that has to come may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Fixture {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) node: NodeId,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) server: Option<Redis>,
+    life: Lifecycle,
+}
+
+pub(crate) async fn memory() -> Fixture {
+    let (node, metrics) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()));
+    let (bus, deliveries) = MemoryBus::start(node, RETENTION, QUEUE, Arc::clone(&metrics));
+    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, life: Lifecycle::default() }
+}
+
+pub(crate) async fn redis() -> Fixture {
+    on(Redis::start().await).await
+}
+
+/// A bus on that server, once it is up. What it was told at its beginning is not the test's business.
+pub(crate) async fn on(server: Redis) -> Fixture {
+    let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
+    let settings = Settings { url: server.url(), keys: Keys::default(), retention: RETENTION, queue: QUEUE, node };
+    let (bus, mut deliveries) = RedisBus::start(settings, &life, &metrics).unwrap();
+    wait_until_up(&bus).await;
+    assert_eq!(next(&mut deliveries).await, Delivery::MissedAny);
+    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: Some(server), life }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.life.stop.cancel();
+    }
+}
+
+pub(crate) async fn wait_until_up(bus: &dyn Bus) {
+    let mut health = bus.health();
+    tokio::time::timeout(PATIENCE, health.wait_for(|health| *health == Health::Up)).await.unwrap().unwrap();
+}
+
+pub(crate) async fn next(deliveries: &mut Deliveries) -> Delivery {
+    tokio::time::timeout(PATIENCE, deliveries.next()).await.expect("a delivery in time").expect("the bus lives")
+}
+
+impl Fixture {
+    /// The next event; anything else is a failure.
+    pub(crate) async fn event(&mut self) -> Announcement {
+        match next(&mut self.deliveries).await {
+            Delivery::Event(event) => event,
+            other => panic!("expected an event, found {other:?}"),
+        }
+    }
+
+    /// Nothing comes. An event that is announced on a channel of its own proves that the bus has had its time.
+    pub(crate) async fn nothing_comes(&mut self) {
+        let last = Channel::topic("the-last-one").unwrap();
+        self.bus.subscribe(&[last.clone()]).await.unwrap();
+        self.publish("topic:the-last-one", "last", "1").await;
+        assert_eq!(self.event().await.channel, last);
+    }
+
+    pub(crate) async fn publish(&self, to: &str, id: &str, data: &str) -> Accepted {
+        one(self.bus.publish(&[prepared(to, id, data)]).await)
+    }
+}
+
+pub(crate) fn one<T, E: std::fmt::Debug>(answers: Vec<Result<T, E>>) -> T {
+    let [answer] = <[_; 1]>::try_from(answers).map_err(|_| "one answer").unwrap();
+    answer.unwrap()
+}
+
+pub(crate) fn user() -> Channel {
+    Channel::user("42").unwrap()
+}
+
+pub(crate) fn event(to: &str, id: &str, data: &str) -> Event {
+    let mut event = Event::from_json(to, "thing", data).unwrap().id(id).unwrap();
+    event.stamp(String::new, || "2026-11-21T10:00:00.123Z".to_owned());
+    event
+}
+
+pub(crate) fn prepared(to: &str, id: &str, data: &str) -> Prepared {
+    Prepared::all(&event(to, id, data)).remove(0)
+}
+
+pub(crate) fn volatile(to: &str, id: &str) -> Prepared {
+    Prepared::all(&event(to, id, "1").class(Class::Volatile).unwrap()).remove(0)
+}
+
+pub(crate) fn text(event: &Announcement) -> String {
+    String::from_utf8(event.frame.to_vec()).unwrap()
+}

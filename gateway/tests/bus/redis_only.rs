@@ -1,0 +1,81 @@
+//! What only a bus can go through whose log lives elsewhere.
+
+use gateway::bus::{BusError, Delivery, Health};
+use wirebell_protocol::{Channel, Cursor};
+use wirebell_tests::redis::Redis;
+
+use crate::fixture::{self, Fixture, PATIENCE, next, prepared, user, wait_until_up};
+
+async fn command(server: &Redis, words: &[&str]) {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd(words[0]).arg(&words[1..]).exec_async(&mut connection).await.unwrap();
+}
+
+/// Reads deliveries until the word that anything may have been missed.
+async fn until_missed(bus: &mut Fixture) {
+    while next(&mut bus.deliveries).await != Delivery::MissedAny {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_and_restarted_redis_is_subscribed_again() {
+    let mut bus = fixture::on(Redis::start_durable().await).await;
+    let channels: Vec<Channel> = (0..1_200).map(|n| Channel::user(&n.to_string()).unwrap()).collect();
+    bus.bus.subscribe(&channels).await.unwrap();
+    let before = bus.publish("user:7", "before", "1").await;
+    bus.event().await;
+
+    bus.server.as_mut().unwrap().kill();
+    let mut health = bus.bus.health();
+    let down = health.wait_for(|health| matches!(health, Health::Down(_)));
+    tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
+    let refused = bus.bus.publish(&[prepared("user:7", "meanwhile", "1")]).await;
+    assert!(matches!(refused.as_slice(), [Err(BusError::Unavailable(_))]), "{refused:?}");
+
+    bus.server.as_mut().unwrap().restart().await;
+    until_missed(&mut bus).await;
+    wait_until_up(&*bus.bus).await;
+    for number in [0, 499, 500, 1_199] {
+        assert_eq!(bus.publish(&format!("user:{number}"), "after", "1").await.nodes, 1, "user:{number}");
+        assert_eq!(bus.event().await.channel, channels[number]);
+    }
+    assert_eq!(bus.publish("user:7", "before", "1").await.cursor, before.cursor);
+    assert!(bus.metrics.bus_resubscriptions.get() >= 1_200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_subscription_is_subscribed_again_and_the_log_has_what_was_missed() {
+    let mut bus = fixture::redis().await;
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let server = bus.server.as_ref().unwrap();
+    command(server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let missed = bus.publish("user:42", "missed", "1").await;
+    until_missed(&mut bus).await;
+    let found = bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap().remove(0);
+    assert_eq!(found[0].place.map(|place| place.cursor), missed.cursor);
+    assert_eq!(bus.publish("user:42", "after", "1").await.nodes, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_script_is_loaded_again_and_the_order_kept() {
+    let mut bus = fixture::redis().await;
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    bus.publish("user:42", "first", "1").await;
+    bus.event().await;
+    command(bus.server.as_ref().unwrap(), &["SCRIPT", "FLUSH"]).await;
+    let batch: Vec<_> = (0..40).map(|n| prepared("user:42", &n.to_string(), "1")).collect();
+    let answers = bus.bus.publish(&batch).await;
+    for answer in answers {
+        assert_eq!(bus.event().await.place.map(|place| place.cursor), answer.unwrap().cursor);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_on_the_channel_are_counted_and_do_no_harm() {
+    let mut bus = fixture::redis().await;
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    command(bus.server.as_ref().unwrap(), &["SPUBLISH", "wb:{user:42}:announce", "not an announcement"]).await;
+    bus.publish("user:42", "a", "1").await;
+    assert_eq!(bus.event().await.channel, user());
+    assert_eq!(bus.metrics.bus_unreadable.get(), 1);
+}
