@@ -115,7 +115,6 @@ impl Parts {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use wirebell_protocol::Event;
 

@@ -18,7 +18,6 @@ fn rfc3339(at: OffsetDateTime) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
