@@ -8,9 +8,9 @@ from websockets.sync.client import connect
 
 from . import compose, dashboard, rules
 from .processes import FOLDER, free_port, http, start, until
-from .report import check, expect
-from .settings import seconds
-from .stage import stage
+from .report import check, command, expect
+from .settings import DEFAULTS, seconds
+from .stage import binary, stage
 
 # In these, `$__rate_interval` and the like; the scrape interval is a second.
 GRAFANA = {"$__rate_interval": "10s", "$job": "wirebell", "$instance": ".*"}
@@ -46,6 +46,16 @@ def starts():
     for name in ("kubernetes", "compose", "jwks"):
         status, text = http(f"http://{stage().address(name)}/livez")
         expect((status, text.strip()) == (200, "ok"), f"{name}: /livez answers {status} {text}")
+
+
+@check
+def defaults():
+    """the defaults that the checks count with are the binary's"""
+    told = command(binary(), "serve", "--help")
+    for variable, value in DEFAULTS.items():
+        section, key = variable.removeprefix("WIREBELL_").lower().split("_", 1)
+        found = re.search(rf"^\s*{section}\.{key} +\(default: ([^,)]+)", told, re.M)
+        expect(found and found[1] == value, f"{section}.{key} is {found and found[1]}, not {value}")
 
 
 @check
@@ -167,7 +177,7 @@ def drain_shows():
             until(f"data for {name}", lambda q=query: stage().query(substituted(q)), every=0.5)
     until("the node ends", lambda: process.poll() is not None, patience=patience)
     expect(process.returncode == 0, f"ended with {process.returncode}")
-    expect("wirebell.reconnect" in node.received and 1012 in node.closed, f"closed {node.closed}, {node.received}")
+    until("clients are told and closed with 1012", lambda: "wirebell.reconnect" in node.received and 1012 in node.closed)
     print(f"       the drain took {time.monotonic() - begun:.0f} s")
 
 
@@ -181,6 +191,7 @@ def bus_lost():
             until(f"series for {selector} of {alert}", lambda s=selector: stage().query(s), patience=60, every=1)
     firing = 'ALERTS{alertname="WirebellBusDown", alertstate="firing"}'
     until("WirebellBusDown fires on both nodes", lambda: len(stage().query(firing)) == 2, patience=90, every=1)
+    expect(not stage().traffic.fault, f"the traffic has ended: {stage().traffic.fault!r}")
     _, text = stage().metrics("kubernetes")
     expect("wirebell_bus_up 0" in text, "bus_up stays")
     kept = re.search(r'^wirebell_sessions\{transport="websocket"\} (\d+)', text, re.M)

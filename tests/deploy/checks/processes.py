@@ -1,6 +1,5 @@
 """Processes that the checks start, all of them stopped at the end, by pid."""
 
-import atexit
 import json
 import shutil
 import socket
@@ -15,6 +14,7 @@ from .report import Fault, expect
 
 FOLDER = Path(tempfile.mkdtemp(prefix="wirebell-deploy-"))
 STARTED = []
+FIRST = []
 # Straight to the address, whatever proxy the environment names.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -42,9 +42,15 @@ def start(name, words, env=None):
     return process
 
 
-@atexit.register
+def before_the_end(action):
+    """To be done while the processes still run."""
+    FIRST.append(action)
+
+
 def stop_all():
     """Asks, so that those with children take them along, and insists where somebody would rather drain."""
+    for action in FIRST:
+        action()
     for process in STARTED:
         if process.poll() is None:
             process.terminate()

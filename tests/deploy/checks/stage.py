@@ -1,6 +1,5 @@
 """What `live` plays on: Redis as Compose configures it, three nodes, Prometheus as it is deployed, and traffic."""
 
-import atexit
 import functools
 import http.server
 import json
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import compose, kubernetes
-from .processes import FOLDER, free_port, http as ask, listening, start, until
+from .processes import FOLDER, before_the_end, free_port, http as ask, listening, start, until
 from .report import DEPLOY, ROOT, Fault, expect
 from .traffic import Node, Traffic
 
@@ -27,12 +26,16 @@ SECRET = "a-secret-for-this-run-only-of-32-bytes"
 ISSUER = "https://login.example.com"
 
 
+def binary():
+    path = Path(os.environ.get("WIREBELL_BIN", ROOT / "target/release/wirebell")).resolve()
+    expect(path.is_file(), f"no binary at {path}: build it, or name it in WIREBELL_BIN")
+    return path
+
+
 class Stage:
     """Everything that runs."""
 
     def __init__(self):
-        binary = Path(os.environ.get("WIREBELL_BIN", ROOT / "target/release/wirebell")).resolve()
-        expect(binary.is_file(), f"no binary at {binary}: build it, or name it in WIREBELL_BIN")
         self.private = rsa.generate_private_key(65537, 2048)
         self.secrets = self._secrets()
         self.redis_port, self.redis = self._redis()
@@ -40,11 +43,10 @@ class Stage:
         self.keys = self._keys()
         self.processes, self.nodes = {}, []
         for name, env in self._environments().items():
-            self._node(binary, name, env)
+            self._node(name, env)
         self.traffic = Traffic(self.nodes, SERVICE_KEY)
         self.traffic.start()
-        # Before the processes go, so that it does not stumble over their going.
-        atexit.register(self.traffic.stop)
+        before_the_end(self.traffic.stop)
         self.prometheus = self._prometheus()
 
     def _secrets(self):
@@ -105,9 +107,9 @@ class Stage:
         keys["WIREBELL_AUTH_JWKS_REFRESH"] = "1s"
         return {"kubernetes": cluster, "compose": alone, "jwks": keys}
 
-    def _node(self, binary, name, env):
+    def _node(self, name, env):
         listen = {"WIREBELL_CLIENTS_LISTEN": "127.0.0.1:0", "WIREBELL_SERVICES_LISTEN": "127.0.0.1:0"}
-        process = start(name, [binary, "serve"], {**env, **listen})
+        process = start(name, [binary(), "serve"], {**env, **listen})
         clients, services = until(f"node {name} listens", lambda: listening(process))
         if name == "compose":
             sign = functools.partial(jwt.encode, key=SECRET, algorithm="HS256")

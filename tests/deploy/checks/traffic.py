@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from .processes import http
 
+# What connections may end with, or not come about, while nodes come and go.
+LOST = (OSError, EOFError, WebSocketException, asyncio.TimeoutError)
 # Between two rounds; several of them fall into each scrape.
 PAUSE = 0.3
 STAYING = 3
@@ -50,15 +52,19 @@ class Traffic(threading.Thread):
         self.join(15)
 
     def run(self):
+        # Publishing waits for answers, so it has a thread of its own; not the loop's, which nothing could stop.
+        publishing = threading.Thread(target=self._publish, daemon=True)
+        publishing.start()
         try:
             asyncio.run(self._everything())
         except Exception as error:
             self.fault = error
+        publishing.join(15)
 
     async def _everything(self):
         tasks = [self._stay(node, f"{node.name}-{n}") for node in self.nodes for n in range(STAYING)]
         tasks += [self._come_and_go(node) for node in self.nodes]
-        await asyncio.gather(*tasks, asyncio.to_thread(self._publish))
+        await asyncio.gather(*tasks)
 
     async def _stay(self, node, user):
         """Reads, and sends each kind of frame, until the node or the run ends."""
@@ -70,7 +76,7 @@ class Traffic(threading.Thread):
                         await self._frames(node, user, socket)
                         await asyncio.sleep(PAUSE)
                     reader.cancel()
-            except (OSError, ConnectionClosed, asyncio.TimeoutError):
+            except LOST:
                 pass
             await asyncio.sleep(PAUSE)
 
@@ -109,7 +115,7 @@ class Traffic(threading.Thread):
             try:
                 async with self._connection(node, "visitor", lifetime) as socket:
                     await asyncio.wait_for(socket.recv(), 5)
-            except (OSError, ConnectionClosed, asyncio.TimeoutError):
+            except LOST:
                 pass
             await asyncio.sleep(PAUSE)
 
