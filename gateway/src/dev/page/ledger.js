@@ -36,6 +36,6 @@ function accepted({ id, cursor, nodes, millis }) {
   const listening = nodes === 0 ? "nobody is connected" : nodes === 1 ? "1 node listens" : `${nodes} nodes listen`;
   const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, h("code", {}, value)));
   return h("div", { class: "told", "data-testid": "told" },
-    h("p", {}, `Published in ${millis} ms; ${listening}.`),
+    h("p", {}, `Published in ${millis || "<1"} ms; ${listening}.`),
     h("dl", {}, fact("id", id), cursor ? fact("cursor", cursor) : ""));
 }

@@ -21,7 +21,7 @@ export function sum({ type, data }) {
 // Which payment it is about, by the end of its id, where ids differ; or which channel it came by.
 export function about({ type, channel, data }) {
   const isPayment = type === "payment-status" && typeof data?.payment === "string";
-  return isPayment ? `pay_…${data.payment.slice(-6)}` : channel ?? "";
+  return isPayment ? `…${data.payment.slice(-6)}` : channel ?? "";
 }
 
 // From the event's own time to its arrival at this page. Both are whole milliseconds, so one may be off either way.
