@@ -1,0 +1,80 @@
+//! The memory run: what one authenticated connection costs a node on the Redis bus, each with its own user.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::crowd::{Crowd, event};
+use crate::PATIENCE;
+use crate::client::Client;
+use crate::memory::pss;
+use crate::node::Setup;
+use crate::redis::Redis;
+use crate::token::Issuer;
+
+/// What was measured.
+#[derive(Debug)]
+pub struct Report {
+    /// Connections that were open.
+    pub connections: u32,
+    /// Bytes that the node took before the first.
+    pub before: u64,
+    /// Bytes that one takes when it has done nothing but connect.
+    pub connected: u64,
+    /// Bytes that one takes after an event and a heartbeat.
+    pub used: u64,
+    /// Connections that ended meanwhile.
+    pub lost: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "connections                        {:>8}", self.connections)?;
+        writeln!(f, "node before the first, KiB         {:>8}", self.before / 1024)?;
+        writeln!(f, "bytes each, just connected         {:>8}", self.connected)?;
+        writeln!(f, "bytes each, after event and pings  {:>8}", self.used)?;
+        write!(f, "lost                               {:>8}", self.lost)
+    }
+}
+
+/// Runs it on servers of its own.
+pub async fn run(connections: u32) -> Report {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).set("clients.heartbeat", "10s").start().await;
+    // What the first connection of all makes the node load is not the price of a connection.
+    Client::connect(node.clients, &Issuer::default().token("first")).await.close().await;
+    let before = settled(node.pid()).await;
+    let each = |now: u64| now.saturating_sub(before) / u64::from(connections);
+
+    let places: Vec<_> = (0..connections).map(|user| (user, node.clients)).collect();
+    let crowd = Crowd::connect(&places).await;
+    let connected = each(settled(node.pid()).await);
+
+    let door = node.door();
+    let all: Vec<_> = (0..connections).map(|user| event(user, user)).collect();
+    for batch in all.chunks(500) {
+        door.accepted(&serde_json::json!(batch)).await;
+    }
+    crowd.wait_for_events(u64::from(connections)).await;
+    let heard = crowd.pings();
+    let enough = || async { crowd.pings() >= heard + u64::from(connections) };
+    crate::eventually("each client is pinged", enough).await;
+    let used = each(settled(node.pid()).await);
+
+    let lost = crowd.lost();
+    drop(crowd.leave().await);
+    Report { connections, before, connected, used, lost }
+}
+
+/// The size once it has stopped to grow or shrink by much.
+async fn settled(pid: u32) -> u64 {
+    let begun = std::time::Instant::now();
+    let mut last = pss(pid);
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = pss(pid);
+        if now.abs_diff(last) < last / 100 || begun.elapsed() > PATIENCE {
+            return now;
+        }
+        last = now;
+    }
+}

@@ -1,0 +1,243 @@
+//! A client as it should be: a WebSocket, a token in one of the four places, JSON frames.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use wirebell_protocol::frame::{BEARER_SUBPROTOCOL, SUBPROTOCOL};
+
+use crate::PATIENCE;
+
+/// Where the token travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carry {
+    /// `Authorization: Bearer`.
+    Header,
+    /// The subprotocol `wirebell.bearer.<jwt>`.
+    Subprotocol,
+    /// `?access_token=`.
+    Query,
+    /// The first frame.
+    Frame,
+}
+
+impl Carry {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Header, Self::Subprotocol, Self::Query, Self::Frame];
+}
+
+/// What came from the node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// A text frame.
+    Frame(Value),
+    /// A ping; the pong is on its way.
+    Ping,
+    /// The end, with the code if there was one.
+    Closed(Option<u16>),
+    /// The connection broke without a close frame.
+    Lost,
+    /// Nothing within the time.
+    Silence,
+}
+
+/// The node answered the upgrade with something else than 101.
+#[derive(Debug)]
+pub struct Refused {
+    /// The HTTP status; 0 if the connection failed before one came.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// A connected client.
+pub struct Client {
+    socket: WebSocketStream<TcpStream>,
+    /// The subprotocol that the node chose.
+    pub subprotocol: Option<String>,
+    /// The `wirebell.welcome`, once [`Self::connect`] has seen it.
+    pub welcome: Value,
+    last: String,
+}
+
+impl Client {
+    /// Connects with the token in a header, and insists on a welcome.
+    pub async fn connect(address: SocketAddr, token: &str) -> Self {
+        Self::connect_by(address, Carry::Header, token).await
+    }
+
+    /// Connects with the token in this place, and insists on a welcome.
+    pub async fn connect_by(address: SocketAddr, carry: Carry, token: &str) -> Self {
+        let mut client = Self::open(address, Some((carry, token))).await.expect("an upgrade");
+        client.welcome = client.frame("wirebell.welcome").await;
+        client
+    }
+
+    /// Connects and leaves the rest to the caller.
+    pub async fn open(address: SocketAddr, token: Option<(Carry, &str)>) -> Result<Self, Refused> {
+        let failed = |error: &dyn std::fmt::Display| Refused { status: 0, body: error.to_string() };
+        let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
+        // Small buffers: a test may hold thousands of clients.
+        let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
+        let request = request(address, token);
+        let shaken = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+        let (socket, response) = match tokio::time::timeout(PATIENCE, shaken).await {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(Error::Http(response))) => return Err(refused(&response)),
+            Ok(Err(error)) => return Err(failed(&error)),
+            Err(_) => return Err(failed(&"no answer to the upgrade")),
+        };
+        let header = response.headers().get("sec-websocket-protocol");
+        let subprotocol = header.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let mut client = Self { socket, subprotocol, welcome: Value::Null, last: String::new() };
+        if let Some((Carry::Frame, token)) = token {
+            client.send(&json!({"type": "wirebell.auth", "token": token})).await;
+        }
+        Ok(client)
+    }
+
+    /// The user, as the welcome names it.
+    pub fn user(&self) -> &str {
+        self.welcome["user"].as_str().unwrap_or("")
+    }
+
+    /// The connection's id, as the welcome names it.
+    pub fn connection(&self) -> &str {
+        self.welcome["connection"].as_str().unwrap_or("")
+    }
+
+    /// The last text frame, byte for byte.
+    pub fn last_text(&self) -> &str {
+        &self.last
+    }
+
+    /// Sends a frame. Whether it arrived shows in what comes back.
+    pub async fn send(&mut self, frame: &Value) {
+        self.send_message(Message::text(frame.to_string())).await;
+    }
+
+    /// Sends any message.
+    pub async fn send_message(&mut self, message: Message) {
+        let _ = self.socket.send(message).await;
+    }
+
+    /// Says goodbye and waits for the node's.
+    pub async fn close(mut self) {
+        let _ = self.socket.close(None).await;
+        let _ = self.ending().await;
+    }
+
+    /// What comes next, or silence.
+    pub async fn next(&mut self, within: Duration) -> Seen {
+        tokio::time::timeout(within, self.receive()).await.unwrap_or(Seen::Silence)
+    }
+
+    /// The next frame of this type; others before it are passed over.
+    pub async fn frame(&mut self, kind: &str) -> Value {
+        self.find(&format!("a `{kind}`"), |frame| frame["type"] == kind).await
+    }
+
+    /// The next event: whatever is not Wirebell's own.
+    pub async fn event(&mut self) -> Value {
+        self.find("an event", is_event).await
+    }
+
+    /// Asks, and gives the answer that carries the same `ref`.
+    pub async fn ask(&mut self, frame: &Value) -> Value {
+        self.send(frame).await;
+        self.find("an answer", |answer| answer["ref"] == frame["ref"]).await
+    }
+
+    /// All events until nothing comes for a while.
+    pub async fn events_until_silence(&mut self, silence: Duration) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            match self.next(silence).await {
+                Seen::Frame(frame) if is_event(&frame) => events.push(frame),
+                Seen::Frame(_) | Seen::Ping => {}
+                Seen::Silence => return events,
+                end => panic!("the connection ended: {end:?}"),
+            }
+        }
+    }
+
+    /// All frames until the end, and the end.
+    pub async fn ending(&mut self) -> (Vec<Value>, Seen) {
+        let mut frames = Vec::new();
+        loop {
+            match self.next(PATIENCE).await {
+                Seen::Frame(frame) => frames.push(frame),
+                Seen::Ping => {}
+                end => return (frames, end),
+            }
+        }
+    }
+
+    async fn find(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut passed = Vec::new();
+        loop {
+            match self.next(PATIENCE).await {
+                Seen::Frame(frame) if fits(&frame) => return frame,
+                Seen::Ping => {}
+                Seen::Frame(other) => passed.push(other),
+                end => panic!("expected {what}, found {end:?} after {passed:?}"),
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Seen {
+        loop {
+            return match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                    Ok(frame) => {
+                        text.as_str().clone_into(&mut self.last);
+                        Seen::Frame(frame)
+                    }
+                    Err(error) => panic!("the node sent what is not JSON ({error}): {text}"),
+                },
+                Some(Ok(Message::Ping(_))) => {
+                    let _ = self.socket.flush().await;
+                    Seen::Ping
+                }
+                Some(Ok(Message::Close(frame))) => Seen::Closed(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => Seen::Lost,
+            };
+        }
+    }
+}
+
+/// Is it an event, and not a frame of Wirebell's own?
+pub fn is_event(frame: &Value) -> bool {
+    frame["type"].as_str().is_some_and(|kind| !kind.starts_with("wirebell."))
+}
+
+fn request(address: SocketAddr, token: Option<(Carry, &str)>) -> Request {
+    let query = match token {
+        Some((Carry::Query, token)) => format!("?access_token={token}"),
+        _ => String::new(),
+    };
+    let mut request = format!("ws://{address}/ws{query}").into_client_request().expect("a URL");
+    let headers = request.headers_mut();
+    let offered = match token {
+        Some((Carry::Subprotocol, token)) => format!("{SUBPROTOCOL}, {BEARER_SUBPROTOCOL}{token}"),
+        _ => SUBPROTOCOL.to_owned(),
+    };
+    headers.insert("sec-websocket-protocol", offered.parse().expect("a header"));
+    if let Some((Carry::Header, token)) = token {
+        headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+    }
+    request
+}
+
+fn refused(response: &tokio_tungstenite::tungstenite::http::Response<Option<Vec<u8>>>) -> Refused {
+    let body = response.body().as_deref().unwrap_or_default();
+    Refused { status: response.status().as_u16(), body: String::from_utf8_lossy(body).into_owned() }
+}

@@ -1,0 +1,84 @@
+//! The services' door, as a service uses it.
+
+use std::net::SocketAddr;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+/// A door and the key to it.
+#[derive(Clone)]
+pub struct Services {
+    client: Client,
+    base: String,
+    key: Option<String>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON; `null` if it is not.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+}
+
+impl Services {
+    /// The door at this address.
+    pub fn new(address: SocketAddr, key: Option<&str>) -> Self {
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self { client, base: format!("http://{address}"), key: key.map(ToOwned::to_owned) }
+    }
+
+    /// Reads a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], String::new()).await
+    }
+
+    /// Publishes one event, or an array of them.
+    pub async fn publish(&self, events: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        self.send("POST", "/v1/events", &json, events.to_string()).await
+    }
+
+    /// Publishes, and insists on 202.
+    pub async fn accepted(&self, events: &Value) -> Value {
+        let answer = self.publish(events).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Any request. A door that cannot be reached answers with status 0.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key);
+        }
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a header's name");
+            request = request.header(name, HeaderValue::from_str(value).expect("a header's value"));
+        }
+        match request.send().await {
+            Ok(response) => {
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                Answer { status, headers, text: response.text().await.unwrap_or_default() }
+            }
+            Err(error) => Answer { status: 0, headers: HeaderMap::new(), text: error.to_string() },
+        }
+    }
+}

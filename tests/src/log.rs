@@ -1,0 +1,48 @@
+//! What a process writes, line by line, to be asked later.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+/// The lines so far.
+#[derive(Debug, Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// Goes on reading from `source` on a thread of its own, so that the process never waits for its reader.
+    pub fn follow(&self, source: impl Read + Send + 'static) {
+        let log = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
+                log.lines_mut().push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+    }
+
+    /// A copy of all lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines_mut().clone()
+    }
+
+    /// All lines as one text.
+    pub fn text(&self) -> String {
+        self.lines().join("\n")
+    }
+
+    /// The fields of the first JSON line with this message.
+    pub fn fields(&self, message: &str) -> Option<Value> {
+        let read = |line: &String| serde_json::from_str::<Value>(line).ok();
+        let fields = |line: Value| line.get("fields").cloned().unwrap_or(line);
+        self.lines_mut().iter().filter_map(read).map(fields).find(|fields| fields["message"] == message)
+    }
+
+    /// The lines that hold any of these texts.
+    pub fn holding(&self, texts: &[&str]) -> Vec<String> {
+        self.lines().into_iter().filter(|line| texts.iter().any(|text| line.contains(text))).collect()
+    }
+
+    fn lines_mut(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,55 @@
+//! `wirebell-audit`: the large runs by hand, each with its figures, and a status that says whether all was sound.
+//!
+//! The same runs stand in `tests/delivery.rs` and `tests/memory.rs`, in the size of every day.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use wirebell_tests::audit::{delivery, idle};
+
+#[derive(Parser)]
+#[command(name = "wirebell-audit", about = "Large runs against real nodes and a real Redis")]
+struct Arguments {
+    #[command(subcommand)]
+    run: Run,
+}
+
+#[derive(Subcommand)]
+enum Run {
+    /// Two nodes: every connection gets each event of its user exactly once and in order.
+    Delivery {
+        /// Users, with two connections each.
+        #[arg(long, default_value_t = delivery::Scale::FULL.users)]
+        users: u32,
+        /// Events through the SDK.
+        #[arg(long, default_value_t = delivery::Scale::FULL.by_sdk)]
+        sdk: u32,
+        /// Events over HTTP.
+        #[arg(long, default_value_t = delivery::Scale::FULL.by_http)]
+        http: u32,
+    },
+    /// One node: what an authenticated connection costs.
+    Memory {
+        /// Connections, each with its own user.
+        #[arg(long, default_value_t = 15_000)]
+        connections: u32,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let sound = match Arguments::parse().run {
+        Run::Delivery { users, sdk, http } => {
+            let report =
+                delivery::run(delivery::Scale { users, by_sdk: sdk, by_http: http, cut_every: None }).await;
+            println!("{report}");
+            report.is_sound()
+        }
+        Run::Memory { connections } => {
+            let report = idle::run(connections).await;
+            println!("{report}");
+            report.lost == 0
+        }
+    };
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,100 @@
+//! A real `redis-server` of its own: free port, temporary folder, killed and started again at will.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::eventually;
+
+/// A running server. It is stopped, and its folder removed, when the value is dropped.
+pub struct Redis {
+    port: u16,
+    folder: PathBuf,
+    options: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// A server that keeps nothing on disk.
+    pub async fn start() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "no"]).await
+    }
+
+    /// A server that has everything again after [`Self::kill`] and [`Self::restart`].
+    pub async fn start_durable() -> Self {
+        Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// A server with these options.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let port = free_port();
+        let folder = std::env::temp_dir().join(format!("wirebell-redis-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let options = options.iter().map(ToString::to_string).collect();
+        let mut redis = Self { port, folder, options, child: None };
+        redis.restart().await;
+        redis
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Cuts every connection that listens on pub/sub; says how many there were.
+    pub async fn cut_listeners(&self) -> u64 {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
+        let kill = redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").to_owned();
+        kill.query_async(&mut connection).await.expect("a number")
+    }
+
+    /// Ends it without a goodbye, as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the server was running");
+            child.wait().expect("the server ends");
+        }
+    }
+
+    /// Starts it again on the same port, and waits until it answers.
+    pub async fn restart(&mut self) {
+        self.kill();
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
+            .arg(&self.folder)
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        self.child = Some(child);
+        let url = self.url();
+        eventually("redis-server answers", || answers(&url)).await;
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+async fn answers(url: &str) -> bool {
+    let Ok(client) = redis::Client::open(url) else { return false };
+    let Ok(mut connection) = client.get_multiplexed_async_connection().await else { return false };
+    redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+}
+
+/// A free port below the range from which the system takes those of outgoing connections: on one of that range, a
+/// client that tries again and again while the server is down may end up connected to itself.
+fn free_port() -> u16 {
+    loop {
+        let port = fastrand::u16(20_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Which room of the gateway may name which. An edge that is not in the table is a breach.
+
+use super::{Breach, Source};
+
+const LEAVES: [&str; 4] = ["auth", "config", "lifecycle", "telemetry"];
+
+/// Each room with the rooms it may name, besides itself; `room::part` permits only names of that part.
+const EDGES: &[(&str, &[&str])] = &[
+    ("config", &[]),
+    ("auth", &["config"]),
+    ("lifecycle", &["config"]),
+    ("telemetry", &["config"]),
+    // How a door refuses: a leaf under the rooms that speak HTTP, and under no other.
+    ("problem", &[]),
+    ("bus", &LEAVES),
+    ("hub", &["bus", "auth", "config", "lifecycle", "telemetry"]),
+    ("session", &["hub", "auth", "config", "lifecycle", "telemetry"]),
+    ("transport", &["session", "problem", "auth", "config", "lifecycle", "telemetry"]),
+    ("api", &["bus", "problem", "auth", "config", "lifecycle", "telemetry"]),
+    ("admin", &["hub::snapshot", "bus::health", "problem", "auth", "config", "lifecycle", "telemetry"]),
+    ("dev", &["problem", "auth", "config", "lifecycle", "telemetry"]),
+    ("server", &["*"]),
+    ("cli", &["*"]),
+    ("main", &["*"]),
+];
+
+/// Every breach in a file of the gateway.
+pub fn check(source: &Source) -> Vec<Breach> {
+    let Some(inside) = source.path.strip_prefix("gateway/src/") else { return Vec::new() };
+    if source.is_test() || inside == "lib.rs" {
+        return Vec::new();
+    }
+    let room = inside.split(['/', '.']).next().unwrap_or("");
+    let Some((_, allowed)) = EDGES.iter().find(|(name, _)| *name == room) else {
+        return vec![source.breach(0, format!("`{room}` is not one of the rooms"))];
+    };
+    let mut breaches: Vec<Breach> = named(&source.code)
+        .into_iter()
+        .filter(|(_, path)| !permits(room, allowed, path))
+        .map(|(line, path)| source.breach(line, format!("`{room}` may not name `{path}`")))
+        .collect();
+    breaches.extend(climbs(source, inside));
+    breaches
+}
+
+fn permits(room: &str, allowed: &[&str], path: &str) -> bool {
+    let (other, part) = path.split_once("::").unwrap_or((path, ""));
+    other == room
+        || allowed.iter().any(|permitted| match permitted.split_once("::") {
+            Some((name, only)) => name == other && part.to_lowercase().contains(only),
+            None => *permitted == "*" || *permitted == other,
+        })
+}
+
+/// Every path behind `crate::`, as `room::next`, with its line. Groups are taken apart.
+pub(super) fn named(code: &str) -> Vec<(usize, String)> {
+    let mut paths = Vec::new();
+    for root in ["crate::", "gateway::"] {
+        for (at, _) in code.match_indices(root) {
+            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            let line = code[..at].matches('\n').count();
+            for path in members(&code[at + root.len()..]) {
+                paths.push((line, path));
+            }
+        }
+    }
+    paths
+}
+
+/// The paths that a `use` tree or a plain path begins with: `a::{b, c::d}` gives `a::b` and `a::c`.
+fn members(tree: &str) -> Vec<String> {
+    let tree = tree.trim_start();
+    if let Some(group) = tree.strip_prefix('{') {
+        return branches(group).iter().flat_map(|branch| members(branch)).collect();
+    }
+    let first = name(tree);
+    if first.is_empty() {
+        return Vec::new();
+    }
+    let Some(rest) = tree[first.len()..].strip_prefix("::") else { return vec![first.to_owned()] };
+    match rest.trim_start().strip_prefix('{') {
+        Some(group) => branches(group).iter().map(|branch| format!("{first}::{}", name(branch.trim()))).collect(),
+        None => vec![format!("{first}::{}", name(rest.trim_start()))],
+    }
+}
+
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// What stands between the commas up to the brace that closes the group.
+fn branches(group: &str) -> Vec<String> {
+    let (mut depth, mut branches, mut current) = (0, Vec::new(), String::new());
+    for letter in group.chars() {
+        match letter {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => branches.push(std::mem::take(&mut current)),
+            _ => {
+                depth += i32::from(letter == '{') - i32::from(letter == '}');
+                current.push(letter);
+            }
+        }
+    }
+    branches.push(current);
+    branches.retain(|branch| !branch.trim().is_empty());
+    branches
+}
+
+/// `super::` that climbs out of the room would be an edge that this rule cannot read.
+fn climbs(source: &Source, inside: &str) -> Vec<Breach> {
+    let depth = inside.matches('/').count() + usize::from(!inside.ends_with("/mod.rs"));
+    let chain = "super::".repeat(depth.max(1));
+    let lines = source.code.lines().enumerate();
+    let climbing = lines.filter(|(_, line)| depth > 0 && !line.starts_with(' ') && line.contains(&chain));
+    climbing.map(|(line, _)| source.breach(line, "`super` climbs out of the room; write `crate::`")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, text: &str) -> Vec<String> {
+        check(&Source::new(path, text))
+            .into_iter()
+            .map(|breach| format!("{} {}", breach.line, breach.what))
+            .collect()
+    }
+
+    #[test]
+    fn an_edge_upwards_is_refused() {
+        let text = "//! crate::session\nuse crate::bus::Bus;\nuse crate::session::Session;\n";
+        assert_eq!(found("gateway/src/hub/pump.rs", text), ["3 `hub` may not name `session::Session`"]);
+        assert_eq!(found("gateway/src/config/mod.rs", "use crate::auth::Key;").len(), 1);
+        assert_eq!(found("gateway/src/auth/mod.rs", "fn f() { crate::bus::g() }").len(), 1);
+        assert_eq!(found("gateway/src/transport/ws.rs", "use crate::hub::Hub;").len(), 1);
+        assert_eq!(found("gateway/src/session/run.rs", "use crate::problem::Problem;").len(), 1);
+        assert_eq!(found("gateway/src/bus/redis/log.rs", "use crate::hub::Hub;").len(), 1);
+    }
+
+    #[test]
+    fn an_edge_downwards_passes() {
+        assert_eq!(found("gateway/src/session/run.rs", "use crate::{auth::Claims, hub::{Hub, Outbox}};"), [""; 0]);
+        assert_eq!(found("gateway/src/server/build.rs", "use crate::{api, hub, transport};"), [""; 0]);
+        assert_eq!(
+            found("gateway/src/hub/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::api::x;\n}"),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn groups_are_taken_apart() {
+        let text = "use crate::{\n    telemetry::{Metrics, propagation},\n    api::publish,\n};";
+        assert_eq!(found("gateway/src/hub/mod.rs", text), ["1 `hub` may not name `api::publish`"]);
+    }
+
+    #[test]
+    fn admin_sees_a_part_only() {
+        assert_eq!(
+            found("gateway/src/admin/mod.rs", "use crate::hub::Snapshot;\nuse crate::bus::health;"),
+            [""; 0]
+        );
+        assert_eq!(found("gateway/src/admin/mod.rs", "use crate::hub::{Snapshot, Hub};").len(), 1);
+    }
+
+    #[test]
+    fn climbing_and_unknown_rooms_are_refused() {
+        assert_eq!(found("gateway/src/hub/pump.rs", "use super::super::api::x;").len(), 1);
+        assert_eq!(found("gateway/src/hub/mod.rs", "use super::api::x;").len(), 1);
+        assert_eq!(found("gateway/src/hub/pump.rs", "use super::Hub;"), [""; 0]);
+        assert_eq!(found("gateway/src/misc/mod.rs", "").len(), 1);
+    }
+}

@@ -1,0 +1,91 @@
+//! Rules over source text: which room may know which, which names stand only in one place, how large a file may be.
+//!
+//! Every rule is a function from text to breaches, and beside it stand small doctored texts that it must refuse, so
+//! that no rule passes because it looks at nothing.
+
+pub mod code;
+pub mod edges;
+pub mod licences;
+pub mod metrics;
+pub mod shape;
+pub mod words;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A Rust file, by its path from the root of the repository.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Such as `gateway/src/hub/outbox.rs`.
+    pub path: String,
+    /// Its text as it stands.
+    pub text: String,
+    /// Its code: comments, the contents of strings, and tests are blank, line by line.
+    pub code: String,
+}
+
+/// A line that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Breach {
+    /// Where.
+    pub path: String,
+    /// Its number, from 1; 0 for the whole file.
+    pub line: usize,
+    /// Which rule, and what was found.
+    pub what: String,
+}
+
+impl Source {
+    /// A file with this text.
+    pub fn new(path: &str, text: &str) -> Self {
+        let code = code::without_tests(&code::code_only(text));
+        Self { path: path.to_owned(), text: text.to_owned(), code }
+    }
+
+    /// A breach at this line, counted from 0.
+    pub fn breach(&self, line: usize, what: impl Into<String>) -> Breach {
+        Breach { path: self.path.clone(), line: line + 1, what: what.into() }
+    }
+
+    /// Is it a file of tests as a whole?
+    pub fn is_test(&self) -> bool {
+        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.what)
+    }
+}
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// Every Rust file below these folders of the root.
+pub fn sources(root: &Path, folders: &[&str]) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for folder in folders {
+        walk(root, &root.join(folder), &mut sources);
+    }
+    sources.sort_by(|one, other| one.path.cmp(&other.path));
+    sources
+}
+
+fn walk(root: &Path, folder: &Path, into: &mut Vec<Source>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            let built = path.ends_with("target") || path.ends_with("node_modules");
+            if !built {
+                walk(root, &path, into);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a file that can be read");
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            into.push(Source::new(&name, &text));
+        }
+    }
+}

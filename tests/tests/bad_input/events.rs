@@ -1,0 +1,106 @@
+//! Events over HTTP that must be refused, each with the attribute that is wrong.
+
+use serde_json::{Value, json};
+
+use crate::row::{BOGUS, Input, PAYLOAD, Row};
+
+const JSON: &str = "application/json";
+
+/// The rows.
+pub(crate) fn rows() -> Vec<Row> {
+    let mut rows = attributes();
+    rows.extend(batches());
+    rows.extend(requests());
+    rows
+}
+
+fn attributes() -> Vec<Row> {
+    let but = |name: &str, value: Value| {
+        let mut event = json!({"to": "user:42", "type": "t", "data": PAYLOAD});
+        event[name] = value;
+        event
+    };
+    vec![
+        event("no `to`", &json!({"type": "t", "data": PAYLOAD}), "422 invalid_event to"),
+        event("no `type`", &json!({"to": "user:42", "data": PAYLOAD}), "422 invalid_event type"),
+        event("no `data`", &json!({"to": "user:42", "type": "t"}), "422 invalid_event data"),
+        event("a channel of no kind", &but("to", json!("42")), "422 invalid_event to"),
+        event("a channel with a space", &but("to", json!("user:a b")), "422 invalid_event to"),
+        event("a number for a channel", &but("to", json!(42)), "422 invalid_event to"),
+        event("an empty list of channels", &but("to", json!([])), "422 invalid_event to"),
+        event("one bad channel of two", &but("to", json!(["user:1", "x"])), "422 invalid_event to"),
+        event("a reserved type", &but("type", json!("wirebell.welcome")), "422 invalid_event type"),
+        event("an empty type", &but("type", json!("")), "422 invalid_event type"),
+        event("an unknown class", &but("class", json!("eternal")), "422 invalid_event class"),
+        event("an unknown attribute", &but("clas", json!("durable")), "422 invalid_event"),
+        event("a bad traceparent", &but("traceparent", json!("00-0")), "422 invalid_event traceparent"),
+        event("a bad time", &but("time", json!("yesterday")), "422 invalid_event time"),
+        event("a ttl of zero", &but("ttl", json!(0)), "422 invalid_event ttl"),
+        event("a ttl below zero", &but("ttl", json!(-5)), "422 invalid_event ttl"),
+        event("an empty id", &but("id", json!("")), "422 invalid_event id"),
+        event("data too large", &but("data", json!("x".repeat(1001))), "413 too_large data"),
+        event("an id too long", &but("id", json!("x".repeat(300))), "413 too_large id | 422 too_large id"),
+        event("a receipt", &but("receipt", json!(true)), "422 unsupported receipt"),
+        event("a deadline", &but("deadline", json!(20)), "422 unsupported deadline"),
+        event("a delivery later", &but("deliver_at", json!("2030-01-01T00:00:00Z")), "422 unsupported deliver_at"),
+        event("a key", &but("key", json!("k")), "422 unsupported key"),
+        event("the retained class", &but("class", json!("retained")), "422 unsupported class"),
+    ]
+}
+
+fn batches() -> Vec<Row> {
+    let good = json!({"to": "user:42", "type": "t", "data": 1});
+    let bad = json!({"type": "t", "data": PAYLOAD});
+    let mixed = json!([good, bad, good, 7, {"to": "all", "type": "t", "data": 1, "key": "k"}]);
+    let each = "207 [202, 422 invalid_event to, 202, 422 invalid_event event, 422 unsupported key]";
+    vec![
+        event("bad ones among good ones", &mixed, each),
+        event("an empty array", &json!([]), "422 invalid_event | 400 bad_request | 422 bad_request"),
+        event("too many in one request", &json!(vec![good; 11]), "413 too_large"),
+    ]
+}
+
+fn requests() -> Vec<Row> {
+    let good = json!({"to": "user:42", "type": "t", "data": PAYLOAD}).to_string();
+    let with = |headers: Vec<(&'static str, String)>, body: &str| Input::Request {
+        method: "POST",
+        path: "/v1/events",
+        headers,
+        body: body.to_owned(),
+    };
+    let json = || ("content-type", JSON.to_owned());
+    let key = |key: &str| ("authorization", key.to_owned());
+    let bare = |method, path| Input::Request { method, path, headers: Vec::new(), body: String::new() };
+    vec![
+        Row::new("not JSON", with(vec![json()], PAYLOAD), "400 bad_request"),
+        Row::new("half of an event", with(vec![json()], &good[..20]), "400 bad_request"),
+        Row::new("nothing", with(vec![json()], ""), "400 bad_request"),
+        Row::new("a text for an event", with(vec![json()], "\"x\""), "400 bad_request | 422 invalid_event"),
+        Row::new("not UTF-8 inside", with(vec![json()], "{\"to\":\"\u{fffd}"), "400 bad_request"),
+        Row::new("nested without end", with(vec![json()], &"[".repeat(5000)), "400 bad_request"),
+        Row::new("another content type", with(vec![("content-type", "text/plain".to_owned())], &good), "415"),
+        Row::new("a body that is said to be too large", announced(), "413"),
+        Row::new("a body too large", with(vec![json()], &" ".repeat(60_000)), "413 too_large"),
+        Row::new("no service key", with(vec![json(), key("")], &good), "401 unauthorized"),
+        Row::new(
+            "another service key",
+            with(vec![json(), key(&format!("Bearer {BOGUS}"))], &good),
+            "401 unauthorized",
+        ),
+        Row::new("a key of another scheme", with(vec![json(), key("Basic eDp5")], &good), "401 unauthorized"),
+        Row::new("another method", bare("GET", "/v1/events"), "405"),
+        Row::new("another path", bare("GET", "/v1/nothing"), "404"),
+        Row::new("the clients' path at this door", bare("GET", "/ws"), "404"),
+    ]
+}
+
+/// A body of four gigabytes must be refused before it is read: whoever is sending it would not see an answer in time.
+fn announced() -> Input {
+    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\n";
+    Input::Head(format!("{head}content-type: {JSON}\r\ncontent-length: 4000000000\r\n\r\n"))
+}
+
+fn event(name: &str, body: &Value, expected: &str) -> Row {
+    let headers = vec![("content-type", JSON.to_owned())];
+    Row::new(name, Input::Request { method: "POST", path: "/v1/events", headers, body: body.to_string() }, expected)
+}

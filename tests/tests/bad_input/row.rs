@@ -1,0 +1,213 @@
+//! A row of the table, and how its input is tried: every answer becomes one line, so that the table can be read.
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use wirebell_tests::PATIENCE;
+use wirebell_tests::client::{Carry, Client, Seen};
+use wirebell_tests::http::Services;
+use wirebell_tests::keys::Pair;
+use wirebell_tests::log::Log;
+use wirebell_tests::node::{Node, SERVICE_KEY, Setup};
+use wirebell_tests::raw::{End, RawClient};
+use wirebell_tests::redis::Redis;
+use wirebell_tests::token::{Issuer, claims, with};
+
+/// What payloads are made of here: it must not turn up in a log.
+pub(crate) const PAYLOAD: &str = "payload-that-no-log-may-show";
+/// A key or secret that is refused: it must not turn up in a log or in a complaint either.
+pub(crate) const BOGUS: &str = "bogus-secret-that-nobody-may-show";
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) input: Input,
+    /// The answers that are right; each may also be the beginning of one.
+    pub(crate) expected: Vec<String>,
+}
+
+/// What is tried.
+pub(crate) enum Input {
+    /// A token on the node with a secret, or on the one with a public key. The answer is `<error> <close code>`.
+    Token { carry: Carry, token: String, public_key: bool },
+    /// A connection without a token. The answer as above.
+    NoToken,
+    /// Messages over a good connection, and then a ping. The answer is the errors, and `open` or the close code.
+    Frames(Vec<Message>),
+    /// Bytes over a good connection. The answer is `closed <code>`, `dropped` or `open`.
+    Bytes(Vec<u8>),
+    /// A request to the services' door. The answer is `<status> <code> <attribute>`, or that of each item.
+    Request { method: &'static str, path: &'static str, headers: Vec<(&'static str, String)>, body: String },
+    /// The head of a request, of which no body follows. The answer is the status line.
+    Head(String),
+    /// A start of the program. The answer is `refused`, followed by those of the names that the complaint holds.
+    Start { setup: Setup, names: &'static [&'static str] },
+}
+
+impl Row {
+    /// `expected` is one answer, or several with ` | ` between them.
+    pub(crate) fn new(name: &str, input: Input, expected: &str) -> Self {
+        Self { name: name.to_owned(), input, expected: expected.split(" | ").map(ToOwned::to_owned).collect() }
+    }
+
+    pub(crate) fn accepts(&self, answer: &str) -> bool {
+        self.expected.iter().any(|right| answer == right || answer.starts_with(&format!("{right} ")))
+    }
+}
+
+/// Two nodes on one Redis: one that knows a secret, one that knows a public key.
+pub(crate) struct Bench {
+    pub(crate) node: Node,
+    keyed: Node,
+    pub(crate) pair: Pair,
+    _redis: Redis,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let redis = Redis::start().await;
+        let pair = Pair::rs256();
+        let small = Setup::serve(&redis).set("clients.auth_timeout", "1s").set("clients.max_subscriptions", "3");
+        let small = small.set("services.max_batch", "10").set("services.max_data_bytes", "1000");
+        let node = small.set("clients.max_frame_bytes", "2048").start().await;
+        let keyed =
+            Setup::serve(&redis).unset("auth.secret").set("auth.public_key", &pair.public_pem).start().await;
+        Self { node, keyed, pair, _redis: redis }
+    }
+
+    pub(crate) async fn lives(&self) -> bool {
+        self.node.door().get("/livez").await.status == 200 && self.keyed.door().get("/livez").await.status == 200
+    }
+
+    pub(crate) fn logs(&self) -> [&Log; 2] {
+        [&self.node.log, &self.keyed.log]
+    }
+
+    pub(crate) async fn answer(&self, input: &Input) -> String {
+        match input {
+            Input::Token { carry, token, public_key } => {
+                let node = if *public_key { &self.keyed } else { &self.node };
+                admission(node, Some((*carry, token))).await
+            }
+            Input::NoToken => admission(&self.node, None).await,
+            Input::Frames(messages) => self.frames(messages).await,
+            Input::Bytes(bytes) => self.bytes(bytes).await,
+            Input::Request { method, path, headers, body } => self.request(method, path, headers, body).await,
+            Input::Head(head) => head_alone(&self.node, head).await,
+            Input::Start { setup, names } => start(setup, names),
+        }
+    }
+
+    async fn frames(&self, messages: &[Message]) -> String {
+        let permitted = with(claims("frames"), "topics", serde_json::json!(["t*"]));
+        let mut client = Client::connect(self.node.clients, &Issuer::default().sign(&permitted)).await;
+        for message in messages {
+            client.send_message(message.clone()).await;
+        }
+        client.send(&serde_json::json!({"type": "wirebell.ping", "ref": "last"})).await;
+        let mut words = Vec::new();
+        loop {
+            match client.next(PATIENCE).await {
+                Seen::Frame(frame) if frame["type"] == "wirebell.error" => words.push(text(&frame["code"])),
+                Seen::Frame(frame) if frame["type"] == "wirebell.pong" => {
+                    words.push("open".to_owned());
+                    break;
+                }
+                Seen::Frame(_) | Seen::Ping => {}
+                end => {
+                    words.push(shown(&end));
+                    break;
+                }
+            }
+        }
+        // A fault that comes twenty times says no more than once.
+        words.dedup();
+        words.join(" ")
+    }
+
+    async fn bytes(&self, bytes: &[u8]) -> String {
+        let mut client = RawClient::connect(self.node.clients, &Issuer::default().token("raw")).await;
+        client.send(bytes).await;
+        match client.end().await {
+            End::Closed(code) => format!("closed {code}"),
+            End::Dropped => "dropped".to_owned(),
+            End::Open => "open".to_owned(),
+        }
+    }
+
+    async fn request(&self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> String {
+        let given = headers.iter().any(|(name, _)| *name == "authorization");
+        let door = Services::new(self.node.services, (!given).then_some(SERVICE_KEY));
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let answer = door.send(method, path, &headers, body.to_owned()).await;
+        let json = answer.json();
+        if let Value::Array(items) = &json {
+            let items: Vec<String> = items.iter().map(outcome).collect();
+            return format!("{} [{}]", answer.status, items.join(", "));
+        }
+        let problem = answer.header("content-type").starts_with("application/problem+json");
+        if problem && json["status"] != answer.status {
+            return format!("{} but the problem says {}", answer.status, json["status"]);
+        }
+        let code = [text(&json["code"]), text(&json["attribute"])].join(" ");
+        format!("{} {}", answer.status, code.trim()).trim().to_owned()
+    }
+}
+
+async fn admission(node: &Node, token: Option<(Carry, &str)>) -> String {
+    let mut client = match Client::open(node.clients, token).await {
+        Ok(client) => client,
+        Err(refused) => return format!("HTTP {}", refused.status),
+    };
+    let (frames, end) = client.ending().await;
+    let mut words: Vec<String> = Vec::new();
+    for frame in &frames {
+        words.push(if frame["type"] == "wirebell.error" { text(&frame["code"]) } else { text(&frame["type"]) });
+    }
+    words.push(shown(&end));
+    words.join(" ")
+}
+
+async fn head_alone(node: &Node, head: &str) -> String {
+    let mut stream = TcpStream::connect(node.services).await.expect("the node listens");
+    let head = head.replace("KEY", SERVICE_KEY);
+    stream.write_all(head.as_bytes()).await.expect("the head is sent");
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+    match read {
+        Ok(Ok(_)) => String::from_utf8_lossy(&answer[9..]).into_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn start(setup: &Setup, names: &[&str]) -> String {
+    let ended = setup.run();
+    if ended.status.success() {
+        return "started and ended well".to_owned();
+    }
+    if ended.output.contains(BOGUS) || ended.output.contains("panicked") {
+        return format!("said too much: {}", ended.output);
+    }
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !ended.output.contains(name)).collect();
+    if missing.is_empty() { "refused".to_owned() } else { format!("no word of {missing:?} in: {}", ended.output) }
+}
+
+fn outcome(item: &Value) -> String {
+    [item["status"].to_string(), text(&item["code"]), text(&item["attribute"])].join(" ").trim().to_owned()
+}
+
+fn shown(end: &Seen) -> String {
+    match end {
+        Seen::Closed(Some(code)) => code.to_string(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or("").to_owned()
+}

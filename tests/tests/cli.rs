@@ -1,0 +1,139 @@
+//! The command line, as a developer meets it: `dev` with nothing installed, a token, a publish, a listener.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use serde_json::json;
+use wirebell_tests::client::Client;
+use wirebell_tests::http::Services;
+use wirebell_tests::log::Log;
+use wirebell_tests::node::{Node, Setup};
+use wirebell_tests::{PATIENCE, eventually};
+
+/// `wirebell dev` on free ports, with the log as JSON so that its ports can be read.
+async fn dev() -> Node {
+    let setup = Setup::bare(&["dev", "--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"]);
+    setup.argument("--set").argument("telemetry.log_format=json").start().await
+}
+
+fn say(arguments: &[&str]) -> String {
+    let ended = Setup::bare(arguments).run();
+    assert!(ended.status.success(), "{arguments:?} ended with {}: {}", ended.status, ended.output);
+    ended.output
+}
+
+fn token(arguments: &[&str]) -> String {
+    let output = say(&[&["token"], arguments].concat());
+    let token = output.lines().find(|line| line.starts_with("eyJ")).map(str::trim).map(ToOwned::to_owned);
+    token.unwrap_or_else(|| panic!("no token in {output:?}"))
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_needs_nothing_and_a_token_and_a_publish_work_with_it() {
+    let node = dev().await;
+    let mut client = Client::connect(node.clients, &token(&["--user", "42"])).await;
+    assert_eq!(client.user(), "42");
+
+    let door = format!("http://{}", node.services);
+    let data = r#"{"ok":true}"#;
+    let told = say(&["publish", "--url", &door, "--to", "user:42", "--type", "payment-status", "--data", data]);
+    let event = client.frame("payment-status").await;
+    assert_eq!(event["data"], json!({"ok": true}));
+    assert!(told.contains(event["id"].as_str().expect("an id")), "{told}");
+
+    let open = Services::new(node.services, None);
+    open.accepted(&json!({"to": "all", "type": "t", "data": 1})).await;
+    assert_eq!(client.event().await["data"], 1, "publishing is open to this machine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listen_prints_what_comes() {
+    let node = dev().await;
+    let url = format!("ws://{}/ws", node.clients);
+    let log = Log::default();
+    let listener = Setup::bare(&["listen", "--url", &url, "--token", &token(&["--user", "7"])]).spawn(&log);
+    let _running = Running(listener);
+    let open = Services::new(node.services, None);
+    eventually("the listener prints the event", || async {
+        open.accepted(&json!({"to": "user:7", "type": "hello", "data": "from-the-shell"})).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        log.text().contains("from-the-shell")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listen_does_not_come_back_with_a_bad_token() {
+    let node = dev().await;
+    let url = format!("ws://{}/ws", node.clients);
+    let ended = Setup::bare(&["listen", "--url", &url, "--token", "garbage"]).run();
+    assert!(!ended.status.success() && ended.output.contains("token_malformed"), "{}", ended.output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_shows_its_page_and_two_run_apart() {
+    let (one, other) = (dev().await, dev().await);
+    let page = Services::new(one.clients, None).get("/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
+    let mut here = Client::connect(one.clients, &token(&["--user", "1"])).await;
+    let mut there = Client::connect(other.clients, &token(&["--user", "1"])).await;
+    Services::new(one.services, None).accepted(&json!({"to": "user:1", "type": "t", "data": 1})).await;
+    assert_eq!(here.event().await["data"], 1);
+    assert!(
+        there.events_until_silence(wirebell_tests::SILENCE).await.is_empty(),
+        "an embedded bus is one node's own"
+    );
+}
+
+#[test]
+fn help_names_every_command_and_its_flags() {
+    let help = say(&["--help"]);
+    for command in ["dev", "serve", "token", "publish", "listen"] {
+        assert!(help.contains(command), "{command} is missing in:\n{help}");
+        let own = say(&[command, "--help"]);
+        assert!(own.contains("Usage: wirebell") && own.contains("Options:"), "{command}: {own}");
+    }
+    for flag in ["--config", "--set", "--redis", "--clients-listen", "--services-listen"] {
+        assert!(say(&["serve", "--help"]).contains(flag), "{flag}");
+    }
+    assert!(say(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn what_cannot_work_says_why() {
+    for (arguments, hint) in [
+        (&["nonsense"][..], "nonsense"),
+        (&["token"], "--user"),
+        (&["publish", "--to", "user:42"], "--type"),
+        (&["publish", "--url", "http://127.0.0.1:1", "--to", "x", "--type", "t", "--data", "1"], "`to`"),
+        (&["publish", "--url", "http://127.0.0.1:1", "--to", "all", "--type", "t", "--data", "{"], "`data`"),
+        (&["publish", "--url", "http://127.0.0.1:1", "--to", "all", "--type", "t", "--data", "1"], "127.0.0.1:1"),
+        (&["listen", "--url", "nonsense", "--token", "x"], "nonsense"),
+    ] {
+        let ended = Setup::bare(arguments).run();
+        assert!(!ended.status.success(), "{arguments:?} ended well: {}", ended.output);
+        assert!(ended.output.contains(hint), "no {hint:?} for {arguments:?} in: {}", ended.output);
+        assert!(!ended.output.contains("panicked"), "{arguments:?}: {}", ended.output);
+    }
+}
+
+/// A developer stops `dev` by Ctrl-C, and it ends soon although somebody is connected.
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_ends_on_an_interrupt() {
+    let mut node = dev().await;
+    let _client = Client::connect(node.clients, &token(&["--user", "1"])).await;
+    let sent = Command::new("kill").args(["-INT", &node.pid().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    let status = tokio::time::timeout(PATIENCE, node.ended()).await.expect("it ends");
+    assert!(status.success(), "{status}");
+}

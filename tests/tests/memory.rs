@@ -1,0 +1,16 @@
+//! What one authenticated connection costs a node on the Redis bus, in proportional set size. The limit is wide: the
+//! figure itself is printed. `WIREBELL_TEST_FULL=1` runs it with 15,000 connections.
+
+use wirebell_tests::audit::idle::run;
+use wirebell_tests::full_size;
+
+/// Bytes that one connection may cost at most.
+const LIMIT: u64 = 8 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_cheap() {
+    let report = run(if full_size() { 15_000 } else { 3_000 }).await;
+    println!("{report}");
+    assert_eq!(report.lost, 0, "a connection ended while it was measured");
+    assert!(report.connected <= LIMIT && report.used <= LIMIT, "more than {LIMIT} bytes\n{report}");
+}

@@ -1,0 +1,51 @@
+//! The house rules, held against the whole repository.
+
+use std::path::Path;
+use std::process::Command;
+
+use wirebell_tests::tidy::{Breach, Source, edges, licences, metrics, root, shape, sources, words};
+
+const FOLDERS: &[&str] = &["protocol", "gateway", "publisher-sdk", "tests", "benches", "examples", "deploy"];
+
+#[test]
+fn every_file_keeps_the_rules() {
+    let sources = sources(&root(), FOLDERS);
+    let rooms = sources.iter().filter(|source| source.path.starts_with("gateway/src/")).count();
+    assert!(rooms > 20, "only {rooms} files of the gateway were found: the rules would hold for nothing");
+    let check = |source: &Source| [edges::check(source), words::check(source), shape::check(source)].concat();
+    let breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
+    let lines: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+    assert!(breaches.is_empty(), "{} breaches:\n{}", lines.len(), lines.join("\n"));
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let source = read(&root().join("gateway/src/telemetry/metrics.rs"));
+    let inventory = metrics::inventory(&source);
+    // The struct has a field for each, and the registry keeps `build_info` for itself.
+    let fields = source.lines().filter(|line| line.starts_with("    pub ") && line.ends_with(',')).count();
+    assert_eq!(inventory.len(), fields + 1, "a metric is made in a way that this test cannot read");
+    let (path, page) = (root().join("docs/metrics.md"), metrics::page(&inventory));
+    if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    assert_eq!(read(&path), page, "docs/metrics.md is not what the source says; UPDATE=1 writes it anew");
+}
+
+#[test]
+fn every_dependency_is_permissive() {
+    // What this machine builds has been downloaded already; what only other systems need would have to be.
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &host])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    assert_eq!(licences::refused(&metadata), Vec::<String>::new());
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}

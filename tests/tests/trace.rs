@@ -1,0 +1,62 @@
+//! A trace that begins at the publisher reaches the client, and the node's own part of it reaches a collector.
+
+use serde_json::json;
+use wirebell_tests::client::Client;
+use wirebell_tests::collector::Collector;
+use wirebell_tests::eventually;
+use wirebell_tests::node::Setup;
+use wirebell_tests::redis::Redis;
+use wirebell_tests::token::Issuer;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
+fn event() -> serde_json::Value {
+    json!({"to": "user:42", "type": "t", "data": 1, "traceparent": format!("00-{TRACE}-{PARENT}-01")})
+}
+
+#[tokio::test]
+async fn the_client_gets_the_publishers_trace() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
+    node.door().accepted(&event()).await;
+    assert_eq!(trace_of(&client.event().await).0, TRACE);
+}
+
+#[tokio::test]
+async fn the_node_exports_its_span_below_the_publishers() {
+    let (redis, collector) = (Redis::start().await, Collector::start().await);
+    let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", &collector.url).start().await;
+    let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
+    node.door().accepted(&event()).await;
+    let (trace, parent) = trace_of(&client.event().await);
+    assert_eq!(trace, TRACE);
+
+    let below = || collector.spans_of(TRACE).into_iter().find(|span| span.parent == PARENT);
+    eventually("a span below the publisher's", || async { below().is_some() }).await;
+    let spans = collector.spans_of(TRACE);
+    println!("exported: {spans:?}");
+    // Whoever goes on from what the client was told goes on below a span that can be looked up.
+    assert!(parent == PARENT || spans.iter().any(|span| span.id == parent), "{parent} is nobody's span: {spans:?}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_disturbs_nobody() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", "http://127.0.0.1:1").start().await;
+    let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
+    for _ in 0..50 {
+        node.door().accepted(&event()).await;
+        client.event().await;
+    }
+    assert_eq!(node.door().get("/readyz").await.status, 200);
+}
+
+/// Trace and parent id that a frame carries.
+fn trace_of(frame: &serde_json::Value) -> (String, String) {
+    let text = frame["traceparent"].as_str().unwrap_or_else(|| panic!("no traceparent in {frame}"));
+    let parts: Vec<&str> = text.split('-').collect();
+    assert_eq!((parts.len(), parts[0]), (4, "00"), "{text}");
+    (parts[1].to_owned(), parts[2].to_owned())
+}
