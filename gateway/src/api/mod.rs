@@ -39,10 +39,16 @@ const ENVELOPE_BYTES: usize = 4 * 1024;
 /// The largest request, whatever the limits of an event and of a batch come to.
 const MOST_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
+impl Context {
+    fn max_request_bytes(&self) -> usize {
+        let one = self.max_data_bytes + ENVELOPE_BYTES;
+        one.saturating_mul(self.max_batch).min(MOST_REQUEST_BYTES).max(one)
+    }
+}
+
 /// The routes of the services' door. The listener must hand over who connected.
 pub fn router(context: Context) -> Router {
-    let one = context.max_data_bytes + ENVELOPE_BYTES;
-    let most = one.saturating_mul(context.max_batch).min(MOST_REQUEST_BYTES).max(one);
+    let most = context.max_request_bytes();
     Router::new()
         .route("/v1/events", post(publish::publish))
         .layer(DefaultBodyLimit::max(most))

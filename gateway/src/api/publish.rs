@@ -9,7 +9,7 @@ use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::{Class, Event, Fault, Outcome, Prepared, Reached};
 
 use super::submission::{self, Submission};
-use super::{Context, answer};
+use super::{Context, answer, guard};
 use crate::bus::BusError;
 use crate::problem::Problem;
 
@@ -19,7 +19,7 @@ pub(super) async fn publish(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let submitted = body.map_err(|rejection| too_large(&rejection));
+    let submitted = body.map_err(|rejection| unreadable(&rejection));
     match submitted.and_then(|body| submission::read(&context, &headers, &body)) {
         Ok(Submission::One(event)) => one(&context, &event).await,
         Ok(Submission::Many(events)) => answer::many(&many(&context, events).await),
@@ -71,12 +71,9 @@ fn failed(error: &BusError) -> Problem {
     }
 }
 
-fn too_large(rejection: &BytesRejection) -> Problem {
+fn unreadable(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = "the request is larger than this node takes; send fewer events at once";
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail)
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => guard::too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request's body ended early"),
     }
 }

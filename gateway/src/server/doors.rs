@@ -8,13 +8,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use wirebell_protocol::Fault;
 use wirebell_publisher::Publisher;
 
-use super::StartError;
 use super::build::Node;
+use super::{StartError, listener};
 use crate::auth::{Minter, ServiceKeys};
 use crate::config::{Config, Mode};
 use crate::lifecycle::Lifecycle;
@@ -47,8 +46,8 @@ pub(super) fn open(
     if mode == Mode::Dev {
         for_clients = for_clients.merge(dev_page(config, doors.services, life)?);
     }
-    serve(clients, polite(for_clients), life);
-    serve(services, polite(services_door(config, node, life)), life);
+    listener::serve(clients, polite(for_clients), life);
+    listener::serve(services, polite(services_door(config, node, life)), life);
     Ok(doors)
 }
 
@@ -115,19 +114,4 @@ async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Request, n
     metrics.requests.with_label_values(&[&route, status]).inc();
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
     response
-}
-
-fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
-    let listener = listener.tap_io(|socket| {
-        // Small frames must not wait for each other.
-        let _ = socket.set_nodelay(true);
-    });
-    let stop = life.stop.clone();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    life.tasks.spawn(async move {
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "a door has closed by itself");
-        }
-    });
 }

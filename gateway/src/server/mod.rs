@@ -4,6 +4,7 @@ mod build;
 mod doors;
 mod drain;
 mod identity;
+mod listener;
 mod watch;
 
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub enum StartError {
 
 /// Runs a node until a signal ends it.
 pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
+    raise_descriptor_limit();
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let clients = bind("clients.listen", config.clients.listen).await?;
     let services = bind("services.listen", config.services.listen).await?;
@@ -63,4 +65,12 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
 
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Bind { key, address, error })
+}
+
+/// Every connection is a descriptor, and the usual soft limit is a thousand.
+fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "file descriptors"),
+        Err(error) => tracing::warn!(%error, "the limit of file descriptors stays as it was"),
+    }
 }

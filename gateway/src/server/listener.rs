@@ -1,0 +1,68 @@
+//! A door's listener: accepts, and serves HTTP/1.1 on each connection. It is ours and not the framework's, since a
+//! client that never finishes its request must not hold a connection for ever.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
+
+use crate::lifecycle::{CancellationToken, Lifecycle};
+
+/// How long a client has for a request's head, also for the next one on the same connection.
+const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+/// The largest head: tokens travel in it.
+const MOST_HEAD_BYTES: usize = 32 * 1024;
+/// The pause after an accept that failed, as it does without a free file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until everything stops.
+pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
+    let (tasks, stop) = (life.tasks.clone(), life.stop.clone());
+    life.spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    // Small frames must not wait for each other.
+                    let _ = socket.set_nodelay(true);
+                    tasks.spawn(connection(socket, peer, router.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    });
+}
+
+async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_buf_size(MOST_HEAD_BYTES)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    // How a connection ends, by its client or by the protocol, is no news.
+    tokio::select! {
+        _ = serving.as_mut() => {}
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = serving.await;
+        }
+    }
+}
