@@ -1,5 +1,7 @@
 //! Holds the crate to `vectors/`, to which every port of the protocol is held too.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

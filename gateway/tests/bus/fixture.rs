@@ -28,7 +28,7 @@ pub(crate) struct Fixture {
     life: Lifecycle,
 }
 
-pub(crate) async fn memory() -> Fixture {
+pub(crate) fn memory() -> Fixture {
     let (node, metrics) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()));
     let (bus, deliveries) = MemoryBus::start(node, RETENTION, QUEUE, Arc::clone(&metrics));
     Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, life: Lifecycle::default() }
@@ -75,7 +75,7 @@ impl Fixture {
     /// Nothing comes. An event that is announced on a channel of its own proves that the bus has had its time.
     pub(crate) async fn nothing_comes(&mut self) {
         let last = Channel::topic("the-last-one").unwrap();
-        self.bus.subscribe(&[last.clone()]).await.unwrap();
+        self.bus.subscribe(std::slice::from_ref(&last)).await.unwrap();
         self.publish("topic:the-last-one", "last", "1").await;
         assert_eq!(self.event().await.channel, last);
     }
