@@ -141,8 +141,13 @@ impl Node {
 
     /// Asks it to stop, as an operator's orchestrator does.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the node was not there to be stopped");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal by name. The shell's own `kill` is there on every machine.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the node was not there to get SIG{name}");
     }
 
     /// Waits for its end.

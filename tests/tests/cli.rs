@@ -1,6 +1,6 @@
 //! The command line, as a developer meets it: `dev` with nothing installed, a token, a publish, a listener.
 
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::Duration;
 
 use serde_json::json;
@@ -118,7 +118,7 @@ fn what_cannot_work_says_why() {
         (&["publish", "--url", "http://127.0.0.1:1", "--to", "x", "--type", "t", "--data", "1"], "`to`"),
         (&["publish", "--url", "http://127.0.0.1:1", "--to", "all", "--type", "t", "--data", "{"], "`data`"),
         (&["publish", "--url", "http://127.0.0.1:1", "--to", "all", "--type", "t", "--data", "1"], "127.0.0.1:1"),
-        (&["listen", "--url", "nonsense", "--token", "x"], "nonsense"),
+        (&["listen", "--url", "nonsense", "--token", "x"], "--url"),
     ] {
         let ended = Setup::bare(arguments).run();
         assert!(!ended.status.success(), "{arguments:?} ended well: {}", ended.output);
@@ -132,8 +132,7 @@ fn what_cannot_work_says_why() {
 async fn dev_ends_on_an_interrupt() {
     let mut node = dev().await;
     let _client = Client::connect(node.clients, &token(&["--user", "1"])).await;
-    let sent = Command::new("kill").args(["-INT", &node.pid().to_string()]).status();
-    assert!(sent.is_ok_and(|status| status.success()));
+    node.signal("INT");
     let status = tokio::time::timeout(PATIENCE, node.ended()).await.expect("it ends");
     assert!(status.success(), "{status}");
 }
