@@ -6,6 +6,7 @@ mod events;
 mod frames;
 mod row;
 mod tokens;
+mod unfinished;
 
 use std::time::Instant;
 
