@@ -1,6 +1,8 @@
 //! Buses to be tried, with what feeds them.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use gateway::bus::memory::MemoryBus;
@@ -8,9 +10,10 @@ use gateway::bus::redis::{RedisBus, Settings};
 use gateway::bus::{Bus, Deliveries, Delivery, Health};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
+use tokio::sync::Mutex;
 use wirebell_protocol::publish::{Accepted, Retention};
 use wirebell_protocol::{Announcement, Channel, Class, Event, Keys, NodeId, Prepared};
-use wirebell_tests::redis::Redis;
+use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 
 /// Small enough for a test to reach its bounds.
 pub(crate) const RETENTION: Retention = Retention { log_events: 20, log_millis: 60_000, seen_millis: 60_000 };
@@ -25,27 +28,78 @@ pub(crate) struct Fixture {
     pub(crate) node: NodeId,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) server: Option<Redis>,
+    /// Servers that several tests use at the same time.
+    shared: Option<Arc<dyn Any + Send + Sync>>,
     life: Lifecycle,
 }
 
 pub(crate) fn memory() -> Fixture {
     let (node, metrics) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()));
     let (bus, deliveries) = MemoryBus::start(node, RETENTION, QUEUE, Arc::clone(&metrics));
-    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, life: Lifecycle::default() }
+    Fixture {
+        bus: Arc::new(bus),
+        deliveries,
+        node,
+        metrics,
+        server: None,
+        shared: None,
+        life: Lifecycle::default(),
+    }
 }
 
 pub(crate) async fn redis() -> Fixture {
     on(Redis::start().await).await
 }
 
-/// A bus on that server, once it is up. What it was told at its beginning is not the test's business.
+/// A bus on a Cluster that the tests running just now share, each with keys of its own.
+pub(crate) async fn cluster() -> Fixture {
+    static SHARED: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
+    let cluster = shared(&SHARED, Cluster::start()).await;
+    let mut fixture = at(cluster.url(), own_keys()).await;
+    fixture.shared = Some(cluster);
+    fixture
+}
+
+/// The same on servers with sentinels.
+pub(crate) async fn sentinel() -> Fixture {
+    static SHARED: Mutex<Weak<Sentinels>> = Mutex::const_new(Weak::new());
+    let sentinels = shared(&SHARED, Sentinels::start()).await;
+    let mut fixture = at(sentinels.url(), own_keys()).await;
+    fixture.shared = Some(sentinels);
+    fixture
+}
+
+/// What the others use, or a new one if nobody does: the last one to use it stops it.
+async fn shared<T>(place: &Mutex<Weak<T>>, start: impl Future<Output = T>) -> Arc<T> {
+    let mut place = place.lock().await;
+    if let Some(running) = place.upgrade() {
+        return running;
+    }
+    let started = Arc::new(start.await);
+    *place = Arc::downgrade(&started);
+    started
+}
+
+fn own_keys() -> Keys {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    Keys::new(&format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap()
+}
+
+/// A bus on that server.
 pub(crate) async fn on(server: Redis) -> Fixture {
+    let mut fixture = at(server.url(), Keys::default()).await;
+    fixture.server = Some(server);
+    fixture
+}
+
+/// A bus at that URL, once it is up. What it was told at its beginning is not the test's business.
+pub(crate) async fn at(url: String, keys: Keys) -> Fixture {
     let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
-    let settings = Settings { url: server.url(), keys: Keys::default(), retention: RETENTION, queue: QUEUE, node };
+    let settings = Settings { url, keys, retention: RETENTION, queue: QUEUE, node };
     let (bus, mut deliveries) = RedisBus::start(settings, &life, &metrics).unwrap();
     wait_until_up(&bus).await;
     assert_eq!(next(&mut deliveries).await, Delivery::MissedAny);
-    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: Some(server), life }
+    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, shared: None, life }
 }
 
 impl Drop for Fixture {
@@ -57,6 +111,12 @@ impl Drop for Fixture {
 pub(crate) async fn wait_until_up(bus: &dyn Bus) {
     let mut health = bus.health();
     tokio::time::timeout(PATIENCE, health.wait_for(|health| *health == Health::Up)).await.unwrap().unwrap();
+}
+
+pub(crate) async fn wait_until_down(bus: &dyn Bus) {
+    let mut health = bus.health();
+    let down = health.wait_for(|health| matches!(health, Health::Down(_)));
+    tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
 }
 
 pub(crate) async fn next(deliveries: &mut Deliveries) -> Delivery {

@@ -1,10 +1,11 @@
-//! The contract of the bus, as `gateway::bus` states it: one suite, run over every bus there is. Redis is a real
-//! server on a free port.
+//! The contract of the bus, as `gateway::bus` states it: one suite, run over every bus there is. Redis is
+//! real: one server, servers with sentinels, and a Cluster of three primaries, all on free ports.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod contract;
 mod fixture;
+mod moves;
 mod redis_only;
 
 /// Runs the whole suite over one kind of bus.
@@ -48,3 +49,5 @@ macro_rules! every_check {
 
 every_check!(memory, std::future::ready(super::fixture::memory()));
 every_check!(redis, super::fixture::redis());
+every_check!(sentinel, super::fixture::sentinel());
+every_check!(cluster, super::fixture::cluster());

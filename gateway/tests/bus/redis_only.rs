@@ -1,10 +1,10 @@
 //! What only a bus can go through whose log lives elsewhere.
 
-use gateway::bus::{BusError, Delivery, Health};
+use gateway::bus::{BusError, Delivery};
 use wirebell_protocol::{Channel, Cursor};
 use wirebell_tests::redis::Redis;
 
-use crate::fixture::{self, Fixture, PATIENCE, next, prepared, user, wait_until_up};
+use crate::fixture::{self, Fixture, next, prepared, user, wait_until_down, wait_until_up};
 
 async fn command(server: &Redis, words: &[&str]) {
     let client = redis::Client::open(server.url()).unwrap();
@@ -13,7 +13,7 @@ async fn command(server: &Redis, words: &[&str]) {
 }
 
 /// Reads deliveries until the word that anything may have been missed.
-async fn until_missed(bus: &mut Fixture) {
+pub(crate) async fn until_missed(bus: &mut Fixture) {
     while next(&mut bus.deliveries).await != Delivery::MissedAny {}
 }
 
@@ -26,9 +26,7 @@ async fn a_killed_and_restarted_redis_is_subscribed_again() {
     bus.event().await;
 
     bus.server.as_mut().unwrap().kill();
-    let mut health = bus.bus.health();
-    let down = health.wait_for(|health| matches!(health, Health::Down(_)));
-    tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
+    wait_until_down(&*bus.bus).await;
     let refused = bus.bus.publish(&[prepared("user:7", "meanwhile", "1")]).await;
     assert!(matches!(refused.as_slice(), [Err(BusError::Unavailable(_))]), "{refused:?}");
 

@@ -3,14 +3,21 @@
 //! fred carries the commands; the redis crate carries the node's subscriptions, since it hands every push over in
 //! the task that reads the socket, where fred puts them into a broadcast ring that overwrites what is not read in
 //! time (`docs/decisions/0002-subscriptions-on-the-redis-crate.md` has the measurement).
+//!
+//! One server, Sentinel and Cluster differ in who is asked where the data are (`place`, `discovery`) and in how many
+//! links there are (`slots`, `link`); all else is the same for the three.
 
 mod commands;
+mod discovery;
 mod health;
+mod link;
 mod log;
+mod place;
 mod publish;
+mod slots;
 mod subscriber;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +26,7 @@ use wirebell_protocol::publish::{Accepted, Retention};
 use wirebell_protocol::{Announcement, Channel, Cursor, Keys, NodeId, Prepared};
 
 use self::commands::Commands;
+use self::place::Place;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
 use super::{Bus, BusError, Health};
@@ -59,9 +67,10 @@ impl RedisBus {
     ) -> Result<(Self, Deliveries), BusError> {
         let (inbox, deliveries) = inbox(settings.queue, Arc::clone(metrics));
         let keys = settings.keys;
-        let commands = Arc::new(Commands::start(&settings.url, keys.clone(), settings.retention)?);
-        let subscriber = Subscriber::new(&settings.url, keys, settings.node, inbox, Arc::clone(metrics))?;
-        let subscriber = Arc::new(subscriber);
+        let config = commands::config(&settings.url)?;
+        let place = Place::of(&settings.url, &config)?;
+        let commands = Arc::new(Commands::start(config, keys.clone(), settings.retention)?);
+        let subscriber = Arc::new(Subscriber::new(place, keys, settings.node, inbox, Arc::clone(metrics)));
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn(Arc::clone(&subscriber).run());
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
@@ -91,4 +100,8 @@ impl Bus for RedisBus {
     fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,19 @@
-//! A real `redis-server` of its own: free port, temporary folder, killed and started again at will.
+//! A real `redis-server` of its own: free port, temporary folder, killed and started again at will. Several of them
+//! make a [`Cluster`], or a primary and a replica that [`Sentinels`] look after.
+
+mod cluster;
+mod sentinel;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use redis::{FromRedisValue, RedisResult};
+
 use crate::eventually;
+
+pub use self::cluster::Cluster;
+pub use self::sentinel::Sentinels;
 
 /// A running server. It is stopped, and its folder removed, when the value is dropped.
 pub struct Redis {
@@ -41,6 +50,18 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Asks it something, on a connection of its own.
+    pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
+    }
+
     /// Cuts every connection that listens on pub/sub; says how many there were.
     pub async fn cut_listeners(&self) -> u64 {
         let client = redis::Client::open(self.url()).expect("a URL");
@@ -60,7 +81,14 @@ impl Redis {
     /// Starts it again on the same port, and waits until it answers.
     pub async fn restart(&mut self) {
         self.kill();
-        let child = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        // A sentinel keeps what it learns in a file, which has to be there.
+        let file = self.folder.join("redis.conf");
+        if self.options.iter().any(|option| option == "--sentinel") {
+            std::fs::File::options().append(true).create(true).open(&file).expect("a file of its own");
+            command.arg(&file);
+        }
+        let child = command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(&self.folder)
             .args(&self.options)

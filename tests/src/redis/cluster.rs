@@ -1,0 +1,146 @@
+//! A Cluster: primaries that share the slots, and replicas if they are wanted.
+
+use redis::Value;
+
+use super::{Redis, free_port};
+use crate::eventually;
+
+const SLOTS: usize = 16_384;
+
+/// Its servers. All are stopped when the value is dropped.
+pub struct Cluster {
+    nodes: Vec<Redis>,
+    primaries: usize,
+}
+
+impl Cluster {
+    /// Three primaries.
+    pub async fn start() -> Self {
+        Self::start_with(3, 0, "15000").await
+    }
+
+    /// Three primaries, each with a replica that soon takes over.
+    pub async fn start_with_replicas() -> Self {
+        Self::start_with(3, 1, "1000").await
+    }
+
+    /// Starts the servers and waits until each of them says that all is well.
+    async fn start_with(primaries: usize, replicas: usize, timeout: &str) -> Self {
+        let mut nodes = Vec::new();
+        for _ in 0..primaries * (1 + replicas) {
+            nodes.push(node(timeout).await);
+        }
+        let cluster = Self { nodes, primaries };
+        cluster.hand_out_slots().await;
+        for node in &cluster.nodes {
+            eventually("a node knows all the others", || async { cluster.is_known_to(node).await }).await;
+        }
+        for (place, node) in cluster.nodes.iter().enumerate().skip(primaries) {
+            let primary = cluster.id(&cluster.nodes[place % primaries]).await;
+            node.ask::<()>(&["CLUSTER", "REPLICATE", &primary]).await.expect("it becomes a replica");
+        }
+        for node in &cluster.nodes {
+            eventually("a node is ready", || is_ready(node)).await;
+        }
+        cluster
+    }
+
+    async fn hand_out_slots(&self) {
+        let bounds: Vec<usize> = (0..=self.primaries).map(|place| place * SLOTS / self.primaries).collect();
+        for (place, node) in self.nodes.iter().enumerate() {
+            let epoch = (place + 1).to_string();
+            node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await.expect("a new node");
+            if place < self.primaries {
+                let (first, last) = (bounds[place].to_string(), (bounds[place + 1] - 1).to_string());
+                node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.expect("free slots");
+            }
+            let gossip: Vec<String> = node.ask(&["CONFIG", "GET", "cluster-port"]).await.expect("its other port");
+            let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &gossip[1]].map(str::to_owned);
+            let meet: Vec<&str> = meet.iter().map(String::as_str).collect();
+            self.nodes[0].ask::<()>(&meet).await.expect("a handshake");
+        }
+    }
+
+    async fn is_known_to(&self, node: &Redis) -> bool {
+        let list: String = node.ask(&["CLUSTER", "NODES"]).await.unwrap_or_default();
+        let known = list.lines().filter(|line| line.contains(" connected") && !line.contains("handshake")).count();
+        known == self.nodes.len()
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        let others: Vec<String> =
+            self.nodes[1..].iter().map(|it| format!("node=127.0.0.1:{}", it.port())).collect();
+        format!("redis-cluster://127.0.0.1:{}?{}", self.nodes[0].port(), others.join("&"))
+    }
+
+    /// All servers.
+    pub fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
+    /// The place among the servers of the one that has the slot, as the one at `asked` sees it.
+    pub async fn owner(&self, slot: u16, asked: usize) -> usize {
+        let rows: Vec<Vec<Value>> = self.nodes[asked].ask(&["CLUSTER", "SLOTS"]).await.expect("the slots");
+        let holds = |row: &&Vec<Value>| matches!((&row[0], &row[1]), (Value::Int(first), Value::Int(last)) if (*first..=*last).contains(&i64::from(slot)));
+        let row = rows.iter().find(holds).expect("the slot has an owner");
+        let Value::Array(primary) = &row[2] else { panic!("{row:?}") };
+        let Value::Int(port) = primary[1] else { panic!("{row:?}") };
+        self.nodes.iter().position(|node| i64::from(node.port()) == port).expect("one of ours")
+    }
+
+    /// The slot of a key.
+    pub async fn slot(&self, key: &str) -> u16 {
+        self.nodes[0].ask(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
+    }
+
+    /// Ends a server without a goodbye.
+    pub fn kill(&mut self, place: usize) {
+        self.nodes[place].kill();
+    }
+
+    /// Makes the replica of the slot's owner the primary and the other way round, both alive.
+    pub async fn exchange(&self, slot: u16) {
+        let replica = self.owner(slot, 0).await + self.primaries;
+        self.nodes[replica].ask::<()>(&["CLUSTER", "FAILOVER"]).await.expect("a failover begins");
+    }
+
+    /// Moves a slot with all its keys, as `redis-cli --cluster reshard` does, to another primary; says to which.
+    pub async fn migrate(&self, slot: u16) -> usize {
+        let from = self.owner(slot, 0).await;
+        let to = (from + 1) % self.primaries;
+        let (source, target) = (&self.nodes[from], &self.nodes[to]);
+        let (source_id, target_id) = (self.id(source).await, self.id(target).await);
+        let (slot, port) = (slot.to_string(), target.port().to_string());
+        let told = "the node agrees";
+        target.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await.expect(told);
+        source.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await.expect(told);
+        let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
+        let moved = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        let words: Vec<&str> = moved.into_iter().chain(keys.iter().map(String::as_str)).collect();
+        source.ask::<()>(&words).await.expect("the keys move");
+        for node in [target, source] {
+            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await.expect(told);
+        }
+        to
+    }
+
+    async fn id(&self, node: &Redis) -> String {
+        node.ask(&["CLUSTER", "MYID"]).await.expect("its id")
+    }
+}
+
+async fn node(timeout: &str) -> Redis {
+    let gossip = free_port().to_string();
+    let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", timeout, "--cluster-port", &gossip];
+    let rest = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+    Redis::start_with(&[&cluster[..], &rest[..]].concat()).await
+}
+
+async fn is_ready(node: &Redis) -> bool {
+    let info: String = node.ask(&["CLUSTER", "INFO"]).await.unwrap_or_default();
+    let role: Vec<Value> = node.ask(&["ROLE"]).await.unwrap_or_default();
+    let connected = Value::BulkString(b"connected".to_vec());
+    let is_primary = role.first() == Some(&Value::BulkString(b"master".to_vec()));
+    info.contains("cluster_state:ok") && (is_primary || role.get(3) == Some(&connected))
+}
