@@ -49,7 +49,9 @@ pub struct Refusal {
 pub enum ConnectError {
     /// The URL is not one of a bus. It is not shown, since it may hold a password.
     #[error(
-        "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS) or \
+        "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS), \
+         `redis-cluster://host[:port][?node=host:port]`, \
+         `redis-sentinel://host[:port]?sentinelServiceName=name[&node=host:port]` or \
          `http://host[:port]` (`https://` with TLS) as the URL of the bus; {found}"
     )]
     Url {

@@ -4,12 +4,14 @@ use crate::error::{PublishError, Refusal};
 use crate::failure::Failure;
 
 /// Said before anything was written, and true only for now.
-const PASSING: [&str; 11] = [
+const PASSING: [&str; 13] = [
+    "ASK",
     "BUSY",
     "CLUSTERDOWN",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",
+    "MOVED",
     "NOREPLICAS",
     "NOSCRIPT",
     "OOM",
@@ -18,8 +20,10 @@ const PASSING: [&str; 11] = [
     "UNKILLABLE",
 ];
 
-/// Said of this connection, which has to be replaced: its server has become a replica, or wants a password now.
-const ELSEWHERE: [&str; 4] = ["LOADING", "MASTERDOWN", "NOAUTH", "READONLY"];
+/// Said of this connection, which has to be replaced: its server has become a replica, has given a slot away, is cut
+/// off from its Cluster, or wants a password now. Not so where a slot is on its way (`ASK`, `TRYAGAIN`): the script's
+/// keys are in two places then, and until they are in one again nobody can run it.
+const ELSEWHERE: [&str; 6] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"];
 
 /// Judges by the error's code.
 pub(crate) fn judge(code: &str, detail: &str) -> Failure {
@@ -50,6 +54,8 @@ mod tests {
         for (code, detail, verdict, elsewhere) in [
             ("OOM", "command not allowed when used memory > 'maxmemory'.", Verdict::Moment(None), false),
             ("READONLY", "You can't write against a read only replica.", Verdict::Moment(None), true),
+            ("MOVED", "15880 10.0.0.2:6379", Verdict::Moment(None), true),
+            ("TRYAGAIN", "Multiple keys request during rehashing of slot", Verdict::Moment(None), false),
             ("NOAUTH", "Authentication required.", Verdict::Door, true),
             ("NOPERM", "User x has no permissions to run the 'evalsha' command", Verdict::Door, false),
             ("NOPERM", "No permissions to access a key", Verdict::Event, false),

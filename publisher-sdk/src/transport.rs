@@ -11,6 +11,22 @@ use crate::failure::Failure;
 use crate::http::HttpDoor;
 use crate::redis::RedisBus;
 
+/// The schemes of a Redis or Valkey, without and with TLS: one server, behind sentinels, or a Cluster.
+const REDIS: [&str; 12] = [
+    "redis",
+    "rediss",
+    "valkey",
+    "valkeys",
+    "redis-cluster",
+    "rediss-cluster",
+    "valkey-cluster",
+    "valkeys-cluster",
+    "redis-sentinel",
+    "rediss-sentinel",
+    "valkey-sentinel",
+    "valkeys-sentinel",
+];
+
 /// Where events go.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -35,9 +51,7 @@ impl Transport {
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some("redis" | "rediss" | "valkey" | "valkeys") => {
-                RedisBus::new(url, options).map(Box::new).map(Self::Redis)
-            }
+            Some(scheme) if REDIS.contains(&scheme) => RedisBus::new(url, options).map(Box::new).map(Self::Redis),
             Some("http" | "https") => HttpDoor::new(url, &options).map(Self::Http),
             Some(_) => Err(ConnectError::Url { found: "the one given has another scheme" }),
             None => Err(ConnectError::Url { found: "the one given has no scheme" }),

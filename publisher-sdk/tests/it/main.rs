@@ -3,6 +3,7 @@
 
 mod connect;
 mod http;
+mod moves;
 mod outage;
 mod publish;
 mod support;

@@ -82,7 +82,11 @@ impl Cluster {
     /// The place among the servers of the one that has the slot, as the one at `asked` sees it.
     pub async fn owner(&self, slot: u16, asked: usize) -> usize {
         let rows: Vec<Vec<Value>> = self.nodes[asked].ask(&["CLUSTER", "SLOTS"]).await.expect("the slots");
-        let holds = |row: &&Vec<Value>| matches!((&row[0], &row[1]), (Value::Int(first), Value::Int(last)) if (*first..=*last).contains(&i64::from(slot)));
+        let slot = i64::from(slot);
+        let holds = |row: &&Vec<Value>| match (&row[0], &row[1]) {
+            (Value::Int(first), Value::Int(last)) => (*first..=*last).contains(&slot),
+            _ => false,
+        };
         let row = rows.iter().find(holds).expect("the slot has an owner");
         let Value::Array(primary) = &row[2] else { panic!("{row:?}") };
         let Value::Int(port) = primary[1] else { panic!("{row:?}") };
@@ -91,7 +95,12 @@ impl Cluster {
 
     /// The slot of a key.
     pub async fn slot(&self, key: &str) -> u16 {
-        self.nodes[0].ask(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
+        self.slot_asking(key, 0).await
+    }
+
+    /// The same, where the first server may be gone.
+    pub async fn slot_asking(&self, key: &str, asked: usize) -> u16 {
+        self.nodes[asked].ask(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
     }
 
     /// Ends a server without a goodbye.
