@@ -14,6 +14,8 @@ pub enum Fault {
     FrameTooLarge,
     /// Not the name of a channel, or one that cannot be subscribed to.
     BadChannel,
+    /// Not a cursor as an event carries it.
+    BadCursor,
     /// The token does not permit it.
     NotAllowed,
     /// More subscriptions than one connection may hold.
@@ -64,12 +66,13 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, for documents and for metrics that must know their labels beforehand.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BadFrame,
         Self::BinaryFrame,
         Self::ReservedType,
         Self::FrameTooLarge,
         Self::BadChannel,
+        Self::BadCursor,
         Self::NotAllowed,
         Self::TooManySubscriptions,
         Self::TokenMissing,
@@ -103,6 +106,7 @@ impl Fault {
             Self::ReservedType => "reserved_type",
             Self::FrameTooLarge => "frame_too_large",
             Self::BadChannel => "bad_channel",
+            Self::BadCursor => "bad_cursor",
             Self::NotAllowed => "not_allowed",
             Self::TooManySubscriptions => "too_many_subscriptions",
             Self::TokenMissing => "token_missing",

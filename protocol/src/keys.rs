@@ -40,6 +40,15 @@ impl Keys {
         }
     }
 
+    /// The cursor of the channel's last event. It outlives the log, so that a client which comes back to an empty log
+    /// can still be told whether it has missed anything.
+    pub fn end(&self, channel: &Channel) -> String {
+        match channel.kind() {
+            Kind::Connection(id) => format!("{}:{}:end:{:x}", self.prefix, node_tag(id.node), id.number),
+            _ => format!("{}:{{{channel}}}:end", self.prefix),
+        }
+    }
+
     /// Where the outcome of an event id is remembered, so that publishing it again changes nothing.
     pub fn seen(&self, channel: &Channel, event_id: &str) -> String {
         match channel.kind() {
@@ -82,6 +91,7 @@ mod tests {
             let log = tag(keys.log(&channel));
             assert_eq!(tag(keys.seen(&channel, "e}1")), log);
             assert_eq!(tag(keys.announce(&channel)), log);
+            assert_eq!(tag(keys.end(&channel)), log);
         }
     }
 

@@ -147,7 +147,14 @@ fn frames_from_clients() {
         let channel = || Channel::parse(text(&good["channel"])).unwrap();
         let expected = match text(&good["asks"]) {
             "auth" => ClientFrame::Auth { token: text(&good["token"]).to_owned(), reference },
-            "subscribe" => ClientFrame::Subscribe { channel: channel(), reference },
+            "subscribe" => {
+                ClientFrame::Subscribe { channel: channel(), cursor: cursor(&good["cursor"]), reference }
+            }
+            "resume" => {
+                let pair = |(name, at): (&String, &Value)| (Channel::parse(name).unwrap(), cursor(at).unwrap());
+                let cursors = good["cursors"].as_object().unwrap().iter().map(pair).collect();
+                ClientFrame::Resume { cursors, reference }
+            }
             "unsubscribe" => ClientFrame::Unsubscribe { channel: channel(), reference },
             _ => ClientFrame::Ping { reference },
         };

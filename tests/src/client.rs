@@ -80,13 +80,30 @@ impl Client {
         client
     }
 
+    /// Comes back with the cursor of the last event that it got, and insists on a welcome.
+    pub async fn resume(address: SocketAddr, token: &str, cursor: &str) -> Self {
+        let mut request = request(address, Some((Carry::Header, token)));
+        let uri = format!("ws://{address}/ws?cursor={cursor}");
+        *request.uri_mut() = uri.parse().expect("a URL");
+        let mut client = Self::open_with(address, request).await.expect("an upgrade");
+        client.welcome = client.frame("wirebell.welcome").await;
+        client
+    }
+
     /// Connects and leaves the rest to the caller.
     pub async fn open(address: SocketAddr, token: Option<(Carry, &str)>) -> Result<Self, Refused> {
+        let mut client = Self::open_with(address, request(address, token)).await?;
+        if let Some((Carry::Frame, token)) = token {
+            client.send(&json!({"type": "wirebell.auth", "token": token})).await;
+        }
+        Ok(client)
+    }
+
+    async fn open_with(address: SocketAddr, request: Request) -> Result<Self, Refused> {
         let failed = |error: &dyn std::fmt::Display| Refused { status: 0, body: error.to_string() };
         let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
         // Small buffers: a test may hold thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
-        let request = request(address, token);
         let shaken = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         let (socket, response) = match tokio::time::timeout(PATIENCE, shaken).await {
             Ok(Ok(connected)) => connected,
@@ -96,11 +113,7 @@ impl Client {
         };
         let header = response.headers().get("sec-websocket-protocol");
         let subprotocol = header.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-        let mut client = Self { socket, subprotocol, welcome: Value::Null, last: String::new() };
-        if let Some((Carry::Frame, token)) = token {
-            client.send(&json!({"type": "wirebell.auth", "token": token})).await;
-        }
-        Ok(client)
+        Ok(Self { socket, subprotocol, welcome: Value::Null, last: String::new() })
     }
 
     /// The user, as the welcome names it.

@@ -41,7 +41,8 @@ async fn main() -> ExitCode {
     let sound = match Arguments::parse().run {
         Run::Delivery { users, sdk, http } => {
             let report =
-                delivery::run(delivery::Scale { users, by_sdk: sdk, by_http: http, cut_every: None }).await;
+                Box::pin(delivery::run(delivery::Scale { users, by_sdk: sdk, by_http: http, cut_every: None }))
+                    .await;
             println!("{report}");
             report.is_sound()
         }

@@ -12,14 +12,14 @@ use wirebell_tests::{SILENCE, full_size};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_connection_gets_each_event_of_its_user_once() {
-    let report = run(if full_size() { Scale::FULL } else { Scale::SMALL }).await;
+    let report = Box::pin(run(if full_size() { Scale::FULL } else { Scale::SMALL })).await;
     println!("{report}");
     assert!(report.is_sound(), "\n{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pub_sub_loses_comes_from_the_log() {
-    let report = run(Scale::CUT).await;
+    let report = Box::pin(run(Scale::CUT)).await;
     println!("{report}");
     assert!(report.cuts() > 0 && report.repaired() > 0, "nothing was lost, so the run shows nothing\n{report}");
     assert!(report.is_sound(), "\n{report}");

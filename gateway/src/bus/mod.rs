@@ -9,6 +9,7 @@
 //! - An announcement may be missed (a lost connection, a full queue). Then [`Delivery::Missed`] or
 //!   [`Delivery::MissedAny`] says so sooner or later, and the next announcement's `previous` betrays it; `read`
 //!   brings durable events back.
+//! - `position` says [`Position::Known`] only if nothing behind the cursor is missing from the log.
 //! - After a lost connection everything is subscribed again without help.
 //!
 //! The bus knows nothing of who listens: it hands out a stream of deliveries.
@@ -41,12 +42,24 @@ pub trait Bus: Send + Sync + 'static {
     /// Up to `limit` events behind a cursor, for each of several channels.
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError>;
 
+    /// Whether the channel's log reaches back to a cursor.
+    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError>;
+
     /// Whether the bus can be used; the receiver sees every change.
     fn health(&self) -> watch::Receiver<Health>;
 }
 
 /// A bus that may be shared.
 pub type SharedBus = Arc<dyn Bus>;
+
+/// Whether a log reaches back to a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// Everything behind the cursor is still there.
+    Known,
+    /// Something behind it may be gone: trimmed, expired, or lost with a Redis.
+    Lost,
+}
 
 /// Whether the bus can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,10 +28,12 @@ pub struct Clients {
     pub allowed_origins: Vec<String>,
     /// What may wait for one slow client.
     pub outbox_bytes: usize,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout: Duration,
 }
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 9] = [
+pub(super) const SETTINGS: [Setting; 10] = [
     Setting {
         key: "clients.listen",
         kind: Kind::Address,
@@ -101,8 +103,16 @@ pub(super) const SETTINGS: [Setting; 9] = [
         key: "clients.outbox_bytes",
         kind: Kind::Count(4_096, 1_073_741_824),
         default: Some("262144"),
-        says: "What may wait in memory for one slow client.",
+        says: "What may wait in memory for one slow client; beyond that it is read from the log at the client's speed.",
         because: "Several of the largest events, and still bearable if every client is slow at once.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.write_timeout",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600)),
+        default: Some("30s"),
+        says: "How long a client may take nothing of what is written to it until its connection is dropped.",
+        because: "Longer than a phone takes to change its network, shorter than most give up.",
         ..ROW
     },
 ];
@@ -119,6 +129,7 @@ impl Clients {
             expiring_notice: reader.duration("clients.expiring_notice"),
             allowed_origins: reader.list("clients.allowed_origins"),
             outbox_bytes: reader.count("clients.outbox_bytes"),
+            write_timeout: reader.duration("clients.write_timeout"),
         };
         clients.check_origins(reader);
         clients

@@ -8,7 +8,7 @@ use wirebell_protocol::announcement::Place;
 pub(super) struct Chain {
     /// The last event handed on; none while the subscription is not confirmed.
     last: Option<Cursor>,
-    /// While the log is read: the newest event that was announced meanwhile.
+    /// While the log is read, or the subscription is not confirmed: the newest event that was announced meanwhile.
     repairing: Option<Cursor>,
 }
 
@@ -35,9 +35,20 @@ pub(super) enum Left {
 }
 
 impl Chain {
-    /// The subscription stands, and this is the log's end. What was announced in between counts for more.
-    pub(super) fn confirm(&mut self, end: Cursor) {
-        self.last.get_or_insert(end);
+    /// The subscription stands, and this is the log's end. What was announced in between was held back, and has to be
+    /// read if it is younger.
+    pub(super) fn confirm(&mut self, end: Cursor) -> Left {
+        if self.last.is_some() {
+            return Left::Nothing;
+        }
+        self.last = Some(end);
+        self.repairing = self.repairing.filter(|newest| *newest > end);
+        self.repairing.map_or(Left::Nothing, |_| Left::Read(end))
+    }
+
+    /// How far it has come.
+    pub(super) fn last(&self) -> Cursor {
+        self.last.unwrap_or_default()
     }
 
     /// Judges an announcement.
@@ -45,20 +56,16 @@ impl Chain {
         if self.last.is_some_and(|last| place.cursor <= last) {
             return Verdict::Repeat;
         }
-        if let Some(newest) = &mut self.repairing {
-            *newest = place.cursor.max(*newest);
+        let Some(last) = self.last.filter(|_| self.repairing.is_none()) else {
+            self.repairing = self.repairing.max(Some(place.cursor));
             return Verdict::Held;
+        };
+        if last != place.previous {
+            self.repairing = Some(place.cursor);
+            return Verdict::Broken(last);
         }
-        match self.last {
-            Some(last) if last != place.previous => {
-                self.repairing = Some(place.cursor);
-                Verdict::Broken(last)
-            }
-            _ => {
-                self.last = Some(place.cursor);
-                Verdict::Deliver
-            }
-        }
+        self.last = Some(place.cursor);
+        Verdict::Deliver
     }
 
     /// Begins a repair without an announcement that betrays a gap; none if one is under way, or nothing is known.
@@ -155,10 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_before_the_subscription_is_confirmed_counts() {
+    fn what_is_announced_before_the_subscription_is_confirmed_is_read_if_it_is_younger() {
         let mut chain = Chain::default();
-        assert_eq!(chain.judge(place(4, 5)), Verdict::Deliver);
-        chain.confirm(at(4));
+        assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
+        assert_eq!(chain.confirm(at(4)), Left::Read(at(4)));
+        assert!(chain.advance(at(5)));
+        assert_eq!(chain.repaired(true), Left::Nothing);
+
+        let mut chain = Chain::default();
+        assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
+        assert_eq!(chain.confirm(at(5)), Left::Nothing);
         assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Fanout {
 impl Fanout {
     /// Hands the event to everyone. The hub's lock is held only to look them up.
     pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement) {
-        hub.lock().recipients(&event.channel, &mut self.recipients);
+        hub.lock().recipients(&event.channel, event.place, &mut self.recipients);
         if self.recipients.is_empty() {
             return;
         }
@@ -44,14 +44,25 @@ impl Fanout {
             let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
             match outbox.offer(frame) {
                 Offered::Queued => {}
-                Offered::Dropped | Offered::Overflowed => {
+                Offered::Dropped => {
                     hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
-                    count(&hub.metrics, event.class, "overflow", 1);
+                    count(&hub.metrics, event.class, "dropped", 1);
                 }
+                Offered::Overflowed => fall_behind(hub, event, &outbox),
                 Offered::Gone => count(&hub.metrics, event.class, "gone", 1),
             }
         }
     }
+}
+
+/// From here on the session reads the channel's log at its client's speed.
+fn fall_behind(hub: &Hub, event: &Announcement, outbox: &Arc<Outbox>) {
+    hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
+    let Some(place) = event.place else { return };
+    if let Some(course) = hub.lock().course(&event.channel, outbox) {
+        course.fall_behind(place.cursor);
+    }
+    outbox.behind(event.channel.clone(), place.previous);
 }
 
 fn count(metrics: &Metrics, class: Class, outcome: &str, sessions: usize) {

@@ -31,8 +31,9 @@ async fn subscribe(hub: &Hub) -> bool {
     }
     match hub.bus.subscribe(&batch).await {
         Ok(ends) => {
-            let waiting = hub.lock().confirm(&batch, &ends, now());
-            waiting.into_iter().for_each(std::task::Waker::wake);
+            let confirmed = hub.lock().confirm(&batch, &ends, now());
+            hub.repair.ask(confirmed.unread);
+            confirmed.waiting.into_iter().for_each(std::task::Waker::wake);
         }
         Err(error) => {
             tracing::debug!(%error, channels = batch.len(), "not subscribed yet");

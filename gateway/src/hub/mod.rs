@@ -6,6 +6,7 @@
 mod chain;
 mod fanout;
 mod interest;
+mod member;
 pub mod outbox;
 mod pump;
 mod registry;
@@ -23,7 +24,7 @@ use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
 pub use outbox::{Frame, Next, Order};
-pub use seat::{JoinError, Seat};
+pub use seat::{Seat, Since, Unavailable};
 
 use self::registry::Registry;
 use self::repair::Repair;
@@ -35,6 +36,8 @@ pub struct Hub {
     registry: Mutex<Registry>,
     /// Rung whenever a channel has its first session or has lost its last one.
     edges: Notify,
+    /// Logs that have to be read, since announcements were missed.
+    repair: Repair,
     outbox_bytes: usize,
     metrics: Arc<Metrics>,
 }
@@ -59,19 +62,19 @@ impl Hub {
         life: &Lifecycle,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
+        let (found, repaired) = mpsc::channel(16);
         let hub = Arc::new(Self {
             node: settings.node,
             bus,
             registry: Mutex::new(Registry::new()),
             edges: Notify::new(),
+            repair: Repair::default(),
             outbox_bytes: settings.outbox_bytes,
             metrics,
         });
-        let (found, repaired) = mpsc::channel(16);
-        let repair = Arc::new(Repair::new(found));
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
-        life.spawn(Arc::clone(&repair).run(Arc::clone(&hub)));
-        life.spawn(pump::run(Arc::clone(&hub), deliveries, repair, repaired));
+        life.spawn(repair::run(Arc::clone(&hub), found));
+        life.spawn(pump::run(Arc::clone(&hub), deliveries, repaired));
         hub
     }
 

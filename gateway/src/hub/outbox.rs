@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use wirebell_protocol::Class;
+use wirebell_protocol::{Channel, Class, Cursor};
 
 /// A frame for a client, shared by all that get it.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub enum Offered {
     Queued,
     /// No room, and its class may be dropped.
     Dropped,
-    /// No room, and its class may not be dropped: the session has to end, and its client to come back.
+    /// No room, and its class may not be dropped: the session has to read the log instead.
     Overflowed,
     /// The session has ended.
     Gone,
@@ -50,14 +50,15 @@ pub enum Next {
     Frames(VecDeque<Frame>),
     /// Do this.
     Order(Order),
-    /// The client is too slow: what could not be queued is lost to this session.
-    Overflowed,
+    /// There was no room for what came on these channels: read their logs behind these cursors.
+    Behind(Vec<(Channel, Cursor)>),
 }
 
 /// One session's outbox.
 #[derive(Debug)]
 pub struct Outbox {
     state: Mutex<State>,
+    number: u64,
     most_bytes: u32,
 }
 
@@ -66,37 +67,46 @@ struct State {
     frames: VecDeque<Frame>,
     bytes: u32,
     order: Option<Order>,
-    overflowed: bool,
+    behind: Vec<(Channel, Cursor)>,
     closed: bool,
     waker: Option<Waker>,
 }
 
 impl Outbox {
-    /// An empty one that holds up to `most_bytes` of frames.
-    pub fn new(most_bytes: usize) -> Self {
-        Self { state: Mutex::default(), most_bytes: u32::try_from(most_bytes).unwrap_or(u32::MAX) }
+    /// An empty one for that connection, which holds up to `most_bytes` of frames.
+    pub fn new(number: u64, most_bytes: usize) -> Self {
+        Self { state: Mutex::default(), number, most_bytes: u32::try_from(most_bytes).unwrap_or(u32::MAX) }
+    }
+
+    /// The connection's number.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Queues a frame and wakes the session. A frame larger than the whole outbox still passes through an empty
     /// one: the limit is for what piles up.
     pub fn offer(&self, frame: Frame) -> Offered {
         let mut state = self.lock();
-        if state.closed || state.overflowed {
+        if state.closed {
             return Offered::Gone;
         }
         let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         if !state.frames.is_empty() && state.bytes.saturating_add(length) > self.most_bytes {
-            if frame.class == Class::Volatile {
-                return Offered::Dropped;
-            }
-            state.overflowed = true;
-            wake(state);
-            return Offered::Overflowed;
+            return if frame.class == Class::Volatile { Offered::Dropped } else { Offered::Overflowed };
         }
         state.bytes = state.bytes.saturating_add(length);
         state.frames.push_back(frame);
         wake(state);
         Offered::Queued
+    }
+
+    /// What came on the channel behind this cursor found no room. The session is told once it has taken the rest.
+    pub fn behind(&self, channel: Channel, after: Cursor) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.behind.push((channel, after));
+            wake(state);
+        }
     }
 
     /// Gives an order; a later one replaces one that was not yet taken.
@@ -123,8 +133,8 @@ impl Outbox {
                 state.bytes = 0;
                 return Poll::Ready(Next::Frames(std::mem::take(&mut state.frames)));
             }
-            if state.overflowed {
-                return Poll::Ready(Next::Overflowed);
+            if !state.behind.is_empty() {
+                return Poll::Ready(Next::Behind(std::mem::take(&mut state.behind)));
             }
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 state.waker = Some(context.waker().clone());
@@ -157,33 +167,32 @@ mod tests {
 
     #[test]
     fn each_class_overflows_by_its_own_name() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(1, 100);
         assert_eq!(outbox.offer(frame(Class::Durable, 60)), Offered::Queued);
         assert_eq!(outbox.offer(frame(Class::Volatile, 60)), Offered::Dropped);
         assert_eq!(outbox.offer(frame(Class::Durable, 40)), Offered::Queued);
         assert_eq!(outbox.offer(frame(Class::Durable, 1)), Offered::Overflowed);
-        assert_eq!(outbox.offer(frame(Class::Durable, 1)), Offered::Gone);
     }
 
     #[test]
     fn a_frame_larger_than_the_outbox_passes_through_an_empty_one() {
-        assert_eq!(Outbox::new(10).offer(frame(Class::Durable, 60)), Offered::Queued);
+        assert_eq!(Outbox::new(1, 10).offer(frame(Class::Durable, 60)), Offered::Queued);
     }
 
     #[tokio::test]
-    async fn orders_come_first_then_frames_then_the_overflow() {
-        let outbox = Outbox::new(10);
+    async fn orders_come_first_then_frames_then_what_is_to_be_read() {
+        let outbox = Outbox::new(1, 10);
         outbox.offer(frame(Class::Durable, 8));
-        outbox.offer(frame(Class::Durable, 8));
+        outbox.behind(Channel::all(), Cursor::START);
         outbox.order(Order::Stop);
         assert!(matches!(outbox.next().await, Next::Order(Order::Stop)));
         assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-        assert!(matches!(outbox.next().await, Next::Overflowed));
+        assert!(matches!(outbox.next().await, Next::Behind(logs) if logs == [(Channel::all(), Cursor::START)]));
     }
 
     #[test]
     fn a_closed_outbox_takes_nothing() {
-        let outbox = Outbox::new(10);
+        let outbox = Outbox::new(1, 10);
         outbox.close();
         assert_eq!(outbox.offer(frame(Class::Durable, 1)), Offered::Gone);
     }

@@ -9,17 +9,12 @@ use wirebell_protocol::{Announcement, Channel};
 use super::Hub;
 use super::chain::{Left, Verdict};
 use super::fanout::Fanout;
-use super::repair::{Piece, Repair};
+use super::repair::Piece;
 use crate::bus::{Deliveries, Delivery};
 
 /// Pumps for as long as the bus lives.
-pub(super) async fn run(
-    hub: Arc<Hub>,
-    mut deliveries: Deliveries,
-    repair: Arc<Repair>,
-    mut pieces: mpsc::Receiver<Vec<Piece>>,
-) {
-    let mut pump = Pump { hub, repair, fanout: Fanout::default() };
+pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut pieces: mpsc::Receiver<Vec<Piece>>) {
+    let mut pump = Pump { hub, fanout: Fanout::default() };
     loop {
         tokio::select! {
             delivery = deliveries.next() => match delivery {
@@ -33,7 +28,6 @@ pub(super) async fn run(
 
 struct Pump {
     hub: Arc<Hub>,
-    repair: Arc<Repair>,
     fanout: Fanout,
 }
 
@@ -44,7 +38,7 @@ impl Pump {
             Delivery::Missed(channels) => self.suspect(channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);
-                self.repair.ask(suspects);
+                self.hub.repair.ask(suspects);
             }
         }
     }
@@ -59,7 +53,7 @@ impl Pump {
             Some(Verdict::Deliver) => self.fanout.deliver(&self.hub, event),
             Some(Verdict::Broken(after)) => {
                 self.hub.metrics.chain_breaks.inc();
-                self.repair.ask([(event.channel.clone(), after)]);
+                self.hub.repair.ask([(event.channel.clone(), after)]);
             }
             // Handed on before, on its way from the log, or for a channel that nobody listens for any more.
             Some(Verdict::Repeat | Verdict::Held) | None => {}
@@ -73,7 +67,7 @@ impl Pump {
             .filter_map(|channel| registry.suspect(&channel).map(|after| (channel, after)))
             .collect();
         drop(registry);
-        self.repair.ask(suspects);
+        self.hub.repair.ask(suspects);
     }
 
     /// Hands on what the log had, and reads on if that was not all.
@@ -87,7 +81,7 @@ impl Pump {
         }
         let left = self.hub.lock().repaired(&piece.channel, piece.complete);
         if let Left::Read(after) = left {
-            self.repair.ask([(piece.channel, after)]);
+            self.hub.repair.ask([(piece.channel, after)]);
         }
     }
 }

@@ -9,6 +9,7 @@ use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
 use super::chain::{Chain, Left, Verdict};
+use super::member::{Course, Member};
 use super::outbox::Outbox;
 
 /// Milliseconds by a clock of the caller's that only goes forward.
@@ -16,22 +17,35 @@ pub(super) type Millis = u64;
 
 /// The sessions of this node, and the channels that they listen for.
 pub(super) struct Registry {
-    sessions: HashMap<u64, Session>,
-    channels: HashMap<Channel, Entry>,
+    // Boxed, since a table keeps up to twice the room that it needs.
+    sessions: HashMap<u64, Box<Session>>,
+    channels: HashMap<Channel, Box<Entry>>,
     pending: VecDeque<Channel>,
     idle: VecDeque<(Millis, Channel)>,
 }
 
+/// A session is the only member of its connection's channel, and one of the members of `all`.
 struct Session {
-    outbox: Arc<Outbox>,
+    own: Member,
+    in_all: Course,
+    all_since: Cursor,
     /// Of the connection's own channel, which is announced on the node's: its log is empty at birth.
     chain: Chain,
 }
 
 struct Entry {
-    members: Vec<Arc<Outbox>>,
+    members: Vec<Member>,
     chain: Chain,
     standing: Standing,
+}
+
+/// What follows from a confirmed subscription.
+#[derive(Default)]
+pub(super) struct Confirmed {
+    /// Who waits for it.
+    pub(super) waiting: Vec<Waker>,
+    /// Channels of which something was announced in between: their logs have to be read behind these cursors.
+    pub(super) unread: Vec<(Channel, Cursor)>,
 }
 
 /// How far the bus is with a channel.
@@ -64,13 +78,16 @@ impl Registry {
     }
 
     pub(super) fn everyone(&self) -> Vec<Arc<Outbox>> {
-        self.sessions.values().map(|session| Arc::clone(&session.outbox)).collect()
+        self.sessions.values().map(|session| Arc::clone(&session.own.outbox)).collect()
     }
 
     pub(super) fn enter(&mut self, id: ConnectionId, outbox: Arc<Outbox>) {
         let mut chain = Chain::default();
         chain.confirm(Cursor::START);
-        self.sessions.insert(id.number, Session { outbox, chain });
+        let own = Member::new(outbox, Cursor::START, Course::default());
+        let all_since = self.channels.get(&Channel::all()).map_or(Cursor::START, |entry| entry.chain.last());
+        let session = Session { own, in_all: Course::default(), all_since, chain };
+        self.sessions.insert(id.number, Box::new(session));
     }
 
     pub(super) fn exit(&mut self, id: ConnectionId) {
@@ -82,21 +99,24 @@ impl Registry {
     }
 
     /// Adds a listener. True if somebody has to be told that there is a channel to subscribe.
-    pub(super) fn join(&mut self, channel: &Channel, outbox: &Arc<Outbox>) -> bool {
+    /// With a cursor, the listener reads the log behind it first.
+    pub(super) fn join(&mut self, channel: &Channel, outbox: &Arc<Outbox>, from: Option<Cursor>) -> bool {
         let before = self.pending.len();
         let entry = self.entry(channel);
         if matches!(entry.standing, Standing::Idle(_)) {
             entry.standing = Standing::Live;
         }
         entry.members.reserve_exact(1);
-        entry.members.push(Arc::clone(outbox));
+        let course = if from.is_some() { Course::catching() } else { Course::default() };
+        let since = from.unwrap_or_else(|| entry.chain.last());
+        entry.members.push(Member::new(Arc::clone(outbox), since, course));
         self.pending.len() > before
     }
 
     /// Removes a listener. True if it was the last one.
     pub(super) fn leave(&mut self, channel: &Channel, outbox: &Arc<Outbox>, now: Millis) -> bool {
         let Some(entry) = self.channels.get_mut(channel) else { return false };
-        entry.members.retain(|member| !Arc::ptr_eq(member, outbox));
+        entry.members.retain(|member| !member.is(outbox));
         let last = entry.members.is_empty() && matches!(entry.standing, Standing::Live);
         if last {
             entry.standing = Standing::Idle(now);
@@ -134,14 +154,17 @@ impl Registry {
         }
     }
 
-    /// These are subscribed, and their logs end there. Answers who waits for it.
-    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Cursor], now: Millis) -> Vec<Waker> {
-        let mut waiting = Vec::new();
+    /// These are subscribed, and their logs end there.
+    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Cursor], now: Millis) -> Confirmed {
+        let mut confirmed = Confirmed::default();
         for (channel, end) in channels.iter().zip(ends) {
             let Some(entry) = self.channels.get_mut(channel) else { continue };
-            entry.chain.confirm(*end);
+            if let Left::Read(after) = entry.chain.confirm(*end) {
+                confirmed.unread.push((channel.clone(), after));
+            }
+            entry.members.iter_mut().for_each(|member| member.confirm(*end));
             if let Standing::Pending(wakers) = std::mem::replace(&mut entry.standing, Standing::Live) {
-                waiting.extend(wakers);
+                confirmed.waiting.extend(wakers);
             }
             // Whoever wanted it has gone meanwhile.
             if entry.members.is_empty() && channel.kind() != Kind::All {
@@ -149,7 +172,7 @@ impl Registry {
                 self.idle.push_back((now, channel.clone()));
             }
         }
-        waiting
+        confirmed
     }
 
     /// When the channel that has been idle longest became so.
@@ -212,13 +235,43 @@ impl Registry {
         channels.chain(connections).collect()
     }
 
-    /// Who gets what is announced on the channel.
-    pub(super) fn recipients(&self, channel: &Channel, into: &mut Vec<Arc<Outbox>>) {
+    /// The cursor behind which everything on the channel reaches the listener anyhow; none if it does not listen.
+    pub(super) fn since(&self, channel: &Channel, outbox: &Arc<Outbox>) -> Option<Cursor> {
         match channel.kind() {
-            Kind::All => into.extend(self.sessions.values().map(|session| Arc::clone(&session.outbox))),
-            Kind::Connection(id) => into.extend(self.sessions.get(&id.number).map(|s| Arc::clone(&s.outbox))),
+            Kind::All => self.sessions.get(&outbox.number()).map(|session| session.all_since),
+            Kind::Connection(id) => (id.number == outbox.number()).then_some(Cursor::START),
             _ => {
-                into.extend(self.channels.get(channel).into_iter().flat_map(|entry| entry.members.iter().cloned()));
+                let members = &self.channels.get(channel)?.members;
+                members.iter().find(|member| member.is(outbox)).map(|member| member.since)
+            }
+        }
+    }
+
+    /// Who gets what is announced on the channel.
+    pub(super) fn recipients(&mut self, channel: &Channel, place: Option<Place>, into: &mut Vec<Arc<Outbox>>) {
+        match channel.kind() {
+            Kind::All => {
+                let takes = |s: &mut Box<Session>| s.in_all.takes(place).then(|| Arc::clone(&s.own.outbox));
+                into.extend(self.sessions.values_mut().filter_map(takes));
+            }
+            Kind::Connection(id) => {
+                into.extend(self.sessions.get_mut(&id.number).and_then(|session| session.own.takes(place)));
+            }
+            _ => {
+                let members = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.members);
+                into.extend(members.filter_map(|member| member.takes(place)));
+            }
+        }
+    }
+
+    /// The course of one listener of the channel, if it listens.
+    pub(super) fn course(&mut self, channel: &Channel, outbox: &Arc<Outbox>) -> Option<&mut Course> {
+        match channel.kind() {
+            Kind::All => self.sessions.get_mut(&outbox.number()).map(|session| &mut session.in_all),
+            Kind::Connection(id) => self.sessions.get_mut(&id.number).map(|session| session.own.course()),
+            _ => {
+                let members = &mut self.channels.get_mut(channel)?.members;
+                members.iter_mut().find(|member| member.is(outbox)).map(Member::course)
             }
         }
     }
@@ -233,7 +286,8 @@ impl Registry {
     fn entry(&mut self, channel: &Channel) -> &mut Entry {
         self.channels.entry(channel.clone()).or_insert_with(|| {
             self.pending.push_back(channel.clone());
-            Entry { members: Vec::new(), chain: Chain::default(), standing: Standing::Pending(Vec::new()) }
+            let standing = Standing::Pending(Vec::new());
+            Box::new(Entry { members: Vec::new(), chain: Chain::default(), standing })
         })
     }
 }
@@ -247,7 +301,7 @@ mod tests {
     }
 
     fn outbox() -> Arc<Outbox> {
-        Arc::new(Outbox::new(100))
+        Arc::new(Outbox::new(0, 100))
     }
 
     fn live(registry: &mut Registry, channel: &Channel) {
@@ -259,8 +313,8 @@ mod tests {
     #[test]
     fn only_the_first_and_the_last_are_edges() {
         let (mut registry, a, b) = (Registry::new(), outbox(), outbox());
-        assert!(registry.join(&user(), &a));
-        assert!(!registry.join(&user(), &b));
+        assert!(registry.join(&user(), &a, None));
+        assert!(!registry.join(&user(), &b, None));
         live(&mut registry, &user());
         assert!(!registry.leave(&user(), &a, 5));
         assert!(registry.leave(&user(), &b, 5));
@@ -269,10 +323,10 @@ mod tests {
     #[test]
     fn whoever_comes_back_within_the_linger_costs_nothing() {
         let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a);
+        registry.join(&user(), &a, None);
         live(&mut registry, &user());
         registry.leave(&user(), &a, 5);
-        assert!(!registry.join(&user(), &a));
+        assert!(!registry.join(&user(), &a, None));
         assert_eq!(registry.take_idle(100, 10), []);
         // The second goodbye counts from its own time.
         registry.leave(&user(), &a, 50);
@@ -283,11 +337,11 @@ mod tests {
     #[test]
     fn whoever_comes_while_it_is_unsubscribed_is_subscribed_again() {
         let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a);
+        registry.join(&user(), &a, None);
         live(&mut registry, &user());
         registry.leave(&user(), &a, 5);
         let leaving = registry.take_idle(5, 10);
-        assert!(!registry.join(&user(), &a));
+        assert!(!registry.join(&user(), &a, None));
         registry.left(leaving);
         assert_eq!(registry.take_pending(10), [user()]);
     }
@@ -295,7 +349,7 @@ mod tests {
     #[test]
     fn whoever_leaves_before_it_is_subscribed_leaves_it_idle() {
         let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a);
+        registry.join(&user(), &a, None);
         registry.leave(&user(), &a, 5);
         live(&mut registry, &user());
         assert_eq!(registry.take_idle(9, 10), [user()]);
@@ -310,14 +364,14 @@ mod tests {
         for number in 0..3 {
             registry.enter(ConnectionId { node, number }, outbox());
         }
-        let count = |registry: &Registry, channel: &Channel| {
+        let count = |registry: &mut Registry, channel: &Channel| {
             let mut found = Vec::new();
-            registry.recipients(channel, &mut found);
+            registry.recipients(channel, None, &mut found);
             found.len()
         };
         let own = Channel::connection(ConnectionId { node, number: 1 });
-        assert_eq!((count(&registry, &Channel::all()), count(&registry, &own)), (3, 1));
+        assert_eq!((count(&mut registry, &Channel::all()), count(&mut registry, &own)), (3, 1));
         registry.exit(ConnectionId { node, number: 1 });
-        assert_eq!((count(&registry, &Channel::all()), count(&registry, &own)), (2, 0));
+        assert_eq!((count(&mut registry, &Channel::all()), count(&mut registry, &own)), (2, 0));
     }
 }

@@ -25,50 +25,18 @@ pub(super) struct Piece {
     pub(super) complete: bool,
 }
 
-/// What has to be read, and where the findings go.
+/// What has to be read.
+#[derive(Default)]
 pub(super) struct Repair {
     asked: Mutex<HashMap<Channel, Cursor>>,
     news: Notify,
-    found: mpsc::Sender<Vec<Piece>>,
 }
 
 impl Repair {
-    pub(super) fn new(found: mpsc::Sender<Vec<Piece>>) -> Self {
-        Self { asked: Mutex::default(), news: Notify::new(), found }
-    }
-
     /// Reads these channels' logs behind these cursors, as soon as it can be done.
     pub(super) fn ask(&self, channels: impl IntoIterator<Item = (Channel, Cursor)>) {
         self.lock().extend(channels);
         self.news.notify_one();
-    }
-
-    /// Reads for as long as the process lives.
-    pub(super) async fn run(self: Arc<Self>, hub: Arc<Hub>) {
-        loop {
-            let batch = self.take();
-            if batch.is_empty() {
-                self.news.notified().await;
-                continue;
-            }
-            match hub.bus.read(&batch, EVENTS).await {
-                Ok(found) => {
-                    let piece = |((channel, _), events): ((Channel, Cursor), Vec<Announcement>)| {
-                        let complete = events.len() < EVENTS;
-                        Piece { channel, events, complete }
-                    };
-                    let pieces = batch.into_iter().zip(found).map(piece).collect();
-                    if self.found.send(pieces).await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, channels = batch.len(), "logs not read yet");
-                    self.ask(batch);
-                    tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
-                }
-            }
-        }
     }
 
     fn take(&self) -> Vec<(Channel, Cursor)> {
@@ -80,4 +48,33 @@ impl Repair {
     fn lock(&self) -> MutexGuard<'_, HashMap<Channel, Cursor>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads for as long as the process lives, and hands the findings to the pump.
+pub(super) async fn run(hub: Arc<Hub>, found: mpsc::Sender<Vec<Piece>>) {
+    loop {
+        let batch = hub.repair.take();
+        if batch.is_empty() {
+            hub.repair.news.notified().await;
+            continue;
+        }
+        match hub.bus.read(&batch, EVENTS).await {
+            Ok(events) => {
+                let pieces = batch.into_iter().zip(events).map(|((channel, _), events)| piece(channel, events));
+                if found.send(pieces.collect()).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, channels = batch.len(), "logs not read yet");
+                hub.repair.ask(batch);
+                tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
+            }
+        }
+    }
+}
+
+fn piece(channel: Channel, events: Vec<Announcement>) -> Piece {
+    let complete = events.len() < EVENTS;
+    Piece { channel, events, complete }
 }

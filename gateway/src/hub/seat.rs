@@ -4,19 +4,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use wirebell_protocol::{Channel, ConnectionId};
+use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::Hub;
 use super::outbox::{Next, Outbox};
+use crate::bus::{BusError, Position};
 use crate::lifecycle::uptime_millis;
 
 /// Connections of this process so far; their numbers are never used twice.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-/// The bus did not confirm the subscription in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bus did not confirm the subscription in time")]
-pub struct JoinError;
+/// The bus cannot be reached just now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(String);
+
+impl From<BusError> for Unavailable {
+    fn from(error: BusError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// From where on a session gets a channel's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// What is announced from now on.
+    Now,
+    /// What stands in the log behind this cursor, which the session reads itself, and then what is announced.
+    Cursor(Cursor),
+}
 
 /// One session's place: its outbox, and the channels that it listens for.
 pub struct Seat {
@@ -29,10 +45,17 @@ pub struct Seat {
 impl Hub {
     /// Takes a seat. It listens for `all` and for its own connection from now on.
     pub fn enter(self: &Arc<Self>) -> Seat {
-        let id = ConnectionId { node: self.node, number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
-        let outbox = Arc::new(Outbox::new(self.outbox_bytes));
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let id = ConnectionId { node: self.node, number };
+        let outbox = Arc::new(Outbox::new(number, self.outbox_bytes));
         self.lock().enter(id, Arc::clone(&outbox));
         Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new() }
+    }
+
+    fn left(&self, channel: &Channel, outbox: &Arc<Outbox>) {
+        if self.lock().leave(channel, outbox, uptime_millis()) {
+            self.edges.notify_one();
+        }
     }
 }
 
@@ -43,19 +66,23 @@ impl Seat {
     }
 
     /// Listens for a channel as well; done once the bus has confirmed it, so that nothing announced later is missed.
-    pub async fn join(&mut self, channel: &Channel, patience: Duration) -> Result<(), JoinError> {
+    pub async fn join(&mut self, channel: &Channel, since: Since, patience: Duration) -> Result<(), Unavailable> {
         if self.channels.contains(channel) {
             return Ok(());
         }
+        let from = match since {
+            Since::Now => None,
+            Since::Cursor(cursor) => Some(cursor),
+        };
         self.channels.reserve_exact(1);
         self.channels.push(channel.clone());
-        if self.hub.lock().join(channel, &self.outbox) {
+        if self.hub.lock().join(channel, &self.outbox, from) {
             self.hub.edges.notify_one();
         }
         let live = std::future::poll_fn(|context| self.hub.lock().poll_live(channel, context));
         if tokio::time::timeout(patience, live).await.is_err() {
             self.leave(channel);
-            return Err(JoinError);
+            return Err(Unavailable("the bus did not confirm the subscription in time".to_owned()));
         }
         Ok(())
     }
@@ -68,22 +95,41 @@ impl Seat {
         true
     }
 
-    /// How many channels it listens for by its own choice or by its user.
+    /// The channels that it listens for, apart from `all` and its own connection's.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
+    }
+
+    /// The cursor behind which everything on the channel reaches the session anyhow; none if it does not listen.
+    pub fn since(&self, channel: &Channel) -> Option<Cursor> {
+        self.hub.lock().since(channel, &self.outbox)
+    }
+
+    /// Does the channel's log still reach back to a cursor?
+    pub async fn reaches_back(&self, channel: &Channel, cursor: Cursor) -> Result<bool, Unavailable> {
+        Ok(self.hub.bus.position(channel, cursor).await? == Position::Known)
+    }
+
+    /// Up to `limit` events of the channel's log behind a cursor.
+    pub async fn read(
+        &self,
+        channel: &Channel,
+        after: Cursor,
+        limit: usize,
+    ) -> Result<Vec<Announcement>, Unavailable> {
+        let mut found = self.hub.bus.read(&[(channel.clone(), after)], limit).await?;
+        Ok(found.pop().unwrap_or_default())
+    }
+
+    /// The session has read the channel's log up to here, where it seemed to end. False if it goes on behind that.
+    pub fn caught_up(&self, channel: &Channel, at: Cursor) -> bool {
+        let mut registry = self.hub.lock();
+        registry.course(channel, &self.outbox).is_none_or(|course| course.caught_up(at))
     }
 
     /// What the session has to do next; waits for it.
     pub fn next(&self) -> impl Future<Output = Next> + '_ {
         self.outbox.next()
-    }
-}
-
-impl Hub {
-    fn left(&self, channel: &Channel, outbox: &Arc<Outbox>) {
-        if self.lock().leave(channel, outbox, uptime_millis()) {
-            self.edges.notify_one();
-        }
     }
 }
 

@@ -95,6 +95,7 @@ fn limits(config: &Config) -> Limits {
         connections: config.max_connections,
         subscriptions: config.max_subscriptions,
         auth_timeout: config.auth_timeout,
+        write_timeout: config.write_timeout,
         heartbeat: config.heartbeat,
         expiring_notice: config.expiring_notice,
     }

@@ -5,27 +5,30 @@ use std::sync::Arc;
 
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{CloseCode, Fault};
+use wirebell_protocol::{CloseCode, Cursor, Fault};
 
 use super::goodbye::close_code;
 use super::limits::JOIN_PATIENCE;
 use super::peer::{Incoming, Peer};
 use super::{Sessions, answer};
 use crate::auth::{Identity, Refusal, Token};
-use crate::hub::Seat;
+use crate::hub::{Seat, Since, Unavailable};
 
 /// How a client comes in.
 pub struct Entrance {
     /// The token, if it came with the request; otherwise it is the first frame.
     pub token: Option<Token>,
+    /// The cursor behind which the client wants its user's events, if it came with the request.
+    pub cursor: Option<String>,
     /// The transport's label in metrics.
     pub transport: &'static str,
 }
 
-/// Who was admitted, and where they sit.
+/// Who was admitted, where they sit, and where they have to begin reading.
 pub(super) struct Admitted {
     pub(super) identity: Identity,
     pub(super) seat: Seat,
+    pub(super) behind: Option<Cursor>,
 }
 
 /// Why nobody was admitted.
@@ -46,9 +49,9 @@ impl From<Refusal> for Rejected {
 pub(super) async fn admit<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,
-    token: Option<Token>,
+    entrance: Entrance,
 ) -> Result<Admitted, Rejected> {
-    let token = match token {
+    let token = match entrance.token {
         Some(token) => token,
         None => first_frame(shared, peer).await?,
     };
@@ -61,16 +64,34 @@ pub(super) async fn admit<P: Peer>(
     if shared.life.drain.is_cancelled() {
         return Err(refuse(Fault::Draining, "this node is being stopped; connect again, to another one").into());
     }
-    if seat.join(&identity.channel, JOIN_PATIENCE).await.is_err() {
-        return Err(refuse(Fault::Unavailable, "the bus cannot be reached; come back").into());
-    }
-    let welcome = answer::welcome(seat.id(), &identity, &shared.limits);
+    let wanted = entrance.cursor.map(|text| text.parse::<Cursor>());
+    let behind = wanted.and_then(Result::ok);
+    let unavailable = |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back");
+    let reaches_back = sit(&mut seat, &identity, behind).await.map_err(unavailable)?;
+    let recovered = reaches_back && wanted.is_none_or(|cursor| cursor.is_ok());
+    let welcome = answer::welcome(seat.id(), &identity, &shared.limits, recovered);
     let written = async {
         peer.feed(welcome).await?;
+        if let Some(Err(error)) = wanted {
+            peer.feed(answer::error(Fault::BadCursor, &format!("`cursor`: {error}"), None)).await?;
+        }
+        if !recovered {
+            peer.feed(ServerFrame::Gap { channel: &identity.channel }.encode()).await?;
+        }
         peer.flush().await
     };
     written.await.map_err(|_| Rejected::Gone)?;
-    Ok(Admitted { identity, seat })
+    Ok(Admitted { identity, seat, behind })
+}
+
+/// Listens for the user's channel, from the cursor on if there is one. Answers whether the log reaches back to it.
+async fn sit(seat: &mut Seat, identity: &Identity, behind: Option<Cursor>) -> Result<bool, Unavailable> {
+    let since = behind.map_or(Since::Now, Since::Cursor);
+    seat.join(&identity.channel, since, JOIN_PATIENCE).await?;
+    match behind {
+        Some(cursor) => seat.reaches_back(&identity.channel, cursor).await,
+        None => Ok(true),
+    }
 }
 
 /// Tells the client why it was not admitted, and closes.

@@ -8,14 +8,14 @@ use wirebell_protocol::{Channel, ConnectionId, Fault};
 use super::Limits;
 use crate::auth::Identity;
 
-pub(super) fn welcome(connection: ConnectionId, identity: &Identity, limits: &Limits) -> Bytes {
+pub(super) fn welcome(connection: ConnectionId, identity: &Identity, limits: &Limits, recovered: bool) -> Bytes {
     ServerFrame::Welcome {
         connection,
         user: &identity.user,
         device: identity.device.as_deref(),
         heartbeat: limits.heartbeat.as_secs().max(1),
         expires: identity.expires,
-        recovered: true,
+        recovered,
     }
     .encode()
 }
@@ -30,6 +30,17 @@ pub(super) fn about_channel(channel: &Channel, reference: Option<&str>) -> Bytes
 
 pub(super) fn renewed(expires: u64, reference: Option<&str>) -> Bytes {
     reply(&serde_json::json!({ "expires": expires }), reference)
+}
+
+pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -> Bytes {
+    let each = channels.iter().map(|(channel, recovered)| (channel.as_str().to_owned(), (*recovered).into()));
+    let map: serde_json::Map<String, serde_json::Value> = each.collect();
+    reply(&serde_json::json!({ "recovered": map }), reference)
+}
+
+/// An answer to a subscription that began at a cursor.
+pub(super) fn subscribed(channel: &Channel, recovered: bool, reference: Option<&str>) -> Bytes {
+    reply(&serde_json::json!({ "channel": channel.as_str(), "recovered": recovered }), reference)
 }
 
 fn reply(data: &serde_json::Value, reference: Option<&str>) -> Bytes {

@@ -11,8 +11,6 @@ pub enum Goodbye {
     Dead,
     /// The client took nothing for too long.
     Stalled,
-    /// More arrived for the client than it took.
-    Overflow,
     /// The token expired and was not renewed.
     Expired,
     /// The node is being drained.
@@ -34,7 +32,6 @@ impl Goodbye {
             Self::Client => "client",
             Self::Dead => "dead",
             Self::Stalled => "stalled",
-            Self::Overflow => "overflow",
             Self::Expired => "expired",
             Self::Drain => "drain",
             Self::Stop => "stop",
@@ -49,7 +46,6 @@ impl Goodbye {
         match self {
             Self::Client => Some((CloseCode::Normal, "")),
             Self::Dead | Self::Stalled => None,
-            Self::Overflow => Some((CloseCode::TooMany, "more arrived than was taken; come back")),
             Self::Expired => Some((CloseCode::Token, "the token has expired")),
             Self::Drain => Some((CloseCode::Restart, "the node is being replaced; come back")),
             Self::Stop => Some((CloseCode::GoingAway, "the node stops")),

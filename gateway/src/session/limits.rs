@@ -11,6 +11,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Time for the first token.
     pub auth_timeout: Duration,
+    /// Time in which a client must have taken some of what is written to it.
+    pub write_timeout: Duration,
     /// Time between pings.
     pub heartbeat: Duration,
     /// How far clocks may differ where a token's expiry is checked.
@@ -23,5 +25,3 @@ pub struct Limits {
 pub const MOST_FAULTS: u8 = 20;
 /// How long a client waits for the bus to confirm a subscription, until it is asked to come back later.
 pub const JOIN_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a write may take before the client counts as gone. Longer than a phone takes to change its network.
-pub const WRITE_PATIENCE: Duration = Duration::from_secs(30);

@@ -1,19 +1,22 @@
 //! The numbers that every frame touches, looked up once instead of by label each time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Histogram, IntCounter};
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
-use wirebell_protocol::{Class, Fault};
+use wirebell_protocol::{Announcement, Class, Fault};
 
 use crate::hub::outbox::Frame;
+use crate::lifecycle::millis;
 use crate::telemetry::Metrics;
 
 /// Handles of counters and histograms.
 pub struct Meters {
     written: [IntCounter; 3],
     latency: [Histogram; 3],
-    understood: [(&'static str, IntCounter); 4],
+    caught_up: IntCounter,
+    expired: IntCounter,
+    understood: [(&'static str, IntCounter); 5],
     refused: Vec<(Fault, IntCounter)>,
 }
 
@@ -24,7 +27,10 @@ impl Meters {
         Self {
             written: Class::ALL.map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "written"])),
             latency: Class::ALL.map(|class| metrics.publish_to_write.with_label_values(&[class.as_str()])),
-            understood: ["auth", "subscribe", "unsubscribe", "ping"].map(|kind| (kind, frames(kind, "understood"))),
+            caught_up: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "caught_up"]),
+            expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
+            understood: ["auth", "resume", "subscribe", "unsubscribe", "ping"]
+                .map(|kind| (kind, frames(kind, "understood"))),
             refused: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
         }
     }
@@ -32,6 +38,7 @@ impl Meters {
     pub(super) fn frame(&self, frame: &Result<ClientFrame, FrameError>) {
         let kind = match frame {
             Ok(ClientFrame::Auth { .. }) => "auth",
+            Ok(ClientFrame::Resume { .. }) => "resume",
             Ok(ClientFrame::Subscribe { .. }) => "subscribe",
             Ok(ClientFrame::Unsubscribe { .. }) => "unsubscribe",
             Ok(ClientFrame::Ping { .. }) => "ping",
@@ -45,6 +52,26 @@ impl Meters {
         };
         self.understood.iter().filter(|(known, _)| *known == kind).for_each(|(_, counter)| counter.inc());
     }
+}
+
+impl Meters {
+    /// A frame that came from the log is with the client. How long ago it was published says nothing about the node.
+    pub(super) fn caught_up(&self) {
+        self.caught_up.inc();
+    }
+
+    /// Has the event not expired yet? If it has, it is counted.
+    pub(super) fn is_worth_delivering(&self, event: &Announcement) -> bool {
+        let is_worth = event.expires_at.is_none_or(|at| at > wall_clock().map_or(0, millis));
+        if !is_worth {
+            self.expired.inc();
+        }
+        is_worth
+    }
+}
+
+fn wall_clock() -> Option<Duration> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok()
 }
 
 /// What one write carries: counted once it is done.
@@ -64,7 +91,7 @@ impl<'a> Delivered<'a> {
 
     /// The frames are with the kernel.
     pub(super) fn written(self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let now = wall_clock().unwrap_or_default().as_secs_f64();
         for (class, accepted_at) in self.accepted {
             #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double")]
             let accepted = accepted_at as f64 / 1e6;

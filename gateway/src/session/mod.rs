@@ -3,12 +3,14 @@
 
 mod admission;
 mod answer;
+mod catchup;
 mod expiry;
 mod goodbye;
 mod heartbeat;
 pub mod limits;
 mod meters;
 mod peer;
+mod resume;
 mod run;
 mod state;
 

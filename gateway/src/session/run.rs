@@ -1,34 +1,39 @@
 //! The loop of one session. What a frame or the time means stands in [`super::state`]; here it is done.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout};
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::admission::{self, Admitted, Entrance};
+use super::catchup::{Catchup, Lag};
 use super::goodbye::Goodbye;
-use super::limits::{JOIN_PATIENCE, WRITE_PATIENCE};
+use super::limits::JOIN_PATIENCE;
 use super::meters::Delivered;
 use super::peer::{Gone, Incoming, Peer};
 use super::state::{Action, Moment, Periods, State};
 use super::{Sessions, answer};
 use crate::auth::Token;
-use crate::hub::outbox::{Next, Order};
+use crate::hub::Since;
+use crate::hub::outbox::{Frame, Next, Order};
 use crate::lifecycle::{instant_at, millis, uptime_millis};
 
 /// Runs a client's connection from its admission to its goodbye.
 pub async fn run<P: Peer>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance) {
     // What admission needs is not kept: an idle session is as small as it can be.
-    let admitted = match Box::pin(admission::admit(&shared, &mut peer, entrance.token)).await {
+    let transport = entrance.transport;
+    let admitted = match Box::pin(admission::admit(&shared, &mut peer, entrance)).await {
         Ok(admitted) => admitted,
         Err(rejected) => return Box::pin(admission::reject(&shared, &mut peer, rejected)).await,
     };
-    let open = shared.metrics.sessions.with_label_values(&[entrance.transport]);
-    shared.metrics.admissions.with_label_values(&[entrance.transport]).inc();
+    let open = shared.metrics.sessions.with_label_values(&[transport]);
+    shared.metrics.admissions.with_label_values(&[transport]).inc();
     open.inc();
     let goodbye = Session::new(&shared, admitted).serve(&mut peer).await;
     open.dec();
@@ -38,25 +43,34 @@ pub async fn run<P: Peer>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance
     }
 }
 
-struct Session<'a> {
-    shared: &'a Sessions,
-    who: Admitted,
+pub(super) struct Session<'a> {
+    pub(super) shared: &'a Sessions,
+    pub(super) who: Admitted,
+    pub(super) catchup: Catchup,
     state: State,
 }
 
+/// Bytes that are written before the client must have taken some.
+const WRITE_BYTES: usize = 16 * 1024;
+
 /// What a step of the loop comes to.
-type Step = Result<(), Goodbye>;
+pub(super) type Step = Result<(), Goodbye>;
 
 enum Event<T> {
     Incoming(Incoming<T>),
     Next(Next),
+    CatchUp,
     Due,
 }
 
 impl<'a> Session<'a> {
     fn new(shared: &'a Sessions, who: Admitted) -> Self {
         let left = millis_left(who.identity.expires, shared.limits.leeway);
-        Self { shared, who, state: State::new(moment(), periods(shared), left) }
+        let mut catchup = Catchup::default();
+        if let Some(after) = who.behind {
+            catchup.push(Lag { channel: who.identity.channel.clone(), after, until: None });
+        }
+        Self { shared, who, catchup, state: State::new(moment(), periods(shared), left) }
     }
 
     async fn serve<P: Peer>(mut self, peer: &mut P) -> Goodbye {
@@ -66,11 +80,13 @@ impl<'a> Session<'a> {
             let event = tokio::select! {
                 incoming = peer.receive() => Event::Incoming(incoming),
                 next = self.who.seat.next() => Event::Next(next),
+                () = self.catchup.due() => Event::CatchUp,
                 () = &mut alarm => Event::Due,
             };
             let step = match event {
                 Event::Incoming(incoming) => self.incoming(peer, incoming).await,
                 Event::Next(next) => self.outgoing(peer, next).await,
+                Event::CatchUp => Box::pin(self.catch_up(peer)).await,
                 Event::Due => {
                     let action = self.state.tick(moment(), periods(self.shared));
                     self.act(peer, action).await
@@ -107,73 +123,111 @@ impl<'a> Session<'a> {
 
     async fn outgoing<P: Peer>(&mut self, peer: &mut P, next: Next) -> Step {
         match next {
-            Next::Frames(frames) => {
-                let mut delivered = Delivered::new(&self.shared.meters);
-                let writing = async {
-                    for frame in frames {
-                        delivered.note(&frame);
-                        peer.feed(frame.bytes).await?;
-                    }
-                    peer.flush().await
-                };
-                in_time(writing).await?;
-                delivered.written();
+            Next::Frames(frames) => self.deliver(peer, frames).await,
+            Next::Behind(logs) => {
+                for (channel, after) in logs {
+                    self.catchup.push(Lag { channel, after, until: None });
+                }
                 Ok(())
             }
             Next::Order(Order::Leave { after }) => {
                 self.state.leave(uptime_millis(), after);
                 let after = Duration::from_millis(after).as_secs_f64();
-                write(peer, ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
+                self.write(peer, ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
             }
             Next::Order(Order::Stop) => Err(Goodbye::Stop),
-            Next::Overflowed => Err(Goodbye::Overflow),
         }
+    }
+
+    /// Writes one frame.
+    pub(super) async fn write<P: Peer>(&self, peer: &mut P, frame: Bytes) -> Step {
+        let writing = async {
+            peer.feed(frame).await?;
+            peer.flush().await
+        };
+        in_time(self.shared, writing).await
+    }
+
+    /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
+    async fn deliver<P: Peer>(&self, peer: &mut P, mut frames: VecDeque<Frame>) -> Step {
+        while !frames.is_empty() {
+            let mut delivered = Delivered::new(&self.shared.meters);
+            let mut bytes = 0;
+            let writing = async {
+                while bytes < WRITE_BYTES
+                    && let Some(frame) = frames.pop_front()
+                {
+                    bytes += frame.bytes.len();
+                    delivered.note(&frame);
+                    peer.feed(frame.bytes).await?;
+                }
+                peer.flush().await
+            };
+            in_time(self.shared, writing).await?;
+            delivered.written();
+        }
+        Ok(())
     }
 
     async fn act<P: Peer>(&mut self, peer: &mut P, action: Action) -> Step {
         match action {
             Action::Nothing => Ok(()),
-            Action::Ping => in_time(peer.ping()).await,
+            Action::Ping => in_time(self.shared, peer.ping()).await,
             Action::Close(goodbye) => Err(goodbye),
             Action::Pong { reference } => {
-                write(peer, ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
+                self.write(peer, ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
             }
             Action::Refuse(error) => {
-                write(peer, answer::error(error.fault, &error.message, error.reference.as_deref())).await
+                self.write(peer, answer::error(error.fault, &error.message, error.reference.as_deref())).await
             }
             Action::Expiring => {
-                write(peer, ServerFrame::Expiring { expires: self.who.identity.expires }.encode()).await
+                self.write(peer, ServerFrame::Expiring { expires: self.who.identity.expires }.encode()).await
             }
             // These are rare and large: on the heap, they do not make every idle session larger.
             Action::Renew { token, reference } => {
                 Box::pin(self.renew(peer, Token::new(token), reference.as_deref())).await
             }
-            Action::Subscribe { channel, reference } => {
-                Box::pin(self.subscribe(peer, &channel, reference.as_deref())).await
+            Action::Subscribe { channel, cursor, reference } => {
+                Box::pin(self.subscribe(peer, &channel, cursor, reference.as_deref())).await
+            }
+            Action::Resume { cursors, reference } => {
+                Box::pin(self.resume(peer, cursors, reference.as_deref())).await
             }
             Action::Unsubscribe { channel, reference } => {
                 if channel == self.who.identity.channel || !self.who.seat.leave(&channel) {
                     let message = "this connection is not subscribed to it";
-                    return write(peer, answer::error(Fault::BadChannel, message, reference.as_deref())).await;
+                    return self.write(peer, answer::error(Fault::BadChannel, message, reference.as_deref())).await;
                 }
-                write(peer, answer::about_channel(&channel, reference.as_deref())).await
+                self.write(peer, answer::about_channel(&channel, reference.as_deref())).await
             }
         }
     }
 
-    async fn subscribe<P: Peer>(&mut self, peer: &mut P, channel: &Channel, reference: Option<&str>) -> Step {
+    async fn subscribe<P: Peer>(
+        &mut self,
+        peer: &mut P,
+        channel: &Channel,
+        cursor: Option<Cursor>,
+        reference: Option<&str>,
+    ) -> Step {
         if let Err(refusal) = self.who.identity.may_subscribe(channel) {
-            return write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
+            return self.write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
         }
         // The user's own channel is one of them, and does not count.
         let (has, most) = (self.who.seat.channels(), self.shared.limits.subscriptions);
-        if has.len() > most && !has.contains(channel) {
+        let is_new = !has.contains(channel);
+        if has.len() > most && is_new {
             let message = format!("this connection has {most} subscriptions, which is as many as one may have");
-            return write(peer, answer::error(Fault::TooManySubscriptions, &message, reference)).await;
+            return self.write(peer, answer::error(Fault::TooManySubscriptions, &message, reference)).await;
         }
-        match self.who.seat.join(channel, JOIN_PATIENCE).await {
-            Ok(()) => write(peer, answer::about_channel(channel, reference)).await,
-            Err(error) => write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await,
+        if let Err(error) =
+            self.who.seat.join(channel, cursor.map_or(Since::Now, Since::Cursor), JOIN_PATIENCE).await
+        {
+            return self.write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await;
+        }
+        match cursor.filter(|_| is_new) {
+            None => self.write(peer, answer::about_channel(channel, reference)).await,
+            Some(cursor) => self.subscribed_from(peer, channel, cursor, reference).await,
         }
     }
 
@@ -183,20 +237,20 @@ impl<'a> Session<'a> {
             Ok(identity) => identity,
             Err(refusal) => {
                 outcome("refused");
-                return write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
+                return self.write(peer, answer::error(refusal.fault, &refusal.message, reference)).await;
             }
         };
         if identity.user != self.who.identity.user {
             outcome("refused");
             let message = "the token is for another user; connect anew to become somebody else";
-            return write(peer, answer::error(Fault::UserMismatch, message, reference)).await;
+            return self.write(peer, answer::error(Fault::UserMismatch, message, reference)).await;
         }
         outcome("renewed");
         let left = millis_left(identity.expires, self.shared.limits.leeway);
         self.state.renewed(uptime_millis(), left, periods(self.shared));
         self.who.identity = identity;
         self.leave_what_is_no_longer_permitted(peer).await?;
-        write(peer, answer::renewed(self.who.identity.expires, reference)).await
+        self.write(peer, answer::renewed(self.who.identity.expires, reference)).await
     }
 
     async fn leave_what_is_no_longer_permitted<P: Peer>(&mut self, peer: &mut P) -> Step {
@@ -207,24 +261,16 @@ impl<'a> Session<'a> {
             if self.who.identity.may_subscribe(&channel).is_err() {
                 self.who.seat.leave(&channel);
                 let message = format!("the new token does not permit {channel}; it is unsubscribed");
-                write(peer, answer::error(Fault::NotAllowed, &message, None)).await?;
+                self.write(peer, answer::error(Fault::NotAllowed, &message, None)).await?;
             }
         }
         Ok(())
     }
 }
 
-async fn write<P: Peer>(peer: &mut P, frame: bytes::Bytes) -> Step {
-    in_time(async {
-        peer.feed(frame).await?;
-        peer.flush().await
-    })
-    .await
-}
-
-/// A write that takes too long ends the session: its client takes nothing.
-async fn in_time(writing: impl Future<Output = Result<(), Gone>>) -> Step {
-    match timeout(WRITE_PATIENCE, writing).await {
+/// A write of which nothing is taken in time ends the session.
+async fn in_time(shared: &Sessions, writing: impl Future<Output = Result<(), Gone>>) -> Step {
+    match timeout(shared.limits.write_timeout, writing).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Gone)) => Err(Goodbye::Client),
         Err(_) => Err(Goodbye::Stalled),

@@ -2,7 +2,7 @@
 //! clock: the caller says what time it is, in milliseconds.
 
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::expiry::{Due, Expiry};
 use super::goodbye::Goodbye;
@@ -26,7 +26,9 @@ pub(super) enum Action {
     /// Check the token, and go on with it.
     Renew { token: String, reference: Option<String> },
     /// Listen for the channel, if the token permits it.
-    Subscribe { channel: Channel, reference: Option<String> },
+    Subscribe { channel: Channel, cursor: Option<Cursor>, reference: Option<String> },
+    /// Read what was missed behind these cursors.
+    Resume { cursors: Vec<(Channel, Cursor)>, reference: Option<String> },
     /// Listen no longer.
     Unsubscribe { channel: Channel, reference: Option<String> },
     /// Answer a ping.
@@ -91,7 +93,10 @@ impl State {
         self.faults = 0;
         match frame {
             ClientFrame::Auth { token, reference } => Action::Renew { token, reference },
-            ClientFrame::Subscribe { channel, reference } => Action::Subscribe { channel, reference },
+            ClientFrame::Subscribe { channel, cursor, reference } => {
+                Action::Subscribe { channel, cursor, reference }
+            }
+            ClientFrame::Resume { cursors, reference } => Action::Resume { cursors, reference },
             ClientFrame::Unsubscribe { channel, reference } => Action::Unsubscribe { channel, reference },
             ClientFrame::Ping { reference } => Action::Pong { reference },
         }

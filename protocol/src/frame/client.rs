@@ -1,10 +1,12 @@
 //! Frames from a client to its node.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cursor::{Cursor, CursorError};
 use crate::{Channel, Fault};
 
 /// The longest `ref`, in bytes.
@@ -24,6 +26,8 @@ pub enum ClientFrame {
     Subscribe {
         /// The channel.
         channel: Channel,
+        /// And before that, what came after this cursor.
+        cursor: Option<Cursor>,
         /// To be repeated in the answer.
         reference: Option<String>,
     },
@@ -31,6 +35,13 @@ pub enum ClientFrame {
     Unsubscribe {
         /// The channel.
         channel: Channel,
+        /// To be repeated in the answer.
+        reference: Option<String>,
+    },
+    /// Send me what I missed: for each channel, what came after the cursor.
+    Resume {
+        /// The channels.
+        cursors: Vec<(Channel, Cursor)>,
         /// To be repeated in the answer.
         reference: Option<String>,
     },
@@ -62,6 +73,10 @@ struct Wire<'a> {
     token: Option<&'a RawValue>,
     #[serde(borrow)]
     channel: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cursor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cursors: Option<&'a RawValue>,
 }
 
 impl ClientFrame {
@@ -84,14 +99,21 @@ impl ClientFrame {
                 Some(token) => Ok(Self::Auth { token, reference }),
                 None => Err(refuse(Fault::TokenMissing, "expected `token`, a string with the JWT".into())),
             },
-            "wirebell.subscribe" => Ok(Self::Subscribe { channel: channel()?, reference }),
+            "wirebell.subscribe" => {
+                let cursor = cursor(wire.cursor).map_err(|message| refuse(Fault::BadCursor, message))?;
+                Ok(Self::Subscribe { channel: channel()?, cursor, reference })
+            }
+            "wirebell.resume" => {
+                let cursors = cursors(wire.cursors).map_err(|(fault, message)| refuse(fault, message))?;
+                Ok(Self::Resume { cursors, reference })
+            }
             "wirebell.unsubscribe" => Ok(Self::Unsubscribe { channel: channel()?, reference }),
             "wirebell.ping" => Ok(Self::Ping { reference }),
-            "wirebell.resume" | "wirebell.ack" => {
-                Err(refuse(Fault::Unsupported, format!("`{kind}` is not part of this version").into()))
+            "wirebell.ack" => {
+                Err(refuse(Fault::Unsupported, "acknowledgements are not part of this version".into()))
             }
             reserved if reserved.starts_with("wirebell.") => {
-                const KNOWN: &str = "`wirebell.auth`, `.subscribe`, `.unsubscribe` or `.ping`";
+                const KNOWN: &str = "`wirebell.auth`, `.resume`, `.subscribe`, `.unsubscribe` or `.ping`";
                 Err(refuse(
                     Fault::ReservedType,
                     format!("a reserved type that clients do not send; expected {KNOWN}").into(),
@@ -106,7 +128,10 @@ impl std::fmt::Debug for ClientFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Auth { reference, .. } => write!(f, "Auth(token not shown, ref {reference:?})"),
-            Self::Subscribe { channel, reference } => write!(f, "Subscribe({channel}, ref {reference:?})"),
+            Self::Subscribe { channel, cursor, reference } => {
+                write!(f, "Subscribe({channel}, cursor {cursor:?}, ref {reference:?})")
+            }
+            Self::Resume { cursors, reference } => write!(f, "Resume({cursors:?}, ref {reference:?})"),
             Self::Unsubscribe { channel, reference } => write!(f, "Unsubscribe({channel}, ref {reference:?})"),
             Self::Ping { reference } => write!(f, "Ping(ref {reference:?})"),
         }
@@ -143,6 +168,30 @@ fn channel(raw: Option<&RawValue>) -> Result<Channel, Cow<'static, str>> {
     Channel::parse(&name).map_err(|error| format!("`channel`: {error}").into())
 }
 
+fn cursor(raw: Option<&RawValue>) -> Result<Option<Cursor>, Cow<'static, str>> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let text = string(Some(raw)).ok_or("expected `cursor`, a string as an event carries it")?;
+    text.parse().map(Some).map_err(|error: CursorError| format!("`cursor`: {error}").into())
+}
+
+/// What is wrong with a member, and how to say so.
+type Wrong = (Fault, Cow<'static, str>);
+
+/// Pairs of channel and cursor. A map in which a channel stands twice counts as JSON has it: the last one.
+fn cursors(raw: Option<&RawValue>) -> Result<Vec<(Channel, Cursor)>, Wrong> {
+    const EXPECTED: &str = "expected `cursors`, an object like `{\"user:42\":\"1763719200123-0\"}`";
+    let map: BTreeMap<String, String> = raw
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .ok_or((Fault::BadCursor, Cow::Borrowed(EXPECTED)))?;
+    let pair = |(name, cursor): (String, String)| {
+        let channel =
+            Channel::parse(&name).map_err(|error| (Fault::BadChannel, format!("`cursors`: {error}").into()))?;
+        let cursor: Result<Cursor, CursorError> = cursor.parse();
+        Ok((channel, cursor.map_err(|error| (Fault::BadCursor, format!("`cursors`: {error}").into()))?))
+    };
+    map.into_iter().map(pair).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +201,7 @@ mod tests {
         let frame =
             ClientFrame::parse(r#"{"ref":"7","x":[1,{"y":2}],"channel":"topic:news","type":"wirebell.subscribe"}"#);
         let channel = Channel::topic("news").unwrap();
-        assert_eq!(frame, Ok(ClientFrame::Subscribe { channel, reference: Some("7".to_owned()) }));
+        assert_eq!(frame, Ok(ClientFrame::Subscribe { channel, cursor: None, reference: Some("7".to_owned()) }));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{Announcement, Channel, Class, Cursor, Keys};
 pub struct Retention {
     /// Events in a channel's log; Redis may keep some more, where trimming them costs more than they do.
     pub log_events: u64,
-    /// Milliseconds after the last event of a channel, until its log is dropped.
+    /// Milliseconds for which an event stays in its log.
     pub log_millis: u64,
     /// Milliseconds for which an event's id is remembered.
     pub seen_millis: u64,
@@ -48,8 +48,9 @@ impl PublishScript {
     pub const SOURCE: &str = include_str!("publish.lua");
 
     /// Its keys.
-    pub fn keys(keys: &Keys, event: &Prepared) -> [String; 3] {
-        [keys.log(&event.channel), keys.seen(&event.channel, &event.id), keys.announce(&event.channel)]
+    pub fn keys(keys: &Keys, event: &Prepared) -> [String; 4] {
+        let channel = &event.channel;
+        [keys.log(channel), keys.seen(channel, &event.id), keys.announce(channel), keys.end(channel)]
     }
 
     /// Its arguments.

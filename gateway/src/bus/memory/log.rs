@@ -50,6 +50,16 @@ impl Log {
         self.entries.iter().skip(start).take(limit).cloned().collect()
     }
 
+    /// Is everything behind the cursor still here?
+    pub(super) fn reaches_back_to(&self, cursor: Cursor) -> bool {
+        let first = self.entries.front().and_then(|entry| entry.place);
+        match first {
+            // The oldest event's predecessor is known even when it is gone itself.
+            Some(first) => cursor >= first.previous && cursor <= self.last,
+            None => cursor == self.last,
+        }
+    }
+
     /// Cursors only grow, also where the clock goes back.
     fn next_cursor(&self, now: u64) -> Cursor {
         if now > self.last.millis {

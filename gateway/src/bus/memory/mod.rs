@@ -18,7 +18,7 @@ use wirebell_protocol::{Announcement, Channel, Class, Cursor, NodeId, Prepared};
 use self::log::Log;
 use self::seen::Seen;
 use super::inbox::{Deliveries, Inbox, inbox};
-use super::{Bus, BusError, Health};
+use super::{Bus, BusError, Health, Position};
 use crate::telemetry::Metrics;
 
 /// Logs kept at the most; beyond that the one that has been idle longest goes.
@@ -136,6 +136,12 @@ impl Bus for MemoryBus {
             state.logs.get(channel).map_or_else(Vec::new, |log| log.after(*cursor, limit))
         };
         Ok(after.iter().map(read).collect())
+    }
+
+    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
+        let state = self.lock();
+        let is_known = state.logs.get(channel).map_or(cursor == Cursor::START, |log| log.reaches_back_to(cursor));
+        Ok(if is_known { Position::Known } else { Position::Lost })
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use fred::interfaces::StreamsInterface;
+use fred::interfaces::{KeysInterface, StreamsInterface};
 use futures_util::future::try_join_all;
 use wirebell_protocol::announcement::Place;
 use wirebell_protocol::publish::{Entry, PublishScript};
 use wirebell_protocol::{Announcement, Channel, Cursor};
 
-use super::BusError;
+use super::super::{BusError, Position};
 use super::commands::{Commands, failed};
 
 /// A Stream entry as Redis gives it: its id and its fields.
@@ -16,15 +16,24 @@ type Raw = (String, HashMap<String, String>);
 
 /// The end of each log, all asked in one go.
 pub(super) async fn ends(commands: &Commands, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
-    let end = |channel: &Channel| {
-        let key = commands.keys.log(channel);
-        async move {
-            let last: Vec<Raw> =
-                commands.client.xrevrange_values(key, "+", "-", Some(1)).await.map_err(|e| failed(&e))?;
-            last.first().map_or(Ok(Cursor::START), |(id, _)| cursor(id))
-        }
-    };
-    try_join_all(channels.iter().map(end)).await
+    try_join_all(channels.iter().map(|channel| end(commands, channel))).await
+}
+
+async fn end(commands: &Commands, channel: &Channel) -> Result<Cursor, BusError> {
+    let last: Option<String> =
+        commands.client.get(commands.keys.end(channel)).await.map_err(|error| failed(&error))?;
+    last.as_deref().map_or(Ok(Cursor::START), cursor)
+}
+
+/// Whether the log reaches back to the cursor: its event is still there, or it is the last one that there was.
+pub(super) async fn position(commands: &Commands, channel: &Channel, at: Cursor) -> Result<Position, BusError> {
+    if end(commands, channel).await? == at {
+        return Ok(Position::Known);
+    }
+    let (key, id) = (commands.keys.log(channel), at.to_string());
+    let found: Vec<Raw> =
+        commands.client.xrange_values(key, id.clone(), id, Some(1)).await.map_err(|error| failed(&error))?;
+    Ok(if found.is_empty() { Position::Lost } else { Position::Known })
 }
 
 /// What stands behind each cursor, all asked in one go.

@@ -29,7 +29,7 @@ use self::commands::Commands;
 use self::place::Place;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
-use super::{Bus, BusError, Health};
+use super::{Bus, BusError, Health, Position};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
@@ -95,6 +95,10 @@ impl Bus for RedisBus {
 
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
         log::read(&self.commands, after, limit).await
+    }
+
+    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
+        log::position(&self.commands, channel, cursor).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -38,6 +38,7 @@ pub(in super::super) async fn upgrade(
             text(header::SEC_WEBSOCKET_PROTOCOL),
             query.as_deref(),
         ),
+        cursor: query.as_deref().and_then(cursor),
         transport: "websocket",
     };
     let sessions = context.sessions;
@@ -64,4 +65,9 @@ fn refusal(context: &Context, headers: &HeaderMap) -> Option<Problem> {
         let detail = "pages of this origin may not connect; `clients.allowed_origins` lists those that may";
         Problem::new(StatusCode::FORBIDDEN, Fault::NotAllowed, detail)
     })
+}
+
+/// The cursor in a raw query. Cursors are digits and a dash, so nothing has to be decoded.
+fn cursor(query: &str) -> Option<String> {
+    query.split('&').find_map(|pair| pair.strip_prefix("cursor=")).map(str::to_owned)
 }

@@ -1,0 +1,62 @@
+//! Catching up: logs that a session reads at its client's speed, after it came back with a cursor, or because its
+//! outbox was full.
+
+use std::collections::VecDeque;
+
+use tokio::time::{Instant, sleep_until};
+use wirebell_protocol::{Channel, Cursor};
+
+use crate::lifecycle::{instant_at, uptime_millis};
+
+/// A log that has to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lag {
+    pub(super) channel: Channel,
+    /// Behind this cursor.
+    pub(super) after: Cursor,
+    /// Up to and with this one; none for up to the end, from where on the session gets what is announced.
+    pub(super) until: Option<Cursor>,
+}
+
+/// The logs that have to be read, each a piece at a time, in turn.
+#[derive(Debug, Default)]
+pub(super) struct Catchup {
+    lags: VecDeque<Lag>,
+    /// Not before this time, after the bus has refused.
+    not_before: u64,
+}
+
+/// The pause after the bus has refused, with as much again by chance.
+const RETRY_MILLIS: u64 = 250;
+
+impl Catchup {
+    pub(super) fn push(&mut self, lag: Lag) {
+        self.lags.push_back(lag);
+    }
+
+    /// Done when there is something to read; never, if there is nothing.
+    pub(super) async fn due(&self) {
+        if self.lags.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        if self.not_before > uptime_millis() {
+            sleep_until(Instant::from_std(instant_at(self.not_before))).await;
+        }
+    }
+
+    /// The next log to be read; whoever takes it pushes it again unless it is done.
+    pub(super) fn take(&mut self) -> Option<Lag> {
+        let lag = self.lags.pop_front();
+        if self.lags.is_empty() {
+            // A session that has caught up is as small as one that never was behind.
+            self.lags = VecDeque::new();
+        }
+        lag
+    }
+
+    /// The bus refused: try again in a while.
+    pub(super) fn refused(&mut self, lag: Lag) {
+        self.not_before = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);
+        self.lags.push_front(lag);
+    }
+}

@@ -1,0 +1,97 @@
+//! Resuming: what a client missed on the channels that it names, if their logs still have it.
+
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::{Channel, Cursor, Fault};
+
+use super::answer;
+use super::catchup::Lag;
+use super::peer::Peer;
+use super::run::{Session, Step};
+
+impl Session<'_> {
+    /// `wirebell.resume`: reads each log from the cursor to where the session has been getting events by itself.
+    pub(super) async fn resume<P: Peer>(
+        &mut self,
+        peer: &mut P,
+        cursors: Vec<(Channel, Cursor)>,
+        reference: Option<&str>,
+    ) -> Step {
+        let mut recovered = Vec::with_capacity(cursors.len());
+        for (channel, cursor) in cursors {
+            let Some(since) = self.who.seat.since(&channel) else {
+                let message =
+                    format!("this connection does not listen for {channel}; subscribe with a cursor instead");
+                self.write(peer, answer::error(Fault::BadChannel, &message, reference)).await?;
+                continue;
+            };
+            match self.who.seat.reaches_back(&channel, cursor).await {
+                Ok(reaches_back) => {
+                    recovered.push((channel.clone(), reaches_back));
+                    if !reaches_back {
+                        self.write(peer, ServerFrame::Gap { channel: &channel }.encode()).await?;
+                    }
+                    if cursor < since {
+                        self.catchup.push(Lag { channel, after: cursor, until: Some(since) });
+                    }
+                }
+                Err(error) => {
+                    self.write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await?;
+                }
+            }
+        }
+        self.write(peer, answer::recovered(&recovered, reference)).await
+    }
+
+    /// Answers a subscription that begins at a cursor, and begins it.
+    pub(super) async fn subscribed_from<P: Peer>(
+        &mut self,
+        peer: &mut P,
+        channel: &Channel,
+        cursor: Cursor,
+        reference: Option<&str>,
+    ) -> Step {
+        let lag = Lag { channel: channel.clone(), after: cursor, until: None };
+        // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
+        let recovered = self.who.seat.reaches_back(channel, cursor).await.unwrap_or(false);
+        self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
+        if !recovered {
+            self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
+        }
+        self.catchup.push(lag);
+        Ok(())
+    }
+
+    /// Reads the next piece of a log that this session is behind on, and writes it at the client's speed.
+    pub(super) async fn catch_up<P: Peer>(&mut self, peer: &mut P) -> Step {
+        let Some(mut lag) = self.catchup.take() else { return Ok(()) };
+        let events = match self.who.seat.read(&lag.channel, lag.after, PIECE).await {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::debug!(%error, channel = %lag.channel, "log not read yet");
+                self.catchup.refused(lag);
+                return Ok(());
+            }
+        };
+        let complete = events.len() < PIECE;
+        for event in events {
+            let Some(place) = event.place else { continue };
+            if lag.until.is_some_and(|until| place.cursor > until) {
+                return Ok(());
+            }
+            lag.after = place.cursor;
+            if self.shared.meters.is_worth_delivering(&event) {
+                self.write(peer, event.frame).await?;
+                self.shared.meters.caught_up();
+            }
+        }
+        // Up to the end, which may have moved meanwhile; a bounded reading knows its end.
+        let done = complete && (lag.until.is_some() || self.who.seat.caught_up(&lag.channel, lag.after));
+        if !done {
+            self.catchup.push(lag);
+        }
+        Ok(())
+    }
+}
+
+/// Events of a log in one piece: the session looks at its client, its timers and its orders in between.
+const PIECE: usize = 32;
