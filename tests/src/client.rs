@@ -1,7 +1,7 @@
 //! A client as it should be: a WebSocket, a token in one of the four places, JSON frames.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -181,11 +181,11 @@ impl Client {
         }
     }
 
-    /// All frames until the end, and the end.
+    /// All frames until the end, and the end. A connection that stays, pinged or not, ends in silence.
     pub async fn ending(&mut self) -> (Vec<Value>, Seen) {
-        let mut frames = Vec::new();
+        let (mut frames, begun) = (Vec::new(), Instant::now());
         loop {
-            match self.next(PATIENCE).await {
+            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
                 Seen::Frame(frame) => frames.push(frame),
                 Seen::Ping => {}
                 end => return (frames, end),
@@ -194,9 +194,9 @@ impl Client {
     }
 
     async fn find(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let mut passed = Vec::new();
+        let (mut passed, begun) = (Vec::new(), Instant::now());
         loop {
-            match self.next(PATIENCE).await {
+            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
                 Seen::Frame(frame) if fits(&frame) => return frame,
                 Seen::Ping => {}
                 Seen::Frame(other) => passed.push(other),

@@ -1,7 +1,7 @@
 //! A client that may send any bytes at all, and that never answers by itself.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -78,8 +78,9 @@ impl RawClient {
 
     /// Reads on until the node closes or cuts the connection.
     pub async fn end(&mut self) -> End {
+        let begun = Instant::now();
         loop {
-            match self.next(PATIENCE).await {
+            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
                 Ok(Frame { opcode: 8, payload }) => {
                     return End::Closed(
                         payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),

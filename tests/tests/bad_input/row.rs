@@ -164,7 +164,17 @@ async fn admission(node: &Node, token: Option<(Carry, &str)>) -> String {
         Ok(client) => client,
         Err(refused) => return format!("HTTP {}", refused.status),
     };
-    let (frames, end) = client.ending().await;
+    let first = client.next(PATIENCE).await;
+    if matches!(&first, Seen::Frame(frame) if frame["type"] == "wirebell.welcome") {
+        return "let in".to_owned();
+    }
+    let (frames, end) = match first {
+        Seen::Frame(frame) => {
+            let (frames, end) = client.ending().await;
+            ([vec![frame], frames].concat(), end)
+        }
+        other => (Vec::new(), other),
+    };
     let mut words: Vec<String> = Vec::new();
     for frame in &frames {
         words.push(if frame["type"] == "wirebell.error" { text(&frame["code"]) } else { text(&frame["type"]) });
