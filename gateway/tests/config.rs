@@ -171,6 +171,8 @@ fn one_fault_for_each_mistake() -> Tested {
         ("WIREBELL_AUTH_JWKS_FILE", "/keys.json", "only one of auth.secret, auth.public_key"),
         ("WIREBELL_BUS_REDIS", "http://redis:6379", "one of the schemes redis, rediss"),
         ("WIREBELL_BUS_REDIS", "redis://", "a URL with a host"),
+        ("WIREBELL_BUS_REDIS", "redis-sentinel://a:26379", "`?sentinelServiceName=` in the URL"),
+        ("WIREBELL_BUS_REDIS", "redis-cluster://a:6379?node=b", "`host:port` as each `node`"),
         ("WIREBELL_BUS_PREFIX", "a b", "found `a b`, expected 1 to 32 characters"),
         ("WIREBELL_SERVICES_KEYS", "two words", "visible ASCII characters"),
         ("WIREBELL_SERVICES_KEYS", ",", "at least one key"),
@@ -208,8 +210,13 @@ fn keys_are_not_fetched_where_somebody_on_the_way_could_change_them() -> Tested 
 
 #[test]
 fn the_kinds_of_redis_are_known_by_their_scheme() -> Tested {
-    for scheme in ["redis", "rediss", "redis-cluster", "rediss-sentinel"] {
-        let url = format!("{scheme}://:password@redis.internal:6379/0");
+    for (scheme, query) in [
+        ("redis", ""),
+        ("rediss", ""),
+        ("redis-cluster", "?node=10.0.0.2:6379"),
+        ("rediss-sentinel", "?sentinelServiceName=main&node=b:26379"),
+    ] {
+        let url = format!("{scheme}://:password@redis.internal:6379/0{query}");
         let config = serve(&[("WIREBELL_BUS_REDIS", &url)])?;
         assert_eq!(config.bus.redis.map(|redis| redis.expose().to_owned()), Some(url));
     }

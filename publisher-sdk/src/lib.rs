@@ -13,7 +13,9 @@
 //! ```
 //!
 //! The URL's scheme picks the way: `redis://` and `rediss://` (with TLS) go straight into Redis, `http://` and
-//! `https://` to the services' door of a node. `valkey://` and `valkeys://` mean the same as the first two.
+//! `https://` to the services' door of a node. `redis-cluster://host:port?node=host:port` is a Cluster, found through any
+//! of its servers; `redis-sentinel://host:port?sentinelServiceName=name&node=host:port` the primary that sentinels name.
+//! `valkey` in place of `redis` means the same.
 //!
 //! # Three ways to publish
 //!

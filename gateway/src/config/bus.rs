@@ -36,8 +36,11 @@ pub(super) const SETTINGS: [Setting; 7] = [
         key: "bus.redis",
         from_file: true,
         secret: true,
-        says: "URL of Redis or Valkey: `redis://` or `rediss://` (TLS), with `-cluster` or `-sentinel` behind the \
-               scheme where it is one, as in `rediss-cluster://`.",
+        says: "URL of Redis or Valkey: `redis://[user:password@]host[:port][/database]`, \
+               `redis-cluster://host:port[?node=host:port&node=…]` or \
+               `redis-sentinel://host:port?sentinelServiceName=name[&node=host:port…]`; `rediss` in place of `redis` is \
+               TLS. The nodes are servers of the Cluster, or sentinels, which are asked if the first is away. \
+               `sentinelUsername` and `sentinelPassword` are the sentinels'; user and password are the data's.",
         because: "Only you know it. `serve` demands it; `dev` without it has an embedded bus.",
         ..ROW
     },
@@ -107,9 +110,10 @@ impl Bus {
 
     fn check(&self, reader: &mut Reader<'_>) {
         match &self.redis {
-            Some(redis) if !is_redis(redis.expose()) => {
-                let expected = format!("a URL with a host and one of the schemes {}", SCHEMES.join(", "));
-                reader.fault("bus.redis", "a value that is not shown", expected);
+            Some(redis) => {
+                if let Some(expected) = wrong(redis.expose()) {
+                    reader.fault("bus.redis", "a value that is not shown", expected);
+                }
             }
             None if reader.mode() == Mode::Serve => {
                 reader.missing("bus.redis", "the URL of Redis, such as redis://redis.internal:6379");
@@ -124,6 +128,17 @@ impl Bus {
     }
 }
 
-fn is_redis(text: &str) -> bool {
-    url::Parts::of(text).is_some_and(|parts| SCHEMES.contains(&parts.scheme))
+/// What was expected in place of this URL, if it is of no use.
+fn wrong(text: &str) -> Option<String> {
+    let Some(parts) = url::Parts::of(text).filter(|parts| SCHEMES.contains(&parts.scheme)) else {
+        return Some(format!("a URL with a host and one of the schemes {}", SCHEMES.join(", ")));
+    };
+    if parts.scheme.ends_with("-sentinel") && parts.values("sentinelServiceName").all(str::is_empty) {
+        return Some(
+            "`?sentinelServiceName=` in the URL, the name by which the sentinels know the primary".to_owned(),
+        );
+    }
+    let has_nodes = parts.scheme.contains('-');
+    let strange = has_nodes && parts.values("node").any(|node| !url::is_address(node));
+    strange.then(|| "`host:port` as each `node` in the URL".to_owned())
 }

@@ -7,6 +7,7 @@ pub(super) struct Parts<'a> {
     pub(super) scheme: &'a str,
     host: &'a str,
     user: Option<&'a str>,
+    query: &'a str,
 }
 
 impl<'a> Parts<'a> {
@@ -22,7 +23,13 @@ impl<'a> Parts<'a> {
             None => (None, authority),
         };
         let host = host_of(address)?;
-        Some(Self { scheme, host, user })
+        let query = rest.split('#').next().unwrap_or("").split_once('?').map_or("", |(_, query)| query);
+        Some(Self { scheme, host, user, query })
+    }
+
+    /// What the query says under that name, as often as it does.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// `http` or `https`?
@@ -47,6 +54,11 @@ pub(super) fn is_origin(text: &str) -> bool {
     let Some(parts) = plain else { return false };
     let rest = &text[parts.scheme.len() + 3..];
     parts.is_web() && !rest.contains(['/', '?', '#', '*', ',']) && !text.contains(|c: char| c.is_ascii_uppercase())
+}
+
+/// Is it `host:port`?
+pub(super) fn is_address(text: &str) -> bool {
+    text.contains(':') && host_of(text).is_some_and(|host| host.len() < text.len())
 }
 
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
@@ -93,6 +105,15 @@ mod tests {
         ] {
             assert!(!is_private(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_query_is_read_by_name() {
+        let parts = Parts::of("redis-sentinel://a:1/0?node=b:2&sentinelServiceName=main&node=c#node=d").unwrap();
+        assert_eq!(parts.values("node").collect::<Vec<_>>(), ["b:2", "c"]);
+        assert_eq!(parts.values("sentinelServiceName").collect::<Vec<_>>(), ["main"]);
+        assert_eq!(parts.values("Name").count(), 0);
+        assert!(is_address("b:2") && !is_address("c") && !is_address(":2") && !is_address("b:x"));
     }
 
     #[test]

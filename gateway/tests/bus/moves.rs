@@ -23,8 +23,10 @@ async fn listening(url: String) -> (Fixture, Vec<Channel>) {
 
 /// Every channel is listened for, once, and what is published to it arrives.
 async fn all_are_heard(bus: &mut Fixture, channels: &[Channel]) {
+    // A new id each time: one that was used before is remembered, also by a replica that was promoted.
+    let id = fastrand::u64(..).to_string();
     for channel in channels {
-        assert_eq!(bus.publish(channel.as_str(), "after", "1").await.nodes, 1, "{channel}");
+        assert_eq!(bus.publish(channel.as_str(), &id, "1").await.nodes, 1, "{channel}");
         assert_eq!(bus.event().await.channel, *channel);
     }
 }
@@ -137,4 +139,19 @@ async fn scripts_forgotten_by_every_node_are_sent_again() {
         bus.event().await;
     }
     a_batch_keeps_its_order(&mut bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_with_a_password() {
+    let cluster = Cluster::start_with_password("correct-horse").await;
+    let (mut bus, channels) = listening(cluster.url()).await;
+    all_are_heard(&mut bus, &channels).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinels_with_passwords() {
+    let mut servers = Sentinels::start_with_passwords("correct-horse", "battery").await;
+    let (mut bus, channels) = listening(servers.url()).await;
+    servers.primary().await.kill();
+    crash_and_failover(&mut bus, &channels).await;
 }

@@ -59,14 +59,14 @@ impl RedisBus {
 
     /// Opens the connections if there are none.
     pub(crate) async fn open(&self) -> Result<(), Failure> {
-        self.slot().get_or_try_init(|| self.connect()).await.map(drop)
+        self.slot().get_or_try_init(|| Box::pin(self.connect())).await.map(drop)
     }
 
     /// Sends the events as pipelines, one batch after the other.
     pub(crate) async fn send(&self, events: &[Waiting]) -> Vec<Result<Outcome, Failure>> {
         let slot = self.slot();
         let mut tally = Tally::new(events);
-        let routes = match slot.get_or_try_init(|| self.connect()).await {
+        let routes = match slot.get_or_try_init(|| Box::pin(self.connect())).await {
             Ok(routes) => routes,
             Err(failure) => return tally.finish(&failure),
         };

@@ -131,6 +131,25 @@ async fn sentinels_lead_to_the_new_primary_and_everything_arrives_once_and_in_or
 }
 
 #[tokio::test]
+async fn passwords_of_servers_and_sentinels_are_told_apart() {
+    let cluster = Cluster::start_with_password("correct-horse").await;
+    let publisher = Publisher::connect(&cluster.url()).await.unwrap();
+    assert!(
+        publisher.publish_all((0..30).map(|n| numbered(&format!("user:{n}"), n))).await.iter().all(Result::is_ok)
+    );
+    assert!(!format!("{publisher:?}").contains("correct-horse"));
+
+    let servers = Sentinels::start_with_passwords("correct-horse", "battery").await;
+    let publisher = Publisher::connect(&servers.url()).await.unwrap();
+    publisher.publish(numbered("user:1", 1)).await.unwrap();
+    let text = format!("{publisher:?}");
+    assert!(!text.contains("correct-horse") && !text.contains("battery"), "{text}");
+
+    let wrong = Publisher::connect(&cluster.url().replace("correct-horse", "hunter2")).await.unwrap_err();
+    assert!(matches!(&wrong, ConnectError::Refused(refusal) if refusal.code == "WRONGPASS"), "{wrong}");
+}
+
+#[tokio::test]
 async fn a_bad_url_of_many_servers_is_refused() {
     for (url, found) in [
         ("redis-sentinel://:hunter2@127.0.0.1:26379", "no `sentinelServiceName`"),

@@ -16,19 +16,24 @@ pub struct Cluster {
 impl Cluster {
     /// Three primaries.
     pub async fn start() -> Self {
-        Self::start_with(3, 0, "15000").await
+        Self::start_with(3, 0, "15000", &[]).await
+    }
+
+    /// Three primaries that want a password.
+    pub async fn start_with_password(password: &str) -> Self {
+        Self::start_with(3, 0, "15000", &["--requirepass", password]).await
     }
 
     /// Three primaries, each with a replica that soon takes over.
     pub async fn start_with_replicas() -> Self {
-        Self::start_with(3, 1, "1000").await
+        Self::start_with(3, 1, "1000", &[]).await
     }
 
     /// Starts the servers and waits until each of them says that all is well.
-    async fn start_with(primaries: usize, replicas: usize, timeout: &str) -> Self {
+    async fn start_with(primaries: usize, replicas: usize, timeout: &str, options: &[&str]) -> Self {
         let mut nodes = Vec::new();
         for _ in 0..primaries * (1 + replicas) {
-            nodes.push(node(timeout).await);
+            nodes.push(node(timeout, options).await);
         }
         let cluster = Self { nodes, primaries };
         cluster.hand_out_slots().await;
@@ -71,7 +76,8 @@ impl Cluster {
     pub fn url(&self) -> String {
         let others: Vec<String> =
             self.nodes[1..].iter().map(|it| format!("node=127.0.0.1:{}", it.port())).collect();
-        format!("redis-cluster://127.0.0.1:{}?{}", self.nodes[0].port(), others.join("&"))
+        let first = &self.nodes[0];
+        format!("redis-cluster://{}127.0.0.1:{}?{}", first.user(), first.port(), others.join("&"))
     }
 
     /// All servers.
@@ -139,11 +145,11 @@ impl Cluster {
     }
 }
 
-async fn node(timeout: &str) -> Redis {
+async fn node(timeout: &str, options: &[&str]) -> Redis {
     let gossip = free_port().to_string();
     let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", timeout, "--cluster-port", &gossip];
     let rest = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
-    Redis::start_with(&[&cluster[..], &rest[..]].concat()).await
+    Redis::start_with(&[&cluster[..], &rest[..], options].concat()).await
 }
 
 async fn is_ready(node: &Redis) -> bool {

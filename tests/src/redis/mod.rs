@@ -45,9 +45,15 @@ impl Redis {
         redis
     }
 
-    /// Its URL.
+    /// Its URL, with its password if it has one.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}127.0.0.1:{}", self.user(), self.port)
+    }
+
+    /// What stands before the host in a URL.
+    fn user(&self) -> String {
+        let at = self.options.iter().position(|option| option == "--requirepass");
+        at.map_or_else(String::new, |at| format!(":{}@", self.options[at + 1]))
     }
 
     /// Its port.

@@ -15,13 +15,25 @@ pub struct Sentinels {
 impl Sentinels {
     /// Starts all five, and waits until every sentinel knows the replica and the other sentinels.
     pub async fn start() -> Self {
-        let options = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        Self::start_with("", &[]).await
+    }
+
+    /// The same, where the servers want a password and the sentinels another.
+    pub async fn start_with_passwords(servers: &str, sentinels: &str) -> Self {
+        let words = ["--requirepass", sentinels, "--sentinel", "sentinel-pass", sentinels];
+        Self::start_with(servers, &words).await
+    }
+
+    async fn start_with(password: &str, sentinel: &[&str]) -> Self {
+        let rest = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+        let secret = ["--requirepass", password, "--masterauth", password];
+        let options = [&rest[..], if password.is_empty() { &[] } else { &secret }].concat();
         let primary = Redis::start_with(&options).await;
         let port = primary.port().to_string();
         let replica = Redis::start_with(&[&options[..], &["--replicaof", "127.0.0.1", &port]].concat()).await;
         let mut sentinels = Vec::new();
         for _ in 0..3 {
-            sentinels.push(Self::sentinel(&port).await);
+            sentinels.push(Self::sentinel(&port, password, sentinel).await);
         }
         let pair = Self { servers: vec![primary, replica], sentinels };
         for sentinel in &pair.sentinels {
@@ -30,13 +42,15 @@ impl Sentinels {
         pair
     }
 
-    async fn sentinel(port: &str) -> Redis {
-        let sentinel = Redis::start_with(&["--sentinel"]).await;
+    async fn sentinel(port: &str, password: &str, options: &[&str]) -> Redis {
+        let sentinel = Redis::start_with(&[&["--sentinel"], options].concat()).await;
         let set = |option, value| ["SENTINEL", "SET", SERVICE, option, value];
         for words in [
             ["SENTINEL", "MONITOR", SERVICE, "127.0.0.1", port, "2"].as_slice(),
             &set("down-after-milliseconds", "1000"),
             &set("failover-timeout", "5000"),
+            // An empty one is none.
+            &set("auth-pass", password),
         ] {
             sentinel.ask::<()>(words).await.expect("the sentinel takes it");
         }
@@ -47,8 +61,12 @@ impl Sentinels {
     pub fn url(&self) -> String {
         let nodes: Vec<String> =
             self.sentinels[1..].iter().map(|it| format!("&node=127.0.0.1:{}", it.port())).collect();
-        let first = self.sentinels[0].port();
-        format!("redis-sentinel://127.0.0.1:{first}?sentinelServiceName={SERVICE}{}", nodes.concat())
+        let (user, first) = (self.servers[0].user(), &self.sentinels[0]);
+        let secret = first.user();
+        let secret = secret.trim_matches([':', '@']);
+        let secret = if secret.is_empty() { String::new() } else { format!("&sentinelPassword={secret}") };
+        let port = first.port();
+        format!("redis-sentinel://{user}127.0.0.1:{port}?sentinelServiceName={SERVICE}{}{secret}", nodes.concat())
     }
 
     /// Makes the replica the primary and the other way round, both alive.
