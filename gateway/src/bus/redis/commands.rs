@@ -65,17 +65,16 @@ impl Commands {
 
     /// Does Redis answer? Of a Cluster, every primary has to.
     pub(super) async fn ping(&self) -> Result<(), BusError> {
-        if !self.is_cluster() {
-            return self.client.ping::<()>(None).await.map_err(|error| failed(&error));
-        }
-        let primaries = self.client.cached_cluster_state().map(|state| state.unique_primary_nodes());
-        let ping = |primary| async { self.client.with_cluster_node(primary).ping::<()>(None).await };
-        match primaries {
-            Some(primaries) if !primaries.is_empty() => {
-                try_join_all(primaries.into_iter().map(ping)).await.map(drop).map_err(|error| failed(&error))
-            }
-            _ => Err(BusError::Unavailable("no primary of the Cluster is known".to_owned())),
-        }
+        let state = self.client.cached_cluster_state().filter(|_| self.is_cluster());
+        let primaries = state.map(|state| state.unique_primary_nodes()).unwrap_or_default();
+        let answered = if primaries.is_empty() {
+            // One server; or none of a Cluster is known yet, and the ping waits for the first.
+            self.client.ping::<()>(None).await
+        } else {
+            let ping = |primary| async { self.client.with_cluster_node(primary).ping::<()>(None).await };
+            try_join_all(primaries.into_iter().map(ping)).await.map(drop)
+        };
+        answered.map_err(|error| failed(&error))
     }
 
     pub(super) fn is_cluster(&self) -> bool {
