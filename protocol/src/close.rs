@@ -11,6 +11,8 @@ pub enum CloseCode {
     GoingAway = 1001,
     /// The peer broke RFC 6455, as with an unmasked frame.
     Protocol = 1002,
+    /// A text frame that is not UTF-8.
+    InvalidText = 1007,
     /// The client keeps sending what is not understood.
     Policy = 1008,
     /// A fault of the node, or the bus stayed out of reach.

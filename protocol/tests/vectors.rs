@@ -205,6 +205,7 @@ fn codes() {
         C::Normal,
         C::GoingAway,
         C::Protocol,
+        C::InvalidText,
         C::Policy,
         C::Internal,
         C::Restart,

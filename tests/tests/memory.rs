@@ -9,7 +9,7 @@ const LIMIT: u64 = 8 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_cheap() {
-    let report = run(if full_size() { 15_000 } else { 3_000 }).await;
+    let report = run(if full_size() { 15_000 } else { 8_000 }).await;
     println!("{report}");
     assert_eq!(report.lost, 0, "a connection ended while it was measured");
     assert!(report.connected <= LIMIT && report.used <= LIMIT, "more than {LIMIT} bytes\n{report}");

@@ -134,7 +134,9 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, Rejected> {
             Incoming::TooLarge => {
                 return Err(refuse(Fault::FrameTooLarge, "the frame is larger than the limit").into());
             }
-            Incoming::Broken => return Err(refuse(Fault::BadRequest, "not as RFC 6455 has it").into()),
+            Incoming::NotText | Incoming::Broken => {
+                return Err(refuse(Fault::BadRequest, "not as RFC 6455 has it").into());
+            }
             Incoming::Gone => return Err(Rejected::Gone),
         }
     }

@@ -21,6 +21,8 @@ pub enum Goodbye {
     Faults,
     /// A frame larger than the limit.
     TooLarge,
+    /// A text frame that is not text.
+    NotText,
     /// The client broke the transport's protocol.
     Protocol,
 }
@@ -37,6 +39,7 @@ impl Goodbye {
             Self::Stop => "stop",
             Self::Faults => "faults",
             Self::TooLarge => "too_large",
+            Self::NotText => "not_text",
             Self::Protocol => "protocol",
         }
     }
@@ -51,6 +54,7 @@ impl Goodbye {
             Self::Stop => Some((CloseCode::GoingAway, "the node stops")),
             Self::Faults => Some((CloseCode::Policy, "too many frames that were not understood")),
             Self::TooLarge => Some((CloseCode::FrameTooLarge, "a frame was larger than the limit")),
+            Self::NotText => Some((CloseCode::InvalidText, "a text frame must be UTF-8")),
             Self::Protocol => Some((CloseCode::Protocol, "not as RFC 6455 has it")),
         }
     }

@@ -14,6 +14,8 @@ pub enum Incoming<T> {
     Alive,
     /// A frame larger than the limit; the rest of it cannot be read.
     TooLarge,
+    /// A text frame that is not text; nothing more can be read.
+    NotText,
     /// The client broke the transport's protocol; nothing more can be read.
     Broken,
     /// The client said goodbye, or the connection is gone.

@@ -115,6 +115,7 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
             Incoming::TooLarge => return Err(Goodbye::TooLarge),
+            Incoming::NotText => return Err(Goodbye::NotText),
             Incoming::Broken => return Err(Goodbye::Protocol),
             Incoming::Gone => return Err(Goodbye::Client),
         };

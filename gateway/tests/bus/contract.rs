@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use gateway::bus::Delivery;
+use gateway::bus::{Delivery, Position};
 use wirebell_protocol::{Channel, Class, ConnectionId, Cursor, NodeId, Prepared};
 
 use crate::fixture::{Fixture, PATIENCE, event, next, one, prepared, text, user, volatile};
@@ -110,6 +110,23 @@ pub(crate) async fn a_log_is_bounded(bus: Fixture) {
     // Redis trims whole nodes of its Streams, which hold a hundred entries.
     assert!((20..=120).contains(&kept.len()), "{} are kept", kept.len());
     assert!(text(kept.last().unwrap()).contains("\"id\":\"9.49\""));
+}
+
+pub(crate) async fn a_cursor_is_known_while_nothing_behind_it_is_gone(bus: Fixture) {
+    let known = async |cursor| bus.bus.position(&user(), cursor).await.unwrap() == Position::Known;
+    assert!(known(Cursor::START).await, "nothing was ever published, so nothing is missing");
+    let first = bus.publish("user:42", "first", "1").await.cursor.unwrap();
+    let second = bus.publish("user:42", "second", "1").await.cursor.unwrap();
+    assert!(known(first).await && known(second).await);
+    let from_nowhere = Cursor { millis: second.millis + 1_000_000, sequence: 0 };
+    assert!(!known(from_nowhere).await, "the log never came so far: it lost its end");
+    for batch in 0..10 {
+        let events: Vec<Prepared> = (0..50).map(|n| prepared("user:42", &format!("{batch}.{n}"), "1")).collect();
+        bus.bus.publish(&events).await.into_iter().for_each(|answer| _ = answer.unwrap());
+    }
+    assert!(!known(first).await, "what came behind it is trimmed");
+    let last = bus.publish("user:42", "last", "1").await.cursor.unwrap();
+    assert!(known(last).await);
 }
 
 pub(crate) async fn volatile_events_are_announced_and_not_kept(mut bus: Fixture) {

@@ -37,6 +37,7 @@ macro_rules! every_check {
                 after_unsubscribing_nothing_comes,
                 a_log_is_read_behind_a_cursor,
                 a_log_is_bounded,
+                a_cursor_is_known_while_nothing_behind_it_is_gone,
                 volatile_events_are_announced_and_not_kept,
                 a_connection_needs_no_subscription,
                 a_time_to_live_is_carried,

@@ -68,7 +68,8 @@ fn broken(error: axum::Error) -> Incoming<Utf8Bytes> {
     match error.into_inner().downcast_ref::<Error>() {
         Some(Error::Capacity(_)) => Incoming::TooLarge,
         Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => Incoming::Gone,
-        Some(Error::Protocol(_) | Error::Utf8(_)) => Incoming::Broken,
+        Some(Error::Utf8(_)) => Incoming::NotText,
+        Some(Error::Protocol(_)) => Incoming::Broken,
         _ => Incoming::Gone,
     }
 }
