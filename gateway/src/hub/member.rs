@@ -56,16 +56,16 @@ impl Course {
         self.0 = Some(Box::new(Own::Catching(newest)));
     }
 
-    /// The listener has read up to here, where the log seemed to end. True if nothing was announced behind that, and
-    /// then announcements are for its outbox again.
-    pub(super) fn caught_up(&mut self, at: Cursor) -> bool {
+    /// The listener has read up to here, where the log seemed to end. None if nothing was announced behind that, and
+    /// then announcements are for its outbox again; otherwise the newest that was.
+    pub(super) fn caught_up(&mut self, at: Cursor) -> Option<Cursor> {
         if let Some(Own::Catching(newest)) = self.0.as_deref()
             && *newest > at
         {
-            return false;
+            return Some(*newest);
         }
         self.0 = Some(Box::new(Own::From(at)));
-        true
+        None
     }
 }
 
@@ -119,15 +119,15 @@ mod tests {
         let mut course = Course::catching();
         assert!(!course.takes(Some(place(5))));
         assert!(course.takes(None), "what is not in the log cannot be read there");
-        assert!(!course.caught_up(at(4)), "5 was announced, and is not read yet");
-        assert!(course.caught_up(at(5)));
+        assert_eq!(course.caught_up(at(4)), Some(at(5)), "5 was announced, and is not read yet");
+        assert_eq!(course.caught_up(at(5)), None);
         assert!(course.takes(Some(place(6))));
     }
 
     #[test]
     fn what_was_read_before_it_was_announced_is_not_repeated() {
         let mut course = Course::catching();
-        assert!(course.caught_up(at(7)));
+        assert_eq!(course.caught_up(at(7)), None);
         assert!(!course.takes(Some(place(6))));
         assert!(!course.takes(Some(place(7))));
         assert!(course.takes(Some(place(8))));
@@ -138,7 +138,7 @@ mod tests {
     fn a_full_outbox_begins_a_course_at_the_event_that_found_no_room() {
         let mut course = Course::default();
         course.fall_behind(at(5));
-        assert!(!course.caught_up(at(4)));
-        assert!(course.caught_up(at(5)));
+        assert_eq!(course.caught_up(at(4)), Some(at(5)));
+        assert_eq!(course.caught_up(at(5)), None);
     }
 }

@@ -121,10 +121,10 @@ impl Seat {
         Ok(found.pop().unwrap_or_default())
     }
 
-    /// The session has read the channel's log up to here, where it seemed to end. False if it goes on behind that.
-    pub fn caught_up(&self, channel: &Channel, at: Cursor) -> bool {
-        let mut registry = self.hub.lock();
-        registry.course(channel, &self.outbox).is_none_or(|course| course.caught_up(at))
+    /// The session has read the channel's log up to here, where it seemed to end. None if that is so, and then what is
+    /// announced comes by itself again; otherwise the newest event that was announced behind it.
+    pub fn caught_up(&self, channel: &Channel, at: Cursor) -> Option<Cursor> {
+        self.hub.lock().course(channel, &self.outbox).and_then(|course| course.caught_up(at))
     }
 
     /// What the session has to do next; waits for it.

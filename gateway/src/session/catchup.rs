@@ -16,6 +16,20 @@ pub(super) struct Lag {
     pub(super) after: Cursor,
     /// Up to and with this one; none for up to the end, from where on the session gets what is announced.
     pub(super) until: Option<Cursor>,
+    /// This one was announced, and the log had not shown it yet when it was read last.
+    pub(super) expected: Option<Cursor>,
+}
+
+impl Lag {
+    /// Up to the log's end, and then live.
+    pub(super) fn to_the_end(channel: Channel, after: Cursor) -> Self {
+        Self { channel, after, until: None, expected: None }
+    }
+
+    /// Up to where the session gets everything anyhow.
+    pub(super) fn between(channel: Channel, after: Cursor, until: Cursor) -> Self {
+        Self { channel, after, until: Some(until), expected: None }
+    }
 }
 
 /// The logs that have to be read, each a piece at a time, in turn.
@@ -32,6 +46,12 @@ const RETRY_MILLIS: u64 = 250;
 impl Catchup {
     pub(super) fn push(&mut self, lag: Lag) {
         self.lags.push_back(lag);
+    }
+
+    /// Is a bounded reading of this channel under way? There is one at a time, so that what waits here is bounded by
+    /// the number of channels.
+    pub(super) fn reads(&self, channel: &Channel) -> bool {
+        self.lags.iter().any(|lag| lag.until.is_some() && lag.channel == *channel)
     }
 
     /// Done when there is something to read; never, if there is nothing.

@@ -24,6 +24,11 @@ impl Session<'_> {
                 self.write(peer, answer::error(Fault::BadChannel, &message, reference)).await?;
                 continue;
             };
+            if self.catchup.reads(&channel) {
+                let message = format!("what was missed on {channel} is being sent already");
+                self.write(peer, answer::error(Fault::TooMany, &message, reference)).await?;
+                continue;
+            }
             match self.who.seat.reaches_back(&channel, cursor).await {
                 Ok(reaches_back) => {
                     recovered.push((channel.clone(), reaches_back));
@@ -31,7 +36,7 @@ impl Session<'_> {
                         self.write(peer, ServerFrame::Gap { channel: &channel }.encode()).await?;
                     }
                     if cursor < since {
-                        self.catchup.push(Lag { channel, after: cursor, until: Some(since) });
+                        self.catchup.push(Lag::between(channel, cursor, since));
                     }
                 }
                 Err(error) => {
@@ -50,14 +55,13 @@ impl Session<'_> {
         cursor: Cursor,
         reference: Option<&str>,
     ) -> Step {
-        let lag = Lag { channel: channel.clone(), after: cursor, until: None };
         // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
         let recovered = self.who.seat.reaches_back(channel, cursor).await.unwrap_or(false);
         self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
         if !recovered {
             self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
         }
-        self.catchup.push(lag);
+        self.catchup.push(Lag::to_the_end(channel.clone(), cursor));
         Ok(())
     }
 
@@ -72,7 +76,7 @@ impl Session<'_> {
                 return Ok(());
             }
         };
-        let complete = events.len() < PIECE;
+        let (read, complete) = (events.len(), events.len() < PIECE);
         for event in events {
             let Some(place) = event.place else { continue };
             if lag.until.is_some_and(|until| place.cursor > until) {
@@ -84,11 +88,26 @@ impl Session<'_> {
                 self.shared.meters.caught_up();
             }
         }
-        // Up to the end, which may have moved meanwhile; a bounded reading knows its end.
-        let done = complete && (lag.until.is_some() || self.who.seat.caught_up(&lag.channel, lag.after));
-        if !done {
-            self.catchup.push(lag);
+        match (complete, lag.until) {
+            (true, Some(_)) => Ok(()),
+            (true, None) => self.at_the_end(peer, lag, read).await,
+            (false, _) => {
+                self.catchup.push(lag);
+                Ok(())
+            }
         }
+    }
+
+    /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
+    async fn at_the_end<P: Peer>(&mut self, peer: &mut P, mut lag: Lag, read: usize) -> Step {
+        let Some(newest) = self.who.seat.caught_up(&lag.channel, lag.after) else { return Ok(()) };
+        // Announced before the log was read, and not in it: trimmed, expired, or lost with a Redis.
+        if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
+            self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
+            lag.after = newest;
+        }
+        lag.expected = Some(newest);
+        self.catchup.push(lag);
         Ok(())
     }
 }

@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
         let left = millis_left(who.identity.expires, shared.limits.leeway);
         let mut catchup = Catchup::default();
         if let Some(after) = who.behind {
-            catchup.push(Lag { channel: who.identity.channel.clone(), after, until: None });
+            catchup.push(Lag::to_the_end(who.identity.channel.clone(), after));
         }
         Self { shared, who, catchup, state: State::new(moment(), periods(shared), left) }
     }
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
             Next::Frames(frames) => self.deliver(peer, frames).await,
             Next::Behind(logs) => {
                 for (channel, after) in logs {
-                    self.catchup.push(Lag { channel, after, until: None });
+                    self.catchup.push(Lag::to_the_end(channel, after));
                 }
                 Ok(())
             }

@@ -68,6 +68,8 @@ pub const MAX_CHANNELS: usize = 1_000;
 pub const MAX_NAME_BYTES: usize = 256;
 /// The largest `data`, in bytes of JSON. A node may be configured to take less.
 pub const MAX_DATA_BYTES: usize = 1024 * 1024;
+/// The most that `data` may come to over all channels of one event, in bytes: each channel has a log of its own.
+pub const MAX_COPIED_BYTES: usize = 32 * 1024 * 1024;
 
 impl Event {
     /// An event to one channel. `data` is written as JSON now and never again.
@@ -104,7 +106,8 @@ impl Event {
     /// Also to this channel.
     pub fn and_to(mut self, channel: &str) -> Result<Self, EventError> {
         self.to.push(parse::channel(channel)?);
-        parse::channels(self.to).map(|to| Self { to, ..self })
+        let to = parse::channels(self.to, &self.data)?;
+        Ok(Self { to, ..self })
     }
 
     /// Its identity and idempotency key.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Class, Event, EventError, MAX_CHANNELS, MAX_DATA_BYTES, MAX_NAME_BYTES};
+use super::{Class, Event, EventError, MAX_CHANNELS, MAX_COPIED_BYTES, MAX_DATA_BYTES, MAX_NAME_BYTES};
 use crate::{Channel, trace};
 
 /// The attributes as they stand in the text. `null` counts as absent, save in `data`, where it is a value.
@@ -50,10 +50,13 @@ pub(super) fn event(json: &[u8], max_data: usize) -> Result<Event, EventError> {
     let required = |attribute, value: Option<_>| {
         value.ok_or_else(|| EventError::invalid(attribute, "is required: `to`, `type` and `data` make an event"))
     };
+    let to = targets(required("to", wire.to)?)?;
+    let kind = kind(&text("type", required("type", wire.r#type)?)?)?;
+    let data = data(required("data", wire.data)?, max_data)?;
     Ok(Event {
-        to: targets(required("to", wire.to)?)?,
-        kind: kind(&text("type", required("type", wire.r#type)?)?)?,
-        data: data(required("data", wire.data)?, max_data)?,
+        to: channels(to, &data)?,
+        kind,
+        data,
         id: optional(wire.id, |raw| name("id", &text("id", raw)?))?,
         source: optional(wire.source, |raw| name("source", &text("source", raw)?))?,
         time: optional(wire.time, |raw| time(&text("time", raw)?))?,
@@ -117,10 +120,10 @@ fn targets(raw: &RawValue) -> Result<Vec<Channel>, EventError> {
             .map_err(|_| EventError::invalid("to", "expected a list of channels, each a string"))?,
         _ => vec![text("to", raw)?],
     };
-    channels(names.iter().map(|name| channel(name)).collect::<Result<_, _>>()?)
+    names.iter().map(|name| channel(name)).collect()
 }
 
-pub(super) fn channels(mut to: Vec<Channel>) -> Result<Vec<Channel>, EventError> {
+pub(super) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Channel>, EventError> {
     if to.is_empty() {
         return Err(EventError::invalid("to", "the list of channels is empty"));
     }
@@ -130,6 +133,11 @@ pub(super) fn channels(mut to: Vec<Channel>) -> Result<Vec<Channel>, EventError>
     // The same channel named twice is still one delivery.
     let mut seen = std::collections::HashSet::new();
     to.retain(|channel| seen.insert(channel.clone()));
+    let copied = to.len() * data.get().len();
+    if copied > MAX_COPIED_BYTES {
+        let message = format!("{copied} bytes of data over all channels; at most {MAX_COPIED_BYTES}");
+        return Err(EventError::too_large("to", message));
+    }
     Ok(to)
 }
 
@@ -254,6 +262,16 @@ mod tests {
         }
         let large = format!(r#"{{"to":"all","type":"t","data":"{}"}}"#, "x".repeat(100));
         assert_eq!(fault_of(&large), ("data", Fault::TooLarge));
+    }
+
+    #[test]
+    fn large_data_to_many_channels_is_too_much() {
+        let to: Vec<String> = (0..100).map(|n| format!("\"user:{n}\"")).collect();
+        let with =
+            |bytes: usize| format!(r#"{{"to":[{}],"type":"t","data":"{}"}}"#, to.join(","), "x".repeat(bytes));
+        let read = |bytes| event(with(bytes).as_bytes(), MAX_DATA_BYTES).map(|event| event.to.len());
+        assert_eq!(read(300_000), Ok(100));
+        assert_eq!(read(400_000).map_err(|error| (error.attribute, error.fault)), Err(("to", Fault::TooLarge)));
     }
 
     #[test]
