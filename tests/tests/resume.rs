@@ -122,12 +122,57 @@ async fn where_the_log_no_longer_reaches_back_there_is_a_gap_and_never_silence()
     let mut client = Client::resume(node.clients, &token, "99999999999999-0").await;
     assert_eq!(client.welcome["recovered"], false);
     assert_eq!(client.frame("wirebell.gap").await["channel"], "user:42");
+    let mut from_nowhere = client;
     let mut client = Client::resume(node.clients, &token, "yesterday").await;
     assert_eq!(client.welcome["recovered"], false);
     assert_eq!(client.frame("wirebell.error").await["code"], "bad_cursor");
     assert_eq!(client.frame("wirebell.gap").await["channel"], "user:42");
     publish(&node, "user:42", 1_000..1_001, 0).await;
     expect(&mut client, 1_000..1_001).await;
+    expect(&mut from_nowhere, 1_000..1_001).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is_slow() {
+    let mut redis = Redis::start().await;
+    let node = Setup::serve(&redis)
+        .set("bus.log_events", "100000")
+        .set("clients.outbox_bytes", "65536")
+        .set("clients.write_timeout", "120s")
+        .start()
+        .await;
+    let (mut live, mut slow) =
+        (Client::connect(node.clients, &token("42")).await, Client::connect(node.clients, &token("slow")).await);
+    publish(&node, "user:42", 0..3, 0).await;
+    expect(&mut live, 0..3).await;
+    publish(&node, "user:slow", 0..20_000, 1_000).await;
+
+    redis.restart().await;
+    wirebell_tests::eventually("ready again", || async { node.door().get("/readyz").await.status == 200 }).await;
+    publish(&node, "user:42", 3..4, 0).await;
+    publish(&node, "user:slow", 20_000..20_001, 0).await;
+
+    assert_eq!(live.frame("wirebell.gap").await["channel"], "user:42");
+    expect(&mut live, 3..4).await;
+    nothing_more(&mut live).await;
+
+    // What was on its way still comes, then the gap, then what is new.
+    let (mut expected, mut gaps) = (0, 0);
+    loop {
+        match slow.next(PATIENCE).await {
+            Seen::Frame(frame) if frame["type"] == "wirebell.gap" => gaps += 1,
+            Seen::Frame(event) if event["data"]["n"] == 20_000 => break,
+            Seen::Frame(event) => {
+                assert_eq!((&event["data"]["n"], gaps), (&json!(expected), 0));
+                expected += 1;
+            }
+            Seen::Ping => {}
+            end => panic!("the connection ended: {end:?}"),
+        }
+    }
+    assert!(expected < 20_000, "nothing was lost, so nothing was tried");
+    assert_eq!(gaps, 1);
+    nothing_more(&mut slow).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,17 @@ pub(super) enum Verdict {
     Held,
 }
 
+/// What an event of the log is to a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Advance {
+    /// It was handed on before.
+    Repeat,
+    /// The next one.
+    Next,
+    /// New; but what came between this cursor and the event is no longer in the log.
+    Gap(Cursor),
+}
+
 /// What is left to do after a piece of log was handed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
@@ -75,13 +86,14 @@ impl Chain {
         Some(last)
     }
 
-    /// Is this event of the log new? If so, it is handed on.
-    pub(super) fn advance(&mut self, cursor: Cursor) -> bool {
-        let is_new = self.last.is_none_or(|last| cursor > last);
-        if is_new {
-            self.last = Some(cursor);
+    /// Judges an event of the log. If it is new, it is handed on.
+    pub(super) fn advance(&mut self, place: Place) -> Advance {
+        let last = self.last.unwrap_or_default();
+        if place.cursor <= last {
+            return Advance::Repeat;
         }
-        is_new
+        self.last = Some(place.cursor);
+        if place.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
     /// A piece of log was handed on. `complete` says that it reached the log's end.
@@ -136,9 +148,9 @@ mod tests {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
         assert_eq!(chain.judge(place(3, 4)), Verdict::Held);
-        assert!(chain.advance(at(2)) && chain.advance(at(3)));
+        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
         assert_eq!(chain.repaired(true), Left::Read(at(3)));
-        assert!(chain.advance(at(4)));
+        assert_eq!(chain.advance(place(3, 4)), Advance::Next);
         assert_eq!(chain.repaired(true), Left::Nothing);
         assert_eq!(chain.judge(place(4, 5)), Verdict::Deliver);
     }
@@ -152,11 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_log_has_lost_shows_in_the_event_behind_it() {
+        let mut chain = chain(1);
+        assert_eq!(chain.judge(place(3, 4)), Verdict::Broken(at(1)));
+        assert_eq!(chain.advance(place(3, 4)), Advance::Gap(at(1)));
+        assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
+        assert_eq!(chain.repaired(true), Left::Nothing);
+    }
+
+    #[test]
     fn a_long_log_is_read_in_pieces() {
         let mut chain = chain(1);
         assert_eq!(chain.suspect(), Some(at(1)));
         assert_eq!(chain.suspect(), None);
-        assert!(chain.advance(at(2)));
+        assert_eq!(chain.advance(place(1, 2)), Advance::Next);
         assert_eq!(chain.repaired(false), Left::Read(at(2)));
         assert_eq!(chain.repaired(true), Left::Nothing);
     }
@@ -166,7 +187,7 @@ mod tests {
         let mut chain = Chain::default();
         assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
         assert_eq!(chain.confirm(at(4)), Left::Read(at(4)));
-        assert!(chain.advance(at(5)));
+        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
         assert_eq!(chain.repaired(true), Left::Nothing);
 
         let mut chain = Chain::default();

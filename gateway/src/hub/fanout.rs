@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tracing::Span;
-use wirebell_protocol::{Announcement, Class, trace};
+use wirebell_protocol::announcement::Place;
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::{Announcement, Class, Cursor, trace};
 
 use super::Hub;
 use super::outbox::{Frame, Offered, Outbox};
@@ -39,6 +41,20 @@ impl Fanout {
         }
     }
 
+    /// Tells everyone that the log has lost what came between `last` and the event.
+    pub(super) fn gap(&mut self, hub: &Hub, event: &Announcement, place: Place, last: Cursor) {
+        hub.metrics.gaps.inc();
+        hub.lock().recipients(&event.channel, Some(place), &mut self.recipients);
+        let bytes = ServerFrame::Gap { channel: &event.channel }.encode();
+        for outbox in self.recipients.drain(..) {
+            let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
+            if outbox.offer(frame) == Offered::Overflowed {
+                // Reading from there, the session sees the gap by itself.
+                fall_behind(hub, event, place.cursor, last, &outbox);
+            }
+        }
+    }
+
     fn offer(&mut self, hub: &Hub, event: &Announcement, bytes: &Bytes) {
         for outbox in self.recipients.drain(..) {
             let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
@@ -48,7 +64,12 @@ impl Fanout {
                     hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
                     count(&hub.metrics, event.class, "dropped", 1);
                 }
-                Offered::Overflowed => fall_behind(hub, event, &outbox),
+                Offered::Overflowed => {
+                    // Only what is not stored has no place, and that is dropped instead.
+                    if let Some(place) = event.place {
+                        fall_behind(hub, event, place.cursor, place.previous, &outbox);
+                    }
+                }
                 Offered::Gone => count(&hub.metrics, event.class, "gone", 1),
             }
         }
@@ -56,13 +77,12 @@ impl Fanout {
 }
 
 /// From here on the session reads the channel's log at its client's speed.
-fn fall_behind(hub: &Hub, event: &Announcement, outbox: &Arc<Outbox>) {
+fn fall_behind(hub: &Hub, event: &Announcement, newest: Cursor, after: Cursor, outbox: &Arc<Outbox>) {
     hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
-    let Some(place) = event.place else { return };
     if let Some(course) = hub.lock().course(&event.channel, outbox) {
-        course.fall_behind(place.cursor);
+        course.fall_behind(newest);
     }
-    outbox.behind(event.channel.clone(), place.previous);
+    outbox.behind(event.channel.clone(), after);
 }
 
 fn count(metrics: &Metrics, class: Class, outcome: &str, sessions: usize) {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use wirebell_protocol::{Announcement, Channel};
 
 use super::Hub;
-use super::chain::{Left, Verdict};
+use super::chain::{Advance, Left, Verdict};
 use super::fanout::Fanout;
 use super::repair::Piece;
 use crate::bus::{Deliveries, Delivery};
@@ -73,11 +73,15 @@ impl Pump {
     /// Hands on what the log had, and reads on if that was not all.
     fn mend(&mut self, piece: Piece) {
         for event in &piece.events {
-            let is_new = event.place.is_some_and(|place| self.hub.lock().advance(&piece.channel, place.cursor));
-            if is_new {
-                self.hub.metrics.repaired.inc();
-                self.fanout.deliver(&self.hub, event);
+            let Some(place) = event.place else { continue };
+            let advance = self.hub.lock().advance(&piece.channel, place);
+            match advance {
+                Advance::Repeat => continue,
+                Advance::Next => {}
+                Advance::Gap(last) => self.fanout.gap(&self.hub, event, place, last),
             }
+            self.hub.metrics.repaired.inc();
+            self.fanout.deliver(&self.hub, event);
         }
         let left = self.hub.lock().repaired(&piece.channel, piece.complete);
         if let Left::Read(after) = left {

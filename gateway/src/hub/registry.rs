@@ -8,7 +8,7 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
-use super::chain::{Chain, Left, Verdict};
+use super::chain::{Advance, Chain, Left, Verdict};
 use super::member::{Course, Member};
 use super::outbox::Outbox;
 
@@ -212,8 +212,8 @@ impl Registry {
         self.chain(channel).map(|chain| chain.judge(place))
     }
 
-    pub(super) fn advance(&mut self, channel: &Channel, cursor: Cursor) -> bool {
-        self.chain(channel).is_some_and(|chain| chain.advance(cursor))
+    pub(super) fn advance(&mut self, channel: &Channel, place: Place) -> Advance {
+        self.chain(channel).map_or(Advance::Repeat, |chain| chain.advance(place))
     }
 
     pub(super) fn repaired(&mut self, channel: &Channel, complete: bool) -> Left {
@@ -245,6 +245,11 @@ impl Registry {
                 members.iter().find(|member| member.is(outbox)).map(|member| member.since)
             }
         }
+    }
+
+    /// How far the channel has come on this node.
+    pub(super) fn end(&mut self, channel: &Channel) -> Cursor {
+        self.chain(channel).map_or(Cursor::START, |chain| chain.last())
     }
 
     /// Who gets what is announced on the channel.

@@ -110,6 +110,15 @@ impl Seat {
         Ok(self.hub.bus.position(channel, cursor).await? == Position::Known)
     }
 
+    /// Where to begin reading the channel's log for a client that brought this cursor, and whether it misses nothing
+    /// then. A cursor behind the log's end is from a log that is lost: waiting for the new one to come so far would
+    /// be silence.
+    pub async fn begin(&self, channel: &Channel, cursor: Cursor) -> Result<(Cursor, bool), Unavailable> {
+        let recovered = self.reaches_back(channel, cursor).await?;
+        let end = self.hub.lock().end(channel);
+        Ok((if recovered { cursor } else { cursor.min(end) }, recovered))
+    }
+
     /// Up to `limit` events of the channel's log behind a cursor.
     pub async fn read(
         &self,

@@ -29,6 +29,8 @@ pub(super) struct Admitted {
     pub(super) identity: Identity,
     pub(super) seat: Seat,
     pub(super) behind: Option<Cursor>,
+    /// The log reaches back to there.
+    pub(super) recovered: bool,
 }
 
 /// Why nobody was admitted.
@@ -65,10 +67,9 @@ pub(super) async fn admit<P: Peer>(
         return Err(refuse(Fault::Draining, "this node is being stopped; connect again, to another one").into());
     }
     let wanted = entrance.cursor.map(|text| text.parse::<Cursor>());
-    let behind = wanted.and_then(Result::ok);
     let unavailable = |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back");
-    let reaches_back = sit(&mut seat, &identity, behind).await.map_err(unavailable)?;
-    let recovered = reaches_back && wanted.is_none_or(|cursor| cursor.is_ok());
+    let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await.map_err(unavailable)?;
+    let (behind, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
     let welcome = answer::welcome(seat.id(), &identity, &shared.limits, recovered);
     let written = async {
         peer.feed(welcome).await?;
@@ -81,16 +82,20 @@ pub(super) async fn admit<P: Peer>(
         peer.flush().await
     };
     written.await.map_err(|_| Rejected::Gone)?;
-    Ok(Admitted { identity, seat, behind })
+    Ok(Admitted { identity, seat, behind, recovered })
 }
 
-/// Listens for the user's channel, from the cursor on if there is one. Answers whether the log reaches back to it.
-async fn sit(seat: &mut Seat, identity: &Identity, behind: Option<Cursor>) -> Result<bool, Unavailable> {
-    let since = behind.map_or(Since::Now, Since::Cursor);
+/// Listens for the user's channel. With a cursor, answers where to begin reading, and whether nothing is missing then.
+async fn sit(
+    seat: &mut Seat,
+    identity: &Identity,
+    cursor: Option<Cursor>,
+) -> Result<Option<(Cursor, bool)>, Unavailable> {
+    let since = cursor.map_or(Since::Now, Since::Cursor);
     seat.join(&identity.channel, since, JOIN_PATIENCE).await?;
-    match behind {
-        Some(cursor) => seat.reaches_back(&identity.channel, cursor).await,
-        None => Ok(true),
+    match cursor {
+        Some(cursor) => seat.begin(&identity.channel, cursor).await.map(Some),
+        None => Ok(None),
     }
 }
 

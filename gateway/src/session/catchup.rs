@@ -16,6 +16,8 @@ pub(super) struct Lag {
     pub(super) after: Cursor,
     /// Up to and with this one; none for up to the end, from where on the session gets what is announced.
     pub(super) until: Option<Cursor>,
+    /// The client knows already that something is missing before the first event.
+    pub(super) told: bool,
     /// This one was announced, and the log had not shown it yet when it was read last.
     pub(super) expected: Option<Cursor>,
 }
@@ -23,12 +25,17 @@ pub(super) struct Lag {
 impl Lag {
     /// Up to the log's end, and then live.
     pub(super) fn to_the_end(channel: Channel, after: Cursor) -> Self {
-        Self { channel, after, until: None, expected: None }
+        Self { channel, after, until: None, told: false, expected: None }
+    }
+
+    /// The same, and the client was told of a gap at its beginning unless it is whole.
+    pub(super) fn whole(self, is_whole: bool) -> Self {
+        Self { told: !is_whole, ..self }
     }
 
     /// Up to where the session gets everything anyhow.
     pub(super) fn between(channel: Channel, after: Cursor, until: Cursor) -> Self {
-        Self { channel, after, until: Some(until), expected: None }
+        Self { channel, after, until: Some(until), told: false, expected: None }
     }
 }
 

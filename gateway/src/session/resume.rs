@@ -36,7 +36,7 @@ impl Session<'_> {
                         self.write(peer, ServerFrame::Gap { channel: &channel }.encode()).await?;
                     }
                     if cursor < since {
-                        self.catchup.push(Lag::between(channel, cursor, since));
+                        self.catchup.push(Lag::between(channel, cursor, since).whole(reaches_back));
                     }
                 }
                 Err(error) => {
@@ -56,12 +56,12 @@ impl Session<'_> {
         reference: Option<&str>,
     ) -> Step {
         // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
-        let recovered = self.who.seat.reaches_back(channel, cursor).await.unwrap_or(false);
+        let (after, recovered) = self.who.seat.begin(channel, cursor).await.unwrap_or((cursor, false));
         self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
         if !recovered {
             self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
         }
-        self.catchup.push(Lag::to_the_end(channel.clone(), cursor));
+        self.catchup.push(Lag::to_the_end(channel.clone(), after).whole(recovered));
         Ok(())
     }
 
@@ -82,7 +82,10 @@ impl Session<'_> {
             if lag.until.is_some_and(|until| place.cursor > until) {
                 return Ok(());
             }
-            lag.after = place.cursor;
+            if place.previous != lag.after && !lag.told {
+                self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
+            }
+            (lag.after, lag.told) = (place.cursor, false);
             if self.shared.meters.is_worth_delivering(&event) {
                 self.write(peer, event.frame).await?;
                 self.shared.meters.caught_up();
@@ -104,7 +107,7 @@ impl Session<'_> {
         // Announced before the log was read, and not in it: trimmed, expired, or lost with a Redis.
         if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
             self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
-            lag.after = newest;
+            (lag.after, lag.told) = (newest, true);
         }
         lag.expected = Some(newest);
         self.catchup.push(lag);

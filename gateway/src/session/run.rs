@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
         let left = millis_left(who.identity.expires, shared.limits.leeway);
         let mut catchup = Catchup::default();
         if let Some(after) = who.behind {
-            catchup.push(Lag::to_the_end(who.identity.channel.clone(), after));
+            catchup.push(Lag::to_the_end(who.identity.channel.clone(), after).whole(who.recovered));
         }
         Self { shared, who, catchup, state: State::new(moment(), periods(shared), left) }
     }

@@ -54,6 +54,8 @@ pub struct Metrics {
     pub chain_breaks: IntCounter,
     /// Events brought back from the log, since their announcement was missed.
     pub repaired: IntCounter,
+    /// Gaps that no log could fill, one for each channel and time.
+    pub gaps: IntCounter,
     /// Fetches of the JWKS, by `outcome`.
     pub jwks_fetches: IntCounterVec,
     /// 1 while the node is being drained.
@@ -122,6 +124,10 @@ impl Metrics {
             repaired: new.counter(
                 "repaired_total",
                 "Events brought back from the log, since their announcement was missed.",
+            )?,
+            gaps: new.counter(
+                "gaps_total",
+                "Gaps that the log could not fill and listeners were told of, one for each channel and time.",
             )?,
             jwks_fetches: new.counters("jwks_fetches_total", "Fetches of the JWKS.", &["outcome"])?,
             draining: new.gauge("draining", "1 while the node is being drained.")?,

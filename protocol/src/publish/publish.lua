@@ -18,7 +18,8 @@ if ARGV[5] ~= '' then expires = string.format('%.0f', now + ARGV[5]) end
 local cursor, previous, frame = '-', '-', ARGV[3] .. ARGV[4]
 if ARGV[1] == 'd' then
   previous = redis.call('GET', KEYS[4]) or '0-0'
-  cursor = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], '*', 'h', ARGV[3], 't', ARGV[4], 'x', expires)
+  cursor = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[6], '*', 'p', previous,
+    'h', ARGV[3], 't', ARGV[4], 'x', expires)
   redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(0, now - ARGV[7])))
   redis.call('PEXPIRE', KEYS[1], ARGV[7])
   -- Seven times as long: a client that comes back to an empty log is still told whether it has missed anything.

@@ -85,15 +85,15 @@ impl PublishScript {
         Ok(Accepted { cursor, nodes, again })
     }
 
-    /// An entry of the log as the announcement that it once was. `previous` is the entry before it.
-    pub fn entry(channel: &Channel, place: Place, entry: &Entry<'_>) -> Announcement {
+    /// An entry of the log as the announcement that it once was.
+    pub fn entry(channel: &Channel, cursor: Cursor, entry: &Entry<'_>) -> Announcement {
         Announcement {
             channel: channel.clone(),
             class: Class::Durable,
-            place: Some(place),
-            accepted_at: place.cursor.millis * 1000,
+            place: Some(Place { cursor, previous: entry.previous }),
+            accepted_at: cursor.millis * 1000,
             expires_at: entry.expires_at,
-            frame: Self::frame(entry, place.cursor),
+            frame: Self::frame(entry, cursor),
         }
     }
 
@@ -105,6 +105,8 @@ impl PublishScript {
 /// What the script writes into a log: the fields of a Stream entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
+    /// Field `p`: the cursor of the event before it, so that whoever reads the log knows when something is missing.
+    pub previous: Cursor,
     /// Field `h`: the frame up to its cursor.
     pub head: &'a str,
     /// Field `t`: the frame behind its cursor.

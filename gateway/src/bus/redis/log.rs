@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use fred::interfaces::{KeysInterface, StreamsInterface};
 use futures_util::future::try_join_all;
-use wirebell_protocol::announcement::Place;
 use wirebell_protocol::publish::{Entry, PublishScript};
 use wirebell_protocol::{Announcement, Channel, Cursor};
 
@@ -52,25 +51,23 @@ pub(super) async fn read(
                 .xrange_values(key, start, "+", Some(limit))
                 .await
                 .map_err(|error| failed(&error))?;
-            entries(&channel, after, &raw)
+            raw.iter().map(|raw| entry(&channel, raw)).collect()
         }
     };
     try_join_all(after.iter().map(one)).await
 }
 
-fn entries(channel: &Channel, after: Cursor, raw: &[Raw]) -> Result<Vec<Announcement>, BusError> {
-    let mut previous = after;
-    let mut events = Vec::with_capacity(raw.len());
-    for (id, fields) in raw {
-        let place = Place { cursor: cursor(id)?, previous };
-        let field = |name: &str| fields.get(name).map_or("", String::as_str);
-        let entry = Entry { head: field("h"), tail: field("t"), expires_at: field("x").parse().ok() };
-        events.push(PublishScript::entry(channel, place, &entry));
-        previous = place.cursor;
-    }
-    Ok(events)
+fn entry(channel: &Channel, (id, fields): &Raw) -> Result<Announcement, BusError> {
+    let field = |name: &str| fields.get(name).map_or("", String::as_str);
+    let entry = Entry {
+        previous: cursor(field("p"))?,
+        head: field("h"),
+        tail: field("t"),
+        expires_at: field("x").parse().ok(),
+    };
+    Ok(PublishScript::entry(channel, cursor(id)?, &entry))
 }
 
 fn cursor(id: &str) -> Result<Cursor, BusError> {
-    id.parse().map_err(|_| BusError::Refused("a Stream entry whose id is not a cursor".to_owned()))
+    id.parse().map_err(|_| BusError::Refused("a Stream entry that the publish script has not written".to_owned()))
 }
