@@ -30,6 +30,25 @@ test("a line that is cut is live again, on another connection, and is told once"
   await tab.close();
 });
 
+test("what came while the line was cut comes when it is back, once and in order", async () => {
+  const tab = await open(on.browser, on.gateway.page("?user=away"));
+  assert.equal((await on.gateway.publish({ ...paid("away"), type: "first" })).status, 202);
+  await eventually(() => events(tab).count(), (count) => count === 1);
+  await card(tab).getByTestId("cut").click();
+  await eventually(() => card(tab).getByTestId("state").textContent(), (text) => /^reconnecting in \d+ s/.test(text));
+  for (const type of ["second", "third"]) {
+    assert.equal((await on.gateway.publish({ ...paid("away"), type })).status, 202);
+  }
+  await eventually(() => events(tab).count(), (count) => count === 3, 10_000);
+  await pause(300);
+  const shown = await events(tab).allTextContents();
+  assert.equal(shown.length, 3);
+  // The newest stands first.
+  ["third", "second", "first"].forEach((type, place) => assert.ok(shown[place].includes(type), shown[place]));
+  assert.deepEqual(tab.complaints, []);
+  await tab.close();
+});
+
 test("a short token is renewed on the live line, and stays its user's", async () => {
   const tab = await open(on.browser, on.gateway.page("?user=brief&lifetime=4"));
   const states = await followStates(tab);

@@ -1,5 +1,6 @@
 // One device's connection: a plain WebSocket, and what a good client does around it. It comes back with jitter,
-// heeds what the node asks for, renews its token in band, and notices a line that has gone silent.
+// heeds what the node asks for, asks for what it missed, renews its token in band, and notices a line that has gone
+// silent.
 import { delay, isFinal } from "./closing.js";
 import { mint, renewIn } from "./token.js";
 
@@ -8,7 +9,7 @@ const PONG_WITHIN = 10_000;
 const STEADY_AFTER = 10_000;
 
 export class Connection extends EventTarget {
-  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #after; #begun = 0; #generation = 0;
+  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #after; #begun = 0; #generation = 0; #cursor;
   state = { name: "connecting" };
 
   constructor(user, device, lifetime) {
@@ -66,10 +67,12 @@ export class Connection extends EventTarget {
   #connect(token) {
     const url = new URL("/ws", location.href);
     url.protocol = url.protocol.replace("http", "ws");
+    // Where it has come to in its user's log: the node sends what is behind that first.
+    if (this.#cursor) url.searchParams.set("cursor", this.#cursor);
     const socket = new WebSocket(url, ["wirebell.v1", `wirebell.bearer.${token}`]);
     this.#socket = socket;
     this.#after = undefined;
-    this.#tell("note", `GET ${url.pathname}, offering wirebell.v1 and wirebell.bearer.${HIDDEN}`);
+    this.#tell("note", `GET ${url.pathname}${url.search}, offering wirebell.v1 and wirebell.bearer.${HIDDEN}`);
     const mine = (handle) => (event) => { if (this.#socket === socket) handle(event); };
     socket.onmessage = mine((event) => this.#hear(event.data));
     socket.onclose = mine((event) => this.#closed(event));
@@ -82,7 +85,12 @@ export class Connection extends EventTarget {
     try { frame = JSON.parse(text); } catch { return; }
     const handler = this.#handlers[frame.type];
     if (handler) handler(frame, arrived);
-    else if (!frame.type?.startsWith("wirebell.")) this.#emit("event", { event: frame, arrived });
+    else if (!frame.type?.startsWith("wirebell.")) this.#event(frame, arrived);
+  }
+
+  #event(frame, arrived) {
+    this.#emit("event", { event: frame, arrived });
+    if (frame.cursor && frame.channel === `user:${this.user}`) this.#cursor = frame.cursor;
   }
 
   #handlers = {
@@ -96,6 +104,7 @@ export class Connection extends EventTarget {
       if (frame.data?.expires) this.#valid(frame.data.expires, true);
     },
     "wirebell.expiring": (frame) => this.#renewBefore(frame.expires),
+    "wirebell.gap": () => this.#tell("note", "something is missing: the log no longer reaches back"),
     "wirebell.pong": () => this.#stop("pong"),
     "wirebell.reconnect": (frame) => { this.#after = frame.after; },
   };
