@@ -39,6 +39,11 @@ pub struct AnnouncementError(&'static str);
 const VERSION: &str = "1";
 
 impl Announcement {
+    /// Is it no longer worth delivering? The clock, in milliseconds since the Unix epoch, is asked only if that matters.
+    pub fn is_expired(&self, now: impl FnOnce() -> u64) -> bool {
+        self.expires_at.is_some_and(|at| at <= now())
+    }
+
     /// Writes the announcement as the script does.
     pub fn encode(&self) -> Bytes {
         let class = class_letter(self.class);

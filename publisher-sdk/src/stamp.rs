@@ -3,18 +3,12 @@
 use time::OffsetDateTime;
 use ulid::Ulid;
 use wirebell_protocol::Event;
+use wirebell_protocol::event::rfc3339;
 
 /// Gives the event a ULID and the time of now where it has none of its own. Answers its id.
 pub(crate) fn stamp(event: &mut Event) -> String {
     event.stamp(|| Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
     event.event_id().unwrap_or_default().to_owned()
-}
-
-/// RFC 3339 in UTC with exactly three digits of a second: texts of one length sort by time.
-fn rfc3339(at: OffsetDateTime) -> String {
-    let (year, month, day) = at.to_calendar_date();
-    let (hour, minute, second, milli) = at.to_hms_milli();
-    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use time::macros::format_description;
+use wirebell_protocol::event::rfc3339;
 use wirebell_protocol::{Event, EventError, Fault};
 
 use super::Context;
@@ -38,7 +38,7 @@ pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Resul
 
 fn event(context: &Context, json: &RawValue) -> Result<Event, Problem> {
     let mut event = Event::parse(json.get().as_bytes(), context.max_data_bytes).map_err(|error| refused(&error))?;
-    event.stamp(|| ulid::Ulid::generate().to_string(), now);
+    event.stamp(|| ulid::Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
     Ok(event)
 }
 
@@ -66,10 +66,4 @@ fn not_json(error: &serde_json::Error) -> Problem {
 
 fn bad_request(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
-}
-
-fn now() -> String {
-    let millis = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    // Fails only for years that have no four digits.
-    OffsetDateTime::now_utc().format(millis).unwrap_or_default()
 }

@@ -1,13 +1,14 @@
 //! Tokens for trying things: `wirebell token` and the page of `wirebell dev`. In production it is the issuer who
 //! makes tokens.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 use wirebell_protocol::{Channel, ChannelError};
 
 use super::Token;
+use super::verifier::now;
 use crate::config::{self, Secret};
 
 /// Makes tokens that are signed with a secret.
@@ -75,7 +76,7 @@ impl Minter {
     /// Makes a token, signed with HS256.
     pub fn mint(&self, grant: &Grant) -> Result<Token, MintError> {
         Channel::user(&grant.user)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = now();
         let claims = Claims {
             sub: &grant.user,
             iat: now,

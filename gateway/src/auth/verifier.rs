@@ -159,6 +159,7 @@ impl Keys {
     }
 }
 
-fn now() -> u64 {
+/// Seconds since the Unix epoch, as tokens count.
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -86,11 +86,6 @@ impl Deliveries {
             }
         }
     }
-
-    /// Another delivery, if it waits already.
-    pub fn try_next(&mut self) -> Option<Delivery> {
-        self.queue.try_recv().ok().map(Delivery::Event)
-    }
 }
 
 impl Missed {

@@ -1,7 +1,6 @@
 //! From one announcement to the outboxes of everyone who listens for its channel.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tracing::Span;
@@ -11,6 +10,7 @@ use wirebell_protocol::{Announcement, Class, Cursor, trace};
 
 use super::Hub;
 use super::outbox::{Frame, Offered, Outbox};
+use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::{Metrics, propagation};
 
 /// Hands events to outboxes. It keeps its list of recipients, so that a delivery allocates nothing.
@@ -26,7 +26,7 @@ impl Fanout {
         if self.recipients.is_empty() {
             return;
         }
-        if event.expires_at.is_some_and(|at| at <= now_millis()) {
+        if event.is_expired(|| millis(wall_clock())) {
             let expired = self.recipients.drain(..).count();
             count(&hub.metrics, event.class, "expired", expired);
             return;
@@ -106,9 +106,4 @@ fn delivery_span(event: &Announcement, traceparent: &str, sessions: usize) -> Sp
 /// The frame with this node's span as the parent of whatever the client does with it.
 fn in_span(frame: &Bytes, span: &Span) -> Bytes {
     propagation::span_id(span).map_or_else(|| frame.clone(), |id| trace::with_parent(frame, &id))
-}
-
-fn now_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

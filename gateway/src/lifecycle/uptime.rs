@@ -1,7 +1,8 @@
-//! The process' own clock: milliseconds that only go forward, in eight bytes where an `Instant` takes sixteen.
+//! The process' own clock: milliseconds that only go forward, in eight bytes where an `Instant` takes sixteen. And the
+//! wall clock, for what others have dated.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 static BIRTH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -13,6 +14,11 @@ pub fn uptime_millis() -> u64 {
 /// The instant at which the clock shows so many milliseconds.
 pub fn instant_at(uptime: u64) -> Instant {
     *BIRTH + Duration::from_millis(uptime)
+}
+
+/// The wall clock: how long the Unix epoch is ago. It may go back.
+pub fn wall_clock() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A duration in whole milliseconds.

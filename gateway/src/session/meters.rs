@@ -1,13 +1,11 @@
 //! The numbers that every frame touches, looked up once instead of by label each time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use prometheus::{Histogram, IntCounter};
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::{Announcement, Class, Fault};
 
 use crate::hub::outbox::Frame;
-use crate::lifecycle::millis;
+use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::Metrics;
 
 /// Handles of counters and histograms.
@@ -62,16 +60,12 @@ impl Meters {
 
     /// Has the event not expired yet? If it has, it is counted.
     pub(super) fn is_worth_delivering(&self, event: &Announcement) -> bool {
-        let is_worth = event.expires_at.is_none_or(|at| at > wall_clock().map_or(0, millis));
-        if !is_worth {
+        let is_expired = event.is_expired(|| millis(wall_clock()));
+        if is_expired {
             self.expired.inc();
         }
-        is_worth
+        !is_expired
     }
-}
-
-fn wall_clock() -> Option<Duration> {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok()
 }
 
 /// What one write carries: counted once it is done.
@@ -91,7 +85,7 @@ impl<'a> Delivered<'a> {
 
     /// The frames are with the kernel.
     pub(super) fn written(self) {
-        let now = wall_clock().unwrap_or_default().as_secs_f64();
+        let now = wall_clock().as_secs_f64();
         for (class, accepted_at) in self.accepted {
             #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double")]
             let accepted = accepted_at as f64 / 1e6;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -22,7 +22,7 @@ use super::{Sessions, answer};
 use crate::auth::Token;
 use crate::hub::Since;
 use crate::hub::outbox::{Frame, Next, Order};
-use crate::lifecycle::{instant_at, millis, uptime_millis};
+use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
 /// Runs a client's connection from its admission to its goodbye.
 pub async fn run<P: Peer>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance) {
@@ -289,7 +289,7 @@ fn periods(shared: &Sessions) -> Periods {
 /// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts. A
 /// token that was let in after its expiry, since clocks differ, lives for what is left of that tolerance.
 fn millis_left(expires: u64, leeway: Duration) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
+    let now = millis(wall_clock());
     let expires = expires.saturating_mul(1000);
     let end = if expires > now { expires } else { expires.saturating_add(millis(leeway)) };
     end.saturating_sub(now)

@@ -139,12 +139,6 @@ impl Metrics {
     pub fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
-
-    /// Name and help of every metric of Wirebell's own that has a value, for the documents.
-    pub fn inventory(&self) -> Vec<(String, String)> {
-        let families = self.registry.gather();
-        families.iter().map(|family| (family.name().to_owned(), family.help().to_owned())).collect()
-    }
 }
 
 /// Makes a metric, registers it, and puts `wirebell_` before its name.

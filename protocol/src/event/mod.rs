@@ -5,6 +5,7 @@ mod wire;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use time::OffsetDateTime;
 
 use crate::channel::{Channel, ChannelError};
 use crate::fault::Fault;
@@ -200,6 +201,13 @@ impl Class {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == name)
     }
+}
+
+/// RFC 3339 in UTC with exactly three digits of a second: texts of one length sort by time.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    let (year, month, day) = at.to_calendar_date();
+    let (hour, minute, second, milli) = at.to_hms_milli();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
 }
 
 impl From<ChannelError> for EventError {

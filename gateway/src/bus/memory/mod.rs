@@ -6,7 +6,6 @@ mod seen;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -19,6 +18,7 @@ use self::log::Log;
 use self::seen::Seen;
 use super::inbox::{Deliveries, Inbox, inbox};
 use super::{Bus, BusError, Health, Position};
+use crate::lifecycle::wall_clock;
 use crate::telemetry::Metrics;
 
 /// Logs kept at the most; beyond that the one that has been idle longest goes.
@@ -150,6 +150,5 @@ impl Bus for MemoryBus {
 }
 
 fn micros() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    u64::try_from(wall_clock().as_micros()).unwrap_or(u64::MAX)
 }
