@@ -8,8 +8,20 @@ use wirebell_protocol::announcement::Place;
 pub(super) struct Chain {
     /// The last event handed on; none while the subscription is not confirmed.
     last: Option<Cursor>,
-    /// While the log is read, or the subscription is not confirmed: the newest event that was announced meanwhile.
-    repairing: Option<Cursor>,
+    reading: Reading,
+}
+
+/// Whether announcements are held back, since the log is read or the subscription is not confirmed yet. The cursor is
+/// the newest event that was announced meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Reading {
+    /// They are not.
+    #[default]
+    No,
+    /// They are.
+    Once(Cursor),
+    /// They are; and something may have been missed since the reading began, so that it has to be done once more.
+    Again(Cursor),
 }
 
 /// What to do with an announcement.
@@ -47,14 +59,18 @@ pub(super) enum Left {
 
 impl Chain {
     /// The subscription stands, and this is the log's end. What was announced in between was held back, and has to be
-    /// read if it is younger.
+    /// read if it is younger; so has the log if something may have been missed in between.
     pub(super) fn confirm(&mut self, end: Cursor) -> Left {
         if self.last.is_some() {
             return Left::Nothing;
         }
         self.last = Some(end);
-        self.repairing = self.repairing.filter(|newest| *newest > end);
-        self.repairing.map_or(Left::Nothing, |_| Left::Read(end))
+        self.reading = match self.reading {
+            Reading::Again(newest) => Reading::Once(newest.max(end)),
+            Reading::Once(newest) if newest > end => Reading::Once(newest),
+            _ => Reading::No,
+        };
+        if self.reading == Reading::No { Left::Nothing } else { Left::Read(end) }
     }
 
     /// How far it has come.
@@ -64,55 +80,69 @@ impl Chain {
 
     /// Judges an announcement.
     pub(super) fn judge(&mut self, place: Place) -> Verdict {
+        if self.last == Some(place.previous) && self.reading == Reading::No {
+            self.last = Some(place.cursor);
+            return Verdict::Deliver;
+        }
+        self.miss(place)
+    }
+
+    /// Takes note of an announcement that is not handed on now, because of a break or for want of room.
+    pub(super) fn miss(&mut self, place: Place) -> Verdict {
         if self.last.is_some_and(|last| place.cursor <= last) {
             return Verdict::Repeat;
         }
-        let Some(last) = self.last.filter(|_| self.repairing.is_none()) else {
-            self.repairing = self.repairing.max(Some(place.cursor));
-            return Verdict::Held;
-        };
-        if last != place.previous {
-            self.repairing = Some(place.cursor);
-            return Verdict::Broken(last);
+        let newest = |known: Cursor| known.max(place.cursor);
+        match (self.reading, self.last) {
+            (Reading::No, Some(last)) => {
+                self.reading = Reading::Once(place.cursor);
+                return Verdict::Broken(last);
+            }
+            (Reading::No, None) => self.reading = Reading::Once(place.cursor),
+            (Reading::Once(known), _) => self.reading = Reading::Once(newest(known)),
+            (Reading::Again(known), _) => self.reading = Reading::Again(newest(known)),
         }
-        self.last = Some(place.cursor);
-        Verdict::Deliver
+        Verdict::Held
     }
 
-    /// Begins a repair without an announcement that betrays a gap; none if one is under way, or nothing is known.
+    /// Something may have been missed, though no announcement betrays it: answers where to begin reading. While the log
+    /// is read already, that reading may have begun too early, and one more is noted.
     pub(super) fn suspect(&mut self) -> Option<Cursor> {
-        let last = self.last.filter(|_| self.repairing.is_none())?;
-        self.repairing = Some(last);
-        Some(last)
+        match (self.reading, self.last) {
+            (Reading::No, Some(last)) => {
+                self.reading = Reading::Once(last);
+                return Some(last);
+            }
+            (Reading::No, None) => self.reading = Reading::Again(Cursor::START),
+            (Reading::Once(newest) | Reading::Again(newest), _) => self.reading = Reading::Again(newest),
+        }
+        None
     }
 
     /// Judges an event of the log. If it is new, it is handed on.
     pub(super) fn advance(&mut self, place: Place) -> Advance {
-        let last = self.last.unwrap_or_default();
-        if place.cursor <= last {
-            return Advance::Repeat;
-        }
+        // Without a position it was read for a subscription that has ended meanwhile.
+        let Some(last) = self.last.filter(|last| place.cursor > *last) else { return Advance::Repeat };
         self.last = Some(place.cursor);
         if place.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
     /// A piece of log was handed on. `complete` says that it reached the log's end.
     pub(super) fn repaired(&mut self, complete: bool) -> Left {
-        let last = self.last.unwrap_or_default();
-        match self.repairing {
-            // What was announced while the log was read may be younger than the reading.
-            Some(newest) if !complete || newest > last => {
-                if complete {
-                    // One more reading suffices; if the log no longer has it, there is nothing to wait for.
-                    self.repairing = Some(last);
-                }
-                Left::Read(last)
-            }
-            _ => {
-                self.repairing = None;
-                Left::Nothing
+        let Some(last) = self.last else { return Left::Nothing };
+        match self.reading {
+            Reading::No => return Left::Nothing,
+            Reading::Once(_) | Reading::Again(_) if !complete => {}
+            // What was announced or missed while the log was read may be younger than the reading. One more suffices:
+            // if the log does not have it then, there is nothing to wait for.
+            Reading::Again(_) => self.reading = Reading::Once(last),
+            Reading::Once(newest) if newest > last => self.reading = Reading::Once(last),
+            Reading::Once(_) => {
+                self.reading = Reading::No;
+                return Left::Nothing;
             }
         }
+        Left::Read(last)
     }
 }
 
@@ -176,9 +206,53 @@ mod tests {
     fn a_long_log_is_read_in_pieces() {
         let mut chain = chain(1);
         assert_eq!(chain.suspect(), Some(at(1)));
-        assert_eq!(chain.suspect(), None);
         assert_eq!(chain.advance(place(1, 2)), Advance::Next);
         assert_eq!(chain.repaired(false), Left::Read(at(2)));
+        assert_eq!(chain.repaired(true), Left::Nothing);
+    }
+
+    #[test]
+    fn a_suspicion_during_a_reading_asks_for_one_more_and_no_more_than_one() {
+        let mut chain = chain(1);
+        assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
+        assert_eq!([chain.suspect(), chain.suspect()], [None, None], "it is being read already");
+        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
+        // The reading brought all that was announced; what was missed since it began may be in the log by now.
+        assert_eq!(chain.repaired(true), Left::Read(at(3)));
+        assert_eq!(chain.advance(place(3, 4)), Advance::Next);
+        assert_eq!(chain.repaired(false), Left::Read(at(4)), "the second reading is a full one");
+        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
+        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
+
+        // It ends where the log never shows anything newer, too.
+        assert_eq!([chain.suspect(), chain.suspect()], [Some(at(6)), None]);
+        assert_eq!([chain.repaired(true), chain.repaired(true)], [Left::Read(at(6)), Left::Nothing]);
+    }
+
+    #[test]
+    fn a_suspicion_before_the_subscription_is_confirmed_is_looked_into_behind_the_end() {
+        let mut chain = Chain::default();
+        assert_eq!(chain.suspect(), None);
+        assert_eq!(chain.confirm(at(4)), Left::Read(at(4)));
+        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
+        assert_eq!(chain.repaired(true), Left::Nothing);
+    }
+
+    #[test]
+    fn a_piece_for_a_subscription_that_has_ended_is_nothing_to_the_next_one() {
+        let mut chain = Chain::default();
+        assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
+        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.confirm(at(4)), Left::Nothing);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_read_from_the_log() {
+        let mut chain = chain(1);
+        assert_eq!(chain.miss(place(1, 2)), Verdict::Broken(at(1)));
+        assert_eq!(chain.judge(place(2, 3)), Verdict::Held);
+        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
         assert_eq!(chain.repaired(true), Left::Nothing);
     }
 
