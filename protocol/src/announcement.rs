@@ -12,12 +12,15 @@ pub struct Announcement {
     pub channel: Channel,
     /// How it is kept.
     pub class: Class,
-    /// Its place in the log, and its predecessor's; none for what is not stored.
+    /// Its place in the log, and its predecessor's; of a retained event its version, and the one that was the channel's
+    /// newest before it. None for what is not stored.
     pub place: Option<Place>,
     /// When the bus took it, in microseconds since the Unix epoch by the bus' clock.
     pub accepted_at: u64,
     /// From when on it is not worth delivering, in milliseconds since the Unix epoch by the bus' clock.
     pub expires_at: Option<u64>,
+    /// Its id, if its publisher wants to know what becomes of it.
+    pub watched: Option<Box<str>>,
     /// What the client gets.
     pub frame: Bytes,
 }
@@ -51,9 +54,10 @@ impl Announcement {
         let cursor = self.place.map_or_else(dash, |p| p.cursor.to_string());
         let previous = self.place.map_or_else(dash, |p| p.previous.to_string());
         let expires = self.expires_at.map_or_else(dash, |at| at.to_string());
+        let watched = self.watched.as_ref().map_or_else(String::new, |id| format!(" {id}"));
+        let (channel, accepted) = (&self.channel, self.accepted_at);
         let mut message =
-            format!("{VERSION} {class} {} {cursor} {previous} {} {expires}\n", self.channel, self.accepted_at)
-                .into_bytes();
+            format!("{VERSION} {class} {channel} {cursor} {previous} {accepted} {expires}{watched}\n").into_bytes();
         message.extend_from_slice(&self.frame);
         message.into()
     }
@@ -62,7 +66,8 @@ impl Announcement {
     pub fn decode(message: &Bytes) -> Result<Self, AnnouncementError> {
         let end = message.iter().position(|b| *b == b'\n').ok_or(AnnouncementError("header"))?;
         let header = std::str::from_utf8(&message[..end]).map_err(|_| AnnouncementError("header"))?;
-        let mut fields = header.split(' ');
+        // An id may hold spaces: it is the last.
+        let mut fields = header.splitn(8, ' ');
         let mut next = |name| fields.next().ok_or(AnnouncementError(name));
         if next("version")? != VERSION {
             return Err(AnnouncementError("version"));
@@ -75,7 +80,8 @@ impl Announcement {
             "-" => None,
             at => Some(at.parse().map_err(|_| AnnouncementError("expiry"))?),
         };
-        Ok(Self { channel, class, place, accepted_at, expires_at, frame: message.slice(end + 1..) })
+        let watched = fields.next().map(Box::from);
+        Ok(Self { channel, class, place, accepted_at, expires_at, watched, frame: message.slice(end + 1..) })
     }
 }
 

@@ -15,6 +15,33 @@ pub struct Keys {
 #[error("expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`")]
 pub struct PrefixError;
 
+/// One of the parts that timers, and what follows from them, are spread over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// How many there are: enough to spread them over the primaries of a Cluster, few enough to be asked by every node
+    /// several times a second.
+    pub const COUNT: u8 = 8;
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// The one of an event, by the FNV-1a hash of its id: every port computes the same with few lines.
+    pub fn of(event_id: &str) -> Self {
+        let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = event_id.bytes().fold(0x811c_9dc5, step);
+        Self(u8::try_from(hash % u32::from(Self::COUNT)).unwrap_or_default())
+    }
+
+    /// Its number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
 impl Default for Keys {
     fn default() -> Self {
         Self { prefix: "wb".into() }
@@ -34,29 +61,89 @@ impl Keys {
 
     /// The Stream that is the channel's log.
     pub fn log(&self, channel: &Channel) -> String {
-        match channel.kind() {
-            Kind::Connection(id) => format!("{}:{}:log:{:x}", self.prefix, node_tag(id.node), id.number),
-            _ => format!("{}:{{{channel}}}:log", self.prefix),
-        }
+        self.of(channel, "log")
     }
 
-    /// The cursor of the channel's last event. It outlives the log, so that a client which comes back to an empty log
-    /// can still be told whether it has missed anything.
+    /// The cursor of the channel's last event, and the version of its last retained value. They outlive both, so that a
+    /// client which comes back to an empty log can still be told whether it has missed anything.
     pub fn end(&self, channel: &Channel) -> String {
-        match channel.kind() {
-            Kind::Connection(id) => format!("{}:{}:end:{:x}", self.prefix, node_tag(id.node), id.number),
-            _ => format!("{}:{{{channel}}}:end", self.prefix),
-        }
+        self.of(channel, "end")
     }
 
     /// Where the outcome of an event id is remembered, so that publishing it again changes nothing.
     pub fn seen(&self, channel: &Channel, event_id: &str) -> String {
+        format!("{}:{event_id}", self.of(channel, "seen"))
+    }
+
+    /// The channel's retained values, a hash.
+    pub fn retained(&self, channel: &Channel) -> String {
+        self.of(channel, "retained")
+    }
+
+    /// What became of an event on the channel, a hash.
+    pub fn record(&self, channel: &Channel, event_id: &str) -> String {
+        format!("{}{event_id}", self.records(channel))
+    }
+
+    /// What the keys of all records of the channel begin with.
+    pub fn records(&self, channel: &Channel) -> String {
+        format!("{}:", self.of(channel, "record"))
+    }
+
+    /// The cursors of the channel's events that wait for acknowledgements, a Stream.
+    pub fn watched(&self, channel: &Channel) -> String {
+        self.of(channel, "watched")
+    }
+
+    /// How far each device has acknowledged what stands in [`watched`](Self::watched), a hash.
+    pub fn acknowledged(&self, channel: &Channel) -> String {
+        self.of(channel, "acknowledged")
+    }
+
+    /// What happened of late to the sessions of the channel's user, a Stream.
+    pub fn history(&self, channel: &Channel) -> String {
+        self.of(channel, "history")
+    }
+
+    fn of(&self, channel: &Channel, what: &str) -> String {
         match channel.kind() {
-            Kind::Connection(id) => {
-                format!("{}:{}:seen:{:x}:{event_id}", self.prefix, node_tag(id.node), id.number)
-            }
-            _ => format!("{}:{{{channel}}}:seen:{event_id}", self.prefix),
+            Kind::Connection(id) => format!("{}:{}:{what}:{:x}", self.prefix, node_tag(id.node), id.number),
+            _ => format!("{}:{{{channel}}}:{what}", self.prefix),
         }
+    }
+
+    /// The timers of a shard, a sorted set.
+    pub fn timers(&self, shard: Shard) -> String {
+        self.due(shard, "timers")
+    }
+
+    /// Where the events of a shard go that nobody has acknowledged by their deadline, a Stream.
+    pub fn fallback(&self, shard: Shard) -> String {
+        self.due(shard, "fallback")
+    }
+
+    /// What a service could not take over in several tries, a Stream.
+    pub fn dead_letters(&self, shard: Shard) -> String {
+        self.due(shard, "dead")
+    }
+
+    /// What became of the events of a shard, a Stream.
+    pub fn receipts(&self, shard: Shard) -> String {
+        self.due(shard, "receipts")
+    }
+
+    /// What has fallen back of late, so that nothing does so twice; a sorted set.
+    pub fn fallen(&self, shard: Shard) -> String {
+        self.due(shard, "fallen")
+    }
+
+    /// The channels of an event that has a record, a set: the event is known by its id only.
+    pub fn channels(&self, event_id: &str) -> String {
+        format!("{}:{event_id}", self.due(Shard::of(event_id), "channels"))
+    }
+
+    fn due(&self, Shard(number): Shard, what: &str) -> String {
+        format!("{}:{{due:{number}}}:{what}", self.prefix)
     }
 
     /// The sharded pub/sub channel on which events of the channel are announced. All connections of a node share
@@ -92,6 +179,18 @@ mod tests {
             assert_eq!(tag(keys.seen(&channel, "e}1")), log);
             assert_eq!(tag(keys.announce(&channel)), log);
             assert_eq!(tag(keys.end(&channel)), log);
+            assert_eq!(tag(keys.record(&channel, "e}1")), log);
+            assert_eq!(tag(keys.retained(&channel)), log);
+            assert_eq!(tag(keys.watched(&channel)), log);
+            assert_eq!(tag(keys.acknowledged(&channel)), log);
+        }
+    }
+
+    #[test]
+    fn a_shard_is_that_of_the_hash() {
+        // From the table of test vectors of FNV-1a: "" is 811c9dc5, "a" is e40c292c, "foobar" is bf9cf968.
+        for (id, hash) in [("", 0x811c_9dc5_u32), ("a", 0xe40c_292c), ("foobar", 0xbf9c_f968)] {
+            assert_eq!(u32::from(Shard::of(id).number()), hash % 8, "{id}");
         }
     }
 

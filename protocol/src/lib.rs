@@ -10,6 +10,7 @@
 //! | [`frame`] | what travels between a node and a client |
 //! | [`announcement`] | what travels between the bus and a node |
 //! | [`publish`], [`keys`] | the script that publishes in Redis, and the names it works on |
+//! | [`tracking`] | records, timers and receipts: what became of an event, and what happens if nobody acknowledges it |
 //! | [`outcome`] | what the publisher is told |
 //! | [`close`], [`fault`], [`problem`] | why a connection ended, why a frame or a request was refused |
 //! | [`trace`] | W3C trace context inside an event |
@@ -28,15 +29,16 @@ pub mod pattern;
 pub mod problem;
 pub mod publish;
 pub mod trace;
+pub mod tracking;
 
 pub use announcement::Announcement;
 pub use channel::{Channel, ChannelError};
 pub use close::CloseCode;
 pub use connection::{ConnectionId, NodeId};
 pub use cursor::Cursor;
-pub use event::{Class, Event, EventError};
+pub use event::{Class, Durability, Event, EventError};
 pub use fault::Fault;
-pub use keys::Keys;
+pub use keys::{Keys, Shard};
 pub use outcome::{Outcome, Reached};
 pub use pattern::Pattern;
 pub use publish::Prepared;

@@ -24,6 +24,9 @@ pub struct Reached {
     /// How many nodes listened for the channel at that moment: 0 means that nobody is connected. A node goes on
     /// listening for some seconds after its last session of the channel has gone.
     pub nodes: u64,
+    /// It is kept until its `deliver_at`, and was not published yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scheduled: bool,
 }
 
 impl Outcome {

@@ -1,4 +1,4 @@
-//! Patterns in claims: which topics a user may subscribe to.
+//! Patterns: which topics a user may subscribe to, and which channels a rule is for.
 
 /// A name in which `*` stands for any run of characters, also none. Nothing else is special.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +8,11 @@ impl Pattern {
     /// A pattern over topic names. `topic:news` and `news` are the same pattern, since people write both.
     pub fn topic(text: &str) -> Self {
         Self(text.strip_prefix("topic:").unwrap_or(text).into())
+    }
+
+    /// A pattern over whole names of channels.
+    pub fn channel(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// Does the whole name fit?

@@ -110,6 +110,7 @@ fn announcements() {
                 .map(|cursor| Place { cursor, previous: self::cursor(&good["previous"]).unwrap() }),
             accepted_at: good["accepted_at"].as_u64().unwrap(),
             expires_at: good["expires_at"].as_u64(),
+            watched: good["watched"].as_str().map(Box::from),
             frame: Bytes::from(text(&good["frame"]).to_owned()),
         };
         assert_eq!(Announcement::decode(&message).unwrap(), announcement);
@@ -154,6 +155,10 @@ fn frames_from_clients() {
                 let pair = |(name, at): (&String, &Value)| (Channel::parse(name).unwrap(), cursor(at).unwrap());
                 let cursors = good["cursors"].as_object().unwrap().iter().map(pair).collect();
                 ClientFrame::Resume { cursors, reference }
+            }
+            "ack" => {
+                let cursor = cursor(&good["cursor"]).unwrap();
+                ClientFrame::Ack { channel: channel(), cursor, reference }
             }
             "unsubscribe" => ClientFrame::Unsubscribe { channel: channel(), reference },
             _ => ClientFrame::Ping { reference },

@@ -74,6 +74,7 @@ impl Tally {
                     channel: prepared.channel.clone(),
                     cursor: accepted.cursor,
                     nodes: accepted.nodes,
+                    scheduled: accepted.scheduled,
                 }),
                 // One channel that is worth another try makes the event worth one: the others answer as before.
                 Err(failure) if parts.failure.as_ref().is_none_or(|known| failure.verdict > known.verdict) => {

@@ -54,7 +54,12 @@ async fn many(context: &Context, events: Vec<Result<Event, Problem>>) -> Vec<Res
 fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {
     let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
         let accepted = accepted.map_err(|error| failed(&error))?;
-        Ok(Reached { channel: event.channel.clone(), cursor: accepted.cursor, nodes: accepted.nodes })
+        Ok(Reached {
+            channel: event.channel.clone(),
+            cursor: accepted.cursor,
+            nodes: accepted.nodes,
+            scheduled: accepted.scheduled,
+        })
     });
     let channels = reached.collect::<Result<Vec<_>, Problem>>()?;
     let id = prepared.first().map(|event| event.id.clone()).unwrap_or_default();

@@ -9,6 +9,9 @@
 //! - An announcement may be missed (a lost connection, a full queue). Then [`Delivery::Missed`] or
 //!   [`Delivery::MissedAny`] says so sooner or later, and the next announcement's `previous` betrays it; `read`
 //!   brings durable events back.
+//! - Of retained values only the last one per key is kept; their versions only grow.
+//! - A watched event has a record from the moment in which it is accepted. At its deadline without an acknowledgement it
+//!   goes to the fallback stream, exactly once; a scheduled event is published when its time has come, or cancelled.
 //! - `position` says [`Position::Known`] only if nothing behind the cursor is missing from the log.
 //! - After a lost connection everything is subscribed again without help.
 //!
@@ -17,15 +20,18 @@
 pub mod inbox;
 pub mod memory;
 pub mod redis;
+mod report;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 use wirebell_protocol::publish::Accepted;
+use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, Prepared};
 
 pub use inbox::{Deliveries, Delivery};
+pub use report::{Ack, Fallback, Note, Told};
 
 /// A bus. See the module for what it promises.
 #[async_trait]
@@ -33,8 +39,8 @@ pub trait Bus: Send + Sync + 'static {
     /// Appends and announces; one answer an event, in the same order.
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>>;
 
-    /// Listens for these channels; answers the end of each one's log.
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError>;
+    /// Listens for these channels; answers where each one ends.
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError>;
 
     /// Listens no longer.
     async fn unsubscribe(&self, channels: &[Channel]);
@@ -42,8 +48,31 @@ pub trait Bus: Send + Sync + 'static {
     /// Up to `limit` events behind a cursor, for each of several channels.
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError>;
 
+    /// The channel's retained values with a version behind this one, in the order of their versions; those that have
+    /// expired are not among them.
+    async fn read_retained(&self, channel: &Channel, after: Cursor) -> Result<Vec<Announcement>, BusError>;
+
     /// Whether the channel's log reaches back to a cursor.
     async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError>;
+
+    /// Writes into the records of watched events what became of them on connections. Noting it twice is noting it once.
+    async fn note(&self, notes: &[Note]) -> Result<(), BusError>;
+
+    /// Writes acknowledgements into the records of all watched events up to their cursors; one answer each. Doing it
+    /// twice is doing it once.
+    async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>>;
+
+    /// What became of an event, on each of its channels that has a record; none if there is no record.
+    async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, BusError>;
+
+    /// What fell back last, at most so many, the newest first: to be looked at, not to be taken over.
+    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError>;
+
+    /// What was told last of watched events, at most so many, the newest first.
+    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError>;
+
+    /// Cancels a scheduled event on all of its channels.
+    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError>;
 
     /// Whether the bus can be used; the receiver sees every change.
     fn health(&self) -> watch::Receiver<Health>;
@@ -51,6 +80,26 @@ pub trait Bus: Send + Sync + 'static {
 
 /// A bus that may be shared.
 pub type SharedBus = Arc<dyn Bus>;
+
+/// Where a channel ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// The cursor of its log's last event.
+    pub log: Cursor,
+    /// The version of its last retained value; [`Cursor::START`] if it never had one.
+    pub retained: Cursor,
+}
+
+/// What came of cancelling an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It will not be published; also if it was cancelled before.
+    Cancelled,
+    /// It was published already, at least on one of its channels.
+    Published,
+    /// Nothing is known of it.
+    Unknown,
+}
 
 /// Whether a log reaches back to a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

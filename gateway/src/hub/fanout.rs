@@ -6,10 +6,12 @@ use bytes::Bytes;
 use tracing::Span;
 use wirebell_protocol::announcement::Place;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Announcement, Class, Cursor, trace};
+use wirebell_protocol::tracking::What;
+use wirebell_protocol::{Announcement, Class, ConnectionId, Cursor, trace};
 
 use super::Hub;
-use super::outbox::{Frame, Offered, Outbox};
+use super::outbox::{Frame, Offered, Outbox, Watched};
+use crate::bus::Note;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::{Metrics, propagation};
 
@@ -27,6 +29,7 @@ impl Fanout {
             return;
         }
         if event.is_expired(|| millis(wall_clock())) {
+            report(hub, event, &self.recipients, What::Expired);
             let expired = self.recipients.drain(..).count();
             count(&hub.metrics, event.class, "expired", expired);
             return;
@@ -47,7 +50,8 @@ impl Fanout {
         hub.lock().recipients(&event.channel, Some(place), &mut self.recipients);
         let bytes = ServerFrame::Gap { channel: &event.channel }.encode();
         for outbox in self.recipients.drain(..) {
-            let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
+            let (class, accepted_at) = (event.class, event.accepted_at);
+            let frame = Frame { bytes: bytes.clone(), class, accepted_at, watched: None };
             if outbox.offer(frame) == Offered::Overflowed {
                 // Reading from there, the session sees the gap by itself.
                 fall_behind(hub, event, place.cursor, last, &outbox);
@@ -56,13 +60,16 @@ impl Fanout {
     }
 
     fn offer(&mut self, hub: &Hub, event: &Announcement, bytes: &Bytes) {
+        let watched = Watched::of(event).map(Arc::new);
         for outbox in self.recipients.drain(..) {
-            let frame = Frame { bytes: bytes.clone(), class: event.class, accepted_at: event.accepted_at };
+            let (class, accepted_at) = (event.class, event.accepted_at);
+            let frame = Frame { bytes: bytes.clone(), class, accepted_at, watched: watched.clone() };
             match outbox.offer(frame) {
                 Offered::Queued => {}
                 Offered::Dropped => {
                     hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
                     count(&hub.metrics, event.class, "dropped", 1);
+                    report(hub, event, &[outbox], What::Dropped);
                 }
                 Offered::Overflowed => {
                     // Only what is not stored has no place, and that is dropped instead.
@@ -83,6 +90,16 @@ fn fall_behind(hub: &Hub, event: &Announcement, newest: Cursor, after: Cursor, o
         course.fall_behind(newest);
     }
     outbox.behind(event.channel.clone(), after);
+}
+
+/// Reports what became of a watched event on connections to which it was not written.
+fn report(hub: &Hub, event: &Announcement, outboxes: &[Arc<Outbox>], what: What) {
+    let Some(id) = &event.watched else { return };
+    for outbox in outboxes {
+        let connection = ConnectionId { node: hub.node, number: outbox.number() };
+        let (channel, id) = (event.channel.clone(), id.clone());
+        hub.reporter.note(Note { channel, id, connection, device: None, what });
+    }
 }
 
 fn count(metrics: &Metrics, class: Class, outcome: &str, sessions: usize) {

@@ -11,6 +11,7 @@ pub mod outbox;
 mod pump;
 mod registry;
 mod repair;
+mod reporter;
 mod seat;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,8 @@ use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
-pub use outbox::{Frame, Next, Order};
+pub use outbox::{Frame, Next, Order, Watched};
+pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
 
 use self::registry::Registry;
@@ -38,6 +40,7 @@ pub struct Hub {
     edges: Notify,
     /// Logs that have to be read, since announcements were missed.
     repair: Repair,
+    reporter: Arc<Reporter>,
     outbox_bytes: usize,
     metrics: Arc<Metrics>,
 }
@@ -69,10 +72,12 @@ impl Hub {
             registry: Mutex::new(Registry::new()),
             edges: Notify::new(),
             repair: Repair::default(),
+            reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
             outbox_bytes: settings.outbox_bytes,
             metrics,
         });
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
+        life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
         life.spawn(repair::run(Arc::clone(&hub), found));
         life.spawn(pump::run(Arc::clone(&hub), deliveries, repaired));
         hub
@@ -81,6 +86,11 @@ impl Hub {
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
         self.lock().sessions()
+    }
+
+    /// Whom to report to what becomes of watched events.
+    pub fn reporter(&self) -> &Reporter {
+        &self.reporter
     }
 
     /// Gives every session an order, each its own.

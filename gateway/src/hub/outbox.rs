@@ -1,11 +1,11 @@
 //! What waits for one session: frames, bounded in bytes, and at most one order. It holds no memory while it is empty.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use wirebell_protocol::{Channel, Class, Cursor};
+use wirebell_protocol::{Announcement, Channel, Class, Cursor};
 
 /// A frame for a client, shared by all that get it.
 #[derive(Debug, Clone)]
@@ -16,6 +16,27 @@ pub struct Frame {
     pub class: Class,
     /// When the bus took the event, in microseconds since the Unix epoch.
     pub accepted_at: u64,
+    /// What there is to report of it, if its publisher wants to know what becomes of it.
+    pub watched: Option<Arc<Watched>>,
+}
+
+/// A watched event, as it has to be reported on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its channel.
+    pub channel: Channel,
+    /// Its id.
+    pub id: Box<str>,
+    /// Its place in the log, if it has one.
+    pub cursor: Option<Cursor>,
+}
+
+impl Watched {
+    /// What there is to report of an event, if anything.
+    pub fn of(event: &Announcement) -> Option<Self> {
+        let cursor = event.place.filter(|_| event.class == Class::Durable).map(|place| place.cursor);
+        event.watched.clone().map(|id| Self { channel: event.channel.clone(), id, cursor })
+    }
 }
 
 /// What a session is told to do, apart from writing frames.
@@ -162,7 +183,7 @@ mod tests {
     use super::*;
 
     fn frame(class: Class, length: usize) -> Frame {
-        Frame { bytes: vec![b'x'; length].into(), class, accepted_at: 0 }
+        Frame { bytes: vec![b'x'; length].into(), class, accepted_at: 0, watched: None }
     }
 
     #[test]

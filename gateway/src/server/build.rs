@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirebell_protocol::publish::Retention;
+use wirebell_protocol::publish::{Retention, Retentions};
 use wirebell_protocol::{Keys, NodeId};
 
 use super::{StartError, identity};
@@ -72,20 +72,25 @@ fn bus(
     life: &Lifecycle,
     metrics: &Arc<Metrics>,
 ) -> Result<(SharedBus, Deliveries), StartError> {
-    let retention = Retention {
-        log_events: config.log_events as u64,
-        log_millis: millis(config.log_age),
-        seen_millis: millis(config.seen),
-    };
+    let retentions = retentions(config);
     let Some(url) = &config.redis else {
-        let (bus, deliveries) = MemoryBus::start(node, retention, config.queue, Arc::clone(metrics));
+        let (bus, deliveries) = MemoryBus::start(node, retentions, config.queue, life, Arc::clone(metrics));
         return Ok((Arc::new(bus), deliveries));
     };
     // The configuration has checked the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
-    let settings = redis::Settings { url: url.expose().to_owned(), keys, retention, queue: config.queue, node };
+    let settings = redis::Settings { url: url.expose().to_owned(), keys, retentions, queue: config.queue, node };
     let (bus, deliveries) = RedisBus::start(settings, life, metrics)?;
     Ok((Arc::new(bus), deliveries))
+}
+
+fn retentions(config: &config::Bus) -> Retentions {
+    Retentions::new(Retention {
+        log_events: config.log_events as u64,
+        log_millis: millis(config.log_age),
+        seen_millis: millis(config.seen),
+        ..Retention::default()
+    })
 }
 
 fn limits(config: &Config) -> Limits {

@@ -12,6 +12,8 @@ use crate::lifecycle::{Lifecycle, Signals, millis};
 
 /// How long tasks have to end once everything stops: enough for goodbyes to be answered.
 const LAST_MOMENTS: Duration = Duration::from_secs(3);
+/// How long what clients acknowledged last may take to get to the bus.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
 /// How often it is looked whether everybody has gone.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -43,6 +45,7 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
 async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
     node.hub.order_all(|| Order::Stop);
+    node.hub.reporter().flush(LAST_REPORTS).await;
     life.stop.cancel();
     life.tasks.close();
     if timeout(LAST_MOMENTS, life.tasks.wait()).await.is_err() {

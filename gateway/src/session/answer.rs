@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::to_raw_value;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Channel, ConnectionId, Fault};
+use wirebell_protocol::{Channel, ConnectionId, Cursor, Fault};
 
 use super::Limits;
 use crate::auth::Identity;
@@ -41,6 +41,11 @@ pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -
 /// An answer to a subscription that began at a cursor.
 pub(super) fn subscribed(channel: &Channel, recovered: bool, reference: Option<&str>) -> Bytes {
     reply(&serde_json::json!({ "channel": channel.as_str(), "recovered": recovered }), reference)
+}
+
+/// An acknowledgement was heard.
+pub(super) fn acknowledged(channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Bytes {
+    reply(&serde_json::json!({ "channel": channel.as_str(), "cursor": cursor.to_string() }), reference)
 }
 
 fn reply(data: &serde_json::Value, reference: Option<&str>) -> Bytes {

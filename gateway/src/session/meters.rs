@@ -14,7 +14,7 @@ pub struct Meters {
     latency: [Histogram; 3],
     caught_up: IntCounter,
     expired: IntCounter,
-    understood: [(&'static str, IntCounter); 5],
+    understood: [(&'static str, IntCounter); 6],
     refused: Vec<(Fault, IntCounter)>,
 }
 
@@ -27,7 +27,7 @@ impl Meters {
             latency: Class::ALL.map(|class| metrics.publish_to_write.with_label_values(&[class.as_str()])),
             caught_up: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "caught_up"]),
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
-            understood: ["auth", "resume", "subscribe", "unsubscribe", "ping"]
+            understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping"]
                 .map(|kind| (kind, frames(kind, "understood"))),
             refused: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
         }
@@ -39,6 +39,7 @@ impl Meters {
             Ok(ClientFrame::Resume { .. }) => "resume",
             Ok(ClientFrame::Subscribe { .. }) => "subscribe",
             Ok(ClientFrame::Unsubscribe { .. }) => "unsubscribe",
+            Ok(ClientFrame::Ack { .. }) => "ack",
             Ok(ClientFrame::Ping { .. }) => "ping",
             Err(error) => {
                 self.refused

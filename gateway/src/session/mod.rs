@@ -1,6 +1,7 @@
 //! One client, from its admission to its goodbye. The session knows no sockets: it runs over a [`Peer`], which any
 //! transport can be.
 
+mod acks;
 mod admission;
 mod answer;
 mod catchup;

@@ -1,12 +1,14 @@
 //! Resuming: what a client missed on the channels that it names, if their logs still have it.
 
 use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::answer;
 use super::catchup::Lag;
 use super::peer::Peer;
 use super::run::{Session, Step};
+use crate::hub::Watched;
 
 impl Session<'_> {
     /// `wirebell.resume`: reads each log from the cursor to where the session has been getting events by itself.
@@ -35,6 +37,7 @@ impl Session<'_> {
                     if !reaches_back {
                         self.write(peer, ServerFrame::Gap { channel: &channel }.encode()).await?;
                     }
+                    self.acks.resumed(&channel, cursor);
                     if cursor < since {
                         self.catchup.push(Lag::between(channel, cursor, since).whole(reaches_back));
                     }
@@ -57,6 +60,7 @@ impl Session<'_> {
     ) -> Step {
         // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
         let (after, recovered) = self.who.seat.begin(channel, cursor).await.unwrap_or((cursor, false));
+        self.acks.resumed(channel, cursor);
         self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
         if !recovered {
             self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
@@ -86,9 +90,13 @@ impl Session<'_> {
                 self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
             }
             (lag.after, lag.told) = (place.cursor, false);
+            let watched = Watched::of(&event);
             if self.shared.meters.is_worth_delivering(&event) {
                 self.write(peer, event.frame).await?;
                 self.shared.meters.caught_up();
+                watched.iter().for_each(|event| self.written(event));
+            } else if let Some(event) = &watched {
+                self.report(event, What::Expired);
             }
         }
         match (complete, lag.until) {

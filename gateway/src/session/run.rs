@@ -11,6 +11,7 @@ use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
+use super::acks::Acks;
 use super::admission::{self, Admitted, Entrance};
 use super::catchup::{Catchup, Lag};
 use super::goodbye::Goodbye;
@@ -47,6 +48,7 @@ pub(super) struct Session<'a> {
     pub(super) shared: &'a Sessions,
     pub(super) who: Admitted,
     pub(super) catchup: Catchup,
+    pub(super) acks: Acks,
     state: State,
 }
 
@@ -66,11 +68,12 @@ enum Event<T> {
 impl<'a> Session<'a> {
     fn new(shared: &'a Sessions, who: Admitted) -> Self {
         let left = millis_left(who.identity.expires, shared.limits.leeway);
-        let mut catchup = Catchup::default();
+        let (mut catchup, mut acks) = (Catchup::default(), Acks::default());
         if let Some(after) = who.behind {
+            acks.resumed(&who.identity.channel, after);
             catchup.push(Lag::to_the_end(who.identity.channel.clone(), after).whole(who.recovered));
         }
-        Self { shared, who, catchup, state: State::new(moment(), periods(shared), left) }
+        Self { shared, who, catchup, acks, state: State::new(moment(), periods(shared), left) }
     }
 
     async fn serve<P: Peer>(mut self, peer: &mut P) -> Goodbye {
@@ -150,22 +153,24 @@ impl<'a> Session<'a> {
     }
 
     /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
-    async fn deliver<P: Peer>(&self, peer: &mut P, mut frames: VecDeque<Frame>) -> Step {
+    async fn deliver<P: Peer>(&mut self, peer: &mut P, mut frames: VecDeque<Frame>) -> Step {
         while !frames.is_empty() {
             let mut delivered = Delivered::new(&self.shared.meters);
-            let mut bytes = 0;
+            let (mut bytes, mut watched) = (0, Vec::new());
             let writing = async {
                 while bytes < WRITE_BYTES
                     && let Some(frame) = frames.pop_front()
                 {
                     bytes += frame.bytes.len();
                     delivered.note(&frame);
+                    watched.extend(frame.watched);
                     peer.feed(frame.bytes).await?;
                 }
                 peer.flush().await
             };
             in_time(self.shared, writing).await?;
             delivered.written();
+            watched.iter().for_each(|event| self.written(event));
         }
         Ok(())
     }
@@ -183,6 +188,9 @@ impl<'a> Session<'a> {
             }
             Action::Expiring => {
                 self.write(peer, ServerFrame::Expiring { expires: self.who.identity.expires }.encode()).await
+            }
+            Action::Acknowledge { channel, cursor, reference } => {
+                self.acknowledge(peer, &channel, cursor, reference.as_deref()).await
             }
             // These are rare and large: on the heap, they do not make every idle session larger.
             Action::Renew { token, reference } => {

@@ -31,6 +31,8 @@ pub(super) enum Action {
     Resume { cursors: Vec<(Channel, Cursor)>, reference: Option<String> },
     /// Listen no longer.
     Unsubscribe { channel: Channel, reference: Option<String> },
+    /// Everything on the channel up to the cursor was handled.
+    Acknowledge { channel: Channel, cursor: Cursor, reference: Option<String> },
     /// Answer a ping.
     Pong { reference: Option<String> },
     /// Say what was wrong.
@@ -98,6 +100,7 @@ impl State {
             }
             ClientFrame::Resume { cursors, reference } => Action::Resume { cursors, reference },
             ClientFrame::Unsubscribe { channel, reference } => Action::Unsubscribe { channel, reference },
+            ClientFrame::Ack { channel, cursor, reference } => Action::Acknowledge { channel, cursor, reference },
             ClientFrame::Ping { reference } => Action::Pong { reference },
         }
     }
@@ -179,7 +182,7 @@ mod tests {
     fn what_is_not_here_yet_is_refused_as_often_as_it_comes() {
         let mut state = session(100_000);
         for _ in 0..100 {
-            assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"wirebell.ack"}"#)), Action::Refuse(_)));
+            assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"send-message"}"#)), Action::Refuse(_)));
         }
     }
 

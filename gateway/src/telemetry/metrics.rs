@@ -56,6 +56,10 @@ pub struct Metrics {
     pub repaired: IntCounter,
     /// Gaps that no log could fill, one for each channel and time.
     pub gaps: IntCounter,
+    /// Reports of watched events for which there was no room, by `kind`.
+    pub report_overflows: IntCounterVec,
+    /// Timers that went off and were attended to on this node, by what their `alarm` came to.
+    pub timers: IntCounterVec,
     /// Fetches of the JWKS, by `outcome`.
     pub jwks_fetches: IntCounterVec,
     /// 1 while the node is being drained.
@@ -128,6 +132,16 @@ impl Metrics {
             gaps: new.counter(
                 "gaps_total",
                 "Gaps that the log could not fill and listeners were told of, one for each channel and time.",
+            )?,
+            report_overflows: new.counters(
+                "report_overflows_total",
+                "Reports of watched events (notes, acknowledgements) for which there was no room; receipts lack them.",
+                &["kind"],
+            )?,
+            timers: new.counters(
+                "timers_total",
+                "Timers of events that went off and were attended to on this node, by what the alarm came to.",
+                &["alarm"],
             )?,
             jwks_fetches: new.counters("jwks_fetches_total", "Fetches of the JWKS.", &["outcome"])?,
             draining: new.gauge("draining", "1 while the node is being drained.")?,

@@ -73,7 +73,8 @@ pub(crate) async fn the_same_id_on_another_channel_is_another_event(bus: Fixture
 pub(crate) async fn subscribing_tells_where_the_log_ends(bus: Fixture) {
     let last = bus.publish("user:42", "a", "1").await.cursor.unwrap();
     let other = Channel::user("nobody-yet").unwrap();
-    assert_eq!(bus.bus.subscribe(&[other, user()]).await.unwrap(), [Cursor::START, last]);
+    let ends = bus.bus.subscribe(&[other, user()]).await.unwrap();
+    assert_eq!(ends.iter().map(|ends| ends.log).collect::<Vec<_>>(), [Cursor::START, last]);
 }
 
 pub(crate) async fn after_unsubscribing_nothing_comes(mut bus: Fixture) {

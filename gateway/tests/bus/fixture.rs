@@ -16,7 +16,14 @@ use wirebell_protocol::{Announcement, Channel, Class, Event, Keys, NodeId, Prepa
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 
 /// Small enough for a test to reach its bounds.
-pub(crate) const RETENTION: Retention = Retention { log_events: 20, log_millis: 60_000, seen_millis: 60_000 };
+pub(crate) const RETENTION: Retention = Retention {
+    log_events: 20,
+    log_millis: 60_000,
+    seen_millis: 60_000,
+    receipt_millis: 60_000,
+    retained_keys: 10,
+    retained_millis: 60_000,
+};
 /// Announcements that may wait.
 pub(crate) const QUEUE: usize = 64;
 /// How long something that has to come may take on a busy machine.
@@ -35,16 +42,9 @@ pub(crate) struct Fixture {
 
 pub(crate) fn memory() -> Fixture {
     let (node, metrics) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()));
-    let (bus, deliveries) = MemoryBus::start(node, RETENTION, QUEUE, Arc::clone(&metrics));
-    Fixture {
-        bus: Arc::new(bus),
-        deliveries,
-        node,
-        metrics,
-        server: None,
-        shared: None,
-        life: Lifecycle::default(),
-    }
+    let life = Lifecycle::default();
+    let (bus, deliveries) = MemoryBus::start(node, RETENTION.into(), QUEUE, &life, Arc::clone(&metrics));
+    Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, shared: None, life }
 }
 
 pub(crate) async fn redis() -> Fixture {
@@ -95,7 +95,7 @@ pub(crate) async fn on(server: Redis) -> Fixture {
 /// A bus at that URL, once it is up. What it was told at its beginning is not the test's business.
 pub(crate) async fn at(url: String, keys: Keys) -> Fixture {
     let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
-    let settings = Settings { url, keys, retention: RETENTION, queue: QUEUE, node };
+    let settings = Settings { url, keys, retentions: RETENTION.into(), queue: QUEUE, node };
     let (bus, mut deliveries) = RedisBus::start(settings, &life, &metrics).unwrap();
     wait_until_up(&bus).await;
     assert_eq!(next(&mut deliveries).await, Delivery::MissedAny);

@@ -7,15 +7,17 @@ mod contract;
 mod fixture;
 mod moves;
 mod redis_only;
+mod retained;
+mod tracked;
 
 /// Runs the whole suite over one kind of bus.
 macro_rules! contract {
-    ($bus:ident, $start:expr, [$($check:ident),+ $(,)?]) => {
+    ($bus:ident, $start:expr, [$($part:ident :: $check:ident),+ $(,)?]) => {
         mod $bus {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
-                    super::contract::$check($start.await).await;
+                    super::$part::$check($start.await).await;
                 }
             )+
         }
@@ -28,21 +30,39 @@ macro_rules! every_check {
             $bus,
             $start,
             [
-                nobody_listens_and_it_is_accepted,
-                announcements_come_in_order_and_byte_for_byte,
-                the_same_id_changes_nothing,
-                the_same_id_at_the_same_time_changes_nothing,
-                the_same_id_on_another_channel_is_another_event,
-                subscribing_tells_where_the_log_ends,
-                after_unsubscribing_nothing_comes,
-                a_log_is_read_behind_a_cursor,
-                a_log_is_bounded,
-                a_cursor_is_known_while_nothing_behind_it_is_gone,
-                volatile_events_are_announced_and_not_kept,
-                a_connection_needs_no_subscription,
-                a_time_to_live_is_carried,
-                a_full_queue_says_what_was_missed,
-                thousands_of_channels_at_once,
+                contract::nobody_listens_and_it_is_accepted,
+                contract::announcements_come_in_order_and_byte_for_byte,
+                contract::the_same_id_changes_nothing,
+                contract::the_same_id_at_the_same_time_changes_nothing,
+                contract::the_same_id_on_another_channel_is_another_event,
+                contract::subscribing_tells_where_the_log_ends,
+                contract::after_unsubscribing_nothing_comes,
+                contract::a_log_is_read_behind_a_cursor,
+                contract::a_log_is_bounded,
+                contract::a_cursor_is_known_while_nothing_behind_it_is_gone,
+                contract::volatile_events_are_announced_and_not_kept,
+                contract::a_connection_needs_no_subscription,
+                contract::a_time_to_live_is_carried,
+                contract::a_full_queue_says_what_was_missed,
+                contract::thousands_of_channels_at_once,
+                retained::the_last_value_of_each_key_is_retained,
+                retained::without_a_key_the_type_is_the_key,
+                retained::subscribing_tells_the_last_version,
+                retained::what_has_expired_is_not_retained,
+                retained::the_keys_are_bounded,
+                retained::changes_at_the_same_time_have_one_order,
+                tracked::a_receipt_tells_what_became_of_it,
+                tracked::what_is_not_watched_has_no_receipt,
+                tracked::an_acknowledgement_is_for_all_before_it_and_each_device_has_its_own,
+                tracked::thousands_are_acknowledged_at_once,
+                tracked::at_its_deadline_it_falls_back_once,
+                tracked::an_acknowledgement_cancels_the_deadline,
+                tracked::what_nobody_acknowledges_expires,
+                tracked::a_scheduled_event_comes_when_its_time_has_come,
+                tracked::a_scheduled_event_may_have_a_deadline,
+                tracked::a_scheduled_event_can_be_cancelled,
+                tracked::a_time_in_the_past_is_now,
+                tracked::each_channel_has_its_own_receipt,
             ]
         );
     };

@@ -22,6 +22,16 @@ pub enum Class {
     Volatile,
 }
 
+/// When an event counts as published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// The primary has it.
+    #[default]
+    Primary,
+    /// A replica has it too, so that a failover does not lose it.
+    Replicated,
+}
+
 /// Something that a service has to tell.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -32,7 +42,12 @@ pub struct Event {
     pub(crate) source: Option<String>,
     pub(crate) time: Option<String>,
     pub(crate) class: Class,
+    pub(crate) key: Option<String>,
     pub(crate) ttl: Option<u64>,
+    pub(crate) deliver_at: Option<String>,
+    pub(crate) receipt: bool,
+    pub(crate) deadline: Option<u64>,
+    pub(crate) durability: Option<Durability>,
     pub(crate) traceparent: Option<String>,
 }
 
@@ -44,7 +59,7 @@ pub struct EventError {
     pub attribute: &'static str,
     /// What was expected, and what was found.
     pub message: String,
-    /// [`Fault::InvalidEvent`], [`Fault::TooLarge`] or [`Fault::Unsupported`].
+    /// [`Fault::InvalidEvent`] or [`Fault::TooLarge`].
     pub fault: Fault,
 }
 
@@ -55,11 +70,6 @@ impl EventError {
 
     pub(crate) fn too_large(attribute: &'static str, message: impl Into<String>) -> Self {
         Self { attribute, message: message.into(), fault: Fault::TooLarge }
-    }
-
-    pub(crate) fn unsupported(attribute: &'static str) -> Self {
-        let message = "is part of the contract, but not of this version".to_owned();
-        Self { attribute, message, fault: Fault::Unsupported }
     }
 }
 
@@ -94,7 +104,12 @@ impl Event {
             source: None,
             time: None,
             class: Class::Durable,
+            key: None,
             ttl: None,
+            deliver_at: None,
+            receipt: false,
+            deadline: None,
+            durability: None,
             traceparent: None,
         })
     }
@@ -108,7 +123,7 @@ impl Event {
     pub fn and_to(mut self, channel: &str) -> Result<Self, EventError> {
         self.to.push(parse::channel(channel)?);
         let to = parse::channels(self.to, &self.data)?;
-        Ok(Self { to, ..self })
+        parse::whole(Self { to, ..self })
     }
 
     /// Its identity and idempotency key.
@@ -125,14 +140,47 @@ impl Event {
 
     /// When it happened, in RFC 3339.
     pub fn time(mut self, time: &str) -> Result<Self, EventError> {
-        self.time = Some(parse::time(time)?);
+        self.time = Some(parse::time("time", time)?);
         Ok(self)
     }
 
     /// How it is kept.
     pub fn class(mut self, class: Class) -> Result<Self, EventError> {
-        self.class = parse::supported_class(class)?;
+        self.class = class;
+        parse::whole(self)
+    }
+
+    /// What it is the newest value of, which makes it a retained event. Without a key, a retained event is the newest of
+    /// its type.
+    pub fn key(mut self, key: &str) -> Result<Self, EventError> {
+        self.class = Class::Retained;
+        self.key = Some(parse::name("key", key)?);
+        parse::whole(self)
+    }
+
+    /// Not before this time, in RFC 3339.
+    pub fn deliver_at(mut self, time: &str) -> Result<Self, EventError> {
+        self.deliver_at = Some(parse::time("deliver_at", time)?);
         Ok(self)
+    }
+
+    /// Its publisher wants to know what becomes of it.
+    #[must_use]
+    pub fn receipt(mut self) -> Self {
+        self.receipt = true;
+        self
+    }
+
+    /// If no device has acknowledged it after so many seconds, it goes to the fallback stream.
+    pub fn deadline(mut self, seconds: u64) -> Result<Self, EventError> {
+        self.deadline = Some(parse::deadline(seconds)?);
+        parse::whole(self)
+    }
+
+    /// When it counts as published.
+    pub fn durability(mut self, durability: Durability) -> Result<Self, EventError> {
+        self.durability = Some(durability);
+        parse::whole(self)
     }
 
     /// For how many seconds it is worth delivering.
@@ -173,6 +221,16 @@ impl Event {
         self.class
     }
 
+    /// When it counts as published, if it says so itself.
+    pub fn event_durability(&self) -> Option<Durability> {
+        self.durability
+    }
+
+    /// Does its publisher want to know what becomes of it?
+    pub fn is_watched(&self) -> bool {
+        self.receipt || self.deadline.is_some()
+    }
+
     /// The trace context that came with it.
     pub fn trace_context(&self) -> Option<&str> {
         self.traceparent.as_deref()
@@ -200,6 +258,21 @@ impl Class {
     /// The class of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+}
+
+impl Durability {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replicated => "replicated",
+        }
+    }
+
+    /// The one of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Primary, Self::Replicated].into_iter().find(|durability| durability.as_str() == name)
     }
 }
 

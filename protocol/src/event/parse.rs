@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Class, Event, EventError, MAX_CHANNELS, MAX_COPIED_BYTES, MAX_DATA_BYTES, MAX_NAME_BYTES};
+use super::{Class, Durability, Event, EventError, MAX_CHANNELS, MAX_COPIED_BYTES, MAX_DATA_BYTES, MAX_NAME_BYTES};
+use crate::channel::Kind;
 use crate::{Channel, trace};
 
 /// The attributes as they stand in the text. `null` counts as absent, save in `data`, where it is a value.
@@ -37,6 +38,8 @@ struct Wire<'a> {
     #[serde(borrow)]
     deadline: Option<&'a RawValue>,
     #[serde(borrow)]
+    durability: Option<&'a RawValue>,
+    #[serde(borrow)]
     traceparent: Option<&'a RawValue>,
 }
 
@@ -45,44 +48,51 @@ fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a Ra
 }
 
 pub(super) fn event(json: &[u8], max_data: usize) -> Result<Event, EventError> {
-    let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| whole(&error))?;
-    refuse_what_is_not_here_yet(&wire)?;
+    let wire: Wire<'_> = serde_json::from_slice(json).map_err(|error| not_an_event(&error))?;
     let required = |attribute, value: Option<_>| {
         value.ok_or_else(|| EventError::invalid(attribute, "is required: `to`, `type` and `data` make an event"))
     };
     let to = targets(required("to", wire.to)?)?;
     let kind = kind(&text("type", required("type", wire.r#type)?)?)?;
     let data = data(required("data", wire.data)?, max_data)?;
-    Ok(Event {
+    whole(Event {
         to: channels(to, &data)?,
         kind,
         data,
         id: optional(wire.id, |raw| name("id", &text("id", raw)?))?,
         source: optional(wire.source, |raw| name("source", &text("source", raw)?))?,
-        time: optional(wire.time, |raw| time(&text("time", raw)?))?,
+        time: optional(wire.time, |raw| time("time", &text("time", raw)?))?,
         class: optional(wire.class, |raw| class(&text("class", raw)?))?.unwrap_or_default(),
+        key: optional(wire.key, |raw| name("key", &text("key", raw)?))?,
         ttl: optional(wire.ttl, |raw| ttl(seconds("ttl", raw)?))?,
+        deliver_at: optional(wire.deliver_at, |raw| time("deliver_at", &text("deliver_at", raw)?))?,
+        receipt: optional(wire.receipt, |raw| boolean("receipt", raw))?.unwrap_or_default(),
+        deadline: optional(wire.deadline, |raw| deadline(seconds("deadline", raw)?))?,
+        durability: optional(wire.durability, |raw| durability(&text("durability", raw)?))?,
         traceparent: optional(wire.traceparent, |raw| traceparent(&text("traceparent", raw)?))?,
     })
 }
 
-fn whole(error: &serde_json::Error) -> EventError {
+fn not_an_event(error: &serde_json::Error) -> EventError {
     EventError::invalid("event", format!("expected one JSON object with the attributes of an event: {error}"))
 }
 
-fn refuse_what_is_not_here_yet(wire: &Wire<'_>) -> Result<(), EventError> {
-    let asks_receipt = wire.receipt.is_some_and(|raw| raw.get() != "false");
-    for (attribute, asked) in [
-        ("receipt", asks_receipt),
-        ("deadline", wire.deadline.is_some()),
-        ("deliver_at", wire.deliver_at.is_some()),
-        ("key", wire.key.is_some()),
-    ] {
-        if asked {
-            return Err(EventError::unsupported(attribute));
-        }
+/// What attributes ask of each other.
+pub(super) fn whole(event: Event) -> Result<Event, EventError> {
+    let refuse = |attribute, message: &str| Err(EventError::invalid(attribute, message));
+    if event.key.is_some() && event.class != Class::Retained {
+        return refuse("key", "belongs to a retained event: add `\"class\":\"retained\"`");
     }
-    Ok(())
+    if event.deadline.is_some() && event.class != Class::Durable {
+        return refuse("deadline", "only a durable event can be acknowledged by its deadline");
+    }
+    if event.class == Class::Retained && event.to.iter().any(|to| matches!(to.kind(), Kind::Connection(_))) {
+        return refuse("to", "nothing can be retained for a connection, which never comes back; use `durable`");
+    }
+    if event.class == Class::Volatile && event.durability == Some(Durability::Replicated) {
+        return refuse("durability", "a volatile event is not stored, so there is nothing to replicate");
+    }
+    Ok(event)
 }
 
 fn optional<'a, T>(
@@ -100,6 +110,11 @@ fn text(attribute: &'static str, raw: &RawValue) -> Result<String, EventError> {
 fn seconds(attribute: &'static str, raw: &RawValue) -> Result<u64, EventError> {
     serde_json::from_str(raw.get())
         .map_err(|_| EventError::invalid(attribute, format!("expected whole seconds, found {}", shape(raw))))
+}
+
+fn boolean(attribute: &'static str, raw: &RawValue) -> Result<bool, EventError> {
+    serde_json::from_str(raw.get())
+        .map_err(|_| EventError::invalid(attribute, format!("expected `true` or `false`, found {}", shape(raw))))
 }
 
 /// What kind of JSON it is: enough for the one who wrote it, and nothing of the payload.
@@ -178,20 +193,27 @@ pub(super) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, Eve
     Ok(raw.to_owned())
 }
 
-pub(super) fn time(value: &str) -> Result<String, EventError> {
+pub(super) fn time(attribute: &'static str, value: &str) -> Result<String, EventError> {
     OffsetDateTime::parse(value, &Rfc3339)
-        .map_err(|_| EventError::invalid("time", "expected RFC 3339, like `2026-11-21T10:00:00.123Z`"))?;
+        .map_err(|_| EventError::invalid(attribute, "expected RFC 3339, like `2026-11-21T10:00:00.123Z`"))?;
     Ok(value.to_owned())
 }
 
 fn class(name: &str) -> Result<Class, EventError> {
-    let class = Class::parse(name)
-        .ok_or_else(|| EventError::invalid("class", "expected `durable`, `retained` or `volatile`"))?;
-    supported_class(class)
+    Class::parse(name).ok_or_else(|| EventError::invalid("class", "expected `durable`, `retained` or `volatile`"))
 }
 
-pub(super) fn supported_class(class: Class) -> Result<Class, EventError> {
-    if class == Class::Retained { Err(EventError::unsupported("class")) } else { Ok(class) }
+fn durability(name: &str) -> Result<Durability, EventError> {
+    Durability::parse(name).ok_or_else(|| EventError::invalid("durability", "expected `primary` or `replicated`"))
+}
+
+pub(super) fn deadline(seconds: u64) -> Result<u64, EventError> {
+    const LONGEST: u64 = 7 * 24 * 60 * 60;
+    if (1..=LONGEST).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(EventError::invalid("deadline", format!("expected 1 to {LONGEST} seconds")))
+    }
 }
 
 pub(super) fn ttl(seconds: u64) -> Result<u64, EventError> {
@@ -250,8 +272,22 @@ mod tests {
             (r#"{"to":"all","type":"wirebell.x","data":1}"#, "type", Fault::InvalidEvent),
             (r#"{"to":"all","type":"t"}"#, "data", Fault::InvalidEvent),
             (r#"{"to":"all","type":"t","data":1,"class":"eternal"}"#, "class", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"class":"retained"}"#, "class", Fault::Unsupported),
-            (r#"{"to":"all","type":"t","data":1,"receipt":true}"#, "receipt", Fault::Unsupported),
+            (r#"{"to":"all","type":"t","data":1,"key":"k"}"#, "key", Fault::InvalidEvent),
+            (r#"{"to":"conn:abcdefgh.1","type":"t","data":1,"class":"retained"}"#, "to", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"receipt":"yes"}"#, "receipt", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"deadline":0}"#, "deadline", Fault::InvalidEvent),
+            (
+                r#"{"to":"all","type":"t","data":1,"deadline":9,"class":"volatile"}"#,
+                "deadline",
+                Fault::InvalidEvent,
+            ),
+            (r#"{"to":"all","type":"t","data":1,"deliver_at":"soon"}"#, "deliver_at", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"durability":"gold"}"#, "durability", Fault::InvalidEvent),
+            (
+                r#"{"to":"all","type":"t","data":1,"durability":"replicated","class":"volatile"}"#,
+                "durability",
+                Fault::InvalidEvent,
+            ),
             (r#"{"to":"all","type":"t","data":1,"ttl":0}"#, "ttl", Fault::InvalidEvent),
             (r#"{"to":"all","type":"t","data":1,"ttl":-1}"#, "ttl", Fault::InvalidEvent),
             (r#"{"to":"all","type":"t","data":1,"time":"yesterday"}"#, "time", Fault::InvalidEvent),
@@ -277,6 +313,10 @@ mod tests {
     #[test]
     fn what_a_service_writes_reads_back() {
         let json = r#"{"to":["user:1","all"],"type":"t","data":[1, 2],"id":"a","class":"volatile","ttl":5}"#;
+        assert_eq!(event(json.as_bytes(), 100).unwrap().to_json(), json);
+        let json = r#"{"to":"user:1","type":"t","data":1,"deliver_at":"2026-11-21T10:00:00Z","receipt":true,"deadline":20,"durability":"replicated"}"#;
+        assert_eq!(event(json.as_bytes(), 100).unwrap().to_json(), json);
+        let json = r#"{"to":"user:1","type":"t","data":1,"class":"retained","key":"k"}"#;
         assert_eq!(event(json.as_bytes(), 100).unwrap().to_json(), json);
     }
 }

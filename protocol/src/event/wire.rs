@@ -20,7 +20,17 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliver_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    receipt: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    durability: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
 }
@@ -44,7 +54,12 @@ pub(super) fn json(event: &Event) -> String {
         source: event.source.as_deref(),
         time: event.time.as_deref(),
         class: (event.class != Class::Durable).then(|| event.class.as_str()),
+        key: event.key.as_deref(),
         ttl: event.ttl,
+        deliver_at: event.deliver_at.as_deref(),
+        receipt: event.receipt,
+        deadline: event.deadline,
+        durability: event.durability.map(super::Durability::as_str),
         traceparent: event.traceparent.as_deref(),
     };
     // Strings, numbers and checked JSON: there is nothing here that cannot be written.

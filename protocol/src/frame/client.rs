@@ -45,6 +45,15 @@ pub enum ClientFrame {
         /// To be repeated in the answer.
         reference: Option<String>,
     },
+    /// I have handled everything on this channel up to this cursor.
+    Ack {
+        /// The channel.
+        channel: Channel,
+        /// Of the last event handled.
+        cursor: Cursor,
+        /// To be repeated in an error; a good acknowledgement has no answer.
+        reference: Option<String>,
+    },
     /// Are you there?
     Ping {
         /// To be repeated in the answer.
@@ -110,10 +119,12 @@ impl ClientFrame {
             "wirebell.unsubscribe" => Ok(Self::Unsubscribe { channel: channel()?, reference }),
             "wirebell.ping" => Ok(Self::Ping { reference }),
             "wirebell.ack" => {
-                Err(refuse(Fault::Unsupported, "acknowledgements are not part of this version".into()))
+                let cursor = cursor(wire.cursor).map_err(|message| refuse(Fault::BadCursor, message))?;
+                let missing = || refuse(Fault::BadCursor, "expected `cursor`, of the last event handled".into());
+                Ok(Self::Ack { channel: channel()?, cursor: cursor.ok_or_else(missing)?, reference })
             }
             reserved if reserved.starts_with("wirebell.") => {
-                const KNOWN: &str = "`wirebell.auth`, `.resume`, `.subscribe`, `.unsubscribe` or `.ping`";
+                const KNOWN: &str = "`wirebell.auth`, `.resume`, `.ack`, `.subscribe`, `.unsubscribe` or `.ping`";
                 Err(refuse(
                     Fault::ReservedType,
                     format!("a reserved type that clients do not send; expected {KNOWN}").into(),
@@ -133,6 +144,7 @@ impl std::fmt::Debug for ClientFrame {
             }
             Self::Resume { cursors, reference } => write!(f, "Resume({cursors:?}, ref {reference:?})"),
             Self::Unsubscribe { channel, reference } => write!(f, "Unsubscribe({channel}, ref {reference:?})"),
+            Self::Ack { channel, cursor, .. } => write!(f, "Ack({channel}, {cursor})"),
             Self::Ping { reference } => write!(f, "Ping(ref {reference:?})"),
         }
     }
@@ -217,7 +229,9 @@ mod tests {
             (r#"{"type":"wirebell.subscribe","ref":"1"}"#, Fault::BadChannel, Some("1")),
             (r#"{"type":"wirebell.subscribe","channel":"news"}"#, Fault::BadChannel, None),
             (r#"{"type":"wirebell.auth","token":7}"#, Fault::TokenMissing, None),
-            (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"1-0"}"#, Fault::Unsupported, None),
+            (r#"{"type":"wirebell.ack","channel":"user:1"}"#, Fault::BadCursor, None),
+            (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"now"}"#, Fault::BadCursor, None),
+            (r#"{"type":"wirebell.ack","cursor":"1-0"}"#, Fault::BadChannel, None),
             (r#"{"type":"send-message","data":{},"ref":"8"}"#, Fault::Unsupported, Some("8")),
         ] {
             let error = ClientFrame::parse(text).unwrap_err();

@@ -2,7 +2,9 @@
 //! Redis; the memory bus does the same by hand.
 
 mod prepared;
+mod retention;
 mod script;
 
-pub use prepared::Prepared;
-pub use script::{Accepted, Entry, PublishScript, ReplyError, Retention};
+pub use prepared::{Prepared, Tracking};
+pub use retention::{Retention, Retentions};
+pub use script::{Accepted, Entry, PublishScript, ReplyError, ends, retained};

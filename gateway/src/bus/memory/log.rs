@@ -6,6 +6,8 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::publish::Retention;
 use wirebell_protocol::{Announcement, Cursor, Prepared};
 
+use super::retained::later;
+
 /// The durable events of a channel, oldest first, bounded by count and age.
 #[derive(Default)]
 pub(super) struct Log {
@@ -27,7 +29,8 @@ impl Log {
         expires_at: Option<u64>,
         keep: &Retention,
     ) -> Place {
-        let place = Place { cursor: self.next_cursor(now), previous: self.last };
+        // Cursors only grow, also where the clock goes back.
+        let place = Place { cursor: later(self.last, now), previous: self.last };
         self.last = place.cursor;
         self.entries.push_back(Announcement {
             channel: event.channel.clone(),
@@ -35,6 +38,7 @@ impl Log {
             place: Some(place),
             accepted_at: place.cursor.millis * 1000,
             expires_at,
+            watched: event.is_watched().then(|| event.id.as_str().into()),
             frame: event.frame(Some(place.cursor)),
         });
         while self.entries.len() as u64 > keep.log_events || self.oldest_is_older_than(now, keep.log_millis) {
@@ -57,15 +61,6 @@ impl Log {
             // The oldest event's predecessor is known even when it is gone itself.
             Some(first) => cursor >= first.previous && cursor <= self.last,
             None => cursor == self.last,
-        }
-    }
-
-    /// Cursors only grow, also where the clock goes back.
-    fn next_cursor(&self, now: u64) -> Cursor {
-        if now > self.last.millis {
-            Cursor { millis: now, sequence: 0 }
-        } else {
-            Cursor { millis: self.last.millis, sequence: self.last.sequence + 1 }
         }
     }
 

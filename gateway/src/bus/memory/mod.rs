@@ -2,146 +2,141 @@
 //! holds dies with the process.
 
 mod log;
+mod record;
+mod records;
+mod retained;
 mod seen;
+mod state;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wirebell_protocol::announcement::Place;
-use wirebell_protocol::channel::Kind;
-use wirebell_protocol::publish::{Accepted, Retention};
-use wirebell_protocol::{Announcement, Channel, Class, Cursor, NodeId, Prepared};
+use wirebell_protocol::publish::{Accepted, Retentions};
+use wirebell_protocol::tracking::Receipt;
+use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
-use self::log::Log;
-use self::seen::Seen;
+use self::state::State;
 use super::inbox::{Deliveries, Inbox, inbox};
-use super::{Bus, BusError, Health, Position};
-use crate::lifecycle::wall_clock;
+use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
+use crate::lifecycle::{Lifecycle, wall_clock};
 use crate::telemetry::Metrics;
 
-/// Logs kept at the most; beyond that the one that has been idle longest goes.
-const MOST_LOGS: usize = 100_000;
+/// How often timers are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A bus within this process.
 pub struct MemoryBus {
-    node: NodeId,
-    retention: Retention,
-    inbox: Inbox,
-    metrics: Arc<Metrics>,
-    state: Mutex<State>,
+    shared: Arc<Shared>,
     health: watch::Sender<Health>,
 }
 
-#[derive(Default)]
-struct State {
-    logs: HashMap<Channel, Log>,
-    seen: Seen,
-    listened: HashSet<Channel>,
+/// What the bus and its timers share.
+struct Shared {
+    inbox: Inbox,
+    metrics: Arc<Metrics>,
+    state: Mutex<State>,
 }
 
 impl MemoryBus {
     /// A bus for one node, and its deliveries.
-    pub fn start(node: NodeId, retention: Retention, capacity: usize, metrics: Arc<Metrics>) -> (Self, Deliveries) {
+    pub fn start(
+        node: NodeId,
+        retentions: Retentions,
+        capacity: usize,
+        life: &Lifecycle,
+        metrics: Arc<Metrics>,
+    ) -> (Self, Deliveries) {
         metrics.bus_up.set(1);
         let (inbox, deliveries) = inbox(capacity, Arc::clone(&metrics));
-        let health = watch::Sender::new(Health::Up);
-        (Self { node, retention, inbox, metrics, state: Mutex::default(), health }, deliveries)
+        let state = Mutex::new(State::new(node, retentions));
+        let shared = Arc::new(Shared { inbox, metrics, state });
+        life.spawn(timers(Arc::clone(&shared)));
+        (Self { shared, health: watch::Sender::new(Health::Up) }, deliveries)
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, state: &State) {
-        self.metrics.bus_subscriptions.set(i64::try_from(state.listened.len()).unwrap_or(i64::MAX));
-    }
-
-    /// Announcing under the lock keeps the order of announcements that of the logs.
-    fn publish_one(&self, event: &Prepared) -> Accepted {
-        let now = micros();
-        let mut state = self.lock();
-        if let Some(accepted) = state.seen.find(&event.channel, &event.id, now / 1000) {
-            return Accepted { again: true, ..accepted };
-        }
-        let expires_at = event.ttl_millis.map(|ttl| now / 1000 + ttl);
-        let place =
-            (event.class == Class::Durable).then(|| state.append(event, now / 1000, expires_at, &self.retention));
-        let listened = state.listened.contains(&event.channel)
-            || matches!(event.channel.kind(), Kind::Connection(id) if id.node == self.node);
-        let accepted =
-            Accepted { cursor: place.map(|place| place.cursor), nodes: u64::from(listened), again: false };
-        state.seen.remember(event, accepted, now / 1000 + self.retention.seen_millis);
-        if listened {
-            self.inbox.offer(Announcement {
-                channel: event.channel.clone(),
-                class: event.class,
-                place,
-                accepted_at: now,
-                expires_at,
-                frame: event.frame(accepted.cursor),
-            });
-        }
-        accepted
+        self.metrics.bus_subscriptions.set(i64::try_from(state.listened()).unwrap_or(i64::MAX));
     }
 }
 
-impl State {
-    fn append(&mut self, event: &Prepared, now: u64, expires_at: Option<u64>, retention: &Retention) -> Place {
-        if !self.logs.contains_key(&event.channel) {
-            self.forget_idle(now, retention);
-        }
-        self.logs.entry(event.channel.clone()).or_default().append(event, now, expires_at, retention)
-    }
-
-    /// Makes room for one more log. Looked at only when the table is full, so that the usual append costs nothing.
-    fn forget_idle(&mut self, now: u64, retention: &Retention) {
-        if self.logs.len() < MOST_LOGS {
-            return;
-        }
-        self.logs.retain(|_, log| log.last().millis + retention.log_millis > now);
-        if self.logs.len() >= MOST_LOGS
-            && let Some(idlest) = self.logs.iter().min_by_key(|(_, log)| log.last()).map(|(c, _)| c.clone())
-        {
-            self.logs.remove(&idlest);
-        }
+async fn timers(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        shared.lock().work_off(micros(), &shared.inbox);
     }
 }
 
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
-        events.iter().map(|event| Ok(self.publish_one(event))).collect()
+        // Announcing under the lock keeps the order of announcements that of the logs.
+        let mut state = self.lock();
+        events.iter().map(|event| Ok(state.publish(event, micros(), &self.shared.inbox))).collect()
     }
 
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
         let mut state = self.lock();
-        state.listened.extend(channels.iter().cloned());
-        self.count(&state);
-        Ok(channels.iter().map(|channel| state.logs.get(channel).map_or(Cursor::START, Log::last)).collect())
+        state.listen(channels);
+        self.shared.count(&state);
+        Ok(channels.iter().map(|channel| state.ends(channel)).collect())
     }
 
     async fn unsubscribe(&self, channels: &[Channel]) {
         let mut state = self.lock();
-        for channel in channels {
-            state.listened.remove(channel);
-        }
-        self.count(&state);
+        state.listen_no_longer(channels);
+        self.shared.count(&state);
     }
 
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
         let state = self.lock();
-        let read = |(channel, cursor): &(Channel, Cursor)| {
-            state.logs.get(channel).map_or_else(Vec::new, |log| log.after(*cursor, limit))
-        };
-        Ok(after.iter().map(read).collect())
+        Ok(after.iter().map(|(channel, cursor)| state.read(channel, *cursor, limit)).collect())
+    }
+
+    async fn read_retained(&self, channel: &Channel, after: Cursor) -> Result<Vec<Announcement>, BusError> {
+        Ok(self.lock().read_retained(channel, after, micros() / 1000))
     }
 
     async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
-        let state = self.lock();
-        let is_known = state.logs.get(channel).map_or(cursor == Cursor::START, |log| log.reaches_back_to(cursor));
-        Ok(if is_known { Position::Known } else { Position::Lost })
+        Ok(self.lock().position(channel, cursor))
+    }
+
+    async fn note(&self, notes: &[Note]) -> Result<(), BusError> {
+        let mut state = self.lock();
+        notes.iter().for_each(|note| state.records.note(note, micros() / 1000));
+        Ok(())
+    }
+
+    async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>> {
+        let mut state = self.lock();
+        acks.iter().map(|ack| Ok(state.records.acknowledge(ack, micros() / 1000))).collect()
+    }
+
+    async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, BusError> {
+        Ok(self.lock().records.receipts(id))
+    }
+
+    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError> {
+        Ok(self.lock().records.fallbacks.iter().rev().take(most).cloned().collect())
+    }
+
+    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError> {
+        Ok(self.lock().records.told.iter().rev().take(most).cloned().collect())
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
+        Ok(self.lock().cancel(id, micros(), &self.shared.inbox))
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -1,32 +1,48 @@
 //! The connections for commands: scripts, logs, probes. fred pipelines whatever is asked at the same time, goes to
 //! whoever has the key's slot, and reconnects for ever.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
-use fred::interfaces::{ClientLike, ClusterInterface, LuaInterface};
+use fred::interfaces::{ClientLike, ClusterInterface};
 use fred::types::config::{Config, ReconnectError, ReconnectPolicy, ServerConfig};
-use fred::types::{Builder, RespVersion};
+use fred::types::{Builder, ClusterHash, CustomCommand, FromValue, RespVersion};
+use fred::util::redis_keyslot;
 use futures_util::future::try_join_all;
-use tokio::sync::RwLock;
-use wirebell_protocol::Keys;
-use wirebell_protocol::publish::{PublishScript, Retention};
+use wirebell_protocol::publish::Retentions;
+use wirebell_protocol::tracking::{Call, Script};
+use wirebell_protocol::{Channel, Keys};
 
 use super::{BusError, COMMAND_TIMEOUT};
 
-/// A client for commands, with the names and the script that they use.
+/// A client for commands, with the names that they use.
 pub(super) struct Commands {
     pub(super) client: Client,
     pub(super) keys: Keys,
-    pub(super) retention: Retention,
-    /// The publish script's digest, once Redis has told it.
-    script: RwLock<Option<String>>,
+    pub(super) retentions: Retentions,
 }
+
+/// How a script is named in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// By its digest, which Redis may not know.
+    Digest,
+    /// By its text, which makes the digest known.
+    Text,
+}
+
+/// The scripts' digests.
+static DIGESTS: LazyLock<HashMap<Script, String>> = LazyLock::new(|| {
+    let digest = |script: Script| (script, redis::Script::new(script.source()).get_hash().to_owned());
+    Script::ALL.into_iter().map(digest).collect()
+});
 
 impl Commands {
     /// Starts connecting in the background.
-    pub(super) fn start(config: Config, keys: Keys, retention: Retention) -> Result<Self, BusError> {
+    pub(super) fn start(config: Config, keys: Keys, retentions: Retentions) -> Result<Self, BusError> {
         // A server that has become a replica is left for the one that took its place. One that stands alone stays.
         let has_moved = match &config.server {
             ServerConfig::Centralized { .. } => Vec::new(),
@@ -50,17 +66,29 @@ impl Commands {
             .build()
             .map_err(|error| bad_url(&error))?;
         client.connect();
-        Ok(Self { client, keys, retention, script: RwLock::new(None) })
+        Ok(Self { client, keys, retentions })
     }
 
-    /// The digest of the publish script, which is loaded first if no Redis has told it yet.
-    pub(super) async fn script(&self) -> Result<String, Error> {
-        if let Some(digest) = self.script.read().await.clone() {
-            return Ok(digest);
+    /// Runs a script, also on a Redis that does not know it yet.
+    pub(super) async fn call<R: FromValue>(&self, call: &Call) -> Result<R, BusError> {
+        let answer = match run(&self.client, By::Digest, call).await {
+            Err(error) if is_forgotten(&error) => run(&self.client, By::Text, call).await,
+            answer => answer,
+        };
+        answer.map_err(|error| failed(&error))
+    }
+
+    /// Is there a connection? Waiting for a Redis that is known to be away only makes whoever asks wait.
+    pub(super) fn connected(&self) -> Result<(), BusError> {
+        if self.client.is_connected() {
+            return Ok(());
         }
-        let digest: String = self.client.script_load(PublishScript::SOURCE).await?;
-        *self.script.write().await = Some(digest.clone());
-        Ok(digest)
+        Err(BusError::Unavailable("Redis is not connected".to_owned()))
+    }
+
+    /// How long and how much is kept of this channel.
+    pub(super) fn retention(&self, channel: &Channel) -> wirebell_protocol::publish::Retention {
+        self.retentions.of(channel)
     }
 
     /// Does Redis answer? Of a Cluster, every primary has to.
@@ -80,6 +108,27 @@ impl Commands {
     pub(super) fn is_cluster(&self) -> bool {
         self.client.is_clustered()
     }
+}
+
+/// One call by one command, on a connection or into a pipeline.
+pub(super) async fn run<C: ClientLike, R: FromValue>(client: &C, by: By, call: &Call) -> Result<R, Error> {
+    let (word, script) = match by {
+        By::Digest => ("EVALSHA", DIGESTS.get(&call.script).cloned().unwrap_or_default()),
+        By::Text => ("EVAL", call.script.source().to_owned()),
+    };
+    let slot = call.keys.first().map_or(0, |key| redis_keyslot(key.as_bytes()));
+    let count = call.keys.len().to_string();
+    let words: Vec<String> = [script, count]
+        .into_iter()
+        .chain(call.keys.iter().cloned())
+        .chain(call.arguments.iter().cloned())
+        .collect();
+    client.custom(CustomCommand::new_static(word, ClusterHash::Custom(slot), false), words).await
+}
+
+/// Does this Redis not know the script? It was restarted, failed over or given the slot.
+pub(super) fn is_forgotten(error: &Error) -> bool {
+    error.details().starts_with("NOSCRIPT")
 }
 
 /// An error of fred's, told apart by whether trying again may help.

@@ -1,32 +1,54 @@
-//! Reading logs: their ends, and what stands behind a cursor.
+//! Reading logs: their ends, and what stands behind a cursor; and the retained values.
 
 use std::collections::HashMap;
 
-use fred::interfaces::{KeysInterface, StreamsInterface};
+use bytes::Bytes;
+use fred::interfaces::{HashesInterface, KeysInterface, StreamsInterface};
 use futures_util::future::try_join_all;
-use wirebell_protocol::publish::{Entry, PublishScript};
+use wirebell_protocol::publish::{self, Entry, PublishScript};
 use wirebell_protocol::{Announcement, Channel, Cursor};
 
-use super::super::{BusError, Position};
+use super::super::{BusError, Ends, Position};
 use super::commands::{Commands, failed};
+use crate::lifecycle::{millis, wall_clock};
 
 /// A Stream entry as Redis gives it: its id and its fields.
 type Raw = (String, HashMap<String, String>);
 
-/// The end of each log, all asked in one go.
-pub(super) async fn ends(commands: &Commands, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+/// Where each channel ends, all asked in one go.
+pub(super) async fn ends(commands: &Commands, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
     try_join_all(channels.iter().map(|channel| end(commands, channel))).await
 }
 
-async fn end(commands: &Commands, channel: &Channel) -> Result<Cursor, BusError> {
-    let last: Option<String> =
+async fn end(commands: &Commands, channel: &Channel) -> Result<Ends, BusError> {
+    let text: Option<String> =
         commands.client.get(commands.keys.end(channel)).await.map_err(|error| failed(&error))?;
-    last.as_deref().map_or(Ok(Cursor::START), cursor)
+    let Some(text) = text else { return Ok(Ends::default()) };
+    publish::ends(&text).map(|(log, retained)| Ends { log, retained }).ok_or_else(strange)
+}
+
+/// The retained values behind a version.
+pub(super) async fn retained(
+    commands: &Commands,
+    channel: &Channel,
+    after: Cursor,
+) -> Result<Vec<Announcement>, BusError> {
+    let key = commands.keys.retained(channel);
+    let values: Vec<Bytes> = commands.client.hvals(key).await.map_err(|error| failed(&error))?;
+    let mut found = Vec::new();
+    for value in values {
+        let event = publish::retained(channel, &value).ok_or_else(strange)?;
+        if event.place.is_some_and(|place| place.cursor > after) && !event.is_expired(|| millis(wall_clock())) {
+            found.push(event);
+        }
+    }
+    found.sort_by_key(|event| event.place.map(|place| place.cursor));
+    Ok(found)
 }
 
 /// Whether the log reaches back to the cursor: its event is still there, or it is the last one that there was.
 pub(super) async fn position(commands: &Commands, channel: &Channel, at: Cursor) -> Result<Position, BusError> {
-    if end(commands, channel).await? == at {
+    if end(commands, channel).await?.log == at {
         return Ok(Position::Known);
     }
     let (key, id) = (commands.keys.log(channel), at.to_string());
@@ -64,10 +86,15 @@ fn entry(channel: &Channel, (id, fields): &Raw) -> Result<Announcement, BusError
         head: field("h"),
         tail: field("t"),
         expires_at: field("x").parse().ok(),
+        watched: fields.get("i").map(String::as_str),
     };
     Ok(PublishScript::entry(channel, cursor(id)?, &entry))
 }
 
 fn cursor(id: &str) -> Result<Cursor, BusError> {
-    id.parse().map_err(|_| BusError::Refused("a Stream entry that the publish script has not written".to_owned()))
+    id.parse().map_err(|_| strange())
+}
+
+fn strange() -> BusError {
+    BusError::Refused("a key of a channel holds what the publish script has not written".to_owned())
 }

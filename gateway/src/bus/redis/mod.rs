@@ -16,20 +16,23 @@ mod place;
 mod publish;
 mod slots;
 mod subscriber;
+mod timers;
+mod tracking;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wirebell_protocol::publish::{Accepted, Retention};
+use wirebell_protocol::publish::{Accepted, Retentions};
+use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, Keys, NodeId, Prepared};
 
 use self::commands::Commands;
 use self::place::Place;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
-use super::{Bus, BusError, Health, Position};
+use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
@@ -43,7 +46,7 @@ pub struct Settings {
     /// The names of everything in Redis.
     pub keys: Keys,
     /// How long and how much is kept.
-    pub retention: Retention,
+    pub retentions: Retentions,
     /// Announcements that may wait for the hub.
     pub queue: usize,
     /// This node.
@@ -69,10 +72,11 @@ impl RedisBus {
         let keys = settings.keys;
         let config = commands::config(&settings.url)?;
         let place = Place::of(&settings.url, &config)?;
-        let commands = Arc::new(Commands::start(config, keys.clone(), settings.retention)?);
+        let commands = Arc::new(Commands::start(config, keys.clone(), settings.retentions)?);
         let subscriber = Arc::new(Subscriber::new(place, keys, settings.node, inbox, Arc::clone(metrics)));
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn(Arc::clone(&subscriber).run());
+        life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
         Ok((Self { commands, subscriber, health }, deliveries))
     }
@@ -84,7 +88,7 @@ impl Bus for RedisBus {
         publish::all(&self.commands, events).await
     }
 
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Cursor>, BusError> {
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
         self.subscriber.subscribe(channels).await?;
         log::ends(&self.commands, channels).await
     }
@@ -95,6 +99,34 @@ impl Bus for RedisBus {
 
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
         log::read(&self.commands, after, limit).await
+    }
+
+    async fn read_retained(&self, channel: &Channel, after: Cursor) -> Result<Vec<Announcement>, BusError> {
+        log::retained(&self.commands, channel, after).await
+    }
+
+    async fn note(&self, notes: &[Note]) -> Result<(), BusError> {
+        tracking::note(&self.commands, notes).await
+    }
+
+    async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>> {
+        tracking::acknowledge(&self.commands, acks).await
+    }
+
+    async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, BusError> {
+        tracking::receipts(&self.commands, id).await
+    }
+
+    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError> {
+        tracking::fallbacks(&self.commands, most).await
+    }
+
+    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError> {
+        tracking::told(&self.commands, most).await
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
+        tracking::cancel(&self.commands, id).await
     }
 
     async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {

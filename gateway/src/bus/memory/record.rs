@@ -1,0 +1,181 @@
+//! The record of one event on one channel: the same fields as in Redis, and the same answers to an alarm.
+
+use std::collections::HashMap;
+
+use wirebell_protocol::publish::{Accepted, Retention};
+use wirebell_protocol::tracking::{Alarm, Receipt};
+use wirebell_protocol::{Channel, Prepared};
+
+use crate::bus::{Ack, Note};
+
+/// What is noted of an event at the most.
+const MOST_NOTES: usize = 250;
+
+/// What is known of an event's fate.
+#[derive(Default)]
+pub(super) struct Record {
+    fields: HashMap<String, String>,
+    /// The event, until its time has come.
+    scheduled: Option<Prepared>,
+    answer: Option<Accepted>,
+    frame: String,
+    /// When it may be forgotten.
+    kept_until: u64,
+}
+
+/// What an alarm finds due.
+pub(super) enum Due {
+    /// What the alarm comes to.
+    Alarm(Alarm),
+    /// First this has to be published.
+    Publish(Box<Prepared>),
+}
+
+impl Record {
+    /// Of an event that waits for its time.
+    pub(super) fn scheduled(event: &Prepared, deliver_at: u64, now: u64, keep: &Retention) -> Self {
+        let mut record = Self { scheduled: Some(event.clone()), ..Self::default() };
+        record.set("deliver_at", deliver_at);
+        record.set("scheduled", now);
+        record.kept_until = deliver_at + kept(event, keep);
+        record
+    }
+
+    /// The event was published.
+    pub(super) fn published(&mut self, event: &Prepared, accepted: Accepted, now: u64, keep: &Retention) {
+        let (deadline, watched) =
+            event.tracking.as_ref().map_or((None, false), |it| (it.deadline_millis, it.watched));
+        self.scheduled = None;
+        self.answer = Some(accepted);
+        self.set("accepted", now);
+        self.set("nodes", accepted.nodes);
+        self.set("closes", now + closes(event, keep));
+        self.fields.insert("answer".to_owned(), String::new());
+        if watched {
+            self.set("watched", 1);
+        }
+        if let Some(cursor) = accepted.cursor {
+            self.fields.insert("cursor".to_owned(), cursor.to_string());
+        }
+        if let Some(ttl) = event.ttl_millis {
+            self.set("expires", now + ttl);
+        }
+        if let Some(deadline) = deadline {
+            self.set("deadline", now + deadline);
+            self.frame = String::from_utf8_lossy(&event.frame(accepted.cursor)).into_owned();
+        }
+        self.kept_until = now + kept(event, keep);
+    }
+
+    /// What publishing the same id again is answered.
+    pub(super) fn answer(&self) -> Accepted {
+        let scheduled = Accepted { cursor: None, nodes: 0, again: false, scheduled: true };
+        self.answer.map_or(scheduled, |answer| Accepted { again: true, ..answer })
+    }
+
+    pub(super) fn is_published(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.kept_until <= now
+    }
+
+    pub(super) fn cancel(&mut self, now: u64) {
+        self.set_once("cancelled", now);
+    }
+
+    /// Is this the first acknowledgement, and in time?
+    pub(super) fn acknowledge(&mut self, ack: &Ack, now: u64) -> bool {
+        self.fields.entry(format!("a:{}", ack.device)).or_insert_with(|| format!("{now} {}", ack.connection));
+        self.set_once("acked", now) && !self.has("fallen") && !self.has("expired")
+    }
+
+    pub(super) fn note(&mut self, note: &Note, now: u64) {
+        if self.fields.len() >= MOST_NOTES {
+            let more = self.number("more").unwrap_or_default() + 1;
+            return self.set("more", more);
+        }
+        let device = note.device.as_deref().unwrap_or_default();
+        let value = format!("{now} {} {device}", note.what.as_str());
+        self.fields.entry(format!("c:{}", note.connection)).or_insert(value);
+    }
+
+    pub(super) fn told(&mut self) {
+        self.set("told", 1);
+    }
+
+    pub(super) fn receipt(&self, channel: &Channel) -> Option<Receipt> {
+        Receipt::read(channel, &self.fields)
+    }
+
+    /// What is due, as the alarm script finds it in Redis.
+    pub(super) fn due(&mut self, now: u64) -> Due {
+        if let Some(event) = &self.scheduled {
+            let at = self.number("deliver_at").unwrap_or_default();
+            return match self.number("cancelled") {
+                Some(_) if self.has("told") => Due::Alarm(Alarm::Done),
+                Some(at) => Due::Alarm(outcome("cancelled", at)),
+                None if at > now => Due::Alarm(Alarm::Later(at)),
+                None => Due::Publish(Box::new(event.clone())),
+            };
+        }
+        Due::Alarm(self.due_after_publishing(now))
+    }
+
+    fn due_after_publishing(&mut self, now: u64) -> Alarm {
+        if self.has("told") || !self.has("watched") {
+            return Alarm::Done;
+        }
+        if let Some(at) = self.number("acked") {
+            return outcome("acknowledged", at);
+        }
+        if let Some(deadline) = self.number("deadline") {
+            if deadline > now {
+                return Alarm::Later(deadline);
+            }
+            self.set_once("fallen", now);
+            return Alarm::Fallback { at: now, frame: self.frame.clone() };
+        }
+        let closes = self.number("closes").unwrap_or_default();
+        if closes > now {
+            return Alarm::Later(closes);
+        }
+        self.set_once("expired", now);
+        outcome("expired", now)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.fields.get(name).and_then(|text| text.parse().ok())
+    }
+
+    fn set(&mut self, name: &str, value: u64) {
+        self.fields.insert(name.to_owned(), value.to_string());
+    }
+
+    fn set_once(&mut self, name: &str, value: u64) -> bool {
+        let is_new = !self.has(name);
+        if is_new {
+            self.set(name, value);
+        }
+        is_new
+    }
+}
+
+fn outcome(what: &str, at: u64) -> Alarm {
+    Alarm::Outcome { what: what.to_owned(), at }
+}
+
+/// Milliseconds for which an acknowledgement is waited for.
+fn closes(event: &Prepared, keep: &Retention) -> u64 {
+    event.ttl_millis.unwrap_or(keep.receipt_millis)
+}
+
+fn kept(event: &Prepared, keep: &Retention) -> u64 {
+    let deadline = event.tracking.as_ref().and_then(|tracking| tracking.deadline_millis);
+    closes(event, keep).max(deadline.unwrap_or_default()) + keep.receipt_millis
+}

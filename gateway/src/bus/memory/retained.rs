@@ -1,0 +1,74 @@
+//! One channel's retained values.
+
+use std::collections::HashMap;
+
+use wirebell_protocol::announcement::Place;
+use wirebell_protocol::publish::Retention;
+use wirebell_protocol::{Announcement, Cursor, Prepared};
+
+/// The last value of each key.
+#[derive(Default)]
+pub(super) struct Retained {
+    values: HashMap<Box<str>, Announcement>,
+    last: Cursor,
+}
+
+impl Retained {
+    /// The version of the last change.
+    pub(super) fn last(&self) -> Cursor {
+        self.last
+    }
+
+    /// Replaces the key's value; answers its version.
+    pub(super) fn replace(
+        &mut self,
+        event: &Prepared,
+        now: u64,
+        expires_at: Option<u64>,
+        keep: &Retention,
+    ) -> Place {
+        let place = Place { cursor: later(self.last, now / 1000), previous: self.last };
+        self.last = place.cursor;
+        let value = Announcement {
+            channel: event.channel.clone(),
+            class: event.class,
+            place: Some(place),
+            accepted_at: now,
+            expires_at,
+            watched: None,
+            frame: event.frame(None),
+        };
+        self.values.insert(event.key.as_str().into(), value);
+        while self.values.len() as u64 > keep.retained_keys {
+            self.forget_one(now / 1000);
+        }
+        place
+    }
+
+    /// The values behind a version that have not expired, in the order of their versions.
+    pub(super) fn after(&self, version: Cursor, now: u64) -> Vec<Announcement> {
+        let is_behind = |value: &&Announcement| value.place.is_some_and(|place| place.cursor > version);
+        let mut found: Vec<Announcement> =
+            self.values.values().filter(is_behind).filter(|value| !value.is_expired(|| now)).cloned().collect();
+        found.sort_by_key(|value| value.place.map(|place| place.cursor));
+        found
+    }
+
+    /// What has expired goes first, then what was changed longest ago.
+    fn forget_one(&mut self, now: u64) {
+        let age = |value: &Announcement| (!value.is_expired(|| now), value.place.map(|place| place.cursor));
+        let oldest = self.values.iter().min_by_key(|(_, value)| age(value)).map(|(key, _)| key.clone());
+        if let Some(key) = oldest {
+            self.values.remove(&key);
+        }
+    }
+}
+
+/// The position behind this one: the time, or, where the clock has not moved on, one more.
+pub(super) fn later(last: Cursor, now: u64) -> Cursor {
+    if now > last.millis {
+        Cursor { millis: now, sequence: 0 }
+    } else {
+        Cursor { millis: last.millis, sequence: last.sequence + 1 }
+    }
+}

@@ -1,0 +1,174 @@
+//! The reporter: tells the bus what became of watched events on this node, and who has acknowledged them. It batches,
+//! and tries again for as long as it takes, so that neither a session nor an event waits for it. What waits here is
+//! bounded; acknowledgements are cumulative, so a later one of a device replaces an earlier one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use wirebell_protocol::{Channel, ConnectionId, Cursor};
+
+use crate::bus::SharedBus;
+pub use crate::bus::{Ack, Note};
+use crate::telemetry::Metrics;
+
+/// Reports of each kind that may wait.
+const MOST: usize = 100_000;
+/// Reports of each kind in one request to the bus.
+const BATCH: usize = 256;
+/// The pause after the bus refused, with as much again by chance.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The node's reporter, shared by everyone who has something to report.
+pub struct Reporter {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    notes: Vec<Note>,
+    acks: HashMap<(Channel, Box<str>), (Cursor, ConnectionId)>,
+    /// Taken out, and not yet with the bus.
+    on_their_way: usize,
+}
+
+impl Reporter {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { waiting: Mutex::default(), news: Notify::new(), metrics }
+    }
+
+    /// Reports what became of a watched event on a connection.
+    pub fn note(&self, note: Note) {
+        let mut waiting = self.lock();
+        if waiting.notes.len() >= MOST {
+            return self.metrics.report_overflows.with_label_values(&["note"]).inc();
+        }
+        waiting.notes.push(note);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Reports an acknowledgement.
+    pub fn acknowledge(&self, ack: Ack) {
+        let mut waiting = self.lock();
+        if !waiting.add(ack) {
+            return self.metrics.report_overflows.with_label_values(&["ack"]).inc();
+        }
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Waits until everything is with the bus, but no longer than this.
+    pub async fn flush(&self, patience: Duration) {
+        let empty = async {
+            while !self.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(patience, empty).await.is_err() {
+            tracing::warn!("some acknowledgements could not be reported before the end");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.notes.is_empty() && self.acks.is_empty() && self.on_their_way == 0
+    }
+
+    /// False if there is no room.
+    fn add(&mut self, ack: Ack) -> bool {
+        let full = self.acks.len() >= MOST;
+        let device = (ack.channel, ack.device);
+        match self.acks.get_mut(&device) {
+            Some(known) if known.0 >= ack.cursor => {}
+            Some(known) => *known = (ack.cursor, ack.connection),
+            None if full => return false,
+            None => _ = self.acks.insert(device, (ack.cursor, ack.connection)),
+        }
+        true
+    }
+
+    fn take(&mut self) -> (Vec<Note>, Vec<Ack>) {
+        let some = self.notes.len().min(BATCH);
+        let notes: Vec<Note> = self.notes.drain(..some).collect();
+        let devices: Vec<(Channel, Box<str>)> = self.acks.keys().take(BATCH).cloned().collect();
+        let take = |device: (Channel, Box<str>)| {
+            let (cursor, connection) = self.acks.remove(&device)?;
+            Some(Ack { channel: device.0, device: device.1, connection, cursor })
+        };
+        let acks: Vec<Ack> = devices.into_iter().filter_map(take).collect();
+        self.on_their_way = notes.len() + acks.len();
+        (notes, acks)
+    }
+
+    /// The bus did not take these.
+    fn put_back(&mut self, notes: Vec<Note>, acks: Vec<Ack>) {
+        self.on_their_way = 0;
+        self.notes.splice(..0, notes);
+        for ack in acks {
+            self.add(ack);
+        }
+    }
+}
+
+/// Reports for as long as the process lives.
+pub(super) async fn run(reporter: Arc<Reporter>, bus: SharedBus) {
+    loop {
+        let (notes, acks) = reporter.lock().take();
+        if notes.is_empty() && acks.is_empty() {
+            reporter.news.notified().await;
+            continue;
+        }
+        // What was written is noted before it is acknowledged.
+        let (notes, acks) = match bus.note(&notes).await {
+            Ok(()) => (Vec::new(), refused(acks, &bus).await),
+            Err(error) => {
+                tracing::debug!(%error, "not reported yet");
+                (notes, acks)
+            }
+        };
+        let refused = !notes.is_empty() || !acks.is_empty();
+        reporter.lock().put_back(notes, acks);
+        if refused {
+            tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
+        }
+    }
+}
+
+/// Those of which the bus has not taken note.
+async fn refused(acks: Vec<Ack>, bus: &SharedBus) -> Vec<Ack> {
+    let answers = bus.acknowledge(&acks).await;
+    acks.into_iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(ack, _)| ack).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ack(device: &str, millis: u64) -> Ack {
+        let connection = "abcdefgh.1".parse().unwrap();
+        Ack { channel: Channel::all(), device: device.into(), connection, cursor: Cursor { millis, sequence: 0 } }
+    }
+
+    #[test]
+    fn a_later_acknowledgement_replaces_an_earlier_one() {
+        let mut waiting = Waiting::default();
+        for millis in [5, 9, 7] {
+            assert!(waiting.add(ack("phone", millis)));
+        }
+        assert_eq!(waiting.take().1, [ack("phone", 9)]);
+        assert!(!waiting.is_empty(), "it is on its way");
+        waiting.put_back(Vec::new(), vec![ack("phone", 9)]);
+        assert_eq!(waiting.take().1, [ack("phone", 9)]);
+        waiting.put_back(Vec::new(), Vec::new());
+        assert!(waiting.is_empty());
+    }
+}

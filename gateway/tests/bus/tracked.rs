@@ -1,0 +1,252 @@
+//! What every bus promises of events whose fate is followed: receipts, deadlines, and times to come.
+
+use std::time::Duration;
+
+use gateway::bus::{Ack, Cancelled, Note};
+use wirebell_protocol::tracking::{Receipt, State, What};
+use wirebell_protocol::{Channel, ConnectionId, Cursor, Event, NodeId, Prepared};
+
+use crate::fixture::{Fixture, PATIENCE, one, text, user};
+
+fn event(id: &str) -> Event {
+    let mut event = Event::from_json("user:42", "thing", "1").unwrap().id(id).unwrap();
+    event.stamp(String::new, || "2026-11-21T10:00:00.123Z".to_owned());
+    event
+}
+
+fn prepared(event: &Event) -> Prepared {
+    Prepared::all(event).remove(0)
+}
+
+fn connection(number: u64) -> ConnectionId {
+    ConnectionId { node: NodeId::from_bits(7), number }
+}
+
+fn ack(device: &str, cursor: Cursor) -> Ack {
+    Ack { channel: user(), device: device.into(), connection: connection(1), cursor }
+}
+
+fn note(id: &str, number: u64, what: What) -> Note {
+    Note { channel: user(), id: id.into(), connection: connection(number), device: Some("phone".into()), what }
+}
+
+impl Fixture {
+    async fn accept(&self, event: &Event) -> Option<Cursor> {
+        one(self.bus.publish(&[prepared(event)]).await).cursor
+    }
+
+    async fn receipt(&self, id: &str) -> Receipt {
+        let mut receipts = self.bus.receipts(id).await.unwrap();
+        assert_eq!(receipts.len(), 1, "{id}");
+        receipts.remove(0)
+    }
+
+    async fn comes_to(&self, id: &str, state: State) -> Receipt {
+        let wait = async {
+            loop {
+                let receipt = self.receipt(id).await;
+                if receipt.state == state {
+                    return receipt;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{id} never comes to {state:?}"))
+    }
+
+    async fn told(&self, id: &str) -> Vec<String> {
+        let told = self.bus.told(1_000).await.unwrap();
+        told.into_iter().filter(|it| it.id == id).map(|it| it.outcome).collect()
+    }
+
+    async fn fell_back(&self, id: &str) -> usize {
+        self.bus.fallbacks(1_000).await.unwrap().iter().filter(|it| it.id == id).count()
+    }
+}
+
+pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let cursor = bus.accept(&event("a").receipt()).await.unwrap();
+    let announced = bus.event().await;
+    assert_eq!(announced.watched.as_deref(), Some("a"));
+    assert!(text(&announced).ends_with("\"data\":1,\"ack\":true}"), "{}", text(&announced));
+    let kept = bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap().remove(0);
+    assert_eq!(kept[0].watched.as_deref(), Some("a"));
+    let receipt = bus.receipt("a").await;
+    assert_eq!((receipt.state, receipt.cursor, receipt.nodes), (State::Accepted, Some(cursor), 1));
+    assert!(receipt.closes_at > receipt.accepted_at && receipt.deadline_at.is_none());
+    bus.bus.note(&[note("a", 1, What::Written), note("a", 2, What::Dropped)]).await.unwrap();
+    bus.bus.note(&[note("a", 1, What::Written)]).await.unwrap();
+    let noted = bus.receipt("a").await.connections;
+    let noted: Vec<_> = noted.iter().map(|it| (it.connection.as_str(), it.device.as_deref(), it.what)).collect();
+    let (first, second) = (connection(1).to_string(), connection(2).to_string());
+    assert_eq!(
+        noted,
+        [(first.as_str(), Some("phone"), What::Written), (second.as_str(), Some("phone"), What::Dropped)]
+    );
+    one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
+    let receipt = bus.receipt("a").await;
+    assert_eq!((receipt.state, receipt.acknowledged.len()), (State::Acknowledged, 1));
+    assert_eq!(receipt.acknowledged[0].device, "phone");
+    assert_eq!(bus.told("a").await, ["acknowledged"]);
+}
+
+pub(crate) async fn what_is_not_watched_has_no_receipt(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let cursor = bus.accept(&event("a")).await.unwrap();
+    assert_eq!(bus.event().await.watched, None);
+    bus.bus.note(&[note("a", 1, What::Written)]).await.unwrap();
+    one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
+    assert!(bus.bus.receipts("a").await.unwrap().is_empty());
+    assert!(bus.told("a").await.is_empty());
+}
+
+pub(crate) async fn an_acknowledgement_is_for_all_before_it_and_each_device_has_its_own(bus: Fixture) {
+    let mut cursors = Vec::new();
+    for id in ["a", "b", "c"] {
+        cursors.push(bus.accept(&event(id).receipt()).await.unwrap());
+    }
+    one(bus.bus.acknowledge(&[ack("phone", cursors[1])]).await);
+    one(bus.bus.acknowledge(&[ack("tablet", cursors[2])]).await);
+    // Coming back, a device says it again.
+    one(bus.bus.acknowledge(&[ack("phone", cursors[0])]).await);
+    let devices = async |id: &str| {
+        let receipt = bus.receipt(id).await;
+        let mut devices: Vec<String> = receipt.acknowledged.into_iter().map(|it| it.device).collect();
+        devices.sort();
+        devices
+    };
+    assert_eq!(devices("a").await, ["phone", "tablet"]);
+    assert_eq!(devices("b").await, ["phone", "tablet"]);
+    assert_eq!(devices("c").await, ["tablet"]);
+    for id in ["a", "b", "c"] {
+        assert_eq!(bus.told(id).await, ["acknowledged"], "only the first one settles it");
+    }
+}
+
+pub(crate) async fn thousands_are_acknowledged_at_once(bus: Fixture) {
+    // The log keeps twenty events, and so do those that are watched.
+    let ids: Vec<String> = (0..700).map(|number| format!("e{number}")).collect();
+    let events: Vec<Prepared> = ids.iter().map(|id| prepared(&event(id).receipt())).collect();
+    let answers = bus.bus.publish(&events).await;
+    let last = answers.into_iter().last().unwrap().unwrap().cursor.unwrap();
+    one(bus.bus.acknowledge(&[ack("phone", last)]).await);
+    for id in ids.iter().rev().take(20) {
+        assert_eq!(bus.receipt(id).await.state, State::Acknowledged, "{id}");
+    }
+}
+
+pub(crate) async fn at_its_deadline_it_falls_back_once(bus: Fixture) {
+    bus.accept(&event("a").deadline(1).unwrap()).await;
+    // A publisher that never got its answer tries again.
+    bus.accept(&event("a").deadline(1).unwrap()).await;
+    assert_eq!(bus.fell_back("a").await, 0);
+    let receipt = bus.comes_to("a", State::FallenBack).await;
+    assert!(receipt.settled_at >= receipt.deadline_at);
+    let told = async {
+        while bus.fell_back("a").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("it is in the stream as well");
+    let fallback = bus.bus.fallbacks(1).await.unwrap().remove(0);
+    assert_eq!((fallback.id.as_str(), fallback.channel), ("a", user()));
+    assert!(fallback.event.contains("\"data\":1") && fallback.event.contains("\"cursor\":"), "{}", fallback.event);
+    // Trying once more sets the timer once more.
+    bus.accept(&event("a").deadline(1).unwrap()).await;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!((bus.fell_back("a").await, bus.told("a").await), (1, vec!["fallen_back".to_owned()]));
+}
+
+pub(crate) async fn an_acknowledgement_cancels_the_deadline(bus: Fixture) {
+    let cursor = bus.accept(&event("a").deadline(1).unwrap()).await.unwrap();
+    bus.accept(&event("b").deadline(1).unwrap()).await.unwrap();
+    one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
+    bus.comes_to("b", State::FallenBack).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((bus.fell_back("a").await, bus.receipt("a").await.state), (0, State::Acknowledged));
+    assert_eq!(bus.told("a").await, ["acknowledged"]);
+    // Too late to be of consequence, and still worth knowing.
+    let last = bus.receipt("b").await.cursor.unwrap();
+    one(bus.bus.acknowledge(&[ack("phone", last)]).await);
+    let receipt = bus.receipt("b").await;
+    assert_eq!((receipt.state, receipt.acknowledged.len()), (State::FallenBack, 1));
+    assert_eq!(bus.told("b").await, ["fallen_back"]);
+}
+
+pub(crate) async fn what_nobody_acknowledges_expires(bus: Fixture) {
+    bus.accept(&event("a").receipt().ttl(1).unwrap()).await;
+    bus.comes_to("a", State::Expired).await;
+    let told = async {
+        while bus.told("a").await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    assert_eq!(bus.told("a").await, ["expired"]);
+}
+
+fn in_seconds(seconds: f64) -> String {
+    let at = time::OffsetDateTime::now_utc() + time::Duration::seconds_f64(seconds);
+    wirebell_protocol::event::rfc3339(at)
+}
+
+pub(crate) async fn a_scheduled_event_comes_when_its_time_has_come(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let scheduled = event("a").deliver_at(&in_seconds(1.0)).unwrap();
+    let answer = one(bus.bus.publish(&[prepared(&scheduled)]).await);
+    assert!(answer.scheduled && answer.cursor.is_none());
+    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).scheduled, "trying again changes nothing");
+    assert_eq!(bus.receipt("a").await.state, State::Scheduled);
+    assert!(bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap()[0].is_empty());
+    let due = bus.receipt("a").await.deliver_at.unwrap();
+    let announced = bus.event().await;
+    assert!(announced.accepted_at / 1000 >= due, "not before its time");
+    assert!(text(&announced).contains("\"id\":\"a\""));
+    assert_eq!(bus.receipt("a").await.state, State::Accepted);
+    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).again);
+    bus.nothing_comes().await;
+}
+
+pub(crate) async fn a_scheduled_event_may_have_a_deadline(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let scheduled = event("a").deliver_at(&in_seconds(0.5)).unwrap().deadline(1).unwrap();
+    bus.bus.publish(&[prepared(&scheduled)]).await;
+    bus.event().await;
+    let receipt = bus.comes_to("a", State::FallenBack).await;
+    assert!(receipt.settled_at >= receipt.deadline_at);
+    assert!(receipt.deadline_at.unwrap() >= receipt.deliver_at.unwrap() + 1_000);
+}
+
+pub(crate) async fn a_scheduled_event_can_be_cancelled(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let scheduled = event("a").deliver_at(&in_seconds(1.0)).unwrap().receipt();
+    bus.bus.publish(&[prepared(&scheduled)]).await;
+    assert_eq!(bus.bus.cancel("a").await, Ok(Cancelled::Cancelled));
+    assert_eq!(bus.bus.cancel("a").await, Ok(Cancelled::Cancelled));
+    assert_eq!(bus.bus.cancel("never-heard-of").await, Ok(Cancelled::Unknown));
+    assert_eq!(bus.receipt("a").await.state, State::Cancelled);
+    assert_eq!(bus.told("a").await, ["cancelled"]);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    bus.nothing_comes().await;
+    bus.accept(&event("b").receipt()).await;
+    assert_eq!(bus.bus.cancel("b").await, Ok(Cancelled::Published));
+}
+
+pub(crate) async fn a_time_in_the_past_is_now(mut bus: Fixture) {
+    bus.bus.subscribe(&[user()]).await.unwrap();
+    let answer = bus.accept(&event("a").deliver_at("2020-01-01T00:00:00Z").unwrap()).await;
+    assert_eq!(bus.event().await.place.map(|place| place.cursor), answer);
+}
+
+pub(crate) async fn each_channel_has_its_own_receipt(bus: Fixture) {
+    let event = event("a").receipt().and_to("user:43").unwrap();
+    let both = Prepared::all(&event);
+    let answers = bus.bus.publish(&both).await;
+    let first = answers[0].clone().unwrap().cursor.unwrap();
+    one(bus.bus.acknowledge(&[ack("phone", first)]).await);
+    let receipts = bus.bus.receipts("a").await.unwrap();
+    let states: Vec<(&Channel, State)> = receipts.iter().map(|it| (&it.channel, it.state)).collect();
+    let other = Channel::user("43").unwrap();
+    assert_eq!(states, [(&user(), State::Acknowledged), (&other, State::Accepted)]);
+}

@@ -1,0 +1,172 @@
+//! The scripts of tracking, with their keys and arguments, for any Redis client.
+
+use super::{Alarm, Timer};
+use crate::publish::{Prepared, PublishScript, Retention};
+use crate::{Channel, Cursor, Keys, Shard};
+
+/// A script, by its name and its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Script {
+    /// Publishes, as [`PublishScript`] says.
+    Publish,
+    /// Keeps an event until its time has come.
+    Schedule,
+    /// Asks a record what is due.
+    Alarm,
+    /// A device has handled events.
+    Acknowledge,
+    /// Something became of an event on a connection.
+    Note,
+    /// Cancels a scheduled event.
+    Cancel,
+    /// Sets a timer.
+    Register,
+    /// Takes timers that have gone off.
+    Claim,
+    /// Finishes with a timer.
+    Finish,
+}
+
+/// The keys and arguments of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Which script.
+    pub script: Script,
+    /// All in one slot.
+    pub keys: Vec<String>,
+    /// In their order.
+    pub arguments: Vec<String>,
+}
+
+/// Milliseconds for which a timer that has gone off is nobody else's.
+const LEASE_MILLIS: u64 = 5_000;
+/// Timers taken at once.
+const MOST_TIMERS: usize = 100;
+/// Events that one call acknowledges at the most.
+pub const MOST_ACKNOWLEDGED: usize = 500;
+/// What is noted of an event at the most: a broadcast reaches more than anybody reads.
+const MOST_NOTES: usize = 250;
+
+impl Script {
+    /// Every script.
+    pub const ALL: [Self; 9] = [
+        Self::Publish,
+        Self::Schedule,
+        Self::Alarm,
+        Self::Acknowledge,
+        Self::Note,
+        Self::Cancel,
+        Self::Register,
+        Self::Claim,
+        Self::Finish,
+    ];
+
+    /// Its text, in Lua.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Publish => PublishScript::SOURCE,
+            Self::Schedule => concat!(include_str!("../publish/publish.lua"), include_str!("schedule.lua")),
+            Self::Alarm => concat!(include_str!("../publish/publish.lua"), include_str!("alarm.lua")),
+            Self::Acknowledge => include_str!("acknowledge.lua"),
+            Self::Note => include_str!("note.lua"),
+            Self::Cancel => include_str!("cancel.lua"),
+            Self::Register => include_str!("register.lua"),
+            Self::Claim => include_str!("claim.lua"),
+            Self::Finish => include_str!("finish.lua"),
+        }
+    }
+}
+
+/// Publishes the event, or schedules it; answered as [`PublishScript::reply`] reads. If the event has to be tracked,
+/// [`register`] comes before.
+pub fn publish(keys: &Keys, event: &Prepared, retention: &Retention) -> Call {
+    let deliver_at = event.tracking.as_ref().and_then(|tracking| tracking.deliver_at);
+    let mut arguments = PublishScript::arguments(event, retention);
+    let script = if deliver_at.is_some() { Script::Schedule } else { Script::Publish };
+    arguments.extend(deliver_at.map(|at| at.to_string()));
+    Call { script, keys: PublishScript::keys(keys, event), arguments }
+}
+
+/// Sets the timer of an event that has to be tracked.
+pub fn register(keys: &Keys, event: &Prepared, retention: &Retention) -> Option<Call> {
+    let tracking = event.tracking.as_ref()?;
+    let timer = Timer { channel: event.channel.clone(), id: event.id.clone() };
+    let closes = event.ttl_millis.unwrap_or(retention.receipt_millis);
+    let delay = tracking.deadline_millis.unwrap_or(closes);
+    let kept = closes.max(delay) + retention.receipt_millis;
+    Some(Call {
+        script: Script::Register,
+        keys: vec![keys.timers(timer.shard()), keys.channels(&event.id)],
+        arguments: vec![
+            timer.member(),
+            event.channel.as_str().to_owned(),
+            delay.to_string(),
+            tracking.deliver_at.map_or_else(String::new, |at| at.to_string()),
+            kept.to_string(),
+        ],
+    })
+}
+
+/// Asks the record of a timer's event what is due; answered as [`Alarm::parse`] reads.
+pub fn alarm(keys: &Keys, timer: &Timer) -> Call {
+    let keys = PublishScript::all_keys(keys, &timer.channel, &timer.id);
+    Call { script: Script::Alarm, keys, arguments: Vec::new() }
+}
+
+/// Takes timers that have gone off.
+pub fn claim(keys: &Keys, shard: Shard) -> Call {
+    let arguments = vec![LEASE_MILLIS.to_string(), MOST_TIMERS.to_string()];
+    Call { script: Script::Claim, keys: vec![keys.timers(shard)], arguments }
+}
+
+/// Finishes with a timer, as the record said.
+pub fn finish(keys: &Keys, timer: &Timer, alarm: &Alarm) -> Call {
+    let shard = timer.shard();
+    let (verb, at, what, frame) = match alarm {
+        Alarm::Absent => ("absent", 0, "", ""),
+        Alarm::Later(at) => ("later", *at, "", ""),
+        Alarm::Done => ("done", 0, "", ""),
+        Alarm::Outcome { what, at } => ("outcome", *at, what.as_str(), ""),
+        Alarm::Fallback { at, frame } => ("fallback", *at, "", frame.as_str()),
+    };
+    let words = [verb, &timer.member(), &at.to_string(), what, &timer.id, timer.channel.as_str(), frame];
+    Call {
+        script: Script::Finish,
+        keys: vec![keys.timers(shard), keys.fallback(shard), keys.receipts(shard), keys.fallen(shard)],
+        arguments: words.map(str::to_owned).to_vec(),
+    }
+}
+
+/// A device has handled everything on a channel up to a cursor.
+pub fn acknowledge(
+    keys: &Keys,
+    channel: &Channel,
+    device: &str,
+    cursor: Cursor,
+    connection: &str,
+    retention: &Retention,
+) -> Call {
+    Call {
+        script: Script::Acknowledge,
+        keys: vec![keys.watched(channel), keys.acknowledged(channel)],
+        arguments: vec![
+            keys.records(channel),
+            device.to_owned(),
+            cursor.to_string(),
+            connection.to_owned(),
+            (7 * retention.log_millis).to_string(),
+            MOST_ACKNOWLEDGED.to_string(),
+        ],
+    }
+}
+
+/// Notes what became of a watched event on a connection.
+pub fn note(keys: &Keys, channel: &Channel, id: &str, connection: &str, what: &str, device: &str) -> Call {
+    let arguments = [connection, what, device, &MOST_NOTES.to_string()].map(str::to_owned).to_vec();
+    Call { script: Script::Note, keys: vec![keys.record(channel, id)], arguments }
+}
+
+/// Cancels a scheduled event on one channel.
+pub fn cancel(keys: &Keys, channel: &Channel, id: &str) -> Call {
+    Call { script: Script::Cancel, keys: vec![keys.record(channel, id)], arguments: Vec::new() }
+}
