@@ -105,6 +105,11 @@ impl Keys {
         self.of(channel, "history")
     }
 
+    /// What is written before waiting for a replica, so that there is something to wait for.
+    pub fn barrier(&self, channel: &Channel) -> String {
+        self.of(channel, "barrier")
+    }
+
     fn of(&self, channel: &Channel, what: &str) -> String {
         match channel.kind() {
             Kind::Connection(id) => format!("{}:{}:{what}:{:x}", self.prefix, node_tag(id.node), id.number),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use wirebell_protocol::Keys;
+use wirebell_protocol::{Durability, Keys};
 
 use super::reader::Reader;
 use super::schema::{Kind, ROW, Setting};
-use super::{Mode, Secret, url};
+use super::{LogRule, Mode, Secret, url};
 
 /// What connects the nodes.
 #[derive(Debug, Clone)]
@@ -19,6 +19,16 @@ pub struct Bus {
     pub log_events: usize,
     /// How long a channel's log keeps an event.
     pub log_age: Duration,
+    /// Other bounds for the logs of some channels.
+    pub logs: Vec<LogRule>,
+    /// How long an acknowledgement is waited for.
+    pub receipts: Duration,
+    /// Values that a channel retains.
+    pub retained_keys: usize,
+    /// How long a channel retains its values after the last change.
+    pub retained_age: Duration,
+    /// When an event counts as published that does not say so itself.
+    pub durability: Durability,
     /// How long the outcome of an event id is remembered.
     pub seen: Duration,
     /// How long a channel stays subscribed after its last session has gone.
@@ -31,7 +41,7 @@ const SCHEMES: [&str; 6] =
     ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 7] = [
+pub(super) const SETTINGS: [Setting; 12] = [
     Setting {
         key: "bus.redis",
         from_file: true,
@@ -68,6 +78,50 @@ pub(super) const SETTINGS: [Setting; 7] = [
         ..ROW
     },
     Setting {
+        key: "bus.logs",
+        kind: Kind::List,
+        default: Some(""),
+        says: "Other bounds for the logs of some channels, each `pattern=events/age`, such as `topic:chat-*=5000/7d`; in \
+               a pattern `*` is any run of characters, and the first that fits counts. Services that publish straight \
+               to Redis bring their own.",
+        because: "Most channels are alike.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.receipts",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(2_592_000)),
+        default: Some("24h"),
+        says: "How long an acknowledgement of an event with `receipt` is waited for, unless its `ttl` ends it before; its \
+               record can be asked for as long again.",
+        because: "As long as the log keeps the event, so that a phone that was off over night counts.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.retained_keys",
+        kind: Kind::Count(1, 100_000),
+        default: Some("1000"),
+        says: "Values that a channel retains; one more pushes out what was changed longest ago.",
+        because: "Everyone who connects gets all of them.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.retained_age",
+        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(31_536_000)),
+        default: Some("30d"),
+        says: "How long a channel retains its values after the last change.",
+        because: "Users that never come back must not fill Redis; who comes back within a month finds everything.",
+        ..ROW
+    },
+    Setting {
+        key: "bus.durability",
+        kind: Kind::Choice(&["primary", "replicated"]),
+        default: Some("primary"),
+        says: "When an event counts as published that does not say so itself: once the `primary` has it, or once a replica \
+               has it too (`replicated`), so that a failover does not lose it.",
+        because: "A round trip to a replica is paid by every event, and one server alone has none.",
+        ..ROW
+    },
+    Setting {
         key: "bus.seen",
         kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("5m"),
@@ -100,6 +154,11 @@ impl Bus {
             prefix: reader.text("bus.prefix").unwrap_or_default(),
             log_events: reader.count("bus.log_events"),
             log_age: reader.duration("bus.log_age"),
+            logs: logs(reader),
+            receipts: reader.duration("bus.receipts"),
+            retained_keys: reader.count("bus.retained_keys"),
+            retained_age: reader.duration("bus.retained_age"),
+            durability: reader.text("bus.durability").and_then(|name| Durability::parse(&name)).unwrap_or_default(),
             seen: reader.duration("bus.seen"),
             linger: reader.duration("bus.linger"),
             queue: reader.count("bus.queue"),
@@ -126,6 +185,17 @@ impl Bus {
             reader.fault("bus.prefix", format!("`{}`", self.prefix), expected);
         }
     }
+}
+
+fn logs(reader: &mut Reader<'_>) -> Vec<LogRule> {
+    let mut rules = Vec::new();
+    for text in reader.list("bus.logs") {
+        match LogRule::parse(&text) {
+            Some(rule) => rules.push(rule),
+            None => reader.fault("bus.logs", format!("`{text}`"), LogRule::EXPECTED),
+        }
+    }
+    rules
 }
 
 /// What was expected in place of this URL, if it is of no use.

@@ -79,18 +79,26 @@ fn bus(
     };
     // The configuration has checked the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
-    let settings = redis::Settings { url: url.expose().to_owned(), keys, retentions, queue: config.queue, node };
+    let durability = config.durability;
+    let settings =
+        redis::Settings { url: url.expose().to_owned(), keys, retentions, durability, queue: config.queue, node };
     let (bus, deliveries) = RedisBus::start(settings, life, metrics)?;
     Ok((Arc::new(bus), deliveries))
 }
 
 fn retentions(config: &config::Bus) -> Retentions {
-    Retentions::new(Retention {
+    let usual = Retentions::new(Retention {
         log_events: config.log_events as u64,
         log_millis: millis(config.log_age),
         seen_millis: millis(config.seen),
-        ..Retention::default()
-    })
+        receipt_millis: millis(config.receipts),
+        retained_keys: config.retained_keys as u64,
+        retained_millis: millis(config.retained_age),
+    });
+    let with = |retentions: Retentions, rule: &config::LogRule| {
+        retentions.with_logs(&rule.channels, rule.events, millis(rule.age))
+    };
+    config.logs.iter().fold(usual, with)
 }
 
 fn limits(config: &Config) -> Limits {

@@ -57,16 +57,12 @@ impl Acks {
     }
 
     fn extend(&mut self, channel: &Channel, lowest: Cursor, highest: Cursor) {
-        match self.0.iter_mut().find(|outstanding| outstanding.channel == *channel) {
-            Some(known) => {
-                known.lowest = known.lowest.min(lowest);
-                known.highest = known.highest.max(highest);
-            }
-            None => {
-                self.0.reserve_exact(1);
-                self.0.push(Outstanding { channel: channel.clone(), lowest, highest });
-            }
-        }
+        let Some(known) = self.0.iter_mut().find(|outstanding| outstanding.channel == *channel) else {
+            self.0.reserve_exact(1);
+            return self.0.push(Outstanding { channel: channel.clone(), lowest, highest });
+        };
+        known.lowest = known.lowest.min(lowest);
+        known.highest = known.highest.max(highest);
     }
 }
 

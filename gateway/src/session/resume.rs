@@ -94,7 +94,9 @@ impl Session<'_> {
             if self.shared.meters.is_worth_delivering(&event) {
                 self.write(peer, event.frame).await?;
                 self.shared.meters.caught_up();
-                watched.iter().for_each(|event| self.written(event));
+                if let Some(event) = &watched {
+                    self.written(event);
+                }
             } else if let Some(event) = &watched {
                 self.report(event, What::Expired);
             }

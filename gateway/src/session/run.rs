@@ -170,7 +170,9 @@ impl<'a> Session<'a> {
             };
             in_time(self.shared, writing).await?;
             delivered.written();
-            watched.iter().for_each(|event| self.written(event));
+            for event in &watched {
+                self.written(event);
+            }
         }
         Ok(())
     }

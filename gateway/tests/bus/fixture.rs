@@ -12,7 +12,7 @@ use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::sync::Mutex;
 use wirebell_protocol::publish::{Accepted, Retention};
-use wirebell_protocol::{Announcement, Channel, Class, Event, Keys, NodeId, Prepared};
+use wirebell_protocol::{Announcement, Channel, Class, Durability, Event, Keys, NodeId, Prepared};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 
 /// Small enough for a test to reach its bounds.
@@ -95,7 +95,8 @@ pub(crate) async fn on(server: Redis) -> Fixture {
 /// A bus at that URL, once it is up. What it was told at its beginning is not the test's business.
 pub(crate) async fn at(url: String, keys: Keys) -> Fixture {
     let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
-    let settings = Settings { url, keys, retentions: RETENTION.into(), queue: QUEUE, node };
+    let settings =
+        Settings { url, keys, retentions: RETENTION.into(), durability: Durability::Primary, queue: QUEUE, node };
     let (bus, mut deliveries) = RedisBus::start(settings, &life, &metrics).unwrap();
     wait_until_up(&bus).await;
     assert_eq!(next(&mut deliveries).await, Delivery::MissedAny);

@@ -7,6 +7,7 @@ mod contract;
 mod fixture;
 mod moves;
 mod redis_only;
+mod replicated;
 mod retained;
 mod tracked;
 

@@ -110,10 +110,15 @@ impl Commands {
     }
 }
 
+/// The script's digest.
+pub(super) fn digest(script: Script) -> String {
+    DIGESTS.get(&script).cloned().unwrap_or_default()
+}
+
 /// One call by one command, on a connection or into a pipeline.
 pub(super) async fn run<C: ClientLike, R: FromValue>(client: &C, by: By, call: &Call) -> Result<R, Error> {
     let (word, script) = match by {
-        By::Digest => ("EVALSHA", DIGESTS.get(&call.script).cloned().unwrap_or_default()),
+        By::Digest => ("EVALSHA", digest(call.script)),
         By::Text => ("EVAL", call.script.source().to_owned()),
     };
     let slot = call.keys.first().map_or(0, |key| redis_keyslot(key.as_bytes()));

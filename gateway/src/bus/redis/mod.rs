@@ -14,6 +14,7 @@ mod link;
 mod log;
 mod place;
 mod publish;
+mod replicated;
 mod slots;
 mod subscriber;
 mod timers;
@@ -26,10 +27,11 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Announcement, Channel, Cursor, Keys, NodeId, Prepared};
+use wirebell_protocol::{Announcement, Channel, Class, Cursor, Durability, Keys, NodeId, Prepared};
 
 use self::commands::Commands;
 use self::place::Place;
+use self::replicated::Replicated;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
 use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub keys: Keys,
     /// How long and how much is kept.
     pub retentions: Retentions,
+    /// When an event counts as published that does not say so itself.
+    pub durability: Durability,
     /// Announcements that may wait for the hub.
     pub queue: usize,
     /// This node.
@@ -56,6 +60,8 @@ pub struct Settings {
 /// A bus on Redis.
 pub struct RedisBus {
     commands: Arc<Commands>,
+    replicated: Replicated,
+    durability: Durability,
     subscriber: Arc<Subscriber>,
     health: watch::Receiver<Health>,
 }
@@ -72,20 +78,26 @@ impl RedisBus {
         let keys = settings.keys;
         let config = commands::config(&settings.url)?;
         let place = Place::of(&settings.url, &config)?;
+        let replicated = Replicated::new(Place::of(&settings.url, &config)?);
         let commands = Arc::new(Commands::start(config, keys.clone(), settings.retentions)?);
         let subscriber = Arc::new(Subscriber::new(place, keys, settings.node, inbox, Arc::clone(metrics)));
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn(Arc::clone(&subscriber).run());
         life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
-        Ok((Self { commands, subscriber, health }, deliveries))
+        Ok((Self { commands, replicated, durability: settings.durability, subscriber, health }, deliveries))
     }
 }
 
 #[async_trait]
 impl Bus for RedisBus {
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
-        publish::all(&self.commands, events).await
+        let usual = self.durability;
+        let wants = |event: &Prepared| event.durability.unwrap_or(usual) == Durability::Replicated;
+        // A batch keeps its order, and so it goes one way as a whole.
+        let is_stored = |event: &Prepared| event.class != Class::Volatile;
+        let replicated = events.iter().any(|event| is_stored(event) && wants(event)).then_some(&self.replicated);
+        publish::all(&self.commands, replicated, events).await
     }
 
     async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {

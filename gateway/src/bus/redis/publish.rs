@@ -12,23 +12,32 @@ use wirebell_protocol::{Channel, Prepared};
 
 use super::BusError;
 use super::commands::{By, Commands, failed, is_forgotten, run};
+use super::replicated::Replicated;
 
 /// Events on their way at once. More would only wait in the client's queue.
 const AT_ONCE: usize = 256;
 
 /// Publishes each channel's events in order: what one connection is asked in order is done in order.
-pub(super) async fn all(commands: &Commands, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
+pub(super) async fn all(
+    commands: &Commands,
+    replicated: Option<&Replicated>,
+    events: &[Prepared],
+) -> Vec<Result<Accepted, BusError>> {
     if let Err(away) = commands.connected() {
         return events.iter().map(|_| Err(away.clone())).collect();
     }
     let mut answers = Vec::with_capacity(events.len());
     for batch in events.chunks(AT_ONCE) {
-        answers.extend(batch_of(commands, batch).await);
+        answers.extend(batch_of(commands, replicated, batch).await);
     }
     answers
 }
 
-async fn batch_of(commands: &Commands, batch: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
+async fn batch_of(
+    commands: &Commands,
+    replicated: Option<&Replicated>,
+    batch: &[Prepared],
+) -> Vec<Result<Accepted, BusError>> {
     let unset = set_timers(commands, batch).await;
     let calls: Vec<(&Channel, Call)> = batch
         .iter()
@@ -36,7 +45,11 @@ async fn batch_of(commands: &Commands, batch: &[Prepared]) -> Vec<Result<Accepte
         .filter(|(place, _)| !unset.contains_key(place))
         .map(|(_, event)| (&event.channel, call(commands, event)))
         .collect();
-    let mut published = send_all(commands, &calls).await.into_iter().map(read);
+    let published = match replicated {
+        Some(replicated) => replicated.publish(&calls, |channel| commands.keys.barrier(channel)).await,
+        None => send_all(commands, &calls).await.into_iter().map(read).collect(),
+    };
+    let mut published = published.into_iter();
     let lost = || Err(BusError::Unavailable("no answer".to_owned()));
     let answer = |place| match unset.get(&place) {
         Some(error) => Err(error.clone()),
