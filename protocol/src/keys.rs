@@ -164,6 +164,17 @@ impl Keys {
     pub fn announce_node(&self, node: NodeId) -> String {
         format!("{}:{}:announce", self.prefix, node_tag(node))
     }
+
+    /// A sharded pub/sub channel on which a node hears itself. Only the number is in the hash tag: whoever tries one
+    /// number after the other finds a name in any slot.
+    pub fn canary(&self, number: u32, node: NodeId) -> String {
+        format!("{}:{{c:{number}}}:canary:{node}", self.prefix)
+    }
+
+    /// The sorted set of the nodes that live.
+    pub fn nodes(&self) -> String {
+        format!("{}:{{nodes}}:alive", self.prefix)
+    }
 }
 
 fn node_tag(node: NodeId) -> String {

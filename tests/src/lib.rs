@@ -8,6 +8,7 @@
 //! | [`redis`], [`node`], [`log`] | the servers, each stopped when its value is dropped |
 //! | [`token`], [`keys`] | an issuer of good tokens and of broken ones |
 //! | [`client`], [`raw`] | a client as it should be, and one that may send any bytes |
+//! | [`deaf_proxy`] | what stands between a node and its Redis, and swallows messages or cuts the line |
 //! | [`http`] | the services' door |
 //! | [`collector`] | an OTLP collector that keeps the spans it gets |
 //! | [`memory`] | what a process takes |
@@ -17,6 +18,7 @@
 pub mod audit;
 pub mod client;
 pub mod collector;
+pub mod deaf_proxy;
 pub mod http;
 pub mod keys;
 pub mod log;

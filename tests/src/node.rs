@@ -78,11 +78,17 @@ impl Setup {
 
     /// Starts it and waits until it says that it is ready.
     pub async fn start(&self) -> Node {
+        let node = self.start_unready().await;
+        node.wait_ready().await;
+        node
+    }
+
+    /// Starts it and waits until it listens, ready or not.
+    pub async fn start_unready(&self) -> Node {
         let log = Log::default();
         let child = self.spawn(&log);
         let mut node = Node { child, log, clients: unknown(), services: unknown() };
         node.find_doors().await;
-        node.wait_ready().await;
         node
     }
 

@@ -51,7 +51,11 @@ async fn survive(mut redis: Redis, times: u32) {
         println!("{users} users had a new event {took:?} after Redis answered again");
         assert!(took < PROMISE, "it took {took:?}");
         assert_eq!(crowd.lost(), 0, "connections ended when Redis came back");
-        eventually("ready again", || async { node.door().get("/readyz").await.status == 200 }).await;
+        eventually("nothing is wrong any more", || async {
+            let answer = node.door().get("/readyz").await;
+            answer.status == 200 && answer.json()["degraded"] == json!([])
+        })
+        .await;
     }
     let lost = crowd.leave().await.iter().filter(|record| record.lost).count();
     assert_eq!(lost, 0);
@@ -59,9 +63,11 @@ async fn survive(mut redis: Redis, times: u32) {
 
 async fn bus_is_missed(node: &Node) {
     let door = node.door();
-    eventually("/readyz says 503", || async { door.get("/readyz").await.status == 503 }).await;
-    let answer = door.get("/readyz").await.json();
-    assert_eq!((&answer["ready"], &answer["reasons"][0]["reason"]), (&json!(false), &json!("bus")), "{answer}");
+    let degraded = || async { door.get("/readyz").await.json()["degraded"][0]["reason"] == "bus" };
+    eventually("/readyz says what is wrong", degraded).await;
+    let answer = door.get("/readyz").await;
+    assert_eq!(answer.status, 200, "where Redis is down for all, nobody is taken out: {}", answer.text);
+    assert_eq!((&answer.json()["ready"], &answer.json()["bus"]), (&json!(true), &json!("down")), "{}", answer.text);
     assert_eq!(door.get("/livez").await.status, 200, "a node whose bus is away must not be restarted");
     let metrics = door.get("/metrics").await.text;
     assert!(metrics.lines().any(|line| line == "wirebell_bus_up 0"), "{metrics}");

@@ -7,8 +7,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use crate::lifecycle::Readiness;
+use crate::bus::Health;
+use crate::lifecycle::{Readiness, Reason};
 use crate::telemetry::Metrics;
 
 /// What the operators' routes need.
@@ -16,6 +19,8 @@ use crate::telemetry::Metrics;
 pub struct Context {
     /// Whether the node may be sent clients.
     pub readiness: Readiness,
+    /// Whether the node has its bus: other nodes ask, to know whether they alone lack it.
+    pub bus: watch::Receiver<Health>,
     /// The node's numbers.
     pub metrics: Arc<Metrics>,
 }
@@ -34,12 +39,22 @@ async fn livez() -> &'static str {
     "ok"
 }
 
+/// `degraded` is what is wrong and keeps nobody away; `bus` is this node's own view, ready or not.
 async fn readyz(State(context): State<Context>) -> Response {
-    let reasons = context.readiness.reasons();
+    let (reasons, degraded) = (context.readiness.reasons(), context.readiness.degraded());
+    let bus = if *context.bus.borrow() == Health::Up { "up" } else { "down" };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let list: Vec<_> =
-        reasons.iter().map(|held| serde_json::json!({ "reason": held.reason, "detail": held.detail })).collect();
-    (status, Json(serde_json::json!({ "ready": reasons.is_empty(), "reasons": list }))).into_response()
+    let body = json!({
+        "ready": reasons.is_empty(),
+        "reasons": list(&reasons),
+        "degraded": list(&degraded),
+        "bus": bus,
+    });
+    (status, Json(body)).into_response()
+}
+
+fn list(reasons: &[Reason]) -> Value {
+    reasons.iter().map(|held| json!({ "reason": held.reason, "detail": held.detail })).collect()
 }
 
 async fn metrics(State(context): State<Context>) -> Response {

@@ -113,9 +113,11 @@ pub enum Position {
 /// Whether the bus can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It answers, and all subscriptions stand.
+    /// It answers, and all subscriptions stand and are heard.
     Up,
-    /// Why not.
+    /// It answers, but what is announced is not heard: why not. Events are accepted, and reach no client of this node.
+    Deaf(String),
+    /// It does not answer: why not.
     Down(String),
 }
 

@@ -1,6 +1,6 @@
 //! `[services]`: the door for the services that publish.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::reader::Reader;
 use super::schema::{Kind, ROW, Setting};
@@ -11,6 +11,8 @@ use super::{Mode, Secret};
 pub struct Services {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where other nodes reach it, if that was set; without a port it is the door's own.
+    pub advertise: Option<(IpAddr, Option<u16>)>,
     /// Keys that services show as `Authorization: Bearer`.
     pub keys: Vec<Secret>,
     /// May callers on the same machine publish without a key?
@@ -22,7 +24,7 @@ pub struct Services {
 }
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 5] = [
+pub(super) const SETTINGS: [Setting; 6] = [
     Setting {
         key: "services.listen",
         kind: Kind::Address,
@@ -30,6 +32,14 @@ pub(super) const SETTINGS: [Setting; 5] = [
         dev: Some("127.0.0.1:9090"),
         says: "Address and port for services, probes and Prometheus. Port 0 takes a free one, which the log tells.",
         because: "Services are on other machines of the same network; in `dev` they are on this one.",
+        ..ROW
+    },
+    Setting {
+        key: "services.advertise",
+        says: "The IP address, with or without a port, at which other nodes reach this door. A node that has lost its \
+               bus asks the others whether they have it: then it alone is in trouble, and leaves the load balancer.",
+        because: "Not set, it is the address listened on; and where that is every address, the one from which this \
+                  machine reaches Redis.",
         ..ROW
     },
     Setting {
@@ -72,6 +82,7 @@ impl Services {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let services = Self {
             listen: reader.address("services.listen"),
+            advertise: advertise(reader),
             keys: reader.list("services.keys").into_iter().map(Secret::new).collect(),
             open_to_loopback: reader.flag("services.open_to_loopback"),
             max_data_bytes: reader.count("services.max_data_bytes"),
@@ -79,6 +90,12 @@ impl Services {
         };
         services.check_keys(reader);
         services
+    }
+
+    /// Where other nodes reach the door that listens there.
+    pub fn reachable_at(&self, bound: SocketAddr) -> SocketAddr {
+        let Some((ip, port)) = self.advertise else { return bound };
+        SocketAddr::new(ip, port.unwrap_or(bound.port()))
     }
 
     fn check_keys(&self, reader: &mut Reader<'_>) {
@@ -90,6 +107,38 @@ impl Services {
         }
         if self.keys.is_empty() && reader.mode() == Mode::Serve {
             reader.missing(KEY, "at least one key for the services that publish");
+        }
+    }
+}
+
+fn advertise(reader: &mut Reader<'_>) -> Option<(IpAddr, Option<u16>)> {
+    const KEY: &str = "services.advertise";
+    let text = reader.text(KEY)?;
+    let found = address(&text);
+    if found.is_none() {
+        reader.fault(KEY, format!("`{text}`"), "the IP address of one machine, such as 10.0.0.7 or 10.0.0.7:9090");
+    }
+    found
+}
+
+fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let whole = text.parse::<SocketAddr>().map(|address| (address.ip(), Some(address.port())));
+    let (ip, port) = whole.or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, None))).ok()?;
+    (!ip.is_unspecified() && port != Some(0)).then_some((ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_advertised_address_is_one_machines() {
+        let ip = IpAddr::from([10, 0, 0, 7]);
+        assert_eq!(address("10.0.0.7"), Some((ip, None)));
+        assert_eq!(address("10.0.0.7:9"), Some((ip, Some(9))));
+        assert!(address("fd00::7").is_some() && address("[fd00::7]:9090").is_some());
+        for bad in ["0.0.0.0", "0.0.0.0:9090", "::", "[::]:9090", "10.0.0.7:0", "localhost", "10.0.0.7:x"] {
+            assert_eq!(address(bad), None, "{bad}");
         }
     }
 }

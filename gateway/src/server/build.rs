@@ -8,7 +8,7 @@ use wirebell_protocol::{Keys, NodeId};
 use super::{StartError, identity};
 use crate::auth::{OnFetch, Verifier};
 use crate::bus::memory::MemoryBus;
-use crate::bus::redis::{self, RedisBus};
+use crate::bus::redis::{self, RedisBus, Roster};
 use crate::bus::{Deliveries, SharedBus};
 use crate::config::{self, Config};
 use crate::hub::{self, Hub};
@@ -21,6 +21,8 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) metrics: Arc<Metrics>,
     pub(super) bus: SharedBus,
+    /// Where nodes are entered that live. None if this one has its bus for itself.
+    pub(super) roster: Option<Roster>,
     pub(super) hub: Arc<Hub>,
     pub(super) sessions: Arc<Sessions>,
 }
@@ -33,7 +35,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
     let id = identity::new();
     let metrics = Arc::new(Metrics::new()?);
     let verifier = verifier(&config.auth, life, &metrics)?;
-    let (bus, deliveries) = bus(&config.bus, id, life, &metrics)?;
+    let (bus, roster, deliveries) = bus(&config.bus, id, life, &metrics)?;
     let settings = hub::Settings { node: id, linger: config.bus.linger, outbox_bytes: config.clients.outbox_bytes };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
     let sessions = Arc::new(Sessions {
@@ -44,7 +46,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
         metrics: Arc::clone(&metrics),
         life: life.clone(),
     });
-    Ok(Node { id, metrics, bus, hub, sessions })
+    Ok(Node { id, metrics, bus, roster, hub, sessions })
 }
 
 fn verifier(config: &config::Auth, life: &Lifecycle, metrics: &Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
@@ -71,11 +73,11 @@ fn bus(
     node: NodeId,
     life: &Lifecycle,
     metrics: &Arc<Metrics>,
-) -> Result<(SharedBus, Deliveries), StartError> {
+) -> Result<(SharedBus, Option<Roster>, Deliveries), StartError> {
     let retentions = retentions(config);
     let Some(url) = &config.redis else {
         let (bus, deliveries) = MemoryBus::start(node, retentions, config.queue, life, Arc::clone(metrics));
-        return Ok((Arc::new(bus), deliveries));
+        return Ok((Arc::new(bus), None, deliveries));
     };
     // The configuration has checked the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
@@ -83,7 +85,8 @@ fn bus(
     let settings =
         redis::Settings { url: url.expose().to_owned(), keys, retentions, durability, queue: config.queue, node };
     let (bus, deliveries) = RedisBus::start(settings, life, metrics)?;
-    Ok((Arc::new(bus), deliveries))
+    let roster = bus.roster();
+    Ok((Arc::new(bus), Some(roster), deliveries))
 }
 
 fn retentions(config: &config::Bus) -> Retentions {

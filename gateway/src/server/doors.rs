@@ -70,8 +70,11 @@ fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
         max_batch: config.services.max_batch,
         metrics: Arc::clone(&node.metrics),
     });
-    let admin =
-        admin::router(admin::Context { readiness: life.readiness.clone(), metrics: Arc::clone(&node.metrics) });
+    let admin = admin::router(admin::Context {
+        readiness: life.readiness.clone(),
+        bus: node.bus.health(),
+        metrics: Arc::clone(&node.metrics),
+    });
     api.merge(admin).layer(middleware::from_fn_with_state(Arc::clone(&node.metrics), count_requests))
 }
 

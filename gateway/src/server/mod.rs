@@ -5,6 +5,8 @@ mod doors;
 mod drain;
 mod identity;
 mod listener;
+mod peers;
+mod standing;
 mod watch;
 
 use std::net::SocketAddr;
@@ -53,7 +55,8 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     let services = bind("services.listen", config.services.listen).await?;
     let life = Lifecycle::default();
     let node = build::node(&config, &life)?;
-    watch::readiness(&node, &life);
+    let bound = services.local_addr().unwrap_or(config.services.listen);
+    watch::readiness(&node, config.services.reachable_at(bound), &life);
     let doors = doors::open(&config, mode, &node, &life, clients, services)?;
     tracing::info!(clients = %doors.clients, services = %doors.services, node = %node.id, "listening");
     if mode == Mode::Dev {

@@ -1,25 +1,76 @@
-//! The bus' health as a reason not to be ready.
+//! The bus' health as a reason not to be ready, or not to be whole.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::build::Node;
+use super::peers::{Answers, Peers};
+use super::standing::{Standing, Watcher};
 use crate::bus::Health;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, Readiness};
 
-/// Why a node is not ready that cannot reach its bus.
+/// Why a node is not ready that lacks its bus.
 const BUS: &str = "bus";
+/// How often others are asked while it does, and how often it is judged anew.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Holds and releases the reason for as long as the process lives.
-pub(super) fn readiness(node: &Node, life: &Lifecycle) {
-    let mut health = node.bus.health();
+/// Enters the node among those that live, reachable at this address, and tells how it stands for as long as the
+/// process lives.
+pub(super) fn readiness(node: &Node, reachable_at: SocketAddr, life: &Lifecycle) {
+    let health = node.bus.health();
     let readiness = life.readiness.clone();
-    let apply = move |health: &Health| match health {
-        Health::Up => readiness.release(BUS),
-        Health::Down(why) => readiness.hold(BUS, why.clone()),
-    };
-    apply(&health.borrow_and_update().clone());
-    life.spawn(async move {
-        while health.changed().await.is_ok() {
-            let now = health.borrow_and_update().clone();
-            apply(&now);
+    let others = node.roster.clone().map(|roster| roster.keep(reachable_at, life));
+    let peers = others.and_then(|others| match Peers::new(others) {
+        Ok(peers) => Some(peers),
+        Err(error) => {
+            tracing::warn!(%error, "other nodes cannot be asked for their bus");
+            None
         }
     });
+    // At once, so that no probe finds a node ready that has not looked yet.
+    let mut watcher = Watcher::default();
+    apply(&readiness, watcher.judge(Instant::now(), &health.borrow(), Answers::default()));
+    life.spawn(follow(watcher, health, peers, readiness));
+}
+
+async fn follow(
+    mut watcher: Watcher,
+    mut health: watch::Receiver<Health>,
+    peers: Option<Peers>,
+    readiness: Readiness,
+) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut answers = Answers::default();
+    loop {
+        tokio::select! {
+            changed = health.changed() => if changed.is_err() { return },
+            _ = look.tick() => answers = ask(peers.as_ref(), &health).await,
+        }
+        let now = health.borrow_and_update().clone();
+        if now == Health::Up {
+            // What was said before the next loss says nothing about it.
+            answers = Answers::default();
+        }
+        apply(&readiness, watcher.judge(Instant::now(), &now, answers));
+    }
+}
+
+async fn ask(peers: Option<&Peers>, health: &watch::Receiver<Health>) -> Answers {
+    let in_trouble = *health.borrow() != Health::Up;
+    match peers {
+        Some(peers) if in_trouble => peers.ask().await,
+        _ => Answers::default(),
+    }
+}
+
+fn apply(readiness: &Readiness, standing: Standing) {
+    match standing {
+        Standing::Ready => readiness.release(BUS),
+        Standing::Degraded(why) => readiness.degrade(BUS, why),
+        Standing::Unready(why) => readiness.hold(BUS, why),
+    }
 }

@@ -46,6 +46,12 @@ pub struct Metrics {
     pub bus_resubscriptions: IntCounter,
     /// Connections to the bus that were lost.
     pub bus_disconnections: IntCounter,
+    /// Seconds since the node last heard its canaries through every shard of the bus.
+    pub bus_canary_silence: Gauge,
+    /// Subscriptions found deaf by their canary although their connection lived.
+    pub bus_deaf: IntCounter,
+    /// How long the node was deaf to the bus, each time that it was.
+    pub bus_deafness: Histogram,
     /// Announcements that found the node's queue full; the log brings them back.
     pub bus_overflows: IntCounter,
     /// Messages from the bus that are not announcements.
@@ -116,6 +122,18 @@ impl Metrics {
                 "Channels subscribed again after a lost connection.",
             )?,
             bus_disconnections: new.counter("bus_disconnections_total", "Connections to the bus that were lost.")?,
+            bus_canary_silence: new.float(
+                "bus_canary_silence_seconds",
+                "Seconds since the node last heard its canaries through every shard of the bus.",
+            )?,
+            bus_deaf: new.counter(
+                "bus_deaf_total",
+                "Subscriptions found deaf by their canary although their connection lived; each was built anew.",
+            )?,
+            bus_deafness: new.histogram(
+                "bus_deafness_seconds",
+                "How long the node was deaf to the bus, whatever the cause: from the last canary heard to the next.",
+            )?,
             bus_overflows: new.counter(
                 "bus_overflows_total",
                 "Announcements that found the node's queue full; the log brings durable ones back.",

@@ -116,7 +116,7 @@ pub(crate) async fn wait_until_up(bus: &dyn Bus) {
 
 pub(crate) async fn wait_until_down(bus: &dyn Bus) {
     let mut health = bus.health();
-    let down = health.wait_for(|health| matches!(health, Health::Down(_)));
+    let down = health.wait_for(|health| *health != Health::Up);
     tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
 }
 

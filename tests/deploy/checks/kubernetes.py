@@ -53,8 +53,15 @@ def container(objects):
 def environment(objects):
     """What the node is given: the ConfigMap, then the variables of the container."""
     given = dict(one(objects, "ConfigMap")["data"])
-    given.update({each["name"]: each["value"] for each in container(objects)["env"]})
+    given.update({each["name"]: value(each) for each in container(objects)["env"]})
     return given
+
+
+def value(variable):
+    """What stands there, or what Kubernetes would put there; these pods run on this machine."""
+    if "value" in variable:
+        return variable["value"]
+    return {"status.podIP": "127.0.0.1"}[variable["valueFrom"]["fieldRef"]["fieldPath"]]
 
 
 def validate(objects):
@@ -172,6 +179,25 @@ def restricted():
         expect(account["automountServiceAccountToken"] is False, "the account's token is mounted")
         expect(spec["automountServiceAccountToken"] is False, "the pod mounts a token")
         expect(spec["enableServiceLinks"] is False, "the Services' variables look like settings")
+
+
+def nodes_ask_each_other(objects):
+    expect(environment(objects).get("WIREBELL_SERVICES_ADVERTISE") == "127.0.0.1", "not the pod's address")
+    labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    (rule,) = (each for each in one(objects, "NetworkPolicy")["spec"]["ingress"] if each.get("from"))
+    # Without a namespaceSelector it is the nodes' own namespace.
+    own = [peer["podSelector"]["matchLabels"] for peer in rule["from"] if set(peer) == {"podSelector"}]
+    expect(any(chosen.items() <= labels.items() for chosen in own), "no node reaches another")
+
+
+@check
+def peers():
+    """nodes tell each other where they are, and may reach one another"""
+    nodes_ask_each_other(base())
+    nodes_ask_each_other(example())
+    objects = base()
+    one(objects, "NetworkPolicy")["spec"]["ingress"][1]["from"].pop()
+    refused(nodes_ask_each_other, objects)
 
 
 @check

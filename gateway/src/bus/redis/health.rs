@@ -30,10 +30,11 @@ pub(super) async fn run(
                 }
                 judge(answer, &link.borrow_and_update())
             }
-            // A lost link is known before a probe that nobody answers has run out of time.
-            _ = link.changed() => match judge(Ok(()), &link.borrow_and_update()) {
-                Health::Up => continue,
-                down @ Health::Down(_) => down,
+            // A lost link is known before a probe that nobody answers has run out of time. Whether the bus still
+            // answers is not known yet.
+            _ = link.changed() => match &*link.borrow_and_update() {
+                LinkState::Up => continue,
+                LinkState::Down(why) => Health::Down(why.clone()),
             },
         };
         metrics.bus_silence.set(heard.elapsed().as_secs_f64());
@@ -46,7 +47,7 @@ pub(super) async fn run(
 fn judge(answer: Result<(), BusError>, link: &LinkState) -> Health {
     match (answer, link) {
         (Err(error), _) => Health::Down(error.to_string()),
-        (Ok(()), LinkState::Down(why)) => Health::Down(format!("the subscriptions are down: {why}")),
+        (Ok(()), LinkState::Down(why)) => Health::Deaf(format!("the subscriptions are down: {why}")),
         (Ok(()), LinkState::Up) => Health::Up,
     }
 }
@@ -56,7 +57,7 @@ fn tell(health: &watch::Sender<Health>, now: Health) {
         let turned = matches!(before, Health::Up) != matches!(now, Health::Up);
         match &now {
             Health::Up if turned => tracing::info!("the bus is up"),
-            Health::Down(why) if turned => tracing::warn!(why, "the bus is down"),
+            Health::Down(why) | Health::Deaf(why) if turned => tracing::warn!(why, "the bus is down"),
             _ => {}
         }
         let differs = *before != now;

@@ -6,8 +6,8 @@
 //! counted, and a link on which such a message met one is given up.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use redis::aio::{MultiplexedConnection, SendError};
@@ -17,7 +17,7 @@ use wirebell_protocol::Announcement;
 
 use super::super::inbox::Inbox;
 use super::slots::Address;
-use super::{BusError, COMMAND_TIMEOUT, lock};
+use super::{BusError, COMMAND_TIMEOUT, canary, lock};
 use crate::telemetry::Metrics;
 
 /// Names in one pipeline; measured as the size beyond which larger ones gain nothing.
@@ -29,6 +29,8 @@ pub(super) struct Ear {
     pub(super) inbox: Inbox,
     pub(super) metrics: Arc<Metrics>,
     pub(super) trouble: Arc<Trouble>,
+    /// How the names of this node's canaries end, and no other name does.
+    pub(super) canary: Arc<str>,
 }
 
 /// What the keeper of the links has to see to.
@@ -58,7 +60,11 @@ pub(super) struct Link {
 #[derive(Default)]
 struct Watch {
     dead: AtomicBool,
+    /// Why it died, as far as it is known.
+    cause: OnceLock<String>,
     on_their_way: AtomicUsize,
+    /// The newest canary heard.
+    heard: AtomicU64,
     /// Names that we ourselves unsubscribe.
     leaving: Mutex<HashSet<String>>,
 }
@@ -85,8 +91,28 @@ impl Link {
         Ok(link)
     }
 
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         !self.watch.dead.load(Ordering::Acquire)
+    }
+
+    /// Why it is dead.
+    pub(super) fn cause(&self) -> String {
+        let cause = self.watch.cause.get().map_or("the connection was lost", String::as_str);
+        format!("{}: {cause}", self.address)
+    }
+
+    /// The number of the newest canary heard.
+    pub(super) fn heard(&self) -> u64 {
+        self.watch.heard.load(Ordering::Acquire)
+    }
+
+    /// Has the server said that it does not listen for this name any more?
+    pub(super) fn has_strayed(&self, name: &str) -> bool {
+        lock(&self.trouble.strayed).contains(name)
     }
 
     /// Does the server answer, and is it still what it was?
@@ -144,7 +170,8 @@ impl Link {
     }
 
     /// After a command without an answer nobody knows what stands.
-    fn lost(&self, why: &str) -> BusError {
+    pub(super) fn lost(&self, why: &str) -> BusError {
+        let _ = self.watch.cause.set(why.to_owned());
         self.watch.dead.store(true, Ordering::Release);
         self.trouble.bell.notify_one();
         BusError::Unavailable(format!("{}: {why}", self.address))
@@ -155,6 +182,11 @@ impl Link {
 fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
     move |push| {
         match push.kind {
+            PushKind::SMessage if is_canary(&push.data, &ear.canary) => {
+                if let Some(number) = canary_number(&push.data) {
+                    watch.heard.fetch_max(number, Ordering::AcqRel);
+                }
+            }
             PushKind::SMessage => match announcement(push.data) {
                 Some(announcement) => ear.inbox.offer(announcement),
                 None => ear.metrics.bus_unreadable.inc(),
@@ -174,6 +206,17 @@ fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), Send
             _ => {}
         }
         Ok(())
+    }
+}
+
+fn is_canary(data: &[Value], ending: &str) -> bool {
+    matches!(data.first(), Some(Value::BulkString(name)) if name.ends_with(ending.as_bytes()))
+}
+
+fn canary_number(data: &[Value]) -> Option<u64> {
+    match data.last() {
+        Some(Value::BulkString(message)) => canary::number(message),
+        _ => None,
     }
 }
 

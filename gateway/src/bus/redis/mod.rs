@@ -7,6 +7,7 @@
 //! One server, Sentinel and Cluster differ in who is asked where the data are (`place`, `discovery`) and in how many
 //! links there are (`slots`, `link`); all else is the same for the three.
 
+mod canary;
 mod commands;
 mod discovery;
 mod health;
@@ -15,6 +16,7 @@ mod log;
 mod place;
 mod publish;
 mod replicated;
+mod roster;
 mod slots;
 mod subscriber;
 mod timers;
@@ -32,6 +34,7 @@ use wirebell_protocol::{Announcement, Channel, Class, Cursor, Durability, Keys, 
 use self::commands::Commands;
 use self::place::Place;
 use self::replicated::Replicated;
+pub use self::roster::Roster;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
 use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
@@ -63,6 +66,7 @@ pub struct RedisBus {
     replicated: Replicated,
     durability: Durability,
     subscriber: Arc<Subscriber>,
+    roster: Roster,
     health: watch::Receiver<Health>,
 }
 
@@ -80,12 +84,21 @@ impl RedisBus {
         let place = Place::of(&settings.url, &config)?;
         let replicated = Replicated::new(Place::of(&settings.url, &config)?);
         let commands = Arc::new(Commands::start(config, keys.clone(), settings.retentions)?);
-        let subscriber = Arc::new(Subscriber::new(place, keys, settings.node, inbox, Arc::clone(metrics)));
+        let roster = Roster::new(Arc::clone(&commands), place.hosts(), settings.node);
+        let listens = Arc::clone(&commands);
+        let subscriber = Subscriber::new(place, keys, settings.node, inbox, listens, Arc::clone(metrics));
+        let subscriber = Arc::new(subscriber);
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn(Arc::clone(&subscriber).run());
         life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
-        Ok((Self { commands, replicated, durability: settings.durability, subscriber, health }, deliveries))
+        let durability = settings.durability;
+        Ok((Self { commands, replicated, durability, subscriber, roster, health }, deliveries))
+    }
+
+    /// Where this node may be entered among those that live.
+    pub fn roster(&self) -> Roster {
+        self.roster.clone()
     }
 }
 

@@ -56,6 +56,14 @@ impl Place {
         })
     }
 
+    /// The servers that the URL names.
+    pub(super) fn hosts(&self) -> Vec<Address> {
+        match &self.kind {
+            Kind::Alone(address) => vec![address.clone()],
+            Kind::Sentinel { sentinels: named, .. } | Kind::Cluster { seeds: named } => named.clone(),
+        }
+    }
+
     /// A client of one server of the data.
     pub(super) fn client(&self, address: &Address) -> Result<Client, BusError> {
         client(&self.manner, address)

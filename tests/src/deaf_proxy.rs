@@ -1,0 +1,198 @@
+//! A proxy in front of a Redis that can make a connection deaf: it understands RESP well enough to swallow the messages
+//! of subscriptions, while commands and their answers, PING too, pass as before. It can also cut the line.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A running proxy. Its connections end when the value is dropped.
+pub struct DeafProxy {
+    address: SocketAddr,
+    state: Arc<State>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Connections accepted so far: each knows its own number.
+    accepted: AtomicU64,
+    /// Connections with a smaller number are deaf.
+    deaf_below: AtomicU64,
+    /// Messages swallowed.
+    swallowed: AtomicU64,
+    /// Is the line whole?
+    whole: watch::Sender<bool>,
+}
+
+impl DeafProxy {
+    /// A proxy in front of the server on this port.
+    pub async fn start(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(State {
+            accepted: AtomicU64::new(0),
+            deaf_below: AtomicU64::new(0),
+            swallowed: AtomicU64::new(0),
+            whole: watch::Sender::new(true),
+        });
+        let accepting = tokio::spawn(accept(listener, port, Arc::clone(&state)));
+        Self { address, state, accepting }
+    }
+
+    /// The URL of the Redis behind it.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// From now on no message of a subscription arrives on any connection that exists.
+    pub fn deafen(&self) {
+        self.state.deaf_below.store(self.state.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The same for every connection that ever comes.
+    pub fn deafen_for_ever(&self) {
+        self.state.deaf_below.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// Everybody hears again.
+    pub fn heal(&self) {
+        self.state.deaf_below.store(0, Ordering::SeqCst);
+    }
+
+    /// How many messages were swallowed.
+    pub fn swallowed(&self) -> u64 {
+        self.state.swallowed.load(Ordering::SeqCst)
+    }
+
+    /// Ends every connection, and every one that comes as soon as it has come.
+    pub fn cut(&self) {
+        self.state.whole.send_replace(false);
+    }
+
+    /// New connections pass again.
+    pub fn mend(&self) {
+        self.state.whole.send_replace(true);
+    }
+}
+
+impl Drop for DeafProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, port: u16, state: Arc<State>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let number = state.accepted.fetch_add(1, Ordering::SeqCst);
+        if !*state.whole.borrow() {
+            continue;
+        }
+        tokio::spawn(pass(client, port, number, Arc::clone(&state)));
+    }
+}
+
+async fn pass(client: TcpStream, port: u16, number: u64, state: Arc<State>) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    let mut whole = state.whole.subscribe();
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+        () = filter(from_server, to_client, number, &state) => {}
+        _ = whole.wait_for(|whole| !whole) => {}
+    }
+}
+
+/// Passes whole values on, except messages of subscriptions while the connection is deaf.
+async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, state: &State) {
+    let (mut buffer, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match from.read(&mut piece).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => buffer.extend_from_slice(&piece[..read]),
+        }
+        let mut passed = Vec::new();
+        let mut at = 0;
+        while let Some(length) = extent(&buffer[at..]) {
+            let value = &buffer[at..at + length];
+            at += length;
+            if is_message(value) && number < state.deaf_below.load(Ordering::SeqCst) {
+                state.swallowed.fetch_add(1, Ordering::SeqCst);
+            } else {
+                passed.extend_from_slice(value);
+            }
+        }
+        buffer.drain(..at);
+        if to.write_all(&passed).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn is_message(value: &[u8]) -> bool {
+    value.starts_with(b">")
+        && value.windows(b"\r\nsmessage\r\n".len()).take(16).any(|part| part == b"\r\nsmessage\r\n")
+}
+
+/// How many bytes the value has that begins here; none if it is not whole yet.
+fn extent(bytes: &[u8]) -> Option<usize> {
+    let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+    let count = || std::str::from_utf8(&bytes[1..line]).ok()?.parse::<i64>().ok();
+    let head = line + 2;
+    match bytes[0] {
+        b'$' | b'=' | b'!' => match usize::try_from(count()?) {
+            Ok(length) => (bytes.len() >= head + length + 2).then_some(head + length + 2),
+            // `$-1`: nothing.
+            Err(_) => Some(head),
+        },
+        kind @ (b'*' | b'~' | b'>' | b'%') => {
+            let members = usize::try_from(count()?).unwrap_or(0) * if kind == b'%' { 2 } else { 1 };
+            (0..members).try_fold(head, |at, _| Some(at + extent(bytes.get(at..)?)?))
+        }
+        _ => Some(head),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_whole_or_not_there() {
+        for value in [
+            "+OK\r\n",
+            ":12\r\n",
+            "$-1\r\n",
+            "$4\r\na\r\nb\r\n",
+            "*2\r\n$1\r\na\r\n*1\r\n_\r\n",
+            "%1\r\n+a\r\n:1\r\n",
+            ">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n",
+        ] {
+            let bytes = value.as_bytes();
+            assert_eq!(extent(&[bytes, b"+next\r\n"].concat()), Some(bytes.len()), "{value:?}");
+            for end in 0..bytes.len() {
+                assert_eq!(extent(&bytes[..end]), None, "{:?}", &value[..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn only_messages_are_swallowed() {
+        assert!(is_message(b">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"));
+        assert!(!is_message(b">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n"));
+        assert!(!is_message(b"$8\r\nsmessage\r\n"));
+    }
+}
