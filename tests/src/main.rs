@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use wirebell_tests::audit::{delivery, idle};
+use wirebell_tests::audit::{delivery, fairness, idle};
 
 #[derive(Parser)]
 #[command(name = "wirebell-audit", about = "Large runs against real nodes and a real Redis")]
@@ -34,6 +34,15 @@ enum Run {
         #[arg(long, default_value_t = 15_000)]
         connections: u32,
     },
+    /// One node: events to one user while broadcasts go to all, and what each takes.
+    Fairness {
+        /// Connections that get the broadcasts.
+        #[arg(long, default_value_t = fairness::Scale::FULL.listeners)]
+        listeners: u32,
+        /// Events to the one user, as many without broadcasts as with them.
+        #[arg(long, default_value_t = fairness::Scale::FULL.events)]
+        events: u32,
+    },
 }
 
 #[tokio::main]
@@ -50,6 +59,11 @@ async fn main() -> ExitCode {
             let report = idle::run(connections).await;
             println!("{report}");
             report.lost == 0
+        }
+        Run::Fairness { listeners, events } => {
+            let report = fairness::run(fairness::Scale { listeners, events }).await;
+            println!("{report}");
+            report.objections.is_empty()
         }
     };
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }

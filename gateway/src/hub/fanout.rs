@@ -2,125 +2,117 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tracing::Span;
-use wirebell_protocol::announcement::Place;
-use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::tracking::What;
-use wirebell_protocol::{Announcement, Class, ConnectionId, Cursor, trace};
+use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::Hub;
-use super::outbox::{Frame, Offered, Outbox, Watched};
-use crate::bus::Note;
-use crate::lifecycle::{millis, wall_clock};
-use crate::telemetry::{Metrics, propagation};
+use super::notice::{Batch, Notice};
+use super::outbox::{Offered, Outbox};
 
-/// Hands events to outboxes. It keeps its list of recipients, so that a delivery allocates nothing.
+/// Listeners that are handed something in one go. The sessions that it wakes run before the next slice is handed out: a
+/// worker of Tokio's comes back to the pump after 61 tasks at the latest, so that more than these would pile up in front
+/// of everybody else.
+pub(super) const SLICE: usize = 32;
+/// Frames that are handed out in one go, where several wait for the same listeners.
+const FRAMES: usize = 512;
+
+/// Hands notices to outboxes. It keeps its list of recipients, so that a delivery to a few allocates nothing.
 #[derive(Default)]
 pub(super) struct Fanout {
     recipients: Vec<Arc<Outbox>>,
+    /// How much it has done since it was told to [`rest`](Self::rest).
+    done: usize,
 }
 
 impl Fanout {
-    /// Hands the event to everyone. The hub's lock is held only to look them up.
-    pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement) {
-        hub.lock().recipients(&event.channel, event.place, &mut self.recipients);
-        if self.recipients.is_empty() {
-            return;
+    /// Hands the event to everyone, if they are at most so many; otherwise to nobody, and answers false. The hub's lock
+    /// is held only to look them up.
+    pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement, most: usize) -> bool {
+        if !hub.lock().recipients(&event.channel, event.place, most, &mut self.recipients) {
+            return false;
         }
-        if event.is_expired(|| millis(wall_clock())) {
-            report(hub, event, &self.recipients, What::Expired);
-            let expired = self.recipients.drain(..).count();
-            count(&hub.metrics, event.class, "expired", expired);
-            return;
+        self.done += 1;
+        if !self.recipients.is_empty() {
+            let mut notice = Notice::event(event);
+            let span = notice.trace(&event.channel, Some(self.recipients.len()));
+            span.in_scope(|| self.offer(hub, &event.channel, &notice));
         }
-        match trace::of_frame(&event.frame) {
-            None => self.offer(hub, event, &event.frame),
-            Some(traceparent) => {
-                let span = delivery_span(event, traceparent, self.recipients.len());
-                let frame = in_span(&event.frame, &span);
-                span.in_scope(|| self.offer(hub, event, &frame));
-            }
-        }
+        true
     }
 
     /// Tells everyone that the log has lost what came between `last` and the event.
-    pub(super) fn gap(&mut self, hub: &Hub, event: &Announcement, place: Place, last: Cursor) {
-        hub.metrics.gaps.inc();
-        hub.lock().recipients(&event.channel, Some(place), &mut self.recipients);
-        let bytes = ServerFrame::Gap { channel: &event.channel }.encode();
-        for outbox in self.recipients.drain(..) {
-            let (class, accepted_at) = (event.class, event.accepted_at);
-            let frame = Frame { bytes: bytes.clone(), class, accepted_at, watched: None };
-            if outbox.offer(frame) == Offered::Overflowed {
-                // Reading from there, the session sees the gap by itself.
-                fall_behind(hub, event, place.cursor, last, &outbox);
-            }
-        }
+    pub(super) fn gap(&mut self, hub: &Hub, event: &Announcement, last: Cursor) {
+        hub.lock().recipients(&event.channel, event.place, usize::MAX, &mut self.recipients);
+        self.offer(hub, &event.channel, &Notice::gap(event, last));
     }
 
-    fn offer(&mut self, hub: &Hub, event: &Announcement, bytes: &Bytes) {
-        let watched = Watched::of(event).map(Arc::new);
+    /// Hands a batch to the next slice of the channel's listeners. False if there are none left.
+    pub(super) fn slice(&mut self, hub: &Hub, channel: &Channel, batch: &mut Batch) -> bool {
+        let most = (FRAMES / batch.sent.len().max(1)).clamp(1, SLICE);
+        if !hub.lock().slide(channel, most) {
+            return false;
+        }
+        for sent in &mut batch.sent {
+            hub.lock().in_turn(channel, sent.notice.place, &mut self.recipients);
+            sent.sessions += self.recipients.len();
+            sent.span.in_scope(|| self.offer(hub, channel, &sent.notice));
+        }
+        true
+    }
+
+    /// Has it done so much that others should have their turn?
+    pub(super) fn is_tired(&self) -> bool {
+        self.done >= SLICE
+    }
+
+    /// Others have had their turn.
+    pub(super) fn rest(&mut self) {
+        self.done = 0;
+    }
+
+    fn offer(&mut self, hub: &Hub, channel: &Channel, notice: &Notice) {
+        let class = notice.class.as_str();
+        let count = |outcome: &str, sessions: usize| {
+            hub.metrics.deliveries.with_label_values(&[class, outcome]).inc_by(sessions as u64);
+        };
+        self.done += self.recipients.len();
+        if notice.is_expired() {
+            for outbox in &self.recipients {
+                report(hub, notice, outbox, What::Expired);
+            }
+            count("expired", self.recipients.drain(..).count());
+            return;
+        }
         for outbox in self.recipients.drain(..) {
-            let (class, accepted_at) = (event.class, event.accepted_at);
-            let frame = Frame { bytes: bytes.clone(), class, accepted_at, watched: watched.clone() };
-            match outbox.offer(frame) {
+            match outbox.offer(notice.frame()) {
                 Offered::Queued => {}
                 Offered::Dropped => {
-                    hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
-                    count(&hub.metrics, event.class, "dropped", 1);
-                    report(hub, event, &[outbox], What::Dropped);
+                    hub.metrics.outbox_overflows.with_label_values(&[class]).inc();
+                    count("dropped", 1);
+                    report(hub, notice, &outbox, What::Dropped);
                 }
-                Offered::Overflowed => {
-                    // Only what is not stored has no place, and that is dropped instead.
-                    if let Some(place) = event.place {
-                        fall_behind(hub, event, place.cursor, place.previous, &outbox);
-                    }
-                }
-                Offered::Gone => count(&hub.metrics, event.class, "gone", 1),
+                Offered::Overflowed => fall_behind(hub, channel, notice, &outbox),
+                Offered::Gone => count("gone", 1),
             }
         }
     }
 }
 
-/// From here on the session reads the channel's log at its client's speed.
-fn fall_behind(hub: &Hub, event: &Announcement, newest: Cursor, after: Cursor, outbox: &Arc<Outbox>) {
-    hub.metrics.outbox_overflows.with_label_values(&[event.class.as_str()]).inc();
-    if let Some(course) = hub.lock().course(&event.channel, outbox) {
-        course.fall_behind(newest);
-    }
-    outbox.behind(event.channel.clone(), after);
-}
-
-/// Reports what became of a watched event on connections to which it was not written.
-fn report(hub: &Hub, event: &Announcement, outboxes: &[Arc<Outbox>], what: What) {
-    let Some(id) = &event.watched else { return };
-    for outbox in outboxes {
-        let connection = ConnectionId { node: hub.node, number: outbox.number() };
-        let (channel, id) = (event.channel.clone(), id.clone());
-        hub.reporter.note(Note { channel, id, connection, device: None, what });
+/// Reports what became of a watched event on a connection to which it was not written.
+fn report(hub: &Hub, notice: &Notice, outbox: &Outbox, what: What) {
+    let connection = ConnectionId { node: hub.node, number: outbox.number() };
+    if let Some(note) = notice.note(connection, what) {
+        hub.reporter.note(note);
     }
 }
 
-fn count(metrics: &Metrics, class: Class, outcome: &str, sessions: usize) {
-    metrics.deliveries.with_label_values(&[class.as_str(), outcome]).inc_by(sessions as u64);
-}
-
-/// The span in which this node delivers, a child of the publisher's.
-fn delivery_span(event: &Announcement, traceparent: &str, sessions: usize) -> Span {
-    let span = tracing::info_span!(
-        target: "wirebell::delivery",
-        "wirebell.deliver",
-        otel.kind = "consumer",
-        channel = %event.channel,
-        class = event.class.as_str(),
-        sessions,
-    );
-    propagation::continue_from(&span, traceparent);
-    span
-}
-
-/// The frame with this node's span as the parent of whatever the client does with it.
-fn in_span(frame: &Bytes, span: &Span) -> Bytes {
-    propagation::span_id(span).map_or_else(|| frame.clone(), |id| trace::with_parent(frame, &id))
+/// From here on the session reads the channel's log at its client's speed. What is not stored has no place and never
+/// comes here: it is dropped instead.
+fn fall_behind(hub: &Hub, channel: &Channel, notice: &Notice, outbox: &Arc<Outbox>) {
+    let Some(place) = notice.place else { return };
+    hub.metrics.outbox_overflows.with_label_values(&[notice.class.as_str()]).inc();
+    if let Some(course) = hub.lock().course(channel, outbox) {
+        course.fall_behind(place.cursor);
+    }
+    outbox.behind(channel.clone(), notice.after);
 }

@@ -90,9 +90,10 @@ impl Member {
         &mut self.course
     }
 
-    /// The outbox, if this announcement is for it.
+    /// The outbox, if this announcement is for it. One that waited for its turn may be from before the listener came.
     pub(super) fn takes(&mut self, place: Option<Place>) -> Option<Arc<Outbox>> {
-        self.course.takes(place).then(|| Arc::clone(&self.outbox))
+        let is_new = place.is_none_or(|place| place.cursor > self.since);
+        (self.course.takes(place) && is_new).then(|| Arc::clone(&self.outbox))
     }
 }
 
@@ -132,6 +133,14 @@ mod tests {
         assert!(!course.takes(Some(place(7))));
         assert!(course.takes(Some(place(8))));
         assert!(course.takes(Some(place(9))));
+    }
+
+    #[test]
+    fn what_waited_for_its_turn_is_not_for_whoever_came_meanwhile() {
+        let mut member = Member::new(Arc::new(Outbox::new(1, 10)), at(5), Course::default());
+        assert!(member.takes(Some(place(5))).is_none());
+        assert!(member.takes(Some(place(6))).is_some());
+        assert!(member.takes(None).is_some());
     }
 
     #[test]

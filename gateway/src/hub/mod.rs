@@ -3,10 +3,12 @@
 //! The hub knows neither sessions nor sockets. A session [`enters`](Hub::enter) and gets a [`Seat`]; whatever is
 //! for it lies in the seat's outbox; dropping the seat is the whole clean-up.
 
+mod backlog;
 mod chain;
 mod fanout;
 mod interest;
 mod member;
+mod notice;
 pub mod outbox;
 mod pump;
 mod registry;

@@ -114,9 +114,13 @@ impl Seat {
     /// then. A cursor behind the log's end is from a log that is lost: waiting for the new one to come so far would
     /// be silence.
     pub async fn begin(&self, channel: &Channel, cursor: Cursor) -> Result<(Cursor, bool), Unavailable> {
-        let recovered = self.reaches_back(channel, cursor).await?;
-        let end = self.hub.lock().end(channel);
-        Ok((if recovered { cursor } else { cursor.min(end) }, recovered))
+        if self.reaches_back(channel, cursor).await? {
+            return Ok((cursor, true));
+        }
+        let mut registry = self.hub.lock();
+        let from = cursor.min(registry.end(channel));
+        registry.restart(channel, &self.outbox, from);
+        Ok((from, false))
     }
 
     /// Up to `limit` events of the channel's log behind a cursor.

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub publish_to_write: HistogramVec,
     /// Frames that found a session's outbox full, by `class`.
     pub outbox_overflows: IntCounterVec,
+    /// Events that found no room behind a broadcast under way, by `class`.
+    pub backlog_overflows: IntCounterVec,
     /// 1 while the bus answers and the node's subscriptions stand.
     pub bus_up: IntGauge,
     /// Round trip of a health probe to the bus.
@@ -111,6 +113,11 @@ impl Metrics {
             outbox_overflows: new.counters(
                 "outbox_overflows_total",
                 "Frames that found a session's outbox full.",
+                &["class"],
+            )?,
+            backlog_overflows: new.counters(
+                "backlog_overflows_total",
+                "Events that found no room behind others of their channel on the way to its many listeners: durable ones are read from the log again, volatile ones dropped.",
                 &["class"],
             )?,
             bus_up: new.gauge("bus_up", "1 while the bus answers and the node's subscriptions stand.")?,

@@ -3,7 +3,9 @@
 
 pub mod crowd;
 pub mod delivery;
+pub mod fairness;
 pub mod idle;
+pub mod quantiles;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,6 +1,8 @@
 //! Who listens for what: pure bookkeeping. It does no I/O, reads no clock and decides nothing but edges.
 
-use std::collections::{HashMap, VecDeque};
+mod audience;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -8,18 +10,24 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
+use self::audience::Window;
 use super::chain::{Advance, Chain, Left, Verdict};
 use super::member::{Course, Member};
 use super::outbox::Outbox;
+
+/// Up to so many listeners, a channel's list has no room to spare: most channels are a user's, with a device or two.
+const FEW: usize = 8;
 
 /// Milliseconds by a clock of the caller's that only goes forward.
 pub(super) type Millis = u64;
 
 /// The sessions of this node, and the channels that they listen for.
 pub(super) struct Registry {
-    // Boxed, since a table keeps up to twice the room that it needs.
-    sessions: HashMap<u64, Box<Session>>,
+    /// In the order in which they came. Boxed, since a tree keeps up to twice the room that it needs.
+    sessions: BTreeMap<u64, Box<Session>>,
     channels: HashMap<Channel, Box<Entry>>,
+    /// Channels with so many listeners that an event goes to them in slices, while one does.
+    windows: HashMap<Channel, Window>,
     pending: VecDeque<Channel>,
     idle: VecDeque<(Millis, Channel)>,
 }
@@ -64,8 +72,9 @@ impl Registry {
     /// Every node listens for `all`, whoever is connected.
     pub(super) fn new() -> Self {
         let mut registry = Self {
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             channels: HashMap::new(),
+            windows: HashMap::new(),
             pending: VecDeque::new(),
             idle: VecDeque::new(),
         };
@@ -92,10 +101,6 @@ impl Registry {
 
     pub(super) fn exit(&mut self, id: ConnectionId) {
         self.sessions.remove(&id.number);
-        // A storm of goodbyes must not leave its tables behind.
-        if self.sessions.len() * 4 < self.sessions.capacity() {
-            self.sessions.shrink_to(self.sessions.len() * 2);
-        }
     }
 
     /// Adds a listener. True if somebody has to be told that there is a channel to subscribe.
@@ -106,7 +111,9 @@ impl Registry {
         if matches!(entry.standing, Standing::Idle(_)) {
             entry.standing = Standing::Live;
         }
-        entry.members.reserve_exact(1);
+        if entry.members.len() < FEW {
+            entry.members.reserve_exact(1);
+        }
         let course = if from.is_some() { Course::catching() } else { Course::default() };
         let since = from.unwrap_or_else(|| entry.chain.last());
         entry.members.push(Member::new(Arc::clone(outbox), since, course));
@@ -116,7 +123,11 @@ impl Registry {
     /// Removes a listener. True if it was the last one.
     pub(super) fn leave(&mut self, channel: &Channel, outbox: &Arc<Outbox>, now: Millis) -> bool {
         let Some(entry) = self.channels.get_mut(channel) else { return false };
-        entry.members.retain(|member| !member.is(outbox));
+        let Some(place) = entry.members.iter().position(|member| member.is(outbox)) else { return false };
+        entry.members.remove(place);
+        if let Some(window) = self.windows.get_mut(channel) {
+            window.close_up(place);
+        }
         let last = entry.members.is_empty() && matches!(entry.standing, Standing::Live);
         if last {
             entry.standing = Standing::Idle(now);
@@ -163,6 +174,9 @@ impl Registry {
                 confirmed.unread.push((channel.clone(), after));
             }
             entry.members.iter_mut().for_each(|member| member.confirm(*end));
+            if channel.kind() == Kind::All {
+                self.sessions.values_mut().for_each(|session| session.all_since = *end);
+            }
             if let Standing::Pending(wakers) = std::mem::replace(&mut entry.standing, Standing::Live) {
                 confirmed.waiting.extend(wakers);
             }
@@ -198,6 +212,7 @@ impl Registry {
     /// These are unsubscribed. Whoever came meanwhile has to be subscribed for again.
     pub(super) fn left(&mut self, channels: Vec<Channel>) {
         for channel in channels {
+            self.windows.remove(&channel);
             if self.channels.get(&channel).is_some_and(|entry| entry.members.is_empty()) {
                 self.channels.remove(&channel);
             } else if let Some(entry) = self.channels.get_mut(&channel) {
@@ -210,6 +225,11 @@ impl Registry {
 
     pub(super) fn judge(&mut self, channel: &Channel, place: Place) -> Option<Verdict> {
         self.chain(channel).map(|chain| chain.judge(place))
+    }
+
+    /// An announcement that cannot be handed on for want of room.
+    pub(super) fn miss(&mut self, channel: &Channel, place: Place) -> Option<Verdict> {
+        self.chain(channel).map(|chain| chain.miss(place))
     }
 
     pub(super) fn advance(&mut self, channel: &Channel, place: Place) -> Advance {
@@ -247,26 +267,15 @@ impl Registry {
         }
     }
 
+    /// The listener begins at this cursor instead of where it said: its own was from a log that is lost.
+    pub(super) fn restart(&mut self, channel: &Channel, outbox: &Arc<Outbox>, from: Cursor) {
+        let members = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.members);
+        members.filter(|member| member.is(outbox)).for_each(|member| member.since = from);
+    }
+
     /// How far the channel has come on this node.
     pub(super) fn end(&mut self, channel: &Channel) -> Cursor {
         self.chain(channel).map_or(Cursor::START, |chain| chain.last())
-    }
-
-    /// Who gets what is announced on the channel.
-    pub(super) fn recipients(&mut self, channel: &Channel, place: Option<Place>, into: &mut Vec<Arc<Outbox>>) {
-        match channel.kind() {
-            Kind::All => {
-                let takes = |s: &mut Box<Session>| s.in_all.takes(place).then(|| Arc::clone(&s.own.outbox));
-                into.extend(self.sessions.values_mut().filter_map(takes));
-            }
-            Kind::Connection(id) => {
-                into.extend(self.sessions.get_mut(&id.number).and_then(|session| session.own.takes(place)));
-            }
-            _ => {
-                let members = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.members);
-                into.extend(members.filter_map(|member| member.takes(place)));
-            }
-        }
     }
 
     /// The course of one listener of the channel, if it listens.
@@ -371,7 +380,7 @@ mod tests {
         }
         let count = |registry: &mut Registry, channel: &Channel| {
             let mut found = Vec::new();
-            registry.recipients(channel, None, &mut found);
+            assert!(registry.recipients(channel, None, 9, &mut found));
             found.len()
         };
         let own = Channel::connection(ConnectionId { node, number: 1 });
