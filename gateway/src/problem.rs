@@ -21,7 +21,7 @@ impl Problem {
         Self { status, fault, document, retry_after: None }
     }
 
-    /// It is this attribute of the event that is wrong.
+    /// It is this attribute of the event, or this parameter of the request, that is wrong.
     #[must_use]
     pub fn attribute(mut self, attribute: &str) -> Self {
         self.document.attribute = Some(attribute.to_owned());

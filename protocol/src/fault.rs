@@ -60,13 +60,15 @@ pub enum Fault {
     NotFound,
     /// Not by this method.
     MethodNotAllowed,
+    /// It is too late to cancel the event: it was published.
+    AlreadyPublished,
     /// The node is at fault.
     Internal,
 }
 
 impl Fault {
     /// Every fault, for documents and for metrics that must know their labels beforehand.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BadFrame,
         Self::BinaryFrame,
         Self::ReservedType,
@@ -95,6 +97,7 @@ impl Fault {
         Self::Unauthorized,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::AlreadyPublished,
         Self::Internal,
     ];
 
@@ -129,6 +132,7 @@ impl Fault {
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::AlreadyPublished => "already_published",
             Self::Internal => "internal",
         }
     }

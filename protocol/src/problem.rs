@@ -22,7 +22,7 @@ pub struct Problem {
     pub detail: String,
     /// The fault's code, for programs.
     pub code: String,
-    /// Which attribute of an event is wrong.
+    /// Which attribute of an event, or which parameter of a request, is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
 }
@@ -54,6 +54,7 @@ fn title(fault: Fault) -> &'static str {
         Fault::TooMany => "Too many",
         Fault::NotFound => "There is nothing here",
         Fault::MethodNotAllowed => "Not by this method",
+        Fault::AlreadyPublished => "The event was published already",
         _ => "The request was refused",
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::Fault;
 
-use super::{Context, Peer};
+use super::{Context, Peer, wait};
 use crate::problem::Problem;
 
 /// How long a request may take, its body included: a sender that stalls must not hold a connection for ever.
@@ -26,7 +26,13 @@ pub(super) async fn require_service_key(State(context): State<Context>, request:
     }
     let late =
         || closing(Problem::new(StatusCode::REQUEST_TIMEOUT, Fault::BadRequest, "the request took too long"));
-    tokio::time::timeout(REQUEST_PATIENCE, next.run(request)).await.unwrap_or_else(|_| late())
+    let patience = patience(request.method());
+    tokio::time::timeout(patience, next.run(request)).await.unwrap_or_else(|_| late())
+}
+
+/// Whoever only asks may ask to wait.
+fn patience(method: &Method) -> Duration {
+    if method == Method::GET { REQUEST_PATIENCE + wait::LONGEST } else { REQUEST_PATIENCE }
 }
 
 /// A request with more than this node takes.

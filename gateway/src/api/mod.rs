@@ -1,21 +1,31 @@
 //! The services' door: what backends ask of the gateway.
 
 mod answer;
+mod asked;
+mod events;
 mod guard;
+mod lists;
 mod publish;
 mod submission;
+mod wait;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::post;
+use axum::routing::{get, post};
+use wirebell_protocol::Fault;
 
 use crate::auth::ServiceKeys;
-use crate::bus::SharedBus;
+use crate::bus::{BusError, SharedBus};
+use crate::lifecycle::CancellationToken;
+use crate::problem::Problem;
 use crate::telemetry::Metrics;
+
+pub use wait::Waits;
 
 /// What the services' door needs.
 #[derive(Clone)]
@@ -30,6 +40,10 @@ pub struct Context {
     pub max_data_bytes: usize,
     /// The most events in one request.
     pub max_batch: usize,
+    /// How many requests wait for what becomes of events.
+    pub waits: Waits,
+    /// Cancelled when the node is being stopped: whoever waits is answered with what is known by then.
+    pub stopping: CancellationToken,
     /// The node's numbers.
     pub metrics: Arc<Metrics>,
 }
@@ -51,6 +65,9 @@ pub fn router(context: Context) -> Router {
     let most = context.max_request_bytes();
     Router::new()
         .route("/v1/events", post(publish::publish))
+        .route("/v1/events/{id}", get(events::read).delete(events::cancel))
+        .route("/v1/fallbacks", get(lists::fallbacks))
+        .route("/v1/receipts", get(lists::receipts))
         .layer(DefaultBodyLimit::max(most))
         .route_layer(middleware::from_fn_with_state(context.clone(), guard::require_service_key))
         .with_state(context)
@@ -58,3 +75,14 @@ pub fn router(context: Context) -> Router {
 
 /// Who connected, as axum's listener hands it over.
 type Peer = axum::extract::ConnectInfo<SocketAddr>;
+
+/// The bus did not do it. The advice says what the caller may do.
+fn failed(error: &BusError, advice: &str) -> Problem {
+    let detail = format!("{error}; {advice}");
+    match error {
+        BusError::Unavailable(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Unavailable, detail).retry_after(1)
+        }
+        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, Fault::Internal, detail),
+    }
+}

@@ -9,7 +9,7 @@ use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::{Class, Event, Fault, Outcome, Prepared, Reached};
 
 use super::submission::{self, Submission};
-use super::{Context, answer, guard};
+use super::{Context, answer, failed, guard};
 use crate::bus::BusError;
 use crate::problem::Problem;
 
@@ -53,7 +53,7 @@ async fn many(context: &Context, events: Vec<Result<Event, Problem>>) -> Vec<Res
 
 fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {
     let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
-        let accepted = accepted.map_err(|error| failed(&error))?;
+        let accepted = accepted.map_err(|error| failed(&error, "publishing again with the same id is safe"))?;
         Ok(Reached {
             channel: event.channel.clone(),
             cursor: accepted.cursor,
@@ -64,16 +64,6 @@ fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> 
     let channels = reached.collect::<Result<Vec<_>, Problem>>()?;
     let id = prepared.first().map(|event| event.id.clone()).unwrap_or_default();
     Ok(Outcome { id, channels })
-}
-
-fn failed(error: &BusError) -> Problem {
-    let detail = format!("{error}; publishing again with the same id is safe");
-    match error {
-        BusError::Unavailable(_) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Unavailable, detail).retry_after(1)
-        }
-        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, Fault::Internal, detail),
-    }
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {

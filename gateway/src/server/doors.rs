@@ -60,7 +60,8 @@ fn clients_door(config: &Config, node: &Node) -> Router {
     })
 }
 
-/// `POST /v1/events` · `GET /livez`, `/readyz`, `/metrics`
+/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /livez`, `/readyz`,
+/// `/metrics`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let api = api::router(api::Context {
         bus: Arc::clone(&node.bus),
@@ -68,6 +69,8 @@ fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
         open_to_loopback: config.services.open_to_loopback,
         max_data_bytes: config.services.max_data_bytes,
         max_batch: config.services.max_batch,
+        waits: api::Waits::default(),
+        stopping: life.drain.clone(),
         metrics: Arc::clone(&node.metrics),
     });
     let admin = admin::router(admin::Context {

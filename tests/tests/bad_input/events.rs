@@ -9,6 +9,8 @@ const JSON: &str = "application/json";
 /// The rows.
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = attributes();
+    rows.extend(wishes());
+    rows.extend(questions());
     rows.extend(batches());
     rows.extend(requests());
     rows
@@ -40,11 +42,72 @@ fn attributes() -> Vec<Row> {
         event("an empty id", &but("id", json!("")), "422 invalid_event id"),
         event("data too large", &but("data", json!("x".repeat(1001))), "413 too_large data"),
         event("an id too long", &but("id", json!("x".repeat(300))), "413 too_large id | 422 too_large id"),
-        event("a receipt", &but("receipt", json!(true)), "422 unsupported receipt"),
-        event("a deadline", &but("deadline", json!(20)), "422 unsupported deadline"),
-        event("a delivery later", &but("deliver_at", json!("2030-01-01T00:00:00Z")), "422 unsupported deliver_at"),
-        event("a key", &but("key", json!("k")), "422 unsupported key"),
-        event("the retained class", &but("class", json!("retained")), "422 unsupported class"),
+    ]
+}
+
+/// What may be asked of an event's fate and of how it is kept.
+fn wishes() -> Vec<Row> {
+    let with = |attributes: &Value| {
+        let mut event = json!({"to": "user:42", "type": "t", "data": PAYLOAD});
+        for (name, value) in attributes.as_object().expect("attributes") {
+            event[name] = value.clone();
+        }
+        event
+    };
+    let rows = [
+        ("a receipt that is no boolean", json!({"receipt": "yes"}), "receipt"),
+        ("a deadline of zero", json!({"deadline": 0}), "deadline"),
+        ("a deadline in parts of a second", json!({"deadline": 1.5}), "deadline"),
+        ("a deadline beyond a week", json!({"deadline": 604_801}), "deadline"),
+        ("a deadline as a text", json!({"deadline": "20"}), "deadline"),
+        ("a deadline of a volatile event", json!({"deadline": 20, "class": "volatile"}), "deadline"),
+        ("a deadline of a retained event", json!({"deadline": 20, "class": "retained"}), "deadline"),
+        ("a delivery some time", json!({"deliver_at": "tomorrow"}), "deliver_at"),
+        ("a delivery by a number", json!({"deliver_at": 1_763_719_200}), "deliver_at"),
+        ("a key of a durable event", json!({"key": "k"}), "key"),
+        ("an empty key", json!({"key": "", "class": "retained"}), "key"),
+        ("a value retained for a connection", json!({"to": "conn:abcdefgh.1", "class": "retained"}), "to"),
+        ("an unknown durability", json!({"durability": "eternal"}), "durability"),
+        (
+            "a volatile event to be replicated",
+            json!({"durability": "replicated", "class": "volatile"}),
+            "durability",
+        ),
+    ];
+    rows.iter().map(|(name, wish, wrong)| event(name, &with(wish), &format!("422 invalid_event {wrong}"))).collect()
+}
+
+/// Asking what became of an event, cancelling it, and the lists.
+fn questions() -> Vec<Row> {
+    let long = format!("/v1/events/{}", "x".repeat(257));
+    let ask = |name, method, path: &str, expected| Row::new(name, bare(method, path), expected);
+    let keyless = Input::Request {
+        method: "GET",
+        path: "/v1/events/x".to_owned(),
+        headers: vec![("authorization", String::new())],
+        body: String::new(),
+    };
+    vec![
+        ask("an event of nobody", "GET", "/v1/events/never", "404 not_found"),
+        ask("an event of nobody on a channel", "GET", "/v1/events/never?channel=user:42", "404 not_found"),
+        ask("waiting for an event of nobody", "GET", "/v1/events/never?wait=1", "404 not_found"),
+        ask("a wait of zero", "GET", "/v1/events/x?wait=0", "400 bad_request wait"),
+        ask("a wait of more than a minute", "GET", "/v1/events/x?wait=61", "400 bad_request wait"),
+        ask("a wait of no number", "GET", "/v1/events/x?wait=soon", "400 bad_request wait"),
+        ask("a question about no channel", "GET", "/v1/events/x?channel=42", "400 bad_request channel"),
+        ask("a parameter of nobody", "GET", "/v1/events/x?wiat=1", "400 bad_request query"),
+        ask("a parameter twice", "GET", "/v1/events/x?wait=1&wait=2", "400 bad_request query"),
+        ask("an id that is not UTF-8", "GET", "/v1/events/%ff", "400 bad_request id"),
+        ask("an id with a control character", "GET", "/v1/events/a%0ab", "400 bad_request id"),
+        ask("an id too long in a path", "GET", &long, "400 bad_request id"),
+        Row::new("a question without a service key", keyless, "401 unauthorized"),
+        ask("cancelling an event of nobody", "DELETE", "/v1/events/never", "404 not_found"),
+        ask("cancelling all events", "DELETE", "/v1/events", "405 method_not_allowed"),
+        ask("publishing under an id", "POST", "/v1/events/x", "405 method_not_allowed"),
+        ask("a list of none", "GET", "/v1/fallbacks?limit=0", "400 bad_request limit"),
+        ask("a list of too many", "GET", "/v1/receipts?limit=1001", "400 bad_request limit"),
+        ask("a list of no number", "GET", "/v1/receipts?limit=all", "400 bad_request limit"),
+        ask("a list by another method", "DELETE", "/v1/fallbacks", "405 method_not_allowed"),
     ]
 }
 
@@ -52,7 +115,7 @@ fn batches() -> Vec<Row> {
     let good = json!({"to": "user:42", "type": "t", "data": 1});
     let bad = json!({"type": "t", "data": PAYLOAD});
     let mixed = json!([good, bad, good, 7, {"to": "all", "type": "t", "data": 1, "key": "k"}]);
-    let each = "207 [202, 422 invalid_event to, 202, 422 invalid_event event, 422 unsupported key]";
+    let each = "207 [202, 422 invalid_event to, 202, 422 invalid_event event, 422 invalid_event key]";
     vec![
         event("bad ones among good ones", &mixed, each),
         event("an empty array", &json!([]), "422 invalid_event | 400 bad_request | 422 bad_request"),
@@ -64,13 +127,12 @@ fn requests() -> Vec<Row> {
     let good = json!({"to": "user:42", "type": "t", "data": PAYLOAD}).to_string();
     let with = |headers: Vec<(&'static str, String)>, body: &str| Input::Request {
         method: "POST",
-        path: "/v1/events",
+        path: "/v1/events".to_owned(),
         headers,
         body: body.to_owned(),
     };
     let json = || ("content-type", JSON.to_owned());
     let key = |key: &str| ("authorization", key.to_owned());
-    let bare = |method, path| Input::Request { method, path, headers: Vec::new(), body: String::new() };
     vec![
         Row::new("not JSON", with(vec![json()], PAYLOAD), "400 bad_request"),
         Row::new("half of an event", with(vec![json()], &good[..20]), "400 bad_request"),
@@ -94,6 +156,10 @@ fn requests() -> Vec<Row> {
     ]
 }
 
+fn bare(method: &'static str, path: &str) -> Input {
+    Input::Request { method, path: path.to_owned(), headers: Vec::new(), body: String::new() }
+}
+
 /// A body of four gigabytes must be refused before it is read: whoever is sending it would not see an answer in time.
 fn announced() -> Input {
     let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\n";
@@ -102,5 +168,6 @@ fn announced() -> Input {
 
 fn event(name: &str, body: &Value, expected: &str) -> Row {
     let headers = vec![("content-type", JSON.to_owned())];
-    Row::new(name, Input::Request { method: "POST", path: "/v1/events", headers, body: body.to_string() }, expected)
+    let path = "/v1/events".to_owned();
+    Row::new(name, Input::Request { method: "POST", path, headers, body: body.to_string() }, expected)
 }

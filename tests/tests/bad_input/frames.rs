@@ -32,11 +32,11 @@ fn said() -> Vec<Row> {
         text("a type that only nodes send", r#"{"type":"wirebell.welcome"}"#, "reserved_type open"),
         text("a reserved type of nobody", r#"{"type":"wirebell.x"}"#, "reserved_type open"),
         text("an event", &format!(r#"{{"type":"buy","data":"{PAYLOAD}"}}"#), "unsupported open"),
-        text(
-            "an acknowledgement",
-            r#"{"type":"wirebell.ack","channel":"user:1","cursor":"1-0"}"#,
-            "unsupported open",
-        ),
+        text("an acknowledgement without a cursor", &ack("user:frames", "null"), "bad_cursor open"),
+        text("an acknowledgement of no cursor", &ack("user:frames", r#""five""#), "bad_cursor open"),
+        text("an acknowledgement on no channel", &ack("42", r#""1-0""#), "bad_channel open"),
+        text("an acknowledgement for another user", &ack("user:1", r#""1-0""#), "bad_channel open"),
+        text("an acknowledgement of what never was", &ack("user:frames", r#""99999999999999-0""#), "open"),
         text("a channel of no kind", &subscribe("news"), "bad_channel open"),
         text("an empty channel", &subscribe("topic:"), "bad_channel open"),
         text("no channel", r#"{"type":"wirebell.subscribe"}"#, "bad_channel open"),
@@ -98,6 +98,10 @@ fn promise(bytes: u64) -> Vec<u8> {
 
 fn subscribe(channel: &str) -> String {
     format!(r#"{{"type":"wirebell.subscribe","channel":"{channel}","ref":"1"}}"#)
+}
+
+fn ack(channel: &str, cursor: &str) -> String {
+    format!(r#"{{"type":"wirebell.ack","channel":"{channel}","cursor":{cursor}}}"#)
 }
 
 fn text(name: &str, frame: &str, expected: &str) -> Row {

@@ -38,7 +38,7 @@ pub(crate) enum Input {
     /// Bytes over a good connection. The answer is `closed <code>`, `dropped` or `open`.
     Bytes(Vec<u8>),
     /// A request to the services' door. The answer is `<status> <code> <attribute>`, or that of each item.
-    Request { method: &'static str, path: &'static str, headers: Vec<(&'static str, String)>, body: String },
+    Request { method: &'static str, path: String, headers: Vec<(&'static str, String)>, body: String },
     /// The head of a request, of which no body follows. The answer is the status line.
     Head(String),
     /// A start of the program. The answer is `refused`, followed by those of the names that the complaint holds.

@@ -1,0 +1,129 @@
+//! What a request asks for in its path and its query, each part refused by its name.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use wirebell_protocol::event::MAX_NAME_BYTES;
+use wirebell_protocol::{Channel, Fault};
+
+use super::wait;
+use crate::problem::Problem;
+
+/// Entries of a list, if nobody asks for another number, and at the most.
+const USUAL_LIMIT: usize = 100;
+const MOST_LIMIT: u64 = 1_000;
+
+/// What may stand behind `/v1/events/{id}?`. Texts, so that a wrong one is refused by its name.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AboutEvent {
+    channel: Option<String>,
+    wait: Option<String>,
+}
+
+/// What may stand behind a list.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AboutList {
+    limit: Option<String>,
+}
+
+impl AboutEvent {
+    /// The channel that the asker names.
+    pub(super) fn channel(&self) -> Result<Option<Channel>, Problem> {
+        let parse = |name: &String| Channel::parse(name).map_err(|error| wrong("channel", &error.to_string()));
+        self.channel.as_ref().map(parse).transpose()
+    }
+
+    /// How long the asker wants to wait.
+    pub(super) fn wait(&self) -> Result<Option<Duration>, Problem> {
+        let longest = wait::LONGEST.as_secs();
+        let seconds = self.wait.as_deref().map(|text| number("wait", text, 1..=longest)).transpose()?;
+        Ok(seconds.map(Duration::from_secs))
+    }
+}
+
+impl AboutList {
+    /// How many entries.
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        let Some(text) = self.limit.as_deref() else { return Ok(USUAL_LIMIT) };
+        let limit = number("limit", text, 1..=MOST_LIMIT)?;
+        Ok(usize::try_from(limit).unwrap_or(USUAL_LIMIT))
+    }
+}
+
+/// An event's id, as it stands in the path.
+pub(super) fn event_id(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    let Path(id) = path.map_err(|_| wrong("id", "expected percent-encoded UTF-8"))?;
+    let is_name = (1..=MAX_NAME_BYTES).contains(&id.len()) && !id.chars().any(char::is_control);
+    if !is_name {
+        let expected = format!("expected 1 to {MAX_NAME_BYTES} bytes without control characters");
+        return Err(wrong("id", &expected));
+    }
+    Ok(id)
+}
+
+/// The query, once it has no parameter that is not known.
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    match query {
+        Ok(Query(query)) => Ok(query),
+        Err(rejection) => {
+            Err(Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, rejection.body_text()).attribute("query"))
+        }
+    }
+}
+
+fn number(name: &str, text: &str, within: RangeInclusive<u64>) -> Result<u64, Problem> {
+    let found = text.parse().ok().filter(|number| within.contains(number));
+    found
+        .ok_or_else(|| wrong(name, &format!("expected a whole number from {} to {}", within.start(), within.end())))
+}
+
+fn wrong(name: &str, expected: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, format!("`{name}`: {expected}")).attribute(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<T>(answer: Result<T, Problem>) -> Option<String> {
+        answer.err().and_then(|problem| problem.document().attribute.clone())
+    }
+
+    #[test]
+    fn a_wait_is_bounded() {
+        for (text, seconds) in
+            [("1", Some(1)), ("60", Some(60)), ("0", None), ("61", None), ("", None), ("1s", None)]
+        {
+            let about = AboutEvent { wait: Some(text.to_owned()), ..AboutEvent::default() };
+            let found = about.wait();
+            assert_eq!(found.as_ref().ok().copied().flatten(), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(refused(found).is_some(), seconds.is_none(), "{text}");
+        }
+        assert!(matches!(AboutEvent::default().wait(), Ok(None)));
+    }
+
+    #[test]
+    fn a_limit_is_bounded() {
+        let limit = |text: &str| AboutList { limit: Some(text.to_owned()) }.limit();
+        assert_eq!(limit("1000").ok(), Some(1_000));
+        for text in ["0", "1001", "-1", "many"] {
+            assert_eq!(refused(limit(text)).as_deref(), Some("limit"), "{text}");
+        }
+        assert_eq!(AboutList::default().limit().ok(), Some(USUAL_LIMIT));
+    }
+
+    #[test]
+    fn an_id_is_one_that_an_event_may_have() {
+        let id = |text: &str| event_id(Ok(Path(text.to_owned())));
+        assert_eq!(id("an id/with anything").ok().as_deref(), Some("an id/with anything"));
+        for text in [String::new(), "x".repeat(257), "a\nb".to_owned()] {
+            assert_eq!(refused(id(&text)).as_deref(), Some("id"), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What became of an event, as its publisher can ask over HTTP: acknowledged by which device, fallen back, cancelled;
+//! also through deaths and outages.
+
+use serde_json::{Value, json};
+use wirebell_tests::client::Client;
+use wirebell_tests::http::Services;
+use wirebell_tests::node::{Node, Setup};
+use wirebell_tests::redis::Redis;
+use wirebell_tests::token::{Issuer, claims, with};
+
+/// A token of one of the user's devices.
+fn token(user: &str, device: &str) -> String {
+    Issuer::default().sign(&with(claims(user), "device", json!(device)))
+}
+
+fn rfc3339(seconds_from_now: i64) -> String {
+    let at = time::OffsetDateTime::now_utc() + time::Duration::seconds(seconds_from_now);
+    wirebell_protocol::event::rfc3339(at)
+}
+
+/// The receipt of an event that goes to one channel, once it is settled or so many seconds have passed.
+async fn receipt(door: &Services, id: &str, wait: u8) -> Value {
+    let answer = door.get(&format!("/v1/events/{id}?wait={wait}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let json = answer.json();
+    assert_eq!((&json["id"], json["channels"].as_array().map(Vec::len)), (&json!(id), Some(1)), "{json}");
+    json["channels"][0].clone()
+}
+
+async fn acknowledge(client: &mut Client, event: &Value) {
+    let frame =
+        json!({"type": "wirebell.ack", "channel": event["channel"], "cursor": event["cursor"], "ref": "ack"});
+    assert_eq!(client.ask(&frame).await["type"], "wirebell.reply");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_says_which_device_has_acknowledged_it_over_which_connection() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let mut phone = Client::connect(a.clients, &token("42", "phone")).await;
+    let mut laptop = Client::connect(b.clients, &token("42", "laptop")).await;
+    let event = json!({"to": "user:42", "type": "t", "data": 1, "id": "an id/with anything", "receipt": true});
+    let outcome = a.door().accepted(&event).await;
+    assert_eq!(outcome["nodes"], 2);
+    let got = phone.event().await;
+    assert_eq!((&got["ack"], &laptop.event().await["ack"]), (&json!(true), &json!(true)));
+    acknowledge(&mut laptop, &got).await;
+
+    let path = "/v1/events/an%20id%2Fwith%20anything";
+    let answer = b.door().get(&format!("{path}?wait=20")).await.json();
+    let receipt = &answer["channels"][0];
+    assert_eq!((&receipt["state"], &receipt["cursor"]), (&json!("acknowledged"), &got["cursor"]), "{answer}");
+    assert_eq!(receipt["acknowledged"].as_array().map(Vec::len), Some(1));
+    let ack = &receipt["acknowledged"][0];
+    assert_eq!((&ack["device"], &ack["connection"]), (&json!("laptop"), &json!(laptop.connection())));
+    assert!(ack["at"].as_u64() >= receipt["accepted_at"].as_u64());
+
+    // Both connections got it, each noted with its device; and the other one's acknowledgement is still worth knowing.
+    acknowledge(&mut phone, &got).await;
+    let both = || async {
+        let receipt = a.door().get(path).await.json()["channels"][0].clone();
+        let list = |name: &str| receipt[name].as_array().map_or(0, Vec::len);
+        (list("connections"), list("acknowledged")) == (2, 2)
+    };
+    wirebell_tests::eventually("both devices are in the receipt", both).await;
+    let told = b.door().get("/v1/receipts?limit=5").await.json();
+    assert_eq!(told["receipts"].as_array().map(Vec::len), Some(1), "it is told once: {told}");
+    assert_eq!(told["receipts"][0]["outcome"], "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ends_when_somebody_acknowledges_or_the_time_is_up() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let mut client = Client::connect(node.clients, &token("42", "phone")).await;
+    let door = node.door();
+    door.accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "e", "receipt": true})).await;
+    let got = client.event().await;
+    let begun = std::time::Instant::now();
+    assert_eq!(receipt(&door, "e", 1).await["state"], "accepted", "nobody has acknowledged it yet");
+    assert!(begun.elapsed().as_millis() >= 1_000);
+    let waiting = receipt(&door, "e", 60);
+    let acknowledging = async {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        acknowledge(&mut client, &got).await;
+    };
+    let begun = std::time::Instant::now();
+    let (receipt, ()) = tokio::join!(waiting, acknowledging);
+    assert_eq!(receipt["state"], "acknowledged");
+    assert!(begun.elapsed().as_secs() < 20, "it waited on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_too_much_is_refused_and_a_drain_answers_it() {
+    let redis = Redis::start().await;
+    let setup =
+        Setup::serve(&redis).set("drain.notice", "0s").set("drain.window", "1s").set("drain.deadline", "5s");
+    let mut node = setup.start().await;
+    let door = node.door();
+    door.accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "e", "receipt": true})).await;
+    let waiting = futures_util::future::join_all((0..1_001).map(|_| door.get("/v1/events/e?wait=60")));
+    let meanwhile = async {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        assert_eq!(door.get("/v1/events/e").await.status, 200, "who does not wait is answered");
+        node.terminate();
+    };
+    let begun = std::time::Instant::now();
+    let (answers, ()) = tokio::join!(waiting, meanwhile);
+    assert!(begun.elapsed().as_secs() < 50, "the drain did not end the waits");
+    let (waited, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(waited.len(), 1_000);
+    assert!(waited.iter().all(|answer| answer.json()["channels"][0]["state"] == "accepted"));
+    assert_eq!((refused[0].status, &refused[0].json()["code"]), (429, &json!("too_many")));
+    assert!(!refused[0].header("retry-after").is_empty());
+    assert!(node.ended().await.success());
+}
+
+/// A scheduled event is cancelled; it is too late for one that was published.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_event_is_cancelled_and_a_published_one_is_not() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let mut client = Client::connect(a.clients, &token("42", "phone")).await;
+    let event = |id: &str, seconds| json!({"to": "user:42", "type": "t", "data": id, "id": id, "deliver_at": rfc3339(seconds)});
+    let outcome = a.door().accepted(&event("never", 3)).await;
+    assert_eq!(outcome["channels"][0]["scheduled"], true, "{outcome}");
+    a.door().accepted(&event("soon", 2)).await;
+    let cancelled = b.door().send("DELETE", "/v1/events/never", &[], String::new()).await;
+    assert_eq!((cancelled.status, cancelled.json()), (200, json!({"id": "never", "cancelled": true})));
+    assert_eq!(receipt(&b.door(), "never", 1).await["state"], "cancelled");
+    assert_eq!(client.event().await["id"], "soon");
+    let late = b.door().send("DELETE", "/v1/events/soon", &[], String::new()).await;
+    assert_eq!((late.status, &late.json()["code"]), (409, &json!("already_published")));
+    assert!(client.events_until_silence(std::time::Duration::from_secs(2)).await.is_empty());
+}
+
+async fn falls_back(node: &Node, id: &str) -> Value {
+    let settled = receipt(&node.door(), id, 20).await;
+    assert_eq!(settled["state"], "fallen_back", "{settled}");
+    let found = node.door().get("/v1/fallbacks").await.json();
+    let mine: Vec<&Value> = found["fallbacks"].as_array().unwrap().iter().filter(|it| it["id"] == id).collect();
+    assert_eq!(mine.len(), 1, "{found}");
+    mine[0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_its_deadline_an_event_falls_back_also_when_the_node_that_took_it_has_died() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let mut client = Client::connect(b.clients, &token("42", "phone")).await;
+    let event = json!({"to": "user:42", "type": "t", "data": {"sum": 5}, "id": "e", "deadline": 2});
+    a.door().accepted(&event).await;
+    a.door().accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "handled", "deadline": 2})).await;
+    let (_, handled) = (client.event().await, client.event().await);
+    a.signal("KILL");
+    let fallback = falls_back(&b, "e").await;
+    assert_eq!((&fallback["channel"], &fallback["event"]["data"]), (&json!("user:42"), &json!({"sum": 5})));
+    // An acknowledgement is for everything before it, and comes too late to change anything for the first.
+    acknowledge(&mut client, &handled).await;
+    let late = || async { receipt(&b.door(), "e", 1).await["acknowledged"].as_array().map(Vec::len) == Some(1) };
+    wirebell_tests::eventually("the late acknowledgement is noted", late).await;
+    assert_eq!(receipt(&b.door(), "e", 1).await["state"], "fallen_back");
+}
