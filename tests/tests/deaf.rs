@@ -10,12 +10,17 @@ use wirebell_tests::deaf_proxy::DeafProxy;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 use wirebell_tests::token::Issuer;
-use wirebell_tests::{SILENCE, eventually};
+use wirebell_tests::{SILENCE, eventually, full_size};
 
 /// What every log line of a subscription found deaf by its canary says.
 const NOTICED: &str = "a subscription is deaf though its connection lives";
-/// Users and events of the test in which a crowd is deafened.
-const USERS: u32 = 50;
+/// Where nodes enter themselves.
+const ROSTER: &str = "wb:{nodes}:alive";
+
+/// Users of the test in which a crowd is deafened. Each is a channel to be subscribed anew.
+fn users() -> u32 {
+    if full_size() { 5_000 } else { 50 }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anything() {
@@ -23,22 +28,23 @@ async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anythin
     let proxy = DeafProxy::start(redis.port()).await;
     let node = Setup::serve(&redis).set("bus.redis", &proxy.url()).start().await;
     let other = Setup::serve(&redis).start().await;
-    let places: Vec<_> = (0..USERS).map(|user| (user, node.clients)).collect();
+    let users = users();
+    let places: Vec<_> = (0..users).map(|user| (user, node.clients)).collect();
     let crowd = Crowd::connect(&places).await;
-    publish(&other, 0..USERS).await;
-    assert_eq!(crowd.wait_for_events(u64::from(USERS)).await, u64::from(USERS), "before");
+    publish(&other, 0..users).await;
+    assert_eq!(crowd.wait_for_events(u64::from(users)).await, u64::from(users), "before");
     let disconnections = count(&node, "wirebell_bus_disconnections_total").await;
 
     proxy.deafen();
     let deaf_at = Instant::now();
-    publish(&other, USERS..2 * USERS).await;
+    publish(&other, users..2 * users).await;
     eventually("the canary notices", || async { count(&node, "wirebell_bus_deaf_total").await > 0 }).await;
     let noticed = deaf_at.elapsed();
-    assert_eq!(crowd.wait_for_events(u64::from(2 * USERS)).await, u64::from(2 * USERS), "{}", node.log.text());
+    assert_eq!(crowd.wait_for_events(u64::from(2 * users)).await, u64::from(2 * users), "{}", node.log.text());
     println!("deaf: noticed after {noticed:?}, all events of the meantime delivered after {:?}", deaf_at.elapsed());
 
-    publish(&other, 2 * USERS..3 * USERS).await;
-    assert_eq!(crowd.wait_for_events(u64::from(3 * USERS)).await, u64::from(3 * USERS), "afterwards");
+    publish(&other, 2 * users..3 * users).await;
+    assert_eq!(crowd.wait_for_events(u64::from(3 * users)).await, u64::from(3 * users), "afterwards");
     assert!(proxy.swallowed() > 0, "nothing was swallowed: the test has shown nothing");
     assert!(!node.log.holding(&[NOTICED]).is_empty(), "{}", node.log.text());
     assert_eq!(count(&node, "wirebell_bus_disconnections_total").await, disconnections + 1, "another cause");
@@ -49,6 +55,29 @@ async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anythin
     })
     .await;
     once_each(crowd).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_link_is_not_taken_for_a_deaf_one() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let client = Client::connect(node.clients, &Issuer::default().token("u1")).await;
+    let until = Instant::now() + Duration::from_secs(5);
+    let publishers = (0..4).map(|_| async {
+        let (door, mut published) = (node.door(), 0);
+        let event = json!({"to": "user:u1", "type": "t", "class": "volatile", "data": "x".repeat(500)});
+        let batch = json!(vec![event; 500]);
+        while Instant::now() < until {
+            door.accepted(&batch).await;
+            published += 500;
+        }
+        published
+    });
+    let published: u64 = futures_util::future::join_all(publishers).await.into_iter().sum();
+    println!("{published} events in five seconds through one link");
+    assert_eq!(count(&node, "wirebell_bus_deaf_total").await, 0, "{}", node.log.text());
+    assert_eq!(count(&node, "wirebell_bus_disconnections_total").await, 0);
+    drop(client);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,8 +108,12 @@ async fn a_node_that_alone_has_lost_redis_is_not_sent_clients() {
     let mut redis = Redis::start().await;
     let proxy = DeafProxy::start(redis.port()).await;
     let node = Setup::serve(&redis).set("bus.redis", &proxy.url()).start().await;
-    let other = Setup::serve(&redis).start().await;
+    // It listens everywhere, and so has to find out at which address the first can ask it.
+    let other = Setup::serve(&redis).set("services.listen", "0.0.0.0:0").start().await;
     knows_the_other(&redis).await;
+    let entries: Vec<String> = redis.ask(&["ZRANGE", ROSTER, "0", "-1"]).await.expect("entries");
+    let address = format!(" 127.0.0.1:{}", other.services.port());
+    assert!(entries.iter().any(|entry| entry.ends_with(&address)), "no{address} in {entries:?}");
 
     proxy.cut();
     let cut_at = Instant::now();
@@ -191,8 +224,10 @@ async fn with_sentinels_the_canary_follows_the_primary() {
 }
 
 async fn publish(node: &Node, numbers: std::ops::Range<u32>) {
-    let events: Vec<_> = numbers.map(|number| event(number, number % USERS)).collect();
-    node.door().accepted(&json!(events)).await;
+    let events: Vec<_> = numbers.map(|number| event(number, number % users())).collect();
+    for batch in events.chunks(500) {
+        node.door().accepted(&json!(batch)).await;
+    }
 }
 
 /// Everybody got each of its three events once, in their order.
@@ -200,7 +235,7 @@ async fn once_each(crowd: Crowd) {
     tokio::time::sleep(SILENCE).await;
     for record in crowd.leave().await {
         let got: Vec<u32> = record.got.iter().map(|got| got.event).collect();
-        assert_eq!(got, [record.user, record.user + USERS, record.user + 2 * USERS]);
+        assert_eq!(got, [record.user, record.user + users(), record.user + 2 * users()]);
         assert!(!record.lost && record.got.iter().all(|got| got.intact));
     }
 }
@@ -208,7 +243,7 @@ async fn once_each(crowd: Crowd) {
 /// Both nodes have entered themselves, and had the time to read of each other.
 async fn knows_the_other(redis: &Redis) {
     eventually("both are on the roster", || async {
-        redis.ask::<u64>(&["ZCARD", "wb:{nodes}:alive"]).await.is_ok_and(|count| count == 2)
+        redis.ask::<u64>(&["ZCARD", ROSTER]).await.is_ok_and(|count| count == 2)
     })
     .await;
     // The one that came first reads the second's entry at its next renewal, which is every 5 s.
