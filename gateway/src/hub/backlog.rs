@@ -129,6 +129,7 @@ mod tests {
     use wirebell_protocol::Class;
 
     use super::*;
+    use crate::hub::line::Line;
 
     fn event(channel: &Channel, number: u64, length: usize) -> Announcement {
         Announcement {
@@ -182,7 +183,7 @@ mod tests {
     fn a_piece_of_log_stands_in_line_by_itself() {
         let (mut backlog, a) = (Backlog::default(), topic("a"));
         push(&mut backlog, &a, 1);
-        backlog.push(a.clone(), Waiting::Piece(Piece { channel: a.clone(), events: Vec::new(), complete: true }));
+        backlog.push(a.clone(), Waiting::Piece(Piece { line: Line::log(&a), events: Vec::new(), complete: true }));
         push(&mut backlog, &a, 2);
         assert_eq!(begun(backlog.next()).1, [1]);
         backlog.done(a.clone(), None);

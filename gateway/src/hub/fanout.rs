@@ -6,6 +6,7 @@ use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::Hub;
+use super::line::{Lane, Line};
 use super::notice::{Batch, Notice};
 use super::outbox::{Offered, Outbox};
 
@@ -28,7 +29,8 @@ impl Fanout {
     /// Hands the event to everyone, if they are at most so many; otherwise to nobody, and answers false. The hub's lock
     /// is held only to look them up.
     pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement, most: usize) -> bool {
-        if !hub.lock().recipients(&event.channel, event.place, most, &mut self.recipients) {
+        if !hub.lock().recipients(&event.channel, (Lane::of(event.class), event.place), most, &mut self.recipients)
+        {
             return false;
         }
         self.done += 1;
@@ -42,7 +44,12 @@ impl Fanout {
 
     /// Tells everyone that the log has lost what came between `last` and the event.
     pub(super) fn gap(&mut self, hub: &Hub, event: &Announcement, last: Cursor) {
-        hub.lock().recipients(&event.channel, event.place, usize::MAX, &mut self.recipients);
+        hub.lock().recipients(
+            &event.channel,
+            (Lane::of(event.class), event.place),
+            usize::MAX,
+            &mut self.recipients,
+        );
         self.offer(hub, &event.channel, &Notice::gap(event, last));
     }
 
@@ -53,7 +60,7 @@ impl Fanout {
             return false;
         }
         for sent in &mut batch.sent {
-            hub.lock().in_turn(channel, sent.notice.place, &mut self.recipients);
+            hub.lock().in_turn(channel, (Lane::of(sent.notice.class), sent.notice.place), &mut self.recipients);
             sent.sessions += self.recipients.len();
             sent.span.in_scope(|| self.offer(hub, channel, &sent.notice));
         }
@@ -111,8 +118,9 @@ fn report(hub: &Hub, notice: &Notice, outbox: &Outbox, what: What) {
 fn fall_behind(hub: &Hub, channel: &Channel, notice: &Notice, outbox: &Arc<Outbox>) {
     let Some(place) = notice.place else { return };
     hub.metrics.outbox_overflows.with_label_values(&[notice.class.as_str()]).inc();
-    if let Some(course) = hub.lock().course(channel, outbox) {
+    let line = Line { channel: channel.clone(), lane: Lane::of(notice.class) };
+    if let Some(course) = hub.lock().course(&line, outbox) {
         course.fall_behind(place.cursor);
     }
-    outbox.behind(channel.clone(), notice.after);
+    outbox.behind(line, notice.after);
 }

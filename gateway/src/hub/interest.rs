@@ -31,7 +31,6 @@ async fn subscribe(hub: &Hub) -> bool {
     }
     match hub.bus.subscribe(&batch).await {
         Ok(ends) => {
-            let ends: Vec<_> = ends.iter().map(|ends| ends.log).collect();
             let confirmed = hub.lock().confirm(&batch, &ends, now());
             hub.repair.ask(confirmed.unread);
             confirmed.waiting.into_iter().for_each(std::task::Waker::wake);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use wirebell_protocol::Cursor;
 use wirebell_protocol::announcement::Place;
 
+use super::line::Lane;
 use super::outbox::Outbox;
+use crate::bus::Ends;
 
 /// One listener of a channel. The course is boxed, since hardly anybody has one.
 pub(super) struct Member {
@@ -16,6 +18,7 @@ pub(super) struct Member {
     /// Behind this cursor, everything reaches the listener anyhow.
     pub(super) since: Cursor,
     course: Course,
+    retained: Course,
 }
 
 /// How a listener's way through a log differs from the others'.
@@ -33,6 +36,19 @@ impl Course {
     /// Begins by reading the log.
     pub(super) fn catching() -> Self {
         Self(Some(Box::new(Own::Catching(Cursor::START))))
+    }
+
+    /// Does the listener read by itself?
+    pub(super) fn is_catching(&self) -> bool {
+        matches!(self.0.as_deref(), Some(Own::Catching(_)))
+    }
+
+    /// The line ends here. Where it has not even begun, there is nothing to read.
+    pub(super) fn ends_at(&mut self, end: Cursor) {
+        let is_new = matches!(self.0.as_deref(), Some(Own::Catching(newest)) if *newest == Cursor::START);
+        if is_new && end == Cursor::START {
+            self.0 = None;
+        }
     }
 
     /// Is this announcement for the listener's outbox? Events without a place have no log to be read from.
@@ -72,28 +88,37 @@ impl Course {
 impl Member {
     /// A listener from behind that cursor on, which is the channel's position unless it reads the log first.
     pub(super) fn new(outbox: Arc<Outbox>, since: Cursor, course: Course) -> Self {
-        Self { outbox, since, course }
+        Self { outbox, since, course, retained: Course::default() }
+    }
+
+    /// The same, with this course on the retained values.
+    pub(super) fn with_retained(self, retained: Course) -> Self {
+        Self { retained, ..self }
     }
 
     /// The channel is subscribed, and what is announced behind this cursor is for whoever waited for that.
-    pub(super) fn confirm(&mut self, end: Cursor) {
+    pub(super) fn confirm(&mut self, ends: Ends) {
         if self.course.0.is_none() {
-            self.since = end;
+            self.since = ends.log;
         }
+        self.retained.ends_at(ends.retained);
     }
 
     pub(super) fn is(&self, outbox: &Arc<Outbox>) -> bool {
         Arc::ptr_eq(&self.outbox, outbox)
     }
 
-    pub(super) fn course(&mut self) -> &mut Course {
-        &mut self.course
+    pub(super) fn course(&mut self, lane: Lane) -> &mut Course {
+        match lane {
+            Lane::Log => &mut self.course,
+            Lane::Retained => &mut self.retained,
+        }
     }
 
     /// The outbox, if this announcement is for it. One that waited for its turn may be from before the listener came.
-    pub(super) fn takes(&mut self, place: Option<Place>) -> Option<Arc<Outbox>> {
-        let is_new = place.is_none_or(|place| place.cursor > self.since);
-        (self.course.takes(place) && is_new).then(|| Arc::clone(&self.outbox))
+    pub(super) fn takes(&mut self, lane: Lane, place: Option<Place>) -> Option<Arc<Outbox>> {
+        let is_new = lane == Lane::Retained || place.is_none_or(|place| place.cursor > self.since);
+        (self.course(lane).takes(place) && is_new).then(|| Arc::clone(&self.outbox))
     }
 }
 
@@ -138,9 +163,9 @@ mod tests {
     #[test]
     fn what_waited_for_its_turn_is_not_for_whoever_came_meanwhile() {
         let mut member = Member::new(Arc::new(Outbox::new(1, 10)), at(5), Course::default());
-        assert!(member.takes(Some(place(5))).is_none());
-        assert!(member.takes(Some(place(6))).is_some());
-        assert!(member.takes(None).is_some());
+        assert!(member.takes(Lane::Log, Some(place(5))).is_none());
+        assert!(member.takes(Lane::Log, Some(place(6))).is_some());
+        assert!(member.takes(Lane::Log, None).is_some());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod backlog;
 mod chain;
 mod fanout;
 mod interest;
+mod line;
 mod member;
 mod notice;
 pub mod outbox;
@@ -26,6 +27,7 @@ use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
+pub use line::{Lane, Line};
 pub use outbox::{Frame, Next, Order, Watched};
 pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};

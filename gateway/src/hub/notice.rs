@@ -9,6 +9,7 @@ use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Announcement, Channel, Class, ConnectionId, Cursor, trace};
 
+use super::line::Lane;
 use super::outbox::{Frame, Watched};
 use crate::bus::Note;
 use crate::lifecycle::{millis, wall_clock};
@@ -89,8 +90,8 @@ impl Notice {
 /// What a channel's many listeners are handed together, slice by slice.
 pub(super) struct Batch {
     pub(super) sent: Vec<Sent>,
-    /// For a piece of log: whether the log ended with it.
-    pub(super) piece: Option<bool>,
+    /// For a piece of one of the channel's lines: which, and whether that ended with it.
+    pub(super) piece: Option<(Lane, bool)>,
 }
 
 /// A notice on its way, and to how many sessions it has gone.
@@ -101,7 +102,7 @@ pub(super) struct Sent {
 }
 
 impl Batch {
-    pub(super) fn new(channel: &Channel, notices: Vec<Notice>, piece: Option<bool>) -> Self {
+    pub(super) fn new(channel: &Channel, notices: Vec<Notice>, piece: Option<(Lane, bool)>) -> Self {
         let sent = |mut notice: Notice| {
             let span = notice.trace(channel, None);
             Sent { notice, span, sessions: 0 }

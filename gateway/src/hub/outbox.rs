@@ -7,6 +7,8 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use wirebell_protocol::{Announcement, Channel, Class, Cursor};
 
+use super::line::Line;
+
 /// A frame for a client, shared by all that get it.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -71,8 +73,8 @@ pub enum Next {
     Frames(VecDeque<Frame>),
     /// Do this.
     Order(Order),
-    /// There was no room for what came on these channels: read their logs behind these cursors.
-    Behind(Vec<(Channel, Cursor)>),
+    /// There was no room for what came on these lines: read them behind these cursors.
+    Behind(Vec<(Line, Cursor)>),
 }
 
 /// One session's outbox.
@@ -88,7 +90,7 @@ struct State {
     frames: VecDeque<Frame>,
     bytes: u32,
     order: Option<Order>,
-    behind: Vec<(Channel, Cursor)>,
+    behind: Vec<(Line, Cursor)>,
     closed: bool,
     waker: Option<Waker>,
 }
@@ -121,11 +123,11 @@ impl Outbox {
         Offered::Queued
     }
 
-    /// What came on the channel behind this cursor found no room. The session is told once it has taken the rest.
-    pub fn behind(&self, channel: Channel, after: Cursor) {
+    /// What came on the line behind this cursor found no room. The session is told once it has taken the rest.
+    pub fn behind(&self, line: Line, after: Cursor) {
         let mut state = self.lock();
         if !state.closed {
-            state.behind.push((channel, after));
+            state.behind.push((line, after));
             wake(state);
         }
     }
@@ -204,11 +206,13 @@ mod tests {
     async fn orders_come_first_then_frames_then_what_is_to_be_read() {
         let outbox = Outbox::new(1, 10);
         outbox.offer(frame(Class::Durable, 8));
-        outbox.behind(Channel::all(), Cursor::START);
+        outbox.behind(Line::log(&Channel::all()), Cursor::START);
         outbox.order(Order::Stop);
         assert!(matches!(outbox.next().await, Next::Order(Order::Stop)));
         assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-        assert!(matches!(outbox.next().await, Next::Behind(logs) if logs == [(Channel::all(), Cursor::START)]));
+        assert!(
+            matches!(outbox.next().await, Next::Behind(logs) if logs == [(Line::log(&Channel::all()), Cursor::START)])
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::Hub;
 use super::backlog::{Backlog, Turn, Waiting};
 use super::chain::{Advance, Left, Verdict};
 use super::fanout::{Fanout, SLICE};
+use super::line::{Lane, Line};
 use super::notice::{Batch, Notice};
 use super::repair::Piece;
 use crate::bus::{Deliveries, Delivery};
@@ -72,9 +73,10 @@ impl Pump {
         self.hub.metrics.announced.with_label_values(&[event.class.as_str()]).inc();
         let waits = self.backlog.holds(&event.channel);
         let has_room = !waits || !self.backlog.is_full();
+        let line = Line::of(&event);
         let verdict = match event.place {
-            Some(place) if has_room => self.hub.lock().judge(&event.channel, place),
-            Some(place) => self.hub.lock().miss(&event.channel, place),
+            Some(place) if has_room => self.hub.lock().judge(&line, place),
+            Some(place) => self.hub.lock().miss(&line, place),
             None => has_room.then_some(Verdict::Deliver),
         };
         if !has_room {
@@ -90,7 +92,7 @@ impl Pump {
                 if has_room {
                     self.hub.metrics.chain_breaks.inc();
                 }
-                self.hub.repair.ask([(event.channel, after)]);
+                self.hub.repair.ask([(line, after)]);
             }
             // Handed on before, on its way from the log, or for a channel that nobody listens for any more.
             Some(Verdict::Repeat | Verdict::Held) | None => {}
@@ -100,8 +102,9 @@ impl Pump {
     fn suspect(&mut self, channels: Vec<Channel>) {
         let mut registry = self.hub.lock();
         let suspects: Vec<_> = channels
-            .into_iter()
-            .filter_map(|channel| registry.suspect(&channel).map(|after| (channel, after)))
+            .iter()
+            .flat_map(|channel| [Line::log(channel), Line::retained(channel)])
+            .filter_map(|line| registry.suspect(&line).map(|after| (line, after)))
             .collect();
         drop(registry);
         self.hub.repair.ask(suspects);
@@ -116,9 +119,9 @@ impl Pump {
 
     /// Hands on what the log had, and reads on if that was not all.
     fn mend(&mut self, piece: Piece) {
-        let is_large = self.hub.lock().has_more_than(SLICE, &piece.channel);
-        if is_large || self.backlog.holds(&piece.channel) {
-            return self.backlog.push(piece.channel.clone(), Waiting::Piece(piece));
+        let is_large = self.hub.lock().has_more_than(SLICE, &piece.line.channel);
+        if is_large || self.backlog.holds(&piece.line.channel) {
+            return self.backlog.push(piece.line.channel.clone(), Waiting::Piece(piece));
         }
         for event in &piece.events {
             match self.advance(event) {
@@ -128,13 +131,13 @@ impl Pump {
             }
             self.fanout.deliver(&self.hub, event, usize::MAX);
         }
-        self.mended(piece.channel, piece.complete);
+        self.mended(piece.line, piece.complete);
     }
 
     /// Takes an event of the log to be the channel's next, if it is new.
     fn advance(&self, event: &Announcement) -> Advance {
         let Some(place) = event.place else { return Advance::Repeat };
-        let advance = self.hub.lock().advance(&event.channel, place);
+        let advance = self.hub.lock().advance(&Line::of(event), place);
         if advance != Advance::Repeat {
             self.hub.metrics.repaired.inc();
         }
@@ -144,10 +147,10 @@ impl Pump {
         advance
     }
 
-    fn mended(&self, channel: Channel, complete: bool) {
-        let left = self.hub.lock().repaired(&channel, complete);
+    fn mended(&self, line: Line, complete: bool) {
+        let left = self.hub.lock().repaired(&line, complete);
         if let Left::Read(after) = left {
-            self.hub.repair.ask([(channel, after)]);
+            self.hub.repair.ask([(line, after)]);
         }
     }
 
@@ -157,20 +160,22 @@ impl Pump {
         let mut batch = match turn {
             Turn::GoOn(batch) => batch,
             Turn::Begin(events) => self.begin(&channel, events.iter().map(Notice::event).collect(), None),
-            Turn::Mend(piece) => self.begin(&channel, self.notices(&piece), Some(piece.complete)),
+            Turn::Mend(piece) => {
+                self.begin(&channel, self.notices(&piece), Some((piece.line.lane, piece.complete)))
+            }
         };
         if self.fanout.slice(&self.hub, &channel, &mut batch) {
             self.backlog.done(channel, Some(batch));
         } else {
-            if let Some(complete) = batch.piece {
-                self.mended(channel.clone(), complete);
+            if let Some((lane, complete)) = batch.piece {
+                self.mended(Line { channel: channel.clone(), lane }, complete);
             }
             self.backlog.done(channel, None);
         }
         self.rest().await;
     }
 
-    fn begin(&self, channel: &Channel, notices: Vec<Notice>, piece: Option<bool>) -> Batch {
+    fn begin(&self, channel: &Channel, notices: Vec<Notice>, piece: Option<(Lane, bool)>) -> Batch {
         if !notices.is_empty() {
             self.hub.lock().open(channel);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::Hub;
+use super::line::Line;
 use super::outbox::{Next, Outbox};
 use crate::bus::{BusError, Position};
 use crate::lifecycle::uptime_millis;
@@ -123,21 +124,28 @@ impl Seat {
         Ok((from, false))
     }
 
-    /// Up to `limit` events of the channel's log behind a cursor.
-    pub async fn read(
-        &self,
-        channel: &Channel,
-        after: Cursor,
-        limit: usize,
-    ) -> Result<Vec<Announcement>, Unavailable> {
-        let mut found = self.hub.bus.read(&[(channel.clone(), after)], limit).await?;
-        Ok(found.pop().unwrap_or_default())
+    /// Does the session have to read the channel's retained values, before it gets their changes?
+    pub fn has_to_read_retained(&self, channel: &Channel) -> bool {
+        let line = Line::retained(channel);
+        self.hub.lock().course(&line, &self.outbox).is_some_and(|course| course.is_catching())
     }
 
-    /// The session has read the channel's log up to here, where it seemed to end. None if that is so, and then what is
-    /// announced comes by itself again; otherwise the newest event that was announced behind it.
-    pub fn caught_up(&self, channel: &Channel, at: Cursor) -> Option<Cursor> {
-        self.hub.lock().course(channel, &self.outbox).and_then(|course| course.caught_up(at))
+    /// Up to `limit` events of the line behind a cursor.
+    pub async fn read(&self, line: &Line, after: Cursor, limit: usize) -> Result<Vec<Announcement>, Unavailable> {
+        let channel = line.channel.clone();
+        if line.is_log() {
+            let mut found = self.hub.bus.read(&[(channel, after)], limit).await?;
+            return Ok(found.pop().unwrap_or_default());
+        }
+        let mut found = self.hub.bus.read_retained(&channel, after).await?;
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The session has read the line up to here, where it seemed to end. None if that is so, and then what is announced
+    /// comes by itself again; otherwise the newest event that was announced behind it.
+    pub fn caught_up(&self, line: &Line, at: Cursor) -> Option<Cursor> {
+        self.hub.lock().course(line, &self.outbox).and_then(|course| course.caught_up(at))
     }
 
     /// What the session has to do next; waits for it.

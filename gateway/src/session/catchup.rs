@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use tokio::time::{Instant, sleep_until};
 use wirebell_protocol::{Channel, Cursor};
 
+use crate::hub::Line;
 use crate::lifecycle::{instant_at, uptime_millis};
 
-/// A log that has to be read.
+/// A line that has to be read: a log, or retained values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lag {
-    pub(super) channel: Channel,
+    pub(super) line: Line,
     /// Behind this cursor.
     pub(super) after: Cursor,
     /// Up to and with this one; none for up to the end, from where on the session gets what is announced.
@@ -23,9 +24,9 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    /// Up to the log's end, and then live.
-    pub(super) fn to_the_end(channel: Channel, after: Cursor) -> Self {
-        Self { channel, after, until: None, told: false, expected: None }
+    /// Up to the line's end, and then live.
+    pub(super) fn to_the_end(line: Line, after: Cursor) -> Self {
+        Self { line, after, until: None, told: false, expected: None }
     }
 
     /// The same, and the client was told of a gap at its beginning unless it is whole.
@@ -34,8 +35,8 @@ impl Lag {
     }
 
     /// Up to where the session gets everything anyhow.
-    pub(super) fn between(channel: Channel, after: Cursor, until: Cursor) -> Self {
-        Self { channel, after, until: Some(until), told: false, expected: None }
+    pub(super) fn between(channel: &Channel, after: Cursor, until: Cursor) -> Self {
+        Self { line: Line::log(channel), after, until: Some(until), told: false, expected: None }
     }
 }
 
@@ -58,7 +59,7 @@ impl Catchup {
     /// Is a bounded reading of this channel under way? There is one at a time, so that what waits here is bounded by
     /// the number of channels.
     pub(super) fn reads(&self, channel: &Channel) -> bool {
-        self.lags.iter().any(|lag| lag.until.is_some() && lag.channel == *channel)
+        self.lags.iter().any(|lag| lag.until.is_some() && lag.line.channel == *channel)
     }
 
     /// Done when there is something to read; never, if there is nothing.

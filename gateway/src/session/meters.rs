@@ -4,6 +4,7 @@ use prometheus::{Histogram, IntCounter};
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::{Announcement, Class, Fault};
 
+use crate::hub::Lane;
 use crate::hub::outbox::Frame;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::Metrics;
@@ -12,7 +13,7 @@ use crate::telemetry::Metrics;
 pub struct Meters {
     written: [IntCounter; 3],
     latency: [Histogram; 3],
-    caught_up: IntCounter,
+    caught_up: [IntCounter; 2],
     expired: IntCounter,
     understood: [(&'static str, IntCounter); 6],
     refused: Vec<(Fault, IntCounter)>,
@@ -25,7 +26,8 @@ impl Meters {
         Self {
             written: Class::ALL.map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "written"])),
             latency: Class::ALL.map(|class| metrics.publish_to_write.with_label_values(&[class.as_str()])),
-            caught_up: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "caught_up"]),
+            caught_up: [Class::Durable, Class::Retained]
+                .map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "caught_up"])),
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
             understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping"]
                 .map(|kind| (kind, frames(kind, "understood"))),
@@ -54,9 +56,9 @@ impl Meters {
 }
 
 impl Meters {
-    /// A frame that came from the log is with the client. How long ago it was published says nothing about the node.
-    pub(super) fn caught_up(&self) {
-        self.caught_up.inc();
+    /// A frame that was read from a line is with the client. How long ago it was published says nothing about the node.
+    pub(super) fn caught_up(&self, lane: Lane) {
+        self.caught_up[usize::from(lane == Lane::Retained)].inc();
     }
 
     /// Has the event not expired yet? If it has, it is counted.

@@ -8,7 +8,7 @@ use super::answer;
 use super::catchup::Lag;
 use super::peer::Peer;
 use super::run::{Session, Step};
-use crate::hub::Watched;
+use crate::hub::{Line, Watched};
 
 impl Session<'_> {
     /// `wirebell.resume`: reads each log from the cursor to where the session has been getting events by itself.
@@ -39,7 +39,7 @@ impl Session<'_> {
                     }
                     self.acks.resumed(&channel, cursor);
                     if cursor < since {
-                        self.catchup.push(Lag::between(channel, cursor, since).whole(reaches_back));
+                        self.catchup.push(Lag::between(&channel, cursor, since).whole(reaches_back));
                     }
                 }
                 Err(error) => {
@@ -65,17 +65,17 @@ impl Session<'_> {
         if !recovered {
             self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
         }
-        self.catchup.push(Lag::to_the_end(channel.clone(), after).whole(recovered));
+        self.catchup.push(Lag::to_the_end(Line::log(channel), after).whole(recovered));
         Ok(())
     }
 
     /// Reads the next piece of a log that this session is behind on, and writes it at the client's speed.
     pub(super) async fn catch_up<P: Peer>(&mut self, peer: &mut P) -> Step {
         let Some(mut lag) = self.catchup.take() else { return Ok(()) };
-        let events = match self.who.seat.read(&lag.channel, lag.after, PIECE).await {
+        let events = match self.who.seat.read(&lag.line, lag.after, PIECE).await {
             Ok(events) => events,
             Err(error) => {
-                tracing::debug!(%error, channel = %lag.channel, "log not read yet");
+                tracing::debug!(%error, channel = %lag.line.channel, "not read yet");
                 self.catchup.refused(lag);
                 return Ok(());
             }
@@ -86,14 +86,14 @@ impl Session<'_> {
             if lag.until.is_some_and(|until| place.cursor > until) {
                 return Ok(());
             }
-            if place.previous != lag.after && !lag.told {
-                self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
+            if place.previous != lag.after && lag.line.is_log() && !lag.told {
+                self.write(peer, ServerFrame::Gap { channel: &lag.line.channel }.encode()).await?;
             }
             (lag.after, lag.told) = (place.cursor, false);
             let watched = Watched::of(&event);
             if self.shared.meters.is_worth_delivering(&event) {
                 self.write(peer, event.frame).await?;
-                self.shared.meters.caught_up();
+                self.shared.meters.caught_up(lag.line.lane);
                 if let Some(event) = &watched {
                     self.written(event);
                 }
@@ -113,10 +113,12 @@ impl Session<'_> {
 
     /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
     async fn at_the_end<P: Peer>(&mut self, peer: &mut P, mut lag: Lag, read: usize) -> Step {
-        let Some(newest) = self.who.seat.caught_up(&lag.channel, lag.after) else { return Ok(()) };
-        // Announced before the log was read, and not in it: trimmed, expired, or lost with a Redis.
+        let Some(newest) = self.who.seat.caught_up(&lag.line, lag.after) else { return Ok(()) };
+        // Announced before the line was read, and not in it: trimmed, expired, or lost with a Redis.
         if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
-            self.write(peer, ServerFrame::Gap { channel: &lag.channel }.encode()).await?;
+            if lag.line.is_log() {
+                self.write(peer, ServerFrame::Gap { channel: &lag.line.channel }.encode()).await?;
+            }
             (lag.after, lag.told) = (newest, true);
         }
         lag.expected = Some(newest);

@@ -21,8 +21,8 @@ use super::peer::{Gone, Incoming, Peer};
 use super::state::{Action, Moment, Periods, State};
 use super::{Sessions, answer};
 use crate::auth::Token;
-use crate::hub::Since;
 use crate::hub::outbox::{Frame, Next, Order};
+use crate::hub::{Line, Since};
 use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
 /// Runs a client's connection from its admission to its goodbye.
@@ -71,7 +71,12 @@ impl<'a> Session<'a> {
         let (mut catchup, mut acks) = (Catchup::default(), Acks::default());
         if let Some(after) = who.behind {
             acks.resumed(&who.identity.channel, after);
-            catchup.push(Lag::to_the_end(who.identity.channel.clone(), after).whole(who.recovered));
+            catchup.push(Lag::to_the_end(Line::log(&who.identity.channel), after).whole(who.recovered));
+        }
+        for channel in [&who.identity.channel, &Channel::all()] {
+            if who.seat.has_to_read_retained(channel) {
+                catchup.push(Lag::to_the_end(Line::retained(channel), Cursor::START));
+            }
         }
         Self { shared, who, catchup, acks, state: State::new(moment(), periods(shared), left) }
     }
@@ -128,9 +133,9 @@ impl<'a> Session<'a> {
     async fn outgoing<P: Peer>(&mut self, peer: &mut P, next: Next) -> Step {
         match next {
             Next::Frames(frames) => self.deliver(peer, frames).await,
-            Next::Behind(logs) => {
-                for (channel, after) in logs {
-                    self.catchup.push(Lag::to_the_end(channel, after));
+            Next::Behind(lines) => {
+                for (line, after) in lines {
+                    self.catchup.push(Lag::to_the_end(line, after));
                 }
                 Ok(())
             }
@@ -237,9 +242,13 @@ impl<'a> Session<'a> {
             return self.write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await;
         }
         match cursor.filter(|_| is_new) {
-            None => self.write(peer, answer::about_channel(channel, reference)).await,
-            Some(cursor) => self.subscribed_from(peer, channel, cursor, reference).await,
+            None => self.write(peer, answer::about_channel(channel, reference)).await?,
+            Some(cursor) => self.subscribed_from(peer, channel, cursor, reference).await?,
         }
+        if is_new && self.who.seat.has_to_read_retained(channel) {
+            self.catchup.push(Lag::to_the_end(Line::retained(channel), Cursor::START));
+        }
+        Ok(())
     }
 
     async fn renew<P: Peer>(&mut self, peer: &mut P, token: Token, reference: Option<&str>) -> Step {

@@ -8,6 +8,7 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
 
 use super::{Registry, Session};
+use crate::hub::line::Lane;
 use crate::hub::member::Member;
 use crate::hub::outbox::Outbox;
 
@@ -37,7 +38,7 @@ impl Registry {
     pub(in crate::hub) fn recipients(
         &mut self,
         channel: &Channel,
-        place: Option<Place>,
+        (lane, place): (Lane, Option<Place>),
         most: usize,
         into: &mut Vec<Arc<Outbox>>,
     ) -> bool {
@@ -45,13 +46,15 @@ impl Registry {
             return false;
         }
         match channel.kind() {
-            Kind::All => into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(place))),
+            Kind::All => {
+                into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(lane, place)))
+            }
             Kind::Connection(id) => {
-                into.extend(self.sessions.get_mut(&id.number).and_then(|session| session.own.takes(place)));
+                into.extend(self.sessions.get_mut(&id.number).and_then(|session| session.own.takes(lane, place)));
             }
             _ => {
                 let members = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.members);
-                into.extend(members.filter_map(|member| member.takes(place)));
+                into.extend(members.filter_map(|member| member.takes(lane, place)));
             }
         }
         true
@@ -89,22 +92,29 @@ impl Registry {
     }
 
     /// Those who have their turn and for whom the announcement is.
-    pub(in crate::hub) fn in_turn(&mut self, channel: &Channel, place: Option<Place>, into: &mut Vec<Arc<Outbox>>) {
+    pub(in crate::hub) fn in_turn(
+        &mut self,
+        channel: &Channel,
+        (lane, place): (Lane, Option<Place>),
+        into: &mut Vec<Arc<Outbox>>,
+    ) {
         let Some(window) = self.windows.get(channel) else { return };
         if channel.kind() == Kind::All {
             let sessions = self.sessions.range_mut(window.from..window.to);
-            into.extend(sessions.filter_map(|(_, session)| session.takes_all(place)));
+            into.extend(sessions.filter_map(|(_, session)| session.takes_all(lane, place)));
         } else if let Some(entry) = self.channels.get_mut(channel) {
             let places = window.places(entry.members.len());
-            into.extend(entry.members[places].iter_mut().filter_map(|member: &mut Member| member.takes(place)));
+            into.extend(
+                entry.members[places].iter_mut().filter_map(|member: &mut Member| member.takes(lane, place)),
+            );
         }
     }
 }
 
 impl Session {
-    fn takes_all(&mut self, place: Option<Place>) -> Option<Arc<Outbox>> {
-        let is_new = place.is_none_or(|place| place.cursor > self.all_since);
-        (is_new && self.in_all.takes(place)).then(|| Arc::clone(&self.own.outbox))
+    fn takes_all(&mut self, lane: Lane, place: Option<Place>) -> Option<Arc<Outbox>> {
+        let is_new = lane == Lane::Retained || place.is_none_or(|place| place.cursor > self.all_since);
+        (is_new && self.course_in_all(lane).takes(place)).then(|| Arc::clone(&self.own.outbox))
     }
 }
 
@@ -113,6 +123,8 @@ mod tests {
     use wirebell_protocol::{ConnectionId, Cursor, NodeId};
 
     use super::*;
+    use crate::bus::Ends;
+    use crate::hub::line::Line;
 
     fn outbox(number: u64) -> Arc<Outbox> {
         Arc::new(Outbox::new(number, 100))
@@ -129,7 +141,7 @@ mod tests {
     /// The numbers of those who have their turn.
     fn numbers(registry: &mut Registry, channel: &Channel, place: Option<Place>) -> Vec<u64> {
         let mut found = Vec::new();
-        registry.in_turn(channel, place, &mut found);
+        registry.in_turn(channel, (Lane::Log, place), &mut found);
         found.iter().map(|outbox| outbox.number()).collect()
     }
 
@@ -141,7 +153,8 @@ mod tests {
             registry.join(&topic(), outbox, None);
         }
         let pending = registry.take_pending(10);
-        registry.confirm(&pending, &vec![at(1).cursor; pending.len()], 0);
+        let ends = Ends { log: at(1).cursor, retained: Cursor::START };
+        registry.confirm(&pending, &vec![ends; pending.len()], 0);
         (registry, outboxes)
     }
 
@@ -149,9 +162,9 @@ mod tests {
     fn few_come_at_once_and_many_in_slices() {
         let (mut registry, _) = listened(5);
         let mut found = Vec::new();
-        assert!(registry.recipients(&topic(), Some(at(2)), 5, &mut found));
+        assert!(registry.recipients(&topic(), (Lane::Log, Some(at(2))), 5, &mut found));
         assert_eq!(found.len(), 5);
-        assert!(!registry.recipients(&topic(), Some(at(2)), 4, &mut found));
+        assert!(!registry.recipients(&topic(), (Lane::Log, Some(at(2))), 4, &mut found));
         assert_eq!(found.len(), 5, "too many, and none was given");
 
         registry.open(&topic());
@@ -166,7 +179,7 @@ mod tests {
     #[test]
     fn whoever_goes_or_comes_in_between_makes_nobody_miss_it_or_get_it_twice() {
         let (mut registry, outboxes) = listened(6);
-        registry.judge(&topic(), at(2));
+        registry.judge(&Line::log(&topic()), at(2));
         registry.open(&topic());
         assert!(registry.slide(&topic(), 3));
         assert_eq!(numbers(&mut registry, &topic(), Some(at(2))), [0, 1, 2]);
@@ -180,7 +193,7 @@ mod tests {
         assert_eq!(numbers(&mut registry, &topic(), Some(at(2))), [3, 5]);
         assert_eq!(numbers(&mut registry, &topic(), Some(at(3))), [3, 5, 9]);
         assert!(!registry.slide(&topic(), 9));
-        let newest = registry.course(&topic(), &outboxes[1]).unwrap().caught_up(at(2).cursor);
+        let newest = registry.course(&Line::log(&topic()), &outboxes[1]).unwrap().caught_up(at(2).cursor);
         assert_eq!(newest, Some(at(3).cursor), "what passed by is known");
     }
 

@@ -12,8 +12,10 @@ use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
 use self::audience::Window;
 use super::chain::{Advance, Chain, Left, Verdict};
+use super::line::{Lane, Line};
 use super::member::{Course, Member};
 use super::outbox::Outbox;
+use crate::bus::Ends;
 
 /// Up to so many listeners, a channel's list has no room to spare: most channels are a user's, with a device or two.
 const FEW: usize = 8;
@@ -36,6 +38,8 @@ pub(super) struct Registry {
 struct Session {
     own: Member,
     in_all: Course,
+    /// Of the retained values of `all`.
+    in_all_retained: Course,
     all_since: Cursor,
     /// Of the connection's own channel, which is announced on the node's: its log is empty at birth.
     chain: Chain,
@@ -43,7 +47,8 @@ struct Session {
 
 struct Entry {
     members: Vec<Member>,
-    chain: Chain,
+    log: Chain,
+    retained: Chain,
     standing: Standing,
 }
 
@@ -52,8 +57,8 @@ struct Entry {
 pub(super) struct Confirmed {
     /// Who waits for it.
     pub(super) waiting: Vec<Waker>,
-    /// Channels of which something was announced in between: their logs have to be read behind these cursors.
-    pub(super) unread: Vec<(Channel, Cursor)>,
+    /// Lines on which something was announced in between: they have to be read behind these cursors.
+    pub(super) unread: Vec<(Line, Cursor)>,
 }
 
 /// How far the bus is with a channel.
@@ -94,8 +99,10 @@ impl Registry {
         let mut chain = Chain::default();
         chain.confirm(Cursor::START);
         let own = Member::new(outbox, Cursor::START, Course::default());
-        let all_since = self.channels.get(&Channel::all()).map_or(Cursor::START, |entry| entry.chain.last());
-        let session = Session { own, in_all: Course::default(), all_since, chain };
+        let all = self.channels.get(&Channel::all());
+        let all_since = all.map_or(Cursor::START, |entry| entry.log.last());
+        let in_all_retained = all.map_or_else(Course::default, |entry| entry.course_of_retained());
+        let session = Session { own, in_all: Course::default(), in_all_retained, all_since, chain };
         self.sessions.insert(id.number, Box::new(session));
     }
 
@@ -115,8 +122,9 @@ impl Registry {
             entry.members.reserve_exact(1);
         }
         let course = if from.is_some() { Course::catching() } else { Course::default() };
-        let since = from.unwrap_or_else(|| entry.chain.last());
-        entry.members.push(Member::new(Arc::clone(outbox), since, course));
+        let since = from.unwrap_or_else(|| entry.log.last());
+        let retained = entry.course_of_retained();
+        entry.members.push(Member::new(Arc::clone(outbox), since, course).with_retained(retained));
         self.pending.len() > before
     }
 
@@ -165,17 +173,20 @@ impl Registry {
         }
     }
 
-    /// These are subscribed, and their logs end there.
-    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Cursor], now: Millis) -> Confirmed {
+    /// These are subscribed, and end there.
+    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Ends], now: Millis) -> Confirmed {
         let mut confirmed = Confirmed::default();
         for (channel, end) in channels.iter().zip(ends) {
             let Some(entry) = self.channels.get_mut(channel) else { continue };
-            if let Left::Read(after) = entry.chain.confirm(*end) {
-                confirmed.unread.push((channel.clone(), after));
+            if let Left::Read(after) = entry.log.confirm(end.log) {
+                confirmed.unread.push((Line::log(channel), after));
+            }
+            if let Left::Read(after) = entry.retained.confirm(end.retained) {
+                confirmed.unread.push((Line::retained(channel), after));
             }
             entry.members.iter_mut().for_each(|member| member.confirm(*end));
             if channel.kind() == Kind::All {
-                self.sessions.values_mut().for_each(|session| session.all_since = *end);
+                self.sessions.values_mut().for_each(|session| session.confirm_all(*end));
             }
             if let Standing::Pending(wakers) = std::mem::replace(&mut entry.standing, Standing::Live) {
                 confirmed.waiting.extend(wakers);
@@ -217,42 +228,49 @@ impl Registry {
                 self.channels.remove(&channel);
             } else if let Some(entry) = self.channels.get_mut(&channel) {
                 entry.standing = Standing::Pending(Vec::new());
-                entry.chain = Chain::default();
+                (entry.log, entry.retained) = (Chain::default(), Chain::default());
                 self.pending.push_back(channel);
             }
         }
     }
 
-    pub(super) fn judge(&mut self, channel: &Channel, place: Place) -> Option<Verdict> {
-        self.chain(channel).map(|chain| chain.judge(place))
+    pub(super) fn judge(&mut self, line: &Line, place: Place) -> Option<Verdict> {
+        self.chain(line).map(|chain| chain.judge(place))
     }
 
     /// An announcement that cannot be handed on for want of room.
-    pub(super) fn miss(&mut self, channel: &Channel, place: Place) -> Option<Verdict> {
-        self.chain(channel).map(|chain| chain.miss(place))
+    pub(super) fn miss(&mut self, line: &Line, place: Place) -> Option<Verdict> {
+        self.chain(line).map(|chain| chain.miss(place))
     }
 
-    pub(super) fn advance(&mut self, channel: &Channel, place: Place) -> Advance {
-        self.chain(channel).map_or(Advance::Repeat, |chain| chain.advance(place))
+    pub(super) fn advance(&mut self, line: &Line, place: Place) -> Advance {
+        match self.chain(line).map_or(Advance::Repeat, |chain| chain.advance(place)) {
+            // What is missing between two retained values has been replaced by something newer.
+            Advance::Gap(_) if !line.is_log() => Advance::Next,
+            advance => advance,
+        }
     }
 
-    pub(super) fn repaired(&mut self, channel: &Channel, complete: bool) -> Left {
-        self.chain(channel).map_or(Left::Nothing, |chain| chain.repaired(complete))
+    pub(super) fn repaired(&mut self, line: &Line, complete: bool) -> Left {
+        self.chain(line).map_or(Left::Nothing, |chain| chain.repaired(complete))
     }
 
-    pub(super) fn suspect(&mut self, channel: &Channel) -> Option<Cursor> {
-        self.chain(channel).and_then(Chain::suspect)
+    pub(super) fn suspect(&mut self, line: &Line) -> Option<Cursor> {
+        self.chain(line).and_then(Chain::suspect)
     }
 
-    /// Every channel, those of connections too, with the cursor behind which its log has to be looked at.
-    pub(super) fn suspect_all(&mut self, node: wirebell_protocol::NodeId) -> Vec<(Channel, Cursor)> {
-        let channels =
-            self.channels.iter_mut().filter_map(|(channel, entry)| Some((channel.clone(), entry.chain.suspect()?)));
-        let connections = self.sessions.iter_mut().filter_map(|(number, session)| {
-            let id = ConnectionId { node, number: *number };
-            Some((Channel::connection(id), session.chain.suspect()?))
-        });
-        channels.chain(connections).collect()
+    /// Every line, those of connections too, with the cursor behind which it has to be looked at.
+    pub(super) fn suspect_all(&mut self, node: wirebell_protocol::NodeId) -> Vec<(Line, Cursor)> {
+        let mut suspects = Vec::with_capacity(2 * self.channels.len() + self.sessions.len());
+        for (channel, entry) in &mut self.channels {
+            suspects.extend(entry.log.suspect().map(|after| (Line::log(channel), after)));
+            suspects.extend(entry.retained.suspect().map(|after| (Line::retained(channel), after)));
+        }
+        for (number, session) in &mut self.sessions {
+            let channel = Channel::connection(ConnectionId { node, number: *number });
+            suspects.extend(session.chain.suspect().map(|after| (Line::log(&channel), after)));
+        }
+        suspects
     }
 
     /// The cursor behind which everything on the channel reaches the listener anyhow; none if it does not listen.
@@ -273,36 +291,64 @@ impl Registry {
         members.filter(|member| member.is(outbox)).for_each(|member| member.since = from);
     }
 
-    /// How far the channel has come on this node.
+    /// How far the channel's log has come on this node.
     pub(super) fn end(&mut self, channel: &Channel) -> Cursor {
-        self.chain(channel).map_or(Cursor::START, |chain| chain.last())
+        self.chain(&Line::log(channel)).map_or(Cursor::START, |chain| chain.last())
     }
 
-    /// The course of one listener of the channel, if it listens.
-    pub(super) fn course(&mut self, channel: &Channel, outbox: &Arc<Outbox>) -> Option<&mut Course> {
-        match channel.kind() {
-            Kind::All => self.sessions.get_mut(&outbox.number()).map(|session| &mut session.in_all),
-            Kind::Connection(id) => self.sessions.get_mut(&id.number).map(|session| session.own.course()),
+    /// The course of one listener on the line, if it listens.
+    pub(super) fn course(&mut self, line: &Line, outbox: &Arc<Outbox>) -> Option<&mut Course> {
+        match line.channel.kind() {
+            Kind::All => self.sessions.get_mut(&outbox.number()).map(|session| session.course_in_all(line.lane)),
+            Kind::Connection(id) => self.sessions.get_mut(&id.number).map(|session| session.own.course(line.lane)),
             _ => {
-                let members = &mut self.channels.get_mut(channel)?.members;
-                members.iter_mut().find(|member| member.is(outbox)).map(Member::course)
+                let members = &mut self.channels.get_mut(&line.channel)?.members;
+                members.iter_mut().find(|member| member.is(outbox)).map(|member| member.course(line.lane))
             }
         }
     }
 
-    fn chain(&mut self, channel: &Channel) -> Option<&mut Chain> {
-        match channel.kind() {
-            Kind::Connection(id) => self.sessions.get_mut(&id.number).map(|session| &mut session.chain),
-            _ => self.channels.get_mut(channel).map(|entry| &mut entry.chain),
+    fn chain(&mut self, line: &Line) -> Option<&mut Chain> {
+        if let Kind::Connection(id) = line.channel.kind() {
+            // Nothing is retained for a connection.
+            return self.sessions.get_mut(&id.number).filter(|_| line.is_log()).map(|session| &mut session.chain);
         }
+        let entry = self.channels.get_mut(&line.channel)?;
+        Some(match line.lane {
+            Lane::Log => &mut entry.log,
+            Lane::Retained => &mut entry.retained,
+        })
     }
 
     fn entry(&mut self, channel: &Channel) -> &mut Entry {
         self.channels.entry(channel.clone()).or_insert_with(|| {
             self.pending.push_back(channel.clone());
             let standing = Standing::Pending(Vec::new());
-            Box::new(Entry { members: Vec::new(), chain: Chain::default(), standing })
+            let (log, retained) = (Chain::default(), Chain::default());
+            Box::new(Entry { members: Vec::new(), log, retained, standing })
         })
+    }
+}
+
+impl Entry {
+    /// Whoever comes reads the retained values first, unless it is known that there are none.
+    fn course_of_retained(&self) -> Course {
+        let is_known = matches!(self.standing, Standing::Live | Standing::Idle(_));
+        if is_known && self.retained.last() == Cursor::START { Course::default() } else { Course::catching() }
+    }
+}
+
+impl Session {
+    fn confirm_all(&mut self, ends: Ends) {
+        self.all_since = ends.log;
+        self.in_all_retained.ends_at(ends.retained);
+    }
+
+    fn course_in_all(&mut self, lane: Lane) -> &mut Course {
+        match lane {
+            Lane::Log => &mut self.in_all,
+            Lane::Retained => &mut self.in_all_retained,
+        }
     }
 }
 
@@ -321,7 +367,7 @@ mod tests {
     fn live(registry: &mut Registry, channel: &Channel) {
         let pending = registry.take_pending(10);
         assert!(pending.contains(channel));
-        registry.confirm(&pending, &vec![Cursor::START; pending.len()], 0);
+        registry.confirm(&pending, &vec![Ends::default(); pending.len()], 0);
     }
 
     #[test]
@@ -368,7 +414,9 @@ mod tests {
         live(&mut registry, &user());
         assert_eq!(registry.take_idle(9, 10), [user()]);
         registry.left(vec![user()]);
-        assert!(registry.judge(&user(), Place { cursor: Cursor::START, previous: Cursor::START }).is_none());
+        assert!(
+            registry.judge(&Line::log(&user()), Place { cursor: Cursor::START, previous: Cursor::START }).is_none()
+        );
     }
 
     #[test]
@@ -380,7 +428,7 @@ mod tests {
         }
         let count = |registry: &mut Registry, channel: &Channel| {
             let mut found = Vec::new();
-            assert!(registry.recipients(channel, None, 9, &mut found));
+            assert!(registry.recipients(channel, (Lane::Log, None), 9, &mut found));
             found.len()
         };
         let own = Channel::connection(ConnectionId { node, number: 1 });
