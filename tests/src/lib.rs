@@ -13,9 +13,12 @@
 //! | [`collector`] | an OTLP collector that keeps the spans it gets |
 //! | [`memory`] | what a process takes |
 //! | [`audit`] | who got which event: rules over records, and the runs that make the records |
+//! | [`chaos`] | the same while everything goes wrong |
+//! | [`proxy`] | a link that can be cut, stalled and slowed |
 //! | [`tidy`] | rules over source text |
 
 pub mod audit;
+pub mod chaos;
 pub mod client;
 pub mod collector;
 pub mod deaf_proxy;
@@ -24,6 +27,7 @@ pub mod keys;
 pub mod log;
 pub mod memory;
 pub mod node;
+pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod tidy;

@@ -1,11 +1,12 @@
 //! `wirebell-audit`: the large runs by hand, each with its figures, and a status that says whether all was sound.
 //!
-//! The same runs stand in `tests/delivery.rs` and `tests/memory.rs`, in the size of every day.
+//! The same runs stand in `tests/delivery.rs`, `tests/memory.rs` and `tests/chaos.rs`, in the size of every day.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use wirebell_tests::audit::{delivery, fairness, idle};
+use wirebell_tests::chaos::command;
 
 #[derive(Parser)]
 #[command(name = "wirebell-audit", about = "Large runs against real nodes and a real Redis")]
@@ -43,6 +44,8 @@ enum Run {
         #[arg(long, default_value_t = fairness::Scale::FULL.events)]
         events: u32,
     },
+    /// Three nodes, and everything goes wrong that can: every device gets each confirmed event once and in order.
+    Chaos(command::Chaos),
 }
 
 #[tokio::main]
@@ -65,6 +68,7 @@ async fn main() -> ExitCode {
             println!("{report}");
             report.objections.is_empty()
         }
+        Run::Chaos(asked) => command::all(&asked).await,
     };
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

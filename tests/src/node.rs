@@ -38,8 +38,13 @@ impl Setup {
 
     /// `wirebell serve` on this Redis, whole and right: what a test does not care for need not be named.
     pub fn serve(redis: &Redis) -> Self {
+        Self::serve_at(&redis.url())
+    }
+
+    /// The same, on whatever is at this URL.
+    pub fn serve_at(url: &str) -> Self {
         Self::bare(&["serve"])
-            .set("bus.redis", &redis.url())
+            .set("bus.redis", url)
             .set("clients.listen", "127.0.0.1:0")
             .set("services.listen", "127.0.0.1:0")
             .set("services.keys", SERVICE_KEY)

@@ -119,13 +119,16 @@ pub(crate) async fn a_cursor_is_known_while_nothing_behind_it_is_gone(bus: Fixtu
     let first = bus.publish("user:42", "first", "1").await.cursor.unwrap();
     let second = bus.publish("user:42", "second", "1").await.cursor.unwrap();
     assert!(known(first).await && known(second).await);
+    assert!(known(Cursor::START).await, "the first event is still there");
     let from_nowhere = Cursor { millis: second.millis + 1_000_000, sequence: 0 };
     assert!(!known(from_nowhere).await, "the log never came so far: it lost its end");
     for batch in 0..10 {
         let events: Vec<Prepared> = (0..50).map(|n| prepared("user:42", &format!("{batch}.{n}"), "1")).collect();
         bus.bus.publish(&events).await.into_iter().for_each(|answer| _ = answer.unwrap());
     }
-    assert!(!known(first).await, "what came behind it is trimmed");
+    assert!(!known(first).await && !known(Cursor::START).await, "what came behind them is trimmed");
+    let oldest = bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap().remove(0).remove(0);
+    assert!(known(oldest.place.unwrap().previous).await, "all that came behind it is there");
     let last = bus.publish("user:42", "last", "1").await.cursor.unwrap();
     assert!(known(last).await);
 }

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use super::{Redis, free_port};
+use super::{DURABLE, Redis, free_port};
 use crate::eventually;
 
 const SLOTS: usize = 16_384;
@@ -27,6 +27,12 @@ impl Cluster {
     /// Three primaries, each with a replica that soon takes over.
     pub async fn start_with_replicas() -> Self {
         Self::start_with(3, 1, "1000", &[]).await
+    }
+
+    /// The same, where each server has everything again after a crash, and takes its time before it takes over: one
+    /// that is only slow, or that comes back at once, stays what it is.
+    pub async fn start_durable() -> Self {
+        Self::start_with(3, 1, "3000", &DURABLE).await
     }
 
     /// Starts the servers and waits until each of them says that all is well.
@@ -112,6 +118,11 @@ impl Cluster {
     /// Ends a server without a goodbye.
     pub fn kill(&mut self, place: usize) {
         self.nodes[place].kill();
+    }
+
+    /// Starts a server again, as what the others make of it.
+    pub async fn restart(&mut self, place: usize) {
+        self.nodes[place].restart().await;
     }
 
     /// Makes the replica of the slot's owner the primary and the other way round, both alive.

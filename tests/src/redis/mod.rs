@@ -2,6 +2,8 @@
 //! make a [`Cluster`], or a primary and a replica that [`Sentinels`] look after.
 
 mod cluster;
+mod members;
+mod replication;
 mod sentinel;
 
 use std::net::TcpListener;
@@ -13,7 +15,11 @@ use redis::{FromRedisValue, RedisResult};
 use crate::eventually;
 
 pub use self::cluster::Cluster;
+pub use self::members::Member;
 pub use self::sentinel::Sentinels;
+
+/// What makes a server have everything again after a crash; later options win over earlier ones.
+const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// A running server. It is stopped, and its folder removed, when the value is dropped.
 pub struct Redis {
@@ -31,7 +37,7 @@ impl Redis {
 
     /// A server that has everything again after [`Self::kill`] and [`Self::restart`].
     pub async fn start_durable() -> Self {
-        Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]).await
+        Self::start_with(&[&["--save", ""], &DURABLE[..]].concat()).await
     }
 
     /// A server with these options.
@@ -74,6 +80,19 @@ impl Redis {
         let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
         let kill = redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").to_owned();
         kill.query_async(&mut connection).await.expect("a number")
+    }
+
+    /// Does it run?
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Sends its process a signal by name.
+    pub fn signal(&self, name: &str) {
+        if let Some(child) = &self.child {
+            let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "the server was not there to get SIG{name}");
+        }
     }
 
     /// Ends it without a goodbye, as a crash would.

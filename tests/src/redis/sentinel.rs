@@ -1,6 +1,8 @@
 //! A primary, a replica, and three sentinels that agree when the primary is gone.
 
-use super::Redis;
+use redis::RedisResult;
+
+use super::{DURABLE, Redis};
 use crate::eventually;
 
 /// The name by which the sentinels know the pair.
@@ -15,25 +17,31 @@ pub struct Sentinels {
 impl Sentinels {
     /// Starts all five, and waits until every sentinel knows the replica and the other sentinels.
     pub async fn start() -> Self {
-        Self::start_with("", &[]).await
+        Self::start_with("", &[], &[], "1000").await
+    }
+
+    /// The same, where each server has everything again after a crash, and where a primary that is only slow, or that
+    /// comes back at once, stays the primary.
+    pub async fn start_durable() -> Self {
+        Self::start_with("", &[], &DURABLE, "3000").await
     }
 
     /// The same, where the servers want a password and the sentinels another.
     pub async fn start_with_passwords(servers: &str, sentinels: &str) -> Self {
         let words = ["--requirepass", sentinels, "--sentinel", "sentinel-pass", sentinels];
-        Self::start_with(servers, &words).await
+        Self::start_with(servers, &words, &[], "1000").await
     }
 
-    async fn start_with(password: &str, sentinel: &[&str]) -> Self {
+    async fn start_with(password: &str, sentinel: &[&str], more: &[&str], down_after: &str) -> Self {
         let rest = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
         let secret = ["--requirepass", password, "--masterauth", password];
-        let options = [&rest[..], if password.is_empty() { &[] } else { &secret }].concat();
+        let options = [&rest[..], if password.is_empty() { &[] } else { &secret }, more].concat();
         let primary = Redis::start_with(&options).await;
         let port = primary.port().to_string();
         let replica = Redis::start_with(&[&options[..], &["--replicaof", "127.0.0.1", &port]].concat()).await;
         let mut sentinels = Vec::new();
         for _ in 0..3 {
-            sentinels.push(Self::sentinel(&port, password, sentinel).await);
+            sentinels.push(Self::sentinel(&port, password, sentinel, down_after).await);
         }
         let pair = Self { servers: vec![primary, replica], sentinels };
         for sentinel in &pair.sentinels {
@@ -42,12 +50,12 @@ impl Sentinels {
         pair
     }
 
-    async fn sentinel(port: &str, password: &str, options: &[&str]) -> Redis {
+    async fn sentinel(port: &str, password: &str, options: &[&str], down_after: &str) -> Redis {
         let sentinel = Redis::start_with(&[&["--sentinel"], options].concat()).await;
         let set = |option, value| ["SENTINEL", "SET", SERVICE, option, value];
         for words in [
             ["SENTINEL", "MONITOR", SERVICE, "127.0.0.1", port, "2"].as_slice(),
-            &set("down-after-milliseconds", "1000"),
+            &set("down-after-milliseconds", down_after),
             &set("failover-timeout", "5000"),
             // An empty one is none.
             &set("auth-pass", password),
@@ -74,11 +82,39 @@ impl Sentinels {
         self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", SERVICE]).await.expect("a failover begins");
     }
 
-    /// The server that the sentinels name.
-    pub async fn primary(&mut self) -> &mut Redis {
+    /// Starts a failover as [`Self::exchange`] does, unless the sentinels will not have it just now.
+    pub async fn try_exchange(&self) -> RedisResult<()> {
+        self.sentinels[0].ask(&["SENTINEL", "FAILOVER", SERVICE]).await
+    }
+
+    /// The primary and the replica, whichever is which.
+    pub fn servers(&self) -> &[Redis] {
+        &self.servers
+    }
+
+    /// The place of the server that the sentinels name.
+    pub async fn place(&self) -> usize {
         let asked = self.sentinels[0].ask(&["SENTINEL", "get-master-addr-by-name", SERVICE]).await;
         let (_, port): (String, u16) = asked.expect("the sentinel knows the service");
-        self.servers.iter_mut().find(|server| server.port() == port).expect("one of ours")
+        self.servers.iter().position(|server| server.port() == port).expect("one of ours")
+    }
+
+    /// Ends a server without a goodbye.
+    pub fn kill(&mut self, place: usize) {
+        self.servers[place].kill();
+    }
+
+    /// Starts a server again: as the primary, or as a replica of the one at another place.
+    pub async fn restart(&mut self, place: usize, replica_of: Option<usize>) {
+        let port = replica_of.map(|primary| self.servers[primary].port());
+        self.servers[place].follow(port);
+        self.servers[place].restart().await;
+    }
+
+    /// The server that the sentinels name.
+    pub async fn primary(&mut self) -> &mut Redis {
+        let place = self.place().await;
+        &mut self.servers[place]
     }
 }
 

@@ -46,15 +46,18 @@ pub(super) async fn retained(
     Ok(found)
 }
 
-/// Whether the log reaches back to the cursor: its event is still there, or it is the last one that there was.
+/// Whether the log reaches back to the cursor: its event is still there, or the event behind it, which names it as the one
+/// before; or it is the last one that there was.
 pub(super) async fn position(commands: &Commands, channel: &Channel, at: Cursor) -> Result<Position, BusError> {
     if end(commands, channel).await?.log == at {
         return Ok(Position::Known);
     }
-    let (key, id) = (commands.keys.log(channel), at.to_string());
+    let (key, from) = (commands.keys.log(channel), at.to_string());
     let found: Vec<Raw> =
-        commands.client.xrange_values(key, id.clone(), id, Some(1)).await.map_err(|error| failed(&error))?;
-    Ok(if found.is_empty() { Position::Lost } else { Position::Known })
+        commands.client.xrange_values(key, from, "+", Some(1)).await.map_err(|error| failed(&error))?;
+    let next = found.first().map(|raw| entry(channel, raw)).transpose()?.and_then(|event| event.place);
+    let reaches_back = next.is_some_and(|place| place.cursor == at || place.previous == at);
+    Ok(if reaches_back { Position::Known } else { Position::Lost })
 }
 
 /// What stands behind each cursor, all asked in one go.

@@ -1,0 +1,63 @@
+//! What a device reads from a frame of the node.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde_json::Value;
+use wirebell_protocol::Cursor;
+
+use super::device::user_name;
+use super::record::Got;
+
+/// A frame, as far as a device cares.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Frame {
+    Welcome { connection: String, recovered: bool },
+    Event(Got),
+    Gap,
+    Reconnect(Duration),
+    Expiring,
+    Other,
+}
+
+/// The id of an event.
+pub(super) fn id(event: u32) -> String {
+    format!("e{event}")
+}
+
+/// The data of an event, with so many bytes of padding.
+pub(super) fn data(event: u32, padding: usize) -> Value {
+    serde_json::json!({"n": event, "size": padding, "pad": "x".repeat(padding)})
+}
+
+/// Reads a frame that came to a device of this user.
+pub(super) fn read(text: &str, user: u32) -> Frame {
+    let Ok(frame) = serde_json::from_str::<Value>(text) else {
+        return Frame::Event(Got { event: None, cursor: Cursor::START, intact: false });
+    };
+    let word = |name: &str| frame[name].as_str().map_or(Cow::Borrowed(""), Cow::Borrowed);
+    match &*word("type") {
+        "wirebell.welcome" => Frame::Welcome {
+            connection: word("connection").into_owned(),
+            // Absent where no cursor was brought; a device here always brings one.
+            recovered: frame["recovered"] == true,
+        },
+        "wirebell.gap" => Frame::Gap,
+        "wirebell.reconnect" => {
+            Frame::Reconnect(Duration::from_secs_f64(frame["after"].as_f64().unwrap_or(0.0).clamp(0.0, 60.0)))
+        }
+        "wirebell.expiring" => Frame::Expiring,
+        other if other.starts_with("wirebell.") => Frame::Other,
+        _ => Frame::Event(event(&frame, user)),
+    }
+}
+
+fn event(frame: &Value, user: u32) -> Got {
+    let number = frame["id"].as_str().and_then(|id| id.strip_prefix('e')).and_then(|number| number.parse().ok());
+    let cursor = frame["cursor"].as_str().and_then(|text| text.parse().ok());
+    let data = &frame["data"];
+    let padding = data["pad"].as_str().map(|pad| pad.len() as u64);
+    let whole = data["n"].as_u64() == number.map(u64::from) && data["size"].as_u64() == padding;
+    let addressed = frame["channel"] == format!("user:{}", user_name(user));
+    Got { event: number, cursor: cursor.unwrap_or_default(), intact: cursor.is_some() && whole && addressed }
+}

@@ -1,0 +1,50 @@
+//! What devices do by themselves, and how often they did.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fastrand::Rng;
+
+/// Something unkind that a device does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mischief {
+    /// It reads nothing for some seconds.
+    Freeze,
+    /// It goes away in the middle of a frame.
+    HalfFrame,
+    /// It goes away without a word.
+    Abort,
+    /// It says goodbye, and comes back.
+    Goodbye,
+}
+
+const ALL: [(Mischief, &str); 4] = [
+    (Mischief::Freeze, "device frozen"),
+    (Mischief::HalfFrame, "half a frame"),
+    (Mischief::Abort, "device gone"),
+    (Mischief::Goodbye, "goodbye"),
+];
+
+impl Mischief {
+    /// Any of them.
+    pub fn any(rng: &mut Rng) -> Self {
+        ALL[rng.usize(..ALL.len())].0
+    }
+}
+
+/// How often each was done.
+#[derive(Debug, Default)]
+pub struct Mischiefs([AtomicU64; ALL.len()]);
+
+impl Mischiefs {
+    /// It was done once more.
+    pub fn count(&self, mischief: Mischief) {
+        if let Some(place) = ALL.iter().position(|(one, _)| *one == mischief) {
+            self.0[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Each with its name.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        ALL.iter().zip(&self.0).map(|((_, name), count)| (*name, count.load(Ordering::Relaxed)))
+    }
+}

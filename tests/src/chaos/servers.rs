@@ -1,0 +1,221 @@
+//! The Redis of a run, in one of three topologies, and what is done to it. Each fault says whether it took place: a
+//! failover that Redis itself refuses just then is none.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::RwLock;
+
+use crate::redis::{Cluster, Member, Redis, Sentinels};
+
+/// How long a failover may take until everybody is in its new role.
+const FAILOVER: Duration = Duration::from_secs(25);
+
+/// How the servers are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Topology {
+    /// One server.
+    Standalone,
+    /// A primary and a replica, and three sentinels.
+    Sentinel,
+    /// Three primaries, each with a replica.
+    Cluster,
+}
+
+impl Topology {
+    /// Its name, as the command line and the table have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standalone => "standalone",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+/// The servers.
+pub enum Servers {
+    /// See [`Topology::Standalone`].
+    Standalone(Redis),
+    /// See [`Topology::Sentinel`].
+    Sentinel(Sentinels),
+    /// See [`Topology::Cluster`].
+    Cluster(Cluster),
+}
+
+/// Did the fault take place?
+pub type Done = Result<(), String>;
+
+impl Servers {
+    /// Starts them, each with its AOF written through.
+    pub async fn start(topology: Topology) -> Self {
+        match topology {
+            Topology::Standalone => Self::Standalone(Redis::start_durable().await),
+            Topology::Sentinel => Self::Sentinel(Sentinels::start_durable().await),
+            Topology::Cluster => Self::Cluster(Cluster::start_durable().await),
+        }
+    }
+
+    /// For nodes and publishers.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Standalone(redis) => redis.url(),
+            Self::Sentinel(sentinels) => sentinels.url(),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+
+    /// All that hold data.
+    pub fn all(&self) -> &[Redis] {
+        match self {
+            Self::Standalone(redis) => std::slice::from_ref(redis),
+            Self::Sentinel(sentinels) => sentinels.servers(),
+            Self::Cluster(cluster) => cluster.nodes(),
+        }
+    }
+
+    /// A primary crashes and is back before anybody takes over from it.
+    pub async fn crash(&mut self, key: &str, away: Duration) -> Done {
+        let place = self.primary(key).await?;
+        self.kill(place);
+        tokio::time::sleep(away).await;
+        match self {
+            Self::Standalone(redis) => redis.restart().await,
+            Self::Sentinel(sentinels) => sentinels.restart(place, None).await,
+            Self::Cluster(cluster) => cluster.restart(place).await,
+        }
+        Ok(())
+    }
+
+    /// A primary stands still for a while, too short for anybody to take over.
+    pub async fn freeze(&self, key: &str, duration: Duration) -> Done {
+        let frozen = &self.all()[self.primary(key).await?];
+        frozen.signal("STOP");
+        tokio::time::sleep(duration).await;
+        frozen.signal("CONT");
+        Ok(())
+    }
+
+    /// Every server cuts its connections of this type.
+    pub async fn cut(&self, kind: &str) -> Done {
+        for server in self.all() {
+            server.ask::<u64>(&["CLIENT", "KILL", "TYPE", kind]).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// How much may wait for a connection that listens, at every server.
+    pub async fn limit(&self, limit: &str) -> Done {
+        for server in self.all() {
+            let words = ["CONFIG", "SET", "client-output-buffer-limit", limit];
+            server.ask::<()>(&words).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// A primary crashes, its replica takes over, and the old one comes back as a replica. Until the crash nothing is
+    /// published that only the primary has: what is confirmed in that moment is not promised to survive.
+    pub async fn fail_over(&mut self, key: &str, away: Duration, gate: &RwLock<()>) -> Done {
+        let place = self.primary(key).await?;
+        let closed = gate.write().await;
+        if !self.all()[place].is_copied().await {
+            return Err("no replica has caught up".to_owned());
+        }
+        self.kill(place);
+        drop(closed);
+        let promoted = self.promoted(place, key).await?;
+        tokio::time::sleep(away).await;
+        match self {
+            Self::Standalone(_) => return Err("there is no replica".to_owned()),
+            Self::Sentinel(sentinels) => sentinels.restart(place, Some(promoted)).await,
+            Self::Cluster(cluster) => cluster.restart(place).await,
+        }
+        self.until("the old primary is a replica", async |servers| servers.all()[place].is_replica().await).await
+    }
+
+    /// A primary and its replica change their roles, both alive.
+    pub async fn exchange(&self, key: &str, gate: &RwLock<()>) -> Done {
+        let old = self.primary(key).await?;
+        // A Cluster holds publishers back by itself until the replica has everything; sentinels do not.
+        let _closed = match self {
+            Self::Sentinel(_) => Some(gate.write().await),
+            Self::Standalone(_) | Self::Cluster(_) => None,
+        };
+        if !self.all()[old].is_copied().await {
+            return Err("no replica has caught up".to_owned());
+        }
+        match self {
+            Self::Standalone(_) => return Err("there is no replica".to_owned()),
+            Self::Sentinel(sentinels) => sentinels.try_exchange().await.map_err(|error| error.to_string())?,
+            Self::Cluster(cluster) => {
+                let replica = replica(cluster, key).await?;
+                let words = ["CLUSTER", "FAILOVER"];
+                cluster.nodes()[replica.place].ask::<()>(&words).await.map_err(|error| error.to_string())?;
+            }
+        }
+        self.promoted(old, key).await?;
+        self.until("the old primary is a replica", async |servers| servers.all()[old].is_replica().await).await
+    }
+
+    /// The slot of a key moves to another primary.
+    pub async fn migrate(&self, key: &str) -> Done {
+        let Self::Cluster(cluster) = self else { return Err("there are no slots".to_owned()) };
+        let slot = slot(cluster, key).await?;
+        let source = cluster.primary_of(slot).await.ok_or("nobody has the slot")?;
+        let others = cluster.members().await.into_iter();
+        let mut others = others.filter(|it| it.primary.is_none() && !it.failed && it.id != source.id);
+        let target = others.next().ok_or("there is no other primary")?;
+        cluster.move_slot(slot, &source, &target).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn kill(&mut self, place: usize) {
+        match self {
+            Self::Standalone(redis) => redis.kill(),
+            Self::Sentinel(sentinels) => sentinels.kill(place),
+            Self::Cluster(cluster) => cluster.kill(place),
+        }
+    }
+
+    /// The place of the primary that has the key.
+    async fn primary(&self, key: &str) -> Result<usize, String> {
+        match self {
+            Self::Standalone(_) => Ok(0),
+            Self::Sentinel(sentinels) => Ok(sentinels.place().await),
+            Self::Cluster(cluster) => {
+                let slot = slot(cluster, key).await?;
+                cluster.primary_of(slot).await.map(|it| it.place).ok_or_else(|| "nobody has the slot".to_owned())
+            }
+        }
+    }
+
+    /// Waits until another server than this one is the primary of the key, and gives its place.
+    async fn promoted(&self, old: usize, key: &str) -> Result<usize, String> {
+        let other = async |servers: &Self| match servers.primary(key).await {
+            Ok(place) => place != old && servers.all()[place].is_primary().await,
+            Err(_) => false,
+        };
+        self.until("a replica is promoted", other).await?;
+        self.primary(key).await
+    }
+
+    async fn until(&self, what: &str, ready: impl AsyncFn(&Self) -> bool) -> Done {
+        let begun = Instant::now();
+        while begun.elapsed() < FAILOVER {
+            if ready(self).await {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(format!("waited in vain: {what}"))
+    }
+}
+
+async fn slot(cluster: &Cluster, key: &str) -> Result<u16, String> {
+    let asked = cluster.nodes().iter().position(Redis::runs).ok_or("no server runs")?;
+    Ok(cluster.slot_asking(key, asked).await)
+}
+
+async fn replica(cluster: &Cluster, key: &str) -> Result<Member, String> {
+    let slot = slot(cluster, key).await?;
+    let primary = cluster.primary_of(slot).await.ok_or("nobody has the slot")?;
+    cluster.replica_of(&primary).await.ok_or_else(|| "the primary has no replica".to_owned())
+}

@@ -1,0 +1,141 @@
+//! A TCP proxy in front of a server, whose link can be cut, stalled and slowed while connections go over it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// What one read takes at most: a slowed link passes on so much, and waits.
+const PIECE: usize = 16 * 1024;
+
+/// The state of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// Bytes go through.
+    Open,
+    /// Connections end, and new ones end at once.
+    Cut,
+    /// Connections stay, and not a byte goes through until the link is open again.
+    Stalled,
+    /// Each piece of bytes waits so long.
+    Slow(Duration),
+}
+
+/// A proxy on a port of its own. It ends, with all connections, when the value is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    link: watch::Sender<Link>,
+    task: AbortHandle,
+}
+
+impl Proxy {
+    /// In front of the server at this address, which need not be there yet.
+    pub async fn start(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (link, state) = watch::channel(Link::Open);
+        let task = tokio::spawn(accept(listener, to, state)).abort_handle();
+        Self { address, link, task }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the link, for connections that are there and for those to come.
+    pub fn set(&self, link: Link) {
+        self.link.send_replace(link);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.set(Link::Cut);
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, to: SocketAddr, link: watch::Receiver<Link>) {
+    while let Ok((near, _)) = listener.accept().await {
+        if *link.borrow() == Link::Cut {
+            continue;
+        }
+        tokio::spawn(join(near, to, link.clone()));
+    }
+}
+
+async fn join(near: TcpStream, to: SocketAddr, link: watch::Receiver<Link>) {
+    let Ok(far) = TcpStream::connect(to).await else { return };
+    let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
+    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+    let mut cut = link.clone();
+    // The end of one direction is the end of both: half a connection is of no use to anybody.
+    tokio::select! {
+        () = pass(from_near, to_far, link.clone()) => {}
+        () = pass(from_far, to_near, link) => {}
+        _ = cut.wait_for(|link| *link == Link::Cut) => {}
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::Receiver<Link>) {
+    let mut piece = vec![0; PIECE];
+    while let Ok(count @ 1..) = from.read(&mut piece).await {
+        let Ok(now) = link.wait_for(|link| *link != Link::Stalled).await.map(|link| *link) else { return };
+        if let Link::Slow(delay) = now {
+            tokio::time::sleep(delay).await;
+        }
+        if to.write_all(&piece[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that says everything again.
+    async fn echo() -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.split();
+                    let _ = tokio::io::copy(&mut from, &mut to).await;
+                });
+            }
+        });
+        address
+    }
+
+    async fn answer(stream: &mut TcpStream) -> Option<std::io::Result<usize>> {
+        let mut byte = [0; 1];
+        tokio::time::timeout(Duration::from_millis(300), stream.read(&mut byte)).await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_stalled_link_holds_bytes_back_and_a_cut_one_ends() {
+        let proxy = Proxy::start(echo().await).await;
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        stream.write_all(b"a").await.unwrap();
+        assert!(matches!(answer(&mut stream).await, Some(Ok(1))));
+
+        proxy.set(Link::Stalled);
+        stream.write_all(b"b").await.unwrap();
+        assert!(answer(&mut stream).await.is_none(), "a stalled link passed a byte on");
+        proxy.set(Link::Open);
+        assert!(matches!(answer(&mut stream).await, Some(Ok(1))), "what was held back never came");
+
+        proxy.set(Link::Cut);
+        assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link is still open");
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link let somebody in");
+    }
+}

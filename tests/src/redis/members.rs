@@ -1,0 +1,142 @@
+//! A Cluster as its servers see it just now, also after some of them have changed their roles or are gone.
+
+use std::time::{Duration, Instant};
+
+use redis::RedisResult;
+
+use super::{Cluster, Redis};
+
+/// How many keys of a slot move at a time.
+const KEYS_AT_ONCE: &str = "50";
+/// How long all servers may take to agree on who has a slot.
+const AGREEING: Duration = Duration::from_secs(5);
+
+/// A server of the Cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its place among the servers.
+    pub place: usize,
+    /// Its id within the Cluster.
+    pub id: String,
+    /// The id of the primary whose replica it is; none if it is one itself.
+    pub primary: Option<String>,
+    /// Do the others believe that it is gone?
+    pub failed: bool,
+    /// Ranges of slots that it has.
+    pub slots: Vec<(u16, u16)>,
+}
+
+impl Member {
+    /// Has it this slot?
+    pub fn owns(&self, slot: u16) -> bool {
+        self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+    }
+}
+
+impl Cluster {
+    /// All servers, as the first one that answers sees them.
+    pub async fn members(&self) -> Vec<Member> {
+        for node in self.nodes().iter().filter(|node| node.runs()) {
+            if let Ok(list) = node.ask::<String>(&["CLUSTER", "NODES"]).await {
+                return self.read(&list);
+            }
+        }
+        Vec::new()
+    }
+
+    /// The primary that has the slot.
+    pub async fn primary_of(&self, slot: u16) -> Option<Member> {
+        self.members().await.into_iter().find(|member| member.owns(slot) && !member.failed)
+    }
+
+    /// A replica of this primary that is there.
+    pub async fn replica_of(&self, primary: &Member) -> Option<Member> {
+        let is_its = |member: &Member| member.primary.as_deref() == Some(&primary.id);
+        self.members().await.into_iter().find(|member| is_its(member) && self.nodes()[member.place].runs())
+    }
+
+    /// Moves a slot with all its keys to this primary, while services publish; gives how many keys there were.
+    pub async fn move_slot(&self, slot: u16, source: &Member, target: &Member) -> RedisResult<usize> {
+        let (from, to) = (&self.nodes()[source.place], &self.nodes()[target.place]);
+        let (slot_text, port) = (slot.to_string(), to.port().to_string());
+        to.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "IMPORTING", &source.id]).await?;
+        from.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "MIGRATING", &target.id]).await?;
+        let mut moved = 0;
+        loop {
+            let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot_text, KEYS_AT_ONCE]).await?;
+            if keys.is_empty() {
+                break;
+            }
+            let words = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            let words: Vec<&str> = words.into_iter().chain(keys.iter().map(String::as_str)).collect();
+            from.ask::<()>(&words).await?;
+            moved += keys.len();
+        }
+        for node in [to, from] {
+            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "NODE", &target.id]).await?;
+        }
+        self.agree_on(slot, target.place).await;
+        Ok(moved)
+    }
+
+    /// Waits until every server names this one for the slot: a failover before that could bring the old owner back.
+    async fn agree_on(&self, slot: u16, place: usize) {
+        let begun = Instant::now();
+        while begun.elapsed() < AGREEING {
+            let mut agreed = true;
+            for node in self.nodes().iter().filter(|node| node.runs()) {
+                agreed &= self.named_by(node, slot).await == Some(place);
+            }
+            if agreed {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn named_by(&self, node: &Redis, slot: u16) -> Option<usize> {
+        let list: String = node.ask(&["CLUSTER", "NODES"]).await.ok()?;
+        self.read(&list).into_iter().find(|member| member.owns(slot)).map(|member| member.place)
+    }
+
+    fn read(&self, list: &str) -> Vec<Member> {
+        let place = |port: u16| self.nodes().iter().position(|node| node.port() == port);
+        list.lines().filter_map(|line| member(line, place)).collect()
+    }
+}
+
+/// Reads a line of `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots.
+fn member(line: &str, place: impl Fn(u16) -> Option<usize>) -> Option<Member> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let &[id, address, flags, primary, _, _, _, _, ref slots @ ..] = words.as_slice() else { return None };
+    let port = address.split('@').next()?.rsplit(':').next()?.parse().ok()?;
+    Some(Member {
+        place: place(port)?,
+        id: id.to_owned(),
+        primary: (primary != "-").then(|| primary.to_owned()),
+        failed: flags.split(',').any(|flag| flag == "fail"),
+        // What is on its way stands in brackets.
+        slots: slots.iter().filter(|word| !word.starts_with('[')).filter_map(|word| range(word)).collect(),
+    })
+}
+
+fn range(word: &str) -> Option<(u16, u16)> {
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_list_is_read() {
+        let line = "07c3 127.0.0.1:30004@31004,host slave,fail e7d1 0 1426238317239 4 connected";
+        let read = member(line, |port| (port == 30_004).then_some(3)).unwrap();
+        assert_eq!((read.place, read.primary.as_deref(), read.failed), (3, Some("e7d1"), true));
+        let line = "e7d1 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5461->-67ed]";
+        let read = member(line, |_| Some(0)).unwrap();
+        assert_eq!((read.primary.is_none(), read.failed), (true, false));
+        assert!(read.owns(5460) && read.owns(5462) && !read.owns(5461));
+    }
+}
