@@ -61,7 +61,7 @@ impl Pump {
     fn take(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(event) => self.announced(event),
-            Delivery::Missed(channels) => self.suspect(channels),
+            Delivery::Missed(channels) => self.suspect(&channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);
                 self.hub.repair.ask(suspects);
@@ -99,7 +99,7 @@ impl Pump {
         }
     }
 
-    fn suspect(&mut self, channels: Vec<Channel>) {
+    fn suspect(&mut self, channels: &[Channel]) {
         let mut registry = self.hub.lock();
         let suspects: Vec<_> = channels
             .iter()

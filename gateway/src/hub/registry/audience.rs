@@ -47,7 +47,7 @@ impl Registry {
         }
         match channel.kind() {
             Kind::All => {
-                into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(lane, place)))
+                into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(lane, place)));
             }
             Kind::Connection(id) => {
                 into.extend(self.sessions.get_mut(&id.number).and_then(|session| session.own.takes(lane, place)));
