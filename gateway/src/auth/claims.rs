@@ -1,5 +1,7 @@
 //! The second part of a token: who it is for, from whom, and how long.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 use wirebell_protocol::{Channel, Fault, Pattern};
@@ -126,11 +128,11 @@ fn user(sub: Option<Value>) -> Result<(String, Channel), Refusal> {
     }
 }
 
-fn device(claim: Option<Value>) -> Result<Option<String>, Refusal> {
+fn device(claim: Option<Value>) -> Result<Option<Arc<str>>, Refusal> {
     let usable = |name: &String| (1..=MAX_DEVICE_BYTES).contains(&name.len()) && !name.contains(char::is_control);
     match claim {
         None => Ok(None),
-        Some(Value::String(name)) if usable(&name) => Ok(Some(name)),
+        Some(Value::String(name)) if usable(&name) => Ok(Some(name.into())),
         Some(_) => Err(Refusal::malformed(
             "the token's `device` is not usable; expected a text of 1 to 128 bytes without control characters",
         )),

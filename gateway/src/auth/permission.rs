@@ -1,5 +1,7 @@
 //! What a verified token says about its bearer, and what that permits.
 
+use std::sync::Arc;
+
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Fault, Pattern};
 
@@ -13,7 +15,7 @@ pub struct Identity {
     /// The user's own channel, to which every session of the user belongs.
     pub channel: Channel,
     /// The claim `device`.
-    pub device: Option<String>,
+    pub device: Option<Arc<str>>,
     /// The claim `topics`: which topics the user may subscribe to.
     pub topics: Box<[Pattern]>,
     /// The claim `exp`, in seconds since 1970, without leeway.

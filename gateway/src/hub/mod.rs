@@ -12,10 +12,12 @@ mod member;
 mod notice;
 pub mod outbox;
 mod pump;
+mod reading;
 mod registry;
 mod repair;
 mod reporter;
 mod seat;
+pub mod snapshot;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,9 +31,11 @@ use crate::telemetry::Metrics;
 
 pub use line::{Lane, Line};
 pub use outbox::{Frame, Next, Order, Watched};
+pub use registry::Owner;
 pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
 
+use self::reading::Readers;
 use self::registry::Registry;
 use self::repair::Repair;
 
@@ -45,6 +49,8 @@ pub struct Hub {
     /// Logs that have to be read, since announcements were missed.
     repair: Repair,
     reporter: Arc<Reporter>,
+    /// Sessions that are behind.
+    readers: Readers,
     outbox_bytes: usize,
     metrics: Arc<Metrics>,
 }
@@ -77,6 +83,7 @@ impl Hub {
             edges: Notify::new(),
             repair: Repair::default(),
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
+            readers: Readers::default(),
             outbox_bytes: settings.outbox_bytes,
             metrics,
         });

@@ -132,6 +132,16 @@ impl Outbox {
         }
     }
 
+    /// Bytes of frames that wait.
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.lock().bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The session listens no longer for the channel: what it was to read of it is no longer for it.
+    pub fn forget(&self, channel: &Channel) {
+        self.lock().behind.retain(|(line, _)| line.channel != *channel);
+    }
+
     /// Gives an order; a later one replaces one that was not yet taken.
     pub fn order(&self, order: Order) {
         let mut state = self.lock();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
-use super::Hub;
 use super::line::Line;
 use super::outbox::{Next, Outbox};
+use super::{Hub, Owner};
 use crate::bus::{BusError, Position};
 use crate::lifecycle::uptime_millis;
 
@@ -44,12 +44,13 @@ pub struct Seat {
 }
 
 impl Hub {
-    /// Takes a seat. It listens for `all` and for its own connection from now on.
-    pub fn enter(self: &Arc<Self>) -> Seat {
+    /// Takes a seat for whom it belongs to. It listens for `all` and for its own connection from now on.
+    pub fn enter(self: &Arc<Self>, user: &Channel, device: Option<&Arc<str>>) -> Seat {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let id = ConnectionId { node: self.node, number };
         let outbox = Arc::new(Outbox::new(number, self.outbox_bytes));
-        self.lock().enter(id, Arc::clone(&outbox));
+        let owner = Owner { user: user.clone(), device: device.cloned(), since: uptime_millis() };
+        self.lock().enter(id, owner, Arc::clone(&outbox));
         Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new() }
     }
 
@@ -92,6 +93,7 @@ impl Seat {
     pub fn leave(&mut self, channel: &Channel) -> bool {
         let Some(index) = self.channels.iter().position(|own| own == channel) else { return false };
         self.channels.swap_remove(index);
+        self.outbox.forget(channel);
         self.hub.left(channel, &self.outbox);
         true
     }
@@ -132,6 +134,7 @@ impl Seat {
 
     /// Up to `limit` events of the line behind a cursor.
     pub async fn read(&self, line: &Line, after: Cursor, limit: usize) -> Result<Vec<Announcement>, Unavailable> {
+        self.hub.readers.reads(self.id.number, line, after, uptime_millis());
         let channel = line.channel.clone();
         if line.is_log() {
             let mut found = self.hub.bus.read(&[(channel, after)], limit).await?;
@@ -145,7 +148,16 @@ impl Seat {
     /// The session has read the line up to here, where it seemed to end. None if that is so, and then what is announced
     /// comes by itself again; otherwise the newest event that was announced behind it.
     pub fn caught_up(&self, line: &Line, at: Cursor) -> Option<Cursor> {
-        self.hub.lock().course(line, &self.outbox).and_then(|course| course.caught_up(at))
+        let newest = self.hub.lock().course(line, &self.outbox).and_then(|course| course.caught_up(at));
+        if newest.is_none() {
+            self.has_read(line);
+        }
+        newest
+    }
+
+    /// The session reads the line no longer.
+    pub fn has_read(&self, line: &Line) {
+        self.hub.readers.done(self.id.number, line);
     }
 
     /// What the session has to do next; waits for it.
@@ -161,5 +173,6 @@ impl Drop for Seat {
             self.hub.left(&channel, &self.outbox);
         }
         self.hub.lock().exit(self.id);
+        self.hub.readers.gone(self.id.number);
     }
 }

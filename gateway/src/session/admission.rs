@@ -61,7 +61,7 @@ pub(super) async fn admit<P: Peer>(
     if shared.hub.sessions() >= shared.limits.connections {
         return Err(refuse(Fault::TooMany, "this node has as many connections as it takes").into());
     }
-    let mut seat = shared.hub.enter();
+    let mut seat = shared.hub.enter(&identity.channel, identity.device.as_ref());
     // Whoever sits from now on has not heard the order to leave.
     if shared.life.drain.is_cancelled() {
         return Err(refuse(Fault::Draining, "this node is being stopped; connect again, to another one").into());

@@ -82,6 +82,11 @@ impl Catchup {
         lag
     }
 
+    /// The session listens no longer for the channel.
+    pub(super) fn forget(&mut self, channel: &Channel) {
+        self.lags.retain(|lag| lag.line.channel != *channel);
+    }
+
     /// The bus refused: try again in a while.
     pub(super) fn refused(&mut self, lag: Lag) {
         self.not_before = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);

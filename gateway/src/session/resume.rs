@@ -84,6 +84,7 @@ impl Session<'_> {
         for event in events {
             let Some(place) = event.place else { continue };
             if lag.until.is_some_and(|until| place.cursor > until) {
+                self.who.seat.has_read(&lag.line);
                 return Ok(());
             }
             if place.previous != lag.after && lag.line.is_log() && !lag.told {
@@ -102,7 +103,10 @@ impl Session<'_> {
             }
         }
         match (complete, lag.until) {
-            (true, Some(_)) => Ok(()),
+            (true, Some(_)) => {
+                self.who.seat.has_read(&lag.line);
+                Ok(())
+            }
             (true, None) => self.at_the_end(peer, lag, read).await,
             (false, _) => {
                 self.catchup.push(lag);

@@ -210,7 +210,7 @@ impl<'a> Session<'a> {
                 Box::pin(self.resume(peer, cursors, reference.as_deref())).await
             }
             Action::Unsubscribe { channel, reference } => {
-                if channel == self.who.identity.channel || !self.who.seat.leave(&channel) {
+                if channel == self.who.identity.channel || !self.leave(&channel) {
                     let message = "this connection is not subscribed to it";
                     return self.write(peer, answer::error(Fault::BadChannel, message, reference.as_deref())).await;
                 }
@@ -251,6 +251,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Listens no longer, and has nothing more of it to read. False if it did not listen.
+    fn leave(&mut self, channel: &Channel) -> bool {
+        self.catchup.forget(channel);
+        self.who.seat.has_read(&Line::log(channel));
+        self.who.seat.has_read(&Line::retained(channel));
+        self.who.seat.leave(channel)
+    }
+
     async fn renew<P: Peer>(&mut self, peer: &mut P, token: Token, reference: Option<&str>) -> Step {
         let outcome = |outcome: &str| self.shared.metrics.renewals.with_label_values(&[outcome]).inc();
         let identity = match self.shared.verifier.verify(&token).await {
@@ -279,7 +287,7 @@ impl<'a> Session<'a> {
             self.who.seat.channels().iter().filter(|channel| **channel != own).cloned().collect();
         for channel in lost {
             if self.who.identity.may_subscribe(&channel).is_err() {
-                self.who.seat.leave(&channel);
+                self.leave(&channel);
                 let message = format!("the new token does not permit {channel}; it is unsubscribed");
                 self.write(peer, answer::error(Fault::NotAllowed, &message, None)).await?;
             }

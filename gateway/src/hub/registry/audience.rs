@@ -122,6 +122,7 @@ impl Session {
 mod tests {
     use wirebell_protocol::{ConnectionId, Cursor, NodeId};
 
+    use super::super::owner::Owner;
     use super::*;
     use crate::bus::Ends;
     use crate::hub::line::Line;
@@ -201,14 +202,14 @@ mod tests {
     fn all_goes_by_the_sessions_numbers() {
         let (mut registry, node) = (Registry::new(), NodeId::from_bits(1));
         for number in [3, 5, 8, 13] {
-            registry.enter(ConnectionId { node, number }, outbox(number));
+            registry.enter(ConnectionId { node, number }, Owner::nobody(), outbox(number));
         }
         registry.open(&Channel::all());
         assert!(registry.slide(&Channel::all(), 2));
         assert_eq!(numbers(&mut registry, &Channel::all(), None), [3, 5]);
         registry.exit(ConnectionId { node, number: 5 });
         registry.exit(ConnectionId { node, number: 8 });
-        registry.enter(ConnectionId { node, number: 21 }, outbox(21));
+        registry.enter(ConnectionId { node, number: 21 }, Owner::nobody(), outbox(21));
         assert!(registry.slide(&Channel::all(), 2));
         assert_eq!(numbers(&mut registry, &Channel::all(), None), [13, 21]);
         assert!(!registry.slide(&Channel::all(), 2));

@@ -1,6 +1,7 @@
 //! Who listens for what: pure bookkeeping. It does no I/O, reads no clock and decides nothing but edges.
 
 mod audience;
+mod owner;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
 use self::audience::Window;
+pub use self::owner::Owner;
 use super::chain::{Advance, Chain, Left, Verdict};
 use super::line::{Lane, Line};
 use super::member::{Course, Member};
@@ -36,6 +38,7 @@ pub(super) struct Registry {
 
 /// A session is the only member of its connection's channel, and one of the members of `all`.
 struct Session {
+    owner: Owner,
     own: Member,
     in_all: Course,
     /// Of the retained values of `all`.
@@ -95,14 +98,14 @@ impl Registry {
         self.sessions.values().map(|session| Arc::clone(&session.own.outbox)).collect()
     }
 
-    pub(super) fn enter(&mut self, id: ConnectionId, outbox: Arc<Outbox>) {
+    pub(super) fn enter(&mut self, id: ConnectionId, owner: Owner, outbox: Arc<Outbox>) {
         let mut chain = Chain::default();
         chain.confirm(Cursor::START);
         let own = Member::new(outbox, Cursor::START, Course::default());
         let all = self.channels.get(&Channel::all());
         let all_since = all.map_or(Cursor::START, |entry| entry.log.last());
         let in_all_retained = all.map_or_else(Course::default, |entry| entry.course_of_retained());
-        let session = Session { own, in_all: Course::default(), in_all_retained, all_since, chain };
+        let session = Session { owner, own, in_all: Course::default(), in_all_retained, all_since, chain };
         self.sessions.insert(id.number, Box::new(session));
     }
 
@@ -424,7 +427,7 @@ mod tests {
         let mut registry = Registry::new();
         let node = wirebell_protocol::NodeId::from_bits(1);
         for number in 0..3 {
-            registry.enter(ConnectionId { node, number }, outbox());
+            registry.enter(ConnectionId { node, number }, Owner::nobody(), outbox());
         }
         let count = |registry: &mut Registry, channel: &Channel| {
             let mut found = Vec::new();

@@ -1,0 +1,53 @@
+//! Whose session it is: nothing is decided by it, it is there to be named.
+
+use std::sync::Arc;
+
+use wirebell_protocol::Channel;
+
+use super::{Millis, Registry};
+use crate::hub::line::Line;
+use crate::hub::outbox::Outbox;
+use wirebell_protocol::Cursor;
+
+/// Whose session it is. What is in it is shared with the session.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The user's own channel.
+    pub user: Channel,
+    /// The device.
+    pub device: Option<Arc<str>>,
+    /// Since when the session has been there, by the process' clock, in milliseconds.
+    pub since: Millis,
+}
+
+impl Registry {
+    /// How many channels are listened for.
+    pub(in crate::hub) fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Who sits there, and their outbox.
+    pub(in crate::hub) fn sitting(&self, number: u64) -> Option<(Owner, Arc<Outbox>)> {
+        let session = self.sessions.get(&number)?;
+        Some((session.owner.clone(), Arc::clone(&session.own.outbox)))
+    }
+
+    /// The numbers of a channel's listeners; not of `all`, nor of a connection's.
+    pub(in crate::hub) fn listeners(&self, channel: &Channel) -> Vec<u64> {
+        let members = self.channels.get(channel).into_iter().flat_map(|entry| &entry.members);
+        members.map(|member| member.outbox.number()).collect()
+    }
+
+    /// How far the line has come on this node.
+    pub(in crate::hub) fn end_of(&mut self, line: &Line) -> Cursor {
+        self.chain(line).map_or(Cursor::START, |chain| chain.last())
+    }
+}
+
+#[cfg(test)]
+impl Owner {
+    /// Of a session that nobody asks for.
+    pub(super) fn nobody() -> Self {
+        Self { user: Channel::all(), device: None, since: 0 }
+    }
+}
