@@ -105,9 +105,10 @@ impl Keys {
         self.of(channel, "history")
     }
 
-    /// What is written before waiting for a replica, so that there is something to wait for.
-    pub fn barrier(&self, channel: &Channel) -> String {
-        self.of(channel, "barrier")
+    /// What is written before waiting for a replica, so that there is something to wait for: in the slot of this key.
+    pub fn barrier(beside: &str) -> String {
+        let tag = beside.find('}').map_or(beside, |end| &beside[..=end]);
+        format!("{tag}:barrier")
     }
 
     fn of(&self, channel: &Channel, what: &str) -> String {
@@ -199,6 +200,7 @@ mod tests {
             assert_eq!(tag(keys.retained(&channel)), log);
             assert_eq!(tag(keys.watched(&channel)), log);
             assert_eq!(tag(keys.acknowledged(&channel)), log);
+            assert_eq!(tag(Keys::barrier(&keys.log(&channel))), log);
         }
     }
 

@@ -135,7 +135,8 @@ impl Bus for RedisBus {
     }
 
     async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>> {
-        tracking::acknowledge(&self.commands, acks).await
+        let replicated = (self.durability == Durability::Replicated).then_some(&self.replicated);
+        tracking::acknowledge(&self.commands, replicated, acks).await
     }
 
     async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, BusError> {

@@ -38,16 +38,20 @@ async fn batch_of(
     replicated: Option<&Replicated>,
     batch: &[Prepared],
 ) -> Vec<Result<Accepted, BusError>> {
-    let unset = set_timers(commands, batch).await;
+    let unset = set_timers(commands, replicated, batch).await;
     let calls: Vec<(&Channel, Call)> = batch
         .iter()
         .enumerate()
         .filter(|(place, _)| !unset.contains_key(place))
         .map(|(_, event)| (&event.channel, call(commands, event)))
         .collect();
-    let published = match replicated {
-        Some(replicated) => replicated.publish(&calls, |channel| commands.keys.barrier(channel)).await,
-        None => send_all(commands, &calls).await.into_iter().map(read).collect(),
+    let published: Vec<Result<Accepted, BusError>> = if let Some(replicated) = replicated {
+        let calls: Vec<&Call> = calls.iter().map(|(_, call)| call).collect();
+        let answers: Vec<Result<String, BusError>> = replicated.call(&calls).await;
+        answers.into_iter().map(|answer| answer.and_then(|it| read(&it))).collect()
+    } else {
+        let answers = send_all(commands, &calls).await.into_iter();
+        answers.map(|answer| answer.map_err(|error| failed(&error)).and_then(|it| read(&it))).collect()
     };
     let mut published = published.into_iter();
     let lost = || Err(BusError::Unavailable("no answer".to_owned()));
@@ -63,12 +67,20 @@ fn call(commands: &Commands, event: &Prepared) -> Call {
 }
 
 /// Sets the timers of those that need one; says whose could not be set.
-async fn set_timers(commands: &Commands, batch: &[Prepared]) -> HashMap<usize, BusError> {
-    let set = batch.iter().enumerate().filter_map(|(place, event)| {
-        let call = tracking::register(&commands.keys, event, &commands.retention(&event.channel))?;
-        Some(async move { (place, commands.call::<i64>(&call).await) })
-    });
-    join_all(set).await.into_iter().filter_map(|(place, answer)| Some((place, answer.err()?))).collect()
+async fn set_timers(
+    commands: &Commands,
+    replicated: Option<&Replicated>,
+    batch: &[Prepared],
+) -> HashMap<usize, BusError> {
+    let register =
+        |event: &Prepared| tracking::register(&commands.keys, event, &commands.retention(&event.channel));
+    let (places, calls): (Vec<usize>, Vec<Call>) =
+        batch.iter().enumerate().filter_map(|(place, event)| Some((place, register(event)?))).unzip();
+    let answers: Vec<Result<i64, BusError>> = match replicated {
+        Some(replicated) => replicated.call(&calls.iter().collect::<Vec<_>>()).await,
+        None => join_all(calls.iter().map(|call| commands.call(call))).await,
+    };
+    places.into_iter().zip(answers).filter_map(|(place, answer)| Some((place, answer.err()?))).collect()
 }
 
 async fn send_all(commands: &Commands, calls: &[(&Channel, Call)]) -> Vec<Result<String, Error>> {
@@ -123,7 +135,6 @@ async fn pipeline(
     places.into_iter().zip(answers).collect()
 }
 
-fn read(answer: Result<String, Error>) -> Result<Accepted, BusError> {
-    let text = answer.map_err(|error| failed(&error))?;
-    PublishScript::reply(&text).map_err(|error| BusError::Refused(error.to_string()))
+fn read(answer: &str) -> Result<Accepted, BusError> {
+    PublishScript::reply(answer).map_err(|error| BusError::Refused(error.to_string()))
 }

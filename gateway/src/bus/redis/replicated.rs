@@ -1,4 +1,4 @@
-//! Publishing what a failover must not lose: done once a replica has it, too.
+//! Scripts whose work a failover must not lose: done once a replica has it, too.
 //!
 //! `WAIT` speaks of what its own connection has written. So it has to follow the script on the very same connection,
 //! which must not be exchanged for another in between, and it keeps that connection waiting: it goes over connections
@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::{join_all, try_join_all};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisResult, Value};
+use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, Value};
 use tokio::sync::OnceCell;
-use wirebell_protocol::Channel;
-use wirebell_protocol::publish::{Accepted, PublishScript};
+use wirebell_protocol::Keys;
 use wirebell_protocol::tracking::{Call, Script};
 
 use super::place::Place;
@@ -33,20 +32,27 @@ struct Routes {
     connections: HashMap<Address, MultiplexedConnection>,
 }
 
-/// One event's answer.
-type Answer = Result<Accepted, BusError>;
+/// What one call was answered.
+type Answer = Result<Value, BusError>;
+
+/// The scripts that are called so.
+const SCRIPTS: [Script; 4] = [Script::Publish, Script::Schedule, Script::Register, Script::Acknowledge];
 
 impl Replicated {
     pub(super) fn new(place: Place) -> Self {
         Self { place, routes: Mutex::default() }
     }
 
-    /// Runs the calls in order, and waits for a replica behind them. `barrier` is a key beside a channel's.
-    pub(super) async fn publish(
-        &self,
-        calls: &[(&Channel, Call)],
-        barrier: impl Fn(&Channel) -> String,
-    ) -> Vec<Answer> {
+    /// Makes the calls in order, and waits for a replica behind them.
+    pub(super) async fn call<R: FromRedisValue>(&self, calls: &[&Call]) -> Vec<Result<R, BusError>> {
+        let read = |value| redis::from_redis_value(value).map_err(|error| unavailable(&error.into()));
+        self.answers(calls).await.into_iter().map(|answer| answer.and_then(read)).collect()
+    }
+
+    async fn answers(&self, calls: &[&Call]) -> Vec<Answer> {
+        if calls.is_empty() {
+            return Vec::new();
+        }
         let cell = Arc::clone(&lock(&self.routes));
         let routes = match cell.get_or_try_init(|| self.connect()).await {
             Ok(routes) => routes,
@@ -54,10 +60,10 @@ impl Replicated {
         };
         let nowhere = || Err(BusError::Unavailable("no connection to the channel's Redis".to_owned()));
         let mut answers: Vec<Answer> = calls.iter().map(|_| nowhere()).collect();
-        let pipelines = routes.sort(calls).into_iter().map(|(connection, places)| {
-            let last = places.last().map_or_else(String::new, |place| barrier(calls[*place].0));
-            async move { (run(connection.clone(), calls, &places, &last).await, places) }
-        });
+        let pipelines = routes
+            .sort(calls)
+            .into_iter()
+            .map(|(connection, places)| async move { (run(connection.clone(), calls, &places).await, places) });
         for (done, places) in join_all(pipelines).await {
             for (place, answer) in places.into_iter().zip(done) {
                 answers[place] = answer;
@@ -78,7 +84,7 @@ impl Replicated {
             let client = self.place.client(owner)?;
             let connected = client.get_multiplexed_async_connection_with_config(&config).await;
             let mut connection = connected.map_err(|error| unavailable(&error))?;
-            for script in [Script::Publish, Script::Schedule] {
+            for script in SCRIPTS {
                 let load = redis::cmd("SCRIPT").arg("LOAD").arg(script.source()).to_owned();
                 load.query_async::<()>(&mut connection).await.map_err(|error| unavailable(&error))?;
             }
@@ -99,9 +105,9 @@ impl Replicated {
 
 impl Routes {
     /// The places of the calls, by the connection that each goes to.
-    fn sort(&self, calls: &[(&Channel, Call)]) -> Vec<(&MultiplexedConnection, Vec<usize>)> {
+    fn sort(&self, calls: &[&Call]) -> Vec<(&MultiplexedConnection, Vec<usize>)> {
         let mut sorted: HashMap<&Address, Vec<usize>> = HashMap::new();
-        for (place, (_, call)) in calls.iter().enumerate() {
+        for (place, call) in calls.iter().enumerate() {
             if let Some(owner) = call.keys.first().and_then(|key| self.slots.owner(key)) {
                 sorted.entry(owner).or_default().push(place);
             }
@@ -111,15 +117,12 @@ impl Routes {
 }
 
 /// One pipeline, with the barrier and the waiting at its end.
-async fn run(
-    mut connection: MultiplexedConnection,
-    calls: &[(&Channel, Call)],
-    places: &[usize],
-    barrier: &str,
-) -> Vec<Answer> {
+async fn run(mut connection: MultiplexedConnection, calls: &[&Call], places: &[usize]) -> Vec<Answer> {
     let mut pipeline = redis::pipe();
+    let mut barrier = String::new();
     for place in places {
-        let call = &calls[*place].1;
+        let call = calls[*place];
+        barrier = call.keys.first().map(|key| Keys::barrier(key)).unwrap_or_default();
         let digest = super::commands::digest(call.script);
         pipeline.cmd("EVALSHA").arg(digest).arg(call.keys.len()).arg(&call.keys).arg(&call.arguments);
     }
@@ -135,19 +138,15 @@ async fn run(
     };
     let replicated = matches!(answers.pop(), Some(Ok(Value::Int(1..))));
     let written = matches!(answers.pop(), Some(Ok(_)));
-    answers.into_iter().map(|answer| read(answer).and_then(|it| confirmed(it, replicated && written))).collect()
+    let confirmed = |answer: RedisResult<Value>| {
+        let value = answer.map_err(|error| unavailable(&error))?;
+        if replicated && written { Ok(value) } else { Err(late()) }
+    };
+    answers.into_iter().map(confirmed).collect()
 }
 
-fn confirmed(accepted: Accepted, replicated: bool) -> Answer {
-    if replicated {
-        return Ok(accepted);
-    }
-    Err(BusError::Unavailable("the primary has the event, but no replica had it in time".to_owned()))
-}
-
-fn read(answer: RedisResult<Value>) -> Answer {
-    let text: String = answer.and_then(|value| Ok(redis::from_redis_value(value)?)).map_err(|e| unavailable(&e))?;
-    PublishScript::reply(&text).map_err(|error| BusError::Refused(error.to_string()))
+fn late() -> BusError {
+    BusError::Unavailable("the primary has it, but no replica had it in time".to_owned())
 }
 
 fn unavailable(error: &redis::RedisError) -> BusError {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use fred::interfaces::{HashesInterface, SetsInterface, StreamsInterface};
 use futures_util::future::{join_all, try_join_all};
-use wirebell_protocol::tracking::{self, Alarm, Receipt, Timer};
+use wirebell_protocol::tracking::{self, Alarm, Call, Receipt, Timer};
 use wirebell_protocol::{Channel, Shard};
 
 use super::super::{Ack, BusError, Cancelled, Fallback, Note, Told};
 use super::commands::{Commands, failed};
+use super::replicated::Replicated;
 use super::timers;
 
 pub(super) async fn note(commands: &Commands, notes: &[Note]) -> Result<(), BusError> {
@@ -21,28 +22,56 @@ pub(super) async fn note(commands: &Commands, notes: &[Note]) -> Result<(), BusE
     try_join_all(notes.iter().map(one)).await.map(drop)
 }
 
-pub(super) async fn acknowledge(commands: &Commands, acks: &[Ack]) -> Vec<Result<(), BusError>> {
-    join_all(acks.iter().map(|ack| acknowledge_one(commands, ack))).await
+/// With `replicated`, what is answered survives a failover, as the events do.
+pub(super) async fn acknowledge(
+    commands: &Commands,
+    replicated: Option<&Replicated>,
+    acks: &[Ack],
+) -> Vec<Result<(), BusError>> {
+    if let Err(away) = commands.connected() {
+        return vec![Err(away); acks.len()];
+    }
+    let mut results = vec![Ok(()); acks.len()];
+    let mut left: Vec<usize> = (0..acks.len()).collect();
+    while !left.is_empty() {
+        let calls: Vec<Call> = left.iter().map(|place| call(commands, &acks[*place])).collect();
+        let answers: Vec<Result<Vec<String>, BusError>> = match replicated {
+            Some(replicated) => replicated.call(&calls.iter().collect::<Vec<_>>()).await,
+            None => join_all(calls.iter().map(|call| commands.call(call))).await,
+        };
+        let told = left.iter().zip(answers).map(|(place, answer)| tell(commands, &acks[*place], answer));
+        let told = join_all(told).await;
+        left = left
+            .into_iter()
+            .zip(told)
+            .filter_map(|(place, more)| match more {
+                Ok(more) => more.then_some(place),
+                Err(error) => {
+                    results[place] = Err(error);
+                    None
+                }
+            })
+            .collect();
+    }
+    results
 }
 
-async fn acknowledge_one(commands: &Commands, ack: &Ack) -> Result<(), BusError> {
-    commands.connected()?;
+fn call(commands: &Commands, ack: &Ack) -> Call {
     let (retention, connection) = (commands.retention(&ack.channel), ack.connection.to_string());
-    let (keys, channel) = (&commands.keys, &ack.channel);
-    loop {
-        let call = tracking::acknowledge(keys, channel, &ack.device, ack.cursor, &connection, &retention);
-        let answer: Vec<String> = commands.call(&call).await?;
-        let (progress, firsts) = answer.split_first().ok_or_else(strange)?;
-        for first in firsts.chunks_exact(2) {
-            let timer = Timer { channel: channel.clone(), id: first[0].clone() };
-            let at = first[1].parse().map_err(|_| strange())?;
-            // Should this node die before it has told, the timer tells in the end.
-            timers::finish(commands, &timer, &Alarm::Outcome { what: "acknowledged".to_owned(), at }).await?;
-        }
-        if progress != "more" {
-            return Ok(());
-        }
+    tracking::acknowledge(&commands.keys, &ack.channel, &ack.device, ack.cursor, &connection, &retention)
+}
+
+/// Tells of the events of which this was the first acknowledgement. Are there more up to its cursor?
+async fn tell(commands: &Commands, ack: &Ack, answer: Result<Vec<String>, BusError>) -> Result<bool, BusError> {
+    let answer = answer?;
+    let (progress, firsts) = answer.split_first().ok_or_else(strange)?;
+    for first in firsts.chunks_exact(2) {
+        let timer = Timer { channel: ack.channel.clone(), id: first[0].clone() };
+        let at = first[1].parse().map_err(|_| strange())?;
+        // Should this node die before it has told, the timer tells in the end.
+        timers::finish(commands, &timer, &Alarm::Outcome { what: "acknowledged".to_owned(), at }).await?;
     }
+    Ok(progress == "more")
 }
 
 pub(super) async fn receipts(commands: &Commands, id: &str) -> Result<Vec<Receipt>, BusError> {
