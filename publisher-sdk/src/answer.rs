@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{EventError, Fault, Outcome, Reached};
 
+use crate::cancelled::Cancelled;
 use crate::error::{PublishError, Refusal};
 use crate::failure::Failure;
+use crate::http::Answer;
 
 /// What a request came to.
 pub(crate) enum Verdicts {
@@ -75,6 +78,49 @@ fn accepted(status: u16, body: &[u8], wanted: usize) -> Verdicts {
             Verdicts::Each(items.into_iter().map(|item| item.verdict(status)).collect())
         }
         _ => Verdicts::All(not_ours(status)),
+    }
+}
+
+/// What became of an event: none where the door knows nothing of it.
+pub(crate) fn receipts(answer: &Answer) -> Result<Vec<Receipt>, Failure> {
+    #[derive(Deserialize)]
+    struct Known {
+        channels: Vec<Receipt>,
+    }
+    match (answer.status, answer.code()) {
+        (200, _) => {
+            let known: Known = serde_json::from_slice(&answer.body).map_err(|_| not_ours(200))?;
+            Ok(known.channels)
+        }
+        (404, Some("not_found")) => Ok(Vec::new()),
+        _ => Err(answer.failure()),
+    }
+}
+
+/// What came of cancelling an event.
+pub(crate) fn cancelled(answer: &Answer) -> Result<Cancelled, Failure> {
+    match (answer.status, answer.code()) {
+        (200, _) => Ok(Cancelled::Cancelled),
+        (409, Some("already_published")) => Ok(Cancelled::Published),
+        (404, Some("not_found")) => Ok(Cancelled::Unknown),
+        _ => Err(answer.failure()),
+    }
+}
+
+impl Answer {
+    /// The problem's code, if it is one of those that are looked for.
+    fn code(&self) -> Option<&'static str> {
+        let problem: Item = serde_json::from_slice(&self.body).ok()?;
+        let known = ["not_found", "already_published"];
+        known.into_iter().find(|known| problem.code.as_deref() == Some(*known))
+    }
+
+    fn failure(&self) -> Failure {
+        if self.status < 300 {
+            return not_ours(self.status);
+        }
+        let problem = serde_json::from_slice(&self.body).unwrap_or_else(|_| Item::without_words());
+        problem.failure(self.status, self.come_back_after)
     }
 }
 

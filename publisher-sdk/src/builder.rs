@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use wirebell_protocol::Keys;
-use wirebell_protocol::publish::Retention;
+use wirebell_protocol::publish::{Retention, Retentions};
+use wirebell_protocol::{Durability, Keys};
 
 use crate::buffer::{Buffer, Limits};
 use crate::error::{ConnectError, PublishError};
@@ -17,7 +17,8 @@ use crate::transport::{Options, Transport};
 pub struct Builder {
     url: String,
     prefix: Option<String>,
-    retention: Retention,
+    retentions: Retentions,
+    durability: Option<Durability>,
     service_key: Option<String>,
     limits: Limits,
     timeout: Duration,
@@ -30,7 +31,8 @@ impl Builder {
         Self {
             url: url.to_owned(),
             prefix: None,
-            retention: Retention::default(),
+            retentions: Retentions::default(),
+            durability: None,
             service_key: None,
             // About as many as a busy service publishes in the minute that a failover may take, in memory that it
             // can spare.
@@ -54,7 +56,24 @@ impl Builder {
     /// event again for longer than an id is remembered may publish it twice.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
+        self.retentions.usual = retention;
+        self
+    }
+
+    /// Other bounds for the logs of the channels that fit, as the nodes have them in `bus.logs`; the first rule that
+    /// fits holds. In the pattern, `*` stands for any run of characters: `topic:chat-*`. Only over Redis.
+    #[must_use]
+    pub fn log_rule(mut self, channels: &str, events: u64, age: Duration) -> Self {
+        let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        self.retentions = self.retentions.with_logs(channels, events, millis);
+        self
+    }
+
+    /// When an event counts as published that does not say so itself. Usual: [`Durability::Primary`], once the primary
+    /// has it. With [`Durability::Replicated`] a replica has to have it too, except for volatile events.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
         self
     }
 
@@ -125,14 +144,14 @@ impl Builder {
         let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
         let options = Options {
             keys,
-            retention: self.retention,
+            retentions: self.retentions,
             service_key: self.service_key,
             connect_timeout: self.connect_timeout,
             // Each try ends before the caller's patience does: only a try that ended says that the connection is dead.
             answer_timeout: self.answer_timeout.min(self.timeout.mul_f64(0.8)),
         };
         let transport = Transport::new(&self.url, options)?;
-        Ok(Publisher::new(transport, Buffer::new(self.limits), self.timeout, &runtime))
+        Ok(Publisher::new(transport, Buffer::new(self.limits), self.timeout, self.durability, &runtime))
     }
 }
 
@@ -141,7 +160,7 @@ impl std::fmt::Debug for Builder {
         // Neither the URL nor the service key: both are secrets.
         f.debug_struct("Builder")
             .field("prefix", &self.prefix)
-            .field("retention", &self.retention)
+            .field("retentions", &self.retentions)
             .field("limits", &self.limits)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()

@@ -40,6 +40,11 @@ impl Failure {
         Self::unavailable_until(reason, None)
     }
 
+    /// The same, and the connections are of no use any more.
+    pub(crate) fn elsewhere(reason: impl Into<String>) -> Self {
+        Self { elsewhere: true, ..Self::unavailable(reason) }
+    }
+
     /// The same, where the bus said when to come back.
     pub(crate) fn unavailable_until(reason: impl Into<String>, after: Option<Duration>) -> Self {
         let error = PublishError::Unavailable { reason: reason.into() };

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect};
-use wirebell_protocol::Outcome;
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use wirebell_protocol::tracking::{Receipt, State};
+use wirebell_protocol::{Channel, Outcome};
 
 use crate::answer::{self, Verdicts};
+use crate::cancelled::Cancelled;
 use crate::delivery::Waiting;
 use crate::error::ConnectError;
 use crate::failure::Failure;
@@ -80,19 +82,66 @@ impl HttpDoor {
         }
     }
 
-    async fn read(&self, mut response: Response, wanted: usize) -> Verdicts {
+    async fn read(&self, response: Response, wanted: usize) -> Verdicts {
+        match self.answer(response).await {
+            Ok(answer) => answer::read(answer.status, answer.come_back_after, &answer.body, wanted),
+            Err(failure) => Verdicts::All(failure),
+        }
+    }
+
+    async fn answer(&self, mut response: Response) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
         let come_back_after = retry_after(response.headers());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(part)) if body.len() + part.len() <= ANSWER_BYTES => body.extend_from_slice(&part),
-                Ok(None) => break,
-                Ok(Some(_)) => return Verdicts::All(Failure::unavailable("the answer is too long")),
-                Err(error) => return Verdicts::All(self.failure(&error)),
+                Ok(None) => return Ok(Answer { status, come_back_after, body }),
+                Ok(Some(_)) => return Err(Failure::unavailable("the answer is too long")),
+                Err(error) => return Err(self.failure(&error)),
             }
         }
-        answer::read(status, come_back_after, &body, wanted)
+    }
+
+    /// Where the event stands on each of these channels, at the latest after `patience`.
+    pub(crate) async fn states(
+        &self,
+        id: &str,
+        channels: &[Channel],
+        patience: Duration,
+    ) -> Result<Vec<Option<State>>, Failure> {
+        let receipts = self.receipts(id, patience).await?;
+        let state = |channel: &Channel| {
+            receipts.iter().find(|receipt| receipt.channel == *channel).map(|receipt| receipt.state)
+        };
+        Ok(channels.iter().map(state).collect())
+    }
+
+    /// What became of the event, once it is settled, or at the latest after `patience`, which counts in whole seconds.
+    pub(crate) async fn receipts(&self, id: &str, patience: Duration) -> Result<Vec<Receipt>, Failure> {
+        let mut url = self.event_url(id);
+        if patience.as_secs() > 0 {
+            url.query_pairs_mut().append_pair("wait", &patience.as_secs().to_string());
+        }
+        let request = self.client.get(url).timeout(patience + self.timeout);
+        answer::receipts(&self.ask(request).await?)
+    }
+
+    /// Cancels a scheduled event.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
+        answer::cancelled(&self.ask(self.client.delete(self.event_url(id))).await?)
+    }
+
+    async fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.answer(request.send().await.map_err(|error| self.failure(&error))?).await
+    }
+
+    fn event_url(&self, id: &str) -> Url {
+        let mut url = self.events.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(id);
+        }
+        url
     }
 
     fn failure(&self, error: &reqwest::Error) -> Failure {
@@ -102,6 +151,13 @@ impl HttpDoor {
             Failure::unavailable(error_chain(error))
         }
     }
+}
+
+/// What came back, read whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) come_back_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl std::fmt::Debug for HttpDoor {

@@ -6,8 +6,8 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let publisher = Publisher::connect("redis://127.0.0.1:6379").await?;
 //! let event = Event::from_json("user:42", "payment-status", r#"{"status":"paid"}"#)?;
-//! let outcome = publisher.publish(event).await?;
-//! println!("{} reached {} nodes", outcome.id, outcome.nodes());
+//! let published = publisher.publish(event).await?;
+//! println!("{} reached {} nodes", published.id, published.nodes());
 //! # Ok(())
 //! # }
 //! ```
@@ -60,9 +60,11 @@
 //! `connect` succeeds, `enqueue` works, `publish` tries for its timeout and then fails with
 //! [`PublishError::Unavailable`]. See [`Builder::connect`].
 
+mod acknowledged;
 mod answer;
 mod buffer;
 mod builder;
+mod cancelled;
 mod counters;
 mod delivery;
 mod enqueued;
@@ -70,6 +72,7 @@ mod error;
 mod failure;
 mod http;
 mod pipeline;
+mod published;
 mod publisher;
 mod pump;
 mod redis;
@@ -79,12 +82,16 @@ mod stamp;
 mod tls;
 mod transport;
 
+pub use acknowledged::{AckError, Acknowledgement};
 pub use builder::Builder;
+pub use cancelled::Cancelled;
 pub use counters::Counters;
 pub use enqueued::{Enqueued, Flushed};
 pub use error::{ConnectError, PublishError, Refusal};
+pub use published::Published;
 pub use publisher::Publisher;
 pub use wirebell_protocol::publish::Retention;
+pub use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
 pub use wirebell_protocol::{
-    Channel, ChannelError, Class, Cursor, Event, EventError, Fault, Keys, Outcome, Reached,
+    Channel, ChannelError, Class, Cursor, Durability, Event, EventError, Fault, Keys, Outcome, Reached,
 };

@@ -144,7 +144,7 @@ mod tests {
         let events = [waiting(&["user:1", "user:2"], 1), waiting(&["user:3"], 1)];
         let mut tally = Tally::new(&events);
         let batch: Vec<_> = Batches::new(&events).flatten().take(1).collect();
-        tally.add(&batch, vec![Ok(Accepted { cursor: None, nodes: 2, again: false })]);
+        tally.add(&batch, vec![Ok(Accepted { cursor: None, nodes: 2, again: false, scheduled: false })]);
         let answers = tally.finish(&Failure::unavailable("gone"));
         assert!(answers.iter().all(Result::is_err), "{answers:?}");
     }

@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use wirebell_protocol::{Event, Outcome};
+use wirebell_protocol::tracking::Receipt;
+use wirebell_protocol::{Durability, Event};
 
 use crate::buffer::Buffer;
 use crate::builder::Builder;
+use crate::cancelled::Cancelled;
 use crate::counters::Counters;
 use crate::delivery::deliver;
 use crate::enqueued::{Enqueued, Flushed};
 use crate::error::{ConnectError, PublishError};
-use crate::stamp::stamp;
+use crate::published::{Published, Watch};
+use crate::retry::until;
+use crate::stamp::{stamp, with_durability};
 use crate::transport::Transport;
 
 /// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last one is dropped,
@@ -25,6 +29,7 @@ struct Shared {
     transport: Arc<Transport>,
     buffer: Arc<Buffer>,
     timeout: Duration,
+    durability: Option<Durability>,
     task: AbortHandle,
 }
 
@@ -43,11 +48,12 @@ impl Publisher {
         transport: Transport,
         buffer: Buffer,
         timeout: Duration,
+        durability: Option<Durability>,
         on: &tokio::runtime::Handle,
     ) -> Self {
         let (transport, buffer) = (Arc::new(transport), Arc::new(buffer));
         let task = on.spawn(crate::pump::pump(Arc::clone(&transport), Arc::clone(&buffer))).abort_handle();
-        Self(Arc::new(Shared { transport, buffer, timeout, task }))
+        Self(Arc::new(Shared { transport, buffer, timeout, durability, task }))
     }
 
     pub(crate) fn transport(&self) -> &Transport {
@@ -59,9 +65,20 @@ impl Publisher {
     ///
     /// It is tried until the builder's timeout is over, each time as the same event, so that it is published once
     /// however often it is tried. A wrong event and a wrong password are told at once.
-    pub async fn publish(&self, mut event: Event) -> Result<Outcome, PublishError> {
-        stamp(&mut event);
-        let mut answers = deliver(&self.0.transport, self.0.timeout, vec![event]).await;
+    ///
+    /// What becomes of an event with [`receipt`](Event::receipt) can be waited for:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use wirebell_publisher::{Event, Publisher};
+    /// # async fn example(publisher: Publisher, event: Event) -> Result<(), Box<dyn std::error::Error>> {
+    /// let seen = publisher.publish(event.receipt()).await?.acknowledged(Duration::from_secs(10)).await?;
+    /// println!("{} has it", seen.device);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn publish(&self, event: Event) -> Result<Published, PublishError> {
+        let mut answers = self.publish_all([event]).await;
         answers.pop().unwrap_or(Err(PublishError::TimedOut { after: self.0.timeout }))
     }
 
@@ -73,12 +90,32 @@ impl Publisher {
     ///
     /// One exception to the order, which no client can mend: where Redis turns away single commands for a moment
     /// (it is out of memory, say) and takes the next, the event that was turned away comes after it.
-    pub async fn publish_all(&self, events: impl IntoIterator<Item = Event>) -> Vec<Result<Outcome, PublishError>> {
-        let mut events: Vec<Event> = events.into_iter().collect();
+    pub async fn publish_all(
+        &self,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Vec<Result<Published, PublishError>> {
+        let mut events: Vec<Event> = events.into_iter().map(|event| self.ready(event)).collect();
         for event in &mut events {
             stamp(event);
         }
-        deliver(&self.0.transport, self.0.timeout, events).await
+        let watches: Vec<Watch> = events.iter().map(|event| Watch::of(event, &self.0.transport)).collect();
+        let answers = deliver(&self.0.transport, self.0.timeout, events).await;
+        let published = |(answer, watch)| Ok(Published::new(answer?, watch));
+        answers.into_iter().zip(watches).map(published).collect()
+    }
+
+    /// What became of an event, on each of its channels: when the bus took it, to which connections it was written,
+    /// which devices have acknowledged it, whether it has expired or fallen back. Empty if the bus knows nothing of it:
+    /// it never was published, had neither [`receipt`](Event::receipt) nor [`deadline`](Event::deadline) nor
+    /// [`deliver_at`](Event::deliver_at), or that is too long ago.
+    pub async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, PublishError> {
+        until(self.0.timeout, || self.0.transport.receipts(id)).await
+    }
+
+    /// Cancels an event with [`deliver_at`](Event::deliver_at) whose time has not come. Cancelling it once more changes
+    /// nothing and answers the same.
+    pub async fn cancel(&self, id: &str) -> Result<Cancelled, PublishError> {
+        until(self.0.timeout, || self.0.transport.cancel(id)).await
     }
 
     /// Hands an event over and returns at once, whatever state the bus is in. It is published in the background, in
@@ -87,7 +124,8 @@ impl Publisher {
     ///
     /// An event that is refused for good is counted and logged by its id, and does not hold up those behind it. A
     /// wrong password or service key is not the event's fault: events wait until it is put right.
-    pub fn enqueue(&self, mut event: Event) -> Enqueued {
+    pub fn enqueue(&self, event: Event) -> Enqueued {
+        let mut event = self.ready(event);
         let id = stamp(&mut event);
         self.0.buffer.push(id, event)
     }
@@ -104,6 +142,10 @@ impl Publisher {
         let flushed = self.0.buffer.flushed(timeout).await;
         self.0.task.abort();
         flushed
+    }
+
+    fn ready(&self, event: Event) -> Event {
+        with_durability(event, self.0.durability)
     }
 
     /// What became of the events enqueued so far.

@@ -2,6 +2,34 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::error::PublishError;
+use crate::failure::{Failure, Verdict};
+
+/// Tries something that may be done twice until it is done, cannot be done, or the time is over.
+pub(crate) async fn until<T, F>(timeout: Duration, attempt: impl Fn() -> F) -> Result<T, PublishError>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let deadline = Instant::now() + timeout;
+    let mut backoff = Backoff::up_to(Duration::from_secs(1));
+    let mut last = PublishError::TimedOut { after: timeout };
+    loop {
+        let failure = match timeout_at(deadline, attempt()).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(failure)) => failure,
+            Err(_) => return Err(last),
+        };
+        let pause = backoff.wait(failure.come_back_after());
+        if !matches!(failure.verdict, Verdict::Moment(_)) || Instant::now() + pause >= deadline {
+            return Err(failure.error);
+        }
+        last = failure.error;
+        sleep(pause).await;
+    }
+}
+
 /// Waits that double up to a bound, each shortened at random by up to a half, so that many publishers that lost
 /// the same Redis do not come back in step.
 #[derive(Debug, Clone)]

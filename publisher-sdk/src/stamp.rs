@@ -2,13 +2,23 @@
 
 use time::OffsetDateTime;
 use ulid::Ulid;
-use wirebell_protocol::Event;
 use wirebell_protocol::event::rfc3339;
+use wirebell_protocol::{Class, Durability, Event};
 
 /// Gives the event a ULID and the time of now where it has none of its own. Answers its id.
 pub(crate) fn stamp(event: &mut Event) -> String {
     event.stamp(|| Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
     event.event_id().unwrap_or_default().to_owned()
+}
+
+/// Gives the event a durability where it has none of its own and can have one: what is volatile is not stored.
+pub(crate) fn with_durability(event: Event, usual: Option<Durability>) -> Event {
+    match usual {
+        Some(usual) if event.event_durability().is_none() && event.event_class() != Class::Volatile => {
+            event.clone().durability(usual).unwrap_or(event)
+        }
+        _ => event,
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use wirebell_protocol::publish::Retention;
-use wirebell_protocol::{Keys, Outcome};
+use wirebell_protocol::publish::Retentions;
+use wirebell_protocol::tracking::{Receipt, State};
+use wirebell_protocol::{Channel, Keys, Outcome};
 
+use crate::cancelled::Cancelled;
 use crate::delivery::Waiting;
 use crate::error::ConnectError;
 use crate::failure::Failure;
@@ -40,7 +42,7 @@ pub(crate) enum Transport {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) keys: Keys,
-    pub(crate) retention: Retention,
+    pub(crate) retentions: Retentions,
     pub(crate) service_key: Option<String>,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_timeout: Duration,
@@ -73,6 +75,36 @@ impl Transport {
         match self {
             Self::Redis(bus) => bus.send(events).await,
             Self::Http(door) => door.send(events).await,
+        }
+    }
+
+    /// Where the event stands on each of these channels; none where there is no record. Over HTTP the answer may come
+    /// as late as `patience` where nothing is settled yet; over Redis it comes at once.
+    pub(crate) async fn states(
+        &self,
+        id: &str,
+        channels: &[Channel],
+        patience: Duration,
+    ) -> Result<Vec<Option<State>>, Failure> {
+        match self {
+            Self::Redis(bus) => bus.states(id, channels).await,
+            Self::Http(door) => door.states(id, channels, patience).await,
+        }
+    }
+
+    /// What became of the event on each of its channels that has a record; none if there is no record.
+    pub(crate) async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, Failure> {
+        match self {
+            Self::Redis(bus) => bus.receipts(id).await,
+            Self::Http(door) => door.receipts(id, Duration::ZERO).await,
+        }
+    }
+
+    /// Cancels a scheduled event.
+    pub(crate) async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
+        match self {
+            Self::Redis(bus) => bus.cancel(id).await,
+            Self::Http(door) => door.cancel(id).await,
         }
     }
 }

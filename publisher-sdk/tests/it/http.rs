@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
-use wirebell_publisher::{Builder, Event, Fault, Flushed, PublishError, Publisher};
+use wirebell_publisher::{AckError, Builder, Cancelled, Event, Fault, Flushed, PublishError, Publisher};
 
 /// A services' door: answers what it was told to, then as a healthy one does.
 #[derive(Default)]
@@ -25,7 +25,10 @@ const KEY: &str = "service-key-1";
 
 async fn door() -> (Arc<Door>, String) {
     let door = Arc::new(Door::default());
-    let router = Router::new().route("/base/v1/events", post(answer)).with_state(Arc::clone(&door));
+    let router = Router::new()
+        .route("/base/v1/events", post(answer))
+        .route("/base/v1/events/{id}", get(known).delete(cancel))
+        .with_state(Arc::clone(&door));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/base/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -47,6 +50,35 @@ async fn answer(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) 
         return problem(413, "", &json!({"code": "too_large", "detail": "too many events"}));
     }
     reply(&Value::Array(events.iter().map(verdict).collect()))
+}
+
+/// What becomes of events, played by their ids.
+async fn known(
+    State(door): State<Arc<Door>>,
+    Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    door.requests.lock().unwrap().push(json!({"asked": id, "query": query}));
+    if let Some((status, retry_after, document)) = door.script.lock().unwrap().pop_front() {
+        return problem(status, retry_after, &document);
+    }
+    let (state, devices) = match id.as_str() {
+        "an id/with?signs" => ("acknowledged", json!([{"device": "phone", "connection": "k.1", "at": 7}])),
+        "late" => ("fallen_back", json!([])),
+        "open" => ("accepted", json!([])),
+        _ => return problem(404, "", &json!({"code": "not_found", "detail": "nothing is known of it"})),
+    };
+    let channel = json!({"channel": "user:42", "state": state, "nodes": 1, "accepted_at": 5, "connections": [],
+        "acknowledged": devices, "an attribute of tomorrow": 1});
+    (StatusCode::OK, json!({"id": id, "channels": [channel]}).to_string()).into_response()
+}
+
+async fn cancel(Path(id): Path<String>) -> Response {
+    match id.as_str() {
+        "an id/with?signs" => (StatusCode::OK, json!({"id": id, "cancelled": true}).to_string()).into_response(),
+        "late" => problem(409, "", &json!({"code": "already_published"})),
+        _ => problem(404, "", &json!({"code": "not_found"})),
+    }
 }
 
 /// 202 with an outcome, or 422 for the type `bad`.
@@ -185,6 +217,44 @@ async fn enqueue_waits_for_the_door_and_passes_a_wrong_event_by() {
     let counters = publisher.counters();
     assert_eq!((counters.published, counters.refused, counters.waiting), (9, 1, 0), "{counters:?}");
     assert!(counters.retried >= 2, "{counters:?}");
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_event_is_asked_of_the_door() {
+    let (door, url) = door().await;
+    let publisher = builder(&url).connect().await.unwrap();
+    let named = |id: &str| event("number", 1).receipt().id(id).unwrap();
+    let within = Duration::from_millis(2_500);
+    let accepted = publisher.publish(named("an id/with?signs")).await.unwrap();
+    let acknowledged = accepted.acknowledged(within).await.unwrap();
+    assert_eq!((acknowledged.device.as_str(), acknowledged.at), ("phone", 7));
+    let asked = door.requests.lock().unwrap()[1].clone();
+    assert_eq!(asked, json!({"asked": "an id/with?signs", "query": [["wait", "2"]]}));
+    let receipts = publisher.receipts("an id/with?signs").await.unwrap();
+    assert_eq!(receipts[0].acknowledged[0].connection, "k.1");
+    assert!(publisher.receipts("unheard").await.unwrap().is_empty());
+
+    let ends = [("late", AckError::FallenBack), ("unheard", AckError::Unknown)];
+    for (id, end) in ends {
+        assert_eq!(publisher.publish(named(id)).await.unwrap().acknowledged(within).await, Err(end), "{id}");
+    }
+    let open = publisher.publish(named("open")).await.unwrap();
+    let after = Duration::from_millis(300);
+    assert_eq!(open.acknowledged(after).await, Err(AckError::NotInTime { after }));
+    // A node that is away for a moment is asked again.
+    door.script.lock().unwrap().extend([(503, "", unavailable())]);
+    assert_eq!(open.acknowledged(after).await, Err(AckError::NotInTime { after }));
+    door.script.lock().unwrap().extend([(401, "", json!({"code": "unauthorized", "detail": "no"}))]);
+    let refused = open.acknowledged(after).await;
+    assert!(matches!(refused, Err(AckError::Bus(PublishError::Refused(_)))), "{refused:?}");
+
+    for (id, expected) in [
+        ("an id/with?signs", Cancelled::Cancelled),
+        ("late", Cancelled::Published),
+        ("unheard", Cancelled::Unknown),
+    ] {
+        assert_eq!(publisher.cancel(id).await, Ok(expected), "{id}");
+    }
 }
 
 #[tokio::test]

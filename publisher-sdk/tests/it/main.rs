@@ -7,3 +7,4 @@ mod moves;
 mod outage;
 mod publish;
 mod support;
+mod tracked;

@@ -6,7 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use redis::{FromRedisValue, Script};
+use time::OffsetDateTime;
+use wirebell_protocol::Shard;
+use wirebell_protocol::event::rfc3339;
+use wirebell_protocol::tracking::Call;
 use wirebell_publisher::{Channel, Event, Keys};
+use wirebell_tests::redis::Cluster;
 
 /// A `redis-server` of this test alone, with its data in a folder of its own. Ends with the value.
 pub(crate) struct Redis {
@@ -56,6 +62,15 @@ impl Redis {
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < deadline, "redis-server did not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until it has read its data back.
+    pub(crate) fn wait_loaded(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while redis::cmd("PING").query::<String>(&mut self.client()).is_err() {
+            assert!(Instant::now() < deadline, "redis-server did not load its data");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -117,4 +132,62 @@ impl Entry {
 /// An event whose data is a number.
 pub(crate) fn numbered(channel: &str, number: u64) -> Event {
     Event::from_json(channel, "number", &number.to_string()).unwrap()
+}
+
+/// The time in so many seconds.
+pub(crate) fn in_seconds(seconds: i64) -> String {
+    rfc3339(OffsetDateTime::now_utc() + time::Duration::seconds(seconds))
+}
+
+/// Whatever holds the data, asked directly.
+pub(crate) trait Bus {
+    /// Does what a node would.
+    async fn run<T: FromRedisValue>(&self, call: Call) -> T;
+
+    /// A command, whose second word is its key.
+    async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T;
+
+    /// What was told about the event.
+    async fn told(&self, id: &str) -> Vec<String> {
+        let key = Keys::default().receipts(Shard::of(id));
+        let entries: Vec<(String, Vec<(String, String)>)> = self.command(&["XRANGE", &key, "-", "+"]).await;
+        let about = |fields: &[(String, String)], name: &str| {
+            fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap()
+        };
+        let ours = entries.iter().filter(|(_, fields)| about(fields, "id") == id);
+        ours.map(|(_, fields)| about(fields, "outcome")).collect()
+    }
+}
+
+impl Bus for &Redis {
+    async fn run<T: FromRedisValue>(&self, call: Call) -> T {
+        run(&mut self.client(), &call)
+    }
+
+    async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut self.client()).unwrap()
+    }
+}
+
+impl Bus for &Cluster {
+    async fn run<T: FromRedisValue>(&self, call: Call) -> T {
+        let url = self.nodes()[self.owner(self.slot(&call.keys[0]).await, 0).await].url();
+        run(&mut redis::Client::open(url).unwrap().get_connection().unwrap(), &call)
+    }
+
+    async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        self.nodes()[self.owner(self.slot(words[1]).await, 0).await].ask(words).await.unwrap()
+    }
+}
+
+fn run<T: FromRedisValue>(connection: &mut redis::Connection, call: &Call) -> T {
+    let script = Script::new(call.script.source());
+    let mut invocation = script.prepare_invoke();
+    for key in &call.keys {
+        invocation.key(key);
+    }
+    for argument in &call.arguments {
+        invocation.arg(argument);
+    }
+    invocation.invoke(connection).unwrap()
 }

@@ -10,8 +10,8 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, sleep, timeout};
-use wirebell_protocol::{Cursor, Event, Outcome};
-use wirebell_publisher::{Publisher, Retention};
+use wirebell_protocol::{Cursor, Event};
+use wirebell_publisher::{Published, Publisher, Retention};
 
 use super::device::{Orders, user_name};
 use super::fleet::Fleet;
@@ -152,7 +152,7 @@ impl Press {
             Way::Single | Way::Batch => {
                 let events: Vec<Event> = drafts.iter().map(Draft::event).collect();
                 let outcomes = self.publisher.publish_all(events).await;
-                outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Outcome::cursor)).collect()
+                outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Published::cursor)).collect()
             }
             Way::Http => {
                 let Some(found) = self.fleet.pick() else { return Vec::new() };
