@@ -1,5 +1,7 @@
 //! What operators and their machines ask of a node.
 
+mod inspect;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::bus::Health;
+use crate::hub::snapshot::Snapshots;
 use crate::lifecycle::{Readiness, Reason};
 use crate::telemetry::Metrics;
 
@@ -23,6 +26,8 @@ pub struct Context {
     pub bus: watch::Receiver<Health>,
     /// The node's numbers.
     pub metrics: Arc<Metrics>,
+    /// The node's sessions.
+    pub snapshots: Snapshots,
 }
 
 /// The operators' routes.
@@ -31,6 +36,7 @@ pub fn router(context: Context) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .route("/inspect", get(inspect::inspect))
         .with_state(context)
 }
 

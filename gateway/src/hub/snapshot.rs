@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
-use super::line::Line;
+pub use super::line::Line;
 use super::outbox::Outbox;
 use super::reading::Reading;
 use super::{Hub, Owner};

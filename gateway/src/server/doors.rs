@@ -61,7 +61,7 @@ fn clients_door(config: &Config, node: &Node) -> Router {
 }
 
 /// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /livez`, `/readyz`,
-/// `/metrics`
+/// `/metrics`, `/inspect`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let api = api::router(api::Context {
         bus: Arc::clone(&node.bus),
@@ -77,6 +77,10 @@ fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
         readiness: life.readiness.clone(),
         bus: node.bus.health(),
         metrics: Arc::clone(&node.metrics),
+        snapshots: {
+            let hub = Arc::clone(&node.hub);
+            Arc::new(move || hub.snapshot())
+        },
     });
     api.merge(admin).layer(middleware::from_fn_with_state(Arc::clone(&node.metrics), count_requests))
 }

@@ -1,0 +1,149 @@
+//! `GET /inspect`: what this node is doing, as a page for people and, for who asks for `application/json`, as JSON.
+
+mod page;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::bus::Health;
+use crate::hub::snapshot::{Lagging, Sitting, Snapshot};
+use crate::lifecycle::{Reason, uptime_millis};
+
+/// Everything that is shown.
+struct Inspection {
+    snapshot: Snapshot,
+    health: Health,
+    reasons: Vec<Reason>,
+    degraded: Vec<Reason>,
+    subscriptions: i64,
+    uptime: u64,
+}
+
+/// `GET /inspect`.
+pub(super) async fn inspect(State(context): State<Context>, headers: HeaderMap) -> Response {
+    let inspection = Inspection {
+        snapshot: (context.snapshots)(),
+        health: context.bus.borrow().clone(),
+        reasons: context.readiness.reasons(),
+        degraded: context.readiness.degraded(),
+        subscriptions: context.metrics.bus_subscriptions.get(),
+        uptime: uptime_millis(),
+    };
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if accept.contains("application/json") {
+        return Json(as_json(&inspection)).into_response();
+    }
+    let only_this_page = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, only_this_page)], Html(page::render(&inspection))).into_response()
+}
+
+fn as_json(inspection: &Inspection) -> Value {
+    let Inspection { snapshot, health, reasons, degraded, subscriptions, uptime } = inspection;
+    let bus = match health {
+        Health::Up => json!({ "up": true }),
+        Health::Deaf(why) => json!({ "up": false, "deaf": true, "why": why }),
+        Health::Down(why) => json!({ "up": false, "why": why }),
+    };
+    json!({
+        "node": snapshot.node.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": seconds(*uptime),
+        "ready": reasons.is_empty(),
+        "reasons": super::list(reasons),
+        "degraded": super::list(degraded),
+        "bus": bus,
+        "sessions": snapshot.sessions,
+        "channels": snapshot.channels,
+        "subscriptions": subscriptions,
+        "behind": snapshot.behind,
+        "slowest": list(&snapshot.slowest),
+        "fullest": list(&snapshot.fullest),
+    })
+}
+
+fn list(sessions: &[Sitting]) -> Value {
+    sessions.iter().map(session).collect()
+}
+
+fn session(session: &Sitting) -> Value {
+    json!({
+        "connection": session.connection.to_string(),
+        "user": session.user,
+        "device": session.device.as_deref(),
+        "connected": seconds(session.age),
+        "waiting_bytes": session.waiting,
+        "reads": session.behind.iter().map(reading).collect::<Value>(),
+    })
+}
+
+fn reading(lagging: &Lagging) -> Value {
+    json!({
+        "channel": lagging.line.channel.as_str(),
+        "lane": lane(lagging),
+        "at": lagging.at.to_string(),
+        "end": lagging.end.to_string(),
+        "behind": lagging.behind.map(seconds),
+        "since": seconds(lagging.age),
+    })
+}
+
+fn lane(lagging: &Lagging) -> &'static str {
+    if lagging.line.is_log() { "log" } else { "retained" }
+}
+
+/// Milliseconds as seconds, as everything outside counts.
+fn seconds(millis: u64) -> f64 {
+    std::time::Duration::from_millis(millis).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
+
+    use super::*;
+    use crate::hub::snapshot;
+
+    /// A node with one slow session, whose user's name would break a careless page.
+    pub(super) fn inspection() -> Inspection {
+        let node = NodeId::from_bits(7);
+        let at = |millis| Cursor { millis, sequence: 0 };
+        let line = |channel: &Channel| snapshot::Line::log(channel);
+        let lagging =
+            Lagging { line: line(&Channel::all()), at: at(1), end: at(2_501), behind: Some(2_500), age: 900 };
+        let slow = Sitting {
+            connection: ConnectionId { node, number: 31 },
+            user: "<b>&\"42".to_owned(),
+            device: Some("phone".into()),
+            age: 61_000,
+            waiting: 2_048,
+            behind: vec![lagging],
+        };
+        let snapshot =
+            Snapshot { node, sessions: 3, channels: 4, behind: 1, slowest: vec![slow], fullest: Vec::new() };
+        let health = Health::Down("refused".to_owned());
+        Inspection {
+            snapshot,
+            health,
+            reasons: Vec::new(),
+            degraded: Vec::new(),
+            subscriptions: 5,
+            uptime: 90_061_000,
+        }
+    }
+
+    #[test]
+    fn json_names_the_slow_connection_and_how_far_behind_it_is() {
+        let json = as_json(&inspection());
+        let slow = &json["slowest"][0];
+        assert_eq!((&slow["user"], &slow["device"]), (&json!("<b>&\"42"), &json!("phone")));
+        assert_eq!(
+            slow["reads"][0],
+            json!({"channel": "all", "lane": "log", "at": "1-0", "end": "2501-0", "behind": 2.5, "since": 0.9})
+        );
+        assert_eq!((&json["bus"], &json["behind"]), (&json!({"up": false, "why": "refused"}), &json!(1)));
+    }
+}
