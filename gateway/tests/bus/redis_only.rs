@@ -77,3 +77,27 @@ async fn strangers_on_the_channel_are_counted_and_do_no_harm() {
     assert_eq!(bus.event().await.channel, user());
     assert_eq!(bus.metrics.bus_unreadable.get(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timer_whose_event_comes_late_still_goes_off() {
+    let bus = fixture::redis().await;
+    let event = fixture::event("user:42", "late", "1").deadline(1).unwrap();
+    let prepared = wirebell_protocol::Prepared::all(&event).remove(0);
+    // The publisher's first try has set the timer, and came no further.
+    let (keys, retention) = (wirebell_protocol::Keys::default(), fixture::RETENTION);
+    let call = wirebell_protocol::tracking::register(&keys, &prepared, &retention).unwrap();
+    let (count, source) = (call.keys.len().to_string(), call.script.source());
+    let words = [&["EVAL", source, &count][..]].concat();
+    let rest: Vec<&str> = call.keys.iter().chain(&call.arguments).map(String::as_str).collect();
+    command(bus.server.as_ref().unwrap(), &[words, rest].concat()).await;
+    // It has gone off, and found no record.
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert!(bus.bus.receipts("late").await.unwrap().is_empty());
+    bus.bus.publish(&[prepared]).await;
+    let fallen = async {
+        while bus.bus.fallbacks(1).await.unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(fixture::PATIENCE, fallen).await.expect("its deadline holds all the same");
+}

@@ -6,7 +6,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local at = ARGV[4] ~= '' and tonumber(ARGV[4]) or now + ARGV[3]
-redis.call('ZADD', KEYS[1], 'NX', string.format('%.0f', at), ARGV[1])
+redis.call('ZADD', KEYS[1], 'LT', string.format('%.0f', at), ARGV[1])
 redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], string.format('%.0f', math.max(0, at - now) + ARGV[5]))
 return 1
