@@ -11,6 +11,7 @@
 //! | [`announcement`] | what travels between the bus and a node |
 //! | [`publish`], [`keys`] | the script that publishes in Redis, and the names it works on |
 //! | [`tracking`] | records, timers and receipts: what became of an event, and what happens if nobody acknowledges it |
+//! | [`history`] | what happened of late to a user's sessions |
 //! | [`outcome`] | what the publisher is told |
 //! | [`close`], [`fault`], [`problem`] | why a connection ended, why a frame or a request was refused |
 //! | [`trace`] | W3C trace context inside an event |
@@ -23,6 +24,7 @@ pub mod cursor;
 pub mod event;
 pub mod fault;
 pub mod frame;
+pub mod history;
 pub mod keys;
 pub mod outcome;
 pub mod pattern;

@@ -43,11 +43,17 @@ impl Expected {
         let claims: Claims = object(payload).ok_or_else(|| {
             Refusal::malformed("the token's claims cannot be read; expected one JSON object, no claim twice")
         })?;
-        let expires = self.check_time(&claims, now)?;
-        self.check_issuer(claims.iss.as_ref())?;
-        self.check_audience(claims.aud.as_ref())?;
+        let known = || claims.sub.as_ref().and_then(Value::as_str).and_then(|user| Channel::user(user).ok());
+        let expires = self.check(&claims, now).map_err(|refusal| refusal.of(known()))?;
         let (user, channel) = user(claims.sub)?;
         Ok(Identity { user, channel, device: device(claims.device)?, topics: topics(claims.topics)?, expires })
+    }
+
+    fn check(&self, claims: &Claims, now: u64) -> Result<u64, Refusal> {
+        let expires = self.check_time(claims, now)?;
+        self.check_issuer(claims.iss.as_ref())?;
+        self.check_audience(claims.aud.as_ref())?;
+        Ok(expires)
     }
 
     fn check_time(&self, claims: &Claims, now: u64) -> Result<u64, Refusal> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use wirebell_protocol::Fault;
+use wirebell_protocol::{Channel, Fault};
 
 /// A refusal: a code for programs and a message for people, as in `wirebell.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +12,20 @@ pub struct Refusal {
     pub fault: Fault,
     /// What was wrong, and what was expected.
     pub message: Cow<'static, str>,
+    /// The channel of the user who was refused, where the token says who it is and can be trusted in that.
+    pub user: Option<Channel>,
 }
 
 impl Refusal {
     /// A refusal for that reason.
     pub fn new(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { fault, message: message.into() }
+        Self { fault, message: message.into(), user: None }
+    }
+
+    /// It is this user who was refused.
+    #[must_use]
+    pub fn of(self, user: Option<Channel>) -> Self {
+        Self { user, ..self }
     }
 
     /// There was no token where one was needed.

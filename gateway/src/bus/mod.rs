@@ -12,11 +12,13 @@
 //! - Of retained values only the last one per key is kept; their versions only grow.
 //! - A watched event has a record from the moment in which it is accepted. At its deadline without an acknowledgement it
 //!   goes to the fallback stream, exactly once; a scheduled event is published when its time has come, or cancelled.
+//! - A user's history says what happened of late to the user's sessions. It may lack something, or say it late.
 //! - `position` says [`Position::Known`] only if nothing behind the cursor is missing from the log.
 //! - After a lost connection everything is subscribed again without help.
 //!
 //! The bus knows nothing of who listens: it hands out a stream of deliveries.
 
+mod history;
 pub mod inbox;
 pub mod memory;
 pub mod redis;
@@ -26,10 +28,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use wirebell_protocol::history::Entry;
 use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Announcement, Channel, Cursor, Prepared};
+use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
+pub use history::Happening;
 pub use inbox::{Deliveries, Delivery};
 pub use report::{Ack, Fallback, Note, Told};
 
@@ -73,6 +77,19 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Cancels a scheduled event on all of its channels.
     async fn cancel(&self, id: &str) -> Result<Cancelled, BusError>;
+
+    /// Writes what happened to users' sessions into their histories, each of which keeps about so many entries. What is
+    /// written twice is read once.
+    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError>;
+
+    /// What happened of late to the sessions of the channel's user, the oldest first.
+    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError>;
+
+    /// What publishing that id on the channel was answered, for as long as ids are remembered.
+    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;
+
+    /// The nodes that are known to live; one that was killed is among them for some seconds yet.
+    async fn nodes(&self) -> Result<Vec<NodeId>, BusError>;
 
     /// Whether the bus can be used; the receiver sees every change.
     fn health(&self) -> watch::Receiver<Health>;

@@ -31,6 +31,8 @@ pub struct Bus {
     pub durability: Durability,
     /// How long the outcome of an event id is remembered.
     pub seen: Duration,
+    /// Entries that a user's history keeps.
+    pub history: usize,
     /// How long a channel stays subscribed after its last session has gone.
     pub linger: Duration,
     /// Announcements that may wait to be handed to sessions.
@@ -41,7 +43,7 @@ const SCHEMES: [&str; 6] =
     ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 12] = [
+pub(super) const SETTINGS: [Setting; 13] = [
     Setting {
         key: "bus.redis",
         from_file: true,
@@ -130,6 +132,15 @@ pub(super) const SETTINGS: [Setting; 12] = [
         ..ROW
     },
     Setting {
+        key: "bus.history",
+        kind: Kind::Count(0, 10_000),
+        default: Some("20"),
+        says: "Entries that a user's history keeps at least: sessions that began and ended, and why, refusals, slow clients, \
+               gaps. 0 keeps none.",
+        because: "It explains afterwards why an event did not come; some kilobytes for a user of the last 24 hours.",
+        ..ROW
+    },
+    Setting {
         key: "bus.linger",
         kind: Kind::Span(Duration::ZERO, Duration::from_secs(3_600)),
         default: Some("5s"),
@@ -160,6 +171,7 @@ impl Bus {
             retained_age: reader.duration("bus.retained_age"),
             durability: reader.text("bus.durability").and_then(|name| Durability::parse(&name)).unwrap_or_default(),
             seen: reader.duration("bus.seen"),
+            history: reader.count("bus.history"),
             linger: reader.duration("bus.linger"),
             queue: reader.count("bus.queue"),
         };

@@ -50,6 +50,9 @@ impl Fanout {
             usize::MAX,
             &mut self.recipients,
         );
+        if !self.recipients.is_empty() {
+            hub.history.gap(&event.channel, last, event.place.map(|place| place.cursor));
+        }
         self.offer(hub, &event.channel, &Notice::gap(event, last));
     }
 

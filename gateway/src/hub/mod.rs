@@ -6,6 +6,7 @@
 mod backlog;
 mod chain;
 mod fanout;
+mod history;
 mod interest;
 mod line;
 mod member;
@@ -29,6 +30,7 @@ use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
+pub use history::History;
 pub use line::{Lane, Line};
 pub use outbox::{Frame, Next, Order, Watched};
 pub use registry::Owner;
@@ -49,6 +51,7 @@ pub struct Hub {
     /// Logs that have to be read, since announcements were missed.
     repair: Repair,
     reporter: Arc<Reporter>,
+    history: Arc<History>,
     /// Sessions that are behind.
     readers: Readers,
     outbox_bytes: usize,
@@ -64,6 +67,8 @@ pub struct Settings {
     pub linger: Duration,
     /// Bytes that may wait for one session.
     pub outbox_bytes: usize,
+    /// Entries that a user's history keeps.
+    pub history: usize,
 }
 
 impl Hub {
@@ -83,11 +88,13 @@ impl Hub {
             edges: Notify::new(),
             repair: Repair::default(),
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
+            history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
             readers: Readers::default(),
             outbox_bytes: settings.outbox_bytes,
             metrics,
         });
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
+        life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
         life.spawn(repair::run(Arc::clone(&hub), found));
         life.spawn(pump::run(Arc::clone(&hub), deliveries, repaired));
@@ -102,6 +109,23 @@ impl Hub {
     /// Whom to report to what becomes of watched events.
     pub fn reporter(&self) -> &Reporter {
         &self.reporter
+    }
+
+    /// Where to say what happens to users' sessions.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Waits until everything that was reported is with the bus, but no longer than this.
+    pub async fn flush(&self, patience: Duration) {
+        let empty = async {
+            while !self.reporter.is_empty() || !self.history.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(patience, empty).await.is_err() {
+            tracing::warn!("some acknowledgements could not be reported before the end");
+        }
     }
 
     /// Gives every session an order, each its own.

@@ -61,16 +61,8 @@ impl Reporter {
         self.news.notify_one();
     }
 
-    /// Waits until everything is with the bus, but no longer than this.
-    pub async fn flush(&self, patience: Duration) {
-        let empty = async {
-            while !self.lock().is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(patience, empty).await.is_err() {
-            tracing::warn!("some acknowledgements could not be reported before the end");
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

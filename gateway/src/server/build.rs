@@ -36,7 +36,12 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
     let metrics = Arc::new(Metrics::new()?);
     let verifier = verifier(&config.auth, life, &metrics)?;
     let (bus, roster, deliveries) = bus(&config.bus, id, life, &metrics)?;
-    let settings = hub::Settings { node: id, linger: config.bus.linger, outbox_bytes: config.clients.outbox_bytes };
+    let settings = hub::Settings {
+        node: id,
+        linger: config.bus.linger,
+        outbox_bytes: config.clients.outbox_bytes,
+        history: config.bus.history,
+    };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
     let sessions = Arc::new(Sessions {
         hub: Arc::clone(&hub),

@@ -45,7 +45,7 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
 async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
     node.hub.order_all(|| Order::Stop);
-    node.hub.reporter().flush(LAST_REPORTS).await;
+    node.hub.flush(LAST_REPORTS).await;
     life.stop.cancel();
     life.tasks.close();
     if timeout(LAST_MOMENTS, life.tasks.wait()).await.is_err() {

@@ -1,6 +1,5 @@
 //! Admission: from an open connection to a seated user, or to a refusal that says why.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use wirebell_protocol::frame::client::ClientFrame;
@@ -59,15 +58,18 @@ pub(super) async fn admit<P: Peer>(
     };
     let identity = shared.verifier.verify(&token).await?;
     if shared.hub.sessions() >= shared.limits.connections {
-        return Err(refuse(Fault::TooMany, "this node has as many connections as it takes").into());
+        let refusal = refuse(Fault::TooMany, "this node has as many connections as it takes");
+        return Err(refusal.of(Some(identity.channel)).into());
     }
     let mut seat = shared.hub.enter(&identity.channel, identity.device.as_ref());
     // Whoever sits from now on has not heard the order to leave.
     if shared.life.drain.is_cancelled() {
-        return Err(refuse(Fault::Draining, "this node is being stopped; connect again, to another one").into());
+        let refusal = refuse(Fault::Draining, "this node is being stopped; connect again, to another one");
+        return Err(refusal.of(Some(identity.channel)).into());
     }
     let wanted = entrance.cursor.map(|text| text.parse::<Cursor>());
-    let unavailable = |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back");
+    let unavailable =
+        |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()));
     let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await.map_err(unavailable)?;
     let (behind, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
     let welcome = answer::welcome(seat.id(), &identity, &shared.limits, recovered);
@@ -131,7 +133,7 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, Rejected> {
                         Err(refuse(Fault::TokenMissing, "the first frame must be `wirebell.auth` with a token")
                             .into())
                     }
-                    Err(error) => Err(Refusal { fault: error.fault, message: error.message }.into()),
+                    Err(error) => Err(Refusal::new(error.fault, error.message).into()),
                 };
             }
             Incoming::Alive => {}
@@ -148,7 +150,7 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, Rejected> {
 }
 
 fn refuse(fault: Fault, message: &'static str) -> Refusal {
-    Refusal { fault, message: Cow::Borrowed(message) }
+    Refusal::new(fault, message)
 }
 
 fn reason(code: CloseCode) -> &'static str {

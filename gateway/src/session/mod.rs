@@ -8,6 +8,7 @@ mod catchup;
 mod expiry;
 mod goodbye;
 mod heartbeat;
+mod history;
 pub mod limits;
 mod meters;
 mod peer;

@@ -1,6 +1,5 @@
 //! Resuming: what a client missed on the channels that it names, if their logs still have it.
 
-use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
@@ -35,7 +34,7 @@ impl Session<'_> {
                 Ok(reaches_back) => {
                     recovered.push((channel.clone(), reaches_back));
                     if !reaches_back {
-                        self.write(peer, ServerFrame::Gap { channel: &channel }.encode()).await?;
+                        self.gap(peer, &channel, cursor, None).await?;
                     }
                     self.acks.resumed(&channel, cursor);
                     if cursor < since {
@@ -63,7 +62,7 @@ impl Session<'_> {
         self.acks.resumed(channel, cursor);
         self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
         if !recovered {
-            self.write(peer, ServerFrame::Gap { channel }.encode()).await?;
+            self.gap(peer, channel, cursor, None).await?;
         }
         self.catchup.push(Lag::to_the_end(Line::log(channel), after).whole(recovered));
         Ok(())
@@ -88,7 +87,7 @@ impl Session<'_> {
                 return Ok(());
             }
             if place.previous != lag.after && lag.line.is_log() && !lag.told {
-                self.write(peer, ServerFrame::Gap { channel: &lag.line.channel }.encode()).await?;
+                self.gap(peer, &lag.line.channel, lag.after, Some(place.cursor)).await?;
             }
             (lag.after, lag.told) = (place.cursor, false);
             let watched = Watched::of(&event);
@@ -117,11 +116,14 @@ impl Session<'_> {
 
     /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
     async fn at_the_end<P: Peer>(&mut self, peer: &mut P, mut lag: Lag, read: usize) -> Step {
-        let Some(newest) = self.who.seat.caught_up(&lag.line, lag.after) else { return Ok(()) };
+        let Some(newest) = self.who.seat.caught_up(&lag.line, lag.after) else {
+            self.caught_up(&lag);
+            return Ok(());
+        };
         // Announced before the line was read, and not in it: trimmed, expired, or lost with a Redis.
         if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
             if lag.line.is_log() {
-                self.write(peer, ServerFrame::Gap { channel: &lag.line.channel }.encode()).await?;
+                self.gap(peer, &lag.line.channel, lag.after, Some(newest)).await?;
             }
             (lag.after, lag.told) = (newest, true);
         }

@@ -19,7 +19,7 @@ use super::limits::JOIN_PATIENCE;
 use super::meters::Delivered;
 use super::peer::{Gone, Incoming, Peer};
 use super::state::{Action, Moment, Periods, State};
-use super::{Sessions, answer};
+use super::{Sessions, answer, history};
 use crate::auth::Token;
 use crate::hub::outbox::{Frame, Next, Order};
 use crate::hub::{Line, Since};
@@ -31,12 +31,17 @@ pub async fn run<P: Peer>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance
     let transport = entrance.transport;
     let admitted = match Box::pin(admission::admit(&shared, &mut peer, entrance)).await {
         Ok(admitted) => admitted,
-        Err(rejected) => return Box::pin(admission::reject(&shared, &mut peer, rejected)).await,
+        Err(rejected) => {
+            history::refused(&shared, &rejected);
+            return Box::pin(admission::reject(&shared, &mut peer, rejected)).await;
+        }
     };
     let open = shared.metrics.sessions.with_label_values(&[transport]);
     shared.metrics.admissions.with_label_values(&[transport]).inc();
     open.inc();
-    let goodbye = Session::new(&shared, admitted).serve(&mut peer).await;
+    let session = Session::new(&shared, admitted);
+    session.opened(transport);
+    let goodbye = session.serve(&mut peer).await;
     open.dec();
     shared.metrics.goodbyes.with_label_values(&[goodbye.label()]).inc();
     if let Some((code, reason)) = goodbye.close() {
@@ -101,6 +106,7 @@ impl<'a> Session<'a> {
                 }
             };
             if let Err(goodbye) = step {
+                self.closed(goodbye);
                 return goodbye;
             }
             if self.state.due() != due || alarm.is_elapsed() {
@@ -135,6 +141,7 @@ impl<'a> Session<'a> {
             Next::Frames(frames) => self.deliver(peer, frames).await,
             Next::Behind(lines) => {
                 for (line, after) in lines {
+                    self.slow(&line, after);
                     self.catchup.push(Lag::to_the_end(line, after));
                 }
                 Ok(())

@@ -64,7 +64,7 @@ pub struct Metrics {
     pub repaired: IntCounter,
     /// Gaps that no log could fill, one for each channel and time.
     pub gaps: IntCounter,
-    /// Reports of watched events for which there was no room, by `kind`.
+    /// Reports for which there was no room, by `kind`.
     pub report_overflows: IntCounterVec,
     /// Timers that went off and were attended to on this node, by what their `alarm` came to.
     pub timers: IntCounterVec,
@@ -160,7 +160,7 @@ impl Metrics {
             )?,
             report_overflows: new.counters(
                 "report_overflows_total",
-                "Reports of watched events (notes, acknowledgements) for which there was no room; receipts lack them.",
+                "Reports (notes, acknowledgements, histories) for which there was no room; receipts and histories lack them.",
                 &["kind"],
             )?,
             timers: new.counters(

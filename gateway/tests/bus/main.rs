@@ -5,6 +5,7 @@
 
 mod contract;
 mod fixture;
+mod history;
 mod moves;
 mod redis_only;
 mod replicated;
@@ -46,6 +47,10 @@ macro_rules! every_check {
                 contract::a_time_to_live_is_carried,
                 contract::a_full_queue_says_what_was_missed,
                 contract::thousands_of_channels_at_once,
+                history::a_history_is_read_in_order_of_time,
+                history::what_is_remembered_again_is_read_once,
+                history::a_history_is_bounded,
+                history::what_an_id_was_answered_is_known,
                 retained::the_last_value_of_each_key_is_retained,
                 retained::without_a_key_the_type_is_the_key,
                 retained::subscribing_tells_the_last_version,

@@ -1,6 +1,7 @@
 //! The embedded bus: one process, nothing to install. It keeps the promises of [`super::Bus`], save that what it
 //! holds dies with the process.
 
+mod history;
 mod log;
 mod record;
 mod records;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use wirebell_protocol::history::Entry;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
 use self::state::State;
 use super::inbox::{Deliveries, Inbox, inbox};
-use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
+use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
 use crate::lifecycle::{Lifecycle, wall_clock};
 use crate::telemetry::Metrics;
 
@@ -142,6 +144,26 @@ impl Bus for MemoryBus {
 
     async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
         Ok(self.lock().cancel(id, micros(), &self.shared.inbox))
+    }
+
+    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError> {
+        let mut state = self.lock();
+        for happening in happenings {
+            state.histories.remember(happening, most, micros() / 1000);
+        }
+        Ok(())
+    }
+
+    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError> {
+        Ok(self.lock().histories.of(user, micros() / 1000))
+    }
+
+    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
+        Ok(self.lock().answered(channel, id, micros() / 1000))
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {
+        Ok(vec![self.lock().node()])
     }
 
     fn health(&self) -> watch::Receiver<Health> {

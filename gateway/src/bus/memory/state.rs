@@ -9,6 +9,7 @@ use wirebell_protocol::publish::{Accepted, Retention, Retentions};
 use wirebell_protocol::tracking::{Alarm, Timer};
 use wirebell_protocol::{Announcement, Channel, Class, Cursor, NodeId, Prepared};
 
+use super::history::Histories;
 use super::log::Log;
 use super::record::{Due, Record};
 use super::records::Records;
@@ -29,6 +30,7 @@ pub(super) struct State {
     seen: Seen,
     listened: HashSet<Channel>,
     pub(super) records: Records,
+    pub(super) histories: Histories,
 }
 
 impl State {
@@ -41,7 +43,16 @@ impl State {
             seen: Seen::default(),
             listened: HashSet::new(),
             records: Records::default(),
+            histories: Histories::default(),
         }
+    }
+
+    pub(super) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(super) fn answered(&mut self, channel: &Channel, id: &str, now: u64) -> Option<Accepted> {
+        self.seen.find(channel, id, now).map(|accepted| Accepted { again: true, ..accepted })
     }
 
     pub(super) fn listen(&mut self, channels: &[Channel]) {

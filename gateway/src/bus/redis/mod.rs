@@ -11,6 +11,7 @@ mod canary;
 mod commands;
 mod discovery;
 mod health;
+mod history;
 mod link;
 mod log;
 mod place;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use wirebell_protocol::history::Entry;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Class, Cursor, Durability, Keys, NodeId, Prepared};
@@ -37,7 +39,7 @@ use self::replicated::Replicated;
 pub use self::roster::Roster;
 use self::subscriber::Subscriber;
 use super::inbox::{Deliveries, inbox};
-use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Health, Note, Position, Told};
+use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
@@ -153,6 +155,22 @@ impl Bus for RedisBus {
 
     async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
         tracking::cancel(&self.commands, id).await
+    }
+
+    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError> {
+        history::remember(&self.commands, happenings, most).await
+    }
+
+    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError> {
+        history::read(&self.commands, user).await
+    }
+
+    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
+        history::answered(&self.commands, channel, id).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {
+        history::nodes(&self.commands).await
     }
 
     async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
