@@ -98,7 +98,7 @@ async fn dev_shows_its_page_and_two_run_apart() {
 #[test]
 fn help_names_every_command_and_its_flags() {
     let help = say(&["--help"]);
-    for command in ["dev", "serve", "token", "publish", "listen"] {
+    for command in ["dev", "serve", "token", "publish", "listen", "explain"] {
         assert!(help.contains(command), "{command} is missing in:\n{help}");
         let own = say(&[command, "--help"]);
         assert!(own.contains("Usage: wirebell") && own.contains("Options:"), "{command}: {own}");

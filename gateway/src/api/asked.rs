@@ -67,6 +67,13 @@ pub(super) fn event_id(path: Result<Path<String>, PathRejection>) -> Result<Stri
     Ok(id)
 }
 
+/// A user's id, as it stands in the path, and the user's channel.
+pub(super) fn user(path: Result<Path<String>, PathRejection>) -> Result<(String, Channel), Problem> {
+    let Path(id) = path.map_err(|_| wrong("id", "expected percent-encoded UTF-8"))?;
+    let channel = Channel::user(&id).map_err(|error| wrong("id", &error.to_string()))?;
+    Ok((id, channel))
+}
+
 /// The query, once it has no parameter that is not known.
 pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {

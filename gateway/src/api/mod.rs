@@ -3,10 +3,13 @@
 mod answer;
 mod asked;
 mod events;
+mod explain;
 mod guard;
 mod lists;
 mod publish;
+mod sessions;
 mod submission;
+mod users;
 mod wait;
 
 use std::net::SocketAddr;
@@ -66,6 +69,7 @@ pub fn router(context: Context) -> Router {
     Router::new()
         .route("/v1/events", post(publish::publish))
         .route("/v1/events/{id}", get(events::read).delete(events::cancel))
+        .route("/v1/users/{id}", get(users::read))
         .route("/v1/fallbacks", get(lists::fallbacks))
         .route("/v1/receipts", get(lists::receipts))
         .layer(DefaultBodyLimit::max(most))

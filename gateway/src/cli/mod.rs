@@ -1,5 +1,7 @@
 //! The command line: one file a command.
 
+mod door;
+mod explain;
 mod listen;
 mod node;
 mod publish;
@@ -29,6 +31,8 @@ enum Command {
     Publish(publish::Publish),
     /// Listen, as a client would; one frame a line.
     Listen(listen::Listen),
+    /// Tell why an event did, or did not, reach its user.
+    Explain(explain::Explain),
 }
 
 /// Runs the command that the arguments ask for.
@@ -39,6 +43,8 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Publish(publish) => publish.run(),
         Command::Listen(listen) => listen.run(),
+        // What it has to tell is in its exit code, too.
+        Command::Explain(explain) => return explain.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +60,10 @@ type Outcome = Result<(), String>;
 
 /// An async command for a single task.
 fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    runtime()?.block_on(work)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| format!("cannot start: {error}"))?.block_on(work)
+    runtime.map_err(|error| format!("cannot start: {error}"))
 }

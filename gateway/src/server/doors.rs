@@ -60,8 +60,8 @@ fn clients_door(config: &Config, node: &Node) -> Router {
     })
 }
 
-/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /livez`, `/readyz`,
-/// `/metrics`, `/inspect`
+/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users/{id}` · `GET /v1/fallbacks`, `/v1/receipts` ·
+/// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let api = api::router(api::Context {
         bus: Arc::clone(&node.bus),

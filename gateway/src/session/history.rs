@@ -10,6 +10,7 @@ use super::catchup::Lag;
 use super::goodbye::Goodbye;
 use super::peer::Peer;
 use super::run::{Session, Step};
+use crate::hub::Line;
 
 impl Session<'_> {
     /// The session has begun.

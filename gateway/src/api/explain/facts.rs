@@ -1,0 +1,125 @@
+//! What is known of an event on one channel: its record, its place in the log, what its publisher was answered, and what
+//! happened of late to the user's sessions.
+
+use serde::Deserialize;
+use std::borrow::Cow;
+
+use wirebell_protocol::channel::Kind;
+use wirebell_protocol::history::Entry;
+use wirebell_protocol::tracking::Receipt;
+use wirebell_protocol::{Announcement, Channel, Cursor, NodeId};
+
+use crate::bus::{Bus, BusError};
+use crate::lifecycle::{millis, wall_clock};
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub(in crate::api) struct Facts {
+    /// The record, if the event has one.
+    pub(in crate::api) receipt: Option<Receipt>,
+    /// When the bus took it, in milliseconds since the Unix epoch.
+    pub(super) accepted_at: Option<u64>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) expires_at: Option<u64>,
+    /// Nodes that listened for the channel then, where that is known.
+    pub(super) nodes: Option<u64>,
+    /// The log still has it.
+    pub(super) is_in_log: bool,
+    /// What happened to the user's sessions.
+    pub(super) history: Vec<Entry>,
+    /// The nodes that live, where that is known.
+    pub(super) living: Option<Vec<NodeId>>,
+    pub(super) now: u64,
+}
+
+/// Events of a log that are looked through for an id, a piece at a time.
+const MOST_SEARCHED: usize = 20_000;
+const PIECE: usize = 100;
+
+/// Gathers what is known of the event on that channel; none if nothing is.
+pub(in crate::api) async fn gather(
+    bus: &dyn Bus,
+    channel: &Channel,
+    id: &str,
+    receipt: Option<Receipt>,
+) -> Result<Option<Facts>, BusError> {
+    let mut facts = Facts { now: millis(wall_clock()), ..Facts::default() };
+    match receipt {
+        Some(receipt) => facts.recorded(bus, channel, receipt).await?,
+        None if facts.search(bus, channel, id).await? => {}
+        None => return Ok(None),
+    }
+    if matches!(channel.kind(), Kind::User(_)) {
+        facts.history = bus.history(channel).await?;
+        facts.living = Some(bus.nodes().await?).filter(|nodes| !nodes.is_empty());
+    }
+    Ok(Some(facts))
+}
+
+impl Facts {
+    async fn recorded(&mut self, bus: &dyn Bus, channel: &Channel, receipt: Receipt) -> Result<(), BusError> {
+        self.accepted_at = receipt.accepted_at;
+        self.cursor = receipt.cursor;
+        self.expires_at = receipt.expires_at;
+        self.nodes = receipt.accepted_at.map(|_| receipt.nodes);
+        if let Some(cursor) = receipt.cursor {
+            self.is_in_log = at(bus, channel, cursor).await?.is_some();
+        }
+        self.receipt = Some(receipt);
+        Ok(())
+    }
+
+    /// Looks for an event that has no record. False if there is no trace of it.
+    async fn search(&mut self, bus: &dyn Bus, channel: &Channel, id: &str) -> Result<bool, BusError> {
+        let answered = bus.answered(channel, id).await?;
+        let found = match answered.map(|answered| answered.cursor) {
+            Some(Some(cursor)) => at(bus, channel, cursor).await?,
+            Some(None) => None,
+            None => find(bus, channel, id).await?,
+        };
+        if let Some(answered) = answered {
+            self.nodes = Some(answered.nodes);
+            self.cursor = answered.cursor;
+        }
+        if let Some(event) = &found {
+            self.is_in_log = true;
+            self.cursor = event.place.map(|place| place.cursor);
+            self.expires_at = event.expires_at;
+        }
+        self.accepted_at = self.cursor.map(|cursor| cursor.millis);
+        Ok(answered.is_some() || found.is_some())
+    }
+}
+
+/// The event at that place, if the log still has it.
+async fn at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Option<Announcement>, BusError> {
+    let before = match cursor.sequence {
+        0 => Cursor { millis: cursor.millis.saturating_sub(1), sequence: u64::MAX },
+        sequence => Cursor { sequence: sequence - 1, ..cursor },
+    };
+    let found = bus.read(&[(channel.clone(), before)], 1).await?.pop().unwrap_or_default();
+    Ok(found.into_iter().find(|event| event.place.is_some_and(|place| place.cursor == cursor)))
+}
+
+/// Looks through the log for an event of that id.
+async fn find(bus: &dyn Bus, channel: &Channel, id: &str) -> Result<Option<Announcement>, BusError> {
+    let mut after = Cursor::START;
+    for _ in 0..MOST_SEARCHED / PIECE {
+        let piece = bus.read(&[(channel.clone(), after)], PIECE).await?.pop().unwrap_or_default();
+        let Some(last) = piece.last().and_then(|event| event.place) else { return Ok(None) };
+        after = last.cursor;
+        if let Some(event) = piece.into_iter().find(|event| has_id(event, id)) {
+            return Ok(Some(event));
+        }
+    }
+    Ok(None)
+}
+
+fn has_id(event: &Announcement, id: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Frame<'_>>(&event.frame).is_ok_and(|frame| frame.id == id)
+}

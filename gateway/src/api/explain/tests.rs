@@ -1,0 +1,314 @@
+//! Every verdict, each from facts that a bus could give.
+
+use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
+use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
+
+use super::{Facts, timeline, verdict};
+
+/// The event was accepted then, and it is now so much later.
+const ACCEPTED: u64 = 1_000;
+const NOW: u64 = 5_000;
+
+fn user() -> Channel {
+    Channel::user("42").unwrap()
+}
+
+fn cursor(millis: u64) -> Cursor {
+    Cursor { millis, sequence: 0 }
+}
+
+fn node(bits: u64) -> NodeId {
+    NodeId::from_bits(bits)
+}
+
+fn id(number: u64) -> ConnectionId {
+    ConnectionId { node: node(7), number }
+}
+
+fn entry(at: u64, number: u64, what: Happened) -> Entry {
+    Entry::of_connection(at, id(number), Some("phone"), what)
+}
+
+fn opened(at: u64, number: u64) -> Entry {
+    entry(at, number, Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true })
+}
+
+fn came_back(at: u64, number: u64, with: u64, recovered: bool) -> Entry {
+    let cursor = Some(cursor(with));
+    entry(at, number, Happened::Opened { transport: "websocket".into(), cursor, recovered })
+}
+
+fn closed(at: u64, number: u64, why: &str) -> Entry {
+    entry(at, number, Happened::Closed { why: why.into() })
+}
+
+fn refused(at: u64, why: &str) -> Entry {
+    Entry::of_node(at, node(7), Happened::Refused { why: why.into() })
+}
+
+/// A durable event without a record, in the log.
+fn plain(history: Vec<Entry>) -> Facts {
+    Facts {
+        accepted_at: Some(ACCEPTED),
+        cursor: Some(cursor(ACCEPTED)),
+        nodes: Some(1),
+        is_in_log: true,
+        history,
+        living: Some(vec![node(7)]),
+        now: NOW,
+        ..Facts::default()
+    }
+}
+
+/// The same with a record.
+fn watched(state: State, history: Vec<Entry>) -> Facts {
+    let receipt = Receipt {
+        channel: user(),
+        state,
+        deliver_at: None,
+        accepted_at: Some(ACCEPTED),
+        cursor: Some(cursor(ACCEPTED)),
+        nodes: 1,
+        expires_at: None,
+        deadline_at: None,
+        closes_at: None,
+        settled_at: state.is_settled().then_some(2_000),
+        connections: Vec::new(),
+        more_connections: 0,
+        acknowledged: Vec::new(),
+    };
+    Facts { receipt: Some(receipt), ..plain(history) }
+}
+
+fn noted(what: What, history: Vec<Entry>) -> Facts {
+    let mut facts = watched(State::Accepted, history);
+    let noted = Noted { connection: id(1).to_string(), device: Some("phone".to_owned()), what, at: 1_200 };
+    facts.receipt.as_mut().unwrap().connections.push(noted);
+    facts
+}
+
+fn acknowledged(state: State) -> Facts {
+    let mut facts = watched(state, Vec::new());
+    let ack = Acknowledged { device: "phone".to_owned(), connection: id(1).to_string(), at: 1_300 };
+    facts.receipt.as_mut().unwrap().acknowledged.push(ack);
+    facts
+}
+
+fn gone_from_the_log(facts: Facts) -> Facts {
+    Facts { is_in_log: false, ..facts }
+}
+
+fn expired(facts: Facts) -> Facts {
+    Facts { expires_at: Some(3_000), ..facts }
+}
+
+/// Name, facts, code, the reason behind the code, what the words must hold.
+type Row = (&'static str, Facts, &'static str, Option<&'static str>, &'static [&'static str]);
+
+fn settled() -> Vec<Row> {
+    let scheduled = Facts { accepted_at: None, cursor: None, ..watched(State::Scheduled, Vec::new()) };
+    vec![
+        ("scheduled", scheduled, "scheduled", None, &[]),
+        ("cancelled", watched(State::Cancelled, Vec::new()), "cancelled", None, &["1970-01-01T00:00:02.000Z"]),
+        (
+            "acknowledged",
+            acknowledged(State::Acknowledged),
+            "acknowledged",
+            None,
+            &["`phone`", "node haaaaaaa", "01.300Z"],
+        ),
+        ("too late", acknowledged(State::FallenBack), "fallen_back", Some("late"), &["too late", "`phone`"]),
+        (
+            "fallen back since nobody was there",
+            watched(State::FallenBack, vec![closed(900, 1, "dead")]),
+            "fallen_back",
+            Some("offline"),
+            &["fell back at 1970-01-01T00:00:02.000Z", "offline since 1970-01-01T00:00:00.900Z", "no sign of life"],
+        ),
+        (
+            "nobody acknowledged it",
+            {
+                Facts {
+                    receipt: noted(What::Written, vec![opened(500, 1)]).receipt.map(|it| Receipt {
+                        state: State::Expired,
+                        settled_at: Some(2_000),
+                        ..it
+                    }),
+                    ..plain(vec![opened(500, 1)])
+                }
+            },
+            "expired",
+            Some("written"),
+            &["still there"],
+        ),
+    ]
+}
+
+fn on_its_way() -> Vec<Row> {
+    let slow = |at| entry(at, 1, Happened::Slow { channel: "user:42".into(), after: cursor(800) });
+    let gap = |at| {
+        Entry::of_node(
+            at,
+            node(7),
+            Happened::Gap { channel: "user:42".into(), after: cursor(800), before: Some(cursor(1_500)) },
+        )
+    };
+    vec![
+        (
+            "written",
+            noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]),
+            "written",
+            None,
+            &["written to connection haaaaaaa.1 of the device `phone` on node haaaaaaa", "ended at"],
+        ),
+        ("dropped", noted(What::Dropped, vec![opened(500, 1)]), "dropped", None, &["outbox"]),
+        ("expired in the outbox", noted(What::Expired, vec![opened(500, 1)]), "ttl", None, &["ttl had run out"]),
+        (
+            "slow",
+            watched(State::Accepted, vec![opened(500, 1), slow(900)]),
+            "behind",
+            None,
+            &["is behind", "800-0"],
+        ),
+        ("slow, without a record", plain(vec![opened(500, 1), slow(900)]), "behind", None, &["800-0"]),
+        (
+            "came back, and has not read it",
+            watched(State::Accepted, vec![came_back(1_100, 1, 700, true)]),
+            "behind",
+            None,
+            &["700-0"],
+        ),
+        (
+            "a gap that the node told",
+            gone_from_the_log(plain(vec![opened(500, 1), gap(1_600)])),
+            "gap",
+            None,
+            &["every connection of the user on node haaaaaaa"],
+        ),
+        (
+            "a gap on coming back",
+            gone_from_the_log(plain(vec![came_back(1_600, 1, 700, false)])),
+            "gap",
+            None,
+            &["haaaaaaa.1", "01.600Z"],
+        ),
+        ("connected", plain(vec![opened(500, 1)]), "connected", None, &["Nobody asked for a receipt"]),
+        (
+            "connected, and no write noted",
+            watched(State::Accepted, vec![opened(500, 1)]),
+            "not_written",
+            None,
+            &["no write to it"],
+        ),
+        (
+            "its node died",
+            Facts { living: Some(vec![node(1)]), ..watched(State::Accepted, vec![opened(500, 1), slow(1_400)]) },
+            "not_written",
+            None,
+            &["its node is gone"],
+        ),
+        ("read on coming back", plain(vec![came_back(1_600, 1, 700, true)]), "read", None, &["has read it"]),
+        ("had it already", plain(vec![came_back(1_600, 1, 1_000, true)]), "had_it", None, &["had it already"]),
+        (
+            "came without a cursor",
+            plain(vec![closed(900, 2, "client"), opened(1_100, 1)]),
+            "no_cursor",
+            None,
+            &["named no cursor"],
+        ),
+    ]
+}
+
+fn away() -> Vec<Row> {
+    let offline = || vec![opened(500, 1), closed(900, 1, "client")];
+    vec![
+        ("never there", Facts { nodes: Some(0), ..plain(Vec::new()) }, "offline", None, &["Nobody was connected"]),
+        (
+            "offline",
+            plain(offline()),
+            "offline",
+            None,
+            &["offline since 1970-01-01T00:00:00.900Z", "haaaaaaa.1", "the client closed"],
+        ),
+        ("offline, and trimmed", gone_from_the_log(plain(offline())), "offline", None, &["no longer has it"]),
+        (
+            "its token ran out",
+            plain(vec![opened(500, 1), closed(900, 1, "expired")]),
+            "token_expired",
+            None,
+            &["its token had expired"],
+        ),
+        (
+            "refused by its token",
+            plain(vec![closed(800, 1, "client"), refused(1_500, "token_expired")]),
+            "token_expired",
+            None,
+            &["refused at"],
+        ),
+        ("refused", plain(vec![refused(700, "too_many")]), "refused", None, &["too_many"]),
+        (
+            "refused before, and let in",
+            plain(vec![refused(400, "token_expired"), opened(500, 1), closed(900, 1, "client")]),
+            "offline",
+            None,
+            &[],
+        ),
+        (
+            "too old by then",
+            expired(plain(offline())),
+            "ttl",
+            None,
+            &["ttl ran out at 1970-01-01T00:00:03.000Z", "offline since"],
+        ),
+        (
+            "too old when it came back",
+            expired(plain([offline(), vec![came_back(4_000, 2, 700, true)]].concat())),
+            "ttl",
+            None,
+            &["ttl ran out"],
+        ),
+        (
+            "the node died",
+            Facts { living: Some(vec![node(1)]), ..plain(vec![opened(500, 1)]) },
+            "offline",
+            None,
+            &["its node is gone"],
+        ),
+        (
+            "nothing known",
+            Facts { nodes: None, living: None, ..plain(Vec::new()) },
+            "unknown",
+            None,
+            &["Nothing is known"],
+        ),
+    ]
+}
+
+#[test]
+fn every_verdict() {
+    for (name, facts, code, why, words) in [settled(), on_its_way(), away()].into_iter().flatten() {
+        let found = verdict(&facts);
+        assert_eq!((found.code, found.why), (code, why), "{name}: {}", found.says);
+        for word in words {
+            assert!(found.says.contains(word), "{name}: no `{word}` in: {}", found.says);
+        }
+        assert!(found.says.starts_with(char::is_uppercase) && found.says.ends_with('.'), "{name}: {}", found.says);
+    }
+}
+
+#[test]
+fn a_timeline_is_in_order_and_names_nodes() {
+    let mut facts = noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
+    let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
+    facts.receipt.as_mut().unwrap().acknowledged.push(ack);
+    let other = (Channel::topic("news").unwrap(), Facts { history: Vec::new(), ..plain(Vec::new()) });
+    let moments = serde_json::to_value(timeline(&[(user(), facts), other])).unwrap();
+    let column = |name: &str| -> Vec<String> {
+        moments.as_array().unwrap().iter().map(|moment| moment[name].as_str().unwrap_or("-").to_owned()).collect()
+    };
+    assert_eq!(column("what"), ["opened", "accepted", "accepted", "written", "closed", "acknowledged"]);
+    assert_eq!(column("channel")[1..3], ["user:42", "topic:news"]);
+    assert_eq!(column("connection"), ["haaaaaaa.1", "-", "-", "haaaaaaa.1", "haaaaaaa.1", "haaaaaaa.2"]);
+    assert_eq!(column("at")[5], "1970-01-01T00:00:02.500Z");
+}

@@ -1,0 +1,136 @@
+//! The timeline of an event on one channel: what its record says, between what happened to the user's sessions.
+
+use serde::Serialize;
+use wirebell_protocol::Channel;
+use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::tracking::{Receipt, State, What};
+
+use super::clock;
+use super::facts::Facts;
+
+/// Something that happened.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(in crate::api) struct Moment {
+    /// In RFC 3339.
+    at: String,
+    channel: Channel,
+    /// A fixed word.
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    /// For people.
+    says: String,
+    #[serde(skip)]
+    millis: u64,
+}
+
+/// What happened to the user's sessions before, which may explain what came then.
+const MOST_BEFORE: usize = 12;
+
+/// Everything in order of time.
+pub(in crate::api) fn timeline(explained: &[(Channel, Facts)]) -> Vec<Moment> {
+    let mut moments: Vec<Moment> = explained.iter().flat_map(|(channel, facts)| of(channel, facts)).collect();
+    moments.sort_by_key(|moment| moment.millis);
+    moments
+}
+
+fn of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let mut add = |millis: Option<u64>, what, says: String| {
+        moments.extend(millis.map(|millis| moment(channel, millis, what, says)))
+    };
+    let cursor = facts.cursor.map_or_else(String::new, |cursor| format!(" as {cursor}"));
+    let nodes = facts.nodes.map_or_else(String::new, |nodes| format!("; {nodes} nodes listened for it"));
+    add(facts.accepted_at, "accepted", format!("the bus took it{cursor}{nodes}"));
+    let over = facts.expires_at.filter(|at| *at <= facts.now);
+    add(over, "ttl", "its ttl ran out".to_owned());
+    if let Some(receipt) = &facts.receipt {
+        recorded(receipt, facts.now, &mut add);
+        moments.extend(receipt.connections.iter().map(|noted| {
+            let what = match noted.what {
+                What::Written => "written",
+                What::Dropped => "dropped",
+                What::Expired => "expired_unwritten",
+            };
+            let says = match noted.what {
+                What::Written => "written to the socket",
+                What::Dropped => "dropped: the outbox was full",
+                What::Expired => "not written: its ttl had run out",
+            };
+            moment(channel, noted.at, what, says.to_owned()).by(&noted.connection, noted.device.as_deref())
+        }));
+        moments.extend(receipt.acknowledged.iter().map(|ack| {
+            moment(channel, ack.at, "acknowledged", "the device acknowledged it".to_owned())
+                .by(&ack.connection, Some(&ack.device))
+        }));
+    }
+    let begin = facts.accepted_at.or(facts.receipt.as_ref().and_then(|receipt| receipt.deliver_at)).unwrap_or(0);
+    let before = facts.history.iter().filter(|entry| entry.at < begin).count();
+    let told = facts.history.iter().skip(before.saturating_sub(MOST_BEFORE));
+    moments.extend(told.map(|entry| happened(channel, entry)));
+    moments
+}
+
+fn recorded(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'static str, String)) {
+    add(receipt.deliver_at, "deliver_at", "it is to be published".to_owned());
+    let settled = match receipt.state {
+        State::Cancelled => Some(("cancelled", "it was cancelled")),
+        State::FallenBack => Some(("fallen_back", "it fell back: no device had acknowledged it by its deadline")),
+        State::Expired => Some(("expired", "nobody had acknowledged it for as long as that was waited for")),
+        State::Scheduled | State::Accepted | State::Acknowledged => None,
+    };
+    if let Some((what, says)) = settled {
+        add(receipt.settled_at, what, says.to_owned());
+    }
+    let is_open = !receipt.state.is_settled();
+    add(
+        receipt.deadline_at.filter(|at| is_open && *at > now),
+        "deadline",
+        "it falls back, unless it is acknowledged".to_owned(),
+    );
+}
+
+fn moment(channel: &Channel, millis: u64, what: &'static str, says: String) -> Moment {
+    let (at, channel) = (clock(millis), channel.clone());
+    Moment { at, channel, what, node: None, connection: None, device: None, says, millis }
+}
+
+impl Moment {
+    fn by(mut self, connection: &str, device: Option<&str>) -> Self {
+        self.node = connection.split('.').next().map(str::to_owned);
+        self.connection = Some(connection.to_owned());
+        self.device = device.map(str::to_owned);
+        self
+    }
+}
+
+fn happened(channel: &Channel, entry: &Entry) -> Moment {
+    let (what, says) = match &entry.what {
+        Happened::Opened { transport, cursor: None, .. } => ("opened", format!("a session began by {transport}")),
+        Happened::Opened { transport, cursor: Some(cursor), recovered } => {
+            let gap = if *recovered { "" } else { ", to which the log did not reach back" };
+            ("opened", format!("a session began by {transport}, with the cursor {cursor}{gap}"))
+        }
+        Happened::Closed { why } => ("closed", format!("the session ended: {why}")),
+        Happened::Refused { why } => ("refused", format!("a client of the user was refused: {why}")),
+        Happened::Slow { channel, after } => {
+            ("slow", format!("the outbox was full: the session reads the log of {channel} behind {after}"))
+        }
+        Happened::CaughtUp { channel, upto } => {
+            ("caught_up", format!("it has read the log of {channel} up to {upto}"))
+        }
+        Happened::Gap { channel, after, before } => {
+            let before = before.map_or_else(String::new, |before| format!(" and before {before}"));
+            ("gap", format!("events of {channel} behind {after}{before} are missing"))
+        }
+    };
+    let mut moment = moment(channel, entry.at, what, says);
+    moment.node = entry.node_name().map(str::to_owned);
+    moment.connection = entry.connection.as_deref().map(str::to_owned);
+    moment.device = entry.device.as_deref().map(str::to_owned);
+    moment
+}

@@ -1,0 +1,150 @@
+//! A user's sessions, put together from the user's history: pure bookkeeping.
+
+use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::{Cursor, NodeId};
+
+/// What is known of one session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Session<'a> {
+    pub(super) connection: &'a str,
+    pub(super) device: Option<&'a str>,
+    /// None if its beginning is not in the history any more.
+    pub(super) opened: Option<Opened<'a>>,
+    pub(super) end: Option<End<'a>>,
+    /// Logs that it reads, since there was no room for what came.
+    pub(super) behind: Vec<Behind<'a>>,
+}
+
+/// How a session began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opened<'a> {
+    pub(super) at: u64,
+    pub(super) transport: &'a str,
+    /// What the client came back with.
+    pub(super) cursor: Option<Cursor>,
+    pub(super) recovered: bool,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End<'a> {
+    /// When; of a session whose node is gone, when it was last heard of.
+    pub(super) at: u64,
+    pub(super) why: &'a str,
+}
+
+/// A log that a session reads at its client's speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Behind<'a> {
+    pub(super) channel: &'a str,
+    pub(super) after: Cursor,
+    pub(super) since: u64,
+}
+
+/// The word for the end of a session whose node has not said goodbye for it.
+pub(super) const NODE_GONE: &str = "node_gone";
+
+impl<'a> Session<'a> {
+    /// The node that it is, or was, on.
+    pub(super) fn node(&self) -> &'a str {
+        self.connection.split('.').next().unwrap_or_default()
+    }
+
+    /// Was it there at that time?
+    pub(super) fn is_there(&self, at: u64) -> bool {
+        self.opened.is_none_or(|opened| opened.at <= at) && self.end.is_none_or(|end| end.at > at)
+    }
+}
+
+/// The sessions in the order in which they are first heard of. Where it is known which nodes live, those on others have
+/// ended with their nodes.
+pub(super) fn of<'a>(history: &'a [Entry], living: Option<&[NodeId]>) -> Vec<Session<'a>> {
+    let mut sessions: Vec<Session<'a>> = Vec::new();
+    let mut last_heard: Vec<u64> = Vec::new();
+    for entry in history {
+        let Some(connection) = entry.connection.as_deref() else { continue };
+        let place = sessions.iter().position(|session| session.connection == connection);
+        let place = place.unwrap_or_else(|| {
+            let device = entry.device.as_deref();
+            sessions.push(Session { connection, device, opened: None, end: None, behind: Vec::new() });
+            last_heard.push(0);
+            sessions.len() - 1
+        });
+        last_heard[place] = entry.at;
+        apply(&mut sessions[place], entry);
+    }
+    if let Some(living) = living {
+        let lives = |session: &Session<'_>| living.iter().any(|node| node.as_str() == session.node());
+        for (session, at) in sessions.iter_mut().zip(last_heard) {
+            if session.end.is_none() && !lives(session) {
+                session.end = Some(End { at, why: NODE_GONE });
+            }
+        }
+    }
+    sessions
+}
+
+fn apply<'a>(session: &mut Session<'a>, entry: &'a Entry) {
+    let at = entry.at;
+    match &entry.what {
+        Happened::Opened { transport, cursor, recovered } => {
+            session.opened = Some(Opened { at, transport, cursor: *cursor, recovered: *recovered });
+        }
+        Happened::Closed { why } => session.end = Some(End { at, why }),
+        Happened::Slow { channel, after } => {
+            session.behind.push(Behind { channel, after: *after, since: at });
+        }
+        Happened::CaughtUp { channel, .. } => session.behind.retain(|behind| behind.channel != &**channel),
+        Happened::Refused { .. } | Happened::Gap { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wirebell_protocol::ConnectionId;
+
+    fn entry(at: u64, node: u64, number: u64, what: Happened) -> Entry {
+        let id = ConnectionId { node: NodeId::from_bits(node), number };
+        Entry::of_connection(at, id, Some("phone"), what)
+    }
+
+    fn opened() -> Happened {
+        Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true }
+    }
+
+    fn closed(why: &str) -> Happened {
+        Happened::Closed { why: why.into() }
+    }
+
+    #[test]
+    fn a_session_begins_and_ends() {
+        let history = [entry(5, 1, 1, opened()), entry(6, 1, 2, opened()), entry(9, 1, 1, closed("client"))];
+        let sessions = of(&history, None);
+        let ends: Vec<_> = sessions.iter().map(|session| session.end.map(|end| end.why)).collect();
+        assert_eq!(ends, [Some("client"), None]);
+        assert!(sessions[0].is_there(5) && sessions[0].is_there(8));
+        assert!(!sessions[0].is_there(4) && !sessions[0].is_there(9));
+        assert!(sessions[1].is_there(u64::MAX));
+    }
+
+    #[test]
+    fn a_session_ends_with_its_node() {
+        let history = [entry(5, 1, 1, opened()), entry(6, 2, 1, opened())];
+        let sessions = of(&history, Some(&[NodeId::from_bits(2)]));
+        assert_eq!(sessions[0].end, Some(End { at: 5, why: NODE_GONE }));
+        assert_eq!(sessions[1].end, None);
+    }
+
+    #[test]
+    fn a_slow_session_is_behind_until_it_has_caught_up() {
+        let after = Cursor { millis: 3, sequence: 0 };
+        let slow = |channel: &str| Happened::Slow { channel: channel.into(), after };
+        let caught_up = Happened::CaughtUp { channel: "user:42".into(), upto: after };
+        let history =
+            [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
+        let sessions = of(&history, None);
+        assert_eq!(sessions[0].behind, [Behind { channel: "topic:news", after, since: 6 }]);
+        assert_eq!(sessions[0].opened, None, "its beginning is not in the history any more");
+    }
+}

@@ -1,0 +1,108 @@
+//! `wirebell explain`: why an event did, or did not, reach its user.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{door, runtime};
+
+/// `wirebell explain EVENT_ID`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 if the event is known, with 1 if nothing is known of it, with 2 if nobody could be asked."
+)]
+pub(super) struct Explain {
+    /// The event's id
+    #[arg(value_name = "EVENT_ID")]
+    id: String,
+    /// One of its channels; of an event that was published without receipt, deadline and deliver_at it has to be named
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// The services' door
+    #[arg(long, default_value = "http://127.0.0.1:9090")]
+    url: String,
+    /// The service key in a file
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// As the door says it, in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How asking ended when there is no explanation.
+const UNKNOWN: u8 = 1;
+const NOT_ASKED: u8 = 2;
+
+impl Explain {
+    pub(super) fn run(self) -> ExitCode {
+        match runtime().and_then(|runtime| runtime.block_on(self.ask())) {
+            Ok((text, code)) => {
+                println!("{text}");
+                code
+            }
+            Err(message) => {
+                eprintln!("wirebell: {message}");
+                ExitCode::from(NOT_ASKED)
+            }
+        }
+    }
+
+    async fn ask(self) -> Result<(String, ExitCode), String> {
+        let key = door::key(self.key_file.as_deref())?;
+        let query: Vec<(&str, &str)> = self.channel.iter().map(|channel| ("channel", channel.as_str())).collect();
+        let answer = door::get(&self.url, &["v1", "events", &self.id], &query, key.as_deref()).await?;
+        let json: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+        let code = match answer.status {
+            200 => ExitCode::SUCCESS,
+            404 if json["code"] == "not_found" => ExitCode::from(UNKNOWN),
+            status => return Err(format!("{} answers {status}: {}", self.url, text(&json["detail"]))),
+        };
+        if self.json {
+            return Ok((answer.text, code));
+        }
+        Ok((if answer.status == 200 { explanation(&json) } else { text(&json["detail"]).to_owned() }, code))
+    }
+}
+
+/// The verdicts, and then the timeline.
+fn explanation(known: &Value) -> String {
+    let mut lines = vec![format!("event {}", text(&known["id"]))];
+    for (channel, verdict) in known["verdict"].as_object().into_iter().flatten() {
+        let why = verdict["why"].as_str().map_or_else(String::new, |why| format!(", {why}"));
+        lines.push(format!("\n{channel}: {}{why}\n  {}", text(&verdict["code"]), text(&verdict["says"])));
+    }
+    lines.push(String::new());
+    lines.extend(known["timeline"].as_array().into_iter().flatten().map(line));
+    lines.join("\n")
+}
+
+fn line(moment: &Value) -> String {
+    let who = ["channel", "node", "connection", "device"].map(|name| (name, moment[name].as_str()));
+    let who: Vec<String> = who.iter().filter_map(|(name, value)| Some(format!("{name} {}", (*value)?))).collect();
+    let (at, what, says) = (text(&moment["at"]), text(&moment["what"]), text(&moment["says"]));
+    format!("{at}  {what:<17}  {says}  ({})", who.join(", "))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_explanation_begins_with_the_verdict() {
+        let known = serde_json::json!({
+            "id": "e", "channels": [],
+            "verdict": {"user:42": {"code": "fallen_back", "why": "offline", "says": "It fell back."}},
+            "timeline": [{"at": "2026-11-21T10:00:00.123Z", "what": "accepted", "channel": "user:42", "says": "the bus took it"}],
+        });
+        let lines: Vec<String> = explanation(&known).lines().map(str::to_owned).collect();
+        assert_eq!(lines[0], "event e");
+        assert_eq!(lines[2..4], ["user:42: fallen_back, offline", "  It fell back."]);
+        assert_eq!(lines[5], "2026-11-21T10:00:00.123Z  accepted           the bus took it  (channel user:42)");
+    }
+}

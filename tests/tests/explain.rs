@@ -1,0 +1,248 @@
+//! Why a user did not get an event, as the services' door and `wirebell explain` tell it afterwards: each verdict from
+//! what really happened.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wirebell_tests::client::{Carry, Client, Seen};
+use wirebell_tests::node::{Node, SERVICE_KEY, Setup};
+use wirebell_tests::redis::Redis;
+use wirebell_tests::token::{Issuer, claims, now, with};
+use wirebell_tests::{PATIENCE, eventually};
+
+fn token(user: &str) -> String {
+    Issuer::default().sign(&with(claims(user), "device", json!("phone")))
+}
+
+/// Publishes an event to the user under that id.
+async fn publish(node: &Node, id: &str, attributes: Value) -> Value {
+    let mut event = json!({"to": "user:42", "type": "t", "data": 1, "id": id});
+    for (name, value) in attributes.as_object().expect("attributes") {
+        event[name] = value.clone();
+    }
+    node.door().accepted(&event).await
+}
+
+/// What is known of the event on the user's channel.
+async fn known(node: &Node, id: &str) -> Value {
+    let answer = node.door().get(&format!("/v1/events/{id}?channel=user:42")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// Waits until the verdict is that one, and gives what it says.
+async fn comes_to(node: &Node, id: &str, code: &str) -> (Value, String) {
+    eventually(&format!("{id} is explained by {code}"), || async {
+        let found = known(node, id).await;
+        let verdict = &found["verdict"]["user:42"];
+        let is_it = verdict["code"] == code;
+        if !is_it {
+            println!("{id}: {verdict}");
+        }
+        is_it
+    })
+    .await;
+    let known = known(node, id).await;
+    let says = known["verdict"]["user:42"]["says"].as_str().unwrap_or_default().to_owned();
+    (known, says)
+}
+
+/// The words of the timeline, in order.
+fn words(known: &Value) -> Vec<String> {
+    let moments = known["timeline"].as_array().expect("a timeline");
+    moments.iter().map(|moment| moment["what"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+async fn acknowledge(client: &mut Client, event: &Value) {
+    let frame =
+        json!({"type": "wirebell.ack", "channel": event["channel"], "cursor": event["cursor"], "ref": "ack"});
+    assert_eq!(client.ask(&frame).await["type"], "wirebell.reply");
+}
+
+fn node_of(connection: &str) -> &str {
+    connection.split('.').next().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn written_on_which_node_and_acknowledged_by_which_device() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let mut client = Client::connect(a.clients, &token("42")).await;
+    let connection = client.connection().to_owned();
+    publish(&b, "e", json!({"receipt": true})).await;
+    let got = client.event().await;
+    let (_, says) = comes_to(&b, "e", "written").await;
+    assert!(says.contains(&connection) && says.contains(&format!("node {}", node_of(&connection))), "{says}");
+    assert!(says.contains("still there"), "{says}");
+
+    acknowledge(&mut client, &got).await;
+    let (known, says) = comes_to(&b, "e", "acknowledged").await;
+    assert!(says.contains("`phone`") && says.contains(&connection), "{says}");
+    assert_eq!(words(&known), ["opened", "accepted", "written", "acknowledged"], "{known}");
+    assert_eq!(known["timeline"][2]["node"], node_of(&connection));
+
+    // Whoever got it and went away before handling it.
+    publish(&b, "f", json!({"receipt": true})).await;
+    client.event().await;
+    client.close().await;
+    let says = || async { comes_to(&a, "f", "written").await.1 };
+    eventually("the end of the session is told", || async { says().await.contains("the client closed") }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_was_there_and_since_when() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    publish(&a, "never", json!({"receipt": true})).await;
+    let (_, says) = comes_to(&b, "never", "offline").await;
+    assert!(says.contains("Nobody was connected"), "{says}");
+
+    let client = Client::connect(a.clients, &token("42")).await;
+    let connection = client.connection().to_owned();
+    client.close().await;
+    eventually("the session's end is remembered", || async {
+        let user = b.door().get("/v1/users/42").await.json();
+        user["devices"][0]["connected"] == false
+    })
+    .await;
+    // Of an event that nobody asked a receipt for, too, which has no record.
+    for (id, attributes) in [("watched", json!({"deadline": 600})), ("plain", json!({}))] {
+        publish(&b, id, attributes).await;
+        let (_, says) = comes_to(&a, id, "offline").await;
+        assert!(says.contains("offline since") && says.contains(&connection), "{says}");
+        assert!(says.contains("the client closed"), "{says}");
+    }
+    assert_eq!(a.door().get("/v1/events/plain").await.status, 404, "without its channel it cannot be found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_token_had_expired() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).set("auth.leeway", "0s").start().await;
+    let short = with(claims("42"), "exp", json!(now() + 2));
+    let mut client = Client::connect(node.clients, &Issuer::default().sign(&short)).await;
+    assert_eq!(client.ending().await.1, Seen::Closed(Some(4401)));
+    publish(&node, "e", json!({"receipt": true})).await;
+    let (known, says) = comes_to(&node, "e", "token_expired").await;
+    assert!(says.contains("its token had expired"), "{says}");
+    assert_eq!(words(&known), ["opened", "closed", "accepted"]);
+
+    // It comes back with the same token again and again, and is refused.
+    for _ in 0..3 {
+        let expired = Issuer::default().sign(&short);
+        let mut client = Client::open(node.clients, Some((Carry::Header, &expired))).await.expect("an upgrade");
+        client.ending().await;
+    }
+    // A token that somebody made up says nothing of this user.
+    let forged = Issuer::with_secret("forged").token_for("42", -9);
+    Client::open(node.clients, Some((Carry::Header, &forged))).await.expect("an upgrade").ending().await;
+    let refused = || async { words(&known(&node, "e").await).contains(&"refused".to_owned()) };
+    eventually("the refusal is remembered", refused).await;
+    let (known, says) = comes_to(&node, "e", "token_expired").await;
+    assert!(says.contains("was refused at"), "{says}");
+    assert_eq!(words(&known).iter().filter(|word| *word == "refused").count(), 1, "once is enough");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_old_fallen_back_cancelled_or_still_to_come() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let in_an_hour = wirebell_protocol::event::rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(1));
+    publish(&node, "ttl", json!({"ttl": 1})).await;
+    publish(&node, "waited", json!({"ttl": 1, "receipt": true})).await;
+    publish(&node, "fallen", json!({"deadline": 1})).await;
+    publish(&node, "later", json!({"deliver_at": in_an_hour})).await;
+    publish(&node, "cancelled", json!({"deliver_at": in_an_hour})).await;
+    assert_eq!(node.door().send("DELETE", "/v1/events/cancelled", &[], String::new()).await.status, 200);
+
+    let (_, says) = comes_to(&node, "ttl", "ttl").await;
+    assert!(says.contains("Its ttl ran out at"), "{says}");
+    let (known, _) = comes_to(&node, "waited", "expired").await;
+    assert_eq!(known["verdict"]["user:42"]["why"], "ttl");
+    let (known, says) = comes_to(&node, "fallen", "fallen_back").await;
+    assert_eq!(known["verdict"]["user:42"]["why"], "offline", "{says}");
+    assert!(words(&known).contains(&"fallen_back".to_owned()));
+    let (_, says) = comes_to(&node, "later", "scheduled").await;
+    assert!(says.contains(&in_an_hour[..16]), "{says}");
+    comes_to(&node, "cancelled", "cancelled").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_had_lost_it() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).set("bus.log_events", "100").start().await;
+    let first = publish(&node, "first", json!({})).await["cursor"].as_str().expect("a cursor").to_owned();
+    publish(&node, "lost", json!({"receipt": true})).await;
+    let many: Vec<Value> = (0..500).map(|n| json!({"to": "user:42", "type": "t", "data": n})).collect();
+    node.door().accepted(&json!(many)).await;
+    let client = Client::resume(node.clients, &token("42"), &first).await;
+    assert_eq!(client.welcome["recovered"], false);
+    let (_, says) = comes_to(&node, "lost", "gap").await;
+    assert!(says.contains(client.connection()), "{says}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_came_without_a_cursor_or_had_it_already() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let cursor = publish(&node, "e", json!({})).await["cursor"].as_str().expect("a cursor").to_owned();
+    let client = Client::connect(node.clients, &token("42")).await;
+    let (_, says) = comes_to(&node, "e", "no_cursor").await;
+    assert!(says.contains("named no cursor"), "{says}");
+    client.close().await;
+    let _client = Client::resume(node.clients, &token("42"), &cursor).await;
+    comes_to(&node, "e", "had_it").await;
+}
+
+/// A session whose node was killed has no goodbye in its history; it must not be shown as open for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_a_node_that_was_killed_is_over() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let client = Client::connect(a.clients, &token("42")).await;
+    let connection = client.connection().to_owned();
+    let open = || async {
+        let user = b.door().get("/v1/users/42").await.json();
+        let sessions = user["sessions"].as_array().expect("sessions");
+        sessions.first().map(|session| session["connection"].as_str().unwrap_or_default().to_owned())
+    };
+    eventually("the session is shown by another node", || async { open().await.as_ref() == Some(&connection) })
+        .await;
+    a.signal("KILL");
+    let begun = std::time::Instant::now();
+    while open().await.is_some() {
+        assert!(begun.elapsed() < 2 * PATIENCE, "it is shown for ever");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    publish(&b, "e", json!({})).await;
+    let (_, says) = comes_to(&b, "e", "offline").await;
+    assert!(says.contains("its node is gone"), "{says}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_the_same() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let url = format!("http://{}", node.services);
+    let file = std::env::temp_dir().join(format!("wirebell-key-{}", std::process::id()));
+    std::fs::write(&file, SERVICE_KEY).expect("a file");
+    let key_file = file.to_str().expect("a path").to_owned();
+    let run = |arguments: &[&str]| {
+        let common = ["explain", "--url", &url, "--key-file", &key_file];
+        Setup::bare(&[&common, arguments].concat()).run()
+    };
+    publish(&node, "an id", json!({"receipt": true})).await;
+    let told = run(&["an id"]);
+    assert!(told.status.success(), "{}", told.output);
+    assert!(told.output.contains("user:42: offline") && told.output.contains("accepted"), "{}", told.output);
+    let told = run(&["an id", "--json"]);
+    let json: Value = serde_json::from_str(told.output.trim()).expect("JSON");
+    assert_eq!(json["verdict"]["user:42"]["code"], "offline");
+    publish(&node, "plain", json!({})).await;
+    assert_eq!(run(&["plain"]).status.code(), Some(1));
+    assert_eq!(run(&["plain", "--channel", "user:42"]).status.code(), Some(0));
+    assert_eq!(run(&["plain", "--channel", "42"]).status.code(), Some(2));
+    let nobody = Setup::bare(&["explain", "e", "--url", "http://127.0.0.1:1"]).run();
+    assert_eq!(nobody.status.code(), Some(2), "{}", nobody.output);
+    let _ = std::fs::remove_file(file);
+}
