@@ -123,9 +123,9 @@ async fn its_token_had_expired() {
     let mut client = Client::connect(node.clients, &Issuer::default().sign(&short)).await;
     assert_eq!(client.ending().await.1, Seen::Closed(Some(4401)));
     publish(&node, "e", json!({"receipt": true})).await;
-    let (known, says) = comes_to(&node, "e", "token_expired").await;
+    let (explained, says) = comes_to(&node, "e", "token_expired").await;
     assert!(says.contains("its token had expired"), "{says}");
-    assert_eq!(words(&known), ["opened", "closed", "accepted"]);
+    assert_eq!(words(&explained), ["opened", "closed", "accepted"]);
 
     // It comes back with the same token again and again, and is refused.
     for _ in 0..3 {
@@ -138,9 +138,9 @@ async fn its_token_had_expired() {
     Client::open(node.clients, Some((Carry::Header, &forged))).await.expect("an upgrade").ending().await;
     let refused = || async { words(&known(&node, "e").await).contains(&"refused".to_owned()) };
     eventually("the refusal is remembered", refused).await;
-    let (known, says) = comes_to(&node, "e", "token_expired").await;
+    let (explained, says) = comes_to(&node, "e", "token_expired").await;
     assert!(says.contains("was refused at"), "{says}");
-    assert_eq!(words(&known).iter().filter(|word| *word == "refused").count(), 1, "once is enough");
+    assert_eq!(words(&explained).iter().filter(|word| *word == "refused").count(), 1, "once is enough");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,10 +20,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
-use wirebell_protocol::Fault;
+use wirebell_protocol::{Fault, NodeId};
 
 use crate::auth::ServiceKeys;
 use crate::bus::{BusError, SharedBus};
+use crate::hub::snapshot::Sitting;
 use crate::lifecycle::CancellationToken;
 use crate::problem::Problem;
 use crate::telemetry::Metrics;
@@ -33,6 +34,10 @@ pub use wait::Waits;
 /// What the services' door needs.
 #[derive(Clone)]
 pub struct Context {
+    /// This node.
+    pub node: NodeId,
+    /// The sessions of a user on this node.
+    pub sessions_of: SessionsOf,
     /// Where events go.
     pub bus: SharedBus,
     /// Which services may publish.
@@ -50,6 +55,9 @@ pub struct Context {
     /// The node's numbers.
     pub metrics: Arc<Metrics>,
 }
+
+/// Looks up the sessions of a user on this node.
+pub type SessionsOf = Arc<dyn Fn(&str) -> Vec<Sitting> + Send + Sync>;
 
 /// What an event may need besides its data, in bytes.
 const ENVELOPE_BYTES: usize = 4 * 1024;

@@ -1,4 +1,5 @@
-//! `GET /v1/users/{id}`: a user's devices and sessions, over all nodes, as the user's history has them.
+//! `GET /v1/users/{id}`: a user's devices and sessions. Those of this node are known as they are; of those of other
+//! nodes the user's history tells.
 
 use std::collections::BTreeMap;
 
@@ -12,43 +13,46 @@ use wirebell_protocol::history::Entry;
 
 use super::sessions::{self, Session};
 use super::{Context, asked, failed};
+use crate::hub::snapshot::Sitting;
+use crate::lifecycle::{millis, wall_clock};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
 struct User<'a> {
     id: &'a str,
     devices: Vec<Device<'a>>,
-    sessions: Vec<Open<'a>>,
+    sessions: &'a [Open],
 }
 
 /// A device that was heard of of late.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Device<'a> {
-    device: &'a str,
+    #[serde(rename = "device")]
+    name: &'a str,
     connected: bool,
     /// When something was last heard of it, in milliseconds since the Unix epoch.
     seen: u64,
 }
 
 /// A session that is open, as far as is known.
-#[derive(Serialize)]
-struct Open<'a> {
-    connection: &'a str,
-    node: &'a str,
+#[derive(Debug, Serialize)]
+struct Open {
+    connection: String,
+    node: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<&'a str>,
+    device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'a str>,
+    transport: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
-    /// Logs that it reads, since its client was too slow for what came.
+    /// Logs that it reads by itself, since its client was too slow for what came, or was away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    slow: Vec<Slow<'a>>,
+    slow: Vec<Slow>,
 }
 
-#[derive(Serialize)]
-struct Slow<'a> {
-    channel: &'a str,
+#[derive(Debug, Serialize)]
+struct Slow {
+    channel: String,
     after: Cursor,
     since: u64,
 }
@@ -62,30 +66,61 @@ pub(super) async fn read(
     let unavailable = |error| failed(&error, "ask again");
     let history = context.bus.history(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
+    let here = (context.sessions_of)(&id);
     let sessions = sessions::of(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
-    let open = sessions.iter().filter(|session| session.end.is_none()).map(open).collect();
-    let devices = devices(&history, &sessions);
-    Ok(Json(User { id: &id, devices, sessions: open }).into_response())
+    let elsewhere =
+        sessions.iter().filter(|session| session.end.is_none() && session.node() != context.node.as_str());
+    let now = millis(wall_clock());
+    let open: Vec<Open> =
+        elsewhere.map(told).chain(here.iter().map(|sitting| seen(sitting, &sessions, now))).collect();
+    let user = User { id: &id, devices: devices(&history, &open), sessions: &open };
+    Ok(Json(user).into_response())
 }
 
-fn open<'a>(session: &Session<'a>) -> Open<'a> {
+/// A session of another node.
+fn told(session: &Session<'_>) -> Open {
     let slow = session.behind.iter();
     Open {
-        connection: session.connection,
-        node: session.node(),
-        device: session.device,
-        transport: session.opened.map(|opened| opened.transport),
+        connection: session.connection.to_owned(),
+        node: session.node().to_owned(),
+        device: session.device.map(str::to_owned),
+        transport: session.opened.map(|opened| opened.transport.to_owned()),
         since: session.opened.map(|opened| opened.at),
-        slow: slow.map(|it| Slow { channel: it.channel, after: it.after, since: it.since }).collect(),
+        slow: slow.map(|it| Slow { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect(),
     }
 }
 
-fn devices<'a>(history: &'a [Entry], sessions: &[Session<'a>]) -> Vec<Device<'a>> {
+/// A session of this node.
+fn seen(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> Open {
+    let connection = sitting.connection.to_string();
+    let opened =
+        sessions.iter().find(|session| session.connection == connection).and_then(|session| session.opened);
+    let slow = sitting.behind.iter().map(|reading| Slow {
+        channel: reading.line.channel.to_string(),
+        after: reading.at,
+        since: now.saturating_sub(reading.age),
+    });
+    Open {
+        connection,
+        node: sitting.connection.node.to_string(),
+        device: sitting.device.as_deref().map(str::to_owned),
+        transport: opened.map(|opened| opened.transport.to_owned()),
+        since: Some(now.saturating_sub(sitting.age)),
+        slow: slow.collect(),
+    }
+}
+
+fn devices<'a>(history: &'a [Entry], open: &'a [Open]) -> Vec<Device<'a>> {
+    let began =
+        open.iter().filter_map(|session| Some((session.device.as_deref()?, session.since.unwrap_or_default())));
     let heard = history.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
-    // In order of time, so that the last one stays.
-    let seen: BTreeMap<&str, u64> = heard.collect();
-    let is_there = |device| sessions.iter().any(|session| session.device == Some(device) && session.end.is_none());
-    seen.into_iter().map(|(device, seen)| Device { device, connected: is_there(device), seen }).collect()
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+    for (device, at) in began.chain(heard) {
+        let last = seen.entry(device).or_default();
+        *last = at.max(*last);
+    }
+    let is_there = |device| open.iter().any(|session| session.device.as_deref() == Some(device));
+    seen.into_iter().map(|(name, seen)| Device { name, connected: is_there(name), seen }).collect()
 }
 
 #[cfg(test)]
@@ -110,10 +145,12 @@ mod tests {
             entry(5, 2, "laptop", closed()),
         ];
         let sessions = sessions::of(&history, None);
+        let open: Vec<Open> = sessions.iter().filter(|session| session.end.is_none()).map(told).collect();
+        assert_eq!((open.len(), open[0].node.as_str(), open[0].since), (1, "haaaaaaa", Some(3)));
         let expected = [
-            Device { device: "laptop", connected: false, seen: 5 },
-            Device { device: "phone", connected: true, seen: 4 },
+            Device { name: "laptop", connected: false, seen: 5 },
+            Device { name: "phone", connected: true, seen: 4 },
         ];
-        assert_eq!(devices(&history, &sessions), expected);
+        assert_eq!(devices(&history, &open), expected);
     }
 }

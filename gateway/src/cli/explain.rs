@@ -17,7 +17,7 @@ pub(super) struct Explain {
     /// The event's id
     #[arg(value_name = "EVENT_ID")]
     id: String,
-    /// One of its channels; of an event that was published without receipt, deadline and deliver_at it has to be named
+    /// One of its channels; of an event that was published without a receipt, a deadline and a later delivery it has to be named
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     /// The services' door

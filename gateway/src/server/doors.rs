@@ -63,7 +63,10 @@ fn clients_door(config: &Config, node: &Node) -> Router {
 /// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users/{id}` · `GET /v1/fallbacks`, `/v1/receipts` ·
 /// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
+    let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {
+        node: node.id,
+        sessions_of: Arc::new(move |user| hub.sessions_of(user)),
         bus: Arc::clone(&node.bus),
         keys: Arc::new(ServiceKeys::new(&config.services.keys)),
         open_to_loopback: config.services.open_to_loopback,

@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hub", &["bus", "auth", "config", "lifecycle", "telemetry"]),
     ("session", &["hub", "auth", "config", "lifecycle", "telemetry"]),
     ("transport", &["session", "problem", "auth", "config", "lifecycle", "telemetry"]),
-    ("api", &["bus", "problem", "auth", "config", "lifecycle", "telemetry"]),
+    ("api", &["bus", "hub::snapshot", "problem", "auth", "config", "lifecycle", "telemetry"]),
     ("admin", &["hub::snapshot", "bus::health", "problem", "auth", "config", "lifecycle", "telemetry"]),
     ("dev", &["problem", "auth", "config", "lifecycle", "telemetry"]),
     ("server", &["*"]),

@@ -41,7 +41,7 @@ pub(in crate::api) fn timeline(explained: &[(Channel, Facts)]) -> Vec<Moment> {
 fn of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     let mut moments = Vec::new();
     let mut add = |millis: Option<u64>, what, says: String| {
-        moments.extend(millis.map(|millis| moment(channel, millis, what, says)))
+        moments.extend(millis.map(|millis| moment(channel, millis, what, says)));
     };
     let cursor = facts.cursor.map_or_else(String::new, |cursor| format!(" as {cursor}"));
     let nodes = facts.nodes.map_or_else(String::new, |nodes| format!("; {nodes} nodes listened for it"));

@@ -31,11 +31,11 @@ pub(in crate::api) fn verdict(facts: &Facts) -> Verdict {
         State::Accepted => of(reason(facts)),
         State::FallenBack => {
             let settled = format!("It fell back at {}, its deadline.", at(receipt.settled_at));
-            unheard("fallen_back", &settled, receipt, reason(facts))
+            unheard("fallen_back", &settled, receipt, &reason(facts))
         }
         State::Expired => {
             let settled = format!("Until {} nobody had acknowledged it.", at(receipt.settled_at));
-            unheard("expired", &settled, receipt, reason(facts))
+            unheard("expired", &settled, receipt, &reason(facts))
         }
     }
 }
@@ -57,7 +57,7 @@ fn acknowledged(receipt: &Receipt) -> String {
 }
 
 /// Nobody acknowledged it in time; somebody may have since.
-fn unheard(code: &'static str, settled: &str, receipt: &Receipt, reason: Reason) -> Verdict {
+fn unheard(code: &'static str, settled: &str, receipt: &Receipt, reason: &Reason) -> Verdict {
     if receipt.acknowledged.is_empty() {
         return Verdict { code, why: Some(reason.code), says: format!("{settled} {}", reason.says) };
     }
