@@ -2,6 +2,8 @@
 //! also through deaths and outages.
 
 use serde_json::{Value, json};
+use wirebell_publisher::{Event, Publisher};
+use wirebell_tests::PATIENCE;
 use wirebell_tests::client::Client;
 use wirebell_tests::http::Services;
 use wirebell_tests::node::{Node, Setup};
@@ -160,4 +162,78 @@ async fn at_its_deadline_an_event_falls_back_also_when_the_node_that_took_it_has
     let late = || async { receipt(&b.door(), "e", 1).await["acknowledged"].as_array().map(Vec::len) == Some(1) };
     wirebell_tests::eventually("the late acknowledgement is noted", late).await;
     assert_eq!(receipt(&b.door(), "e", 1).await["state"], "fallen_back");
+}
+
+/// A client has handled an event, and its connection breaks before the acknowledgement is through. It comes back, to
+/// another node, with that event's cursor, and says it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_that_was_lost_with_its_connection_is_made_good() {
+    let redis = Redis::start().await;
+    let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
+    let mut client = Client::connect(a.clients, &token("42", "phone")).await;
+    a.door().accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "e", "deadline": 30})).await;
+    let got = client.event().await;
+    drop(client);
+    let mut client = Client::resume(b.clients, &token("42", "phone"), got["cursor"].as_str().unwrap()).await;
+    acknowledge(&mut client, &got).await;
+    let receipt = receipt(&a.door(), "e", 20).await;
+    assert_eq!(receipt["state"], "acknowledged", "{receipt}");
+    assert_eq!(receipt["acknowledged"][0]["connection"], client.connection());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_counts_that_comes_while_redis_is_away() {
+    let mut redis = Redis::start_durable().await;
+    let node = Setup::serve(&redis).start().await;
+    let mut client = Client::connect(node.clients, &token("42", "phone")).await;
+    node.door().accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "e", "deadline": 60})).await;
+    let got = client.event().await;
+    redis.kill();
+    // Heard at once, whether or not anybody can be told of it.
+    acknowledge(&mut client, &got).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    redis.restart().await;
+    node.wait_ready().await;
+    let receipt = receipt(&node.door(), "e", 20).await;
+    assert_eq!(
+        (&receipt["state"], &receipt["acknowledged"][0]["device"]),
+        (&json!("acknowledged"), &json!("phone"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_publishes_straight_to_redis_has_a_receipt_too() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    let mut client = Client::connect(node.clients, &token("42", "phone")).await;
+    let publisher = Publisher::connect(&redis.url()).await.expect("a publisher");
+    let event = Event::new("user:42", "t", &1).expect("an event").id("e").expect("an id").receipt();
+    let outcome = publisher.publish(event).await.expect("it is published");
+    let got = client.event().await;
+    acknowledge(&mut client, &got).await;
+    let ack = outcome.acknowledged(PATIENCE).await.expect("an acknowledgement");
+    assert_eq!((ack.device.as_str(), ack.connection.as_str()), ("phone", client.connection()));
+    assert_eq!(receipt(&node.door(), "e", 1).await["state"], "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_can_wait_for_an_acknowledgement() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).set("services.open_to_loopback", "true").start().await;
+    let mut client = Client::connect(node.clients, &token("42", "phone")).await;
+    let url = format!("http://{}", node.services);
+    let publish = |wait: &str| {
+        let common = ["publish", "--url", &url, "--to", "user:42", "--type", "t", "--data", "1", "--wait", wait];
+        Setup::bare(&common)
+    };
+    let in_vain = publish("1");
+    let in_vain = tokio::task::spawn_blocking(move || in_vain.run()).await.expect("it ends");
+    assert!(!in_vain.status.success() && in_vain.output.contains("accepted"), "{}", in_vain.output);
+    client.event().await;
+    let waiting = publish("20");
+    let waiting = tokio::task::spawn_blocking(move || waiting.run());
+    let got = client.event().await;
+    acknowledge(&mut client, &got).await;
+    let ended = waiting.await.expect("it ends");
+    assert!(ended.status.success() && ended.output.contains("\"acknowledged\""), "{}", ended.output);
 }

@@ -28,7 +28,7 @@ enum Command {
     /// Make a client token, for trying things.
     Token(token::Token),
     /// Publish an event, as a service would.
-    Publish(publish::Publish),
+    Publish(Box<publish::Publish>),
     /// Listen, as a client would; one frame a line.
     Listen(listen::Listen),
     /// Tell why an event did, or did not, reach its user.

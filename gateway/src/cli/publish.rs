@@ -2,11 +2,13 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use wirebell_publisher::{Class, Event, Publisher};
+use serde::Serialize;
+use wirebell_publisher::{Class, Durability, Event, EventError, Publisher};
 
-use super::{Outcome, block_on};
+use super::{Outcome, block_on, door};
 
 /// `wirebell publish --to user:42 --type payment-status --data '{"ok":true}'`
 #[derive(Debug, Args)]
@@ -27,11 +29,29 @@ pub(super) struct Publish {
     #[arg(long)]
     source: Option<String>,
     /// How the event is kept
-    #[arg(long, value_parser = ["durable", "volatile"], default_value = "durable")]
+    #[arg(long, value_parser = ["durable", "retained", "volatile"], default_value = "durable")]
     class: String,
+    /// What it is the newest value of, which makes it a retained event
+    #[arg(long, value_name = "KEY", conflicts_with = "class")]
+    retained_key: Option<String>,
     /// For how many seconds it is worth delivering
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<u64>,
+    /// Ask what becomes of it: `wirebell explain` tells
+    #[arg(long)]
+    receipt: bool,
+    /// Unless a device has acknowledged it after so many seconds, it goes to the fallback stream
+    #[arg(long, value_name = "SECONDS")]
+    deadline: Option<u64>,
+    /// Publish it at this time, in RFC 3339
+    #[arg(long, value_name = "TIME")]
+    deliver_at: Option<String>,
+    /// Count as published once the primary has it, or once a replica has it too
+    #[arg(long, value_parser = ["primary", "replicated"])]
+    durability: Option<String>,
+    /// Wait so long for a device to acknowledge it, then tell what became of it; ends with a failure if none has
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
     /// The W3C trace context to continue
     #[arg(long)]
     traceparent: Option<String>,
@@ -47,16 +67,17 @@ impl Publish {
     pub(super) fn run(self) -> Outcome {
         let event = self.event()?;
         let mut publisher = Publisher::builder(&self.url);
-        if let Some(path) = &self.key_file {
-            let key =
-                std::fs::read_to_string(path).map_err(|error| format!("--key-file {}: {error}", path.display()))?;
-            publisher = publisher.service_key(key.trim_end());
+        if let Some(key) = door::key(self.key_file.as_deref())? {
+            publisher = publisher.service_key(&key);
         }
         block_on(async move {
             let publisher = publisher.connect().await.map_err(|error| error.to_string())?;
-            let outcome = publisher.publish(event).await.map_err(|error| error.to_string())?;
-            println!("{}", serde_json::to_string(&outcome).map_err(|error| error.to_string())?);
-            Ok(())
+            let answer = publisher.publish(event).await.map_err(|error| error.to_string())?;
+            say(&answer)?;
+            let Some(seconds) = self.wait else { return Ok(()) };
+            let acknowledged = answer.acknowledged(Duration::from_secs(seconds)).await;
+            say(&publisher.receipts(&answer.id).await.map_err(|error| error.to_string())?)?;
+            acknowledged.map(drop).map_err(|error| error.to_string())
         })
     }
 
@@ -80,11 +101,31 @@ impl Publish {
         if let Some(class) = Class::parse(&self.class) {
             event = event.class(class)?;
         }
+        if let Some(key) = &self.retained_key {
+            event = event.key(key)?;
+        }
         if let Some(ttl) = self.ttl {
             event = event.ttl(ttl)?;
         }
         if let Some(traceparent) = &self.traceparent {
             event = event.traceparent(traceparent)?;
+        }
+        Ok(self.wishes(event)?)
+    }
+
+    fn wishes(&self, mut event: Event) -> Result<Event, EventError> {
+        // Whoever waits wants to know.
+        if self.receipt || (self.wait.is_some() && self.deadline.is_none()) {
+            event = event.receipt();
+        }
+        if let Some(seconds) = self.deadline {
+            event = event.deadline(seconds)?;
+        }
+        if let Some(time) = &self.deliver_at {
+            event = event.deliver_at(time)?;
+        }
+        if let Some(durability) = self.durability.as_deref().and_then(Durability::parse) {
+            event = event.durability(durability)?;
         }
         Ok(event)
     }
@@ -97,4 +138,10 @@ impl Publish {
         std::io::stdin().read_to_string(&mut text)?;
         Ok(text)
     }
+}
+
+/// One line of JSON.
+fn say(what: &impl Serialize) -> Result<(), String> {
+    println!("{}", serde_json::to_string(what).map_err(|error| error.to_string())?);
+    Ok(())
 }
