@@ -55,6 +55,19 @@
 //! Events of one channel are logged in the order of one `publish_all`, and in the order of `enqueue`. Between two
 //! calls of [`Publisher::publish`] that run at the same time, and between `publish` and `enqueue`, there is none.
 //!
+//! # What becomes of an event
+//!
+//! | call | tells |
+//! | --- | --- |
+//! | [`Published::acknowledged`] | which device has acknowledged the event, or why none has |
+//! | [`Publisher::receipts`] | later, and everything: written to which connections, acknowledged by which devices |
+//! | [`Publisher::follow`] | a stream of what becomes of all events, for a service that publishes thousands |
+//! | [`Fallbacks`] | hands over what no device has acknowledged by its [`deadline`](Event::deadline) |
+//! | [`Publisher::cancel`] | cancels what waits for its [`deliver_at`](Event::deliver_at) |
+//!
+//! An event that asks for nothing of this costs nothing of it: one script, as before. One that does costs a second
+//! round trip, since its timer is set before it is published.
+//!
 //! # When the bus is down
 //!
 //! `connect` succeeds, `enqueue` works, `publish` tries for its timeout and then fails with
@@ -70,6 +83,7 @@ mod delivery;
 mod enqueued;
 mod error;
 mod failure;
+mod fallbacks;
 mod http;
 mod pipeline;
 mod published;
@@ -80,6 +94,7 @@ mod redis_error;
 mod retry;
 mod stamp;
 mod tls;
+mod told;
 mod transport;
 
 pub use acknowledged::{AckError, Acknowledgement};
@@ -88,8 +103,10 @@ pub use cancelled::Cancelled;
 pub use counters::Counters;
 pub use enqueued::{Enqueued, Flushed};
 pub use error::{ConnectError, PublishError, Refusal};
+pub use fallbacks::{Backlog, Claim, Fallback, FallbackCounters, Fallbacks, FallbacksBuilder};
 pub use published::Published;
 pub use publisher::Publisher;
+pub use told::{Follow, Receipts, Told};
 pub use wirebell_protocol::publish::Retention;
 pub use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
 pub use wirebell_protocol::{

@@ -17,6 +17,7 @@ use crate::error::{ConnectError, PublishError};
 use crate::published::{Published, Watch};
 use crate::retry::until;
 use crate::stamp::{stamp, with_durability};
+use crate::told::{Follow, Receipts};
 use crate::transport::Transport;
 
 /// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last one is dropped,
@@ -110,6 +111,25 @@ impl Publisher {
     /// [`deliver_at`](Event::deliver_at), or that is too long ago.
     pub async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, PublishError> {
         until(self.0.timeout, || self.0.transport.receipts(id)).await
+    }
+
+    /// The stream of receipts: what becomes of every watched event on this bus, whoever published it. For a service that
+    /// publishes too many to wait for each. Only over Redis.
+    ///
+    /// ```no_run
+    /// # use wirebell_publisher::{Follow, Publisher, State};
+    /// # async fn example(publisher: Publisher) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut receipts = publisher.follow(&Follow::Group("orders".to_owned()))?;
+    /// loop {
+    ///     let told = receipts.next().await;
+    ///     if told.outcome == State::Acknowledged {
+    ///         println!("{} was seen on {}", told.id, told.channel);
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn follow(&self, follow: &Follow) -> Result<Receipts, ConnectError> {
+        Ok(Receipts::new(self.0.transport.redis()?, follow))
     }
 
     /// Cancels an event with [`deliver_at`](Event::deliver_at) whose time has not come. Cancelling it once more changes

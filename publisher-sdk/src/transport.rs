@@ -1,5 +1,6 @@
 //! The transports: one seam, one file for each bus.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wirebell_protocol::publish::Retentions;
@@ -33,7 +34,7 @@ const REDIS: [&str; 12] = [
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Straight into Redis.
-    Redis(Box<RedisBus>),
+    Redis(Arc<RedisBus>),
     /// To the services' door of a node.
     Http(HttpDoor),
 }
@@ -53,10 +54,20 @@ impl Transport {
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some(scheme) if REDIS.contains(&scheme) => RedisBus::new(url, options).map(Box::new).map(Self::Redis),
+            Some(scheme) if REDIS.contains(&scheme) => RedisBus::new(url, options).map(Arc::new).map(Self::Redis),
             Some("http" | "https") => HttpDoor::new(url, &options).map(Self::Http),
             Some(_) => Err(ConnectError::Url { found: "the one given has another scheme" }),
             None => Err(ConnectError::Url { found: "the one given has no scheme" }),
+        }
+    }
+
+    /// The Redis, for what only it can do.
+    pub(crate) fn redis(&self) -> Result<&Arc<RedisBus>, ConnectError> {
+        match self {
+            Self::Redis(bus) => Ok(bus),
+            Self::Http(_) => Err(ConnectError::Url {
+                found: "the one given is a services' door, and streams are read from Redis only",
+            }),
         }
     }
 

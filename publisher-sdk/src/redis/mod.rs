@@ -13,6 +13,7 @@ mod records;
 mod routes;
 mod scripts;
 mod slots;
+mod streams;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::sync::OnceCell;
 use self::place::Place;
 use self::routes::{Manner, Request, Routes};
 use self::scripts::Digests;
+pub(crate) use self::streams::{Entry, EntryPlace, Group, Kind, has_code};
 use crate::error::{ConnectError, PublishError, Refusal};
 use crate::failure::Failure;
 use crate::transport::Options;

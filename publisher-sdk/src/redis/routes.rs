@@ -8,6 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisResult, Value};
 use tokio::sync::OnceCell;
+use wirebell_protocol::Keys;
 use wirebell_protocol::tracking::Call;
 
 use super::failure;
@@ -59,7 +60,11 @@ impl Request {
 
     /// A command, and the key that it is about.
     pub(super) fn command(name: &str, key: &str) -> Self {
-        let command = redis::cmd(name).arg(key).to_owned();
+        Self::about(key, redis::cmd(name).arg(key).to_owned())
+    }
+
+    /// A command whose key is not its first argument.
+    pub(super) fn about(key: &str, command: Cmd) -> Self {
         Self { what: What::Command { key: key.to_owned(), command }, replicated: false }
     }
 
@@ -158,17 +163,17 @@ impl Routes {
         } else {
             connections.shared.clone()
         };
-        let mut replies = self.manner.pipeline(&mut connection, requests, replicated).await?;
+        let mut replies = self.manner.pipeline(&mut connection, requests).await?;
         // Somebody flushed the scripts. What was not run is run now, in its order.
         if replies.iter().any(scripts::is_missing) {
             scripts::load(&mut connection, self.manner.answer_timeout, false).await?;
-            self.run_missed(&mut connection, requests, replicated, &mut replies).await?;
+            self.run_missed(&mut connection, requests, &mut replies).await?;
         }
         let timeout = self.manner.answer_timeout;
+        let waited = replies.split_off(requests.len().min(replies.len()));
         let read = |reply: RedisResult<Value>| reply.map_err(|error| failure(&error, timeout));
-        let replicas = if replicated { replies.pop().map(read) } else { None };
         let mut answers: Vec<_> = replies.into_iter().map(read).collect();
-        if let Some(missing) = replicas.and_then(|replicas| not_replicated(replicas, timeout)) {
+        if let Some(missing) = if replicated { not_replicated(waited, timeout) } else { None } {
             for (answer, _) in answers.iter_mut().zip(requests).filter(|(_, request)| request.replicated) {
                 if answer.is_ok() {
                     *answer = Err(missing.clone());
@@ -182,16 +187,14 @@ impl Routes {
         &self,
         connection: &mut MultiplexedConnection,
         requests: &[&Request],
-        replicated: bool,
         replies: &mut [RedisResult<Value>],
     ) -> Result<(), Failure> {
         let places: Vec<usize> =
             (0..requests.len()).filter(|place| scripts::is_missing(&replies[*place])).collect();
         let missed: Vec<&Request> = places.iter().map(|place| requests[*place]).collect();
-        let again = self.manner.pipeline(connection, &missed, replicated).await?;
-        // The last answer is that of the replicas, if they were asked.
-        let last = requests.len();
-        for (place, answer) in places.into_iter().chain([last]).zip(again) {
+        let again = self.manner.pipeline(connection, &missed).await?;
+        // What stands behind the requests is about the replicas, if they were asked.
+        for (place, answer) in places.into_iter().chain(requests.len()..).zip(again) {
             if let Some(reply) = replies.get_mut(place) {
                 *reply = answer;
             }
@@ -209,13 +212,15 @@ impl Manner {
         &self,
         connection: &mut MultiplexedConnection,
         requests: &[&Request],
-        replicated: bool,
     ) -> Result<Vec<RedisResult<Value>>, Failure> {
         let mut pipeline = redis::pipe();
         for request in requests {
             request.add_to(&mut pipeline, &self.digests);
         }
-        if replicated {
+        if let Some(request) = requests.iter().find(|request| request.replicated) {
+            // An event that was published before writes nothing now, and `WAIT` is about what this connection has
+            // written: so that it covers what came before as well, there is always something.
+            pipeline.cmd("SET").arg(Keys::barrier(request.key())).arg(1).arg("PX").arg(1_000);
             pipeline.cmd("WAIT").arg(1).arg(replicas_within(self.answer_timeout).as_millis().max(1).to_string());
         }
         pipeline.ignore_errors();
@@ -229,15 +234,18 @@ fn replicas_within(answer_timeout: Duration) -> Duration {
 }
 
 /// What it means for those that have to be replicated, unless a replica has them.
-fn not_replicated(replicas: Result<Value, Failure>, answer_timeout: Duration) -> Option<Failure> {
-    match replicas {
-        Ok(Value::Int(replicas)) if replicas > 0 => None,
-        Ok(_) => Some(Failure::unavailable(format!(
-            "the primary has the event, and no replica had it within {:?}; publishing it again under the same id is safe",
-            replicas_within(answer_timeout)
-        ))),
-        Err(failure) => Some(failure),
+fn not_replicated(waited: Vec<RedisResult<Value>>, answer_timeout: Duration) -> Option<Failure> {
+    let last = match waited.into_iter().collect::<RedisResult<Vec<Value>>>() {
+        Ok(values) => values.into_iter().next_back(),
+        Err(error) => return Some(failure(&error, answer_timeout)),
+    };
+    if matches!(last, Some(Value::Int(1..))) {
+        return None;
     }
+    Some(Failure::unavailable(format!(
+        "the primary has the event, and no replica had it within {:?}; publishing it again under the same id is safe",
+        replicas_within(answer_timeout)
+    )))
 }
 
 pub(super) async fn connect(

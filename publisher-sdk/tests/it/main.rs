@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connect;
+mod fallbacks;
+mod follow;
 mod http;
 mod moves;
 mod outage;
 mod publish;
+mod replicated;
 mod support;
 mod tracked;

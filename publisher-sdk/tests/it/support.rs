@@ -144,7 +144,7 @@ pub(crate) trait Bus {
     /// Does what a node would.
     async fn run<T: FromRedisValue>(&self, call: Call) -> T;
 
-    /// A command, whose second word is its key.
+    /// A command about one key.
     async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T;
 
     /// What was told about the event.
@@ -176,7 +176,8 @@ impl Bus for &Cluster {
     }
 
     async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        self.nodes()[self.owner(self.slot(words[1]).await, 0).await].ask(words).await.unwrap()
+        let key = words.iter().find(|word| word.contains('{')).unwrap();
+        self.nodes()[self.owner(self.slot(key).await, 0).await].ask(words).await.unwrap()
     }
 }
 
@@ -190,4 +191,14 @@ fn run<T: FromRedisValue>(connection: &mut redis::Connection, call: &Call) -> T 
         invocation.arg(argument);
     }
     invocation.invoke(connection).unwrap()
+}
+
+/// Waits until it is so.
+pub(crate) async fn eventually<F: Future<Output = bool>>(ready: impl Fn() -> F) {
+    let waiting = async {
+        while !ready().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
 }
