@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use wirebell_tests::audit::{delivery, fairness, idle};
+use wirebell_tests::audit::{delivery, fairness, idle, slow};
 use wirebell_tests::chaos::command;
 
 #[derive(Parser)]
@@ -35,6 +35,18 @@ enum Run {
         #[arg(long, default_value_t = 15_000)]
         connections: u32,
     },
+    /// One node: a client that reads a kilobyte a second among others.
+    Slow {
+        /// The other clients.
+        #[arg(long, default_value_t = slow::Scale::FULL.others)]
+        others: u32,
+        /// Events, every second one to the slow client.
+        #[arg(long, default_value_t = slow::Scale::FULL.events)]
+        events: u32,
+        /// Events a second.
+        #[arg(long, default_value_t = slow::Scale::FULL.rate)]
+        rate: u32,
+    },
     /// One node: events to one user while broadcasts go to all, and what each takes.
     Fairness {
         /// Connections that get the broadcasts.
@@ -62,6 +74,11 @@ async fn main() -> ExitCode {
             let report = idle::run(connections).await;
             println!("{report}");
             report.lost == 0
+        }
+        Run::Slow { others, events, rate } => {
+            let report = Box::pin(slow::run(slow::Scale { others, events, rate })).await;
+            println!("{report}");
+            report.objections.is_empty()
         }
         Run::Fairness { listeners, events } => {
             let report = fairness::run(fairness::Scale { listeners, events }).await;

@@ -142,7 +142,7 @@ async fn no_view_goes_back_while_everything_changes_and_pub_sub_is_cut() {
         }
     };
     let last = CHANGES - 1;
-    let (_, stayed, came_and_went) =
+    let ((), stayed, came_and_went) =
         tokio::join!(changing, watch(&nodes, KEYS, last, false), watch(&nodes, KEYS, last, true));
     assert_eq!((stayed.0.len(), came_and_went.0.len()), (5, 5));
 }

@@ -9,6 +9,7 @@ use super::Hub;
 use super::line::{Lane, Line};
 use super::notice::{Batch, Notice};
 use super::outbox::{Offered, Outbox};
+use crate::lifecycle::uptime_millis;
 
 /// Listeners that are handed something in one go. The sessions that it wakes run before the next slice is handed out: a
 /// worker of Tokio's comes back to the pump after 61 tasks at the latest, so that more than these would pile up in front
@@ -122,8 +123,12 @@ fn fall_behind(hub: &Hub, channel: &Channel, notice: &Notice, outbox: &Arc<Outbo
     let Some(place) = notice.place else { return };
     hub.metrics.outbox_overflows.with_label_values(&[notice.class.as_str()]).inc();
     let line = Line { channel: channel.clone(), lane: Lane::of(notice.class) };
-    if let Some(course) = hub.lock().course(&line, outbox) {
+    let mut registry = hub.lock();
+    if let Some(course) = registry.course(&line, outbox) {
         course.fall_behind(place.cursor);
+        // The session may be in the middle of a write for long, and is to be found by whoever looks for it.
+        hub.readers.reads(outbox.number(), &line, notice.after, uptime_millis());
     }
+    drop(registry);
     outbox.behind(line, notice.after);
 }

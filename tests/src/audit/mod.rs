@@ -6,6 +6,8 @@ pub mod delivery;
 pub mod fairness;
 pub mod idle;
 pub mod quantiles;
+pub mod slow;
+pub mod slowly;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,0 +1,253 @@
+//! The slow run: one of many clients reads a kilobyte a second, while events go to it and to all the others. The node
+//! must stay small, the others must not notice, and the slow one must end with all of its events.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use wirebell_protocol::Event;
+use wirebell_publisher::{Publisher, Retention};
+
+use super::quantiles::Quantiles;
+use super::slowly::{Pace, Slow};
+use crate::PATIENCE;
+use crate::client::{Client, Seen, is_event};
+use crate::memory::pss;
+use crate::node::{Node, Setup};
+use crate::redis::Redis;
+use crate::token::Issuer;
+
+/// Events in one call of the SDK.
+const BATCH: u32 = 50;
+/// How many connect at the same time.
+const AT_ONCE: usize = 64;
+/// Bytes of `data`, about.
+const BYTES: usize = 500;
+/// The user who is slow.
+const SLOW: &str = "slow";
+
+/// How large a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Clients besides the slow one.
+    pub others: u32,
+    /// Events, of which every second one goes to the slow client.
+    pub events: u32,
+    /// Events a second.
+    pub rate: u32,
+}
+
+impl Scale {
+    /// 1,000 clients, 100,000 events.
+    pub const FULL: Self = Self { others: 999, events: 100_000, rate: 4_000 };
+    /// What is run on every change.
+    pub const SMALL: Self = Self { others: 199, events: 12_000, rate: 2_000 };
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Report {
+    scale: Scale,
+    alone: Quantiles,
+    beside: Quantiles,
+    /// Bytes by which the node has grown while its client was slow, at most.
+    pub grown: u64,
+    /// Bytes of frames for the slow client that it had not read when the last one was published.
+    pub unread: u64,
+    /// Times that its outbox was full.
+    pub overflows: u64,
+    /// Events that sessions read from the log.
+    pub caught_up: u64,
+    /// Whether `/inspect` named the slow client while it was.
+    pub named: bool,
+    /// What is wrong with it.
+    pub objections: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scale { others, events, rate } = self.scale;
+        writeln!(f, "other clients                  {others:>10}")?;
+        writeln!(f, "events, half to the slow one   {events:>10}")?;
+        writeln!(f, "events a second                {rate:>10}")?;
+        writeln!(f, "KiB it had not read at the end {:>10}", self.unread / 1024)?;
+        writeln!(f, "KiB that the node has grown    {:>10}", self.grown / 1024)?;
+        writeln!(f, "times its outbox was full      {:>10}", self.overflows)?;
+        writeln!(f, "events read from the log       {:>10}", self.caught_up)?;
+        writeln!(f, "to the others, all being fast  {}", self.alone)?;
+        writeln!(f, "to the others, beside it       {}", self.beside)?;
+        let ratio = |of: fn(&Quantiles) -> Duration| of(&self.beside).as_secs_f64() / of(&self.alone).as_secs_f64();
+        writeln!(f, "ratio                          p50 {:.2}, p99 {:.2}", ratio(|q| q.p50), ratio(|q| q.p99))?;
+        for objection in self.objections.iter().take(10) {
+            writeln!(f, "  {objection}")?;
+        }
+        write!(f, "{}", if self.objections.is_empty() { "each event exactly once, in order" } else { "NOT SOUND" })
+    }
+}
+
+/// Runs it on servers of its own: first with everybody fast, then with one client slow.
+pub async fn run(scale: Scale) -> Report {
+    let redis = Redis::start().await;
+    let node =
+        Setup::serve(&redis).set("bus.log_events", "1000000").set("clients.outbox_bytes", "65536").start().await;
+    let retention = Retention { log_events: 1_000_000, ..Retention::default() };
+    let publisher =
+        Publisher::builder(&redis.url()).retention(retention).connect().await.expect("the SDK connects");
+    let (alone, mut objections, ..) = phase(scale, &node, &publisher, Pace::Fast, 0).await;
+    let (beside, more, grown, unread, named) = phase(scale, &node, &publisher, Pace::KilobyteASecond, 1).await;
+    objections.extend(more);
+    let overflows = metric(&node, "wirebell_outbox_overflows_total{class=\"durable\"}").await;
+    let caught_up = metric(&node, "wirebell_deliveries_total{class=\"durable\",outcome=\"caught_up\"}").await;
+    let [alone, beside] = [alone, beside].map(Quantiles::of);
+    Report { scale, alone, beside, grown, unread, overflows, caught_up, named, objections }
+}
+
+type Phase = (Vec<Duration>, Vec<String>, u64, u64, bool);
+
+async fn phase(scale: Scale, node: &Node, publisher: &Publisher, pace: Pace, number: u32) -> Phase {
+    let begun = Instant::now();
+    let wanted = plan(scale);
+    let slow_wanted = u64::from(wanted[SLOW]);
+    let slow = Slow::connect(node.clients, &Issuer::default().token(&user(SLOW, number)), pace).await;
+    let read = slow.read_so_far();
+    let fast = slow.fast();
+    let slow = tokio::spawn(slow.take(slow_wanted));
+    let others = gather(scale, node.clients, number, begun, &wanted).await;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let watch = tokio::spawn(watch(node.pid(), Arc::clone(&over)));
+    publish(scale, publisher, number, begun).await;
+    let (mut took, mut objections) = (Vec::new(), Vec::new());
+    for other in others {
+        let (more, objected) = other.await.expect("a client does not panic");
+        took.extend(more);
+        objections.extend(objected);
+    }
+    over.store(true, Ordering::Relaxed);
+    let grown = watch.await.expect("a number");
+    let unread = (slow_wanted * BYTES as u64).saturating_sub(read.load(Ordering::Relaxed));
+    let named = is_named(node, &user(SLOW, number)).await;
+    fast.store(true, Ordering::Relaxed);
+    objections.extend(slow.await.expect("the slow client does not panic"));
+    (took, objections, grown, unread, named)
+}
+
+fn user(name: &str, phase: u32) -> String {
+    format!("{name}-{phase}")
+}
+
+/// Who gets the event of this number.
+fn addressee(scale: Scale, event: u32) -> String {
+    if event.is_multiple_of(2) { SLOW.to_owned() } else { format!("u{}", event / 2 % scale.others) }
+}
+
+/// How many events each gets.
+fn plan(scale: Scale) -> BTreeMap<String, u32> {
+    let mut plan = BTreeMap::new();
+    for event in 0..scale.events {
+        *plan.entry(addressee(scale, event)).or_default() += 1;
+    }
+    plan
+}
+
+/// Publishes everything at the scale's rate. Each event carries its number among those of its user, and when it was
+/// published.
+async fn publish(scale: Scale, publisher: &Publisher, phase: u32, begun: Instant) {
+    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+    let mut pace = tokio::time::interval(Duration::from_secs(1) * BATCH / scale.rate);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for first in (0..scale.events).step_by(BATCH as usize) {
+        pace.tick().await;
+        let at = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let batch = (first..scale.events.min(first + BATCH)).map(|event| {
+            let to = addressee(scale, event);
+            let number = numbers.entry(to.clone()).or_default();
+            let data = json!({"n": *number, "at": at, "padding": "x".repeat(BYTES - 40)});
+            *number += 1;
+            Event::new(&format!("user:{}", user(&to, phase)), "slow", &data).expect("an event")
+        });
+        let batch: Vec<Event> = batch.collect();
+        publisher.publish_all(batch).await.into_iter().for_each(|outcome| _ = outcome.expect("a bus"));
+    }
+}
+
+async fn gather(
+    scale: Scale,
+    address: SocketAddr,
+    phase: u32,
+    begun: Instant,
+    wanted: &BTreeMap<String, u32>,
+) -> Vec<JoinHandle<(Vec<Duration>, Vec<String>)>> {
+    let issuer = Issuer::default();
+    stream::iter(0..scale.others)
+        .map(|number| {
+            let name = format!("u{number}");
+            let events = wanted.get(&name).copied().unwrap_or_default();
+            let token = issuer.token(&user(&name, phase));
+            async move { (Client::connect(address, &token).await, events) }
+        })
+        .buffer_unordered(AT_ONCE)
+        .map(|(client, events)| tokio::spawn(take(client, events, begun)))
+        .collect()
+        .await
+}
+
+/// Takes so many events; says how long each was on its way.
+async fn take(mut client: Client, events: u32, begun: Instant) -> (Vec<Duration>, Vec<String>) {
+    let (mut took, mut objections) = (Vec::new(), Vec::new());
+    let mut expected = 0;
+    while expected < u64::from(events) {
+        match client.next(2 * PATIENCE).await {
+            Seen::Frame(frame) if is_event(&frame) => {
+                let at = frame["data"]["at"].as_u64().map(Duration::from_micros).unwrap_or_default();
+                took.push(begun.elapsed().saturating_sub(at));
+                objections.extend(objection(&frame, &mut expected));
+            }
+            Seen::Frame(_) | Seen::Ping => {}
+            end => {
+                objections.push(format!("{}: {end:?} instead of {expected}", client.user()));
+                break;
+            }
+        }
+    }
+    (took, objections)
+}
+
+/// Objects to an event that is not the next one.
+pub(super) fn objection(frame: &Value, expected: &mut u64) -> Option<String> {
+    let found = frame["data"]["n"].as_u64();
+    let wanted = std::mem::replace(expected, found.map_or(*expected, |found| found + 1));
+    (found != Some(wanted)).then(|| format!("{}: expected {wanted}, found {found:?}", frame["channel"]))
+}
+
+/// By how much the process grows until it is told that this is over.
+async fn watch(pid: u32, over: Arc<AtomicBool>) -> u64 {
+    let before = pss(pid);
+    let mut most = before;
+    while !over.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        most = most.max(pss(pid));
+    }
+    most - before
+}
+
+async fn is_named(node: &Node, user: &str) -> bool {
+    let json = [("accept", "application/json")];
+    let answer = node.door().send("GET", "/inspect", &json, String::new()).await.json();
+    answer["slowest"].as_array().is_some_and(|slowest| slowest.iter().any(|session| session["user"] == user))
+}
+
+async fn metric(node: &Node, name: &str) -> u64 {
+    let metrics = node.door().get("/metrics").await.text;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+}
+
+/// Bytes that a client has read so far.
+pub(super) type Read = Arc<AtomicU64>;

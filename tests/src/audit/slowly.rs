@@ -1,0 +1,135 @@
+//! A client that reads slowly, until it is told to be fast.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::slow::{Read, objection};
+use crate::PATIENCE;
+use crate::client::is_event;
+
+/// How fast it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as it can.
+    Fast,
+    /// 256 bytes four times a second.
+    KilobyteASecond,
+}
+
+const PIECE: usize = 256;
+const PAUSE: Duration = Duration::from_millis(250);
+/// What the kernel may take in the client's stead: about twice as much.
+const RECEIVE_BUFFER: u32 = 16 * 1024;
+
+/// A connected client.
+pub(super) struct Slow {
+    socket: WebSocketStream<Slowly>,
+}
+
+struct Slowly {
+    stream: TcpStream,
+    pause: Pin<Box<Sleep>>,
+    fast: Arc<AtomicBool>,
+    read: Read,
+}
+
+impl Slow {
+    /// Connects with a small buffer, so that what it has not read stays with the node.
+    pub(super) async fn connect(address: SocketAddr, token: &str, pace: Pace) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(RECEIVE_BUFFER).expect("a size");
+        let stream = socket.connect(address).await.expect("the node listens");
+        let fast = Arc::new(AtomicBool::new(pace == Pace::Fast));
+        let stream = Slowly { stream, pause: Box::pin(sleep(Duration::ZERO)), fast, read: Read::default() };
+        let mut request = format!("ws://{address}/ws").into_client_request().expect("a URL");
+        let authorization = format!("Bearer {token}").parse().expect("a header");
+        request.headers_mut().insert("authorization", authorization);
+        request.headers_mut().insert("sec-websocket-protocol", "wirebell.v1".parse().expect("a header"));
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.expect("an upgrade");
+        Self { socket }
+    }
+
+    /// Makes it fast.
+    pub(super) fn fast(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.socket.get_ref().fast)
+    }
+
+    /// Bytes that it has read.
+    pub(super) fn read_so_far(&self) -> Read {
+        Arc::clone(&self.socket.get_ref().read)
+    }
+
+    /// Takes so many events and then listens for one that comes too often; says what is wrong with them.
+    pub(super) async fn take(mut self, events: u64) -> Vec<String> {
+        let (mut objections, mut expected) = (Vec::new(), 0);
+        loop {
+            let patience = if expected < events { 3 * PATIENCE } else { Duration::from_secs(1) };
+            match tokio::time::timeout(patience, self.socket.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => {
+                    let frame: Value = serde_json::from_str(&text).expect("JSON");
+                    if is_event(&frame) {
+                        objections.extend(objection(&frame, &mut expected));
+                    } else if frame["type"] == "wirebell.gap" {
+                        objections.push(format!("a gap before {expected}"));
+                    }
+                }
+                Ok(Some(Ok(_))) => {}
+                Err(_) if expected == events => return objections,
+                end => {
+                    objections.push(format!("the slow client: {end:?} instead of {expected} of {events}"));
+                    return objections;
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Slowly {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        if self.fast.load(Ordering::Relaxed) {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        } else {
+            ready!(self.pause.as_mut().poll(context));
+            let mut piece = buffer.take(PIECE);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut piece))?;
+            let count = piece.filled().len();
+            buffer.advance(count);
+            self.pause.as_mut().reset(Instant::now() + PAUSE);
+        }
+        self.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Slowly {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
