@@ -8,9 +8,6 @@ use crate::{ConnectionId, Cursor, NodeId};
 /// Milliseconds for which a history is kept after its last entry.
 pub const AGE_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
-/// Field of a Stream's entry that holds an [`Entry`] as JSON.
-pub const FIELD: &str = "e";
-
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -98,13 +95,13 @@ impl Entry {
         self.node.as_deref().or_else(of_connection)
     }
 
-    /// As it stands in the Stream.
+    /// As it stands in the list.
     pub fn encode(&self) -> String {
         // Texts and numbers can always be written.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads what stands in the Stream; none if it is nothing that this version knows.
+    /// Reads what stands in the list; none if it is nothing that this version knows.
     pub fn decode(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }

@@ -100,7 +100,7 @@ impl Keys {
         self.of(channel, "acknowledged")
     }
 
-    /// What happened of late to the sessions of the channel's user, a Stream.
+    /// What happened of late to the sessions of the channel's user, a list.
     pub fn history(&self, channel: &Channel) -> String {
         self.of(channel, "history")
     }

@@ -34,7 +34,7 @@ async fn five_thousand_connects_with_and_without() {
     for (name, cost) in [("without", &without), ("with", &with)] {
         let Cost { node, redis, wall, bytes } = cost;
         println!(
-            "{name}: node {node:.2} s, Redis {redis:.2} s of CPU; {wall:?}; {bytes} bytes in Redis, {ROUNDS} rounds"
+            "{name}: node {node:.2} s, Redis {redis:.2} s of CPU; {wall:?}; {bytes} bytes in Redis; {ROUNDS} rounds"
         );
     }
     println!("with / without: node {:.2}, Redis {:.2}", with.node / without.node, with.redis / without.redis);

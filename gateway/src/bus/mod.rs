@@ -78,7 +78,7 @@ pub trait Bus: Send + Sync + 'static {
     /// Cancels a scheduled event on all of its channels.
     async fn cancel(&self, id: &str) -> Result<Cancelled, BusError>;
 
-    /// Writes what happened to users' sessions into their histories, each of which keeps about so many entries. What is
+    /// Writes what happened to users' sessions into their histories, each of which keeps so many entries. What is
     /// written twice is read once.
     async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError>;
 

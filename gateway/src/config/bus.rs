@@ -135,9 +135,9 @@ pub(super) const SETTINGS: [Setting; 13] = [
         key: "bus.history",
         kind: Kind::Count(0, 10_000),
         default: Some("20"),
-        says: "Entries that a user's history keeps at least: sessions that began and ended, and why, refusals, slow clients, \
+        says: "Entries that a user's history keeps: sessions that began and ended, and why, refusals, slow clients, \
                gaps. 0 keeps none.",
-        because: "It explains afterwards why an event did not come; some kilobytes for a user of the last 24 hours.",
+        because: "It explains afterwards why an event did not come; 150 bytes an entry, for users of the last 24 hours.",
         ..ROW
     },
     Setting {

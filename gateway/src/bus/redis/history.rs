@@ -1,13 +1,15 @@
-//! Users' histories: capped Streams, one a user, written in batches.
+//! Users' histories: a capped list for each user, written in batches.
+//!
+//! Lists and not Streams: a Stream takes four kilobytes however little is in it, and most users have a few entries.
 
 use std::collections::HashMap;
 
-use fred::interfaces::{ClientLike, KeysInterface, StreamsInterface};
-use fred::types::streams::{XCapKind, XCapTrim};
-use fred::types::{ClusterHash, CustomCommand};
+use fred::error::Error;
+use fred::interfaces::{ClientLike, KeysInterface};
+use fred::types::{ClusterHash, CustomCommand, FromValue};
 use fred::util::redis_keyslot;
 use futures_util::future::try_join_all;
-use wirebell_protocol::history::{AGE_MILLIS, Entry, FIELD};
+use wirebell_protocol::history::{AGE_MILLIS, Entry};
 use wirebell_protocol::publish::{Accepted, PublishScript};
 use wirebell_protocol::{Channel, NodeId};
 
@@ -15,40 +17,32 @@ use super::super::history::in_order;
 use super::super::{BusError, Happening};
 use super::commands::{Commands, failed};
 
-/// Entries of one history that are read. There are hardly ever so many: trimming to about the configured number leaves
-/// some tens more.
-const MOST_READ: u64 = 1_000;
-
-/// Appends to each user's Stream. All commands of a batch are on their way at once, which the client pipelines.
+/// Appends to each user's list, in one go for all of them.
 pub(super) async fn remember(commands: &Commands, happenings: &[Happening], most: usize) -> Result<(), BusError> {
     commands.connected()?;
-    let mut users: HashMap<&Channel, Vec<&Entry>> = HashMap::new();
+    let mut users: HashMap<&Channel, Vec<String>> = HashMap::new();
     for Happening { user, entry } in happenings {
-        users.entry(user).or_default().push(entry);
+        users.entry(user).or_default().push(entry.encode());
     }
-    try_join_all(users.into_iter().map(|(user, entries)| append(commands, user, entries, most))).await.map(drop)
+    let appended = users.into_iter().map(|(user, entries)| append(commands, user, entries, most));
+    try_join_all(appended).await.map(drop).map_err(|error| failed(&error))
 }
 
-async fn append(commands: &Commands, user: &Channel, entries: Vec<&Entry>, most: usize) -> Result<(), BusError> {
+/// What is asked at the same time is pipelined, in its order.
+async fn append(commands: &Commands, user: &Channel, entries: Vec<String>, most: usize) -> Result<(), Error> {
     let key = commands.keys.history(user);
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let append = |entry: &Entry| {
-        let cap = (XCapKind::MaxLen, XCapTrim::AlmostExact, most, None);
-        commands.client.xadd::<(), _, _, _, _>(key.clone(), false, cap, "*", (FIELD, entry.encode()))
-    };
-    let appended = async {
-        try_join_all(entries.into_iter().map(append)).await?;
-        commands.client.pexpire::<(), _>(&key, i64::try_from(AGE_MILLIS).unwrap_or(i64::MAX), None).await
-    };
-    appended.await.map_err(|error| failed(&error))
+    let words = std::iter::once(key.clone()).chain(entries).collect();
+    let push = command::<i64>(commands, "RPUSH", words);
+    let trim = command::<()>(commands, "LTRIM", vec![key.clone(), format!("-{most}"), "-1".to_owned()]);
+    let expire = command::<i64>(commands, "PEXPIRE", vec![key, AGE_MILLIS.to_string()]);
+    let (pushed, trimmed, expires) = futures_util::join!(push, trim, expire);
+    pushed.and(trimmed).and(expires.map(drop))
 }
 
 pub(super) async fn read(commands: &Commands, user: &Channel) -> Result<Vec<Entry>, BusError> {
-    let key = commands.keys.history(user);
-    let found: Vec<(String, HashMap<String, String>)> =
-        commands.client.xrevrange_values(key, "+", "-", Some(MOST_READ)).await.map_err(|error| failed(&error))?;
-    let entries = found.iter().rev().filter_map(|(_, fields)| Entry::decode(fields.get(FIELD)?)).collect();
-    Ok(in_order(entries))
+    let words = vec![commands.keys.history(user), "0".to_owned(), "-1".to_owned()];
+    let found: Vec<String> = command(commands, "LRANGE", words).await.map_err(|error| failed(&error))?;
+    Ok(in_order(found.iter().filter_map(|text| Entry::decode(text)).collect()))
 }
 
 /// What the first publish of that id was answered.
@@ -65,9 +59,13 @@ pub(super) async fn answered(
 
 /// Who is entered among those that live.
 pub(super) async fn nodes(commands: &Commands) -> Result<Vec<NodeId>, BusError> {
-    let key = commands.keys.nodes();
-    let range = CustomCommand::new_static("ZRANGE", ClusterHash::Custom(redis_keyslot(key.as_bytes())), false);
-    let words = vec![key, "0".to_owned(), "-1".to_owned()];
-    let entries: Vec<String> = commands.client.custom(range, words).await.map_err(|error| failed(&error))?;
+    let words = vec![commands.keys.nodes(), "0".to_owned(), "-1".to_owned()];
+    let entries: Vec<String> = command(commands, "ZRANGE", words).await.map_err(|error| failed(&error))?;
     Ok(entries.iter().filter_map(|entry| entry.split(' ').next()?.parse().ok()).collect())
+}
+
+/// A command whose first word is its key.
+async fn command<R: FromValue>(commands: &Commands, name: &'static str, words: Vec<String>) -> Result<R, Error> {
+    let slot = words.first().map_or(0, |key| redis_keyslot(key.as_bytes()));
+    commands.client.custom(CustomCommand::new_static(name, ClusterHash::Custom(slot), false), words).await
 }
