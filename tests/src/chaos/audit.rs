@@ -19,6 +19,14 @@ pub enum Wrong {
     Disorder,
     /// It is somebody else's, or nobody published it, or it did not arrive as it was published.
     Stray,
+    /// Its receipt is missing, or says something else than what the devices did.
+    Receipt,
+    /// Nobody acknowledged it by its deadline, and it did not fall back.
+    FallbackMissed,
+    /// It fell back more than once.
+    FallbackDoubled,
+    /// It fell back though it was acknowledged well before its deadline, or has none.
+    FallbackWrong,
     /// The bus did not confirm it, though nothing stood in the way at the end.
     Unconfirmed,
 }
@@ -82,7 +90,7 @@ fn read_through(record: &Record, sent: &[Sent], object: &mut impl FnMut(Wrong, O
                 continue;
             }
             What::Got(got) => got,
-            What::Welcomed { .. } | What::Ended(_) => continue,
+            What::Welcomed { .. } | What::Acknowledged(_) | What::Ended(_) => continue,
         };
         if is_stray(got, record.user, sent) {
             object(Wrong::Stray, got.event);
@@ -194,8 +202,8 @@ mod tests {
     fn sound() -> (Vec<Sent>, Vec<Record>) {
         let users = [0, 1, 0, 0, 1];
         let sent = users.iter().zip(0_u64..).map(|(user, number)| {
-            let confirmed = Confirmed { cursor: cursor(number + 1), at: 2 * number + 2 };
-            Sent { user: *user, began: 2 * number + 1, millis: 0, confirmed: Some(confirmed) }
+            let confirmed = Confirmed { cursor: cursor(number + 1), at: 2 * number + 2, millis: 0 };
+            Sent { user: *user, began: 2 * number + 1, millis: 0, watch: None, confirmed: Some(confirmed) }
         });
         let record = |user: u32, device: u32, events: [Vec<Line>; 2]| {
             let [first, second] = events;
@@ -284,7 +292,7 @@ mod tests {
     #[test]
     fn a_log_in_another_order_than_the_publishers_is_seen() {
         let (mut sent, _) = sound();
-        sent[3].confirmed = Some(Confirmed { cursor: cursor(2), at: 8 });
+        sent[3].confirmed = Some(Confirmed { cursor: cursor(2), at: 8, millis: 0 });
         let backwards = Objection { wrong: Wrong::Disorder, record: None, event: Some(3) };
         assert_eq!(publishers_side(&sent), [backwards]);
         // Published at the same time, there is no order between them.
@@ -304,7 +312,8 @@ mod tests {
             records[2].lines[place] = line(What::Got(what));
         });
         assert_eq!(altered, one(Wrong::Stray, 2, 4));
-        let elsewhere = objections_to(|sent, _| sent[3].confirmed = Some(Confirmed { cursor: cursor(9), at: 8 }));
+        let elsewhere =
+            objections_to(|sent, _| sent[3].confirmed = Some(Confirmed { cursor: cursor(9), at: 8, millis: 0 }));
         assert_eq!(elsewhere, [one(Wrong::Stray, 0, 3), one(Wrong::Stray, 1, 3)].concat());
     }
 }

@@ -44,6 +44,11 @@ pub struct Orders {
     pub frozen: Option<u32>,
 }
 
+/// Does no device of this user ever acknowledge anything?
+pub fn is_silent(user: u32) -> bool {
+    user.is_multiple_of(3)
+}
+
 impl Orders {
     /// Is this user's device to read nothing?
     fn holds(&self, user: u32) -> bool {
@@ -69,6 +74,7 @@ pub struct Device {
     name: String,
     cursor: Cursor,
     token: Token,
+    acknowledges: bool,
     run: Arc<Around>,
     orders: watch::Receiver<Orders>,
     mischief: Instant,
@@ -103,9 +109,10 @@ impl Device {
             1 => Token::Expiring,
             _ => Token::Long,
         };
+        let acknowledges = !is_silent(user) && (number == 0 || rng.bool());
         let mischief = Instant::now() + pause(&mut rng, run.mischief_every);
         let name = format!("d{number}");
-        Self { record, user, name, cursor: Cursor::START, token, run, orders, mischief, rng }
+        Self { record, user, name, cursor: Cursor::START, token, acknowledges, run, orders, mischief, rng }
     }
 
     /// What it writes down, to be read while it runs.
@@ -190,12 +197,19 @@ impl Device {
     /// One frame; gives the time after which to come back, where the node asks for that.
     async fn take(&mut self, text: &str, socket: &mut Socket) -> Option<Duration> {
         match read(text, self.user) {
-            Frame::Event(got) => {
+            Frame::Event(got, wanted) => {
                 self.cursor = got.cursor;
                 self.note(What::Got(got));
+                if wanted && self.acknowledges {
+                    self.acknowledge(socket).await;
+                }
             }
             Frame::Welcome { connection, recovered } => {
                 self.note(What::Welcomed { connection, cursor: self.cursor, recovered });
+                // What it said last may have been lost with the connection.
+                if self.acknowledges && self.cursor != Cursor::START {
+                    self.acknowledge(socket).await;
+                }
             }
             Frame::Gap => self.note(What::Gap),
             Frame::Reconnect(after) => return Some(after),
@@ -206,6 +220,13 @@ impl Device {
             Frame::Expiring | Frame::Other => {}
         }
         None
+    }
+
+    async fn acknowledge(&mut self, socket: &mut Socket) {
+        self.note(What::Acknowledged(self.cursor));
+        let channel = format!("user:{}", user_name(self.user));
+        let frame = json!({"type": "wirebell.ack", "channel": channel, "cursor": self.cursor.to_string()});
+        let _ = socket.send(Message::text(frame.to_string())).await;
     }
 
     /// Does it; gives the time after which to come back, where that ends the connection.

@@ -12,8 +12,12 @@ use super::record::Got;
 /// A frame, as far as a device cares.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Frame {
-    Welcome { connection: String, recovered: bool },
-    Event(Got),
+    Welcome {
+        connection: String,
+        recovered: bool,
+    },
+    /// An event; with `true` the publisher wants it acknowledged.
+    Event(Got, bool),
     Gap,
     Reconnect(Duration),
     Expiring,
@@ -33,7 +37,7 @@ pub(super) fn data(event: u32, padding: usize) -> Value {
 /// Reads a frame that came to a device of this user.
 pub(super) fn read(text: &str, user: u32) -> Frame {
     let Ok(frame) = serde_json::from_str::<Value>(text) else {
-        return Frame::Event(Got { event: None, cursor: Cursor::START, intact: false });
+        return Frame::Event(Got { event: None, cursor: Cursor::START, intact: false }, false);
     };
     let word = |name: &str| frame[name].as_str().map_or(Cow::Borrowed(""), Cow::Borrowed);
     match &*word("type") {
@@ -48,7 +52,7 @@ pub(super) fn read(text: &str, user: u32) -> Frame {
         }
         "wirebell.expiring" => Frame::Expiring,
         other if other.starts_with("wirebell.") => Frame::Other,
-        _ => Frame::Event(event(&frame, user)),
+        _ => Frame::Event(event(&frame, user), frame["ack"] == true),
     }
 }
 

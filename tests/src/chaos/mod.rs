@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`record`], [`audit`] | what is written down, and the rules over it |
+//! | [`record`], [`audit`], [`receipts`] | what is written down, and the rules over it |
 //! | [`device`], [`mischief`] | clients that resume as the protocol says, and what they do by themselves |
 //! | [`publish`] | publishers that try again with the same id |
 //! | [`servers`], [`fleet`] | Redis in three topologies, and the nodes |
@@ -18,6 +18,7 @@ mod frame;
 pub mod mischief;
 pub mod plan;
 pub mod publish;
+pub mod receipts;
 pub mod record;
 pub mod report;
 pub mod servers;
@@ -36,10 +37,13 @@ use self::device::{Around, Device, Orders};
 use self::fleet::Fleet;
 use self::plan::{Deck, NodeFault, RedisFault};
 use self::publish::{Press, Way};
-use self::record::{Book, Record, What};
-use self::report::Report;
+use self::receipts::Told;
+use self::record::{Book, Record, Watch, What};
+use self::report::{Report, Seen};
 use self::servers::{Servers, Topology};
 use self::storm::{Storm, Tally};
+use crate::http::Services;
+use crate::node::SERVICE_KEY;
 use crate::token::Issuer;
 
 /// What a log keeps: more than any user gets in a run, so that nothing is missing but by a fault.
@@ -52,6 +56,8 @@ const PUBLISHERS: [(Way, u32); 3] = [(Way::Single, 4), (Way::Batch, 4), (Way::Ht
 const MISCHIEFS_A_SECOND: f64 = 15.0;
 /// How long everything may take to arrive once it is quiet.
 const SETTLING: Duration = Duration::from_secs(60);
+/// How long receipts and fallbacks may take after the last deadline.
+const TELLING: Duration = Duration::from_secs(20);
 /// How long is listened for what must not come.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 
@@ -131,8 +137,11 @@ pub async fn run(scale: Scale) -> Report {
     let second = crowd.settled(&book).await;
     complaints.extend([first, second].into_iter().flatten());
     let settling = quiet.elapsed();
+    deadlines_pass(&book).await;
+    crowd.told(&book, &fleet).await;
     sleep(AFTERWARDS).await;
     storm.orders.send_modify(|orders| orders.over = true);
+    let watched = told_by(&fleet, &book).await;
     let records = crowd.leave().await;
     complaints.extend(fleet.all_ready().await);
 
@@ -140,7 +149,25 @@ pub async fn run(scale: Scale) -> Report {
     let mut faults = storm.tally.counts();
     faults.extend(around.mischiefs.counts());
     let (sent, told) = (book.sent(), storm.tally.told());
-    Report::new(scale, begun.elapsed(), settling, faults, sent, records, complaints, fleet.logs(), told)
+    let seen = Seen { begun: book.begun_unix(), sent, records, watched };
+    Report::new(scale, begun.elapsed(), settling, faults, seen, complaints, fleet.logs(), told)
+}
+
+/// Waits until the last deadline has passed.
+async fn deadlines_pass(book: &Book) {
+    let deadline = |sent: &record::Sent| match (sent.watch, sent.confirmed) {
+        // The bus counts from its acceptance, which was at the confirmation at the latest.
+        (Some(Watch::Deadline(seconds)), Some(confirmed)) => Some(confirmed.millis + seconds * 1000),
+        _ => None,
+    };
+    let last = book.sent().iter().filter_map(deadline).max().unwrap_or(0);
+    sleep(Duration::from_millis(last.saturating_sub(book.millis()))).await;
+}
+
+/// What a node tells about receipts and fallbacks.
+async fn told_by(fleet: &Fleet, book: &Book) -> Told {
+    let Some(doors) = fleet.pick() else { return Told::default() };
+    Told::ask(&Services::new(doors.services, Some(SERVICE_KEY)), &book.sent()).await
 }
 
 fn around(scale: &Scale, fleet: &Arc<Fleet>, book: &Arc<Book>) -> Arc<Around> {
@@ -208,6 +235,18 @@ impl Crowd {
                 return Some(format!("{missing} deliveries were missing after {SETTLING:?} of quiet"));
             }
             sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Waits until receipts and fallbacks are what they should be, but not for ever.
+    async fn told(&self, book: &Book, fleet: &Fleet) {
+        let begun = Instant::now();
+        while begun.elapsed() < TELLING {
+            let told = told_by(fleet, book).await;
+            if receipts::audit(book.begun_unix(), &book.sent(), &self.snapshot(), &told).is_empty() {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::{Published, Publisher, Retention};
 
-use super::device::{Orders, user_name};
+use super::device::{Orders, is_silent, user_name};
 use super::fleet::Fleet;
 use super::frame::{data, id};
-use super::record::Book;
+use super::record::{Book, Watch};
 use crate::http::Services;
 use crate::node::SERVICE_KEY;
 
@@ -30,6 +30,9 @@ const TO_THE_BUSY: u32 = 3;
 const BUSY: u32 = 5;
 /// The largest padding of an ordinary event.
 const PADDING: usize = 600;
+
+/// Seconds of a deadline that is to be kept through every fault.
+pub const AMPLE: u64 = 12;
 
 /// By which way a publisher goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,7 @@ struct Draft {
     event: u32,
     user: u32,
     padding: usize,
+    watch: Option<Watch>,
 }
 
 impl Press {
@@ -84,27 +88,37 @@ impl Press {
             let count = rng.usize(1..=size);
             // Whoever had to wait for Redis does not hurry afterwards.
             next = (next + Duration::from_secs_f64(to_f64(count) / rate)).max(Instant::now());
-            let drafts: Vec<Draft> = (0..count).map(|_| self.draft(&mut rng)).collect();
+            let drafts: Vec<Draft> = (0..count).map(|_| self.draft(way, &mut rng)).collect();
             self.until_confirmed(way, drafts, &mut doors, &mut orders).await;
         }
     }
 
     /// Publishes many events to one user, as fast as it goes.
     pub async fn burst(&self, user: u32, count: usize, padding: usize, mut orders: watch::Receiver<Orders>) {
-        let drafts = (0..count).map(|_| Draft { event: self.book.begin(user), user, padding }).collect();
+        let draft = |_| Draft { event: self.book.begin(user, None), user, padding, watch: None };
+        let drafts = (0..count).map(draft).collect();
         self.until_confirmed(Way::Batch, drafts, &mut HashMap::new(), &mut orders).await;
     }
 
     /// One event for every user.
     pub async fn round(&self, mut orders: watch::Receiver<Orders>) {
-        let drafts = (0..self.users).map(|user| Draft { event: self.book.begin(user), user, padding: 0 }).collect();
+        let draft = |user| Draft { event: self.book.begin(user, None), user, padding: 0, watch: None };
+        let drafts = (0..self.users).map(draft).collect();
         self.until_confirmed(Way::Batch, drafts, &mut HashMap::new(), &mut orders).await;
     }
 
-    fn draft(&self, rng: &mut Rng) -> Draft {
+    fn draft(&self, way: Way, rng: &mut Rng) -> Draft {
         let busy = rng.u32(..10) < TO_THE_BUSY;
         let user = rng.u32(..if busy { BUSY.min(self.users) } else { self.users });
-        Draft { event: self.book.begin(user), user, padding: rng.usize(..PADDING) }
+        let watch = match rng.u32(..4) {
+            _ if way != Way::Http => None,
+            0 => None,
+            1 => Some(Watch::Receipt),
+            // Nobody acknowledges: it falls back. Somebody does: in good time, whatever happens meanwhile.
+            _ if is_silent(user) => Some(Watch::Deadline(rng.u64(3..7))),
+            _ => Some(Watch::Deadline(AMPLE)),
+        };
+        Draft { event: self.book.begin(user, watch), user, padding: rng.usize(..PADDING), watch }
     }
 
     /// Tries again and again, each time with the same ids, those that are not confirmed yet.
@@ -174,7 +188,14 @@ impl Press {
 impl Draft {
     fn json(&self) -> Value {
         let to = format!("user:{}", user_name(self.user));
-        json!({"to": to, "type": "chaos", "id": id(self.event), "data": data(self.event, self.padding)})
+        let mut json =
+            json!({"to": to, "type": "chaos", "id": id(self.event), "data": data(self.event, self.padding)});
+        match self.watch {
+            Some(Watch::Receipt) => json["receipt"] = json!(true),
+            Some(Watch::Deadline(seconds)) => json["deadline"] = json!(seconds),
+            None => {}
+        }
+        json
     }
 
     fn event(&self) -> Event {

@@ -2,7 +2,7 @@
 //! order. The audit reads nothing else.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wirebell_protocol::Cursor;
 
@@ -13,6 +13,17 @@ pub struct Confirmed {
     pub cursor: Cursor,
     /// The moment, on the book's own count of moments.
     pub at: u64,
+    /// Milliseconds of the run then.
+    pub millis: u64,
+}
+
+/// What the publisher wants to know about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// What becomes of it.
+    Receipt,
+    /// It falls back unless it is acknowledged within so many seconds.
+    Deadline(u64),
 }
 
 /// An event that the publisher has tried to publish.
@@ -24,6 +35,8 @@ pub struct Sent {
     pub began: u64,
     /// Milliseconds of the run then.
     pub millis: u64,
+    /// None where nobody wants to know anything later.
+    pub watch: Option<Watch>,
     /// None while nobody can tell.
     pub confirmed: Option<Confirmed>,
 }
@@ -53,6 +66,8 @@ pub enum What {
     },
     /// An event came.
     Got(Got),
+    /// It says that it has handled everything up to here.
+    Acknowledged(Cursor),
     /// It was told that events are missing.
     Gap,
     /// Its connection ended.
@@ -108,6 +123,7 @@ impl Record {
 #[derive(Debug)]
 pub struct Book {
     begun: Instant,
+    begun_unix: u64,
     pages: Mutex<Pages>,
 }
 
@@ -119,7 +135,9 @@ struct Pages {
 
 impl Default for Book {
     fn default() -> Self {
-        Self { begun: Instant::now(), pages: Mutex::default() }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let begun_unix = u64::try_from(unix).unwrap_or_default();
+        Self { begun: Instant::now(), begun_unix, pages: Mutex::default() }
     }
 }
 
@@ -129,20 +147,26 @@ impl Book {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// When the run began, in milliseconds since 1970.
+    pub fn begun_unix(&self) -> u64 {
+        self.begun_unix
+    }
+
     /// An event for this user is about to be published; gives its number.
-    pub fn begin(&self, user: u32) -> u32 {
+    pub fn begin(&self, user: u32, watch: Option<Watch>) -> u32 {
         let millis = self.millis();
         let mut pages = self.pages();
         let began = pages.next_moment();
-        pages.sent.push(Sent { user, began, millis, confirmed: None });
+        pages.sent.push(Sent { user, began, millis, watch, confirmed: None });
         u32::try_from(pages.sent.len() - 1).expect("no run has so many events")
     }
 
     /// The bus has the event, at this place.
     pub fn confirm(&self, event: u32, cursor: Cursor) {
+        let millis = self.millis();
         let mut pages = self.pages();
         let at = pages.next_moment();
-        pages.sent[event as usize].confirmed = Some(Confirmed { cursor, at });
+        pages.sent[event as usize].confirmed = Some(Confirmed { cursor, at, millis });
     }
 
     /// All events by their numbers.

@@ -7,12 +7,26 @@ use std::time::Duration;
 
 use super::Scale;
 use super::audit::{self, Objection, Wrong, tally};
+use super::receipts::{self, Told};
 use super::record::{Record, Sent, What};
 
 /// The head of the table.
 pub const HEAD: &str = "\
-| topology | seed | seconds | users × devices | confirmed | deliveries | comings back | settled after | gaps told | lost | repeated | out of order | strays | unconfirmed | faults |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
+| topology | seed | seconds | users × devices | confirmed | deliveries | comings back | settled after | watched | fallbacks | gaps told | lost | repeated | out of order | strays | unconfirmed | receipts wrong | fallbacks missed | doubled | wrongly made | faults |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
+
+/// All that a run has written down.
+#[derive(Debug)]
+pub struct Seen {
+    /// When it began, in milliseconds since 1970.
+    pub begun: u64,
+    /// The publishers' side.
+    pub sent: Vec<Sent>,
+    /// The devices' side.
+    pub records: Vec<Record>,
+    /// Receipts and fallbacks.
+    pub watched: Told,
+}
 
 /// A run that is over.
 #[derive(Debug)]
@@ -21,8 +35,7 @@ pub struct Report {
     took: Duration,
     settling: Duration,
     faults: BTreeMap<&'static str, u64>,
-    sent: Vec<Sent>,
-    records: Vec<Record>,
+    seen: Seen,
     logs: Vec<String>,
     told: Vec<String>,
     /// What the audit objects to.
@@ -39,18 +52,18 @@ impl Report {
         took: Duration,
         settling: Duration,
         faults: BTreeMap<&'static str, u64>,
-        sent: Vec<Sent>,
-        records: Vec<Record>,
+        seen: Seen,
         mut complaints: Vec<String>,
         logs: Vec<String>,
         told: Vec<String>,
     ) -> Self {
-        let objections = audit::audit(&sent, &records);
+        let mut objections = audit::audit(&seen.sent, &seen.records);
+        objections.extend(receipts::audit(seen.begun, &seen.sent, &seen.records, &seen.watched));
         complaints.extend(logs.iter().filter(|log| log.contains("panicked at")).map(|log| {
             let line = log.lines().find(|line| line.contains("panicked at")).unwrap_or_default();
             format!("a node panicked: {line}")
         }));
-        Self { scale, took, settling, faults, sent, records, logs, told, objections, complaints }
+        Self { scale, took, settling, faults, seen, logs, told, objections, complaints }
     }
 
     /// Is everything as it should be?
@@ -60,7 +73,7 @@ impl Report {
 
     /// Events that the bus confirmed.
     pub fn confirmed(&self) -> usize {
-        self.sent.iter().filter(|sent| sent.confirmed.is_some()).count()
+        self.seen.sent.iter().filter(|sent| sent.confirmed.is_some()).count()
     }
 
     /// How often a fault of this name took place.
@@ -71,11 +84,11 @@ impl Report {
     /// Times that a device came back after its first welcome.
     pub fn comings_back(&self) -> usize {
         let welcomes = self.count(|what| matches!(what, What::Welcomed { .. }));
-        welcomes.saturating_sub(self.records.len())
+        welcomes.saturating_sub(self.seen.records.len())
     }
 
     fn count(&self, wanted: impl Fn(&What) -> bool) -> usize {
-        let lines = self.records.iter().flat_map(|record| &record.lines);
+        let lines = self.seen.records.iter().flat_map(|record| &record.lines);
         lines.filter(|line| wanted(&line.what)).count()
     }
 
@@ -95,13 +108,17 @@ impl Report {
 
     fn keep_events(&self, folder: &Path) -> std::io::Result<()> {
         let mut events = String::new();
-        for (number, sent) in self.sent.iter().enumerate() {
+        for (number, sent) in self.seen.sent.iter().enumerate() {
             let confirmed = sent.confirmed.map_or_else(|| "-".to_owned(), |it| it.cursor.to_string());
-            let _ = writeln!(events, "{:>7} e{number} u{} {confirmed}", sent.millis, sent.user);
+            let event = u32::try_from(number).unwrap_or(u32::MAX);
+            let (watch, receipt) = (sent.watch, self.seen.watched.receipts.get(&event));
+            let _ = write!(events, "{:>7} e{number} u{} {confirmed}", sent.millis, sent.user);
+            let _ =
+                writeln!(events, "{}", watch.map_or_else(String::new, |watch| format!(" {watch:?} {receipt:?}")));
         }
         std::fs::write(folder.join("events.txt"), events)?;
         let mut devices = String::new();
-        for (place, record) in self.records.iter().enumerate() {
+        for (place, record) in self.seen.records.iter().enumerate() {
             let _ = writeln!(devices, "record {place}: u{} d{}", record.user, record.device);
             for line in &record.lines {
                 let _ = writeln!(devices, "{:>7} {place} {:?}", line.millis, line.what);
@@ -117,7 +134,7 @@ impl Report {
             let _ = writeln!(text, "{complaint}");
         }
         for Objection { wrong, record, event } in &self.objections {
-            let whose = record.and_then(|place| self.records.get(place));
+            let whose = record.and_then(|place| self.seen.records.get(place));
             let device = whose.map_or_else(String::new, |it| format!(" at u{} d{}", it.user, it.device));
             let event = event.map_or_else(|| "an unknown event".to_owned(), |event| format!("e{event}"));
             let _ = writeln!(text, "{wrong:?}: {event}{device}");
@@ -146,12 +163,23 @@ impl fmt::Display for Report {
             self.count(|what| matches!(what, What::Got(_))).to_string(),
             self.comings_back().to_string(),
             format!("{:.1} s", self.settling.as_secs_f64()),
+            self.seen
+                .sent
+                .iter()
+                .filter(|sent| sent.watch.is_some() && sent.confirmed.is_some())
+                .count()
+                .to_string(),
+            self.seen.watched.fallen().to_string(),
             self.count(|what| *what == What::Gap).to_string(),
             wrong(Wrong::Lost).to_string(),
             wrong(Wrong::Repeated).to_string(),
             wrong(Wrong::Disorder).to_string(),
             wrong(Wrong::Stray).to_string(),
             wrong(Wrong::Unconfirmed).to_string(),
+            wrong(Wrong::Receipt).to_string(),
+            wrong(Wrong::FallbackMissed).to_string(),
+            wrong(Wrong::FallbackDoubled).to_string(),
+            wrong(Wrong::FallbackWrong).to_string(),
             faults.join(", "),
         ];
         write!(f, "| {} |", cells.join(" | "))
