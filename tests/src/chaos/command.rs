@@ -35,6 +35,9 @@ pub struct Chaos {
     /// Which log lines the nodes write.
     #[arg(long, default_value = "info")]
     log: String,
+    /// Publish without `durability: "replicated"` also where there are replicas, and pause before a failover.
+    #[arg(long)]
+    primary: bool,
     /// Write everything down also where all is sound.
     #[arg(long)]
     keep: bool,
@@ -59,6 +62,7 @@ pub async fn all(asked: &Chaos) -> bool {
                 users: asked.users,
                 devices: asked.devices,
                 rate: asked.rate,
+                replicated: topology.has_replicas() && !asked.primary,
                 filter: asked.log.clone(),
             }))
             .await;

@@ -36,7 +36,7 @@ pub struct Doors {
 impl Fleet {
     /// So many nodes on the Redis at this URL; each over a proxy of its own, where there is an address to put it
     /// before.
-    pub async fn start(count: usize, url: &str, proxied: Option<SocketAddr>, filter: &str) -> Self {
+    pub async fn start(count: usize, url: &str, proxied: Option<SocketAddr>, settings: &[(&str, String)]) -> Self {
         let mut places = Vec::new();
         for _ in 0..count {
             let proxy = match proxied {
@@ -44,7 +44,7 @@ impl Fleet {
                 None => None,
             };
             let url = proxy.as_ref().map_or_else(|| url.to_owned(), |it| format!("redis://{}", it.address()));
-            places.push(Place { setup: setup(&url, filter), proxy, node: tokio::sync::Mutex::new(None) });
+            places.push(Place { setup: setup(&url, settings), proxy, node: tokio::sync::Mutex::new(None) });
         }
         let fleet = Self { places, doors: Mutex::new(vec![None; count]), logs: Mutex::default() };
         for place in 0..count {
@@ -144,9 +144,8 @@ impl Fleet {
 }
 
 /// Everything that takes its time in production takes little here, so that a run sees much of it.
-fn setup(url: &str, filter: &str) -> Setup {
-    Setup::serve_at(url)
-        .set("telemetry.log", filter)
+fn setup(url: &str, settings: &[(&str, String)]) -> Setup {
+    let setup = Setup::serve_at(url)
         .set("clients.heartbeat", "3s")
         .set("clients.write_timeout", "3s")
         .set("clients.outbox_bytes", "32768")
@@ -156,5 +155,6 @@ fn setup(url: &str, filter: &str) -> Setup {
         .set("bus.linger", "1s")
         .set("drain.notice", "300ms")
         .set("drain.window", "2s")
-        .set("drain.deadline", "6s")
+        .set("drain.deadline", "6s");
+    settings.iter().fold(setup, |setup, (key, value)| setup.set(key, value))
 }

@@ -32,6 +32,7 @@ use fastrand::Rng;
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
+use wirebell_protocol::event::Durability;
 
 use self::device::{Around, Device, Orders};
 use self::fleet::Fleet;
@@ -76,6 +77,8 @@ pub struct Scale {
     pub devices: u32,
     /// Events a second, apart from bursts.
     pub rate: f64,
+    /// Are events published with `durability: "replicated"`, and failovers made without a pause?
+    pub replicated: bool,
     /// Which log lines the nodes write.
     pub filter: String,
 }
@@ -84,7 +87,16 @@ impl Scale {
     /// What is run on every change.
     pub fn small(topology: Topology, seed: u64) -> Self {
         let (duration, filter) = (Duration::from_secs(12), "info".to_owned());
-        Self { topology, seed, duration, users: 100, devices: 2, rate: 100.0, filter }
+        Self {
+            topology,
+            seed,
+            duration,
+            users: 100,
+            devices: 2,
+            rate: 100.0,
+            replicated: topology.has_replicas(),
+            filter,
+        }
     }
 }
 
@@ -102,7 +114,7 @@ pub async fn run(scale: Scale) -> Report {
         Servers::Standalone(redis) => Some(SocketAddr::from(([127, 0, 0, 1], redis.port()))),
         Servers::Sentinel(_) | Servers::Cluster(_) => None,
     };
-    let fleet = Arc::new(Fleet::start(NODES, &servers.url(), proxied, &scale.filter).await);
+    let fleet = Arc::new(Fleet::start(NODES, &servers.url(), proxied, &setup(&scale)).await);
     let (orders, told) = watch::channel(Orders { calm: false, over: false, frozen: None });
     let book = Arc::new(Book::default());
     let press = Arc::new(Press {
@@ -111,6 +123,7 @@ pub async fn run(scale: Scale) -> Report {
         fleet: Arc::clone(&fleet),
         gate: RwLock::new(()),
         users: scale.users,
+        durability: if scale.replicated { Durability::Replicated } else { Durability::Primary },
     });
     let around = around(&scale, &fleet, &book);
     let crowd = Crowd::start(&scale, &around, &told, &mut rng).await;
@@ -168,6 +181,12 @@ async fn deadlines_pass(book: &Book) {
 async fn told_by(fleet: &Fleet, book: &Book) -> Told {
     let Some(doors) = fleet.pick() else { return Told::default() };
     Told::ask(&Services::new(doors.services, Some(SERVICE_KEY)), &book.sent()).await
+}
+
+/// What is particular to the nodes of this run.
+fn setup(scale: &Scale) -> [(&'static str, String); 2] {
+    let durability = if scale.replicated { "replicated" } else { "primary" };
+    [("telemetry.log", scale.filter.clone()), ("bus.durability", durability.to_owned())]
 }
 
 fn around(scale: &Scale, fleet: &Arc<Fleet>, book: &Arc<Book>) -> Arc<Around> {

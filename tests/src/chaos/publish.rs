@@ -10,6 +10,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, sleep, timeout};
+use wirebell_protocol::event::Durability;
 use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::{Published, Publisher, Retention};
 
@@ -57,6 +58,8 @@ pub struct Press {
     pub gate: RwLock<()>,
     /// How many users there are.
     pub users: u32,
+    /// When an event counts as published.
+    pub durability: Durability,
 }
 
 /// An event that has its number.
@@ -111,7 +114,8 @@ impl Press {
         let busy = rng.u32(..10) < TO_THE_BUSY;
         let user = rng.u32(..if busy { BUSY.min(self.users) } else { self.users });
         let watch = match rng.u32(..4) {
-            _ if way != Way::Http => None,
+            // A service asks about some of its events only.
+            _ if way == Way::Batch => None,
             0 => None,
             1 => Some(Watch::Receipt),
             // Nobody acknowledges: it falls back. Somebody does: in good time, whatever happens meanwhile.
@@ -164,7 +168,7 @@ impl Press {
     ) -> Vec<Option<Cursor>> {
         match way {
             Way::Single | Way::Batch => {
-                let events: Vec<Event> = drafts.iter().map(Draft::event).collect();
+                let events: Vec<Event> = drafts.iter().map(|draft| draft.event(self.durability)).collect();
                 let outcomes = self.publisher.publish_all(events).await;
                 outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Published::cursor)).collect()
             }
@@ -174,7 +178,7 @@ impl Press {
                     doors.entry(found.services).or_insert_with(|| Services::new(found.services, Some(SERVICE_KEY)));
                 let mut cursors = Vec::new();
                 for draft in drafts {
-                    let answer = door.publish(&draft.json()).await;
+                    let answer = door.publish(&draft.json(self.durability)).await;
                     let told = answer.json();
                     let cursor = told["cursor"].as_str().and_then(|text| text.parse().ok());
                     cursors.push(cursor.filter(|_| answer.status == 202));
@@ -186,10 +190,11 @@ impl Press {
 }
 
 impl Draft {
-    fn json(&self) -> Value {
+    fn json(&self, durability: Durability) -> Value {
         let to = format!("user:{}", user_name(self.user));
         let mut json =
             json!({"to": to, "type": "chaos", "id": id(self.event), "data": data(self.event, self.padding)});
+        json["durability"] = json!(durability.as_str());
         match self.watch {
             Some(Watch::Receipt) => json["receipt"] = json!(true),
             Some(Watch::Deadline(seconds)) => json["deadline"] = json!(seconds),
@@ -198,8 +203,8 @@ impl Draft {
         json
     }
 
-    fn event(&self) -> Event {
-        let json = self.json();
+    fn event(&self, durability: Durability) -> Event {
+        let json = self.json(durability);
         Event::parse(json.to_string().as_bytes(), 64 * 1024).expect("a good event")
     }
 }

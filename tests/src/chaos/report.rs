@@ -12,8 +12,8 @@ use super::record::{Record, Sent, What};
 
 /// The head of the table.
 pub const HEAD: &str = "\
-| topology | seed | seconds | users × devices | confirmed | deliveries | comings back | settled after | watched | fallbacks | gaps told | lost | repeated | out of order | strays | unconfirmed | receipts wrong | fallbacks missed | doubled | wrongly made | faults |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
+| topology | durability | seed | seconds | users × devices | confirmed | deliveries | comings back | settled after | watched | fallbacks | gaps told | lost | repeated | out of order | strays | unconfirmed | receipts wrong | fallbacks missed | doubled | wrongly made | faults |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
 
 /// All that a run has written down.
 #[derive(Debug)]
@@ -156,6 +156,7 @@ impl fmt::Display for Report {
         let faults: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let cells = [
             self.scale.topology.name().to_owned(),
+            if self.scale.replicated { "replicated" } else { "primary" }.to_owned(),
             self.scale.seed.to_string(),
             format!("{:.0}", self.took.as_secs_f64()),
             format!("{} × {}", self.scale.users, self.scale.devices),

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use crate::redis::{Cluster, Member, Redis, Sentinels};
 
@@ -22,6 +22,11 @@ pub enum Topology {
 }
 
 impl Topology {
+    /// Is there another server that has what a primary has?
+    pub fn has_replicas(self) -> bool {
+        self != Self::Standalone
+    }
+
     /// Its name, as the command line and the table have it.
     pub fn name(self) -> &'static str {
         match self {
@@ -112,11 +117,12 @@ impl Servers {
         Ok(())
     }
 
-    /// A primary crashes, its replica takes over, and the old one comes back as a replica. Until the crash nothing is
-    /// published that only the primary has: what is confirmed in that moment is not promised to survive.
-    pub async fn fail_over(&mut self, key: &str, away: Duration, gate: &RwLock<()>) -> Done {
+    /// A primary crashes, its replica takes over, and the old one comes back as a replica. With a gate, nothing is
+    /// published until the crash that only the primary has: without `durability: "replicated"`, what is confirmed in
+    /// that moment is not promised to survive.
+    pub async fn fail_over(&mut self, key: &str, away: Duration, gate: Option<&RwLock<()>>) -> Done {
         let place = self.primary(key).await?;
-        let closed = gate.write().await;
+        let closed = closed(gate).await;
         if !self.all()[place].is_copied().await {
             return Err("no replica has caught up".to_owned());
         }
@@ -133,11 +139,11 @@ impl Servers {
     }
 
     /// A primary and its replica change their roles, both alive.
-    pub async fn exchange(&self, key: &str, gate: &RwLock<()>) -> Done {
+    pub async fn exchange(&self, key: &str, gate: Option<&RwLock<()>>) -> Done {
         let old = self.primary(key).await?;
         // A Cluster holds publishers back by itself until the replica has everything; sentinels do not.
         let _closed = match self {
-            Self::Sentinel(_) => Some(gate.write().await),
+            Self::Sentinel(_) => closed(gate).await,
             Self::Standalone(_) | Self::Cluster(_) => None,
         };
         if !self.all()[old].is_copied().await {
@@ -206,6 +212,13 @@ impl Servers {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(format!("waited in vain: {what}"))
+    }
+}
+
+async fn closed(gate: Option<&RwLock<()>>) -> Option<RwLockWriteGuard<'_, ()>> {
+    match gate {
+        Some(gate) => Some(gate.write().await),
+        None => None,
     }
 }
 

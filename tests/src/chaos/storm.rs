@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use wirebell_protocol::event::Durability;
+
 use super::device::{Orders, user_name};
 use super::fleet::Fleet;
 use super::plan::{Deck, NodeFault, RedisFault};
@@ -92,7 +94,7 @@ impl Storm {
     async fn redis_fault(&self, fault: RedisFault, servers: &mut Servers, deck: &mut Deck<RedisFault>) -> Done {
         let user = deck.rng.u32(..self.press.users);
         let key = format!("wb:{{user:{}}}:log", user_name(user));
-        let gate = &self.press.gate;
+        let gate = (self.press.durability == Durability::Primary).then_some(&self.press.gate);
         match fault {
             RedisFault::Crash => servers.crash(&key, deck.millis(50..1_200)).await,
             RedisFault::Freeze => servers.freeze(&key, deck.millis(200..1_500)).await,
