@@ -38,6 +38,9 @@ pub struct Chaos {
     /// Publish without `durability: "replicated"` also where there are replicas, and pause before a failover.
     #[arg(long)]
     primary: bool,
+    /// A Redis on its own that has nothing after a crash, to see the audit object.
+    #[arg(long)]
+    forgetful: bool,
     /// Write everything down also where all is sound.
     #[arg(long)]
     keep: bool,
@@ -62,6 +65,7 @@ pub async fn all(asked: &Chaos) -> bool {
                 users: asked.users,
                 devices: asked.devices,
                 rate: asked.rate,
+                forgetful: asked.forgetful,
                 replicated: topology.has_replicas() && !asked.primary,
                 filter: asked.log.clone(),
             }))

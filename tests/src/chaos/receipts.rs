@@ -9,11 +9,13 @@ use std::collections::HashMap;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use wirebell_protocol::Cursor;
+use wirebell_protocol::keys::Shard;
+use wirebell_protocol::{Cursor, Keys};
 
 use super::audit::{Objection, Wrong};
 use super::frame::id;
 use super::record::{Record, Sent, Watch, What};
+use super::servers::Servers;
 use crate::http::Services;
 
 /// Milliseconds that an acknowledgement may take in a storm.
@@ -44,8 +46,9 @@ pub struct Told {
 }
 
 impl Told {
-    /// Asks for the receipt of every watched event that was confirmed, and for what fell back.
-    pub async fn ask(door: &Services, sent: &[Sent]) -> Self {
+    /// Asks a node for the receipt of every watched event that was confirmed, and reads what fell back where a
+    /// service that takes it over reads it.
+    pub async fn ask(door: &Services, servers: &Servers, sent: &[Sent]) -> Self {
         let watched = (0_u32..).zip(sent).filter(|(_, sent)| sent.watch.is_some() && sent.confirmed.is_some());
         let asked = stream::iter(watched.map(|(event, _)| event).collect::<Vec<_>>()).map(|event| async move {
             let answer = door.get(&format!("/v1/events/{}", id(event))).await;
@@ -54,10 +57,12 @@ impl Told {
         let found: Vec<(u32, Option<Receipt>)> = asked.buffer_unordered(AT_ONCE).collect().await;
         let receipts = found.into_iter().filter_map(|(event, receipt)| Some((event, receipt?))).collect();
         let mut fallbacks = HashMap::new();
-        let list = door.get("/v1/fallbacks?limit=1000").await.json();
-        for fallback in list["fallbacks"].as_array().into_iter().flatten() {
-            let event = fallback["id"].as_str().and_then(|id| id.strip_prefix('e')?.parse().ok());
-            *fallbacks.entry(event.unwrap_or(u32::MAX)).or_default() += 1;
+        for shard in Shard::all() {
+            let fallen = servers.stream(&Keys::default().fallback(shard)).await.unwrap_or_default();
+            for fields in fallen {
+                let event = fields.get("id").and_then(|id| id.strip_prefix('e')?.parse().ok());
+                *fallbacks.entry(event.unwrap_or(u32::MAX)).or_default() += 1;
+            }
         }
         Self { receipts, fallbacks }
     }

@@ -1,6 +1,7 @@
 //! The Redis of a run, in one of three topologies, and what is done to it. Each fault says whether it took place: a
 //! failover that Redis itself refuses just then is none.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, RwLockWriteGuard};
@@ -51,9 +52,10 @@ pub enum Servers {
 pub type Done = Result<(), String>;
 
 impl Servers {
-    /// Starts them, each with its AOF written through.
-    pub async fn start(topology: Topology) -> Self {
+    /// Starts them, each with its AOF written through; or, on purpose, one that has nothing after a crash.
+    pub async fn start(topology: Topology, forgetful: bool) -> Self {
         match topology {
+            Topology::Standalone if forgetful => Self::Standalone(Redis::start().await),
             Topology::Standalone => Self::Standalone(Redis::start_durable().await),
             Topology::Sentinel => Self::Sentinel(Sentinels::start_durable().await),
             Topology::Cluster => Self::Cluster(Cluster::start_durable().await),
@@ -76,6 +78,13 @@ impl Servers {
             Self::Sentinel(sentinels) => sentinels.servers(),
             Self::Cluster(cluster) => cluster.nodes(),
         }
+    }
+
+    /// All entries of a Stream, each with its fields; none if it cannot be read just now.
+    pub async fn stream(&self, key: &str) -> Option<Vec<HashMap<String, String>>> {
+        let server = &self.all()[self.primary(key).await.ok()?];
+        let entries: Vec<(String, HashMap<String, String>)> = server.ask(&["XRANGE", key, "-", "+"]).await.ok()?;
+        Some(entries.into_iter().map(|(_, fields)| fields).collect())
     }
 
     /// A primary crashes and is back before anybody takes over from it.
