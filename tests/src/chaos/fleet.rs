@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::PATIENCE;
+use crate::http::Services;
 use crate::log::Log;
 use crate::node::{Node, Setup};
 use crate::proxy::{Link, Proxy};
@@ -105,21 +107,21 @@ impl Fleet {
         }
     }
 
-    /// Waits until every node says that it is ready; names those that do not run.
+    /// Waits until every node says that it is ready; names those that do not run, or do not come to say so.
     pub async fn all_ready(&self) -> Vec<String> {
-        let mut dead = Vec::new();
+        let mut complaints = Vec::new();
         for (number, place) in self.places.iter().enumerate() {
             let mut node = place.node.lock().await;
-            let running = match node.as_mut() {
-                Some(node) => node.runs().then_some(&*node),
-                None => None,
-            };
-            match running {
-                Some(node) => node.wait_ready().await,
-                None => dead.push(format!("node {number} ended by itself")),
+            let runs = node.as_mut().is_some_and(Node::runs);
+            match node.as_ref().filter(|_| runs) {
+                Some(node) => {
+                    let unready = unready(&node.door()).await;
+                    complaints.extend(unready.map(|why| format!("node {number} ({}): {why}", node.services)));
+                }
+                None => complaints.push(format!("node {number} ended by itself")),
             }
         }
-        dead
+        complaints
     }
 
     /// All that the nodes have written, each node's lines as one text.
@@ -140,6 +142,21 @@ impl Fleet {
 
     fn doors(&self) -> std::sync::MutexGuard<'_, Vec<Option<Doors>>> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the node is not ready, if it does not become so.
+async fn unready(door: &Services) -> Option<String> {
+    let begun = Instant::now();
+    loop {
+        let answer = door.get("/readyz").await;
+        if answer.status == 200 {
+            return None;
+        }
+        if begun.elapsed() > PATIENCE {
+            return Some(format!("not ready after {PATIENCE:?}: {} {}", answer.status, answer.text));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

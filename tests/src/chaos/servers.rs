@@ -176,9 +176,15 @@ impl Servers {
         let Self::Cluster(cluster) = self else { return Err("there are no slots".to_owned()) };
         let slot = slot(cluster, key).await?;
         let source = cluster.primary_of(slot).await.ok_or("nobody has the slot")?;
-        let others = cluster.members().await.into_iter();
-        let mut others = others.filter(|it| it.primary.is_none() && !it.failed && it.id != source.id);
-        let target = others.next().ok_or("there is no other primary")?;
+        let mut target = None;
+        for other in cluster.members().await {
+            // A server that has just changed its role may still be shown as what it was.
+            let is_other = other.primary.is_none() && !other.failed && other.id != source.id;
+            if is_other && cluster.nodes()[other.place].is_primary().await {
+                target = Some(other);
+            }
+        }
+        let target = target.ok_or("there is no other primary")?;
         cluster.move_slot(slot, &source, &target).await.map(|_| ()).map_err(|error| error.to_string())
     }
 

@@ -55,8 +55,20 @@ impl Cluster {
         self.members().await.into_iter().find(|member| is_its(member) && self.nodes()[member.place].runs())
     }
 
-    /// Moves a slot with all its keys to this primary, while services publish; gives how many keys there were.
+    /// Moves a slot with all its keys to this primary, while services publish; gives how many keys there were. A move
+    /// that fails leaves the slot where it was, and not on its way for ever.
     pub async fn move_slot(&self, slot: u16, source: &Member, target: &Member) -> RedisResult<usize> {
+        let moved = self.try_to_move(slot, source, target).await;
+        if moved.is_err() {
+            for member in [source, target] {
+                let words = ["CLUSTER", "SETSLOT", &slot.to_string(), "STABLE"];
+                let _ = self.nodes()[member.place].ask::<()>(&words).await;
+            }
+        }
+        moved
+    }
+
+    async fn try_to_move(&self, slot: u16, source: &Member, target: &Member) -> RedisResult<usize> {
         let (from, to) = (&self.nodes()[source.place], &self.nodes()[target.place]);
         let (slot_text, port) = (slot.to_string(), to.port().to_string());
         to.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "IMPORTING", &source.id]).await?;
