@@ -96,7 +96,7 @@ pub fn register(keys: &Keys, event: &Prepared, retention: &Retention) -> Option<
     let kept = closes.max(delay) + retention.receipt_millis;
     Some(Call {
         script: Script::Register,
-        keys: vec![keys.timers(timer.shard()), keys.channels(&event.id)],
+        keys: vec![keys.timers(timer.shard()), keys.channels(&event.id), keys.fallen(timer.shard())],
         arguments: vec![
             timer.member(),
             event.channel.as_str().to_owned(),
