@@ -226,7 +226,11 @@ async fn one_after_the_other(
         loop {
             let Seen::Frame(event) = client.next(PATIENCE).await else { continue };
             if event["channel"] == "all" {
-                // It came while broadcasts were under way, and cannot know with which one it begins.
+                // It came while broadcasts were under way, and begins with whatever durable one is announced next. One
+                // that is not stored, and waited for its turn, may come to it from before that.
+                if joined.is_none() && event.get("cursor").is_none() {
+                    continue;
+                }
                 joined.get_or_insert_with(|| expecting.broadcast = event["data"]["n"].as_u64().unwrap_or(0));
             }
             expecting.note(&event);
