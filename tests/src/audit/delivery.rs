@@ -94,7 +94,7 @@ impl fmt::Display for Report {
         for refusal in self.refused.iter().take(5) {
             writeln!(f, "  {refusal}")?;
         }
-        for (wrong, count) in tally(&self.objections) {
+        for (wrong, count) in tally(self.objections.iter().map(|objection| objection.wrong)) {
             writeln!(f, "{:<26}{count:>10}", format!("{wrong:?}").to_lowercase())?;
         }
         for objection in self.objections.iter().take(10) {

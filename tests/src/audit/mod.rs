@@ -123,11 +123,11 @@ fn read_through(
     seen
 }
 
-/// How many objections there are of each kind.
-pub fn tally(objections: &[Objection]) -> BTreeMap<Wrong, usize> {
+/// How many there are of each kind.
+pub fn tally<W: Ord>(wrongs: impl Iterator<Item = W>) -> BTreeMap<W, usize> {
     let mut counts = BTreeMap::new();
-    for objection in objections {
-        *counts.entry(objection.wrong).or_default() += 1;
+    for wrong in wrongs {
+        *counts.entry(wrong).or_default() += 1;
     }
     counts
 }
@@ -210,6 +210,6 @@ mod tests {
         assert_eq!(objections_to(|records| records[0].got[0].intact = false), one(Wrong::Altered, 0, 1));
         assert_eq!(objections_to(|records| records[0].got[2].cursor = cursor(9)), one(Wrong::Altered, 0, 4));
         let lost = objections_to(|records| records[0].lost = true);
-        assert_eq!(tally(&lost), BTreeMap::from([(Wrong::Lost, 1)]));
+        assert_eq!(tally(lost.iter().map(|objection| objection.wrong)), BTreeMap::from([(Wrong::Lost, 1)]));
     }
 }

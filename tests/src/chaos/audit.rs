@@ -2,7 +2,7 @@
 //! and nothing of anybody else's. Plain functions over records, so that a test can doctor a record and see the rule
 //! object.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use wirebell_protocol::Cursor;
 
@@ -165,15 +165,6 @@ fn publishers_side(sent: &[Sent]) -> Vec<Objection> {
 enum Step {
     Began(u32),
     Confirmed(u32, Cursor),
-}
-
-/// How many objections there are of each kind.
-pub fn tally(objections: &[Objection]) -> BTreeMap<Wrong, usize> {
-    let mut counts = BTreeMap::new();
-    for objection in objections {
-        *counts.entry(objection.wrong).or_default() += 1;
-    }
-    counts
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Scale;
-use super::audit::{self, Objection, Wrong, tally};
+use super::audit::{self, Objection, Wrong};
 use super::receipts::{self, Told};
 use super::record::{Record, Sent, What};
+use crate::audit::tally;
 
 /// The head of the table.
 pub const HEAD: &str = "\
@@ -151,7 +152,7 @@ impl Report {
 impl fmt::Display for Report {
     /// The row of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wrong = tally(&self.objections);
+        let wrong = tally(self.objections.iter().map(|objection| objection.wrong));
         let wrong = |kind| wrong.get(&kind).copied().unwrap_or(0);
         let faults: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let cells = [
