@@ -61,6 +61,7 @@ impl RedisBus {
     /// need none, and then nothing is asked.
     async fn set_timers(&self, routes: &Routes, batch: &[(usize, Prepared)]) -> HashMap<usize, Failure> {
         let timer = |(place, (_, event)): (usize, &(usize, Prepared))| {
+            event.tracking.as_ref()?;
             let retention = self.options.retentions.of(&event.channel);
             let call = tracking::register(&self.options.keys, event, &retention)?;
             Some((place, Request::call(call).replicated(is_replicated(event))))

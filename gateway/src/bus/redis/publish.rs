@@ -72,8 +72,11 @@ async fn set_timers(
     replicated: Option<&Replicated>,
     batch: &[Prepared],
 ) -> HashMap<usize, BusError> {
-    let register =
-        |event: &Prepared| tracking::register(&commands.keys, event, &commands.retention(&event.channel));
+    let register = |event: &Prepared| {
+        // Most events need none, and then nothing is looked up for them.
+        event.tracking.as_ref()?;
+        tracking::register(&commands.keys, event, &commands.retention(&event.channel))
+    };
     let (places, calls): (Vec<usize>, Vec<Call>) =
         batch.iter().enumerate().filter_map(|(place, event)| Some((place, register(event)?))).unzip();
     let answers: Vec<Result<i64, BusError>> = match replicated {

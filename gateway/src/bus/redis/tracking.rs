@@ -87,40 +87,36 @@ pub(super) async fn receipts(commands: &Commands, id: &str) -> Result<Vec<Receip
 pub(super) async fn fallbacks(commands: &Commands, most: usize) -> Result<Vec<Fallback>, BusError> {
     let read = |fields: &HashMap<String, String>| {
         let (id, channel, at) = common(fields)?;
-        Some(Fallback { id, channel, at, event: fields.get("event")?.clone() })
+        Some((at, Fallback { id, channel, at, event: fields.get("event")?.clone() }))
     };
-    let mut found = newest(commands, most, |shard| commands.keys.fallback(shard), read).await?;
-    found.sort_by_key(|fallback| std::cmp::Reverse(fallback.at));
-    found.truncate(most);
-    Ok(found)
+    newest(commands, most, |shard| commands.keys.fallback(shard), read).await
 }
 
 pub(super) async fn told(commands: &Commands, most: usize) -> Result<Vec<Told>, BusError> {
     let read = |fields: &HashMap<String, String>| {
         let (id, channel, at) = common(fields)?;
-        Some(Told { id, channel, at, outcome: fields.get("outcome")?.clone() })
+        Some((at, Told { id, channel, at, outcome: fields.get("outcome")?.clone() }))
     };
-    let mut found = newest(commands, most, |shard| commands.keys.receipts(shard), read).await?;
-    found.sort_by_key(|told| std::cmp::Reverse(told.at));
-    found.truncate(most);
-    Ok(found)
+    newest(commands, most, |shard| commands.keys.receipts(shard), read).await
 }
 
-/// The newest entries of every shard's Stream.
+/// The newest entries of all shards' Streams, by the time that `read` finds in them.
 async fn newest<T>(
     commands: &Commands,
     most: usize,
     key: impl Fn(Shard) -> String,
-    read: impl Fn(&HashMap<String, String>) -> Option<T>,
+    read: impl Fn(&HashMap<String, String>) -> Option<(u64, T)>,
 ) -> Result<Vec<T>, BusError> {
-    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let count = u64::try_from(most).unwrap_or(u64::MAX);
     let asked = Shard::all().map(|shard| {
         let key = key(shard);
-        async move { commands.client.xrevrange_values(key, "+", "-", Some(most)).await }
+        async move { commands.client.xrevrange_values(key, "+", "-", Some(count)).await }
     });
     let found: Vec<Vec<(String, HashMap<String, String>)>> =
         try_join_all(asked).await.map_err(|error| failed(&error))?;
-    Ok(found.iter().flatten().filter_map(|(_, fields)| read(fields)).collect())
+    let mut dated: Vec<(u64, T)> = found.iter().flatten().filter_map(|(_, fields)| read(fields)).collect();
+    dated.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    Ok(dated.into_iter().take(most).map(|(_, entry)| entry).collect())
 }
 
 fn common(fields: &HashMap<String, String>) -> Option<(String, Channel, u64)> {
