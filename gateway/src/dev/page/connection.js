@@ -9,7 +9,7 @@ const PONG_WITHIN = 10_000;
 const STEADY_AFTER = 10_000;
 
 export class Connection extends EventTarget {
-  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #after; #begun = 0; #generation = 0; #cursor;
+  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #after; #begun = 0; #expires; #renewing; #generation = 0; #cursor;
   state = { name: "connecting" };
 
   constructor(user, device, lifetime) {
@@ -53,6 +53,7 @@ export class Connection extends EventTarget {
   async renew() {
     const generation = this.#generation;
     const begun = Date.now();
+    this.#renewing = this.#expires;
     try {
       const token = await mint(this.user, this.device, this.lifetime);
       if (generation !== this.#generation) return;
@@ -60,6 +61,7 @@ export class Connection extends EventTarget {
       this.#send({ type: "wirebell.auth", token, ref: this.#ref() });
     } catch (error) {
       this.#tell("note", `no new token: ${error.message}`);
+      this.#renewing = undefined;
       this.#in("renew", 2_000, () => this.renew());
     }
   }
@@ -103,13 +105,15 @@ export class Connection extends EventTarget {
     "wirebell.reply": (frame) => {
       if (frame.data?.expires) this.#valid(frame.data.expires, true);
     },
-    "wirebell.expiring": (frame) => this.#renewBefore(frame.expires),
+    // It may come while the token that it speaks of is being renewed, and one new token is enough.
+    "wirebell.expiring": (frame) => { if (frame.expires !== this.#renewing) this.#renewBefore(frame.expires); },
     "wirebell.gap": () => this.#tell("note", "something is missing: the log no longer reaches back"),
     "wirebell.pong": () => this.#stop("pong"),
     "wirebell.reconnect": (frame) => { this.#after = frame.after; },
   };
 
   #valid(expires, renewed) {
+    this.#expires = expires;
     this.#emit("token", { expires, renewed });
     this.#renewBefore(expires);
   }
