@@ -11,8 +11,8 @@ use super::notice::{Batch, Notice};
 use super::outbox::{Offered, Outbox};
 use crate::lifecycle::uptime_millis;
 
-/// Listeners that are handed something in one go. The sessions that it wakes run before the next slice is handed out: a
-/// worker of Tokio's comes back to the pump after 61 tasks at the latest, so that more than these would pile up in front
+/// Listeners that are handed something in one go. What that takes is done before the next slice is handed out: sessions
+/// that it wakes run, of which Tokio takes up to 61 before it comes back to the pump, so that more would pile up in front
 /// of everybody else.
 pub(super) const SLICE: usize = 32;
 /// Frames that are handed out in one go, where several wait for the same listeners.
@@ -22,6 +22,8 @@ const FRAMES: usize = 512;
 #[derive(Default)]
 pub(super) struct Fanout {
     recipients: Vec<Arc<Outbox>>,
+    /// Outboxes with something in them that nobody has sent yet: what comes for them meanwhile shares the call.
+    unsent: Vec<Arc<Outbox>>,
     /// How much it has done since it was told to [`rest`](Self::rest).
     done: usize,
 }
@@ -71,6 +73,18 @@ impl Fanout {
         true
     }
 
+    /// Does anything wait to be sent?
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Sends what waits.
+    pub(super) fn send(&mut self, hub: &Hub) {
+        for outbox in self.unsent.drain(..) {
+            outbox.send(&hub.meters);
+        }
+    }
+
     /// Has it done so much that others should have their turn?
     pub(super) fn is_tired(&self) -> bool {
         self.done >= SLICE
@@ -97,6 +111,7 @@ impl Fanout {
         for outbox in self.recipients.drain(..) {
             match outbox.offer(notice.frame()) {
                 Offered::Queued => {}
+                Offered::Unsent => self.unsent.push(outbox),
                 Offered::Dropped => {
                     hub.metrics.outbox_overflows.with_label_values(&[class]).inc();
                     count("dropped", 1);

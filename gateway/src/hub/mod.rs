@@ -6,10 +6,12 @@
 mod backlog;
 mod chain;
 mod fanout;
+mod frame;
 mod history;
 mod interest;
 mod line;
 mod member;
+mod meters;
 mod notice;
 pub mod outbox;
 mod pump;
@@ -19,6 +21,7 @@ mod repair;
 mod reporter;
 mod seat;
 pub mod snapshot;
+mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,12 +33,15 @@ use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
+pub use frame::{Frame, Watched};
 pub use history::History;
 pub use line::{Lane, Line};
-pub use outbox::{Frame, Next, Order, Watched};
+pub use meters::Meters;
+pub use outbox::{Next, Order};
 pub use registry::Owner;
 pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
+pub use wire::{Wire, Written};
 
 use self::reading::Readers;
 use self::registry::Registry;
@@ -55,6 +61,7 @@ pub struct Hub {
     /// Sessions that are behind.
     readers: Readers,
     outbox_bytes: usize,
+    meters: Meters,
     metrics: Arc<Metrics>,
 }
 
@@ -91,6 +98,7 @@ impl Hub {
             history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
             readers: Readers::default(),
             outbox_bytes: settings.outbox_bytes,
+            meters: Meters::new(&metrics),
             metrics,
         });
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
@@ -104,6 +112,11 @@ impl Hub {
     /// How many sessions there are.
     pub fn sessions(&self) -> usize {
         self.lock().sessions()
+    }
+
+    /// Where to count what is delivered.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Whom to report to what becomes of watched events.

@@ -9,8 +9,9 @@ use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Announcement, Channel, Class, ConnectionId, Cursor, trace};
 
+use super::frame::{Frame, Watched};
 use super::line::Lane;
-use super::outbox::{Frame, Watched};
+
 use crate::bus::Note;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::propagation;

@@ -1,45 +1,18 @@
 //! What waits for one session: frames, bounded in bytes, and at most one order. It holds no memory while it is empty.
+//!
+//! While the session rests, the hub sends what waits by itself, if the session has a wire. A session that does something
+//! else is not written past: what it says and what the hub sends never come between each other.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use bytes::Bytes;
-use wirebell_protocol::{Announcement, Channel, Class, Cursor};
+use wirebell_protocol::{Channel, Class, Cursor};
 
+use super::frame::Frame;
 use super::line::Line;
-
-/// A frame for a client, shared by all that get it.
-#[derive(Debug, Clone)]
-pub struct Frame {
-    /// The text, ready to be written.
-    pub bytes: Bytes,
-    /// How its event is kept, which decides what happens when there is no room.
-    pub class: Class,
-    /// When the bus took the event, in microseconds since the Unix epoch.
-    pub accepted_at: u64,
-    /// What there is to report of it, if its publisher wants to know what becomes of it.
-    pub watched: Option<Arc<Watched>>,
-}
-
-/// A watched event, as it has to be reported on.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Its channel.
-    pub channel: Channel,
-    /// Its id.
-    pub id: Box<str>,
-    /// Its place in the log, if it has one.
-    pub cursor: Option<Cursor>,
-}
-
-impl Watched {
-    /// What there is to report of an event, if anything.
-    pub fn of(event: &Announcement) -> Option<Self> {
-        let cursor = event.place.filter(|_| event.class == Class::Durable).map(|place| place.cursor);
-        event.watched.clone().map(|id| Self { channel: event.channel.clone(), id, cursor })
-    }
-}
+use super::meters::Meters;
+use super::wire::{Wire, Written};
 
 /// What a session is told to do, apart from writing frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,8 +29,10 @@ pub enum Order {
 /// What became of a frame that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offered {
-    /// It waits for the session.
+    /// It waits for the session, or to be sent together with what was offered before.
     Queued,
+    /// The session rests: whoever has offered it [sends](Outbox::send) it, once there is no more to offer.
+    Unsent,
     /// No room, and its class may be dropped.
     Dropped,
     /// No room, and its class may not be dropped: the session has to read the log instead.
@@ -81,6 +56,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Outbox {
     state: Mutex<State>,
+    wire: Option<Arc<dyn Wire>>,
     number: u64,
     most_bytes: u32,
 }
@@ -89,6 +65,12 @@ pub struct Outbox {
 struct State {
     frames: VecDeque<Frame>,
     bytes: u32,
+    /// The session waits, and has said nothing to its client that is not sent.
+    rests: bool,
+    /// Somebody was told to send what waits.
+    unsent: bool,
+    /// The wire took a part of a frame.
+    begun: bool,
     order: Option<Order>,
     behind: Vec<(Line, Cursor)>,
     closed: bool,
@@ -98,7 +80,14 @@ struct State {
 impl Outbox {
     /// An empty one for that connection, which holds up to `most_bytes` of frames.
     pub fn new(number: u64, most_bytes: usize) -> Self {
-        Self { state: Mutex::default(), number, most_bytes: u32::try_from(most_bytes).unwrap_or(u32::MAX) }
+        let most_bytes = u32::try_from(most_bytes).unwrap_or(u32::MAX);
+        Self { state: Mutex::default(), wire: None, number, most_bytes }
+    }
+
+    /// The same, with a wire to the client.
+    #[must_use]
+    pub fn with_wire(self, wire: Option<Arc<dyn Wire>>) -> Self {
+        Self { wire, ..self }
     }
 
     /// The connection's number.
@@ -106,21 +95,51 @@ impl Outbox {
         self.number
     }
 
-    /// Queues a frame and wakes the session. A frame larger than the whole outbox still passes through an empty
-    /// one: the limit is for what piles up.
+    /// Queues a frame, and wakes the session unless that can be spared. A frame larger than the whole outbox still passes
+    /// through an empty one: the limit is for what piles up.
     pub fn offer(&self, frame: Frame) -> Offered {
         let mut state = self.lock();
         if state.closed {
             return Offered::Gone;
         }
-        let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+        let length = length(&frame);
         if !state.frames.is_empty() && state.bytes.saturating_add(length) > self.most_bytes {
             return if frame.class == Class::Volatile { Offered::Dropped } else { Offered::Overflowed };
         }
         state.bytes = state.bytes.saturating_add(length);
+        // What was written of a watched event is the session's to report.
+        let needs_session = self.wire.is_none() || frame.watched.is_some();
         state.frames.push_back(frame);
-        wake(state);
-        Offered::Queued
+        if !state.rests || needs_session {
+            wake(state);
+            return Offered::Queued;
+        }
+        if std::mem::replace(&mut state.unsent, true) { Offered::Queued } else { Offered::Unsent }
+    }
+
+    /// Sends what waits, if the session still rests. What the connection does not take now is left to the session.
+    pub(super) fn send(&self, meters: &Meters) {
+        let mut state = self.lock();
+        state.unsent = false;
+        let Some(wire) = self.wire.as_ref().filter(|_| state.rests && !state.frames.is_empty()) else { return };
+        match wire.try_write(&state.frames) {
+            Written::All => {
+                meters.written(state.frames.iter());
+                (state.frames, state.bytes) = (VecDeque::new(), 0);
+            }
+            Written::Some(count) => {
+                meters.written(state.frames.iter().take(count));
+                state.frames.drain(..count);
+                state.bytes = state.frames.iter().map(length).sum();
+                state.begun = true;
+                wake(state);
+            }
+        }
+    }
+
+    /// The session has something to do: nobody else writes to its client until it [rests](Self::next) again.
+    pub fn stir(&self) {
+        self.lock().rests = false;
     }
 
     /// What came on the line behind this cursor found no room. The session is told once it has taken the rest.
@@ -155,15 +174,17 @@ impl Outbox {
         *state = State { closed: true, ..State::default() };
     }
 
-    /// What to do next; waits for it. All frames that wait come at once, so that they can share a write.
+    /// What to do next; waits for it, and then the session rests. All frames that wait come at once, so that they can
+    /// share a write; none come where only the rest of one has to be sent.
     pub fn next(&self) -> impl Future<Output = Next> + '_ {
         std::future::poll_fn(|context| {
             let mut state = self.lock();
+            state.rests = false;
             if let Some(order) = state.order.take() {
                 return Poll::Ready(Next::Order(order));
             }
-            if !state.frames.is_empty() {
-                state.bytes = 0;
+            if !state.frames.is_empty() || state.begun {
+                (state.bytes, state.begun) = (0, false);
                 return Poll::Ready(Next::Frames(std::mem::take(&mut state.frames)));
             }
             if !state.behind.is_empty() {
@@ -172,6 +193,7 @@ impl Outbox {
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 state.waker = Some(context.waker().clone());
             }
+            state.rests = true;
             Poll::Pending
         })
     }
@@ -181,8 +203,13 @@ impl Outbox {
     }
 }
 
+fn length(frame: &Frame) -> u32 {
+    u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX)
+}
+
 /// Wakes the session after the lock is let go, so that it does not wake up into it.
 fn wake(mut state: MutexGuard<'_, State>) {
+    state.rests = false;
     let waker = state.waker.take();
     drop(state);
     if let Some(waker) = waker {

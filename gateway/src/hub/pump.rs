@@ -31,6 +31,8 @@ pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut pieces: m
                 Arrival::Delivery(None) => return,
                 Arrival::Pieces(found) => pump.mend_all(found).await,
             },
+            // Nothing more has come that could share a call.
+            () = ready(()), if pump.fanout.has_unsent() => pump.fanout.send(&pump.hub),
             () = ready(()), if waits => pump.turn().await,
         }
         if !waits {
@@ -70,7 +72,7 @@ impl Pump {
     }
 
     fn announced(&mut self, event: Announcement) {
-        self.hub.metrics.announced.with_label_values(&[event.class.as_str()]).inc();
+        self.hub.meters.announced(event.class);
         let waits = self.backlog.holds(&event.channel);
         let has_room = !waits || !self.backlog.is_full();
         let line = Line::of(&event);
@@ -202,8 +204,9 @@ impl Pump {
         }
     }
 
-    /// Lets the sessions run that were woken.
+    /// Sends what is to be sent, and lets the sessions run that were woken.
     async fn rest(&mut self) {
+        self.fanout.send(&self.hub);
         self.fanout.rest();
         yield_now().await;
     }

@@ -8,6 +8,7 @@ use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::line::Line;
 use super::outbox::{Next, Outbox};
+use super::wire::Wire;
 use super::{Hub, Owner};
 use crate::bus::{BusError, Position};
 use crate::lifecycle::uptime_millis;
@@ -44,11 +45,12 @@ pub struct Seat {
 }
 
 impl Hub {
-    /// Takes a seat for whom it belongs to. It listens for `all` and for its own connection from now on.
-    pub fn enter(self: &Arc<Self>, user: &Channel, device: Option<&Arc<str>>) -> Seat {
+    /// Takes a seat for whom it belongs to. It listens for `all` and for its own connection from now on. With a wire, the
+    /// hub writes to the client whenever the session rests.
+    pub fn enter(self: &Arc<Self>, user: &Channel, device: Option<&Arc<str>>, wire: Option<Arc<dyn Wire>>) -> Seat {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let id = ConnectionId { node: self.node, number };
-        let outbox = Arc::new(Outbox::new(number, self.outbox_bytes));
+        let outbox = Arc::new(Outbox::new(number, self.outbox_bytes).with_wire(wire));
         let owner = Owner { user: user.clone(), device: device.cloned(), since: uptime_millis() };
         self.lock().enter(id, owner, Arc::clone(&outbox));
         Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new() }
@@ -158,6 +160,11 @@ impl Seat {
     /// The session reads the line no longer.
     pub fn has_read(&self, line: &Line) {
         self.hub.readers.done(self.id.number, line);
+    }
+
+    /// The session has something to do: the hub does not write to its client until it asks for what is [next](Self::next).
+    pub fn stir(&self) {
+        self.outbox.stir();
     }
 
     /// What the session has to do next; waits for it.

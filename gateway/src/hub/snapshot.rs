@@ -127,7 +127,7 @@ fn fullest(everyone: &[Arc<Outbox>]) -> Vec<u64> {
 mod tests {
     use wirebell_protocol::Class;
 
-    use super::super::outbox::Frame;
+    use super::super::frame::Frame;
     use super::*;
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) async fn admit<P: Peer>(
         let refusal = refuse(Fault::TooMany, "this node has as many connections as it takes");
         return Err(refusal.of(Some(identity.channel)).into());
     }
-    let mut seat = shared.hub.enter(&identity.channel, identity.device.as_ref());
+    let mut seat = shared.hub.enter(&identity.channel, identity.device.as_ref(), peer.wire());
     // Whoever sits from now on has not heard the order to leave.
     if shared.life.drain.is_cancelled() {
         let refusal = refuse(Fault::Draining, "this node is being stopped; connect again, to another one");

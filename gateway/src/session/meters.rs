@@ -1,18 +1,15 @@
 //! The numbers that every frame touches, looked up once instead of by label each time.
 
-use prometheus::{Histogram, IntCounter};
+use prometheus::IntCounter;
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::{Announcement, Class, Fault};
 
 use crate::hub::Lane;
-use crate::hub::outbox::Frame;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::Metrics;
 
 /// Handles of counters and histograms.
 pub struct Meters {
-    written: [IntCounter; 3],
-    latency: [Histogram; 3],
     caught_up: [IntCounter; 2],
     expired: IntCounter,
     understood: [(&'static str, IntCounter); 6],
@@ -24,8 +21,6 @@ impl Meters {
     pub fn new(metrics: &Metrics) -> Self {
         let frames = |kind: &str, outcome: &str| metrics.client_frames.with_label_values(&[kind, outcome]);
         Self {
-            written: Class::ALL.map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "written"])),
-            latency: Class::ALL.map(|class| metrics.publish_to_write.with_label_values(&[class.as_str()])),
             caught_up: [Class::Durable, Class::Retained]
                 .map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "caught_up"])),
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
@@ -68,40 +63,5 @@ impl Meters {
             self.expired.inc();
         }
         !is_expired
-    }
-}
-
-/// What one write carries: counted once it is done.
-pub(super) struct Delivered<'a> {
-    meters: &'a Meters,
-    accepted: Vec<(usize, u64)>,
-}
-
-impl<'a> Delivered<'a> {
-    pub(super) fn new(meters: &'a Meters) -> Self {
-        Self { meters, accepted: Vec::new() }
-    }
-
-    pub(super) fn note(&mut self, frame: &Frame) {
-        self.accepted.push((index(frame.class), frame.accepted_at));
-    }
-
-    /// The frames are with the kernel.
-    pub(super) fn written(self) {
-        let now = wall_clock().as_secs_f64();
-        for (class, accepted_at) in self.accepted {
-            #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double")]
-            let accepted = accepted_at as f64 / 1e6;
-            self.meters.latency[class].observe((now - accepted).max(0.0));
-            self.meters.written[class].inc();
-        }
-    }
-}
-
-fn index(class: Class) -> usize {
-    match class {
-        Class::Durable => 0,
-        Class::Retained => 1,
-        Class::Volatile => 2,
     }
 }

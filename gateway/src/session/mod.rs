@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::auth::Verifier;
 use crate::hub::Hub;
+pub use crate::hub::{Frame, Wire, Written};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 

@@ -1,7 +1,11 @@
 //! The client's end, whatever carries it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wirebell_protocol::CloseCode;
+
+use crate::hub::Wire;
 
 /// What comes from a client.
 #[derive(Debug)]
@@ -30,6 +34,11 @@ pub struct Gone;
 pub trait Peer: Send {
     /// A text frame, in the transport's own type.
     type Text: std::ops::Deref<Target = str> + Send;
+
+    /// The way to the client by which the hub can write while the session rests, if there is one.
+    fn wire(&self) -> Option<Arc<dyn Wire>> {
+        None
+    }
 
     /// The next thing from the client. Must be safe to abandon.
     fn receive(&mut self) -> impl Future<Output = Incoming<Self::Text>> + Send;

@@ -16,13 +16,11 @@ use super::admission::{self, Admitted, Entrance};
 use super::catchup::{Catchup, Lag};
 use super::goodbye::Goodbye;
 use super::limits::JOIN_PATIENCE;
-use super::meters::Delivered;
 use super::peer::{Gone, Incoming, Peer};
 use super::state::{Action, Moment, Periods, State};
 use super::{Sessions, answer, history};
 use crate::auth::Token;
-use crate::hub::outbox::{Frame, Next, Order};
-use crate::hub::{Line, Since};
+use crate::hub::{Frame, Line, Next, Order, Since};
 use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
 /// Runs a client's connection from its admission to its goodbye.
@@ -96,6 +94,7 @@ impl<'a> Session<'a> {
                 () = self.catchup.due() => Event::CatchUp,
                 () = &mut alarm => Event::Due,
             };
+            self.who.seat.stir();
             let step = match event {
                 Event::Incoming(incoming) => self.incoming(peer, incoming).await,
                 Event::Next(next) => self.outgoing(peer, next).await,
@@ -166,24 +165,28 @@ impl<'a> Session<'a> {
 
     /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
     async fn deliver<P: Peer>(&mut self, peer: &mut P, mut frames: VecDeque<Frame>) -> Step {
+        if frames.is_empty() {
+            return in_time(self.shared, peer.flush()).await;
+        }
         while !frames.is_empty() {
-            let mut delivered = Delivered::new(&self.shared.meters);
-            let (mut bytes, mut watched) = (0, Vec::new());
+            let (mut bytes, mut count) = (0, 0);
             let writing = async {
-                while bytes < WRITE_BYTES
-                    && let Some(frame) = frames.pop_front()
-                {
+                for frame in &frames {
+                    if bytes >= WRITE_BYTES {
+                        break;
+                    }
                     bytes += frame.bytes.len();
-                    delivered.note(&frame);
-                    watched.extend(frame.watched);
-                    peer.feed(frame.bytes).await?;
+                    count += 1;
+                    peer.feed(frame.bytes.clone()).await?;
                 }
                 peer.flush().await
             };
             in_time(self.shared, writing).await?;
-            delivered.written();
-            for event in &watched {
-                self.written(event);
+            self.shared.hub.meters().written(frames.range(..count));
+            for frame in frames.drain(..count) {
+                if let Some(event) = &frame.watched {
+                    self.written(event);
+                }
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! How clients come in: bytes and HTTP on one side, a session on the other.
 
 mod origin;
-mod websocket;
+pub mod websocket;
 
 use std::sync::Arc;
 

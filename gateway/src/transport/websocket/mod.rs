@@ -1,6 +1,17 @@
-//! The WebSocket: the upgrade, and the socket as a session's peer.
+//! The WebSocket: the handshake, the frames, and the socket as a session's peer. The server's half of RFC 6455 is our
+//! own, since it decides what one connection costs: nothing is buffered for a client that says nothing, and the hub
+//! writes to it without waking its session.
 
+mod handshake;
+mod header;
 mod peer;
+mod reader;
+mod sender;
+mod socket;
 mod upgrade;
+
+pub use handshake::{Pending, accept};
+pub use reader::{Message, Violation};
+pub use socket::{Ended, Socket};
 
 pub(super) use upgrade::upgrade;

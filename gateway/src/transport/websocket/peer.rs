@@ -1,75 +1,54 @@
 //! A WebSocket as a session's peer.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
-use futures_util::SinkExt;
-use tokio_tungstenite::tungstenite;
 use wirebell_protocol::CloseCode;
 
-use crate::session::{Gone, Incoming, Peer};
-
-/// How long a client has to answer a goodbye.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
-
-pub(super) struct Socket(WebSocket);
-
-impl Socket {
-    pub(super) fn new(socket: WebSocket) -> Self {
-        Self(socket)
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), Gone> {
-        self.0.send(message).await.map_err(|_| Gone)
-    }
-}
+use super::reader::{Message, Violation};
+use super::sender::Sender;
+use super::socket::{Ended, Socket};
+use crate::session::{Gone, Incoming, Peer, Wire};
 
 impl Peer for Socket {
-    type Text = Utf8Bytes;
+    type Text = String;
 
-    async fn receive(&mut self) -> Incoming<Utf8Bytes> {
-        match self.0.recv().await {
-            Some(Ok(Message::Text(text))) => Incoming::Text(text),
-            Some(Ok(Message::Binary(_))) => Incoming::Binary,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Incoming::Alive,
-            Some(Ok(Message::Close(_))) | None => Incoming::Gone,
-            Some(Err(error)) => broken(error),
+    async fn receive(&mut self) -> Incoming<String> {
+        match self.read().await {
+            Ok(Message::Text(text)) => Incoming::Text(text),
+            Ok(Message::Binary(_)) => Incoming::Binary,
+            Ok(Message::Ping(_) | Message::Pong) => Incoming::Alive,
+            Ok(Message::Close(_)) => {
+                // The answer to a goodbye. There is nobody to tell if it does not arrive.
+                let _ = self.flush().await;
+                Incoming::Gone
+            }
+            Err(Ended::Gone) => Incoming::Gone,
+            Err(Ended::Violation(Violation::TooLarge)) => Incoming::TooLarge,
+            Err(Ended::Violation(Violation::NotText)) => Incoming::NotText,
+            Err(Ended::Violation(Violation::Protocol)) => Incoming::Broken,
         }
     }
 
     async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
-        let text = Utf8Bytes::try_from(frame).map_err(|_| Gone)?;
-        self.0.feed(Message::Text(text)).await.map_err(|_| Gone)
+        self.queue_text(&frame);
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Gone> {
-        self.0.flush().await.map_err(|_| Gone)
+        Socket::flush(self).await.map_err(|_| Gone)
     }
 
     async fn ping(&mut self) -> Result<(), Gone> {
-        self.send(Message::Ping(Bytes::new())).await
+        self.queue_ping();
+        Peer::flush(self).await
     }
 
     async fn close(&mut self, code: CloseCode, reason: &'static str) {
-        let goodbye = Message::Close(Some(CloseFrame { code: code.number(), reason: reason.into() }));
-        let saying = async {
-            if self.send(goodbye).await.is_ok() {
-                // Until the client has said it too; what else it says is no longer heard.
-                while let Some(Ok(_)) = self.0.recv().await {}
-            }
-        };
-        let _ = tokio::time::timeout(GOODBYE_PATIENCE, saying).await;
+        Socket::close(self, code, reason).await;
     }
-}
 
-fn broken(error: axum::Error) -> Incoming<Utf8Bytes> {
-    use tungstenite::Error;
-    match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => Incoming::TooLarge,
-        Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => Incoming::Gone,
-        Some(Error::Utf8(_)) => Incoming::NotText,
-        Some(Error::Protocol(_)) => Incoming::Broken,
-        _ => Incoming::Gone,
+    fn wire(&self) -> Option<Arc<dyn Wire>> {
+        Some(Arc::<Sender>::clone(self.sender()))
     }
 }

@@ -1,58 +1,62 @@
 //! The upgrade of `GET /ws`. A bad token is not refused here: a browser cannot see why an upgrade failed, but it
 //! sees a close code.
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::Fault;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
 use super::super::Context;
-use super::peer::Socket;
+use super::handshake;
 use crate::auth::Token;
 use crate::problem::Problem;
 use crate::session::{self, Entrance};
 
-/// Read buffer of a socket. The library clears the whole of it before every read, so a large one costs speed as
-/// well as memory; a larger frame is read in pieces.
-const READ_BUFFER: usize = 1024;
-/// Beyond so much, what is queued for a socket is written.
-const WRITE_BUFFER: usize = 4 * 1024;
-
 /// `GET /ws`.
-pub(in super::super) async fn upgrade(
-    State(context): State<Context>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    if let Some(problem) = refusal(&context, &headers) {
-        context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
-        return problem.into_response();
-    }
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let entrance = Entrance {
-        token: Token::from_request(
-            text(header::AUTHORIZATION),
-            text(header::SEC_WEBSOCKET_PROTOCOL),
-            query.as_deref(),
-        ),
-        cursor: query.as_deref().and_then(cursor),
-        transport: "websocket",
+pub(in super::super) async fn upgrade(State(context): State<Context>, mut request: Request) -> Response {
+    let accepted = match refusal(&context, request.headers()) {
+        Some(problem) => Err(problem),
+        None => handshake::accept(&mut request, SUBPROTOCOL, context.max_frame_bytes),
     };
-    let sessions = context.sessions;
-    upgrade
-        .protocols([SUBPROTOCOL])
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_frame_size(context.max_frame_bytes)
-        .max_message_size(context.max_frame_bytes)
-        // The task that upgrades holds the request; the session gets a task of its own, without it.
-        .on_upgrade(async move |socket| {
-            let life = sessions.life.clone();
-            life.tasks.spawn(session::run(sessions, Socket::new(socket), entrance));
-        })
+    let (response, pending) = match accepted {
+        Ok(accepted) => accepted,
+        Err(problem) => {
+            context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
+            return refused(problem);
+        }
+    };
+    let (entrance, sessions) = (entrance(&request), context.sessions);
+    let tasks = sessions.life.tasks.clone();
+    // The task that upgrades holds what the request brought; the session gets a task of its own, without it.
+    tasks.clone().spawn(async move {
+        if let Some(socket) = pending.socket().await {
+            tasks.spawn(session::run(sessions, socket, entrance));
+        }
+    });
+    response
+}
+
+/// RFC 9110 §15.5.22 and RFC 6455 §4.2.2 want it said what would be understood.
+fn refused(problem: Problem) -> Response {
+    let is_upgrade = problem.status() == StatusCode::UPGRADE_REQUIRED;
+    let mut response = problem.into_response();
+    if is_upgrade {
+        let headers = response.headers_mut();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    response
+}
+
+fn entrance(request: &Request) -> Entrance {
+    let query = request.uri().query();
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    Entrance {
+        token: Token::from_request(text(header::AUTHORIZATION), text(header::SEC_WEBSOCKET_PROTOCOL), query),
+        cursor: query.and_then(cursor),
+        transport: "websocket",
+    }
 }
 
 fn refusal(context: &Context, headers: &HeaderMap) -> Option<Problem> {

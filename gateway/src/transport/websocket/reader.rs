@@ -1,0 +1,240 @@
+//! Bytes from a client in, messages out: RFC 6455's reading half, without a socket. It holds no memory between frames.
+
+use wirebell_protocol::CloseCode;
+
+use super::header::{Header, Opcode, unmask};
+
+/// What a client sends.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A text, of whichever parts.
+    Text(String),
+    /// Bytes, of whichever parts.
+    Binary(Vec<u8>),
+    /// A ping, which wants a pong with the same payload.
+    Ping(Vec<u8>),
+    /// A pong.
+    Pong,
+    /// A goodbye, with its code if it has one.
+    Close(Option<u16>),
+}
+
+/// Why nothing more can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// Not as RFC 6455 has it.
+    Protocol,
+    /// Larger than the limit.
+    TooLarge,
+    /// A text that is not UTF-8.
+    NotText,
+}
+
+impl Violation {
+    /// The close code that tells the client.
+    pub fn code(self) -> CloseCode {
+        match self {
+            Self::Protocol => CloseCode::Protocol,
+            Self::TooLarge => CloseCode::FrameTooLarge,
+            Self::NotText => CloseCode::InvalidText,
+        }
+    }
+}
+
+/// What has come and is not a whole message yet.
+#[derive(Debug)]
+pub(super) struct Reader {
+    bytes: Vec<u8>,
+    /// How much of the bytes has been read.
+    read: usize,
+    /// The parts of a message so far. Boxed, since hardly any message comes in parts.
+    parts: Option<Box<Parts>>,
+    most: usize,
+}
+
+#[derive(Debug)]
+struct Parts {
+    is_text: bool,
+    payload: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads messages of up to `most` bytes.
+    pub(super) fn new(most: usize) -> Self {
+        Self { bytes: Vec::new(), read: 0, parts: None, most }
+    }
+
+    /// These bytes have come.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.read);
+        self.read = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next message; none until more bytes have come.
+    pub(super) fn next(&mut self) -> Result<Option<Message>, Violation> {
+        while let Some(header) = Header::read(&self.bytes[self.read..]).map_err(|_| Violation::Protocol)? {
+            let length = self.length(header)?;
+            let begin = self.read + header.size;
+            let Some(payload) = self.bytes.get(begin..begin + length) else { return Ok(None) };
+            let message = match header.opcode {
+                Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                    let parts = self.parts.get_or_insert_with(|| {
+                        Box::new(Parts { is_text: header.opcode == Opcode::Text, payload: Vec::new() })
+                    });
+                    unmask(payload, header.mask, &mut parts.payload);
+                    if header.is_final { self.parts.take().map(|parts| parts.whole()).transpose()? } else { None }
+                }
+                control => {
+                    let mut plain = Vec::new();
+                    unmask(payload, header.mask, &mut plain);
+                    Some(self::control(control, plain)?)
+                }
+            };
+            self.skip(header.size + length);
+            if message.is_some() {
+                return Ok(message);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The frame's length, if a frame like this may come now.
+    fn length(&self, header: Header) -> Result<usize, Violation> {
+        let begun = match (header.opcode, &self.parts) {
+            (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
+                return Err(Violation::Protocol);
+            }
+            (Opcode::Continuation, Some(parts)) => parts.payload.len(),
+            _ => 0,
+        };
+        let length = usize::try_from(header.length).map_err(|_| Violation::TooLarge)?;
+        // A control frame may carry 125 bytes, however small the limit is.
+        if !header.opcode.is_control() && length > self.most.saturating_sub(begun) {
+            return Err(Violation::TooLarge);
+        }
+        Ok(length)
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.read += bytes;
+        if self.read == self.bytes.len() {
+            (self.bytes, self.read) = (Vec::new(), 0);
+        }
+    }
+}
+
+impl Parts {
+    fn whole(self) -> Result<Message, Violation> {
+        if !self.is_text {
+            return Ok(Message::Binary(self.payload));
+        }
+        String::from_utf8(self.payload).map(Message::Text).map_err(|_| Violation::NotText)
+    }
+}
+
+fn control(opcode: Opcode, payload: Vec<u8>) -> Result<Message, Violation> {
+    match opcode {
+        Opcode::Ping => Ok(Message::Ping(payload)),
+        Opcode::Close => goodbye(&payload),
+        _ => Ok(Message::Pong),
+    }
+}
+
+/// RFC 6455 §5.5.1 and §7.4: nothing, or a code that may be sent, and a reason in UTF-8.
+fn goodbye(payload: &[u8]) -> Result<Message, Violation> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() { Ok(Message::Close(None)) } else { Err(Violation::Protocol) };
+    };
+    let code = u16::from_be_bytes(*code);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Violation::Protocol);
+    }
+    match std::str::from_utf8(reason) {
+        Ok(_) => Ok(Message::Close(Some(code))),
+        Err(_) => Err(Violation::NotText),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MASK: [u8; 4] = [1, 2, 3, 4];
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        assert!(payload.len() < 126);
+        let mut frame = vec![first, 0x80 | u8::try_from(payload.len()).unwrap()];
+        frame.extend_from_slice(&MASK);
+        unmask(payload, MASK, &mut frame);
+        frame
+    }
+
+    fn all(bytes: &[u8]) -> Result<Vec<Message>, Violation> {
+        let (mut reader, mut messages) = (Reader::new(100), Vec::new());
+        reader.take(bytes);
+        while let Some(message) = reader.next()? {
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    fn text(text: &str) -> Message {
+        Message::Text(text.to_owned())
+    }
+
+    #[test]
+    fn several_messages_in_one_reading() {
+        let bytes = [frame(0x81, b"one"), frame(0x8a, b""), frame(0x82, &[0xff]), frame(0x81, b"")].concat();
+        assert_eq!(all(&bytes), Ok(vec![text("one"), Message::Pong, Message::Binary(vec![0xff]), text("")]));
+    }
+
+    #[test]
+    fn one_message_in_as_many_readings_as_it_has_bytes() {
+        let mut reader = Reader::new(100);
+        for byte in frame(0x81, b"hello") {
+            assert_eq!(reader.next(), Ok(None));
+            reader.take(&[byte]);
+        }
+        assert_eq!(reader.next(), Ok(Some(text("hello"))));
+        assert_eq!(reader.bytes.capacity(), 0, "between frames it holds nothing");
+    }
+
+    #[test]
+    fn parts_are_put_together_around_a_ping() {
+        // "é" is two bytes, one in each part.
+        let bytes =
+            [frame(0x01, b"caf\xc3"), frame(0x89, b"?"), frame(0x00, b"\xa9 "), frame(0x80, b"noir")].concat();
+        assert_eq!(all(&bytes), Ok(vec![Message::Ping(b"?".to_vec()), text("café noir")]));
+    }
+
+    #[test]
+    fn parts_in_the_wrong_order_are_refused() {
+        assert_eq!(all(&frame(0x80, b"x")), Err(Violation::Protocol));
+        assert_eq!(all(&[frame(0x01, b"x"), frame(0x81, b"y")].concat()), Err(Violation::Protocol));
+    }
+
+    #[test]
+    fn the_limit_is_for_all_parts_together() {
+        assert_eq!(all(&[frame(0x01, &[b'x'; 60]), frame(0x80, &[b'x'; 40])].concat()).unwrap().len(), 1);
+        assert_eq!(all(&[frame(0x01, &[b'x'; 60]), frame(0x80, &[b'x'; 41])].concat()), Err(Violation::TooLarge));
+        // Seen from the header alone, before anything of it has come.
+        assert_eq!(all(&[0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4]), Err(Violation::TooLarge));
+    }
+
+    #[test]
+    fn goodbyes_by_the_rfc() {
+        assert_eq!(all(&frame(0x88, b"")), Ok(vec![Message::Close(None)]));
+        assert_eq!(all(&frame(0x88, &1000u16.to_be_bytes())), Ok(vec![Message::Close(Some(1000))]));
+        assert_eq!(all(&frame(0x88, b"x")), Err(Violation::Protocol));
+        for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
+            assert_eq!(all(&frame(0x88, &code.to_be_bytes())), Err(Violation::Protocol), "{code}");
+        }
+        assert_eq!(all(&frame(0x88, &[0x03, 0xe8, 0xff])), Err(Violation::NotText));
+    }
+
+    #[test]
+    fn a_text_that_is_not_utf_8_is_refused() {
+        assert_eq!(all(&frame(0x81, &[0xff])), Err(Violation::NotText));
+    }
+}

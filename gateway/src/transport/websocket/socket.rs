@@ -1,0 +1,157 @@
+//! A WebSocket on the server's side, over TCP: what RFC 6455 wants of either end is done here, and nothing else.
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use wirebell_protocol::CloseCode;
+
+use super::header::Opcode;
+use super::reader::{Message, Reader, Violation};
+use super::sender::Sender;
+
+/// How long a client has to answer a goodbye.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes that are read in one call.
+const READ_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    /// What is read first lies here: a connection that says nothing has no buffer.
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// One client's socket.
+#[derive(Debug)]
+pub struct Socket {
+    sender: Arc<Sender>,
+    reader: Reader,
+    /// What came last cannot be understood, nor what comes behind it.
+    is_lost: bool,
+}
+
+/// Why there is nothing to read any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The client broke the rules.
+    Violation(Violation),
+    /// The connection is gone.
+    Gone,
+}
+
+impl Socket {
+    /// A socket after its upgrade. `come` is what the client has sent meanwhile.
+    pub(super) fn new(stream: TcpStream, come: &[u8], most_bytes: usize) -> Self {
+        let mut reader = Reader::new(most_bytes);
+        reader.take(come);
+        Self { sender: Arc::new(Sender::new(stream)), reader, is_lost: false }
+    }
+
+    pub(super) fn sender(&self) -> &Arc<Sender> {
+        &self.sender
+    }
+
+    /// The next message. Pings are answered, and so are goodbyes; both are told. Safe to abandon.
+    pub async fn read(&mut self) -> Result<Message, Ended> {
+        loop {
+            if self.is_lost {
+                return Err(Ended::Gone);
+            }
+            match self.reader.next() {
+                Ok(Some(message)) => {
+                    self.answer(&message);
+                    return Ok(message);
+                }
+                Ok(None) => {}
+                Err(violation) => {
+                    self.is_lost = true;
+                    return Err(Ended::Violation(violation));
+                }
+            }
+            // Answers must not pile up before a client that sends and takes nothing.
+            self.sender.flush().await.map_err(|_| Ended::Gone)?;
+            let come = self.fill().await.map_err(|_| Ended::Gone)?;
+            if come == 0 {
+                return Err(Ended::Gone);
+            }
+        }
+    }
+
+    fn answer(&self, message: &Message) {
+        match message {
+            Message::Ping(payload) => self.sender.queue(Opcode::Pong, payload),
+            Message::Close(code) => {
+                let code = code.map(u16::to_be_bytes);
+                self.sender.queue(Opcode::Close, code.as_ref().map_or(&[][..], |code| code));
+            }
+            _ => {}
+        }
+    }
+
+    async fn fill(&mut self) -> std::io::Result<usize> {
+        let (stream, reader) = (&self.sender.stream, &mut self.reader);
+        std::future::poll_fn(|context| {
+            loop {
+                std::task::ready!(stream.poll_read_ready(context))?;
+                let come = READ.with_borrow_mut(|buffer| {
+                    stream.try_read(buffer).inspect(|come| reader.take(&buffer[..*come]))
+                });
+                match come {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    come => return std::task::Poll::Ready(come),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Queues a text.
+    pub fn queue_text(&self, text: &[u8]) {
+        self.sender.queue(Opcode::Text, text);
+    }
+
+    /// Queues bytes.
+    pub fn queue_binary(&self, bytes: &[u8]) {
+        self.sender.queue(Opcode::Binary, bytes);
+    }
+
+    /// Queues a ping.
+    pub fn queue_ping(&self) {
+        self.sender.queue(Opcode::Ping, &[]);
+    }
+
+    /// Sends what is queued.
+    pub async fn flush(&self) -> std::io::Result<()> {
+        self.sender.flush().await
+    }
+
+    /// Says goodbye, and waits a moment until the client has said it, too.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) {
+        let payload = [&code.number().to_be_bytes(), reason.as_bytes()].concat();
+        self.sender.queue(Opcode::Close, &payload);
+        let _ = timeout(GOODBYE_PATIENCE, self.see_off()).await;
+    }
+
+    async fn see_off(&mut self) {
+        if self.sender.flush().await.is_err() {
+            return;
+        }
+        if !self.is_lost {
+            while !matches!(self.read().await, Ok(Message::Close(_)) | Err(_)) {}
+            return;
+        }
+        // Its answer could not be told from what came before. What it has sent is taken all the same: a connection that
+        // is closed over unread bytes is reset, and the goodbye may be lost with it.
+        let _ = SockRef::from(&self.sender.stream).shutdown(Shutdown::Write);
+        while matches!(self.discard().await, Ok(1..)) {}
+    }
+
+    async fn discard(&mut self) -> std::io::Result<usize> {
+        self.reader = Reader::new(0);
+        self.fill().await
+    }
+}
