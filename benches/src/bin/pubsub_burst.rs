@@ -5,6 +5,9 @@
 //! `cargo run --release -p wirebell-benches --bin pubsub-burst [MESSAGES] [ROUNDS] [QUEUE]`
 //! where QUEUE is how many messages may wait for the consumer, in either client.
 
+#![expect(clippy::expect_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::cast_precision_loss, reason = "figures of a few digits are shown")]
+
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +36,7 @@ fn main() {
     let number = |index: usize, default: u64| arguments.get(index).and_then(|a| a.parse().ok()).unwrap_or(default);
     match arguments.first().map(String::as_str) {
         Some("publish") => publish(&arguments[1], number(2, 0)),
-        _ => compare(number(0, 1_000_000), number(1, 3), number(2, 65_536) as usize),
+        _ => compare(number(0, 1_000_000), number(1, 3), usize::try_from(number(2, 65_536)).unwrap_or(65_536)),
     }
 }
 
@@ -142,7 +145,7 @@ impl Tally {
         }
         let elapsed = last.0.duration_since(start);
         child.wait().expect("the publisher ends");
-        Round { received: count(0), dropped: messages.saturating_sub(count(0)), elapsed, cpu: cpu_time() - cpu }
+        Round { received: count(0), dropped: messages.saturating_sub(count(0)), elapsed, cpu: cpu_time().saturating_sub(cpu) }
     }
 }
 

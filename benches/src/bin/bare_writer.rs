@@ -1,0 +1,108 @@
+//! `bare-writer CLIENTS CONTROL`: takes connections on one port and, when a line on the other asks for it, writes frames
+//! to them, one `write` a frame. The limit that no gateway on this kernel can pass without putting several events into
+//! one call.
+//!
+//! A line is `phase users events rate`: events to that many users in turn (to all if 0), so many a second (0: as fast as
+//! it goes). `done` answers.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use wirebell_benches::failure::{Failure, Result};
+use wirebell_benches::frame::server_text;
+use wirebell_benches::mark::{Kind, Mark, now};
+use wirebell_benches::pace::Pace;
+use wirebell_benches::peer::Burst;
+
+/// The sockets by their users' numbers.
+type Sockets = Arc<Mutex<Vec<Option<TcpStream>>>>;
+
+fn main() -> Result<()> {
+    let mut ports = std::env::args().skip(1).map(|argument| argument.parse::<u16>());
+    let (Some(Ok(clients)), Some(Ok(control))) = (ports.next(), ports.next()) else {
+        return Err(Failure::new("expected two ports"));
+    };
+    let sockets = Sockets::default();
+    let door = TcpListener::bind(("127.0.0.1", clients))?;
+    let desk = TcpListener::bind(("127.0.0.1", control))?;
+    let taken = Arc::clone(&sockets);
+    std::thread::spawn(move || take(&door, &taken));
+    for caller in desk.incoming() {
+        // Whoever only looks whether it listens asks for nothing.
+        if let Err(failure) = serve(caller?, &sockets) {
+            eprintln!("{failure}");
+        }
+    }
+    Ok(())
+}
+
+fn take(door: &TcpListener, sockets: &Sockets) {
+    for stream in door.incoming().flatten() {
+        if let Err(failure) = greet(stream, sockets) {
+            eprintln!("a client: {failure}");
+        }
+    }
+}
+
+fn greet(mut stream: TcpStream, sockets: &Sockets) -> Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    let mut request = Vec::new();
+    let mut buffer = [0; 1024];
+    while !request.ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            return Err(Failure::new("it went before its request ended"));
+        }
+        request.extend_from_slice(&buffer[..read]);
+    }
+    let line = String::from_utf8_lossy(&request);
+    let user = line.split(' ').nth(1).and_then(|path| path.strip_prefix('/')?.parse::<usize>().ok());
+    let user = user.ok_or_else(|| Failure::new("expected `/<number>` as its path"))?;
+    stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")?;
+    let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    if sockets.len() <= user {
+        sockets.resize_with(user + 1, || None);
+    }
+    sockets[user] = Some(stream);
+    Ok(())
+}
+
+fn serve(caller: TcpStream, sockets: &Sockets) -> Result<()> {
+    let mut answer = caller.try_clone()?;
+    for line in BufReader::new(caller).lines() {
+        let numbers: Vec<u32> = line?.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [phase, users, events, rate] = numbers[..] else {
+            return Err(Failure::new("expected `phase users events rate`"));
+        };
+        let phase = u16::try_from(phase).unwrap_or_default();
+        write(&Burst { phase, users, events, rate: (rate > 0).then_some(rate) }, sockets)?;
+        answer.write_all(b"done\n")?;
+    }
+    Ok(())
+}
+
+fn write(burst: &Burst, sockets: &Sockets) -> Result<()> {
+    let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pace = Pace::new(burst.rate);
+    let (mut payload, mut frame) = (String::new(), Vec::new());
+    for event in 0..burst.events {
+        let at = pace.wait();
+        let kind = if burst.users == 0 { Kind::All } else { Kind::One };
+        let number = event.checked_div(burst.users).unwrap_or(event);
+        payload.clear();
+        Mark { kind, phase: burst.phase, number, at: at.unwrap_or_else(now) }.payload(200, &mut payload);
+        frame.clear();
+        server_text(payload.as_bytes(), &mut frame);
+        match event.checked_rem(burst.users) {
+            Some(user) => {
+                let socket = sockets.get_mut(user as usize).and_then(Option::as_mut);
+                socket.ok_or_else(|| Failure::new(format!("user {user} is not here")))?.write_all(&frame)?;
+            }
+            None => sockets.iter_mut().flatten().try_for_each(|socket| socket.write_all(&frame))?,
+        }
+    }
+    Ok(())
+}

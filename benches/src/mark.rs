@@ -1,0 +1,111 @@
+//! The mark inside every payload: which event it is, and when it was meant to be sent. It survives whatever a system
+//! does to the JSON around it, also being quoted inside a string, since it needs no character that is ever escaped.
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What a mark begins with. No system writes it by itself.
+const SIGN: &[u8] = b"@@";
+/// Bytes of a mark: its sign, kind, phase, number and time.
+pub const LENGTH: usize = 2 + 1 + 4 + 10 + 16;
+
+/// Whom an event was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// One user; numbers count each user's events by themselves, from 0.
+    One,
+    /// Everyone; numbers count broadcasts, from 0.
+    All,
+}
+
+/// One event, as its payload tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Whom it was for.
+    pub kind: Kind,
+    /// Which measurement it belongs to, below 10,000: what comes late is not taken for another one's.
+    pub phase: u16,
+    /// Its number among those of its kind, user and phase.
+    pub number: u32,
+    /// When it was meant to be sent, in nanoseconds of [`now`].
+    pub at: u64,
+}
+
+/// Nanoseconds of a clock that all processes of this machine share and that is never set.
+pub fn now() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or_default()
+}
+
+impl Mark {
+    /// A JSON object of `size` bytes with this mark in it (of 50 at least), behind what is in `into` already.
+    pub fn payload(&self, size: usize, into: &mut String) {
+        let begun = into.len();
+        into.push_str(r#"{"mark":""#);
+        self.write(into);
+        into.push_str(r#"","pad":""#);
+        let filled = into.len() - begun + 2;
+        into.extend(std::iter::repeat_n('x', size.saturating_sub(filled)));
+        into.push_str(r#""}"#);
+    }
+
+    fn write(&self, into: &mut String) {
+        use std::fmt::Write;
+        let kind = match self.kind {
+            Kind::One => 'u',
+            Kind::All => 'b',
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(into, "@@{kind}{:04}{:010}{:016}", self.phase, self.number, self.at);
+    }
+
+    /// All marks in a frame: some systems put several events into one.
+    pub fn all(frame: &[u8]) -> impl Iterator<Item = Self> {
+        memchr::memmem::find_iter(frame, SIGN).filter_map(|at| Self::read(frame.get(at..at + LENGTH)?))
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let kind = match text[2] {
+            b'u' => Kind::One,
+            b'b' => Kind::All,
+            _ => return None,
+        };
+        let phase = u16::try_from(digits(&text[3..7])?).ok()?;
+        let number = u32::try_from(digits(&text[7..17])?).ok()?;
+        Some(Self { kind, phase, number, at: digits(&text[17..])? })
+    }
+}
+
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_survives_being_quoted() {
+        let mark = Mark { kind: Kind::One, phase: 7, number: 4_000_000_000, at: 1_234_567_890_123_456 };
+        let mut payload = String::new();
+        mark.payload(200, &mut payload);
+        assert_eq!(payload.len(), 200);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&payload).unwrap()["pad"].as_str().unwrap().len(),
+            200 - 53
+        );
+        let quoted = serde_json::to_string(&serde_json::json!({"data": payload})).unwrap();
+        assert_eq!(Mark::all(quoted.as_bytes()).collect::<Vec<_>>(), [mark]);
+    }
+
+    #[test]
+    fn several_in_a_frame_are_found_and_broken_ones_are_not() {
+        let mut frame = String::new();
+        let one = Mark { kind: Kind::All, phase: 0, number: 1, at: now() };
+        let two = Mark { kind: Kind::One, number: 2, ..one };
+        one.payload(0, &mut frame);
+        two.payload(60, &mut frame);
+        frame.push_str("@@u00010000000001");
+        assert_eq!(Mark::all(frame.as_bytes()).collect::<Vec<_>>(), [one, two]);
+    }
+}

@@ -1,0 +1,158 @@
+//! Wirebell itself, as an operator starts it: the release build, with its defaults. Twice, since a durable event and one
+//! that is not kept are two things to pay for; the peers' events are not kept.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use wirebell_protocol::publish::{PublishScript, Retention};
+use wirebell_protocol::{Event, Keys, Prepared};
+
+use crate::failure::{Result, While};
+use crate::http;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, post, upgrade, user};
+use crate::process::Running;
+
+/// What opens the services' door.
+pub(crate) const SERVICE_KEY: &str = "a-service-key-of-the-benches";
+
+/// Wirebell, given events of one class.
+#[derive(Debug)]
+pub(crate) struct Wirebell {
+    name: &'static str,
+    class: &'static str,
+}
+
+/// Events that stand in a log and carry a cursor: what services get without asking.
+pub(crate) static DURABLE: Wirebell = Wirebell { name: "wirebell", class: "durable" };
+/// Events that are not kept, as those of the peers.
+pub(crate) static VOLATILE: Wirebell = Wirebell { name: "wirebell-volatile", class: "volatile" };
+
+/// The program: `WIREBELL_BIN`, or the one that was built beside this one.
+pub(crate) fn program() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("WIREBELL_BIN") {
+        return Ok(path.into());
+    }
+    let mut path = std::env::current_exe()?;
+    path.set_file_name("wirebell");
+    Ok(path)
+}
+
+/// A node, on the ports of this place.
+pub(crate) fn node(place: &Place) -> Result<Command> {
+    let mut program = Command::new(program()?);
+    program
+        .arg("serve")
+        .env("WIREBELL_BUS_REDIS", format!("redis://127.0.0.1:{}", place.redis))
+        .env("WIREBELL_CLIENTS_LISTEN", format!("127.0.0.1:{}", place.clients))
+        .env("WIREBELL_SERVICES_LISTEN", format!("127.0.0.1:{}", place.services))
+        .env("WIREBELL_CLIENTS_HEARTBEAT", format!("{}s", place.heartbeat))
+        .env("WIREBELL_CLIENTS_MAX_CONNECTIONS", (place.connections + 100).to_string())
+        .env("WIREBELL_SERVICES_KEYS", SERVICE_KEY);
+    match (place.issuer.secret(), place.issuer.public()) {
+        (Some(secret), _) => program.env("WIREBELL_AUTH_SECRET", secret),
+        (_, Some(public)) => program.env("WIREBELL_AUTH_PUBLIC_KEY", public),
+        (None, None) => &mut program,
+    };
+    Ok(program)
+}
+
+impl Peer for Wirebell {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn can(&self, _ability: Ability) -> bool {
+        true
+    }
+
+    fn version(&self) -> Result<String> {
+        let output = Command::new(program()?).arg("--version").output().whilst(|| "asking wirebell".to_owned())?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        match self.class {
+            "durable" => {
+                vec!["defaults; events are `durable`: in their user's log, with a cursor, once for each id"]
+            }
+            _ => vec!["defaults; events are `volatile`: not kept, once for each id"],
+        }
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let mut running = Running::default();
+        running.start(self.name, &place.folder, &mut node(place)?)?;
+        running.wait_for_port(place.services)?;
+        running
+            .wait_for("wirebell is ready", || http::get(place.services, "/readyz").is_ok_and(|code| code == 200))?;
+        Ok(running)
+    }
+
+    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
+        let query = guest.cursor.map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
+        let headers = format!("Sec-WebSocket-Protocol: wirebell.v1\r\nAuthorization: Bearer {}\r\n", guest.token);
+        upgrade(place.clients, &format!("/ws{query}"), &headers)
+    }
+
+    fn greet(&self, _: &Place, _: Guest<'_>, frame: &[u8], _answers: &mut Vec<String>) -> Greeting {
+        if frame.starts_with(br#"{"type":"wirebell.welcome""#) {
+            Greeting::Subscribed
+        } else if frame.is_empty() {
+            Greeting::Wait
+        } else {
+            Greeting::Refused
+        }
+    }
+
+    fn cursor<'a>(&self, frame: &'a [u8]) -> Option<&'a str> {
+        let name = br#","cursor":""#;
+        let begin = memchr::memmem::find(frame, name)? + name.len();
+        let end = begin + memchr::memchr(b'"', &frame[begin..])?;
+        std::str::from_utf8(&frame[begin..end]).ok()
+    }
+
+    fn publish(&self, place: &Place, door: Door, to: Target, event: u64, payload: &str, into: &mut Vec<u8>) {
+        let to = match to {
+            Target::One(number) => format!("user:{}", user(number)),
+            Target::All => "all".to_owned(),
+        };
+        let class = self.class;
+        let body = format!(
+            r#"{{"to":"{to}","type":"measured","id":"m{event}","class":"{class}","time":"2026-11-21T10:00:00Z","data":{payload}}}"#
+        );
+        match door {
+            Door::Redis => script(&body, into),
+            Door::Http => {
+                let headers = "Content-Type: application/json\r\nAuthorization: Bearer ";
+                let headers = format!("{headers}{SERVICE_KEY}\r\n");
+                post(place.services, "/v1/events", &headers, &body, into);
+            }
+        }
+    }
+
+    fn before(&self) -> Vec<Vec<u8>> {
+        let mut load = Vec::new();
+        command(&[b"SCRIPT", b"LOAD", PublishScript::SOURCE.as_bytes()], &mut load);
+        vec![load]
+    }
+}
+
+/// The call of the publish script, as the SDK makes it.
+fn script(body: &str, into: &mut Vec<u8>) {
+    let Ok(event) = Event::parse(body.as_bytes(), usize::MAX) else { return };
+    for prepared in Prepared::all(&event) {
+        let keys = PublishScript::keys(&Keys::default(), &prepared);
+        let arguments = PublishScript::arguments(&prepared, &Retention::default());
+        let count = keys.len().to_string();
+        let mut words: Vec<&[u8]> = vec![b"EVALSHA", digest().as_bytes(), count.as_bytes()];
+        words.extend(keys.iter().map(String::as_bytes));
+        words.extend(arguments.iter().map(String::as_bytes));
+        command(&words, into);
+    }
+}
+
+/// The name under which Redis keeps the script.
+fn digest() -> &'static str {
+    static DIGEST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    DIGEST.get_or_init(|| redis::Script::new(PublishScript::SOURCE).get_hash().to_owned())
+}

@@ -1,0 +1,134 @@
+//! The programs that a run starts: ended by their ids, whatever happens, and nobody else's.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::failure::{Failure, Result, While};
+
+/// For how long a program may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Programs that run until this is dropped.
+#[derive(Debug, Default)]
+pub struct Running {
+    children: Vec<Child>,
+}
+
+impl Running {
+    /// Starts one more program, which writes to `folder/<name>.log`. Whatever ends this process ends it too.
+    pub fn start(&mut self, name: &str, folder: &Path, program: &mut Command) -> Result<()> {
+        let path = folder.join(format!("{name}.log"));
+        let log = File::create(&path).whilst(|| format!("opening {}", path.display()))?;
+        let errors = log.try_clone()?;
+        let mut program = bound_to_us(program);
+        let child = program
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .whilst(|| format!("starting {name}"))?;
+        self.children.push(child);
+        Ok(())
+    }
+
+    /// One more program that has been started already.
+    pub fn add(&mut self, child: Child) {
+        self.children.push(child);
+    }
+
+    /// The ids of all programs and of what they have started in turn.
+    pub fn pids(&self) -> Vec<u32> {
+        let parents = parents();
+        let mut pids: Vec<u32> = self.children.iter().map(Child::id).collect();
+        let mut at = 0;
+        while let Some(pid) = pids.get(at).copied() {
+            pids.extend(parents.iter().filter(|(_, parent)| **parent == pid).map(|(child, _)| *child));
+            at += 1;
+        }
+        pids
+    }
+
+    /// Waits until something listens on this port of 127.0.0.1. Fails at once if a program has ended.
+    pub fn wait_for_port(&mut self, port: u16) -> Result<()> {
+        self.wait_for(&format!("something listens on port {port}"), || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+    }
+
+    /// Waits until this holds. Fails at once if a program has ended.
+    pub fn wait_for(&mut self, what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+        let begun = Instant::now();
+        while !holds() {
+            for child in &mut self.children {
+                if let Some(status) = child.try_wait()? {
+                    return Err(Failure::new(format!("a program ended ({status}) before {what}")));
+                }
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("waited {} s, and not yet: {what}", PATIENCE.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Those that they started go first: a master that sees its worker die would start another.
+        let pids = self.pids();
+        for pid in pids.iter().skip(self.children.len()) {
+            signal(*pid, Signal::KILL);
+        }
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for pid in pids.iter().skip(self.children.len()) {
+            signal(*pid, Signal::KILL);
+        }
+    }
+}
+
+/// The same command, run so that the kernel ends the program when this process is gone.
+fn bound_to_us(program: &Command) -> Command {
+    let mut bound = Command::new("setpriv");
+    bound.args(["--pdeathsig", "KILL", "--"]).arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => bound.env(name, value),
+            None => bound.env_remove(name),
+        };
+    }
+    if let Some(folder) = program.get_current_dir() {
+        bound.current_dir(folder);
+    }
+    bound
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Who started whom, of all processes.
+fn parents() -> HashMap<u32, u32> {
+    let mut parents = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name before it stands in brackets, and may hold anything.
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        if let (Some(pid), Some(parent)) = (pid, parent) {
+            parents.insert(pid, parent);
+        }
+    }
+    parents
+}
