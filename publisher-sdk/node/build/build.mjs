@@ -1,0 +1,15 @@
+// Builds what is published: the scripts, the JavaScript with its types, and the licences beside them.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { source } from "./scripts.mjs";
+
+const here = fileURLToPath(new URL("..", import.meta.url));
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+
+rmSync(join(here, "dist"), { recursive: true, force: true });
+writeFileSync(join(here, "src", "generated.ts"), source());
+for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(here, "..", "..", licence), join(here, licence));
+execFileSync(process.execPath, [tsc, "-p", here], { stdio: "inherit" });

@@ -1,0 +1,28 @@
+// Publish events to Wirebell: to one user, a topic or everybody, whichever node they are connected to.
+
+export type { Acknowledgement } from "./acknowledged.js";
+export type { Counters, Flushed } from "./buffer.js";
+export {
+  ClosedError,
+  ConfigurationError,
+  InvalidEventError,
+  NotAcknowledgedError,
+  type NotAcknowledgedCode,
+  RefusedError,
+  TimedOutError,
+  UnavailableError,
+  WirebellError,
+} from "./errors.js";
+export type { Logger } from "./logger.js";
+export type { PublisherOptions } from "./options.js";
+export type { Outcome, Reached } from "./outcome.js";
+export { compareCursors } from "./protocol/cursor.js";
+export type { Class, Durability, WirebellEvent } from "./protocol/event.js";
+export { FAULTS, type Fault } from "./protocol/fault.js";
+export { RawJson, rawJson } from "./protocol/raw-json.js";
+export { parseEvent } from "./protocol/read.js";
+export type { Acknowledged, Noted, Receipt, State } from "./protocol/receipt.js";
+export type { LogRule, Retention } from "./protocol/retention.js";
+export { Published } from "./published.js";
+export { type Enqueued, Publisher } from "./publisher.js";
+export type { Cancelled } from "./transport.js";

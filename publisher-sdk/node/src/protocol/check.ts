@@ -1,0 +1,223 @@
+// Checking an event, attribute by attribute, so that a fault names the attribute and what was expected. In the order in
+// which a node checks it, so that both find the same fault first.
+
+import { InvalidEventError } from "../errors.js";
+import { channelFault, channelWords, isConnection } from "./channel.js";
+import type { CheckedEvent, Class, Durability, WirebellEvent } from "./event.js";
+import { RawJson } from "./raw-json.js";
+import { parseTime, writeTime } from "./rfc3339.js";
+import { isTraceparent } from "./trace.js";
+
+/** The most channels that one event may name. */
+export const MAX_CHANNELS = 1_000;
+/** The longest `id`, `type`, `source` and `key`, in bytes. */
+export const MAX_NAME_BYTES = 256;
+/** The largest `data`, in bytes of JSON. A node may be configured to take less. */
+export const MAX_DATA_BYTES = 1024 * 1024;
+/** The most that `data` may come to over all channels of one event, in bytes: each channel has a log of its own. */
+export const MAX_COPIED_BYTES = 32 * 1024 * 1024;
+
+const DAY = 24 * 60 * 60;
+const LONGEST_TTL = 366 * DAY;
+const LONGEST_DEADLINE = 7 * DAY;
+
+/** The attributes, and how each is written on the wire. */
+export const ATTRIBUTES: Readonly<Record<keyof WirebellEvent, string>> = {
+  to: "to",
+  type: "type",
+  data: "data",
+  id: "id",
+  source: "source",
+  time: "time",
+  class: "class",
+  key: "key",
+  ttl: "ttl",
+  deliverAt: "deliver_at",
+  receipt: "receipt",
+  deadline: "deadline",
+  durability: "durability",
+  traceparent: "traceparent",
+};
+
+/** Checks an event as a service wrote it. @throws InvalidEventError */
+export function check(event: WirebellEvent, maxData = MAX_DATA_BYTES): CheckedEvent {
+  known(event);
+  const given = targets(required("to", event.to ?? undefined));
+  const type = checkType(text("type", required("type", event.type ?? undefined)));
+  const data = json(required("data", event.data), maxData);
+  const optional = <T>(name: keyof WirebellEvent, read: (attribute: string, value: unknown) => T) => {
+    const value = event[name] ?? undefined;
+    return value === undefined ? undefined : read(name, value);
+  };
+  return whole({
+    to: channels(given, data),
+    type,
+    data,
+    id: optional("id", name),
+    source: optional("source", name),
+    time: optional("time", moment),
+    class: optional("class", (_, value) => word<Class>("class", value, ["durable", "retained", "volatile"])) ?? "durable",
+    key: optional("key", name),
+    ttl: optional("ttl", (attribute, value) => seconds(attribute, value, LONGEST_TTL)),
+    deliverAt: optional("deliverAt", moment),
+    receipt: optional("receipt", boolean) ?? false,
+    deadline: optional("deadline", (attribute, value) => seconds(attribute, value, LONGEST_DEADLINE)),
+    durability: optional("durability", (_, value) => word<Durability>("durability", value, ["primary", "replicated"])),
+    traceparent: optional("traceparent", traceparent),
+  });
+}
+
+/** The error for an attribute that is not one. */
+export function unknownAttribute(attribute: string, hint = ""): InvalidEventError {
+  const shown = JSON.stringify(attribute.slice(0, 64));
+  return new InvalidEventError("event", `unknown attribute ${shown}${hint}: expected those of ${Object.keys(ATTRIBUTES).join(", ")}`);
+}
+
+function known(event: WirebellEvent): void {
+  if (typeof event !== "object" || event === null || Array.isArray(event)) {
+    throw new InvalidEventError("event", `expected one object with the attributes of an event, found ${shape(event)}`);
+  }
+  for (const attribute of Object.keys(event)) {
+    if (Object.hasOwn(ATTRIBUTES, attribute)) continue;
+    throw unknownAttribute(attribute, attribute === "deliver_at" ? " (did you mean `deliverAt`?)" : "");
+  }
+}
+
+function required<T>(attribute: string, value: T | undefined): T {
+  if (value === undefined) throw new InvalidEventError(attribute, "is required: `to`, `type` and `data` make an event");
+  return value;
+}
+
+function targets(given: unknown): string[] {
+  const names = Array.isArray(given) ? (given as unknown[]) : [text("to", given)];
+  const checked = names.map((name) => {
+    if (typeof name !== "string") throw new InvalidEventError("to", "expected a list of channels, each a string");
+    const fault = channelFault(name);
+    if (fault !== undefined) throw new InvalidEventError("to", channelWords(fault));
+    return name;
+  });
+  return checked;
+}
+
+function channels(given: readonly string[], data: string): string[] {
+  if (given.length === 0) throw new InvalidEventError("to", "the list of channels is empty");
+  if (given.length > MAX_CHANNELS) throw tooLarge("to", `${given.length} channels; at most ${MAX_CHANNELS}`);
+  // The same channel named twice is still one delivery.
+  const to = [...new Set(given)];
+  const copied = to.length * Buffer.byteLength(data);
+  if (copied > MAX_COPIED_BYTES) throw tooLarge("to", `${copied} bytes of data over all channels; at most ${MAX_COPIED_BYTES}`);
+  return to;
+}
+
+function json(data: unknown, maxData: number): string {
+  const text = data instanceof RawJson ? data.text : write(data);
+  if (!text.isWellFormed()) throw new InvalidEventError("data", "holds half of a surrogate pair, which UTF-8 cannot write");
+  const [length, most] = [Buffer.byteLength(text), Math.min(maxData, MAX_DATA_BYTES)];
+  if (length > most) throw tooLarge("data", `${length} bytes; at most ${most}`);
+  return text;
+}
+
+// Whatever a `toJSON` throws is the event's fault as well.
+function write(data: unknown): string {
+  let written: string | undefined;
+  try {
+    written = JSON.stringify(data);
+  } catch (error) {
+    throw new InvalidEventError("data", `cannot be written as JSON: ${reason(error)}`);
+  }
+  if (written === undefined) throw new InvalidEventError("data", `cannot be written as JSON: it is ${shape(data)}`);
+  return written;
+}
+
+function reason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes("BigInt")) return "it holds a BigInt; write it as a string or a number";
+  // The engine goes on to draw the cycle, over several lines.
+  if (message.includes("circular")) return "it holds a cycle";
+  return message;
+}
+
+function checkType(type: string): string {
+  if (type.startsWith("wirebell.")) throw new InvalidEventError("type", "types that begin with `wirebell.` are reserved");
+  return name("type", type);
+}
+
+function name(attribute: string, given: unknown): string {
+  const value = text(attribute, given);
+  if (value === "") throw new InvalidEventError(attribute, "is empty");
+  if (Buffer.byteLength(value) > MAX_NAME_BYTES) throw tooLarge(attribute, `longer than ${MAX_NAME_BYTES} bytes`);
+  if (/\p{Cc}/u.test(value)) throw new InvalidEventError(attribute, "has a control character");
+  if (!value.isWellFormed()) throw new InvalidEventError(attribute, "holds half of a surrogate pair, which UTF-8 cannot write");
+  return value;
+}
+
+function moment(attribute: string, given: unknown): string {
+  const expected = "expected RFC 3339, like `2026-11-21T10:00:00.123Z`, or a date";
+  if (given instanceof Date) {
+    const year = given.getUTCFullYear();
+    if (Number.isNaN(year) || year < 0 || year > 9999) throw new InvalidEventError(attribute, `${expected}; found one that is none`);
+    return writeTime(given);
+  }
+  if (typeof given !== "string" || parseTime(given) === undefined) throw new InvalidEventError(attribute, expected);
+  return given;
+}
+
+function seconds(attribute: string, given: unknown, longest: number): number {
+  if (typeof given !== "number" || !Number.isInteger(given)) {
+    throw new InvalidEventError(attribute, `expected whole seconds, found ${shape(given)}`);
+  }
+  if (given < 1 || given > longest) throw new InvalidEventError(attribute, `expected 1 to ${longest} seconds`);
+  return given;
+}
+
+function boolean(attribute: string, given: unknown): boolean {
+  if (typeof given === "boolean") return given;
+  throw new InvalidEventError(attribute, `expected \`true\` or \`false\`, found ${shape(given)}`);
+}
+
+function word<Word extends string>(attribute: string, given: unknown, words: readonly Word[]): Word {
+  const value = words.find((word) => word === given);
+  if (value !== undefined) return value;
+  throw new InvalidEventError(attribute, `expected ${words.map((word) => `\`${word}\``).join(" or ")}`);
+}
+
+function traceparent(attribute: string, given: unknown): string {
+  const value = text(attribute, given);
+  if (isTraceparent(value)) return value;
+  throw new InvalidEventError(attribute, "expected W3C trace context, `00-<32 hex>-<16 hex>-<2 hex>`");
+}
+
+function text(attribute: string, given: unknown): string {
+  if (typeof given === "string") return given;
+  throw new InvalidEventError(attribute, `expected a string, found ${shape(given)}`);
+}
+
+// What attributes ask of each other.
+function whole(event: CheckedEvent): CheckedEvent {
+  if (event.key !== undefined && event.class !== "retained") {
+    throw new InvalidEventError("key", 'belongs to a retained event: add `class: "retained"`');
+  }
+  if (event.deadline !== undefined && event.class !== "durable") {
+    throw new InvalidEventError("deadline", "only a durable event can be acknowledged by its deadline");
+  }
+  if (event.class === "retained" && event.to.some(isConnection)) {
+    throw new InvalidEventError("to", "nothing can be retained for a connection, which never comes back; use `durable`");
+  }
+  if (event.class === "volatile" && event.durability === "replicated") {
+    throw new InvalidEventError("durability", "a volatile event is not stored, so there is nothing to replicate");
+  }
+  return event;
+}
+
+function tooLarge(attribute: string, message: string): InvalidEventError {
+  return new InvalidEventError(attribute, message, "too_large");
+}
+
+// What kind of value it is: enough for the one who wrote it, and nothing of the payload.
+function shape(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "undefined";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number") return "another number";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

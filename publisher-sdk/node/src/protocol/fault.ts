@@ -1,0 +1,38 @@
+// Faults: one stable code for each way in which something can be refused, the same over HTTP and in this SDK's errors.
+
+/** Every code of the protocol, in its order. */
+export const FAULTS = [
+  "bad_frame",
+  "binary_frame",
+  "reserved_type",
+  "frame_too_large",
+  "bad_channel",
+  "bad_cursor",
+  "not_allowed",
+  "too_many_subscriptions",
+  "token_missing",
+  "token_malformed",
+  "token_algorithm",
+  "token_signature",
+  "token_expired",
+  "token_not_yet_valid",
+  "token_claims",
+  "user_mismatch",
+  "auth_timeout",
+  "invalid_event",
+  "too_large",
+  "unsupported",
+  "unavailable",
+  "draining",
+  "too_many",
+  "too_many_faults",
+  "bad_request",
+  "unauthorized",
+  "not_found",
+  "method_not_allowed",
+  "already_published",
+  "internal",
+] as const;
+
+/** A code of the protocol. */
+export type Fault = (typeof FAULTS)[number];

@@ -1,0 +1,17 @@
+// Patterns: which channels a rule is for. `*` stands for any run of characters, also none; nothing else is special.
+
+/** Does the whole name fit? */
+export function matches(pattern: string, name: string): boolean {
+  const pieces = pattern.split("*");
+  const first = pieces.shift() ?? "";
+  if (!name.startsWith(first)) return false;
+  let rest = name.slice(first.length);
+  const last = pieces.pop();
+  if (last === undefined) return rest === "";
+  for (const piece of pieces) {
+    const at = rest.indexOf(piece);
+    if (at < 0) return false;
+    rest = rest.slice(at + piece.length);
+  }
+  return rest.endsWith(last);
+}

@@ -1,0 +1,89 @@
+// Holds the package to protocol/vectors, byte for byte, as protocol/tests/vectors.rs does the Rust crate. What nodes and
+// clients say to each other (announcements, frames) is none of a publisher's business.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { part, sdk, vectors } from "./support/package.mjs";
+
+const { channelFault } = await part("protocol/channel.js");
+const { parseCursor } = await part("protocol/cursor.js");
+const { matches } = await part("protocol/pattern.js");
+const { readEvent } = await part("protocol/read.js");
+const { frame, prepare } = await part("protocol/prepared.js");
+const { toWire } = await part("protocol/event.js");
+const { Keys } = await part("protocol/keys.js");
+const calls = await part("protocol/calls.js");
+const { Retentions } = await part("protocol/retention.js");
+const { stamp } = await part("stamp.js");
+
+const list = (value) => {
+  assert.ok(Array.isArray(value) && value.length > 0);
+  return value;
+};
+
+const stamped = (json, id, time) => {
+  const event = readEvent(json, 1000);
+  return stamp({ ...event, id: event.id ?? id, time: event.time ?? time }, undefined);
+};
+
+test("channels", () => {
+  const { good, bad } = vectors("channels.json");
+  for (const name of list(good)) assert.equal(channelFault(name), undefined, name);
+  for (const { text, fault } of list(bad)) assert.equal(channelFault(text), fault, JSON.stringify(text));
+});
+
+test("cursors and their order", () => {
+  const { in_order: inOrder, bad } = vectors("cursors.json");
+  for (const text of list(inOrder)) assert.equal(parseCursor(text).join("-"), text);
+  const mixed = [...inOrder].reverse();
+  assert.deepEqual(mixed.sort(sdk.compareCursors), inOrder);
+  for (const text of list(bad)) {
+    assert.equal(parseCursor(text), undefined, text);
+    assert.throws(() => sdk.compareCursors(text, "0-0"), TypeError, text);
+  }
+});
+
+test("patterns", () => {
+  // Those of topics may leave their kind out, which rules over whole names of channels may not.
+  const topic = (pattern) => (pattern.startsWith("topic:") ? pattern.slice("topic:".length) : pattern);
+  for (const { pattern, topic: name, fits } of list(vectors("patterns.json"))) {
+    assert.equal(matches(topic(pattern), name), fits, `${pattern} against ${name}`);
+  }
+});
+
+test("events to frames", () => {
+  for (const good of list(vectors("events.json").good)) {
+    const event = stamped(good.event, good.id, good.time);
+    const frames = prepare(event).map((one) => frame(one, good.cursor ?? undefined));
+    assert.deepEqual(frames, good.frames, good.name);
+    for (const one of frames) JSON.parse(one);
+    // What goes to a services' door reads back as the same event.
+    assert.deepEqual(stamped(toWire(event)), event, good.name);
+  }
+});
+
+test("events that are none", () => {
+  for (const { event, attribute, code } of list(vectors("events.json").bad)) {
+    const is = (error) => error instanceof sdk.InvalidEventError && error.code === code && error.attribute === (attribute === "deliver_at" ? "deliverAt" : attribute);
+    assert.throws(() => readEvent(event, 1000), is, event);
+    assert.throws(() => sdk.parseEvent(event), is, event);
+  }
+});
+
+test("the publish script's keys and arguments", () => {
+  for (const { name, prefix, event, keys, arguments: expected } of list(vectors("publish.json").calls)) {
+    const [prepared] = prepare(stamped(event));
+    const call = calls.publish(new Keys(prefix), prepared, new Retentions().of(prepared.channel));
+    assert.deepEqual([call.keys, call.arguments], [keys, expected], name);
+  }
+});
+
+test("the publish script's answers", () => {
+  const { answers, bad_answers: bad } = vectors("publish.json");
+  for (const { text, cursor, nodes, again } of list(answers)) {
+    const accepted = calls.accepted(text);
+    assert.deepEqual([accepted.cursor ?? null, accepted.nodes, accepted.again], [cursor, nodes, again], text);
+  }
+  for (const text of list(bad)) assert.equal(calls.accepted(text), undefined, text);
+});
+
+test("the codes of faults", () => assert.deepEqual(sdk.FAULTS, list(vectors("codes.json").faults)));
