@@ -1,0 +1,82 @@
+"""Publish events to Wirebell from Python: to one user, a topic or everybody, whichever node they are connected to.
+
+>>> from wirebell import Event, Publisher
+>>> with Publisher("redis://127.0.0.1:6379") as wb:  # doctest: +SKIP
+...     published = wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
+...     print(published.id, published.nodes)
+
+:class:`AsyncPublisher` is the same under asyncio. Every other name below is what they take and give.
+"""
+
+from ._protocol.classes import Class, Durability
+from ._protocol.cursor import Cursor
+from ._protocol.event import Event
+from ._protocol.outcome import Outcome, Reached
+from ._protocol.raw_json import RawJson
+from ._protocol.receipt import Acknowledged, Noted, Receipt, State, What
+from ._protocol.retention import LogRule, Retention
+from ._publishing.enqueued import Counters, Enqueued, EnqueueStatus, Flushed
+from ._publishing.transport import Cancellation
+from ._tracking.acknowledged import Acknowledgement
+from ._tracking.published import AsyncPublished, Published
+from .async_publisher import AsyncPublisher
+from .errors import (
+    Closed,
+    ConfigurationError,
+    Expired,
+    FallenBack,
+    InvalidEvent,
+    NoRecord,
+    NotAcknowledged,
+    NotInTime,
+    NotWatched,
+    PublishError,
+    Refused,
+    TimedOut,
+    Unavailable,
+    WasCancelled,
+    WirebellError,
+)
+from .publisher import Publisher
+
+__all__ = [
+    "Acknowledged",
+    "Acknowledgement",
+    "AsyncPublished",
+    "AsyncPublisher",
+    "Cancellation",
+    "Class",
+    "Closed",
+    "ConfigurationError",
+    "Counters",
+    "Cursor",
+    "Durability",
+    "EnqueueStatus",
+    "Enqueued",
+    "Event",
+    "Expired",
+    "FallenBack",
+    "Flushed",
+    "InvalidEvent",
+    "LogRule",
+    "NoRecord",
+    "NotAcknowledged",
+    "NotInTime",
+    "NotWatched",
+    "Noted",
+    "Outcome",
+    "PublishError",
+    "Published",
+    "Publisher",
+    "RawJson",
+    "Reached",
+    "Receipt",
+    "Refused",
+    "Retention",
+    "State",
+    "TimedOut",
+    "Unavailable",
+    "WasCancelled",
+    "What",
+    "WirebellError",
+]

@@ -1,0 +1,107 @@
+"""Requests over httpx, for programs that block and under asyncio. The only file that names it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from .._io.blocking import BlockingIo
+from .._io.seam import HttpAnswer, HttpRequest, Timeouts
+from .._publishing.failure import Failure, timed_out, unavailable
+from ..errors import ConfigurationError
+from .door import events_url, headers, unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+_ANSWER_BYTES = 4 * 1024 * 1024
+"""Most bytes of an answer that are read: a node sends some hundred for an event."""
+
+
+def _httpx() -> Any:
+    try:
+        import httpx
+    except ImportError:
+        message = "a URL of `http://` or `https://` needs httpx: install `wirebell[http]`"
+        raise ConfigurationError(message, "missing_extra") from None
+    return httpx
+
+
+def _options(url: str, service_key: str | None) -> dict[str, Any]:
+    secure = events_url(url).startswith("https")
+    return {
+        "headers": headers(service_key),
+        # A redirect would carry the service key elsewhere; a proxy has no business before an internal door.
+        "follow_redirects": False,
+        "trust_env": False,
+        # Without TLS, a machine without certificates is as good as any, and need not read them.
+        "verify": ssl.create_default_context() if secure else False,
+    }
+
+
+class BlockingClient:
+    """Requests that block."""
+
+    def __init__(self, url: str, service_key: str | None, timeouts: Timeouts, io: BlockingIo) -> None:
+        self._httpx = _httpx()
+        self._client: httpx.Client = self._httpx.Client(**_options(url, service_key))
+        self._timeouts = timeouts
+        self._io = io
+
+    async def ask(self, request: HttpRequest) -> HttpAnswer:
+        left = self._io.left()
+        timeout = _timeout(self._httpx, self._timeouts, request, left)
+        body = bytearray()
+        try:
+            with self._client.stream(request.method, request.url, content=request.body, timeout=timeout) as response:
+                for part in response.iter_bytes():
+                    _add(body, part)
+                return HttpAnswer(response.status_code, response.headers, bytes(body))
+        except self._httpx.HTTPError as error:
+            raise _failure(self._httpx, error, self._timeouts) from None
+
+    async def close(self) -> None:
+        self._client.close()
+
+
+class AsyncClient:
+    """Requests under asyncio."""
+
+    def __init__(self, url: str, service_key: str | None, timeouts: Timeouts) -> None:
+        self._httpx = _httpx()
+        self._client: httpx.AsyncClient = self._httpx.AsyncClient(**_options(url, service_key))
+        self._timeouts = timeouts
+
+    async def ask(self, request: HttpRequest) -> HttpAnswer:
+        timeout = _timeout(self._httpx, self._timeouts, request, float("inf"))
+        body = bytearray()
+        try:
+            async with self._client.stream(
+                request.method, request.url, content=request.body, timeout=timeout
+            ) as response:
+                async for part in response.aiter_bytes():
+                    _add(body, part)
+                return HttpAnswer(response.status_code, response.headers, bytes(body))
+        except self._httpx.HTTPError as error:
+            raise _failure(self._httpx, error, self._timeouts) from None
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _timeout(httpx: Any, timeouts: Timeouts, request: HttpRequest, left: float) -> Any:
+    answer = min(timeouts.answer + request.patience, left)
+    return httpx.Timeout(answer, connect=min(timeouts.connect, left))
+
+
+def _add(body: bytearray, part: bytes) -> None:
+    body.extend(part)
+    if len(body) > _ANSWER_BYTES:
+        raise unavailable("the answer is too long")
+
+
+def _failure(httpx: Any, error: Exception, timeouts: Timeouts) -> Failure:
+    # One that has not begun cannot have been heard.
+    if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
+        return timed_out(timeouts.answer)
+    return unreachable(error)

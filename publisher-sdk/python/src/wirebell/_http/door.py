@@ -1,0 +1,119 @@
+"""The services' door: what is asked of it, and in which pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from .._io.seam import HttpClient, HttpRequest
+from .._protocol.outcome import Outcome
+from .._protocol.receipt import Receipt, State
+from .._publishing.failure import Failure, unavailable
+from .._publishing.transport import Cancellation, Waiting
+from .._redis.url import wrong
+from ..errors import ConfigurationError
+from . import answers
+
+_REQUEST_BYTES = 512 * 1024
+"""Most bytes of events in one request."""
+
+
+class HttpDoor:
+    """The services' door of a node."""
+
+    def __init__(self, url: str, client: HttpClient) -> None:
+        self._events = events_url(url)
+        self._client = client
+
+    async def open(self) -> None:
+        """A service key is only looked at with an event, so there is nothing to learn beforehand."""
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def send(self, events: Sequence[Waiting]) -> list[Outcome | Failure]:
+        """Posts the events in requests of a bounded size, one after the other."""
+        bodies = [waiting.event.to_json() for waiting in events]
+        done: list[Outcome | Failure] = []
+        most = len(bodies)
+        while len(done) < len(bodies):
+            batch = bodies[len(done) : len(done) + _fitting(bodies[len(done) :], most)]
+            try:
+                came = await self._post(batch)
+            except Failure as failure:
+                return done + [failure] * (len(bodies) - len(done))
+            if came is None:
+                # Something about the whole was not to the door's liking; the parts may be.
+                most = (len(batch) + 1) // 2
+                continue
+            done += came
+            stopped = next((answer for answer in came if isinstance(answer, Failure) and answer.stops), None)
+            if stopped is not None:
+                return done + [stopped] * (len(bodies) - len(done))
+        return done
+
+    async def _post(self, batch: Sequence[str]) -> list[Outcome | Failure] | None:
+        body = batch[0] if len(batch) == 1 else f"[{','.join(batch)}]"
+        answer = await self._client.ask(HttpRequest("POST", self._events, body))
+        return answers.published(answer, len(batch))
+
+    async def states(self, event_id: str, channels: Sequence[str], patience: float) -> list[State | None]:
+        found = {receipt.channel: receipt.state for receipt in await self._receipts(event_id, int(patience))}
+        return [found.get(channel) for channel in channels]
+
+    async def receipts(self, event_id: str) -> list[Receipt]:
+        return await self._receipts(event_id, 0)
+
+    async def _receipts(self, event_id: str, patience: int) -> list[Receipt]:
+        wait = f"?wait={patience}" if patience > 0 else ""
+        request = HttpRequest("GET", self._event(event_id) + wait, patience=patience)
+        return answers.receipts(await self._client.ask(request))
+
+    async def cancel(self, event_id: str) -> Cancellation:
+        return answers.cancelled(await self._client.ask(HttpRequest("DELETE", self._event(event_id))))
+
+    def _event(self, event_id: str) -> str:
+        # A name of dots alone would be taken for a way up.
+        return f"{self._events}/{quote(event_id, safe='').replace('.', '%2E')}"
+
+
+def _fitting(bodies: Sequence[str], most: int) -> int:
+    """How many of the bodies go into one request: at least one."""
+    size = 0
+    for count, body in enumerate(bodies[:most]):
+        size += len(body.encode())
+        if size > _REQUEST_BYTES:
+            return max(1, count)
+    return min(most, len(bodies))
+
+
+def events_url(url: str) -> str:
+    """Where events are posted to."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise wrong("the one given cannot be read as a URL") from None
+    if not host:
+        raise wrong("the one given has no host")
+    if parts.username is not None or parts.password is not None:
+        raise wrong("the one given has a user or password: the service key goes into `service_key`")
+    if parts.query or parts.fragment:
+        raise wrong("the one given has a query or a fragment")
+    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/v1/events", "", ""))
+
+
+def headers(service_key: str | None) -> dict[str, str]:
+    """What every request carries."""
+    found = {"Content-Type": "application/json"}
+    if service_key is not None:
+        if not service_key.isascii() or not service_key.isprintable():
+            message = "the service key holds a character that cannot stand in an HTTP header"
+            raise ConfigurationError(message, "bad_service_key")
+        found["Authorization"] = f"Bearer {service_key}"
+    return found
+
+
+def unreachable(error: Exception) -> Failure:
+    """No connection, or it broke."""
+    return unavailable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -1,0 +1,75 @@
+"""Waiting under asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import TypeVar
+
+from .seam import OutOfTime
+
+_Done = TypeVar("_Done")
+
+
+class AsyncIo:
+    """Time and waiting of a task."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def within(self, seconds: float, work: Callable[[], Awaitable[_Done]]) -> _Done:
+        if seconds <= 0:
+            raise OutOfTime
+        try:
+            return await asyncio.wait_for(work(), seconds)
+        except asyncio.TimeoutError:
+            raise OutOfTime from None
+
+    def lock(self) -> AbstractAsyncContextManager[object]:
+        return asyncio.Lock()
+
+    def signal(self) -> AsyncSignal:
+        return AsyncSignal()
+
+
+class AsyncSignal:
+    """Something has changed, told to tasks. It may be given from any thread."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def give(self) -> None:
+        with self._lock:
+            self.count += 1
+            waiting, self._waiting = self._waiting, set()
+        for one in waiting:
+            # An event loop that has ended waits for nothing any more.
+            with suppress(RuntimeError):
+                one.get_loop().call_soon_threadsafe(_wake, one)
+
+    async def since(self, count: int, timeout: float | None) -> None:
+        waiting = asyncio.get_running_loop().create_future()
+        with self._lock:
+            if self.count != count:
+                return
+            self._waiting.add(waiting)
+        try:
+            await asyncio.wait_for(waiting, timeout)
+        except asyncio.TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                self._waiting.discard(waiting)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

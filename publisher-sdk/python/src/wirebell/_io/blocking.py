@@ -1,0 +1,91 @@
+"""Waiting for programs that block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .seam import OutOfTime
+
+_Done = TypeVar("_Done")
+
+
+def finish(work: Coroutine[Any, Any, _Done]) -> _Done:
+    """Does the work here and now. All that it waits for blocks, so it comes to its end without being suspended."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        done: _Done = end.value
+        return done
+    work.close()
+    raise RuntimeError("something under a blocking publisher has waited for an event loop")
+
+
+class BlockingIo:
+    """Time and waiting of a thread."""
+
+    def __init__(self) -> None:
+        self._ends = threading.local()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            time.sleep(seconds)
+
+    async def within(self, seconds: float, work: Callable[[], Awaitable[_Done]]) -> _Done:
+        """Nothing can stop a thread that waits; what it waits for is told how long it may take: see `left`."""
+        before = getattr(self._ends, "end", float("inf"))
+        self._ends.end = min(before, self.now() + seconds)
+        try:
+            return await work()
+        finally:
+            self._ends.end = before
+
+    def left(self) -> float:
+        """How many seconds this thread may still wait for something."""
+        left = float(getattr(self._ends, "end", float("inf"))) - self.now()
+        if left <= 0:
+            raise OutOfTime
+        return left
+
+    def lock(self) -> AbstractAsyncContextManager[object]:
+        return _Lock()
+
+    def signal(self) -> BlockingSignal:
+        return BlockingSignal()
+
+
+class _Lock(AbstractAsyncContextManager[object]):
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> object:
+        return self._lock.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+
+class BlockingSignal:
+    """Something has changed, told to threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.count = 0
+
+    def give(self) -> None:
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    async def since(self, count: int, timeout: float | None) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self.count != count, timeout)

@@ -1,0 +1,175 @@
+"""The scripts with what goes into them and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .classes import Class
+from .cursor import Cursor
+from .keys import Keys, shard_of
+from .prepared import Prepared
+from .retention import Retention, millis
+from .scripts import Script
+
+_LETTERS = {Class.DURABLE: "d", Class.RETAINED: "r", Class.VOLATILE: "v"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The keys, all in one slot, and the arguments of one call."""
+
+    script: Script
+    keys: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the bus did with an event on one channel."""
+
+    cursor: Cursor | None
+    nodes: int
+    again: bool
+    """The id was seen before: nothing was done, and this is what the first time answered."""
+    scheduled: bool
+    """It is kept until its time has come."""
+
+
+def publish(keys: Keys, event: Prepared, retention: Retention) -> Call:
+    """Publishes the event, or schedules it. If it has to be tracked, `register` comes before."""
+    at = event.tracking.deliver_at if event.tracking is not None else None
+    arguments = _arguments(event, retention)
+    if at is None:
+        return Call(Script.PUBLISH, _keys(keys, event), arguments)
+    return Call(Script.SCHEDULE, _keys(keys, event), (*arguments, str(at)))
+
+
+def all_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
+    """The keys of an event that is retained or tracked."""
+    return (
+        keys.log(channel),
+        keys.seen(channel, event_id),
+        keys.announce(channel),
+        keys.end(channel),
+        keys.retained(channel),
+        keys.record(channel, event_id),
+        keys.watched(channel),
+    )
+
+
+def _keys(keys: Keys, event: Prepared) -> tuple[str, ...]:
+    all_of_them = all_keys(keys, event.channel, event.id)
+    # Most events are neither retained nor tracked, and need the first four only.
+    return all_of_them if event.class_ is Class.RETAINED or event.tracking is not None else all_of_them[:4]
+
+
+def _number(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+def _arguments(event: Prepared, retention: Retention) -> tuple[str, ...]:
+    usual = (
+        _LETTERS[event.class_],
+        event.channel,
+        event.head,
+        event.tail,
+        _number(event.ttl_millis),
+        str(retention.log_events),
+        str(millis(retention.log_age)),
+        str(millis(retention.seen)),
+    )
+    tracking = event.tracking
+    if event.class_ is not Class.RETAINED and tracking is None:
+        return usual
+    deadline = tracking.deadline_millis if tracking is not None else None
+    closes, kept = _record_times(event, retention, deadline or 0)
+    return (
+        *usual,
+        event.id if tracking is not None else "",
+        "w" if event.is_watched else "",
+        _number(deadline),
+        str(closes),
+        str(kept),
+        tracking.source if tracking is not None else "",
+        event.key,
+        str(retention.retained_keys),
+        str(millis(retention.retained_age)),
+    )
+
+
+def _record_times(event: Prepared, retention: Retention, due: int) -> tuple[int, int]:
+    """After how many milliseconds its receipt closes, and for how many its record is kept."""
+    receipts = millis(retention.receipts)
+    closes = receipts if event.ttl_millis is None else event.ttl_millis
+    # A receipt that was waited for in vain is kept for as long again, to be asked for.
+    return closes, max(closes, due) + receipts
+
+
+def reply(text: str) -> Accepted:
+    """What publishing answered."""
+    word, _, rest = text.partition(" ")
+    cursor, _, rest = rest.partition(" ")
+    nodes = rest.partition(" ")[0]
+    if word not in ("new", "again", "scheduled") or not (nodes.isascii() and nodes.isdigit()):
+        expected = "expected `new|again|scheduled <cursor> <nodes>` from the publish script"
+        raise ValueError(f"{expected}, found {text[:80]!r}")
+    at = None if cursor == "-" else Cursor.parse(cursor)
+    return Accepted(at, int(nodes), again=word == "again", scheduled=word == "scheduled")
+
+
+def register(keys: Keys, event: Prepared, retention: Retention) -> Call | None:
+    """Sets the timer of an event that has to be tracked."""
+    if event.tracking is None:
+        return None
+    shard = shard_of(event.id)
+    closes = millis(retention.receipts) if event.ttl_millis is None else event.ttl_millis
+    deadline = event.tracking.deadline_millis
+    delay = closes if deadline is None else deadline
+    _, kept = _record_times(event, retention, delay)
+    return Call(
+        Script.REGISTER,
+        (keys.timers(shard), keys.channels(event.id), keys.fallen(shard)),
+        (
+            timer(event.channel, event.id),
+            event.channel,
+            str(delay),
+            _number(event.tracking.deliver_at),
+            str(kept),
+        ),
+    )
+
+
+def timer(channel: str, event_id: str) -> str:
+    """An event's timer on a channel, as it stands among the timers. Channels hold no spaces; ids may."""
+    return f"{channel} {event_id}"
+
+
+def cancel(keys: Keys, channel: str, event_id: str) -> Call:
+    """Cancels a scheduled event on one channel."""
+    return Call(Script.CANCEL, (keys.record(channel, event_id),))
+
+
+def alarm(keys: Keys, channel: str, event_id: str) -> Call:
+    """Asks the record of an event what is due."""
+    return Call(Script.ALARM, all_keys(keys, channel, event_id))
+
+
+def finish(keys: Keys, channel: str, event_id: str, answer: str) -> Call:
+    """Finishes with a timer, as the alarm script answered. Answers 1 if somebody was told."""
+    line, _, frame = answer.partition("\n")
+    verb, *words = line.split(" ")
+    what, at = "", "0"
+    if (verb, len(words)) in (("later", 1), ("fallback", 1)):
+        (at,) = words
+    elif (verb, len(words)) == ("outcome", 2):
+        what, at = words
+    elif (verb, len(words)) not in (("absent", 0), ("done", 0)):
+        raise ValueError("the alarm script answered something else")
+    if not (at.isascii() and at.isdigit()):
+        raise ValueError("the alarm script answered something else")
+    shard = shard_of(event_id)
+    return Call(
+        Script.FINISH,
+        (keys.timers(shard), keys.fallback(shard), keys.receipts(shard), keys.fallen(shard)),
+        (verb, timer(channel, event_id), at, what, event_id, channel, frame),
+    )

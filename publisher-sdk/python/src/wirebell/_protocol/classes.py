@@ -1,0 +1,31 @@
+"""How an event is kept, and when it counts as published."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Class(str, Enum):
+    """How an event is kept, and what happens when a client is slow."""
+
+    DURABLE = "durable"
+    """In the channel's log; every device, in order, also after it was away."""
+    RETAINED = "retained"
+    """The last one per key, also for whoever connects later."""
+    VOLATILE = "volatile"
+    """Not stored; whoever is connected now."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Durability(str, Enum):
+    """When an event counts as published."""
+
+    PRIMARY = "primary"
+    """The primary has it."""
+    REPLICATED = "replicated"
+    """A replica has it too, so that a failover does not lose it."""
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,182 @@
+"""An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Literal
+
+from . import attributes as check
+from . import raw_json
+from .channel import connection
+from .classes import Class, Durability
+from .raw_json import RawJson
+
+ClassName = Class | Literal["durable", "retained", "volatile"]
+DurabilityName = Durability | Literal["primary", "replicated"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Event:
+    """Something that a service has to tell.
+
+    It is checked, and its `data` written as JSON, when it is made: what is wrong is told there, and what happens to
+    the data later does not change the event.
+    """
+
+    to: tuple[str, ...]
+    """The channels it goes to: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`."""
+    type: str
+    data: RawJson = field(repr=False)
+    """What it says, as JSON text. It is kept out of logs."""
+    id: str | None
+    """Its identity and idempotency key; made by the publisher if absent."""
+    source: str | None
+    """Which service says so."""
+    time: str | None
+    """When it happened; made by the publisher if absent."""
+    class_: Class
+    key: str | None
+    """Of a retained event: what it is the newest value of; its type if absent."""
+    ttl: int | None
+    """For how many seconds it is worth delivering."""
+    deliver_at: str | None
+    """Not before this time; it can be cancelled until then."""
+    receipt: bool
+    """Its publisher wants to know what becomes of it."""
+    deadline: int | None
+    """If no device has acknowledged it after so many seconds, it goes to the fallback stream."""
+    durability: Durability | None
+    """When it counts as published, if it says so itself."""
+    traceparent: str | None
+    """The W3C trace context that the delivery continues."""
+
+    def __init__(
+        self,
+        to: str | Sequence[str],
+        type: str,
+        data: object,
+        *,
+        id: str | None = None,
+        source: str | None = None,
+        time: str | datetime | None = None,
+        class_: ClassName = Class.DURABLE,
+        key: str | None = None,
+        ttl: int | None = None,
+        deliver_at: str | datetime | None = None,
+        receipt: bool = False,
+        deadline: int | None = None,
+        durability: DurabilityName | None = None,
+        traceparent: str | None = None,
+        max_data_bytes: int = check.MAX_DATA_BYTES,
+    ) -> None:
+        """Checks and keeps the attributes. `data` is anything that `json` writes, or :class:`RawJson`."""
+        given = (to, type, data, id, source, time, class_, key, ttl, deliver_at, receipt, deadline, durability)
+        self._keep((*given, traceparent), max_data_bytes)
+
+    def _keep(self, given: Sequence[object], max_data_bytes: int) -> None:
+        to, kind, data, event_id, source, time, klass, key, ttl, *others = given
+        deliver_at, receipt, deadline, durability, trace = others
+        kept: dict[str, object] = {"to": check.targets(to), "type": check.kind(kind)}
+        text = check.data(data, max_data_bytes)
+        check.copies(check.targets(to), text)
+        kept["data"] = RawJson(text)
+        for attribute, value in (("id", event_id), ("source", source), ("key", key)):
+            kept[attribute] = None if value is None else check.name(attribute, value)
+        for attribute, value in (("time", time), ("deliver_at", deliver_at)):
+            kept[attribute] = None if value is None else check.time(attribute, value)
+        for attribute, value, longest in (
+            ("ttl", ttl, check.LONGEST_TTL),
+            ("deadline", deadline, check.LONGEST_DEADLINE),
+        ):
+            kept[attribute] = None if value is None else check.seconds(attribute, value, longest)
+        kept["class_"] = check.choice("class", Class, klass)
+        kept["receipt"] = check.boolean("receipt", receipt)
+        kept["durability"] = None if durability is None else check.choice("durability", Durability, durability)
+        kept["traceparent"] = None if trace is None else check.traceparent(trace)
+        for attribute, value in kept.items():
+            object.__setattr__(self, attribute, value)
+        self._check_whole()
+
+    def _check_whole(self) -> None:
+        """What attributes ask of each other."""
+        if self.key is not None and self.class_ is not Class.RETAINED:
+            raise check.invalid("key", 'belongs to a retained event: add `class_="retained"`')
+        if self.deadline is not None and self.class_ is not Class.DURABLE:
+            raise check.invalid("deadline", "only a durable event can be acknowledged by its deadline")
+        if self.class_ is Class.RETAINED and any(map(connection, self.to)):
+            message = "nothing can be retained for a connection, which never comes back; use `durable`"
+            raise check.invalid("to", message)
+        if self.class_ is Class.VOLATILE and self.durability is Durability.REPLICATED:
+            raise check.invalid("durability", "a volatile event is not stored, so there is nothing to replicate")
+
+    @classmethod
+    def from_dict(cls, attributes: Mapping[str, object], max_data_bytes: int = check.MAX_DATA_BYTES) -> Event:
+        """An event by its attributes, named as in JSON. `None` counts as absent, save in `data`."""
+        unknown = sorted(str(name) for name in attributes if name not in _ATTRIBUTES)
+        if unknown:
+            raise check.invalid("event", f"unknown attribute `{unknown[0]}`; expected {', '.join(_ATTRIBUTES)}")
+        for required in ("to", "type", "data"):
+            if required not in attributes or (attributes[required] is None and required != "data"):
+                raise check.invalid(required, "is required: `to`, `type` and `data` make an event")
+        event = cls.__new__(cls)
+        given = [attributes.get(name) for name in _ATTRIBUTES]
+        usual = {"class": Class.DURABLE, "receipt": False}
+        filled = [usual.get(name) if value is None else value for name, value in zip(_ATTRIBUTES, given, strict=True)]
+        event._keep(filled, max_data_bytes)
+        return event
+
+    @classmethod
+    def from_json(cls, text: str | bytes, max_data_bytes: int = check.MAX_DATA_BYTES) -> Event:
+        """Reads an event as it stands in JSON. Its `data` stays as it is, byte for byte."""
+        try:
+            written = raw_json.members(text.decode() if isinstance(text, bytes) else text)
+            found: dict[str, object] = {
+                name: RawJson(value) if name == "data" else raw_json.read(value) for name, value in written.items()
+            }
+        except ValueError as error:
+            message = f"expected one JSON object with the attributes of an event: {error}"
+            raise check.invalid("event", message) from None
+        return cls.from_dict(found, max_data_bytes)
+
+    def to_json(self) -> str:
+        """The event as a service writes it, which a services' door takes."""
+        members = ['"to":' + _json(self.to[0] if len(self.to) == 1 else list(self.to))]
+        members += ['"type":' + _json(self.type), '"data":' + self.data.text]
+        for name in _BEHIND_DATA:
+            value = getattr(self, name)
+            if value is not None and value is not False and value is not Class.DURABLE:
+                members.append(f'"{name.rstrip("_")}":{_json(value)}')
+        return "{" + ",".join(members) + "}"
+
+    @property
+    def is_watched(self) -> bool:
+        """Does its publisher want to know what becomes of it?"""
+        return self.receipt or self.deadline is not None
+
+    def stamped(self, new_id: str, now: str) -> Event:
+        """The same with an id and a time, where it has none: so every try to publish it is the same event."""
+        return self._with(id=self.id or new_id, time=self.time or now)
+
+    def with_usual(self, durability: Durability | None) -> Event:
+        """The same with a durability, where it has none and can have one: what is volatile is not stored."""
+        if durability is None or self.durability is not None or self.class_ is Class.VOLATILE:
+            return self
+        return self._with(durability=durability)
+
+    def _with(self, **changes: object) -> Event:
+        event = object.__new__(Event)
+        for name in _FIELDS:
+            object.__setattr__(event, name, changes.get(name, getattr(self, name)))
+        return event
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+_FIELDS = tuple(one.name for one in fields(Event))
+_ATTRIBUTES = tuple(name.rstrip("_") for name in _FIELDS)
+_BEHIND_DATA = _FIELDS[3:]

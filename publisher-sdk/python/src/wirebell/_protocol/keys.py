@@ -1,0 +1,92 @@
+"""The names of everything in Redis. All keys of a channel share a hash tag, so that one script may touch them all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .channel import connection
+
+SHARDS = range(8)
+"""The parts that timers, and what follows from them, are spread over."""
+
+_PREFIX = re.compile(r"[a-zA-Z0-9_.-]{1,32}")
+
+
+def shard_of(event_id: str) -> int:
+    """The shard of an event, by the FNV-1a hash of its id."""
+    hashed = 0x811C9DC5
+    for byte in event_id.encode():
+        hashed = (hashed ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return hashed % len(SHARDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names that begin with a prefix, which keeps installations apart that share a Redis."""
+
+    prefix: str = "wb"
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError("expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`")
+
+    def log(self, channel: str) -> str:
+        return self._of(channel, "log")
+
+    def end(self, channel: str) -> str:
+        return self._of(channel, "end")
+
+    def seen(self, channel: str, event_id: str) -> str:
+        return f"{self._of(channel, 'seen')}:{event_id}"
+
+    def retained(self, channel: str) -> str:
+        return self._of(channel, "retained")
+
+    def record(self, channel: str, event_id: str) -> str:
+        return f"{self._of(channel, 'record')}:{event_id}"
+
+    def watched(self, channel: str) -> str:
+        return self._of(channel, "watched")
+
+    def announce(self, channel: str) -> str:
+        """The pub/sub channel. All connections of a node share the node's."""
+        at = connection(channel)
+        if at is not None:
+            return f"{self.prefix}:{{node:{at[0]}}}:announce"
+        return f"{self.prefix}:{{{channel}}}:announce"
+
+    def timers(self, shard: int) -> str:
+        return self._due(shard, "timers")
+
+    def fallback(self, shard: int) -> str:
+        return self._due(shard, "fallback")
+
+    def dead_letters(self, shard: int) -> str:
+        return self._due(shard, "dead")
+
+    def receipts(self, shard: int) -> str:
+        return self._due(shard, "receipts")
+
+    def fallen(self, shard: int) -> str:
+        return self._due(shard, "fallen")
+
+    def channels(self, event_id: str) -> str:
+        """The channels of an event that has a record: it is known by its id only."""
+        return f"{self._due(shard_of(event_id), 'channels')}:{event_id}"
+
+    def _of(self, channel: str, what: str) -> str:
+        at = connection(channel)
+        if at is not None:
+            node, number = at
+            return f"{self.prefix}:{{node:{node}}}:{what}:{number}"
+        return f"{self.prefix}:{{{channel}}}:{what}"
+
+    def _due(self, shard: int, what: str) -> str:
+        return f"{self.prefix}:{{due:{shard}}}:{what}"
+
+
+def barrier(beside: str) -> str:
+    """What is written before waiting for a replica, so that there is something to wait for: in the slot of this key."""
+    tag, brace, _ = beside.partition("}")
+    return f"{tag}{brace}:barrier"

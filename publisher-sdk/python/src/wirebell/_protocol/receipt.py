@@ -1,0 +1,160 @@
+"""A receipt: what became of an event on one channel, as its record has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from .cursor import Cursor
+
+
+class State(str, Enum):
+    """Where an event stands."""
+
+    SCHEDULED = "scheduled"
+    """Its time has not come."""
+    CANCELLED = "cancelled"
+    """It was cancelled before its time came."""
+    ACCEPTED = "accepted"
+    """The bus has it; no device has acknowledged it yet."""
+    ACKNOWLEDGED = "acknowledged"
+    """A device has acknowledged it in time."""
+    FALLEN_BACK = "fallen_back"
+    """It fell back at its deadline."""
+    EXPIRED = "expired"
+    """Nobody acknowledged it for as long as that was waited for."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @property
+    def is_settled(self) -> bool:
+        """Will it never change again?"""
+        return self not in (State.SCHEDULED, State.ACCEPTED)
+
+
+class What(str, Enum):
+    """What can become of an event on a connection."""
+
+    WRITTEN = "written"
+    DROPPED = "dropped"
+    """The connection's outbox was full, and its class may be dropped."""
+    EXPIRED = "expired"
+    """It was too old by then."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What became of an event on one connection."""
+
+    connection: str
+    device: str | None
+    what: What
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """One device's acknowledgement."""
+
+    device: str
+    """The device, as its token names it; the connection's id where it names none."""
+    connection: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an event on one channel. Times are milliseconds since the Unix epoch, by the bus' clock."""
+
+    channel: str
+    state: State
+    deliver_at: int | None
+    """When it is to be published, if it was scheduled."""
+    accepted_at: int | None
+    cursor: Cursor | None
+    nodes: int
+    """Nodes that listened for the channel then."""
+    expires_at: int | None
+    deadline_at: int | None
+    """When it falls back, unless a device has acknowledged it before."""
+    closes_at: int | None
+    """Until when an acknowledgement is waited for, if there is no deadline."""
+    settled_at: int | None
+    """When it came to its state, unless that is `scheduled` or `accepted`."""
+    connections: tuple[Noted, ...]
+    """What became of it on each connection, in order of time."""
+    more_connections: int
+    """Connections beyond those that were noted."""
+    acknowledged: tuple[Acknowledged, ...]
+    """Which devices have acknowledged it, in order of time."""
+
+
+def read(channel: str, record: Mapping[str, str]) -> Receipt | None:
+    """Reads a record, as Redis has it; none if there is none."""
+    if "answer" not in record and "deliver_at" not in record:
+        return None
+    state, settled_at = _state(record)
+    deadline_at = _number(record, "deadline")
+    noted = [_noted(name[2:], value) for name, value in record.items() if name.startswith("c:")]
+    acknowledged = [_acknowledged(name[2:], value) for name, value in record.items() if name.startswith("a:")]
+    return Receipt(
+        channel=channel,
+        state=state,
+        deliver_at=_number(record, "deliver_at"),
+        accepted_at=_number(record, "accepted"),
+        cursor=_cursor(record),
+        nodes=_number(record, "nodes") or 0,
+        expires_at=_number(record, "expires"),
+        deadline_at=deadline_at,
+        closes_at=_number(record, "closes") if deadline_at is None else None,
+        settled_at=settled_at,
+        connections=tuple(sorted(filter(None, noted), key=lambda it: (it.at, it.connection))),
+        more_connections=_number(record, "more") or 0,
+        acknowledged=tuple(sorted(filter(None, acknowledged), key=lambda it: (it.at, it.device))),
+    )
+
+
+def _state(record: Mapping[str, str]) -> tuple[State, int | None]:
+    """What settled it first counts: an acknowledgement after the deadline is noted, and changes nothing."""
+    ends = (("fallen", State.FALLEN_BACK), ("expired", State.EXPIRED), ("acked", State.ACKNOWLEDGED))
+    for name, state in ends:
+        if name in record:
+            return state, _number(record, name)
+    if "answer" in record:
+        return State.ACCEPTED, None
+    if "cancelled" in record:
+        return State.CANCELLED, _number(record, "cancelled")
+    return State.SCHEDULED, None
+
+
+def _number(record: Mapping[str, str], name: str) -> int | None:
+    text = record.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _cursor(record: Mapping[str, str]) -> Cursor | None:
+    try:
+        return Cursor.parse(record.get("cursor", ""))
+    except ValueError:
+        return None
+
+
+def _noted(connection: str, value: str) -> Noted | None:
+    at, what, device = ([*value.split(" ", 2), "", ""])[:3]
+    try:
+        return Noted(connection, device or None, What(what), int(at))
+    except ValueError:
+        return None
+
+
+def _acknowledged(device: str, value: str) -> Acknowledged | None:
+    at, _, connection = value.partition(" ")
+    try:
+        return Acknowledged(device, connection, int(at))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""How events get to the bus: tries, their order, and the buffer behind `enqueue`. Nothing here opens a socket."""

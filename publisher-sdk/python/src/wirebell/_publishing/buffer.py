@@ -1,0 +1,143 @@
+"""The buffer behind `enqueue`: bounded in events and in bytes, first in, first out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .._io.seam import Io
+from .._protocol.event import Event
+from ..errors import PublishError
+from .delivery import Answer
+from .enqueued import Counters, Enqueued, EnqueueStatus, Flushed
+from .transport import Waiting
+
+log = logging.getLogger("wirebell")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait."""
+
+    events: int
+    bytes: int
+
+
+class Buffer:
+    """What waits, and how far the worker behind it has come. It may be used from any thread."""
+
+    def __init__(self, limits: Limits, io: Io) -> None:
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._queue: deque[Waiting] = deque()
+        # Also of those that the worker has in its hand.
+        self._counters = Counters()
+        self._next_slot = 0
+        # The last event was turned away, which is told once and not for each.
+        self._overflowing = False
+        self._oldest = 0
+        """The number of the oldest event without an answer."""
+        self.closed = False
+        self.given_up = False
+        self.arrived = io.signal()
+        self._progress = io.signal()
+        self._io = io
+
+    def push(self, event: Event) -> Enqueued:
+        """Takes a stamped event, if there is room."""
+        size = len(event.to_json().encode())
+        with self._lock:
+            counters = self._counters
+            if self.closed:
+                status = EnqueueStatus.CLOSED
+            elif counters.waiting < self._limits.events and counters.waiting_bytes + size <= self._limits.bytes:
+                status = EnqueueStatus.ACCEPTED
+                self._accept(event, size)
+            else:
+                status = EnqueueStatus.FULL
+            if status is not EnqueueStatus.ACCEPTED:
+                self._counters = replace(counters, dropped=counters.dropped + 1)
+            is_news = status is EnqueueStatus.FULL and not self._overflowing
+            self._overflowing = status is EnqueueStatus.FULL
+        if status is EnqueueStatus.ACCEPTED:
+            self.arrived.give()
+        elif is_news:
+            log.warning(
+                "the buffer is full, events are turned away: %d wait, among the first is %s", counters.waiting, event.id
+            )
+        return Enqueued(status, event.id, event)
+
+    def refuse(self, error: PublishError) -> Enqueued:
+        """Counts an event that is none."""
+        with self._lock:
+            self._counters = replace(self._counters, dropped=self._counters.dropped + 1)
+        return Enqueued(EnqueueStatus.INVALID, error=error)
+
+    def _accept(self, event: Event, size: int) -> None:
+        counters = self._counters
+        self._queue.append(Waiting(self._next_slot, size, event))
+        self._next_slot += 1
+        self._counters = replace(
+            counters,
+            enqueued=counters.enqueued + 1,
+            waiting=counters.waiting + 1,
+            waiting_bytes=counters.waiting_bytes + size,
+        )
+
+    def fill(self, hand: list[Waiting], most: int) -> None:
+        """Moves what waits into the worker's hand, up to `most` events there."""
+        with self._lock:
+            while self._queue and len(hand) < most:
+                hand.append(self._queue.popleft())
+
+    def settle(self, settled: Sequence[tuple[Waiting, Answer]], hand: Sequence[Waiting]) -> None:
+        """Books the answers; `hand` holds what has none yet."""
+        refused = sum(isinstance(answer, PublishError) for _, answer in settled)
+        with self._lock:
+            counters = self._counters
+            self._counters = replace(
+                counters,
+                published=counters.published + len(settled) - refused,
+                refused=counters.refused + refused,
+                retried=counters.retried + len(hand),
+                waiting=counters.waiting - len(settled),
+                waiting_bytes=counters.waiting_bytes - sum(event.size for event, _ in settled),
+            )
+            first = hand[0] if hand else self._queue[0] if self._queue else None
+            self._oldest = self._next_slot if first is None else first.slot
+        self._progress.give()
+
+    def close(self) -> None:
+        """Takes no more."""
+        with self._lock:
+            self.closed = True
+        self.arrived.give()
+
+    def give_up(self) -> None:
+        """Nobody waits for what is left: it is lost."""
+        self.close()
+        self.given_up = True
+        self.arrived.give()
+        self._progress.give()
+
+    async def flushed(self, within: float) -> Flushed:
+        """Waits until every event taken so far has its answer."""
+        with self._lock:
+            target = self._next_slot
+        end = self._io.now() + within
+        while True:
+            seen = self._progress.count
+            with self._lock:
+                is_done, waiting = self._oldest >= target, self._counters.waiting
+            left = end - self._io.now()
+            if is_done or self.given_up or left <= 0:
+                return Flushed(is_done, waiting)
+            await self._progress.since(seen, left)
+
+    @property
+    def counters(self) -> Counters:
+        with self._lock:
+            return self._counters

@@ -1,0 +1,81 @@
+"""Connections to Redis under asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio.connection import Connection, SSLConnection
+from redis.exceptions import RedisError
+
+from .._io.seam import Answers, Server, Timeouts, Word
+from .._publishing.failure import Failure
+from . import verdicts
+from .connections import Free, Pipelines, options
+
+MOST_AT_ONCE = 16
+"""Connections to one server: thousands of tasks may want to publish at the same time, and take turns."""
+
+
+class AsyncWire:
+    """Some connections to each server, which all tasks share."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._free: Free[Connection] = Free()
+        self._turns: dict[Server, asyncio.Semaphore] = {}
+
+    async def exchange(self, pipelines: Pipelines) -> list[Answers | Failure]:
+        if len(pipelines) == 1:
+            return [await self._one(*pipelines[0])]
+        return await asyncio.gather(*(self._one(server, commands) for server, commands in pipelines))
+
+    async def drop(self) -> None:
+        for connection in self._free.drop():
+            await connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        for connection in self._free.drop():
+            await connection.disconnect()
+
+    async def _one(self, server: Server, commands: Sequence[Sequence[Word]]) -> Answers | Failure:
+        async with self._turns.setdefault(server, asyncio.Semaphore(MOST_AT_ONCE)):
+            connection, generation = self._connection(server)
+            is_whole = False
+            try:
+                answers = await self._ask(connection, server, commands)
+                is_whole = not isinstance(answers, Failure)
+                return answers
+            finally:
+                # One from which not all has been read is of no use to anybody.
+                if not is_whole or not self._free.give_back(server, connection, generation):
+                    await connection.disconnect(nowait=True)
+
+    async def _ask(
+        self, connection: Connection, server: Server, commands: Sequence[Sequence[Word]]
+    ) -> Answers | Failure:
+        is_open = False
+        try:
+            await connection.connect()
+            is_open = True
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return [await _answer(connection) for _ in commands]
+        except (RedisError, OSError, asyncio.TimeoutError) as error:
+            return verdicts.of_connection(error, server, self._timeouts, is_open=is_open)
+
+    def _connection(self, server: Server) -> tuple[Connection, int]:
+        free, generation = self._free.take(server)
+        if free is None:
+            kind: Any = SSLConnection if server.login.tls else Connection
+            free = kind(**options(server, self._timeouts))
+        return free, generation
+
+
+async def _answer(connection: Connection) -> Any:
+    try:
+        return await connection.read_response()
+    except RedisError as error:
+        if verdicts.is_answer(error):
+            return verdicts.of_answer(error)
+        raise

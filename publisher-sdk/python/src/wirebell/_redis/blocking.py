@@ -1,0 +1,111 @@
+"""Connections to Redis for programs that block. What is awaited here is never suspended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.connection import Connection, SSLConnection
+from redis.exceptions import RedisError
+
+from .._io.blocking import BlockingIo
+from .._io.seam import Answers, OutOfTime, Server, Timeouts, Word
+from .._publishing.failure import Failure
+from . import verdicts
+from .connections import Free, Pipelines, options
+
+
+class BlockingWire:
+    """One connection a thread that needs one; those that are free are kept."""
+
+    def __init__(self, timeouts: Timeouts, io: BlockingIo) -> None:
+        self.timeouts = timeouts
+        self._io = io
+        self._free: Free[Connection] = Free()
+
+    async def exchange(self, pipelines: Pipelines) -> list[Answers | Failure]:
+        # All are written before the first is read: so the servers work at the same time.
+        sent: list[_Exchange] = []
+        try:
+            for server, commands in pipelines:
+                sent.append(_Exchange(self, server, commands))
+                sent[-1].send()
+            return [one.receive() for one in sent]
+        finally:
+            for one in sent:
+                one.end()
+
+    async def drop(self) -> None:
+        for connection in self._free.drop():
+            connection.disconnect()
+
+    async def close(self) -> None:
+        await self.drop()
+
+    def connection(self, server: Server) -> tuple[Connection, int]:
+        """One that is free, or a new one."""
+        free, generation = self._free.take(server)
+        if free is None:
+            kind: Any = SSLConnection if server.login.tls else Connection
+            connect = min(self.timeouts.connect, self.left())
+            free = kind(**options(server, Timeouts(connect, self.timeouts.answer)))
+        return free, generation
+
+    def left(self) -> float:
+        """For how many seconds this thread may still wait."""
+        return self._io.left()
+
+    def give_back(self, server: Server, connection: Connection, generation: int) -> None:
+        if not self._free.give_back(server, connection, generation):
+            connection.disconnect()
+
+
+class _Exchange:
+    """One pipeline to one server."""
+
+    def __init__(self, wire: BlockingWire, server: Server, commands: Sequence[Sequence[Word]]) -> None:
+        self._wire, self._server, self._commands = wire, server, commands
+        self._connection, self._generation = wire.connection(server)
+        self._failure: Failure | None = None
+        self._is_whole = False
+
+    def send(self) -> None:
+        is_open = False
+        try:
+            self._connection.connect()
+            is_open = True
+            self._connection.send_packed_command(self._connection.pack_commands(self._commands))
+        except (RedisError, OSError) as error:
+            self._fail(error, is_open=is_open)
+
+    def receive(self) -> Answers | Failure:
+        answers: Answers = []
+        for _ in self._commands:
+            if self._failure is not None:
+                return self._failure
+            answers.append(self._answer())
+        self._is_whole = self._failure is None
+        return self._failure or answers
+
+    def _answer(self) -> Any:
+        try:
+            if not self._connection.can_read(min(self._wire.timeouts.answer, self._wire.left())):
+                raise TimeoutError
+            return self._connection.read_response()
+        except OutOfTime:
+            raise
+        except (RedisError, OSError) as error:
+            if verdicts.is_answer(error):
+                return verdicts.of_answer(error)
+            self._fail(error, is_open=True)
+            return self._failure
+
+    def _fail(self, error: Exception, *, is_open: bool) -> None:
+        self._failure = verdicts.of_connection(error, self._server, self._wire.timeouts, is_open=is_open)
+
+    def end(self) -> None:
+        """A connection from which not all has been read is of no use to anybody."""
+        if self._is_whole:
+            self._wire.give_back(self._server, self._connection, self._generation)
+        else:
+            self._connection.disconnect()

@@ -1,0 +1,136 @@
+"""Holds the package to `protocol/vectors`, to which every port of the protocol is held."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from announcement import Announcement
+from node import ROOT
+
+from wirebell import Cursor, Event, InvalidEvent, Retention
+from wirebell._protocol import calls, channel
+from wirebell._protocol.keys import Keys
+from wirebell._protocol.pattern import fits
+from wirebell._protocol.prepared import Prepared, prepare
+from wirebell.errors import WirebellError
+
+VECTORS = ROOT / "protocol/vectors"
+
+
+def vectors(name: str) -> Any:
+    return json.loads(Path(VECTORS / f"{name}.json").read_text())
+
+
+def listed(name: str, *path: str) -> list[Any]:
+    found = vectors(name)
+    for step in path:
+        found = found[step]
+    assert isinstance(found, list)
+    assert found
+    return found
+
+
+def stamped(vector: dict[str, str]) -> list[Prepared]:
+    event = Event.from_json(vector["event"], max_data_bytes=1_000)
+    return prepare(event.stamped(vector.get("id", ""), vector.get("time", "")))
+
+
+@pytest.mark.parametrize("name", listed("channels", "good"))
+def test_channels(name: str) -> None:
+    assert channel.check(name) == name
+
+
+@pytest.mark.parametrize("vector", listed("channels", "bad"))
+def test_bad_channels(vector: dict[str, str]) -> None:
+    with pytest.raises(channel.BadChannel) as raised:
+        channel.check(vector["text"])
+    assert raised.value.fault == vector["fault"]
+
+
+def test_cursors() -> None:
+    texts = listed("cursors", "in_order")
+    read = [Cursor.parse(text) for text in texts]
+    assert [str(cursor) for cursor in read] == texts
+    assert read == sorted(set(read))
+
+
+@pytest.mark.parametrize("text", listed("cursors", "bad"))
+def test_bad_cursors(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a cursor"):
+        Cursor.parse(text)
+
+
+@pytest.mark.parametrize("vector", listed("patterns"))
+def test_patterns(vector: dict[str, Any]) -> None:
+    # A rule names whole channels, where a claim may leave out the kind.
+    pattern = "topic:" + vector["pattern"].removeprefix("topic:")
+    assert fits(pattern, "topic:" + vector["topic"]) == vector["fits"]
+
+
+@pytest.mark.parametrize("vector", listed("events", "good"), ids=lambda vector: vector["name"])
+def test_events(vector: dict[str, Any]) -> None:
+    frames = [one.frame(vector["cursor"]) for one in stamped(vector)]
+    assert [frame.encode() for frame in frames] == [frame.encode() for frame in vector["frames"]]
+
+
+@pytest.mark.parametrize("vector", listed("events", "good"), ids=lambda vector: vector["name"])
+def test_what_a_service_writes_reads_back(vector: dict[str, Any]) -> None:
+    event = Event.from_json(vector["event"])
+    assert Event.from_json(event.to_json()) == event
+
+
+@pytest.mark.parametrize("vector", listed("events", "bad"), ids=lambda vector: vector["event"])
+def test_bad_events(vector: dict[str, str]) -> None:
+    with pytest.raises(InvalidEvent) as raised:
+        Event.from_json(vector["event"], max_data_bytes=1_000)
+    assert (raised.value.attribute, raised.value.code) == (vector["attribute"], vector["code"])
+
+
+@pytest.mark.parametrize("vector", listed("publish", "calls"), ids=lambda vector: vector["name"])
+def test_publishing(vector: dict[str, Any]) -> None:
+    (prepared,) = stamped(vector)
+    call = calls.publish(Keys(vector["prefix"]), prepared, Retention())
+    assert (list(call.keys), list(call.arguments)) == (vector["keys"], vector["arguments"])
+
+
+@pytest.mark.parametrize("vector", listed("publish", "answers"), ids=lambda vector: vector["text"])
+def test_answers(vector: dict[str, Any]) -> None:
+    accepted = calls.reply(vector["text"])
+    cursor = None if accepted.cursor is None else str(accepted.cursor)
+    assert (cursor, accepted.nodes, accepted.again) == (vector["cursor"], vector["nodes"], vector["again"])
+    assert accepted.scheduled == vector["text"].startswith("scheduled")
+
+
+@pytest.mark.parametrize("text", listed("publish", "bad_answers"))
+def test_bad_answers(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        calls.reply(text)
+
+
+@pytest.mark.parametrize("vector", listed("announcements", "good"), ids=lambda vector: vector["name"])
+def test_announcements(vector: dict[str, Any]) -> None:
+    """The reader with which other tests look at what the scripts announce."""
+    read = Announcement.read(vector["message"])
+    for name in ("channel", "class", "cursor", "previous", "accepted_at", "expires_at", "watched", "frame"):
+        assert getattr(read, name.replace("class", "class_")) == vector.get(name), name
+
+
+@pytest.mark.parametrize("message", listed("announcements", "bad"))
+def test_bad_announcements(message: str) -> None:
+    with pytest.raises((ValueError, InvalidEvent)):
+        Announcement.read(message)
+
+
+def test_codes() -> None:
+    """Every code of an error is one of the protocol, or stands here as one that has none there."""
+    ours = {"closed", "timed_out", "not_in_time", "fallen_back", "expired", "cancelled", "not_watched", "unknown"}
+    codes = {kind.code for kind in descendants(WirebellError)}
+    assert codes - ours <= set(listed("codes", "faults"))
+    assert {"unavailable", "internal"} <= codes
+
+
+def descendants(kind: type[WirebellError]) -> set[type[WirebellError]]:
+    return {kind}.union(*(descendants(one) for one in kind.__subclasses__()))
