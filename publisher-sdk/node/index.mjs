@@ -1,13 +1,16 @@
 // The same module for `import` as for `require`: one copy of every class, so that `instanceof` holds across both.
 export {
+  Claim,
   ClosedError,
   ConfigurationError,
   FAULTS,
+  Fallbacks,
   InvalidEventError,
   NotAcknowledgedError,
   Published,
   Publisher,
   RawJson,
+  Receipts,
   RefusedError,
   TimedOutError,
   UnavailableError,

@@ -13,6 +13,11 @@ export {
   UnavailableError,
   WirebellError,
 } from "./errors.js";
+export { Claim, type Fallback, type FallbackEvent } from "./fallbacks/claim.js";
+export type { FallbackCounters } from "./fallbacks/desk.js";
+export { type Backlog, Fallbacks } from "./fallbacks/fallbacks.js";
+export type { FallbacksOptions } from "./fallbacks/options.js";
+export { type FollowOptions, Receipts, type Told } from "./follow.js";
 export type { Logger } from "./logger.js";
 export type { PublisherOptions } from "./options.js";
 export type { Outcome, Reached } from "./outcome.js";

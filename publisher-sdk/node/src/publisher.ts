@@ -3,6 +3,7 @@
 import { type Counters, EventBuffer, type Flushed } from "./buffer.js";
 import { deliver } from "./delivery.js";
 import { ClosedError, TimedOutError, WirebellError } from "./errors.js";
+import { type FollowOptions, Receipts } from "./follow.js";
 import { type Logger, guarded } from "./logger.js";
 import { type PublisherOptions, type Settings, badOption, number, settle } from "./options.js";
 import { check } from "./protocol/check.js";
@@ -10,9 +11,11 @@ import { type StampedEvent, type WirebellEvent, toWire } from "./protocol/event.
 import type { Receipt } from "./protocol/receipt.js";
 import { Published } from "./published.js";
 import { Pump } from "./pump.js";
+import { RedisBus } from "./redis/bus.js";
 import { until } from "./retry.js";
 import { stamp } from "./stamp.js";
 import { type Cancelled, type Transport, transportTo } from "./transport.js";
+import { doorHasNoStreams } from "./url.js";
 
 /** What `enqueue` did with an event. */
 export type Enqueued =
@@ -33,7 +36,7 @@ export class Publisher {
   readonly #transport: Transport;
   readonly #buffer: EventBuffer;
   readonly #pump: Pump;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   /**
    * A publisher to the bus at `url`; nothing is sent before the first event. See {@link Publisher.connect}.
@@ -143,6 +146,22 @@ export class Publisher {
     return until(this.#settings.timeout, () => this.#transport.receipts(id));
   }
 
+  /**
+   * The stream of receipts: what becomes of every watched event on this bus, whoever published it. For a service that
+   * publishes too many to wait for each. Only over Redis.
+   *
+   * ```js
+   * for await (const { id, channel, outcome } of wb.follow({ group: "orders" })) { … }
+   * ```
+   *
+   * @throws ConfigurationError over HTTP, and for a wrong option
+   */
+  follow(options: FollowOptions = {}): Receipts {
+    this.#mustBeOpen();
+    if (!(this.#transport instanceof RedisBus)) throw doorHasNoStreams();
+    return new Receipts(this.#transport, options, this.#closing.signal);
+  }
+
   /** Cancels an event with `deliverAt` whose time has not come. Doing it once more changes nothing and answers the same. */
   async cancel(id: string): Promise<Cancelled> {
     this.#mustBeOpen();
@@ -160,7 +179,7 @@ export class Publisher {
    */
   async close(options: { timeout?: number } = {}): Promise<Flushed> {
     const timeout = patience(options);
-    this.#closed = true;
+    this.#closing.abort();
     this.#buffer.close();
     const flushed = await this.#buffer.flushed(timeout);
     this.#pump.stop();
@@ -189,7 +208,7 @@ export class Publisher {
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw new ClosedError();
+    if (this.#closing.signal.aborted) throw new ClosedError();
   }
 }
 

@@ -69,3 +69,17 @@ export async function within<T>(deadline: number, promise: Promise<T>): Promise<
 export function sleep(millis: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, millis));
 }
+
+/** Waits, but not beyond the signal. */
+export function pause(millis: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, millis);
+    signal.addEventListener("abort", end);
+  });
+}

@@ -91,8 +91,8 @@ export class Routes {
         primary,
         places.flatMap((place) => requests[place] ?? []),
       );
-      // The connection's fault is shared by each of its requests.
-      places.forEach((place, at) => (answers[place] = done instanceof Failure ? done.gone() : (done[at] ?? nowhere)));
+      // The connection's fault is shared by each of its requests. An answer may well be null.
+      places.forEach((place, at) => (answers[place] = done instanceof Failure ? done.gone() : (done[at] as Reply)));
     });
     await Promise.all(pipelines);
     return answers;
@@ -132,7 +132,7 @@ export class Routes {
       const again = await connection.run([...missed.flatMap((place) => [requests[place]?.words ?? []]), ...wait], timeout);
       if (again instanceof Failure) return again;
       // What stands behind the requests is about the replicas, if they were asked.
-      [...missed, ...wait.map((_, at) => requests.length + at)].forEach((place, at) => (replies[place] = again[at] ?? null));
+      [...missed, ...wait.map((_, at) => requests.length + at)].forEach((place, at) => (replies[place] = again[at] as Reply));
     }
     const missing = first === undefined ? undefined : notReplicated(replies.slice(requests.length), timeout);
     const answers = replies.slice(0, requests.length);
