@@ -6,7 +6,7 @@ use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::answer;
 use super::peer::Peer;
-use super::run::{Session, Step};
+use super::serve::{Session, Step};
 use crate::hub::{Ack, Note, Watched};
 
 /// What a client has been sent and may still acknowledge, for each channel on which that matters.
@@ -66,7 +66,7 @@ impl Acks {
     }
 }
 
-impl Session<'_> {
+impl<P: Peer> Session<P> {
     /// A watched event is with the kernel.
     pub(super) fn written(&mut self, event: &Watched) {
         self.report(event, What::Written);
@@ -87,16 +87,10 @@ impl Session<'_> {
     }
 
     /// `wirebell.ack`: heard in silence, unless it has a `ref`.
-    pub(super) async fn acknowledge<P: Peer>(
-        &mut self,
-        peer: &mut P,
-        channel: &Channel,
-        cursor: Cursor,
-        reference: Option<&str>,
-    ) -> Step {
+    pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
         if self.who.seat.since(channel).is_none() {
             let message = format!("this connection does not listen for {channel}");
-            return self.write(peer, answer::error(Fault::BadChannel, &message, reference)).await;
+            return self.write(answer::error(Fault::BadChannel, &message, reference)).await;
         }
         if self.acks.acknowledged(channel, cursor) {
             let connection = self.who.seat.id();
@@ -105,7 +99,7 @@ impl Session<'_> {
             self.shared.hub.reporter().acknowledge(Ack { channel: channel.clone(), device, connection, cursor });
         }
         match reference {
-            Some(_) => self.write(peer, answer::acknowledged(channel, cursor, reference)).await,
+            Some(_) => self.write(answer::acknowledged(channel, cursor, reference)).await,
             None => Ok(()),
         }
     }

@@ -68,7 +68,8 @@ impl Catchup {
             std::future::pending::<()>().await;
         }
         if self.not_before > uptime_millis() {
-            sleep_until(Instant::from_std(instant_at(self.not_before))).await;
+            // On the heap: a timer is large, and every session would have the room for it.
+            Box::pin(sleep_until(Instant::from_std(instant_at(self.not_before)))).await;
         }
     }
 

@@ -9,10 +9,10 @@ use super::admission::Rejected;
 use super::catchup::Lag;
 use super::goodbye::Goodbye;
 use super::peer::Peer;
-use super::run::{Session, Step};
+use super::serve::{Session, Step};
 use crate::hub::Line;
 
-impl Session<'_> {
+impl<P: Peer> Session<P> {
     /// The session has begun.
     pub(super) fn opened(&self, transport: &'static str) {
         let (cursor, recovered) = (self.who.behind, self.who.recovered);
@@ -40,15 +40,9 @@ impl Session<'_> {
     }
 
     /// Tells the client, and its user's history, that something behind that cursor is missing.
-    pub(super) async fn gap<P: Peer>(
-        &self,
-        peer: &mut P,
-        channel: &Channel,
-        after: Cursor,
-        before: Option<Cursor>,
-    ) -> Step {
+    pub(super) async fn gap(&mut self, channel: &Channel, after: Cursor, before: Option<Cursor>) -> Step {
         self.happened(Happened::Gap { channel: channel.as_str().into(), after, before });
-        self.write(peer, ServerFrame::Gap { channel }.encode()).await
+        self.write(ServerFrame::Gap { channel }.encode()).await
     }
 
     fn happened(&self, what: Happened) {

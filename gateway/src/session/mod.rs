@@ -12,9 +12,12 @@ mod history;
 pub mod limits;
 mod meters;
 mod peer;
+mod requests;
 mod resume;
 mod run;
+mod serve;
 mod state;
+mod writing;
 
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ pub use limits::Limits;
 pub use meters::Meters;
 pub use peer::{Gone, Incoming, Peer};
 pub use run::run;
+#[cfg(test)]
+pub(crate) use run::task_bytes;
 
 /// What every session of a node shares.
 pub struct Sessions {

@@ -6,35 +6,30 @@ use wirebell_protocol::{Channel, Cursor, Fault};
 use super::answer;
 use super::catchup::Lag;
 use super::peer::Peer;
-use super::run::{Session, Step};
+use super::serve::{Session, Step};
 use crate::hub::{Line, Watched};
 
-impl Session<'_> {
+impl<P: Peer> Session<P> {
     /// `wirebell.resume`: reads each log from the cursor to where the session has been getting events by itself.
-    pub(super) async fn resume<P: Peer>(
-        &mut self,
-        peer: &mut P,
-        cursors: Vec<(Channel, Cursor)>,
-        reference: Option<&str>,
-    ) -> Step {
+    pub(super) async fn resume(&mut self, cursors: Vec<(Channel, Cursor)>, reference: Option<&str>) -> Step {
         let mut recovered = Vec::with_capacity(cursors.len());
         for (channel, cursor) in cursors {
             let Some(since) = self.who.seat.since(&channel) else {
                 let message =
                     format!("this connection does not listen for {channel}; subscribe with a cursor instead");
-                self.write(peer, answer::error(Fault::BadChannel, &message, reference)).await?;
+                self.write(answer::error(Fault::BadChannel, &message, reference)).await?;
                 continue;
             };
             if self.catchup.reads(&channel) {
                 let message = format!("what was missed on {channel} is being sent already");
-                self.write(peer, answer::error(Fault::TooMany, &message, reference)).await?;
+                self.write(answer::error(Fault::TooMany, &message, reference)).await?;
                 continue;
             }
             match self.who.seat.reaches_back(&channel, cursor).await {
                 Ok(reaches_back) => {
                     recovered.push((channel.clone(), reaches_back));
                     if !reaches_back {
-                        self.gap(peer, &channel, cursor, None).await?;
+                        self.gap(&channel, cursor, None).await?;
                     }
                     self.acks.resumed(&channel, cursor);
                     if cursor < since {
@@ -42,17 +37,16 @@ impl Session<'_> {
                     }
                 }
                 Err(error) => {
-                    self.write(peer, answer::error(Fault::Unavailable, &error.to_string(), reference)).await?;
+                    self.write(answer::error(Fault::Unavailable, &error.to_string(), reference)).await?;
                 }
             }
         }
-        self.write(peer, answer::recovered(&recovered, reference)).await
+        self.write(answer::recovered(&recovered, reference)).await
     }
 
     /// Answers a subscription that begins at a cursor, and begins it.
-    pub(super) async fn subscribed_from<P: Peer>(
+    pub(super) async fn subscribed_from(
         &mut self,
-        peer: &mut P,
         channel: &Channel,
         cursor: Cursor,
         reference: Option<&str>,
@@ -60,16 +54,16 @@ impl Session<'_> {
         // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
         let (after, recovered) = self.who.seat.begin(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
-        self.write(peer, answer::subscribed(channel, recovered, reference)).await?;
+        self.write(answer::subscribed(channel, recovered, reference)).await?;
         if !recovered {
-            self.gap(peer, channel, cursor, None).await?;
+            self.gap(channel, cursor, None).await?;
         }
         self.catchup.push(Lag::to_the_end(Line::log(channel), after).whole(recovered));
         Ok(())
     }
 
     /// Reads the next piece of a log that this session is behind on, and writes it at the client's speed.
-    pub(super) async fn catch_up<P: Peer>(&mut self, peer: &mut P) -> Step {
+    pub(super) async fn catch_up(&mut self) -> Step {
         let Some(mut lag) = self.catchup.take() else { return Ok(()) };
         let events = match self.who.seat.read(&lag.line, lag.after, PIECE).await {
             Ok(events) => events,
@@ -87,12 +81,12 @@ impl Session<'_> {
                 return Ok(());
             }
             if place.previous != lag.after && lag.line.is_log() && !lag.told {
-                self.gap(peer, &lag.line.channel, lag.after, Some(place.cursor)).await?;
+                self.gap(&lag.line.channel, lag.after, Some(place.cursor)).await?;
             }
             (lag.after, lag.told) = (place.cursor, false);
             let watched = Watched::of(&event);
             if self.shared.meters.is_worth_delivering(&event) {
-                self.write(peer, event.frame).await?;
+                self.write(event.frame).await?;
                 self.shared.meters.caught_up(lag.line.lane);
                 if let Some(event) = &watched {
                     self.written(event);
@@ -106,7 +100,7 @@ impl Session<'_> {
                 self.who.seat.has_read(&lag.line);
                 Ok(())
             }
-            (true, None) => self.at_the_end(peer, lag, read).await,
+            (true, None) => self.at_the_end(lag, read).await,
             (false, _) => {
                 self.catchup.push(lag);
                 Ok(())
@@ -115,7 +109,7 @@ impl Session<'_> {
     }
 
     /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
-    async fn at_the_end<P: Peer>(&mut self, peer: &mut P, mut lag: Lag, read: usize) -> Step {
+    async fn at_the_end(&mut self, mut lag: Lag, read: usize) -> Step {
         let Some(newest) = self.who.seat.caught_up(&lag.line, lag.after) else {
             self.caught_up(&lag);
             return Ok(());
@@ -123,7 +117,7 @@ impl Session<'_> {
         // Announced before the line was read, and not in it: trimmed, expired, or lost with a Redis.
         if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
             if lag.line.is_log() {
-                self.gap(peer, &lag.line.channel, lag.after, Some(newest)).await?;
+                self.gap(&lag.line.channel, lag.after, Some(newest)).await?;
             }
             (lag.after, lag.told) = (newest, true);
         }

@@ -52,3 +52,14 @@ impl Peer for Socket {
         Some(Arc::<Sender>::clone(self.sender()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_a_small_task() {
+        let bytes = crate::session::task_bytes::<Socket>();
+        assert!(bytes <= 720, "{bytes} bytes");
+    }
+}

@@ -1,0 +1,71 @@
+//! What a session writes to its client by itself, and how long that may take.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::Sessions;
+use super::goodbye::Goodbye;
+use super::peer::{Gone, Peer};
+use super::serve::{Session, Step};
+use crate::hub::Frame;
+
+/// Bytes that are written before the client must have taken some.
+const WRITE_BYTES: usize = 16 * 1024;
+
+impl<P: Peer> Session<P> {
+    /// Writes one frame.
+    pub(super) async fn write(&mut self, frame: Bytes) -> Step {
+        let peer = &mut self.peer;
+        let writing = async {
+            peer.feed(frame).await?;
+            peer.flush().await
+        };
+        in_time(&self.shared, writing).await
+    }
+
+    /// Asks the client for a sign of life.
+    pub(super) async fn ping(&mut self) -> Step {
+        in_time(&self.shared, self.peer.ping()).await
+    }
+
+    /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
+    pub(super) async fn deliver(&mut self, mut frames: VecDeque<Frame>) -> Step {
+        if frames.is_empty() {
+            return in_time(&self.shared, self.peer.flush()).await;
+        }
+        while !frames.is_empty() {
+            let (mut bytes, mut count) = (0, 0);
+            let peer = &mut self.peer;
+            let writing = async {
+                for frame in &frames {
+                    if bytes >= WRITE_BYTES {
+                        break;
+                    }
+                    bytes += frame.bytes.len();
+                    count += 1;
+                    peer.feed(frame.bytes.clone()).await?;
+                }
+                peer.flush().await
+            };
+            in_time(&self.shared, writing).await?;
+            self.shared.hub.meters().written(frames.range(..count));
+            for frame in frames.drain(..count) {
+                if let Some(event) = &frame.watched {
+                    self.written(event);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A write of which nothing is taken in time ends the session.
+async fn in_time(shared: &Sessions, writing: impl Future<Output = Result<(), Gone>>) -> Step {
+    match timeout(shared.limits.write_timeout, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Gone)) => Err(Goodbye::Client),
+        Err(_) => Err(Goodbye::Stalled),
+    }
+}
