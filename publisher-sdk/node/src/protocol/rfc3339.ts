@@ -1,6 +1,6 @@
-// Times as RFC 3339 writes them. `Date.parse` takes more than that, and less.
+// Times as RFC 3339 writes them, which may have a space for the T. `Date.parse` takes more than that, and less.
 
-const SHAPE = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const SHAPE = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 const MINUTE = 60_000;
 
 /** Milliseconds since the Unix epoch; undefined where the text is not RFC 3339. */

@@ -1,6 +1,6 @@
 // Real servers on free ports, ended by their process ids: one Redis, a primary with a replica that sentinels look after, a
 // Cluster.
-import { createClient } from "@redis/client";
+import { ErrorReply, createClient } from "@redis/client";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -65,7 +65,14 @@ export class Redis {
   // Asks it something.
   async ask(...words) {
     this.client ??= await connect(this.url);
-    return this.client.sendCommand(words.map(String));
+    try {
+      return await this.client.sendCommand(words.map(String));
+    } catch (error) {
+      if (error instanceof ErrorReply) throw error;
+      // Whoever becomes a replica, or ceases to be one, cuts its connections.
+      this.client = await connect(this.url);
+      return this.client.sendCommand(words.map(String));
+    }
   }
 
   async kill() {
