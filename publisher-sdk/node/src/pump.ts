@@ -5,7 +5,7 @@ import { type Answer, CHUNK, type Waiting, attempt } from "./delivery.js";
 import { WirebellError } from "./errors.js";
 import type { Failure } from "./failure.js";
 import type { Logger } from "./logger.js";
-import { Backoff, sleep } from "./retry.js";
+import { Backoff, pause } from "./retry.js";
 import type { Transport } from "./transport.js";
 
 // The longest wait between two tries: so long after the bus is back, at the latest, events flow again.
@@ -16,7 +16,7 @@ export class Pump {
   readonly #transport: Transport;
   readonly #buffer: EventBuffer;
   readonly #logger: Logger;
-  #stopped = false;
+  readonly #stopped = new AbortController();
   #outage = false;
 
   constructor(transport: Transport, buffer: EventBuffer, logger: Logger) {
@@ -28,14 +28,14 @@ export class Pump {
 
   /** Tries nothing more: what waits is lost. */
   stop(): void {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.#buffer.end();
   }
 
   async #run(): Promise<void> {
     let hand: Waiting[] = [];
     const backoff = new Backoff(LONGEST_WAIT);
-    while (!this.#stopped) {
+    while (!this.#stopped.signal.aborted) {
       hand.push(...this.#buffer.take(CHUNK - hand.length));
       if (hand.length === 0) {
         if (this.#buffer.isClosed) return;
@@ -49,7 +49,7 @@ export class Pump {
       this.#buffer.settle(round.settled, hand);
       this.#reportOutage(round.why);
       if (round.why === undefined) backoff.reset();
-      else if (!this.#stopped) await sleep(backoff.wait(round.why.after));
+      else await pause(backoff.wait(round.why.after), this.#stopped.signal);
     }
   }
 
@@ -63,7 +63,7 @@ export class Pump {
 
   // Once when it begins and once when it is over.
   #reportOutage(failure: Failure | undefined): void {
-    if (failure !== undefined && !this.#outage && !this.#stopped) {
+    if (failure !== undefined && !this.#outage && !this.#stopped.signal.aborted) {
       const { waiting } = this.#buffer.counters();
       this.#logger.warn("events wait and are tried again", { code: failure.error.code, error: failure.error.message, waiting });
     } else if (failure === undefined && this.#outage) {

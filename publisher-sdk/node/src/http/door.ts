@@ -21,7 +21,9 @@ export class HttpDoor implements Transport {
   readonly #events: string;
   readonly #headers: Record<string, string>;
   readonly #timeout: number;
-  readonly #closing = new AbortController();
+  // What is on its way. One signal of all for each to listen to would keep something of every request.
+  readonly #asked = new Set<AbortController>();
+  #closed = false;
 
   /** @throws ConfigurationError with the code `bad_url` */
   constructor(url: string, settings: Settings) {
@@ -83,7 +85,8 @@ export class HttpDoor implements Transport {
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closed = true;
+    for (const asked of this.#asked) asked.abort();
   }
 
   // What became of the event, once it is settled, or at the latest after `patience`, which counts in whole seconds.
@@ -95,8 +98,10 @@ export class HttpDoor implements Transport {
   }
 
   async #ask(method: string, path: string, body?: string, timeout = this.#timeout): Promise<Answer | Failure> {
-    if (this.#closing.signal.aborted) return Failure.event(new ClosedError());
-    const late = AbortSignal.timeout(timeout);
+    if (this.#closed) return Failure.event(new ClosedError());
+    const asked = new AbortController();
+    const timer = setTimeout(() => asked.abort(), timeout);
+    this.#asked.add(asked);
     try {
       const response = await fetch(this.#events + path, {
         method,
@@ -104,13 +109,16 @@ export class HttpDoor implements Transport {
         ...(body === undefined ? {} : { body }),
         // A redirect would carry the service key elsewhere.
         redirect: "manual",
-        signal: AbortSignal.any([late, this.#closing.signal]),
+        signal: asked.signal,
       });
       const text = await readText(response);
       return text instanceof Failure ? text : { status: response.status, after: retryAfter(response.headers), body: text };
     } catch (error) {
-      if (this.#closing.signal.aborted) return Failure.event(new ClosedError());
-      return late.aborted ? Failure.timedOut(timeout) : Failure.unavailable(chain(error));
+      if (this.#closed) return Failure.event(new ClosedError());
+      return asked.signal.aborted ? Failure.timedOut(timeout) : Failure.unavailable(chain(error));
+    } finally {
+      clearTimeout(timer);
+      this.#asked.delete(asked);
     }
   }
 }

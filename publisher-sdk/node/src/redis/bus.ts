@@ -61,8 +61,8 @@ export class RedisBus implements Transport {
 
   close(): void {
     this.#closed = true;
-    this.#opened?.close();
-    void this.#routes?.then((routes) => routes instanceof Routes && routes.close());
+    this.#opened?.close(true);
+    void this.#routes?.then((routes) => routes instanceof Routes && routes.close(true));
   }
 
   /** The connections; opens them if there are none. */

@@ -27,6 +27,7 @@ type Client = ReturnType<typeof clientOf>;
 export class Connection {
   readonly #client: Client;
   #busy = 0;
+  #retired = false;
 
   private constructor(client: Client) {
     this.#client = client;
@@ -71,6 +72,12 @@ export class Connection {
     return Failure.unavailable(`the connection to Redis broke: ${broken.message}`).gone();
   }
 
+  /** Ends it once nothing is on its way any more. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#busy === 0) this.close();
+  }
+
   /** Ends it. What is on its way fails. */
   close(): void {
     this.#client.destroy();
@@ -82,7 +89,9 @@ export class Connection {
   }
 
   #release(): void {
-    if (--this.#busy === 0) this.#client.unref();
+    if (--this.#busy > 0) return;
+    if (this.#retired) this.close();
+    else this.#client.unref();
   }
 }
 

@@ -74,11 +74,12 @@ export class Routes {
     return true;
   }
 
-  /** Ends all connections. */
-  close(): void {
+  /** Ends all connections: those that somebody waits for once they have answered, or with `now` at once. */
+  close(now = false): void {
+    const end = (connection: Connection) => (now ? connection.close() : connection.retire());
     for (const primary of this.#primaries.values()) {
-      primary.shared.close();
-      void primary.replicated?.then((connection) => connection instanceof Connection && connection.close());
+      end(primary.shared);
+      void primary.replicated?.then((connection) => connection instanceof Connection && end(connection));
     }
   }
 
