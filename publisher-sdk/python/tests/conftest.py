@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from node import Node
+from flavours import Flavour
+from node import SERVICE_KEY, Node
 from servers import Cluster, Redis, Sentinels, running
 
 import wirebell
+
+
+@dataclass(frozen=True)
+class Way:
+    url: str
+    options: dict[str, Any]
 
 
 def pytest_sessionstart() -> None:
@@ -50,3 +59,17 @@ def cluster() -> Iterator[Cluster]:
 def sentinels() -> Iterator[Sentinels]:
     with running(Sentinels()) as sentinels:
         yield sentinels
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
+    with running(Flavour(request.param)) as flavour:
+        yield flavour
+
+
+@pytest.fixture(params=["redis", "http"])
+def way(request: pytest.FixtureRequest, redis: Redis, node: Node) -> Way:
+    """The two ways to the same bus, with a node on it."""
+    if request.param == "redis":
+        return Way(redis.url, {})
+    return Way(node.url, {"service_key": SERVICE_KEY})

@@ -75,6 +75,11 @@ class Redis:
             self._process.wait()
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """To its process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

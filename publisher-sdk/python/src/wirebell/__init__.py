@@ -18,7 +18,12 @@ from ._protocol.retention import LogRule, Retention
 from ._publishing.enqueued import Counters, Enqueued, EnqueueStatus, Flushed
 from ._publishing.transport import Cancellation
 from ._tracking.acknowledged import Acknowledgement
+from ._tracking.desk import Fallback, FallbackCounters
 from ._tracking.published import AsyncPublished, Published
+from ._tracking.receipt_streams import AsyncReceipts, Receipts
+from ._tracking.told import Told
+from ._tracking.worker import Backlog
+from .async_fallbacks import AsyncClaim, AsyncFallbacks
 from .async_publisher import AsyncPublisher
 from .errors import (
     Closed,
@@ -37,14 +42,20 @@ from .errors import (
     WasCancelled,
     WirebellError,
 )
+from .fallbacks import Claim, Fallbacks
 from .publisher import Publisher
 
 __all__ = [
     "Acknowledged",
     "Acknowledgement",
+    "AsyncClaim",
+    "AsyncFallbacks",
     "AsyncPublished",
     "AsyncPublisher",
+    "AsyncReceipts",
+    "Backlog",
     "Cancellation",
+    "Claim",
     "Class",
     "Closed",
     "ConfigurationError",
@@ -55,6 +66,9 @@ __all__ = [
     "Enqueued",
     "Event",
     "Expired",
+    "Fallback",
+    "FallbackCounters",
+    "Fallbacks",
     "FallenBack",
     "Flushed",
     "InvalidEvent",
@@ -71,10 +85,12 @@ __all__ = [
     "RawJson",
     "Reached",
     "Receipt",
+    "Receipts",
     "Refused",
     "Retention",
     "State",
     "TimedOut",
+    "Told",
     "Unavailable",
     "WasCancelled",
     "What",

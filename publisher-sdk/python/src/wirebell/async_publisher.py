@@ -13,6 +13,8 @@ from ._publishing.enqueued import Flushed
 from ._publishing.pump import pump
 from ._publishing.transport import Cancellation
 from ._tracking.published import AsyncPublished
+from ._tracking.receipt_streams import AsyncReceipts
+from ._tracking.told import Wanted
 from .errors import PublishError
 
 
@@ -57,6 +59,16 @@ class AsyncPublisher(PublisherBase):
     async def receipts(self, event_id: str) -> list[Receipt]:
         """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
         return await self._receipts(event_id)
+
+    def follow(self, group: str | None = None, *, only: Wanted | None = None) -> AsyncReceipts:
+        """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
+
+        It tells of all services' events. With a `group`, it is shared with all others who name that group: each
+        receipt goes to one of them, at least once, and goes on where they were after a restart; a new group begins
+        with the oldest receipts that are kept. Without one, it is what is told from now on. `only` picks some; of a
+        group's, the others are done with.
+        """
+        return AsyncReceipts(self._reader(group, only))
 
     async def cancel(self, event_id: str) -> Cancellation:
         """Cancels an event with `deliver_at` whose time has not come. Doing it twice is doing it once."""

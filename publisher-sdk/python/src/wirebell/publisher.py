@@ -14,6 +14,8 @@ from ._publishing.enqueued import Flushed
 from ._publishing.pump import pump
 from ._publishing.transport import Cancellation
 from ._tracking.published import Published
+from ._tracking.receipt_streams import Receipts
+from ._tracking.told import Wanted
 from .errors import PublishError
 
 
@@ -64,6 +66,16 @@ class Publisher(PublisherBase):
     def receipts(self, event_id: str) -> list[Receipt]:
         """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
         return finish(self._receipts(event_id))
+
+    def follow(self, group: str | None = None, *, only: Wanted | None = None) -> Receipts:
+        """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
+
+        It tells of all services' events. With a `group`, it is shared with all others who name that group: each
+        receipt goes to one of them, at least once, and goes on where they were after a restart; a new group begins
+        with the oldest receipts that are kept. Without one, it is what is told from now on. `only` picks some; of a
+        group's, the others are done with.
+        """
+        return Receipts(self._reader(group, only))
 
     def cancel(self, event_id: str) -> Cancellation:
         """Cancels an event with `deliver_at` whose time has not come. Doing it twice is doing it once."""

@@ -19,6 +19,7 @@ from .._redis.bus import RedisBus
 from .._redis.place import Place
 from .._redis.url import is_redis, read, wrong
 from .._tracking.published import Watch
+from .._tracking.told import Reader, Wanted
 from ..errors import Closed, ConfigurationError, InvalidEvent, PublishError
 from .buffer import Buffer, Limits
 from .delivery import deliver
@@ -182,6 +183,11 @@ class PublisherBase:
         # Only what has a cursor can be acknowledged.
         can_be_acknowledged = event.is_watched and event.class_ is Class.DURABLE
         return Watch(self._io, self._transport, can_be_acknowledged)
+
+    def _reader(self, group: str | None, only: Wanted | None) -> Reader:
+        if not isinstance(self._transport, RedisBus):
+            raise wrong("the one given is a services' door, and streams are read from Redis only")
+        return Reader(self._transport, self._io, self._timeout, group, only)
 
     async def _receipts(self, event_id: str) -> list[Receipt]:
         return await until(self._io, self._timeout, partial(self._transport.receipts, event_id))

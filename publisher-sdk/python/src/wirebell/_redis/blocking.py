@@ -7,12 +7,18 @@ from typing import Any
 
 from redis.connection import Connection, SSLConnection
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from .._io.blocking import BlockingIo
 from .._io.seam import Answers, OutOfTime, Server, Timeouts, Word
 from .._publishing.failure import Failure
 from . import verdicts
 from .connections import Free, Pipelines, options
+
+_NEVER = -1
+"""No generation of connections."""
+_HARDLY = 0.005
+"""Seconds in which nothing is waited for."""
 
 
 class BlockingWire:
@@ -47,8 +53,11 @@ class BlockingWire:
         free, generation = self._free.take(server)
         if free is None:
             kind: Any = SSLConnection if server.login.tls else Connection
-            connect = min(self.timeouts.connect, self.left())
-            free = kind(**options(server, Timeouts(connect, self.timeouts.answer)))
+            left = self.left()
+            timeouts = Timeouts(min(self.timeouts.connect, left), min(self.timeouts.answer, left))
+            free = kind(**options(server, timeouts))
+            # One that was made in a hurry stays as impatient, and is not kept.
+            generation = generation if timeouts == self.timeouts else _NEVER
         return free, generation
 
     def left(self) -> float:
@@ -101,6 +110,9 @@ class _Exchange:
             return self._failure
 
     def _fail(self, error: Exception, *, is_open: bool) -> None:
+        if isinstance(error, (RedisTimeout, TimeoutError)) and self._wire.left() < _HARDLY:
+            # It was the caller's patience that has ended, and not that with this server.
+            raise OutOfTime
         self._failure = verdicts.of_connection(error, self._server, self._wire.timeouts, is_open=is_open)
 
     def end(self) -> None:

@@ -1,0 +1,201 @@
+"""The Streams in which it is told what became of events, and which events have fallen back.
+
+One Stream a shard, all of them asked together, again and again. Nothing blocks a connection, and an answer that does
+not come is noticed like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from .._io.seam import Reply, Word
+from .._protocol.keys import SHARDS
+from .._protocol.scripts import Script
+from .._publishing.failure import Failure
+from .bus import RedisBus, pairs
+from .routes import Command, command, whole
+from .verdicts import has_code
+
+_MOST_DEAD = 1_000_000
+"""Most dead letters that a shard keeps."""
+_MOST_IDLE = 100
+"""Most idle entries that are looked at in one shard at once."""
+
+
+class Kind(Enum):
+    """Which Streams."""
+
+    FALLBACK = "fallback"
+    """What has fallen back."""
+    RECEIPTS = "receipts"
+    """What became of events."""
+
+
+EntryPlace = tuple[int, str]
+"""The shard and the id of an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a Stream that this worker has in its hand."""
+
+    place: EntryPlace
+    fields: dict[str, str]
+    tries: int
+    """How often it was handed to somebody."""
+
+    def tried(self, tries: int) -> Entry:
+        return replace(self, tries=tries)
+
+
+class Streams:
+    """The Streams of one kind, for whoever reads them alone."""
+
+    def __init__(self, bus: RedisBus, kind: Kind) -> None:
+        self._bus = bus
+        self._kind = kind
+
+    def key(self, shard: int) -> str:
+        keys = self._bus.options.keys
+        return keys.fallback(shard) if self._kind is Kind.FALLBACK else keys.receipts(shard)
+
+    async def ends(self) -> list[str]:
+        """Where the Streams end now, shard by shard."""
+        last = (command("XREVRANGE", self.key(shard), "+", "-", "COUNT", 1) for shard in SHARDS)
+        return [next((id_ for id_, _ in _rows(answer)), "0-0") for answer in await self._bus.ask_all(last)]
+
+    async def behind(self, ends: Sequence[str], most: int) -> list[Entry]:
+        """Up to `most` entries of each shard behind these ends."""
+        asked = (
+            command("XRANGE", self.key(shard), f"({end}", "+", "COUNT", most)
+            for shard, end in zip(SHARDS, ends, strict=True)
+        )
+        answers = zip(SHARDS, await self._bus.ask_all(asked), strict=True)
+        return [Entry((shard, id_), fields, 1) for shard, answer in answers for id_, fields in _rows(answer)]
+
+
+class Group(Streams):
+    """A consumer group on the Streams of all shards, and this worker in it."""
+
+    def __init__(self, bus: RedisBus, kind: Kind, name: str, worker: str) -> None:
+        super().__init__(bus, kind)
+        self._name = name
+        self._worker = worker
+
+    async def open(self) -> None:
+        """Makes the group where there is none, with everything that stands in the Streams before it."""
+        asked = [
+            Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self._name, 0, "MKSTREAM"))
+            for shard in SHARDS
+        ]
+        for answer in await self._bus.ask(asked):
+            if isinstance(answer, Failure) and not has_code(answer, "BUSYGROUP"):
+                raise answer
+
+    async def read(self, most: int) -> list[Entry]:
+        """Takes up to `most` new entries of each shard."""
+        start: tuple[Word, ...] = ("XREADGROUP", "GROUP", self._name, self._worker, "COUNT", most)
+        asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
+        found = []
+        for shard, answer in zip(SHARDS, await self._bus.ask_all(asked), strict=True):
+            match answer:
+                case [[_, rows]]:
+                    found += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
+        return found
+
+    async def take_over(self, idle: float, held: Collection[EntryPlace]) -> list[Entry]:
+        """Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those in `held`."""
+        asked = (
+            command("XPENDING", self.key(shard), self._name, "IDLE", millis(idle), "-", "+", _MOST_IDLE)
+            for shard in SHARDS
+        )
+        taken: list[Entry] = []
+        for shard, answer in zip(SHARDS, await self._bus.ask_all(asked), strict=True):
+            tries = {id_: count for id_, count in _pending(answer) if (shard, id_) not in held}
+            if tries:
+                claim = command("XCLAIM", self.key(shard), self._name, self._worker, millis(idle), *tries)
+                rows = _rows(await self._bus.ask_one(claim))
+                taken += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows]
+        return taken
+
+    async def keep(self, held: Iterable[EntryPlace]) -> None:
+        """These are still being attended to."""
+        await self._bus.ask_all(
+            whole(Script.KEEP, [self.key(shard)], self._name, self._worker, *ids)
+            for shard, ids in _by_shard(held).items()
+        )
+
+    async def done(self, places: Iterable[EntryPlace]) -> None:
+        """These are done with."""
+        await self._bus.ask_all(
+            command("XACK", self.key(shard), self._name, *ids) for shard, ids in _by_shard(places).items()
+        )
+
+    async def set(self, entry: Entry, so_far: float, tries: int) -> None:
+        """It counts as having been idle for so long, and as having been tried so often."""
+        shard, id_ = entry.place
+        claim = command("XCLAIM", self.key(shard), self._name, self._worker, 0, id_)
+        words = (*claim.words, "IDLE", millis(so_far), "RETRYCOUNT", tries, "JUSTID")
+        await self._bus.ask_one(replace(claim, words=words))
+
+    async def bury(self, entry: Entry, reason: str) -> None:
+        """It goes to the dead letters, once, and is done with."""
+        shard, id_ = entry.place
+        fields = {"group": self._name, "tries": str(entry.tries), "reason": reason, **entry.fields}
+        words = [word for pair in fields.items() for word in pair]
+        keys = [self.key(shard), self._bus.options.keys.dead_letters(shard)]
+        await self._bus.ask_one(whole(Script.BURY, keys, self._name, id_, _MOST_DEAD, *words))
+
+    async def leave(self) -> None:
+        """This worker takes no part any more, unless something is still in its hand."""
+        await self._bus.ask_all(whole(Script.LEAVE, [self.key(shard)], self._name, self._worker) for shard in SHARDS)
+
+    async def backlog(self) -> tuple[int | None, int, int]:
+        """What the group has not read yet, if Redis knows; what its workers have in their hands; the dead letters."""
+        groups = [Command(self.key(shard), ("XINFO", "GROUPS", self.key(shard))) for shard in SHARDS]
+        dead = [command("XLEN", self._bus.options.keys.dead_letters(shard)) for shard in SHARDS]
+        answers = await self._bus.ask_all([*groups, *dead])
+        ours = [self._ours(answer) for answer in answers[: len(groups)]]
+        lags = [int(one["lag"]) if one.get("lag", "None") != "None" else None for one in ours]
+        lag = None if None in lags else sum(lag for lag in lags if lag is not None)
+        pending = sum(int(one.get("pending", 0)) for one in ours)
+        return lag, pending, sum(answer for answer in answers[len(groups) :] if isinstance(answer, int))
+
+    def _ours(self, groups: Reply) -> dict[str, str]:
+        found = [pairs(group) for group in groups] if isinstance(groups, list) else []
+        return next((group for group in found if group.get("name") == self._name), {})
+
+
+def millis(seconds: float) -> int:
+    return max(0, round(seconds * 1_000))
+
+
+def _rows(answer: Reply) -> list[tuple[str, dict[str, str]]]:
+    """Reads `[[id, [name, value, …]], …]`. What was deleted meanwhile has no fields, and is left out."""
+    rows = answer if isinstance(answer, list) else []
+    found = []
+    for row in rows:
+        match row:
+            case [str(id_), list(fields)]:
+                found.append((id_, pairs(fields)))
+    return found
+
+
+def _pending(answer: Reply) -> list[tuple[str, int]]:
+    """Reads `[[id, worker, idle, tries], …]`."""
+    rows = answer if isinstance(answer, list) else []
+    found = []
+    for row in rows:
+        match row:
+            case [str(id_), _, _, int(tries)]:
+                found.append((id_, tries))
+    return found
+
+
+def _by_shard(places: Iterable[EntryPlace]) -> dict[int, list[str]]:
+    sorted_: dict[int, list[str]] = {}
+    for shard, id_ in places:
+        sorted_.setdefault(shard, []).append(id_)
+    return sorted_

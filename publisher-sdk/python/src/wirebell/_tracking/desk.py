@@ -1,0 +1,238 @@
+"""The desk: what a worker has in its hand: ready to be handed out, handed out, or waiting for another try."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._io.seam import Io, OutOfTime
+from .._protocol.channel import check
+from .._publishing.failure import Failure
+from .._publishing.retry import until
+from .._redis.streams import Entry, EntryPlace, Group
+
+log = logging.getLogger("wirebell")
+
+_MOST_IN_HAND = 1_000
+"""Most entries in one worker's hand: where every try fails, nothing more is taken, and others may be luckier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """An event that no device has acknowledged by its deadline."""
+
+    id: str
+    """The event's id: the same however often it is handed out."""
+    channel: str
+    """On which channel nobody has acknowledged it."""
+    at: int
+    """When it fell back, in milliseconds since the Unix epoch, by the bus' clock."""
+    event: str
+    """The event as clients get it, in JSON."""
+    tries: int
+    """Which try this is, from 1."""
+
+    @property
+    def data(self) -> Any:
+        """The event's `data`."""
+        return json.loads(self.event)["data"]
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return str(json.loads(self.event)["type"])
+
+    @classmethod
+    def read(cls, entry: Entry) -> Fallback | None:
+        """Reads an entry of the stream; none if it is not one that a node writes."""
+        fields = entry.fields
+        try:
+            channel, at = check(fields["channel"]), int(fields["at"])
+            return cls(fields["id"], channel, at, fields["event"], entry.tries)
+        except (KeyError, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackCounters:
+    """What a worker has done since it was made."""
+
+    handed_out: int = 0
+    """Handed out, each try counted."""
+    done: int = 0
+    """Finished."""
+    failed: int = 0
+    """Tries that failed."""
+    dead: int = 0
+    """Given up: they are dead letters now."""
+    taken_over: int = 0
+    """Taken over from workers that were gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be chosen."""
+
+    tries: int
+    first_wait: float
+    longest_wait: float
+    gone_after: float
+    at_once: int
+    timeout: float
+    """For how long it is tried to tell Redis something."""
+
+
+class Desk:
+    """What a worker has in its hand. It may be used from any thread."""
+
+    def __init__(self, group: Group, settings: Settings, io: Io) -> None:
+        self.group = group
+        self.settings = settings
+        self.io = io
+        self.closed = False
+        self.counters = FallbackCounters()
+        self.changed = io.signal()
+        self._lock = threading.Lock()
+        self._ready: deque[tuple[Entry, Fallback]] = deque()
+        self._handed_out: set[EntryPlace] = set()
+        self._later: list[tuple[float, Entry]] = []
+
+    async def next(self, timeout: float | None = None) -> tuple[Entry, Fallback] | None:
+        """Hands out what has been ready for longest; none once the desk is closed, or after so many seconds."""
+        end = float("inf") if timeout is None else self.io.now() + timeout
+        while True:
+            seen = self.changed.count
+            with self._lock:
+                if self.closed:
+                    return None
+                if self._ready:
+                    entry, fallback = self._ready.popleft()
+                    self._handed_out.add(entry.place)
+                    self.counters = replace(self.counters, handed_out=self.counters.handed_out + 1)
+                    return entry, fallback
+            left = end - self.io.now()
+            if left <= 0:
+                return None
+            await self.changed.since(seen, None if timeout is None else left)
+
+    def take(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Takes entries from the stream, to be handed out; answers those that nobody can read."""
+        unreadable = []
+        with self._lock:
+            for entry in entries:
+                fallback = Fallback.read(entry)
+                if fallback is None:
+                    unreadable.append(entry)
+                else:
+                    self._ready.append((entry, fallback))
+        self.changed.give()
+        return unreadable
+
+    def room(self) -> int:
+        """How many more entries may be taken."""
+        with self._lock:
+            in_hand = len(self._ready) + len(self._handed_out) + len(self._later)
+            # No more is read ahead than is soon handed out: other workers are idle, maybe.
+            ahead = 2 * self.settings.at_once - len(self._ready)
+            return 0 if self.closed else max(0, min(_MOST_IN_HAND - in_hand, ahead))
+
+    def in_hand(self) -> set[EntryPlace]:
+        """Everything in hand."""
+        with self._lock:
+            waiting = [entry.place for entry, _ in self._ready] + [entry.place for _, entry in self._later]
+            return self._handed_out.union(waiting)
+
+    def later(self, entry: Entry) -> None:
+        """It is tried again, after a while that doubles with each try."""
+        doubled = self.settings.first_wait * 2 ** min(entry.tries - 1, 16)
+        wait = min(doubled, self.settings.longest_wait) * random.uniform(0.9, 1.1)
+        with self._lock:
+            self._later.append((self.io.now() + wait, entry))
+
+    def due(self) -> list[Entry]:
+        """Takes back what has waited long enough for another try."""
+        now = self.io.now()
+        with self._lock:
+            due = [entry for at, entry in self._later if at <= now]
+            self._later = [(at, entry) for at, entry in self._later if at > now]
+        return due
+
+    def let_go(self, entry: Entry) -> None:
+        """It is nobody's any more."""
+        with self._lock:
+            self._handed_out.discard(entry.place)
+        self.changed.give()
+
+    def count(self, **more: int) -> None:
+        with self._lock:
+            added = {name: getattr(self.counters, name) + number for name, number in more.items()}
+            self.counters = replace(self.counters, **added)
+
+    async def done(self, entry: Entry) -> None:
+        """It is taken over. A failure means that Redis could not be told: it will be handed out once more."""
+        try:
+            await until(self.io, self.settings.timeout, lambda: self.group.done([entry.place]))
+            self.count(done=1)
+        finally:
+            self.let_go(entry)
+
+    async def failed(self, entry: Entry, reason: str) -> None:
+        """It could not be taken over: it is tried again later, or becomes a dead letter if that was the last try."""
+        self.count(failed=1)
+        try:
+            if entry.tries < self.settings.tries:
+                self.later(entry)
+                return
+            log.error("an event has become a dead letter after %d tries: %s", entry.tries, entry.fields.get("id"))
+            await until(self.io, self.settings.timeout, lambda: self.group.bury(entry, reason))
+            self.count(dead=1)
+        finally:
+            self.let_go(entry)
+
+    def shut(self) -> None:
+        """Hands out nothing more."""
+        with self._lock:
+            self.closed = True
+        self.changed.give()
+
+    async def close(self, timeout: float) -> int:
+        """Hands out nothing more, waits for what is handed out, and gives back the rest.
+
+        Answers how many have not come to their end.
+        """
+        self.shut()
+        await self._all_ended(timeout)
+        with self._lock:
+            ready, self._ready = self._ready, deque()
+            later, self._later = self._later, []
+        with suppress(OutOfTime, Failure):
+            # Others will notice if it cannot be told.
+            await self.io.within(self.settings.timeout, lambda: self._give_back(ready, later))
+        with self._lock:
+            return len(self._handed_out)
+
+    async def _all_ended(self, timeout: float) -> None:
+        end = self.io.now() + timeout
+        while True:
+            seen = self.changed.count
+            left = end - self.io.now()
+            with self._lock:
+                if not self._handed_out or left <= 0:
+                    return
+            await self.changed.since(seen, left)
+
+    async def _give_back(self, ready: Iterable[tuple[Entry, Fallback]], later: Iterable[tuple[float, Entry]]) -> None:
+        for entry, _ in ready:
+            # It was not tried, whatever the stream says.
+            await self.group.set(entry, self.settings.gone_after, entry.tries - 1)
+        for at, entry in later:
+            so_far = self.settings.gone_after - max(0.0, at - self.io.now())
+            await self.group.set(entry, so_far, entry.tries)
+        await self.group.leave()

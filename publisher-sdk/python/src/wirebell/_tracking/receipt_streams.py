@@ -1,0 +1,86 @@
+"""The stream of receipts, as programs that block and programs under asyncio read it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from .._io.blocking import finish
+from .told import Reader, Told
+
+
+class Receipts:
+    """What becomes of all watched events, one after the other. It ends once it is closed."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __iter__(self) -> Receipts:
+        return self
+
+    def __next__(self) -> Told:
+        """The next receipt. It waits for as long as there is none, also through an outage of Redis.
+
+        Coming back for the next one says that the last one has been attended to; until then it stands in the group as
+        begun, and is handed out again should this reader be gone for a minute.
+        """
+        told = self.next()
+        if told is None:
+            raise StopIteration
+        return told
+
+    def next(self, timeout: float | None = None) -> Told | None:
+        """The next receipt; none after so many seconds, or once it is closed."""
+        return finish(self._reader.next(timeout))
+
+    def commit(self) -> None:
+        """Says that everything handed out so far has been attended to, before this reader goes."""
+        finish(self._reader.commit())
+
+    def close(self) -> None:
+        """Ends it, from any thread."""
+        self._reader.shut()
+
+    def __enter__(self) -> Receipts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncReceipts:
+    """What becomes of all watched events, one after the other. It ends once it is closed."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __aiter__(self) -> AsyncReceipts:
+        return self
+
+    async def __anext__(self) -> Told:
+        """The next receipt, as :meth:`Receipts.__next__` hands it out."""
+        told = await self.next()
+        if told is None:
+            raise StopAsyncIteration
+        return told
+
+    async def next(self, timeout: float | None = None) -> Told | None:
+        """The next receipt; none after so many seconds, or once it is closed."""
+        return await self._reader.next(timeout)
+
+    async def commit(self) -> None:
+        """Says that everything handed out so far has been attended to, before this reader goes."""
+        await self._reader.commit()
+
+    async def close(self) -> None:
+        """Ends it."""
+        self._reader.shut()
+
+    async def __aenter__(self) -> AsyncReceipts:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

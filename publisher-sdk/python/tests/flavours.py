@@ -1,0 +1,100 @@
+"""Both flavours of the package under one set of tests: what is said of one holds for the other."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import wirebell
+
+ASYNC = (
+    wirebell.AsyncPublisher,
+    wirebell.AsyncPublished,
+    wirebell.AsyncReceipts,
+    wirebell.AsyncFallbacks,
+    wirebell.AsyncClaim,
+)
+
+
+class Loop:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def do(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Blocked:
+    """Something of the asyncio flavour, to be used as its sibling is."""
+
+    def __init__(self, inner: Any, loop: Loop) -> None:
+        self._inner = inner
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if name == "run":
+                arguments = (_in_a_thread(arguments[0]),)
+            answer = found(*arguments, **named)
+            return self._wrap(self._loop.do(answer) if inspect.isawaitable(answer) else answer)
+
+        return call
+
+    def _wrap(self, answer: Any) -> Any:
+        if isinstance(answer, list):
+            return [self._wrap(one) for one in answer]
+        return Blocked(answer, self._loop) if isinstance(answer, ASYNC) else answer
+
+    def __enter__(self) -> Any:
+        return self.open() if hasattr(self._inner, "open") else self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Any:
+        return iter(self.next, None)
+
+
+def _in_a_thread(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    async def handle(fallback: Any) -> Any:
+        return await asyncio.to_thread(handler, fallback)
+
+    return handle
+
+
+class Flavour:
+    """Makes publishers and workers of one flavour."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._loop = Loop() if name == "asyncio" else None
+
+    def publisher(self, url: str, **options: Any) -> Any:
+        if self._loop is None:
+            return wirebell.Publisher(url, **options)
+        return Blocked(wirebell.AsyncPublisher(url, **options), self._loop)
+
+    def fallbacks(self, url: str, group: str, **options: Any) -> Any:
+        if self._loop is None:
+            return wirebell.Fallbacks(url, group, **options)
+        return Blocked(wirebell.AsyncFallbacks(url, group, **options), self._loop)
+
+    def stop(self) -> None:
+        if self._loop is not None:
+            self._loop.stop()
