@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flavours import Flavour
 from node import SERVICE_KEY, Node
-from servers import Cluster, Redis, Sentinels, running
+from servers import Redis, running
 
 import wirebell
 
@@ -49,18 +49,6 @@ def node(shared_redis: Redis) -> Iterator[Node]:
         yield node
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    with running(Cluster()) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def sentinels() -> Iterator[Sentinels]:
-    with running(Sentinels()) as sentinels:
-        yield sentinels
-
-
 @pytest.fixture(params=["blocking", "asyncio"])
 def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
     with running(Flavour(request.param)) as flavour:
@@ -73,3 +61,12 @@ def way(request: pytest.FixtureRequest, redis: Redis, node: Node) -> Way:
     if request.param == "redis":
         return Way(redis.url, {})
     return Way(node.url, {"service_key": SERVICE_KEY})
+
+
+_users = iter(range(1_000_000))
+
+
+@pytest.fixture
+def user() -> str:
+    """One that no other test has."""
+    return f"u{next(_users)}"

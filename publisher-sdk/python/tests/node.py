@@ -8,9 +8,12 @@ import hmac
 import json
 import os
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +92,24 @@ class Device:
 
     def close(self) -> None:
         self._socket.close()
+
+
+@contextmanager
+def acknowledging(device: Device, wanted: int = 1) -> Iterator[list[dict[str, Any]]]:
+    """A device whose handler runs for each event, and which says so."""
+    seen: list[dict[str, Any]] = []
+
+    def handle() -> None:
+        while len(seen) < wanted:
+            event = device.next()
+            seen.append(event)
+            device.acknowledge(event)
+
+    thread = threading.Thread(target=handle)
+    thread.start()
+    yield seen
+    thread.join(15)
+    assert len(seen) == wanted
 
 
 def sign(claims: dict[str, Any]) -> str:

@@ -143,9 +143,11 @@ class Cluster:
         raise AssertionError(f"nobody has slot {slot}")
 
     def slots(self, asked: int) -> Any:
-        with contextlib.closing(redis.Connection(host="127.0.0.1", port=self.nodes[asked].port)) as raw:
-            raw.send_command("CLUSTER", "SLOTS")
-            return raw.read_response()
+        raw = redis.Connection(host="127.0.0.1", port=self.nodes[asked].port, decode_responses=True)
+        raw.send_command("CLUSTER", "SLOTS")
+        answer = raw.read_response()
+        raw.disconnect()
+        return answer
 
     def move(self, key: str) -> None:
         """Moves the key's slot, with all that is in it, to another primary."""

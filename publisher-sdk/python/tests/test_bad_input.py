@@ -201,7 +201,7 @@ def test_redis_does_not_answer(flavour: Flavour) -> None:
                 wb.publish(Event("all", "t", 1))
         finally:
             redis.signal(signal.SIGCONT)
-        assert 0.7 < time.monotonic() - begun < 1.5
+        assert 0.7 < time.monotonic() - begun < 3.0
         assert wb.publish(Event("all", "t", 1)).cursor is not None
 
 

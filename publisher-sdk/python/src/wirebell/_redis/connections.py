@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -40,10 +41,14 @@ class Free(Generic[_Connection]):
         self._lock = threading.Lock()
         self._generation = 0
         self._idle: dict[Server, list[_Connection]] = {}
+        self._process = os.getpid()
 
     def take(self, server: Server) -> tuple[_Connection | None, int]:
         """The one that was used last, if there is one; and what to show when giving it back."""
         with self._lock:
+            if self._process != os.getpid():
+                # Those of the process that this one was forked from are still in use there.
+                self._idle, self._process = {}, os.getpid()
             idle = self._idle.get(server)
             return (idle.pop() if idle else None), self._generation
 

@@ -1,0 +1,211 @@
+"""Taking over what no device has acknowledged by its deadline, with a real node that lets events fall back."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from flavours import Flavour
+from node import Node
+from servers import Redis, eventually, running
+
+from wirebell import Event, Fallback, Publisher, Refused, Unavailable
+
+
+def fall_back(redis: Redis, *ids: str) -> None:
+    """Events that nobody is there for."""
+    with Publisher(redis.url) as wb:
+        answers = wb.publish_all([Event(f"user:{id_}", "sms", {"text": id_}, id=id_, deadline=1) for id_ in ids])
+        assert all(answer.nodes == 0 for answer in answers if not isinstance(answer, Exception))
+    eventually("they have fallen back", lambda: fallen(redis) >= len(ids))
+
+
+def fallen(redis: Redis) -> int:
+    with closing(redis.client()) as client:
+        return sum(int(client.xlen(f"wb:{{due:{shard}}}:fallback")) for shard in range(8))  # type: ignore[arg-type]
+
+
+def dead(redis: Redis) -> list[dict[str, str]]:
+    with closing(redis.client()) as client:
+        rows: list[Any] = [client.xrange(f"wb:{{due:{shard}}}:dead") for shard in range(8)]
+    return [fields for row in rows for _, fields in row]
+
+
+@contextmanager
+def at_work(worker: Any, handler: Any) -> Iterator[None]:
+    """A worker whose `run` runs beside the test."""
+    thread = threading.Thread(target=worker.run, args=(handler,))
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.close(5.0)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(flavour: Flavour, redis: Redis, node: Node) -> None:
+    taken: list[Fallback] = []
+    with flavour.fallbacks(redis.url, "sms") as worker, at_work(worker, taken.append):
+        fall_back(redis, "a", "b", "c")
+        eventually("all are handed out", lambda: len(taken) == 3)
+        eventually("all are done", lambda: worker.counters.done == 3)
+        assert (worker.backlog().pending, worker.backlog().lag) == (0, 0)
+    assert sorted(one.id for one in taken) == ["a", "b", "c"]
+    for one in taken:
+        assert (one.channel, one.type, one.data, one.tries) == (f"user:{one.id}", "sms", {"text": one.id}, 1)
+        assert abs(one.at - time.time() * 1_000) < 60_000
+        assert one.event.startswith('{"type":"sms","id":"')
+
+
+def test_an_acknowledged_event_does_not_fall_back(flavour: Flavour, redis: Redis, node: Node) -> None:
+    user = f"here-{flavour.name}"
+    with closing(node.device(user, "phone")) as device, Publisher(redis.url) as wb:
+        published = wb.publish(Event(f"user:{user}", "sms", 1, deadline=1))
+        device.acknowledge(device.next())
+        assert published.acknowledged(5.0).device == "phone"
+        fall_back(redis, "away")
+        with flavour.fallbacks(redis.url, "sms") as worker:
+            claim = worker.next(5.0)
+            assert claim.fallback.id == "away"
+            claim.done()
+            assert worker.next(1.0) is None
+
+
+def test_every_group_gets_everything_and_workers_share(flavour: Flavour, redis: Redis, node: Node) -> None:
+    fall_back(redis, *(f"e{number}" for number in range(20)))
+    ours: list[str] = []
+    theirs: list[str] = []
+    with (
+        flavour.fallbacks(redis.url, "sms") as first,
+        flavour.fallbacks(redis.url, "sms") as second,
+        flavour.fallbacks(redis.url, "mail") as other,
+        at_work(first, lambda one: ours.append(one.id)),
+        at_work(second, lambda one: ours.append(one.id)),
+        at_work(other, lambda one: theirs.append(one.id)),
+    ):
+        eventually("all are handed out", lambda: len(ours) >= 20 and len(theirs) >= 20)
+    assert sorted(ours) == sorted(theirs) == sorted(f"e{number}" for number in range(20))
+
+
+def test_what_fails_is_tried_again_and_then_buried(flavour: Flavour, redis: Redis, node: Node) -> None:
+    fall_back(redis, "good", "bad")
+    tries: dict[str, list[int]] = {"good": [], "bad": []}
+
+    def handle(fallback: Fallback) -> None:
+        tries[fallback.id].append(fallback.tries)
+        if fallback.id == "bad" or fallback.tries < 2:
+            raise RuntimeError("the gateway for text messages is away")
+
+    with flavour.fallbacks(redis.url, "sms", tries=3, first_wait=0.1) as worker, at_work(worker, handle):
+        eventually("it is given up", lambda: worker.counters.dead == 1)
+        eventually("the other is done", lambda: worker.counters.done == 1)
+        assert (worker.backlog().dead, worker.backlog().pending) == (1, 0)
+        assert (worker.counters.failed, worker.counters.handed_out) == (4, 5)
+    assert tries == {"good": [1, 2], "bad": [1, 2, 3]}
+    (letter,) = dead(redis)
+    assert {name: letter[name] for name in ("id", "channel", "group", "tries", "reason")} == {
+        "id": "bad",
+        "channel": "user:bad",
+        "group": "sms",
+        "tries": "3",
+        "reason": "RuntimeError: the gateway for text messages is away",
+    }
+    assert '"data":{"text":"bad"}' in letter["event"]
+
+
+def test_what_is_no_event_is_buried(flavour: Flavour, redis: Redis) -> None:
+    redis.ask("XADD", "wb:{due:3}:fallback", "*", "hello", "world")
+    with flavour.fallbacks(redis.url, "sms") as worker:
+        assert worker.next(1.0) is None
+        eventually("it is a dead letter", lambda: worker.counters.dead == 1)
+    assert dead(redis)[0]["hello"] == "world"
+
+
+def test_closing_lets_handlers_finish_and_gives_back_the_rest(flavour: Flavour, redis: Redis, node: Node) -> None:
+    fall_back(redis, *(f"e{number}" for number in range(6)))
+    begun = threading.Event()
+    finished: list[str] = []
+
+    def slow(fallback: Fallback) -> None:
+        begun.set()
+        time.sleep(0.5)
+        finished.append(fallback.id)
+
+    with flavour.fallbacks(redis.url, "sms", at_once=2) as worker:
+        with at_work(worker, slow):
+            assert begun.wait(5)
+        assert worker.close() == 0
+    assert 1 <= len(finished) <= 4
+    # The others get what was not begun at once, as if it had never been tried.
+    rest: list[Fallback] = []
+    with flavour.fallbacks(redis.url, "sms") as other, at_work(other, rest.append):
+        eventually("the rest is handed out", lambda: len(rest) + len(finished) >= 6, within=3.0)
+    assert sorted(finished + [one.id for one in rest]) == [f"e{number}" for number in range(6)]
+    assert {one.tries for one in rest} == {1}
+
+
+WORKER = """
+import sys, time, wirebell
+worker = wirebell.Fallbacks(sys.argv[1], "sms", gone_after=1.0)
+claim = worker.next(20)
+print(claim.fallback.id, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis: Redis, node: Node) -> None:
+    fall_back(redis, "a")
+    dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert dying.stdout is not None
+        assert dying.stdout.readline() == "a\n"
+        with flavour.fallbacks(redis.url, "sms", gone_after=1.0) as worker:
+            # For as long as it lives, it gives signs of life for what it has in its hand.
+            assert worker.next(1.8) is None
+            dying.send_signal(signal.SIGKILL)
+            claim = worker.next(10.0)
+            assert (claim.fallback.id, claim.fallback.tries) == ("a", 2)
+            claim.done()
+            assert worker.counters.taken_over == 1
+    finally:
+        dying.kill()
+        dying.wait()
+        if dying.stdout is not None:
+            dying.stdout.close()
+
+
+def test_a_slow_handler_is_not_taken_for_dead(flavour: Flavour, redis: Redis, node: Node) -> None:
+    fall_back(redis, "a")
+    with flavour.fallbacks(redis.url, "sms", gone_after=0.3) as slow:
+        claim = slow.next(5.0)
+        with flavour.fallbacks(redis.url, "sms", gone_after=0.3) as other:
+            assert other.next(1.5) is None
+        claim.done()
+        assert slow.backlog().pending == 0
+
+
+def test_a_redis_that_is_away_is_waited_for(flavour: Flavour) -> None:
+    with running(Redis()) as redis, running(Node(redis.url)):
+        redis.kill()
+        with flavour.fallbacks(redis.url, "sms") as worker:
+            assert worker.next(0.5) is None
+            redis.start()
+            eventually("the node is back", lambda: fall_back(redis, "a") or True)
+            claim = worker.next(10.0)
+            assert claim.fallback.id == "a"
+            redis.kill()
+            with pytest.raises(Unavailable):
+                claim.done()
+
+
+def test_a_wrong_password_is_told(flavour: Flavour) -> None:
+    with running(Redis(password="right")) as redis, pytest.raises(Refused):
+        flavour.fallbacks(f"redis://:wrong@127.0.0.1:{redis.port}", "sms").open()

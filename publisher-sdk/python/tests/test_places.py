@@ -1,0 +1,149 @@
+"""Sentinels and a Cluster: failovers, slots that move, passwords."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from flavours import Flavour
+from servers import Cluster, Redis, Sentinels, eventually, running
+
+from wirebell import Event, Unavailable
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with running(Cluster()) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def sentinels() -> Iterator[Sentinels]:
+    with running(Sentinels()) as sentinels:
+        yield sentinels
+
+
+def logged(redis: Redis, channel: str) -> list[int]:
+    with closing(redis.client()) as client:
+        rows: Any = client.xrange(f"wb:{{{channel}}}:log")
+    return [int(re.findall(r'"data":(\d+)', fields["t"])[0]) for _, fields in rows]
+
+
+def test_sentinels_name_the_primary(flavour: Flavour, sentinels: Sentinels) -> None:
+    channel = f"user:{flavour.name}"
+    with flavour.publisher(sentinels.url) as wb:
+        assert wb.publish(Event(channel, "t", 1, durability="replicated")).cursor is not None
+        assert logged(sentinels.primary, channel) == [1]
+        replica = next(server for server in sentinels.servers if server is not sentinels.primary)
+        assert logged(replica, channel) == [1]
+
+
+def test_an_unknown_service(flavour: Flavour, sentinels: Sentinels) -> None:
+    url = sentinels.url.replace("sentinelServiceName=wirebell", "sentinelServiceName=other")
+    with flavour.publisher(url, timeout=0.5) as wb, pytest.raises(Unavailable, match="know no service `other`"):
+        wb.publish(Event("all", "t", 1))
+
+
+def test_publishing_goes_on_through_a_failover(flavour: Flavour, sentinels: Sentinels) -> None:
+    if flavour.name == "blocking":
+        pytest.skip("it takes long, and what finds the new primary is the same")
+    channel = f"user:failover-{flavour.name}"
+    before = sentinels.primary
+    with flavour.publisher(sentinels.url, timeout=20.0) as wb:
+        assert wb.publish(Event(channel, "t", 0, durability="replicated"))
+        sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "wirebell")
+        number = 1
+        while sentinels.primary is before or number < 50:
+            assert wb.publish(Event(channel, "t", number, durability="replicated")).cursor is not None
+            number += 1
+        assert wb.publish(Event(channel, "t", number)).cursor is not None
+    # Each once, and in their order, on the one that took over.
+    assert logged(sentinels.primary, channel) == list(range(number + 1))
+    eventually("the other follows", lambda: sentinels.sentinels[0].ask("INFO", "sentinel"))
+
+
+def test_sentinels_and_servers_with_passwords(flavour: Flavour) -> None:
+    with running(Sentinels("pass of the data", "pass-of-the-sentinels")) as sentinels:
+        url = sentinels.url.replace("pass of the data", "pass%20of%20the%20data")
+        with flavour.publisher(url) as wb:
+            assert wb.publish(Event("user:42", "t", 1, receipt=True)).cursor is not None
+        assert logged(sentinels.primary, "user:42") == [1]
+
+
+def test_every_channel_goes_to_the_server_of_its_slot(flavour: Flavour, cluster: Cluster) -> None:
+    channels = [f"user:{flavour.name}-{number}" for number in range(60)]
+    with flavour.publisher(cluster.url) as wb:
+        published = wb.publish(Event(channels, "t", 7, receipt=True))
+        assert [reached.channel for reached in published.channels] == channels
+        answers = wb.publish_all([Event(channel, "t", 8) for channel in channels])
+        assert all(answer.cursor is not None for answer in answers)
+        receipts = wb.receipts(published.id)
+        assert [receipt.channel for receipt in receipts] == sorted(channels)
+    owners = [cluster.owner(f"wb:{{{channel}}}:log") for channel in channels]
+    assert len({owner.port for owner in owners}) == 3
+    for channel, owner in zip(channels, owners, strict=True):
+        assert logged(owner, channel) == [7, 8]
+
+
+def test_what_is_enqueued_follows_a_slot_that_moves(flavour: Flavour, cluster: Cluster) -> None:
+    channel = f"user:moving-{flavour.name}"
+    key = f"wb:{{{channel}}}:log"
+    done = threading.Event()
+    with flavour.publisher(cluster.url) as wb:
+
+        def enqueue() -> None:
+            for number in range(400):
+                assert wb.enqueue(Event(channel, "t", number))
+                time.sleep(0.002)
+            done.set()
+
+        thread = threading.Thread(target=enqueue)
+        thread.start()
+        time.sleep(0.2)
+        before = cluster.owner(key)
+        cluster.move(key)
+        assert cluster.owner(key) is not before
+        thread.join()
+        assert wb.flush(20.0)
+        assert wb.counters.published == 400
+    assert done.is_set()
+    assert logged(cluster.owner(key), channel) == list(range(400))
+
+
+def test_receipts_and_fallbacks_are_read_from_all_shards(flavour: Flavour, cluster: Cluster) -> None:
+    with flavour.publisher(cluster.url) as wb, wb.follow() as told:
+        assert told.next(0.3) is None
+        ids = [
+            wb.publish(Event(f"user:{number}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True)).id
+            for number in range(12)
+        ]
+        assert [wb.cancel(one) for one in ids] == ["cancelled"] * 12
+        heard = [told.next(10.0) for _ in range(12)]
+        assert sorted(one.id for one in heard) == sorted(ids)
+        assert {one.outcome.value for one in heard} == {"cancelled"}
+    with flavour.fallbacks(cluster.url, "sms") as worker:
+        assert worker.next(0.3) is None
+        assert (worker.backlog().lag, worker.backlog().pending, worker.backlog().dead) == (0, 0, 0)
+
+
+def test_a_primary_that_dies_is_replaced_by_its_replica(flavour: Flavour) -> None:
+    if flavour.name == "asyncio":
+        pytest.skip("it takes long, and what finds the new primary is the same")
+    with running(Cluster(replicas=True)) as cluster, flavour.publisher(cluster.url, timeout=20.0) as wb:
+        key = "wb:{user:42}:log"
+        owner = cluster.owner(key)
+        for number in range(20):
+            wb.publish(Event("user:42", "t", number, durability="replicated"))
+        owner.kill()
+        for number in range(20, 30):
+            assert wb.enqueue(Event("user:42", "t", number))
+        assert wb.publish(Event("user:43", "t", 1)).cursor is not None
+        assert wb.flush(20.0)
+        asked = next(place for place, node in enumerate(cluster.nodes) if node is not owner)
+        eventually("a replica has taken over", lambda: cluster.owner(key, asked) is not owner)
+        assert logged(cluster.owner(key, asked), "user:42") == list(range(30))

@@ -1,0 +1,134 @@
+"""What becomes of an event, with a real node and real devices."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from conftest import Way
+from flavours import Flavour
+from node import Node, acknowledging
+from servers import Redis, eventually
+
+import wirebell
+from wirebell import Event, RawJson, State
+
+
+def test_a_client_sees_what_was_published_byte_for_byte(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    data = RawJson('{ "b": 1.00,  "a":"\\u00e9é" }')
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", data, id="e 1", time="2026-11-21T10:00:00Z"))
+        assert published.nodes == 1
+        assert device.text() == (
+            f'{{"type":"t","id":"e 1","channel":"user:{user}","cursor":"{published.cursor}",'
+            '"time":"2026-11-21T10:00:00Z","data":{ "b": 1.00,  "a":"\\u00e9é" }}'
+        )
+
+
+def test_what_was_enqueued_reaches_a_client(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        for number in range(50):
+            assert wb.enqueue({"to": f"user:{user}", "type": "t", "data": number})
+        assert [device.next()["data"] for _ in range(50)] == list(range(50))
+
+
+def test_a_device_acknowledges(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        with acknowledging(device) as seen:
+            published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
+            acknowledgement = published.acknowledged(timeout=10.0)
+        assert (acknowledgement.id, acknowledgement.channel) == (published.id, f"user:{user}")
+        assert acknowledgement.device == "phone"
+        assert abs(acknowledgement.at - time.time() * 1_000) < 60_000
+        assert seen[0]["ack"] is True
+        (receipt,) = wb.receipts(published.id)
+        assert (receipt.state, receipt.cursor) == (State.ACKNOWLEDGED, published.cursor)
+        assert [one.device for one in receipt.acknowledged] == ["phone"]
+        eventually("it is noted that it was written", lambda: wb.receipts(published.id)[0].connections)
+        assert wb.receipts(published.id)[0].connections[0].what == "written"
+
+
+def test_the_first_of_several_channels_counts(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        with acknowledging(device):
+            published = wb.publish(Event([f"user:{user}-away", f"user:{user}"], "t", 1, receipt=True))
+            assert published.acknowledged(10.0).channel == f"user:{user}"
+        states = {receipt.channel: receipt.state for receipt in wb.receipts(published.id)}
+        assert states == {f"user:{user}-away": State.ACCEPTED, f"user:{user}": State.ACKNOWLEDGED}
+
+
+def test_nobody_acknowledges_in_time(flavour: Flavour, way: Way, user: str) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
+        begun = time.monotonic()
+        with pytest.raises(wirebell.NotInTime) as raised:
+            published.acknowledged(1.0)
+        assert 0.9 < time.monotonic() - begun < 2.5
+        assert (raised.value.code, raised.value.after) == ("not_in_time", 1.0)
+
+
+def test_nobody_acknowledges_by_the_deadline(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", 1, deadline=1))
+        with pytest.raises(wirebell.FallenBack):
+            published.acknowledged(20.0)
+        assert wb.receipts(published.id)[0].state == "fallen_back"
+
+
+def test_it_expires_first(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True, ttl=1))
+        with pytest.raises(wirebell.Expired):
+            published.acknowledged(20.0)
+
+
+def test_what_is_not_watched_cannot_be_waited_for(flavour: Flavour, way: Way, user: str) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        for event in (
+            Event(f"user:{user}", "t", 1),
+            Event(f"user:{user}", "t", 1, receipt=True, class_="volatile"),
+        ):
+            with pytest.raises(wirebell.NotWatched):
+                wb.publish(event).acknowledged(1.0)
+
+
+def test_nothing_is_known_of_an_event_that_never_was(flavour: Flavour, way: Way) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        for strange in ("never", "a/b ?#%", "..", "ü"):
+            assert wb.receipts(strange) == []
+            assert wb.cancel(strange) == "unknown"
+
+
+def test_a_record_that_is_gone(flavour: Flavour, way: Way, redis: Redis, user: str) -> None:
+    with flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
+        redis.ask("DEL", f"wb:{{user:{user}}}:record:{published.id}")
+        with pytest.raises(wirebell.NoRecord):
+            published.acknowledged(5.0)
+
+
+def test_a_scheduled_event_comes_at_its_time(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    at = datetime.now(timezone.utc) + timedelta(seconds=0.8)
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        with acknowledging(device) as seen:
+            published = wb.publish(Event(f"user:{user}", "t", 1, deliver_at=at, receipt=True))
+            assert (published.scheduled, published.cursor) == (True, None)
+            assert wb.receipts(published.id)[0].state == "scheduled"
+            acknowledgement = published.acknowledged(15.0)
+        assert acknowledgement.at >= at.timestamp() * 1_000 - 1
+        assert seen[0]["id"] == published.id
+        assert wb.cancel(published.id) == "published"
+
+
+def test_a_cancelled_event_never_comes(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+    at = datetime.now(timezone.utc) + timedelta(seconds=0.7)
+    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+        published = wb.publish(Event(f"user:{user}", "t", 1, deliver_at=at, receipt=True))
+        assert wb.cancel(published.id) == "cancelled"
+        assert wb.cancel(published.id) == "cancelled"
+        with pytest.raises(wirebell.WasCancelled):
+            published.acknowledged(5.0)
+        with pytest.raises(TimeoutError):
+            device.next(1.5)
