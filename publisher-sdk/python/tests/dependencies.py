@@ -1,0 +1,13 @@
+"""Prints what the package depends on, its extras included, for whoever has to fetch that beforehand."""
+
+import sys
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+extras = [name for names in project["optional-dependencies"].values() for name in names]
+print(*project["dependencies"], *extras, sep="\n")
