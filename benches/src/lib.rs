@@ -1,12 +1,18 @@
-//! The load generator: systems to measure ([`peer`]), clients in thousands, a publisher, an account of every event, and
-//! the scenarios that are the rows of docs/benchmarks.md.
+//! The load generator: systems to measure ([`peer`]), clients in thousands ([`crowd`]), a publisher ([`mod@publish`]), an
+//! account of every event, and the scenarios that are the rows of docs/benchmarks.md.
 
+pub mod account;
+pub mod crowd;
 pub mod failure;
 pub mod frame;
 pub mod http;
+pub mod latency;
 pub mod mark;
 pub mod pace;
 pub mod peer;
 pub mod peers;
 pub mod process;
+pub mod publish;
+pub mod stage;
 pub mod token;
+pub mod usage;

@@ -3,28 +3,21 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::peer::Target;
+
 /// What a mark begins with. No system writes it by itself.
 const SIGN: &[u8] = b"@@";
-/// Bytes of a mark: its sign, kind, phase, number and time.
-pub const LENGTH: usize = 2 + 1 + 4 + 10 + 16;
-
-/// Whom an event was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One user; numbers count each user's events by themselves, from 0.
-    One,
-    /// Everyone; numbers count broadcasts, from 0.
-    All,
-}
+/// Bytes of a mark: its sign, kind, phase, user, number and time.
+pub const LENGTH: usize = 2 + 1 + 4 + 8 + 10 + 16;
 
 /// One event, as its payload tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     /// Whom it was for.
-    pub kind: Kind,
+    pub to: Target,
     /// Which measurement it belongs to, below 10,000: what comes late is not taken for another one's.
     pub phase: u16,
-    /// Its number among those of its kind, user and phase.
+    /// Its number among those to the same user, or to all, in its phase, from 0.
     pub number: u32,
     /// When it was meant to be sent, in nanoseconds of [`now`].
     pub at: u64,
@@ -38,7 +31,7 @@ pub fn now() -> u64 {
 }
 
 impl Mark {
-    /// A JSON object of `size` bytes with this mark in it (of 50 at least), behind what is in `into` already.
+    /// A JSON object of `size` bytes with this mark in it (of 60 at least), behind what is in `into` already.
     pub fn payload(&self, size: usize, into: &mut String) {
         let begun = into.len();
         into.push_str(r#"{"mark":""#);
@@ -51,12 +44,12 @@ impl Mark {
 
     fn write(&self, into: &mut String) {
         use std::fmt::Write;
-        let kind = match self.kind {
-            Kind::One => 'u',
-            Kind::All => 'b',
+        let (kind, user) = match self.to {
+            Target::One(user) => ('u', user),
+            Target::All => ('b', 0),
         };
         // Writing to a string cannot fail.
-        let _ = write!(into, "@@{kind}{:04}{:010}{:016}", self.phase, self.number, self.at);
+        let _ = write!(into, "@@{kind}{:04}{user:08}{:010}{:016}", self.phase, self.number, self.at);
     }
 
     /// All marks in a frame: some systems put several events into one.
@@ -65,14 +58,14 @@ impl Mark {
     }
 
     fn read(text: &[u8]) -> Option<Self> {
-        let kind = match text[2] {
-            b'u' => Kind::One,
-            b'b' => Kind::All,
+        let to = match text[2] {
+            b'u' => Target::One(u32::try_from(digits(&text[7..15])?).ok()?),
+            b'b' => Target::All,
             _ => return None,
         };
         let phase = u16::try_from(digits(&text[3..7])?).ok()?;
-        let number = u32::try_from(digits(&text[7..17])?).ok()?;
-        Some(Self { kind, phase, number, at: digits(&text[17..])? })
+        let number = u32::try_from(digits(&text[15..25])?).ok()?;
+        Some(Self { to, phase, number, at: digits(&text[25..])? })
     }
 }
 
@@ -86,13 +79,13 @@ mod tests {
 
     #[test]
     fn a_mark_survives_being_quoted() {
-        let mark = Mark { kind: Kind::One, phase: 7, number: 4_000_000_000, at: 1_234_567_890_123_456 };
+        let mark = Mark { to: Target::One(99_999_999), phase: 7, number: 4_000_000_000, at: 1_234_567_890_123_456 };
         let mut payload = String::new();
         mark.payload(200, &mut payload);
         assert_eq!(payload.len(), 200);
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&payload).unwrap()["pad"].as_str().unwrap().len(),
-            200 - 53
+            200 - 61
         );
         let quoted = serde_json::to_string(&serde_json::json!({"data": payload})).unwrap();
         assert_eq!(Mark::all(quoted.as_bytes()).collect::<Vec<_>>(), [mark]);
@@ -101,10 +94,10 @@ mod tests {
     #[test]
     fn several_in_a_frame_are_found_and_broken_ones_are_not() {
         let mut frame = String::new();
-        let one = Mark { kind: Kind::All, phase: 0, number: 1, at: now() };
-        let two = Mark { kind: Kind::One, number: 2, ..one };
+        let one = Mark { to: Target::All, phase: 0, number: 1, at: now() };
+        let two = Mark { to: Target::One(7), number: 2, ..one };
         one.payload(0, &mut frame);
-        two.payload(60, &mut frame);
+        two.payload(70, &mut frame);
         frame.push_str("@@u00010000000001");
         assert_eq!(Mark::all(frame.as_bytes()).collect::<Vec<_>>(), [one, two]);
     }

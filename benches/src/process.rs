@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub struct Running {
     children: Vec<Child>,
+    logs: Vec<PathBuf>,
 }
 
 impl Running {
@@ -34,12 +35,18 @@ impl Running {
             .spawn()
             .whilst(|| format!("starting {name}"))?;
         self.children.push(child);
+        self.logs.push(path);
         Ok(())
     }
 
-    /// One more program that has been started already.
-    pub fn add(&mut self, child: Child) {
-        self.children.push(child);
+    /// The last lines that the programs wrote.
+    fn last_words(&self) -> String {
+        let last = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(8)..].join("\n")
+        };
+        self.logs.iter().map(last).collect::<Vec<_>>().join("\n")
     }
 
     /// The ids of all programs and of what they have started in turn.
@@ -67,11 +74,13 @@ impl Running {
         while !holds() {
             for child in &mut self.children {
                 if let Some(status) = child.try_wait()? {
-                    return Err(Failure::new(format!("a program ended ({status}) before {what}")));
+                    let words = self.last_words();
+                    return Err(Failure::new(format!("a program ended ({status}) before {what}:\n{words}")));
                 }
             }
             if begun.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("waited {} s, and not yet: {what}", PATIENCE.as_secs())));
+                let (seconds, words) = (PATIENCE.as_secs(), self.last_words());
+                return Err(Failure::new(format!("waited {seconds} s, and not yet: {what}:\n{words}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

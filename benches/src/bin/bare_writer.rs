@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use wirebell_benches::failure::{Failure, Result};
 use wirebell_benches::frame::server_text;
-use wirebell_benches::mark::{Kind, Mark, now};
+use wirebell_benches::mark::{Mark, now};
 use wirebell_benches::pace::Pace;
-use wirebell_benches::peer::Burst;
+use wirebell_benches::peer::{Burst, Target};
 
 /// The sockets by their users' numbers.
 type Sockets = Arc<Mutex<Vec<Option<TcpStream>>>>;
@@ -90,18 +90,18 @@ fn write(burst: &Burst, sockets: &Sockets) -> Result<()> {
     let (mut payload, mut frame) = (String::new(), Vec::new());
     for event in 0..burst.events {
         let at = pace.wait();
-        let kind = if burst.users == 0 { Kind::All } else { Kind::One };
+        let to = event.checked_rem(burst.users).map_or(Target::All, Target::One);
         let number = event.checked_div(burst.users).unwrap_or(event);
         payload.clear();
-        Mark { kind, phase: burst.phase, number, at: at.unwrap_or_else(now) }.payload(200, &mut payload);
+        Mark { to, phase: burst.phase, number, at: at.unwrap_or_else(now) }.payload(200, &mut payload);
         frame.clear();
         server_text(payload.as_bytes(), &mut frame);
-        match event.checked_rem(burst.users) {
-            Some(user) => {
+        match to {
+            Target::One(user) => {
                 let socket = sockets.get_mut(user as usize).and_then(Option::as_mut);
                 socket.ok_or_else(|| Failure::new(format!("user {user} is not here")))?.write_all(&frame)?;
             }
-            None => sockets.iter_mut().flatten().try_for_each(|socket| socket.write_all(&frame))?,
+            Target::All => sockets.iter_mut().flatten().try_for_each(|socket| socket.write_all(&frame))?,
         }
     }
     Ok(())

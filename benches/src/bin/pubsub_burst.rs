@@ -145,7 +145,12 @@ impl Tally {
         }
         let elapsed = last.0.duration_since(start);
         child.wait().expect("the publisher ends");
-        Round { received: count(0), dropped: messages.saturating_sub(count(0)), elapsed, cpu: cpu_time().saturating_sub(cpu) }
+        Round {
+            received: count(0),
+            dropped: messages.saturating_sub(count(0)),
+            elapsed,
+            cpu: cpu_time().saturating_sub(cpu),
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn node(place: &Place) -> Result<Command> {
     let mut program = Command::new(program()?);
     program
         .arg("serve")
+        .env_remove("WIREBELL_BIN")
         .env("WIREBELL_BUS_REDIS", format!("redis://127.0.0.1:{}", place.redis))
         .env("WIREBELL_CLIENTS_LISTEN", format!("127.0.0.1:{}", place.clients))
         .env("WIREBELL_SERVICES_LISTEN", format!("127.0.0.1:{}", place.services))

@@ -1,0 +1,75 @@
+//! How long things took: histograms of nanoseconds that can be sent from one process to another and added up.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// A minute: what takes longer counts as that.
+const LONGEST: u64 = 60_000_000_000;
+
+/// Nanoseconds, to three digits.
+#[derive(Debug, Clone)]
+pub struct Latency(Histogram<u64>);
+
+/// The same on its way to another process: values, and how often each was seen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Counts(Vec<(u64, u64)>);
+
+impl Default for Latency {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        Self(histogram.unwrap_or_else(|error| unreachable!("three digits up to a minute are allowed: {error}")))
+    }
+}
+
+impl Latency {
+    /// One that took so long.
+    pub fn record(&mut self, nanos: u64) {
+        self.0.saturating_record(nanos.max(1));
+    }
+
+    /// Forgets all.
+    pub fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    /// How many were recorded.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// In microseconds: so long, or less, took this part of them.
+    pub fn micros(&self, part: f64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "the histogram itself keeps three digits")]
+        let nanos = self.0.value_at_quantile(part) as f64;
+        nanos / 1000.0
+    }
+
+    /// As counts.
+    pub fn counts(&self) -> Counts {
+        Counts(self.0.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
+    }
+
+    /// With what another process recorded.
+    pub fn add(&mut self, counts: &Counts) {
+        for (value, count) in &counts.0 {
+            self.0.saturating_record_n(*value, *count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_carry_all_of_it() {
+        let mut here = Latency::default();
+        (1..=1000).for_each(|micros| here.record(micros * 1000));
+        let mut there = Latency::default();
+        there.add(&here.counts());
+        there.add(&Counts(vec![(2_000_000, 1)]));
+        assert_eq!(there.count(), 1001);
+        assert!((there.micros(0.5) - 500.0).abs() < 2.0, "{}", there.micros(0.5));
+        assert!((there.micros(1.0) - 2000.0).abs() < 3.0);
+    }
+}

@@ -1,0 +1,28 @@
+//! The one system into which nobody publishes: it is asked for a whole burst by a line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::{Plan, Published};
+use crate::failure::{Failure, Result};
+use crate::mark::now;
+use crate::peer::{Burst, Peer, Place};
+
+/// The line that asks for it, if this is such a system.
+pub(super) fn line(peer: &dyn Peer, plan: &Plan) -> Option<String> {
+    peer.burst(&Burst { phase: plan.phase, users: plan.users, events: plan.events, rate: plan.rate })
+}
+
+pub(super) fn publish(place: &Place, plan: &Plan, line: &str) -> Result<Published> {
+    let begun = now();
+    let mut stream = TcpStream::connect(("127.0.0.1", place.services))?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(line.as_bytes())?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    if answer != "done\n" {
+        return Err(Failure::new(format!("expected `done`, found {answer:?}")));
+    }
+    Ok(Published { sent: plan.sent(), nanos: now() - begun, ..Published::default() })
+}

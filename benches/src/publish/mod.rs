@@ -1,0 +1,110 @@
+//! The publisher: events to users in turn, or to all, by whichever door the system has.
+
+mod direct;
+mod http;
+mod redis;
+mod resp;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::crowd::{Events, Sent};
+use crate::failure::Result;
+use crate::mark::Mark;
+use crate::peer::{Door, Peer, Place, Target};
+
+pub use self::redis::ask;
+
+/// Bytes of an event's data.
+pub const PAYLOAD: usize = 200;
+
+/// What is to be published.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The phase that the marks carry.
+    pub phase: u16,
+    /// By which door.
+    pub door: Door,
+    /// To so many users in turn; to all, if there are none.
+    pub users: u32,
+    /// How many events.
+    pub events: u32,
+    /// So many a second, each at its moment; or as fast as the next bound allows.
+    pub rate: Option<u32>,
+    /// Deliveries that may be under way; without a rate, this is what keeps a queue from growing.
+    pub under_way: u64,
+    /// Deliveries that each event makes.
+    pub each: u32,
+    /// Connections of HTTP; a user's events all go by the same.
+    pub connections: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// What was sent.
+    pub sent: Sent,
+    /// Events that were turned away, and told so.
+    pub refused: u64,
+    /// Why the first of them was.
+    pub why: String,
+    /// From the first to the last answer, in nanoseconds.
+    pub nanos: u64,
+}
+
+impl Plan {
+    /// As many as go to one user each, in turn, as fast as they are taken.
+    pub fn in_turn(phase: u16, door: Door, users: u32, events: u32) -> Self {
+        Self { phase, door, users, events, rate: None, under_way: 4096, each: 1, connections: 16 }
+    }
+
+    /// To everyone, of whom there are so many.
+    pub fn to_all(phase: u16, door: Door, everyone: u32, events: u32) -> Self {
+        let under_way = 4 * u64::from(everyone);
+        Self { users: 0, under_way, each: everyone, ..Self::in_turn(phase, door, 0, events) }
+    }
+
+    /// At this rate.
+    #[must_use]
+    pub fn at(mut self, rate: u32) -> Self {
+        (self.rate, self.under_way) = (Some(rate), u64::MAX);
+        self
+    }
+
+    /// Deliveries that it makes.
+    pub fn deliveries(&self) -> u64 {
+        u64::from(self.events) * u64::from(self.each)
+    }
+
+    fn sent(&self) -> Sent {
+        match self.users {
+            0 => Sent { alls: self.events, ..Sent::default() },
+            users => Sent { ones: self.events, users, alls: 0 },
+        }
+    }
+
+    /// Writes what publishes the event of this number.
+    fn write(&self, peer: &dyn Peer, place: &Place, event: u32, at: u64, into: &mut Vec<u8>) {
+        let to = event.checked_rem(self.users).map_or(Target::All, Target::One);
+        let number = event.checked_div(self.users).unwrap_or(event);
+        let mut payload = String::with_capacity(PAYLOAD);
+        Mark { to, phase: self.phase, number, at }.payload(PAYLOAD, &mut payload);
+        peer.publish(place, self.door, to, unique(), &payload, into);
+    }
+}
+
+/// Publishes it all. Comes back when everything is answered.
+pub fn publish(peer: &dyn Peer, place: &Place, plan: &Plan, come: &Events) -> Result<Published> {
+    if let Some(line) = direct::line(peer, plan) {
+        return direct::publish(place, plan, &line);
+    }
+    match plan.door {
+        Door::Redis => redis::publish(peer, place, plan, come),
+        Door::Http => http::publish(peer, place, plan),
+    }
+}
+
+/// A number that no other event of this process has.
+fn unique() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}

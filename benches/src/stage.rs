@@ -1,0 +1,218 @@
+//! A stage: one system with its Redis and its clients, from start to end, and what is measured on it.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::account::Account;
+use crate::crowd::{Crowd, Seen, Sent};
+use crate::failure::{Failure, Result};
+use crate::latency::{Counts, Latency};
+use crate::mark::now;
+use crate::peer::{Peer, Place};
+use crate::process::Running;
+use crate::publish::{self, Plan, Published};
+use crate::token::Issuer;
+use crate::usage;
+
+/// For how long nothing may come before what is missing counts as missing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One system, running.
+pub struct Stage {
+    /// Which.
+    pub peer: &'static dyn Peer,
+    /// Where.
+    pub place: Place,
+    /// Its clients.
+    pub crowd: Crowd,
+    // In this order they are stopped: clients, system, Redis, folder.
+    system: Running,
+    redis: Running,
+    _folder: Folder,
+    phase: u16,
+}
+
+/// What a phase cost and brought.
+#[derive(Debug, Clone, Default)]
+pub struct Phase {
+    /// CPU of the system.
+    pub server: Duration,
+    /// CPU of Redis.
+    pub redis: Duration,
+    /// CPU of the clients.
+    pub clients: Duration,
+    /// From the first event to the last arrival.
+    pub wall: Duration,
+    /// What became of the events.
+    pub account: Account,
+    /// What clients saw, by process.
+    pub seen: Vec<Seen>,
+    /// What the publishers were told.
+    pub published: Vec<Published>,
+}
+
+/// A folder that goes when this does.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Stage {
+    /// Starts Redis, the system, and processes of so many clients each, which are not connected yet.
+    pub fn open(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
+        let folder = Folder(folder()?);
+        let mut ports = free_ports(4)?;
+        let mut take = || ports.pop().unwrap_or_default();
+        let place = Place {
+            clients: take(),
+            services: take(),
+            spare: take(),
+            redis: take(),
+            issuer,
+            folder: folder.0.clone(),
+            connections: parts.iter().sum::<u32>() + 10,
+            heartbeat,
+        };
+        let redis = redis_server(&place)?;
+        let system = peer.start(&place)?;
+        let crowd = Crowd::begin(peer, &place, parts)?;
+        Ok(Self { peer, place, crowd, system, redis, _folder: folder, phase: 0 })
+    }
+
+    /// The ids of the system's processes.
+    pub fn server_pids(&self) -> Vec<u32> {
+        self.system.pids()
+    }
+
+    /// More of the same system, to be stopped with it.
+    pub fn system(&mut self) -> &mut Running {
+        &mut self.system
+    }
+
+    /// What the system takes once that no longer changes by much, in bytes.
+    pub fn settled_memory(&self) -> u64 {
+        let pids = self.server_pids();
+        let begun = Instant::now();
+        let mut last = usage::pss(&pids);
+        loop {
+            std::thread::sleep(Duration::from_millis(700));
+            let now = usage::pss(&pids);
+            if now.abs_diff(last) < last / 200 || begun.elapsed() > PATIENCE {
+                return now;
+            }
+            last = now;
+        }
+    }
+
+    /// A number for the next phase's marks.
+    pub fn next_phase(&mut self) -> u16 {
+        self.phase += 1;
+        self.phase
+    }
+
+    /// Runs these plans at the same time, waits for all that they deliver, and says what it took. Plans carry the phase
+    /// that this is given.
+    pub fn run(&mut self, phase: u16, plans: &[Plan], cursors: bool) -> Result<Phase> {
+        self.crowd.watch(phase, cursors)?;
+        let costs = self.costs();
+        let begun = now();
+        let published = self.publish(plans)?;
+        self.crowd.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
+        let spent = self.costs();
+        let total = published.iter().fold(Sent::default(), |sum, one| Sent {
+            ones: sum.ones + one.sent.ones,
+            users: sum.users.max(one.sent.users),
+            alls: sum.alls + one.sent.alls,
+        });
+        let mut result = self.close(total)?;
+        let last = result.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
+        [result.server, result.redis, result.clients] =
+            std::array::from_fn(|at| spent[at].saturating_sub(costs[at]));
+        result.wall = Duration::from_nanos(last.saturating_sub(begun));
+        result.published = published;
+        Ok(result)
+    }
+
+    /// The account of a phase in which so much was sent.
+    pub fn close(&mut self, sent: Sent) -> Result<Phase> {
+        let seen = self.crowd.tell(sent)?;
+        let mut account = Account::default();
+        for part in &seen {
+            account.add(&part.ones);
+            account.add(&part.alls);
+        }
+        Ok(Phase { account, seen, ..Phase::default() })
+    }
+
+    /// CPU so far: the system's, Redis', the clients'.
+    pub fn costs(&self) -> [Duration; 3] {
+        [&self.server_pids(), &self.redis.pids(), &self.crowd.pids()].map(|pids| usage::cpu(pids))
+    }
+
+    fn publish(&self, plans: &[Plan]) -> Result<Vec<Published>> {
+        let (peer, place, come) = (self.peer, &self.place, &self.crowd.events());
+        std::thread::scope(|scope| {
+            let run = |plan| scope.spawn(move || publish::publish(peer, place, plan, come));
+            let threads: Vec<_> = plans.iter().map(run).collect();
+            let ended = || Err(Failure::new("a publisher's thread ended"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended())).collect()
+        })
+    }
+}
+
+impl Phase {
+    /// How long events for one took, over the clients of these processes.
+    pub fn one_latency(&self, parts: std::ops::Range<usize>) -> Latency {
+        self.latency(parts, |seen| &seen.one_latency)
+    }
+
+    /// How long events for all took.
+    pub fn all_latency(&self) -> Latency {
+        self.latency(0..self.seen.len(), |seen| &seen.all_latency)
+    }
+
+    fn latency(&self, parts: std::ops::Range<usize>, which: impl Fn(&Seen) -> &Counts) -> Latency {
+        let mut latency = Latency::default();
+        self.seen.iter().skip(parts.start).take(parts.len()).for_each(|seen| latency.add(which(seen)));
+        latency
+    }
+}
+
+/// A Redis that keeps nothing on disk, at this place.
+fn redis_server(place: &Place) -> Result<Running> {
+    let port = place.redis.to_string();
+    let mut program = Command::new("redis-server");
+    program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
+    program.arg(&place.folder);
+    // What waits for a subscriber is the system's affair here, and is not to be cut by Redis.
+    program.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
+    let mut redis = Running::default();
+    redis.start("redis", &place.folder, &mut program)?;
+    redis.wait_for_port(place.redis)?;
+    Ok(redis)
+}
+
+/// Free ports below those that outgoing connections leave from.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let mut held = Vec::new();
+    for _ in 0..1000 {
+        if held.len() == count {
+            break;
+        }
+        held.extend(TcpListener::bind(("127.0.0.1", fastrand::u16(12_000..32_000))));
+    }
+    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
+fn folder() -> Result<PathBuf> {
+    let path =
+        std::env::temp_dir().join(format!("wirebell-bench-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
+}
