@@ -13,6 +13,8 @@ pub mod peer;
 pub mod peers;
 pub mod process;
 pub mod publish;
+pub mod rows;
+pub mod run;
 pub mod stage;
 pub mod token;
 pub mod usage;

@@ -108,6 +108,11 @@ pub trait Peer: Sync {
     /// What it can do.
     fn can(&self, ability: Ability) -> bool;
 
+    /// Is it a system that is in the list already, given other events? Then only events are measured.
+    fn is_variant(&self) -> bool {
+        false
+    }
+
     /// Its version, asked of the program itself.
     fn version(&self) -> Result<String>;
 

@@ -18,6 +18,8 @@ use crate::usage;
 
 /// For how long nothing may come before what is missing counts as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds between two pings, which is what most systems have without being asked.
+pub const HEARTBEAT: u32 = 25;
 
 /// One system, running.
 pub struct Stage {
@@ -28,10 +30,34 @@ pub struct Stage {
     /// Its clients.
     pub crowd: Crowd,
     // In this order they are stopped: clients, system, Redis, folder.
-    system: Running,
+    systems: Vec<Running>,
     redis: Running,
     _folder: Folder,
     phase: u16,
+    /// What the system took before the crowd came, in bytes.
+    pub empty: u64,
+}
+
+/// A Redis alone.
+pub struct Desk {
+    /// Where. Only the port of Redis is in use.
+    pub place: Place,
+    redis: Running,
+    _folder: Folder,
+}
+
+impl Desk {
+    /// Starts it.
+    pub fn open() -> Result<Self> {
+        let folder = Folder(folder()?);
+        let place = place(&folder, Issuer::hs256(), 1, HEARTBEAT)?;
+        Ok(Self { redis: redis_server(&place)?, place, _folder: folder })
+    }
+
+    /// The ids of its processes.
+    pub fn redis_pids(&self) -> Vec<u32> {
+        self.redis.pids()
+    }
 }
 
 /// What a phase cost and brought.
@@ -66,33 +92,37 @@ impl Drop for Folder {
 impl Stage {
     /// Starts Redis, the system, and processes of so many clients each, which are not connected yet.
     pub fn open(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
+        Self::open_nodes(peer, parts, issuer, heartbeat, false)
+    }
+
+    /// The same, with a node of the system for each process of clients.
+    pub fn open_many(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer) -> Result<Self> {
+        Self::open_nodes(peer, parts, issuer, HEARTBEAT, true)
+    }
+
+    fn open_nodes(
+        peer: &'static dyn Peer,
+        parts: &[u32],
+        issuer: Issuer,
+        heartbeat: u32,
+        many: bool,
+    ) -> Result<Self> {
         let folder = Folder(folder()?);
-        let mut ports = free_ports(4)?;
-        let mut take = || ports.pop().unwrap_or_default();
-        let place = Place {
-            clients: take(),
-            services: take(),
-            spare: take(),
-            redis: take(),
-            issuer,
-            folder: folder.0.clone(),
-            connections: parts.iter().sum::<u32>() + 10,
-            heartbeat,
-        };
+        let place = place(&folder, issuer, parts.iter().sum::<u32>() + 10, heartbeat)?;
         let redis = redis_server(&place)?;
-        let system = peer.start(&place)?;
-        let crowd = Crowd::begin(peer, &place, parts)?;
-        Ok(Self { peer, place, crowd, system, redis, _folder: folder, phase: 0 })
+        let mut systems = vec![peer.start(&place)?];
+        let mut places: Vec<(Place, u32)> = parts.iter().map(|users| (place.clone(), *users)).collect();
+        for (other, _) in places.iter_mut().skip(1).filter(|_| many) {
+            [other.clients, other.services, other.spare] = free_ports()?;
+            systems.push(peer.start(other)?);
+        }
+        let crowd = Crowd::begin(peer, &places)?;
+        Ok(Self { peer, place, crowd, systems, redis, _folder: folder, phase: 0, empty: 0 })
     }
 
     /// The ids of the system's processes.
     pub fn server_pids(&self) -> Vec<u32> {
-        self.system.pids()
-    }
-
-    /// More of the same system, to be stopped with it.
-    pub fn system(&mut self) -> &mut Running {
-        &mut self.system
+        self.systems.iter().flat_map(Running::pids).collect()
     }
 
     /// What the system takes once that no longer changes by much, in bytes.
@@ -184,6 +214,11 @@ impl Phase {
     }
 }
 
+fn place(folder: &Folder, issuer: Issuer, connections: u32, heartbeat: u32) -> Result<Place> {
+    let [clients, services, spare, redis] = free_ports()?;
+    Ok(Place { clients, services, spare, redis, issuer, folder: folder.0.clone(), connections, heartbeat })
+}
+
 /// A Redis that keeps nothing on disk, at this place.
 fn redis_server(place: &Place) -> Result<Running> {
     let port = place.redis.to_string();
@@ -199,15 +234,16 @@ fn redis_server(place: &Place) -> Result<Running> {
 }
 
 /// Free ports below those that outgoing connections leave from.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     let mut held = Vec::new();
     for _ in 0..1000 {
-        if held.len() == count {
+        if held.len() == COUNT {
             break;
         }
         held.extend(TcpListener::bind(("127.0.0.1", fastrand::u16(12_000..32_000))));
     }
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    let numbers = held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<Result<Vec<u16>>>()?;
+    numbers.try_into().map_err(|_| Failure::new(format!("expected {COUNT} free ports")))
 }
 
 fn folder() -> Result<PathBuf> {

@@ -41,11 +41,11 @@ struct Part {
 }
 
 impl Crowd {
-    /// Processes of so many clients each, of users in a row. None is connected yet.
-    pub fn begin(peer: &dyn Peer, place: &Place, parts: &[u32]) -> Result<Self> {
+    /// Processes of clients: of which place, and how many of the users, who come in a row. None is connected yet.
+    pub fn begin(peer: &dyn Peer, parts: &[(Place, u32)]) -> Result<Self> {
         let mut crowd = Self { parts: Vec::new() };
         let mut first = 0;
-        for users in parts {
+        for (place, users) in parts {
             let mut part = Part::start(first, *users)?;
             let (peer, place) = (peer.name().to_owned(), Box::new(place.clone()));
             part.order(&Order::Begin { peer, place, first, users: *users })?;

@@ -66,6 +66,10 @@ impl Peer for Wirebell {
         true
     }
 
+    fn is_variant(&self) -> bool {
+        self.class != DURABLE.class
+    }
+
     fn version(&self) -> Result<String> {
         let output = Command::new(program()?).arg("--version").output().whilst(|| "asking wirebell".to_owned())?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::mark::Mark;
 use crate::peer::{Door, Peer, Place, Target};
 
-pub use self::redis::ask;
+pub use self::redis::{ask, pipeline};
 
 /// Bytes of an event's data.
 pub const PAYLOAD: usize = 200;

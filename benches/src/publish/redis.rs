@@ -30,6 +30,32 @@ pub fn ask(port: u16, commands: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
+/// Sends calls that are made already, as many at a time as any publisher here; gives the nanoseconds until the last was
+/// answered, and wants no error.
+pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    let input = stream.try_clone()?;
+    let answers = Answers::default();
+    let begun = now();
+    let (refused, why) = std::thread::scope(|scope| {
+        let answering = scope.spawn(|| read(input, calls.len() as u64, &answers));
+        let mut sent = 0;
+        for chunk in calls.chunks(32) {
+            while sent - answers.read.load(Ordering::Relaxed) + 32 > UNANSWERED {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            stream.write_all(&chunk.concat())?;
+            sent += chunk.len() as u64;
+        }
+        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of answers ended")))
+    })?;
+    match refused {
+        0 => Ok(now() - begun),
+        _ => Err(Failure::new(format!("Redis: {why}"))),
+    }
+}
+
 #[derive(Default)]
 struct Answers {
     read: AtomicU64,
@@ -64,7 +90,7 @@ fn write(
     (come, answers): (&Events, &Answers),
 ) -> Result<()> {
     let (events, each) = (u64::from(plan.events), u64::from(plan.each));
-    let mut pace = Pace::new(plan.rate);
+    let mut clock = Pace::new(plan.rate);
     let mut sent = 0;
     let mut chunk = Vec::new();
     while sent < events && !answers.over.load(Ordering::Relaxed) {
@@ -73,14 +99,14 @@ fn write(
         let room = (plan.under_way.saturating_sub(under_way) / each).min(UNANSWERED - pending).min(CHUNK);
         let begun = now();
         let until = (sent + room.min(events - sent)).max(sent);
-        while sent < until && pace.due().is_none_or(|due| due <= begun) {
-            let at = pace.due().unwrap_or_else(now);
+        while sent < until && clock.due().is_none_or(|due| due <= begun) {
+            let at = clock.due().unwrap_or_else(now);
             plan.write(peer, place, u32::try_from(sent).unwrap_or(u32::MAX), at, &mut chunk);
-            pace.sent();
+            clock.sent();
             sent += 1;
         }
         if chunk.is_empty() {
-            let wait = pace.due().map_or(50_000, |due| due.saturating_sub(now()).clamp(10_000, 1_000_000));
+            let wait = clock.due().map_or(50_000, |due| due.saturating_sub(now()).clamp(10_000, 1_000_000));
             std::thread::sleep(Duration::from_nanos(wait));
         } else {
             stream.write_all(&chunk)?;

@@ -1,0 +1,78 @@
+//! What it costs Redis to keep an event: Wirebell's script and its SDK, the least script that keeps and announces, and
+//! `PUBLISH`, which keeps nothing. Nobody listens, and all get their calls in the same way.
+
+use std::time::Duration;
+
+use wirebell_protocol::publish::PublishScript;
+
+use super::crowd::micros_each;
+use super::{Samples, Sizes};
+use crate::failure::Result;
+use crate::mark::Mark;
+use crate::peer::{Door, Target, command, user};
+use crate::peers;
+use crate::publish::{PAYLOAD, pipeline};
+use crate::stage::Desk;
+use crate::usage;
+
+/// What no gateway that keeps events can do without: append, bound, announce.
+const LEAST: &str = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', '1000', '*', 'd', ARGV[1])
+return redis.call('SPUBLISH', KEYS[2], ARGV[1])";
+/// Users that events go to in turn.
+const USERS: u32 = 1000;
+
+pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+    let desk = Desk::open()?;
+    let events = sizes.published;
+    let (mut wirebell, mut least, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    for event in 0..events {
+        let (number, name) = (event % USERS, user(event % USERS));
+        let mut payload = String::new();
+        Mark { to: Target::One(number), phase: 0, number: event / USERS, at: 0 }.payload(PAYLOAD, &mut payload);
+        wirebell.push(ours(&desk, number, event, &payload));
+        least.push(call(LEAST, &[&format!("{{user:{name}}}:l"), &format!("{{user:{name}}}:a")], &payload));
+        let mut publish = Vec::new();
+        command(&[b"PUBLISH", format!("user:{name}").as_bytes(), payload.as_bytes()], &mut publish);
+        bare.push(publish);
+    }
+    let sources = [
+        ("wirebell's script", PublishScript::SOURCE, wirebell),
+        ("least script", LEAST, least),
+        ("PUBLISH", "return 1", bare),
+    ];
+    for (subject, source, calls) in sources {
+        crate::publish::ask(desk.place.redis, &[script(source)])?;
+        let before = usage::cpu(&desk.redis_pids());
+        let nanos = pipeline(desk.place.redis, &calls)?;
+        let cpu = usage::cpu(&desk.redis_pids()).saturating_sub(before);
+        let rate = f64::from(events) / Duration::from_nanos(nanos).as_secs_f64();
+        samples.add_of("durable-rate", subject, rate);
+        samples.add_of("durable-cpu", subject, micros_each(cpu, events.into()));
+        let mut flush = Vec::new();
+        command(&[b"FLUSHALL"], &mut flush);
+        crate::publish::ask(desk.place.redis, &[flush])?;
+    }
+    Ok(())
+}
+
+fn ours(desk: &Desk, number: u32, event: u32, payload: &str) -> Vec<u8> {
+    let mut call = Vec::new();
+    if let Some(wirebell) = peers::by_name("wirebell") {
+        wirebell.publish(&desk.place, Door::Redis, Target::One(number), event.into(), payload, &mut call);
+    }
+    call
+}
+
+fn script(source: &str) -> Vec<u8> {
+    let mut load = Vec::new();
+    command(&[b"SCRIPT", b"LOAD", source.as_bytes()], &mut load);
+    load
+}
+
+fn call(source: &str, keys: &[&str; 2], payload: &str) -> Vec<u8> {
+    let digest = redis::Script::new(source).get_hash().to_owned();
+    let mut call = Vec::new();
+    let words = [b"EVALSHA", digest.as_bytes(), b"2", keys[0].as_bytes(), keys[1].as_bytes(), payload.as_bytes()];
+    command(&words, &mut call);
+    call
+}

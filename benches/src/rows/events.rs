@@ -1,0 +1,54 @@
+//! Events to one user each, in turn: as many as go, and how long each takes at a rate that all systems bear.
+
+use super::crowd::{micros_each, per_second, whole};
+use super::{Samples, Sizes};
+use crate::failure::Result;
+use crate::peer::{Ability, Door};
+use crate::publish::Plan;
+use crate::stage::{Phase, Stage};
+
+pub(super) fn by_redis(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+    // The bare writer has no door at all, and takes its bursts by either name.
+    if !stage.peer.can(Ability::Redis) && stage.peer.can(Ability::Http) {
+        return Ok(());
+    }
+    let door = Door::Redis;
+    let (events, phase) = throughput(stage, door, sizes)?;
+    samples.add_phase("unicast", per_second(events, phase.server), &phase);
+    if stage.peer.can(Ability::Redis) {
+        samples.add_phase("unicast-redis", micros_each(phase.redis, events), &phase);
+    }
+    let phase = at_rate(stage, door, sizes.rate, sizes)?;
+    let latency = phase.one_latency(0..phase.seen.len());
+    samples.add_phase("unicast-p50", latency.micros(0.5), &phase);
+    samples.add_phase("unicast-p99", latency.micros(0.99), &phase);
+    Ok(())
+}
+
+pub(super) fn by_http(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+    if !stage.peer.can(Ability::Http) {
+        return Ok(());
+    }
+    let (events, phase) = throughput(stage, Door::Http, sizes)?;
+    samples.add_phase("http", per_second(events, phase.server), &phase);
+    let phase = at_rate(stage, Door::Http, sizes.http_rate, sizes)?;
+    let latency = phase.one_latency(0..phase.seen.len());
+    samples.add_phase("http-p50", latency.micros(0.5), &phase);
+    samples.add_phase("http-p99", latency.micros(0.99), &phase);
+    Ok(())
+}
+
+/// A first burst warms it up and says how many events fit into the time.
+pub(super) fn throughput(stage: &mut Stage, door: Door, sizes: &Sizes) -> Result<(u64, Phase)> {
+    let first = Plan::in_turn(stage.next_phase(), door, sizes.users, sizes.users.min(3000));
+    let warm = stage.run(first.phase, &[first], false)?;
+    let rate = f64::from(first.events) / warm.wall.as_secs_f64().max(0.001);
+    let events = whole(rate * f64::from(sizes.seconds)).clamp(first.events, 400_000);
+    let plan = Plan { phase: stage.next_phase(), events, ..first };
+    Ok((events.into(), stage.run(plan.phase, &[plan], false)?))
+}
+
+fn at_rate(stage: &mut Stage, door: Door, rate: u32, sizes: &Sizes) -> Result<Phase> {
+    let plan = Plan::in_turn(stage.next_phase(), door, sizes.users, rate * sizes.rate_seconds).at(rate);
+    stage.run(plan.phase, &[plan], false)
+}
