@@ -13,6 +13,7 @@ pub mod peer;
 pub mod peers;
 pub mod process;
 pub mod publish;
+pub mod report;
 pub mod rows;
 pub mod run;
 pub mod stage;

@@ -1,9 +1,8 @@
 //! `wirebell-bench`: measures Wirebell and its peers side by side.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use wirebell_benches::crowd;
 use wirebell_benches::failure::Result;
-use wirebell_benches::rows::Group;
 use wirebell_benches::run::{Options, run};
 
 /// Measures Wirebell and its peers side by side.
@@ -22,7 +21,6 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    let _ = Group::value_variants();
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Crowd) => crowd::serve(),

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::failure::{Failure, Result};
 use crate::peer::Peer;
 use crate::peers;
+use crate::report::{self, Machine, Report, System};
 use crate::rows::{Group, Samples, Sizes, of_system, of_wirebell};
 
 /// What is asked for.
@@ -28,9 +29,12 @@ pub struct Options {
     /// How many rounds.
     #[arg(long)]
     pub rounds: Option<u32>,
-    /// Where the report goes; nowhere, if it is not given.
+    /// The folder that `benchmarks.md` and `benchmarks/` are written to; without it, nothing is.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// The name of the raw data, `<name>.json`; another run that lies beside it is compared with this one.
+    #[arg(long, default_value = "run")]
+    pub name: String,
     /// Minutes after which the run ends itself, whatever it is doing.
     #[arg(long, default_value_t = 40)]
     pub minutes: u64,
@@ -70,7 +74,27 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     println!("[{:>5} s] done", begun.elapsed().as_secs());
+    if let Some(folder) = &options.out {
+        let report = Report {
+            machine: Machine::here(),
+            systems: systems.iter().map(|peer| described(*peer)).collect(),
+            sizes,
+            rounds,
+            seconds: begun.elapsed().as_secs(),
+            failures: failures.clone(),
+            samples: samples.all,
+        };
+        report::write(&report, folder, &options.name)?;
+    }
     if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
+}
+
+fn described(peer: &dyn Peer) -> System {
+    System {
+        name: peer.name().to_owned(),
+        version: peer.version().unwrap_or_else(|failure| failure.to_string()),
+        settings: peer.settings().into_iter().map(str::to_owned).collect(),
+    }
 }
 
 fn systems(names: &[String]) -> Result<Vec<&'static dyn Peer>> {

@@ -1,0 +1,154 @@
+//! Figures of a run, put together: by row and subject, over its rounds.
+
+use std::collections::BTreeMap;
+
+use crate::account::Account;
+use crate::rows::{Better, Row, Sample};
+
+/// The system that others are compared with.
+pub(super) const OURS: &str = "wirebell";
+
+/// All figures of a run.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    rounds: BTreeMap<(String, String), BTreeMap<u32, f64>>,
+    subjects: Vec<(String, String)>,
+    accounts: BTreeMap<(String, String), Account>,
+    notes: BTreeMap<(String, String), Vec<String>>,
+}
+
+/// A figure over several rounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spread {
+    pub(super) least: f64,
+    pub(super) median: f64,
+    pub(super) most: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let median = match values.len() {
+            0 => return None,
+            odd if odd % 2 == 1 => values[odd / 2],
+            even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
+        };
+        Some(Self { least: values[0], median, most: *values.last()? })
+    }
+}
+
+impl Figures {
+    pub(super) fn of(samples: &[Sample]) -> Self {
+        let mut figures = Self::default();
+        for sample in samples {
+            let place = (sample.row.clone(), sample.subject.clone());
+            if !figures.subjects.contains(&place) {
+                figures.subjects.push(place.clone());
+            }
+            figures.rounds.entry(place.clone()).or_default().insert(sample.round, sample.value);
+            if let Some(account) = &sample.account {
+                figures.accounts.entry(place.clone()).or_default().add(account);
+            }
+            if !sample.note.is_empty() {
+                figures.notes.entry(place).or_default().push(sample.note.clone());
+            }
+        }
+        figures
+    }
+
+    /// Who has a figure in this row, in the order in which they were measured.
+    pub(super) fn subjects<'a>(&'a self, row: &'a str) -> impl Iterator<Item = &'a str> {
+        self.subjects.iter().filter(move |(of, _)| of == row).map(|(_, subject)| subject.as_str())
+    }
+
+    /// A subject's figure.
+    pub(super) fn spread(&self, row: &str, subject: &str) -> Option<Spread> {
+        Spread::of(self.rounds(row, subject)?.values().copied().collect())
+    }
+
+    /// How many times better `ours` is than `theirs`, each time within one round.
+    pub(super) fn ahead(&self, row: &Row, ours: &str, theirs: &str) -> Option<Spread> {
+        let (ours, theirs) = (self.rounds(row.id, ours)?, self.rounds(row.id, theirs)?);
+        let ratio = |(round, our): (&u32, &f64)| {
+            let their = theirs.get(round)?;
+            let (more, less) = if row.better == Better::More { (our, their) } else { (their, our) };
+            (*less > 0.0).then(|| more / less)
+        };
+        Spread::of(ours.iter().filter_map(ratio).collect())
+    }
+
+    /// What became of the events of a row.
+    pub(super) fn account(&self, row: &str, subject: &str) -> Option<&Account> {
+        self.accounts.get(&(row.to_owned(), subject.to_owned()))
+    }
+
+    /// Everything that was objected to.
+    pub(super) fn notes(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.notes
+            .iter()
+            .flat_map(|((row, subject), notes)| notes.iter().map(move |note| (&**row, &**subject, &**note)))
+    }
+
+    fn rounds(&self, row: &str, subject: &str) -> Option<&BTreeMap<u32, f64>> {
+        self.rounds.get(&(row.to_owned(), subject.to_owned()))
+    }
+}
+
+/// A figure, to three digits.
+pub(super) fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        0.0 => 0,
+        large if large >= 100.0 => 0,
+        middle if middle >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if rest.is_empty() { grouped } else { format!("{grouped}.{rest}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::ROWS;
+
+    fn samples(row: &str, subject: &str, values: &[f64]) -> Vec<Sample> {
+        let sample = |(round, value): (usize, &f64)| Sample {
+            row: row.to_owned(),
+            subject: subject.to_owned(),
+            round: u32::try_from(round).unwrap(),
+            value: *value,
+            account: None,
+            note: String::new(),
+        };
+        values.iter().enumerate().map(sample).collect()
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round_and_say_who_is_ahead() {
+        let row = |id| ROWS.iter().find(|row| row.id == id).unwrap();
+        let mut all = samples("unicast", OURS, &[100.0, 200.0, 300.0]);
+        all.extend(samples("unicast", "other", &[50.0, 200.0, 100.0]));
+        all.extend(samples("idle-memory", OURS, &[4.0]));
+        all.extend(samples("idle-memory", "other", &[10.0]));
+        let figures = Figures::of(&all);
+        let ahead = figures.ahead(row("unicast"), OURS, "other").unwrap();
+        assert_eq!(ahead, Spread { least: 1.0, median: 2.0, most: 3.0 });
+        let leaner = figures.ahead(row("idle-memory"), OURS, "other").unwrap();
+        assert_eq!(leaner, Spread { least: 2.5, median: 2.5, most: 2.5 });
+        assert_eq!(figures.ahead(row("unicast"), OURS, "nobody"), None);
+    }
+
+    #[test]
+    fn figures_are_short() {
+        let shown = [0.0, 0.123, 9.876, 12.34, 999.6, 1234.5, 1_234_567.0].map(short);
+        assert_eq!(shown, ["0", "0.12", "9.88", "12.3", "1,000", "1,234", "1,234,567"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! The page docs/benchmarks.md.
+
+use std::fmt::Write;
+
+use super::figures::{Figures, OURS, short};
+use super::{Report, targets};
+use crate::rows::{Group, ROWS, Row};
+
+/// Rows in which systems stand side by side; the others compare something else.
+fn is_side_by_side(row: &Row) -> bool {
+    !matches!(row.group, Group::Durable | Group::Sdk | Group::Growth | Group::Overload)
+}
+
+/// The whole page.
+pub(super) fn page(report: &Report, figures: &Figures, other: Option<&(String, Report)>) -> String {
+    let mut page = head(report);
+    side_by_side(&mut page, report, figures);
+    pictures(&mut page, figures);
+    alone(&mut page, figures);
+    wants(&mut page, figures);
+    accounts(&mut page, report, figures);
+    systems(&mut page, report);
+    if let Some((name, other)) = other {
+        agreement(&mut page, report, figures, (name, other));
+    }
+    page
+}
+
+fn head(report: &Report) -> String {
+    let Report { machine, sizes, rounds, seconds, .. } = report;
+    format!(
+        "# Benchmarks\n\n\
+         <!-- Written by `benches/run`. -->\n\n\
+         Wirebell and others, the same work by the same load generator, one after the other on one machine, {rounds} rounds \
+         interleaved. Absolute figures are this machine's; ratios are what to look at. A ratio is taken within one round, \
+         and is how many times Wirebell is better; in brackets the least and the most over the rounds. How it is measured, \
+         and how to add a system: [benches/README.md](../benches/README.md).\n\n\
+         | | |\n| --- | --- |\n\
+         | machine | {}, {} cores, {} GiB, Linux {} |\n\
+         | commit, day | {}, {}; {} |\n\
+         | Redis | {}, nothing on disk, on the same machine |\n\
+         | load | {} connections; single events to {} users in turn, 200 bytes of data each; {} a second through Redis and {} \
+         through HTTP where the rate is fixed; beside broadcasts {} events a second to single users, {} broadcasts a second; \
+         {} clients come back to {} events each |\n\
+         | time | {} min {} s |\n\n",
+        machine.processor,
+        machine.cores,
+        machine.memory,
+        machine.kernel,
+        machine.commit,
+        machine.date,
+        machine.rust,
+        machine.redis,
+        short(sizes.connections.into()),
+        short(sizes.users.into()),
+        short(sizes.rate.into()),
+        short(sizes.http_rate.into()),
+        sizes.payment_rate,
+        sizes.broadcast_rate,
+        short(sizes.returning.into()),
+        sizes.missed,
+        seconds / 60,
+        seconds % 60,
+    )
+}
+
+fn side_by_side(page: &mut String, report: &Report, figures: &Figures) {
+    let names: Vec<&str> = report.systems.iter().map(|system| system.name.as_str()).collect();
+    page.push_str("## Side by side\n\n| | ");
+    for name in &names {
+        let _ = write!(page, "| {name} ");
+    }
+    page.push_str("|\n| --- | ");
+    page.push_str(&"| --- ".repeat(names.len()));
+    page.push_str("|\n");
+    for row in ROWS.iter().filter(|row| is_side_by_side(row) && figures.subjects(row.id).next().is_some()) {
+        let _ = write!(page, "| {}, {} ", row.title, row.unit);
+        for name in &names {
+            let _ = write!(page, "| {} ", cell(figures, row, name));
+        }
+        page.push_str("|\n");
+    }
+    page.push('\n');
+}
+
+fn cell(figures: &Figures, row: &Row, name: &str) -> String {
+    let Some(value) = figures.spread(row.id, name) else { return "–".to_owned() };
+    let sign = if figures.account(row.id, name).is_some_and(|account| !account.is_exact()) { " !" } else { "" };
+    match figures.ahead(row, OURS, name) {
+        Some(ahead) if name != OURS => {
+            let (least, most) = (short(ahead.least), short(ahead.most));
+            format!("{}{sign} · **{}** ({least}–{most})", short(value.median), short(ahead.median))
+        }
+        _ => format!("{}{sign} ({}–{})", short(value.median), short(value.least), short(value.most)),
+    }
+}
+
+fn pictures(page: &mut String, figures: &Figures) {
+    for row in super::svg::DRAWN.iter().filter(|row| figures.subjects(row).next().is_some()) {
+        let title = ROWS.iter().find(|known| known.id == *row).map_or("", |known| known.title);
+        let _ = writeln!(page, "![{title}](benchmarks/{row}.svg)");
+    }
+    page.push('\n');
+}
+
+fn alone(page: &mut String, figures: &Figures) {
+    page.push_str("## Wirebell alone\n\n| | | median | least–most |\n| --- | --- | --- | --- |\n");
+    for row in ROWS.iter().filter(|row| !is_side_by_side(row)) {
+        for subject in figures.subjects(row.id) {
+            let Some(value) = figures.spread(row.id, subject) else { continue };
+            let (least, most) = (short(value.least), short(value.most));
+            let median = short(value.median);
+            let _ = writeln!(page, "| {}, {} | {subject} | {median} | {least}–{most} |", row.title, row.unit);
+        }
+    }
+    page.push('\n');
+}
+
+fn wants(page: &mut String, figures: &Figures) {
+    page.push_str("## What is wanted\n\n| | found | |\n| --- | --- | --- |\n");
+    for verdict in targets::verdicts(figures) {
+        let met = if verdict.met { "met" } else { "**missed**" };
+        let _ = writeln!(page, "| {} | {} | {met} |", verdict.wants, verdict.found);
+    }
+    page.push('\n');
+}
+
+fn accounts(page: &mut String, report: &Report, figures: &Figures) {
+    let mut sum = crate::account::Account::default();
+    for account in report.samples.iter().filter_map(|sample| sample.account.as_ref()) {
+        sum.add(account);
+    }
+    let _ = write!(
+        page,
+        "## Every event accounted for\n\nClients look at each event: is it theirs, is it the next, has it come before? Over \
+         all rows and rounds {} deliveries were due, and {} came. A row that is marked `!` is not exact:\n\n",
+        short(float(sum.sent)),
+        short(float(sum.received))
+    );
+    let mut notes: Vec<String> =
+        figures.notes().map(|(row, subject, note)| format!("- `{row}`, {subject}: {note}")).collect();
+    notes.extend(report.failures.iter().map(|failure| format!("- not measured: {}", failure.replace('\n', " "))));
+    notes.dedup();
+    if notes.is_empty() {
+        notes.push("- none.".to_owned());
+    }
+    let _ = writeln!(page, "{}\n", notes.join("\n"));
+}
+
+fn systems(page: &mut String, report: &Report) {
+    page.push_str(
+        "## Versions and settings\n\n| | version | set for speed, and by which page |\n| --- | --- | --- |\n",
+    );
+    for system in &report.systems {
+        let _ = writeln!(page, "| {} | {} | {} |", system.name, system.version, system.settings.join("; "));
+    }
+    page.push('\n');
+}
+
+/// Where this run and another do not overlap.
+fn agreement(page: &mut String, report: &Report, figures: &Figures, (name, other): (&str, &Report)) {
+    let others = Figures::of(&other.samples);
+    let (mut compared, mut apart) = (0, Vec::new());
+    for row in ROWS.iter().filter(|row| is_side_by_side(row)) {
+        for system in report.systems.iter().filter(|system| system.name != OURS) {
+            let both = figures.ahead(row, OURS, &system.name).zip(others.ahead(row, OURS, &system.name));
+            let Some((one, two)) = both else { continue };
+            compared += 1;
+            if one.least > two.most || two.least > one.most {
+                let (one, two) = (short(one.median), short(two.median));
+                apart.push(format!("- `{}`, {}: {one} here, {two} there", row.id, system.name));
+            }
+        }
+    }
+    let _ = write!(
+        page,
+        "## Against the run before\n\n`{name}.json` (commit {}): of {compared} ratios, {} overlap with that run's spread.\n\n{}\n",
+        other.machine.commit,
+        compared - apart.len(),
+        apart.join("\n")
+    );
+}
+
+fn float(count: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a count below a billion, shown to three digits")]
+    let float = count as f64;
+    float
+}

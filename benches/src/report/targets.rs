@@ -1,0 +1,65 @@
+//! What the project wants of itself, held against what was measured.
+
+use super::figures::{Figures, OURS, short};
+use crate::peers;
+use crate::rows::{ROWS, Row};
+
+/// One demand, and whether it is met.
+pub(super) struct Verdict {
+    pub(super) wants: &'static str,
+    pub(super) found: String,
+    pub(super) met: bool,
+}
+
+/// Every demand that this run can say something about.
+pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    let value = |row: &str, subject: &str| figures.spread(row, subject).map(|spread| spread.median);
+    let mut judge = |wants, found: Option<(String, bool)>| {
+        verdicts.extend(found.map(|(found, met)| Verdict { wants, found, met }));
+    };
+    let at_most = |found: Option<f64>, limit: f64| found.map(|found| (short(found), found <= limit));
+    judge("an idle connection takes at most 4,096 bytes", at_most(value("idle-memory", OURS), 4096.0));
+    let grown = value("idle-memory", OURS).zip(value("loaded-memory", OURS));
+    judge("after load within 10 % of that", at_most(grown.map(|(idle, loaded)| loaded / idle), 1.1));
+    judge("its heartbeats cost at most 1 µs of CPU a second", at_most(value("idle-cpu", OURS), 1.0));
+    let bare = value("unicast", "wirebell").zip(value("unicast", "bare")).map(|(ours, bare)| ours / bare);
+    judge("at least 0.8 of the bare writer's deliveries", bare.map(|part| (short(part), part >= 0.8)));
+    for (row, wants, times) in [
+        ("idle-memory", "2.5 times less memory than the leanest peer", 2.5),
+        ("unicast", "1.5 times the deliveries through Redis of the fastest peer", 1.5),
+        ("unicast-p99", "half the p99 of the best peer at the same rate", 2.0),
+    ] {
+        judge(wants, nearest(figures, row).map(|(peer, ahead)| (named(&peer, ahead), ahead >= times)));
+    }
+    let durable = value("durable-rate", "wirebell's script").zip(value("durable-rate", "least script"));
+    let part = durable.map(|(ours, least)| ours / least);
+    judge("durable publishing at least 0.6 of the least script", part.map(|part| (short(part), part >= 0.6)));
+    judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
+    judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
+    let behind = ROWS.iter().filter_map(|row| nearest(figures, row.id).map(|(peer, ahead)| (row, peer, ahead)));
+    let behind: Vec<_> = behind.filter(|(_, _, ahead)| *ahead < 1.0).collect();
+    let said = |(row, peer, ahead): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *ahead));
+    let named: Vec<String> = behind.iter().map(said).collect();
+    let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
+    let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
+    judge("first in every row", others.then_some((found, behind.is_empty())));
+    verdicts
+}
+
+/// The rival that is closest to us, or farthest ahead, in this row.
+fn nearest(figures: &Figures, row: &str) -> Option<(String, f64)> {
+    let row = ROWS.iter().find(|known| known.id == row)?;
+    let rivals = figures.subjects(row.id).filter(|name| is_rival(name));
+    let ahead = rivals.filter_map(|name| Some((name.to_owned(), figures.ahead(row, OURS, name)?.median)));
+    ahead.min_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+/// Is it another system, and not ours in other clothes, nor the limit?
+fn is_rival(name: &str) -> bool {
+    peers::by_name(name).is_some_and(|peer| !peer.is_variant() && name != OURS && name != "bare")
+}
+
+fn named(peer: &str, ahead: f64) -> String {
+    format!("{} times ({peer})", short(ahead))
+}
