@@ -51,14 +51,7 @@ impl Running {
 
     /// The ids of all programs and of what they have started in turn.
     pub fn pids(&self) -> Vec<u32> {
-        let parents = parents();
-        let mut pids: Vec<u32> = self.children.iter().map(Child::id).collect();
-        let mut at = 0;
-        while let Some(pid) = pids.get(at).copied() {
-            pids.extend(parents.iter().filter(|(_, parent)| **parent == pid).map(|(child, _)| *child));
-            at += 1;
-        }
-        pids
+        below(&self.children.iter().map(Child::id).collect::<Vec<_>>())
     }
 
     /// Waits until something listens on this port of 127.0.0.1. Fails at once if a program has ended.
@@ -119,6 +112,26 @@ fn bound_to_us(program: &Command) -> Command {
         bound.current_dir(folder);
     }
     bound
+}
+
+/// Ends everything that this process has started, and what that has started in turn. For when it ends without having
+/// come to its own end.
+pub fn end_all() {
+    for pid in below(&[std::process::id()]).into_iter().skip(1) {
+        signal(pid, Signal::KILL);
+    }
+}
+
+/// These processes, and behind them all that they have started in turn.
+fn below(first: &[u32]) -> Vec<u32> {
+    let parents = parents();
+    let mut pids = first.to_vec();
+    let mut at = 0;
+    while let Some(pid) = pids.get(at).copied() {
+        pids.extend(parents.iter().filter(|(_, parent)| **parent == pid).map(|(child, _)| *child));
+        at += 1;
+    }
+    pids
 }
 
 fn signal(pid: u32, signal: Signal) {

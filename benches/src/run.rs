@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::{Failure, Result};
 use crate::peer::Peer;
 use crate::peers;
+use crate::process::end_all;
 use crate::report::{self, Machine, Report, System};
 use crate::rows::{Group, Samples, Sizes, of_system, of_wirebell};
 
@@ -42,7 +44,7 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<()> {
-    end_in(Duration::from_secs(options.minutes * 60));
+    end_in(Duration::from_secs(options.minutes * 60))?;
     let sizes = if options.full { Sizes::FULL } else { Sizes::QUICK };
     let rounds = options.rounds.unwrap_or(if options.full { 3 } else { 1 });
     let groups = if options.only.is_empty() { Group::value_variants().to_vec() } else { options.only.clone() };
@@ -73,6 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
     }
+    failures.extend(objections(&samples));
     println!("[{:>5} s] done", begun.elapsed().as_secs());
     if let Some(folder) = &options.out {
         let report = Report {
@@ -107,11 +110,27 @@ fn systems(names: &[String]) -> Result<Vec<&'static dyn Peer>> {
     if names.is_empty() { Ok(peers::ALL.to_vec()) } else { names.iter().map(find).collect() }
 }
 
-/// The programs end with this process, by the kernel's hand.
-fn end_in(limit: Duration) {
+/// Ends everything when the time is over, or when somebody wants it to end.
+fn end_in(limit: Duration) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut told = runtime.block_on(async { signal(SignalKind::terminate()) })?;
     std::thread::spawn(move || {
-        std::thread::sleep(limit);
-        eprintln!("the run took longer than {} minutes, and is ended", limit.as_secs() / 60);
+        runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => eprintln!("the run took longer than it may, and is ended"),
+                _ = tokio::signal::ctrl_c() => eprintln!("interrupted"),
+                _ = told.recv() => eprintln!("told to end"),
+            }
+        });
+        end_all();
         std::process::exit(1);
     });
+    Ok(())
+}
+
+/// An account of Wirebell's that is not exact is a fault, and not a figure.
+fn objections(samples: &Samples) -> Vec<String> {
+    let ours = samples.all.iter().filter(|sample| sample.subject == "wirebell");
+    let wrong = ours.filter(|sample| sample.account.is_some_and(|account| !account.is_exact()));
+    wrong.map(|sample| format!("wirebell, `{}`, round {}: {}", sample.row, sample.round + 1, sample.note)).collect()
 }
