@@ -1,6 +1,8 @@
 //! The measuring itself: a small run of what only Wirebell and the bare writer need. It says nothing about speed; it shows
 //! that each row can still be measured, that every event is accounted for, and that nothing is left running.
 
+#![expect(clippy::expect_used, reason = "only tests are here")]
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,7 +10,8 @@ use wirebell_benches::process::Running;
 use wirebell_benches::rows::Sample;
 
 fn bench(arguments: &[&str]) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_wirebell-bench")).args(arguments).output().unwrap()
+    let program = env!("CARGO_BIN_EXE_wirebell-bench");
+    Command::new(program).args(arguments).output().expect("the program that was built with this test")
 }
 
 #[test]

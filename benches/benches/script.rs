@@ -1,0 +1,44 @@
+//! What the publish script costs a real Redis, by class: each call waits for the answer to the one before it, so that the
+//! figure is a round trip; `wirebell-bench --only durable` has the same with many under way.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use wirebell_benches::mark::{Mark, now};
+use wirebell_benches::peer::{Door, Target};
+use wirebell_benches::peers;
+use wirebell_benches::publish::{PAYLOAD, ask};
+use wirebell_benches::stage::Desk;
+
+fn scripts(criterion: &mut Criterion) {
+    let desk = Desk::open().unwrap();
+    let mut group = criterion.benchmark_group("publish script");
+    for name in ["wirebell", "wirebell-volatile"] {
+        let peer = peers::by_name(name).unwrap();
+        ask(desk.place.redis, &peer.before()).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", desk.place.redis)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut answers = BufReader::new(stream.try_clone().unwrap());
+        let (mut number, mut call, mut answer) = (0, Vec::new(), [0; 256]);
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let mut payload = String::new();
+                number += 1;
+                Mark { to: Target::One(42), phase: 1, number, at: now() }.payload(PAYLOAD, &mut payload);
+                call.clear();
+                peer.publish(&desk.place, Door::Redis, Target::One(42), number.into(), &payload, &mut call);
+                stream.write_all(&call).unwrap();
+                // The answer is short, and comes as a whole.
+                let read = answers.read(&mut answer).unwrap();
+                assert!(answer[..read].starts_with(b"$"), "Redis: {}", String::from_utf8_lossy(&answer[..read]));
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scripts);
+criterion_main!(benches);
