@@ -91,6 +91,7 @@ async function deliverChunk(
     if (round === LATE) return last;
     for (const [{ slot }, answer] of round.settled) answers.set(slot, answer);
     if (round.why === undefined) return undefined;
+    if (round.why.isOverdue) return last;
     const pause = backoff.wait(round.why.after);
     // Where waiting helps nobody, the caller is told at once.
     if (round.why.verdict === "door" || Date.now() + pause >= deadline) return round.why.error;

@@ -41,6 +41,11 @@ export class Failure {
     return new Failure(new UnavailableError(reason), "moment", false, after);
   }
 
+  /** It was not even sent: the caller's time was over before. Why that was, earlier tries have said. */
+  static overdue(): Failure {
+    return Failure.timedOut(0);
+  }
+
   /** The bus did not answer. */
   static timedOut(after: number): Failure {
     return new Failure(new TimedOutError(after), "moment");
@@ -59,6 +64,11 @@ export class Failure {
   /** The same, said before there was an event: whatever is not the moment's fault is this publisher's. */
   atTheDoor(): Failure {
     return this.verdict === "event" ? new Failure(this.error, "door", this.elsewhere, this.after) : this;
+  }
+
+  /** Was it not even sent? */
+  get isOverdue(): boolean {
+    return this.error instanceof TimedOutError && this.error.after === 0;
   }
 
   /** Does it stop the events behind this one, too? */

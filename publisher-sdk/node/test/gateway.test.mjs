@@ -112,6 +112,15 @@ for (const over of ["Redis", "HTTP"]) {
   });
 }
 
+test("the same id is one event, whichever way it comes", async () => {
+  const event = { to: "user:twice", type: "t", data: 1, id: "order-7" };
+  const first = await publishers.Redis.publish(event);
+  assert.deepEqual((await publishers.HTTP.publish({ ...event, data: 2 })).toJSON(), first.toJSON());
+  const other = await publishers.HTTP.publish({ ...event, id: "order-8" });
+  assert.deepEqual((await publishers.Redis.publish({ ...event, id: "order-8", data: 2 })).toJSON(), other.toJSON());
+  assert.deepEqual(await redis.data("user:twice"), [1, 1]);
+});
+
 test("hundreds wait at the same time on one connection", async () => {
   const client = await gateway.client("crowd");
   const wb = publishers.Redis;

@@ -85,7 +85,7 @@ test("the node refuses what the SDK refuses, for the same reason, and takes what
   assert.deepEqual(differing.filter(([json]) => !json.startsWith("[")), []);
 });
 
-test("what is no door is told from one that is away", async () => {
+test("what is no door is told from one that is away", async (t) => {
   const answers = new Map([
     ["/html", (response) => response.end("<html>")],
     ["/empty", (response) => response.writeHead(202).end("{}")],
@@ -101,6 +101,11 @@ test("what is no door is told from one that is away", async () => {
     request.resume().on("end", () => answers.get(request.url.replace("/v1/events", ""))(response));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
+  const stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  t.after(stop);
   const url = `http://127.0.0.1:${server.address().port}`;
   const told = async (path, options = {}) => {
     const wb = new Publisher(url + path, { timeout: 700, logger: false, ...options });
@@ -117,8 +122,7 @@ test("what is no door is told from one that is away", async () => {
   assert.ok(busy.message.includes("the bus is away"), busy.message);
   assert.equal(asked.filter((path) => path.startsWith("/busy")).length, 1, "it asked to be left alone for a second");
   assert.deepEqual([(await told("/slow", { answerTimeout: 200 })).code, (await told("/slow/", { answerTimeout: 200 })).code], ["timed_out", "timed_out"]);
-  server.closeAllConnections();
-  server.close();
+  stop();
   const away = await told("/html");
   assert.equal(away.code, "unavailable");
   assert.ok(away.message.includes("ECONNREFUSED"), away.message);

@@ -48,7 +48,7 @@ export class HttpDoor implements Transport {
     };
     while (answers.length < bodies.length) {
       if (Date.now() >= deadline) {
-        give(Failure.unavailable("the time was over before all was sent"));
+        give(Failure.overdue());
         break;
       }
       const rest = bodies.slice(answers.length);

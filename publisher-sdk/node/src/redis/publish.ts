@@ -16,7 +16,7 @@ export async function send(bus: RedisBus, events: readonly StampedEvent[], deadl
   const routes = await bus.routes();
   if (routes instanceof Failure) return tally.finish(routes);
   for (const batch of batches(events)) {
-    if (Date.now() >= deadline) return tally.finish(Failure.unavailable("the time was over before all was sent"));
+    if (Date.now() >= deadline) return tally.finish(Failure.overdue());
     tally.add(batch, await publish(bus, routes, batch));
     const stopped = tally.stopped();
     if (stopped === undefined) continue;
