@@ -105,7 +105,7 @@ impl Hub {
         life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
         life.spawn(repair::run(Arc::clone(&hub), found));
-        life.spawn(pump::run(Arc::clone(&hub), deliveries, repaired));
+        life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, repaired));
         hub
     }
 

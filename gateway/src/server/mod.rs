@@ -39,6 +39,9 @@ pub enum StartError {
     /// The signals cannot be listened for.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
+    /// The system gives no thread.
+    #[error("cannot start the delivery thread: {0}")]
+    Thread(std::io::Error),
     /// Two metrics of one name: a fault of the program.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -53,7 +56,7 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let clients = bind("clients.listen", config.clients.listen).await?;
     let services = bind("services.listen", config.services.listen).await?;
-    let life = Lifecycle::default();
+    let life = Lifecycle::with_delivery_thread().map_err(StartError::Thread)?;
     let node = build::node(&config, &life)?;
     let bound = services.local_addr().unwrap_or(config.services.listen);
     watch::readiness(&node, config.services.reachable_at(bound), &life);

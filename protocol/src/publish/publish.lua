@@ -17,19 +17,49 @@
 --       15 its key   16 values that are kept   17 milliseconds that they are kept
 -- Answers `new <cursor> <nodes>`, or `again …` with what the first time answered; `-` where there is no cursor.
 
+local call = redis.call
+
+-- The cursor of the channel's last event, and the version of its last retained value or nothing.
 local function ends(key)
-  local text = redis.call('GET', key)
+  local text = call('GET', key)
   if not text then return '0-0', '' end
-  return string.match(text, '^(%S+) ?(%S*)$')
+  local space = string.find(text, ' ', 1, true)
+  if not space then return text, '' end
+  return string.sub(text, 1, space - 1), string.sub(text, space + 1)
 end
 
 local function set_ends(key, log, version, millis)
   local text = log
   if version ~= '' then
     text = log .. ' ' .. version
-    millis = math.max(millis, redis.call('PTTL', key))
+    millis = math.max(millis, call('PTTL', key))
   end
-  redis.call('SET', key, text, 'PX', string.format('%.0f', millis))
+  call('SET', key, text, 'PX', string.format('%.0f', millis))
+end
+
+-- Appends to the log, and answers the cursor. What depends on the time alone is done for the first event of each
+-- stretch, a 32nd of the time that an event stays: so that much longer may it stay, and most events are spared it.
+local function append(keys, args, is_watched, now, previous, version, expires)
+  local cursor
+  if is_watched then
+    cursor = call('XADD', keys[1], 'MAXLEN', '~', args[6], '*', 'p', previous,
+      'h', args[3], 't', args[4], 'x', expires, 'i', args[9])
+  else
+    cursor = call('XADD', keys[1], 'MAXLEN', '~', args[6], '*', 'p', previous,
+      'h', args[3], 't', args[4], 'x', expires)
+  end
+  local age = args[7]
+  local stretch = age / 32
+  local last = tonumber(string.match(previous, '^%d+'))
+  if version == '' and math.floor(last / stretch) == math.floor(now / stretch) then
+    call('SET', keys[4], cursor, 'KEEPTTL')
+    return cursor
+  end
+  call('XTRIM', keys[1], 'MINID', '~', string.format('%.0f', math.max(0, now - age)))
+  call('PEXPIRE', keys[1], string.format('%.0f', age + stretch))
+  -- Seven times as long: a client that comes back to an empty log is still told whether it has missed anything.
+  set_ends(keys[4], cursor, version, 7 * age)
+  return cursor
 end
 
 -- The version behind this one: the time, or, where the clock has not moved on, one more.
@@ -41,80 +71,72 @@ end
 
 -- Makes room among the retained values: what has expired goes first, then what was changed longest ago.
 local function bound(key, most, now)
-  local excess = redis.call('HLEN', key) - most
+  local excess = call('HLEN', key) - most
   if excess <= 0 then return end
-  local fields, values = redis.call('HGETALL', key), {}
+  local fields, values = call('HGETALL', key), {}
   for at = 1, #fields, 2 do
     local millis, sequence, expires = string.match(fields[at + 1], '^(%d+)%-(%d+) %d+ (%S+)')
     local is_over = expires ~= '-' and tonumber(expires) <= now
     values[#values + 1] = { is_over and 0 or tonumber(millis), tonumber(sequence), fields[at] }
   end
   table.sort(values, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end)
-  for at = 1, excess do redis.call('HDEL', key, values[at][3]) end
+  for at = 1, excess do call('HDEL', key, values[at][3]) end
 end
 
 local function publish(keys, args)
   local has_record = (args[9] or '') ~= ''
   local is_watched = (args[10] or '') ~= ''
-  local seen = redis.call('GET', keys[2])
-  if not seen and has_record then seen = redis.call('HGET', keys[6], 'answer') end
+  local seen = call('GET', keys[2])
+  if not seen and has_record then seen = call('HGET', keys[6], 'answer') end
   if seen then return 'again ' .. seen end
 
-  local time = redis.call('TIME')
+  local time = call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  local accepted = time[1] .. string.format('%06d', time[2])
+  local accepted = time[1] .. string.sub('00000' .. time[2], -6)
   local expires = ''
   if args[5] ~= '' then expires = string.format('%.0f', now + args[5]) end
 
-  local cursor, place, previous, frame = '-', '-', '-', args[3] .. args[4]
+  local cursor, place, previous, frame = '-', '-', '-'
   if args[1] == 'd' then
     local version
     previous, version = ends(keys[4])
-    if is_watched then
-      cursor = redis.call('XADD', keys[1], 'MAXLEN', '~', args[6], '*', 'p', previous,
-        'h', args[3], 't', args[4], 'x', expires, 'i', args[9])
-    else
-      cursor = redis.call('XADD', keys[1], 'MAXLEN', '~', args[6], '*', 'p', previous,
-        'h', args[3], 't', args[4], 'x', expires)
-    end
-    redis.call('XTRIM', keys[1], 'MINID', '~', string.format('%.0f', math.max(0, now - args[7])))
-    redis.call('PEXPIRE', keys[1], args[7])
-    -- Seven times as long: a client that comes back to an empty log is still told whether it has missed anything.
-    set_ends(keys[4], cursor, version, 7 * args[7])
+    cursor = append(keys, args, is_watched, now, previous, version, expires)
     place = cursor
     frame = args[3] .. ',"cursor":"' .. cursor .. '"' .. args[4]
   elseif args[1] == 'r' then
     local log, version = ends(keys[4])
+    frame = args[3] .. args[4]
     previous = version == '' and '0-0' or version
     place = later(previous, now)
     local value = place .. ' ' .. accepted .. ' ' .. (expires == '' and '-' or expires) .. '\n' .. frame
-    redis.call('HSET', keys[5], args[15], value)
-    redis.call('PEXPIRE', keys[5], args[17])
+    call('HSET', keys[5], args[15], value)
+    call('PEXPIRE', keys[5], args[17])
     bound(keys[5], tonumber(args[16]), now)
     set_ends(keys[4], log, place, tonumber(args[17]))
+  else
+    frame = args[3] .. args[4]
   end
 
-  local header = table.concat({ '1', args[1], args[2], place, previous, accepted, expires == '' and '-' or expires }, ' ')
-  if is_watched then header = header .. ' ' .. args[9] end
-  local nodes = redis.call('SPUBLISH', keys[3], header .. '\n' .. frame)
+  local nodes = call('SPUBLISH', keys[3], '1 ' .. args[1] .. ' ' .. args[2] .. ' ' .. place .. ' ' .. previous .. ' ' ..
+    accepted .. ' ' .. (expires == '' and '-' or expires) .. (is_watched and ' ' .. args[9] or '') .. '\n' .. frame)
   local answer = cursor .. ' ' .. nodes
-  redis.call('SET', keys[2], answer, 'PX', args[8])
+  call('SET', keys[2], answer, 'PX', args[8])
 
   if has_record then
     local deadline = ''
     if args[11] ~= '' then
       deadline = string.format('%.0f', now + args[11])
       -- Whoever takes it over at its deadline gets it whole, also when the log has lost it.
-      redis.call('HSET', keys[6], 'frame', frame)
+      call('HSET', keys[6], 'frame', frame)
     end
-    redis.call('HSET', keys[6], 'accepted', string.format('%.0f', now), 'class', args[1], 'cursor', cursor,
+    call('HSET', keys[6], 'accepted', string.format('%.0f', now), 'class', args[1], 'cursor', cursor,
       'expires', expires, 'deadline', deadline, 'closes', string.format('%.0f', now + args[12]),
       'source', args[14], 'nodes', nodes, 'answer', answer, 'watched', args[10])
-    redis.call('PEXPIRE', keys[6], args[13])
+    call('PEXPIRE', keys[6], args[13])
     if is_watched and args[1] == 'd' then
       -- It expires with the log at the latest, and with that its cursors may begin anew.
-      redis.call('XADD', keys[7], 'MAXLEN', '~', args[6], cursor, 'i', args[9])
-      redis.call('PEXPIRE', keys[7], args[7])
+      call('XADD', keys[7], 'MAXLEN', '~', args[6], cursor, 'i', args[9])
+      call('PEXPIRE', keys[7], args[7])
     end
   end
   return 'new ' .. answer

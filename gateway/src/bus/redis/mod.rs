@@ -91,7 +91,7 @@ impl RedisBus {
         let subscriber = Subscriber::new(place, keys, settings.node, inbox, listens, Arc::clone(metrics));
         let subscriber = Arc::new(subscriber);
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
-        life.spawn(Arc::clone(&subscriber).run());
+        life.spawn_delivery(Arc::clone(&subscriber).run());
         life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
         let durability = settings.durability;
