@@ -1,0 +1,101 @@
+//! Centrifuge, the library that Centrifugo is made of, in the server of `benches/peers/centrifuge`: the revision of it that
+//! the last Centrifugo wants is not among the Go proxy's modules, so that one cannot be built from there.
+
+use std::process::Command;
+
+use crate::failure::Result;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peers::installed;
+use crate::process::Running;
+
+/// Connections, protocol and Redis broker are Centrifugo's.
+#[derive(Debug)]
+pub(super) struct Centrifuge;
+
+impl Peer for Centrifuge {
+    fn name(&self) -> &'static str {
+        "centrifuge"
+    }
+
+    /// The library has no HTTP for services; Centrifugo's is its own.
+    fn can(&self, ability: Ability) -> bool {
+        matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
+    }
+
+    fn version(&self) -> Result<String> {
+        installed::printed(Command::new(installed::folder("centrifuge").join("server")).arg("--version"))
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        vec![
+            "Redis broker, no history; server-side subscriptions from the token (centrifugal.dev/docs/server/server_subs)",
+            "websocket read_buffer_size 512, use_write_buffer_pool (centrifugal.dev/docs/transports/websocket)",
+            "JSON protocol, pings of its own, compression and logging off",
+        ]
+    }
+
+    fn prepare(&self) -> Result<()> {
+        installed::install("centrifuge")
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let mut program = Command::new(installed::folder("centrifuge").join("server"));
+        installed::environment(&mut program, place);
+        let mut running = Running::default();
+        running.start("centrifuge", &place.folder, &mut program)?;
+        running.wait_for_port(place.clients)?;
+        Ok(running)
+    }
+
+    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
+        upgrade(place.clients, "/connection/websocket", "")
+    }
+
+    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
+        if frame.is_empty() {
+            answers.push(format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, guest.token));
+            Greeting::Wait
+        } else if frame.starts_with(br#"{"id":1,"connect":"#) {
+            Greeting::Subscribed
+        } else {
+            Greeting::Refused
+        }
+    }
+
+    /// Its ping and its pong are an empty object.
+    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+        (frame == b"{}").then_some("{}")
+    }
+
+    /// As the broker of another node publishes: to the channel's name in Redis, a `Publication` of Protobuf.
+    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+        let channel = match to {
+            Target::One(number) => format!("centrifuge.client.user:{}", user(number)),
+            Target::All => "centrifuge.client.all".to_owned(),
+        };
+        command(&[b"PUBLISH", channel.as_bytes(), &publication(payload)], into);
+    }
+}
+
+/// A message whose one field, number 4, is the data.
+fn publication(data: &str) -> Vec<u8> {
+    let mut message = Vec::with_capacity(data.len() + 6);
+    message.push(4 << 3 | 2);
+    let mut left = data.len();
+    while left > 0x7f {
+        message.push((left & 0x7f | 0x80).to_le_bytes()[0]);
+        left >>= 7;
+    }
+    message.push(left.to_le_bytes()[0]);
+    message.extend_from_slice(data.as_bytes());
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lengths_are_written_in_groups_of_seven_bits() {
+        assert_eq!(super::publication("{}"), b"\x22\x02{}");
+        assert_eq!(super::publication(&"x".repeat(200))[..3], [0x22, 0xc8, 0x01]);
+    }
+}

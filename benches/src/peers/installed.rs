@@ -1,0 +1,64 @@
+//! Peers that `benches/peers/<name>/install` puts into `target/peers/<name>`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::{Failure, Result, While};
+use crate::peer::Place;
+
+/// What belongs to this repository of a peer: its `install`, its configuration or our server.
+pub(super) fn sources(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
+}
+
+/// Where `install` puts it, whatever the target folder of this build.
+pub(super) fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers").join(name)
+}
+
+/// Installs it, unless it is there.
+pub(super) fn install(name: &str) -> Result<()> {
+    let status = Command::new(sources(name).join("install")).status().whilst(|| format!("installing {name}"))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("installing {name} ended with {status}"))) }
+}
+
+/// What a program prints.
+pub(super) fn printed(program: &mut Command) -> Result<String> {
+    let output = program.output().whilst(|| format!("asking {}", program.get_program().display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The same environment for all servers that are ours: in Node.js on `ws` and `socket.io`, in Go on `centrifuge`.
+pub(super) fn environment(program: &mut Command, place: &Place) {
+    let (algorithm, key) = match (place.issuer.secret(), place.issuer.public()) {
+        (Some(secret), _) => ("HS256", secret),
+        (None, public) => ("ES256", public.unwrap_or_default()),
+    };
+    program
+        .env("PORT", place.clients.to_string())
+        .env("REDIS_URL", format!("redis://127.0.0.1:{}", place.redis))
+        .env("JWT_ALGORITHM", algorithm)
+        .env("JWT_KEY", key)
+        .env("HEARTBEAT", place.heartbeat.to_string());
+}
+
+/// A server in Node.js.
+pub(super) fn node(name: &str, place: &Place) -> Command {
+    let mut program = Command::new("node");
+    program.arg(folder(name).join("server.js")).env("NODE_ENV", "production");
+    environment(&mut program, place);
+    program
+}
+
+/// The versions of these packages of a server in Node.js, and of that.
+pub(super) fn node_versions(name: &str, packages: &[&str]) -> Result<String> {
+    let mut says = Vec::new();
+    for package in packages {
+        let path = folder(name).join("node_modules").join(package).join("package.json");
+        let text = std::fs::read_to_string(&path).whilst(|| format!("reading {}", path.display()))?;
+        let manifest: serde_json::Value = serde_json::from_str(&text)?;
+        says.push(format!("{package} {}", manifest["version"].as_str().unwrap_or("?")));
+    }
+    says.push(format!("Node.js {}", printed(Command::new("node").arg("--version"))?));
+    Ok(says.join(", "))
+}

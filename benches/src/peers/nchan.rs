@@ -1,0 +1,116 @@
+//! nchan, a module of nginx: with Redis, as servers that share their channels have it, and without.
+
+use std::process::Command;
+
+use crate::failure::{Result, While};
+use crate::http;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, post, upgrade, user};
+use crate::peers::installed;
+use crate::process::Running;
+
+/// nchan, with one of its stores.
+#[derive(Debug)]
+pub(super) struct Nchan {
+    name: &'static str,
+    redis: bool,
+}
+
+/// Events pass through Redis.
+pub(super) static REDIS: Nchan = Nchan { name: "nchan", redis: true };
+/// Events stay within the one server; there cannot be a second.
+pub(super) static MEMORY: Nchan = Nchan { name: "nchan-memory", redis: false };
+
+impl Nchan {
+    /// `benches/peers/nchan/nginx.conf`, with what this run is about.
+    fn configuration(&self, place: &Place) -> Result<String> {
+        let path = installed::sources("nchan").join("nginx.conf");
+        let template = std::fs::read_to_string(&path).whilst(|| format!("reading {}", path.display()))?;
+        let (store, pass) =
+            if self.redis { (upstream(place.redis), "nchan_redis_pass redis;") } else { Default::default() };
+        Ok(template
+            .replace("@CLIENTS@", &place.clients.to_string())
+            .replace("@SERVICES@", &place.services.to_string())
+            .replace("@HEARTBEAT@", &place.heartbeat.to_string())
+            .replace("@FILES@", &(place.connections + 1000).to_string())
+            .replace("@STORE@", &store)
+            .replace("@PASS@", pass))
+    }
+}
+
+/// Redis carries messages and keeps none.
+fn upstream(port: u16) -> String {
+    format!(
+        "upstream redis {{ nchan_redis_server redis://127.0.0.1:{port}; nchan_redis_storage_mode nostore; \
+         nchan_redis_nostore_fastpublish on; }}"
+    )
+}
+
+impl Peer for Nchan {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Who may listen is asked of another server (`nchan_authorize_request`), which no run has: it verifies no tokens. What
+    /// passes through Redis is its own, so that services publish by HTTP in both cases.
+    fn can(&self, ability: Ability) -> bool {
+        matches!(ability, Ability::Http | Ability::Heartbeat)
+    }
+
+    fn version(&self) -> Result<String> {
+        let packages = ["-W", "-f", "${Package} ${Version}, ", "nginx", "libnginx-mod-nchan"];
+        let says = installed::printed(Command::new("dpkg-query").args(packages))?;
+        Ok(says.trim_end_matches(',').to_owned())
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        let mut settings = vec![
+            "one worker: nothing passes between processes (benches/peers/nchan/README.md)",
+            "nchan_store_messages off; a user's channel and «all» multiplexed; access_log off (github.com/slact/nchan)",
+        ];
+        if self.redis {
+            settings.push(
+                "nchan_redis_storage_mode nostore, nchan_redis_nostore_fastpublish on (github.com/slact/nchan)",
+            );
+        }
+        settings
+    }
+
+    fn prepare(&self) -> Result<()> {
+        installed::install("nchan")
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let path = place.folder.join("nginx.conf");
+        std::fs::write(&path, self.configuration(place)?).whilst(|| format!("writing {}", path.display()))?;
+        let mut program = Command::new("/usr/sbin/nginx");
+        program.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&place.folder);
+        let mut running = Running::default();
+        running.start(self.name, &place.folder, &mut program)?;
+        running.wait_for_port(place.services)?;
+        // Until it has Redis, it answers 503.
+        running.wait_for("nchan can publish", || {
+            http::get(place.services, "/pub?to=all").is_ok_and(|status| status < 500)
+        })?;
+        Ok(running)
+    }
+
+    fn token(&self, _: &crate::token::Issuer, _: u32) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
+        upgrade(place.clients, &format!("/sub?user={}", user(guest.user)), "")
+    }
+
+    fn greet(&self, _: &Place, _: Guest<'_>, _: &[u8], _: &mut Vec<String>) -> Greeting {
+        Greeting::Subscribed
+    }
+
+    fn publish(&self, place: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+        let channel = match to {
+            Target::One(number) => format!("user_{}", user(number)),
+            Target::All => "all".to_owned(),
+        };
+        post(place.services, &format!("/pub?to={channel}"), "Content-Type: application/json\r\n", payload, into);
+    }
+}

@@ -1,0 +1,130 @@
+//! Socket.IO with its Redis adapter: the server in `benches/peers/socketio`, with a room for each user.
+
+use rmp_serde::Serializer;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::failure::Result;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peers::installed;
+use crate::process::Running;
+
+/// A server of one page.
+#[derive(Debug)]
+pub(super) struct SocketIo;
+
+/// What a program without clients of its own sends to the adapters of all servers, as `@socket.io/redis-emitter` does.
+#[derive(Serialize)]
+struct Emission<'a>(&'static str, Packet<'a>, Options<'a>);
+
+#[derive(Serialize)]
+struct Packet<'a> {
+    r#type: u8,
+    data: (&'static str, &'a Value),
+    nsp: &'static str,
+}
+
+#[derive(Serialize)]
+struct Options<'a> {
+    rooms: &'a [String],
+    except: [&'static str; 0],
+    flags: Flags,
+}
+
+#[derive(Serialize)]
+struct Flags {}
+
+/// The number of packets that are events.
+const EVENT: u8 = 2;
+
+impl Peer for SocketIo {
+    fn name(&self) -> &'static str {
+        "socketio"
+    }
+
+    /// No HTTP: a door for services would be ours, not its.
+    fn can(&self, ability: Ability) -> bool {
+        matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
+    }
+
+    fn version(&self) -> Result<String> {
+        installed::node_versions(
+            "socketio",
+            &["socket.io", "@socket.io/redis-adapter", "ioredis", "ws", "bufferutil"],
+        )
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        vec![
+            "one process; WebSocket only, bufferutil installed (socket.io/docs/v4/performance-tuning)",
+            "the first request of a connection is let go (socket.io/docs/v4/memory-usage)",
+            "Redis adapter on ioredis; events as the Redis emitter writes them (socket.io/docs/v4/redis-adapter)",
+            "perMessageDeflate, httpCompression and serveClient off",
+        ]
+    }
+
+    fn prepare(&self) -> Result<()> {
+        installed::install("socketio")
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let mut running = Running::default();
+        running.start("socketio", &place.folder, &mut installed::node("socketio", place))?;
+        running.wait_for_port(place.clients)?;
+        Ok(running)
+    }
+
+    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
+        upgrade(place.clients, "/socket.io/?EIO=4&transport=websocket", "")
+    }
+
+    /// Engine.IO opens with `0`; Socket.IO is asked for, and answers, with `40`.
+    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
+        match frame {
+            [] => Greeting::Wait,
+            [b'0', ..] => {
+                answers.push(format!(r#"40{{"token":"{}"}}"#, guest.token));
+                Greeting::Wait
+            }
+            [b'4', b'0', ..] => Greeting::Subscribed,
+            _ => Greeting::Refused,
+        }
+    }
+
+    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+        (frame == b"2").then_some("3")
+    }
+
+    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+        let Ok(payload) = serde_json::from_str(payload) else { return };
+        let (channel, rooms) = match to {
+            Target::One(number) => {
+                let room = format!("user:{}", user(number));
+                (format!("socket.io#/#{room}#"), vec![room])
+            }
+            Target::All => ("socket.io#/#".to_owned(), Vec::new()),
+        };
+        command(&[b"PUBLISH", channel.as_bytes(), &emission(&payload, &rooms)], into);
+    }
+}
+
+/// In `MessagePack`, with the names of all members.
+fn emission(payload: &Value, rooms: &[String]) -> Vec<u8> {
+    let packet = Packet { r#type: EVENT, data: ("measured", payload), nsp: "/" };
+    let options = Options { rooms, except: [], flags: Flags {} };
+    let mut bytes = Vec::with_capacity(512);
+    // Writing to a vector cannot fail.
+    let _ = Emission("emitter", packet, options).serialize(&mut Serializer::new(&mut bytes).with_struct_map());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_emission_is_what_the_emitter_of_the_project_writes() {
+        let bytes = super::emission(&serde_json::json!({"a": "b"}), &["user:u3".to_owned()]);
+        let expected = b"\x93\xa7emitter\x83\xa4type\x02\xa4data\x92\xa8measured\x81\xa1a\xa1b\xa3nsp\xa1/\
+                         \x83\xa5rooms\x91\xa7user:u3\xa6except\x90\xa5flags\x80";
+        assert_eq!(bytes, expected);
+    }
+}

@@ -1,0 +1,145 @@
+//! Sockudo, a server of the Pusher protocol, with its Redis adapter.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+
+use crate::failure::{Result, While};
+use crate::http;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, post, upgrade, user};
+use crate::peers::installed;
+use crate::process::Running;
+
+/// The server, as it is built from its crate.
+#[derive(Debug)]
+pub(super) struct Sockudo;
+
+/// The one application that a run has. Its secret signs channels and requests.
+const APP: &str = "bench";
+const SECRET: &[u8] = b"a-secret-of-the-benches";
+/// The channel of everyone, which needs no signature.
+const EVERYONE: &str = "all";
+
+impl Peer for Sockudo {
+    fn name(&self) -> &'static str {
+        "sockudo"
+    }
+
+    /// Services publish by HTTP; what passes through Redis is for its other nodes. Tokens are signatures of the Pusher
+    /// protocol, by HMAC over the connection's id and the channel, so that there is no JWT to verify.
+    fn can(&self, ability: Ability) -> bool {
+        matches!(ability, Ability::Http | Ability::Heartbeat)
+    }
+
+    fn version(&self) -> Result<String> {
+        installed::printed(Command::new(installed::folder("sockudo").join("bin/sockudo")).arg("--version"))
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        vec![
+            "no default features but redis, LTO over the whole program (sockudo.io/docs/getting-started/installation)",
+            "Redis adapter, cache and queue in memory; rate limits, metrics and logging off (sockudo.io/docs/reference/configuration)",
+            "protocol 7 of Pusher; private channels, signed; compression off",
+        ]
+    }
+
+    fn prepare(&self) -> Result<()> {
+        installed::install("sockudo")
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let template = installed::sources("sockudo").join("sockudo.toml");
+        let text = std::fs::read_to_string(&template).whilst(|| format!("reading {}", template.display()))?;
+        let path = place.folder.join("sockudo.toml");
+        std::fs::write(&path, fill(&text, place)).whilst(|| format!("writing {}", path.display()))?;
+        let mut program = Command::new(installed::folder("sockudo").join("bin/sockudo"));
+        program.arg("--config").arg(&path).env("SOCKUDO_LOG_PROD", "off").current_dir(&place.folder);
+        let mut running = Running::default();
+        running.start("sockudo", &place.folder, &mut program)?;
+        running.wait_for_port(place.clients)?;
+        running.wait_for("sockudo is up", || http::get(place.clients, "/up").is_ok_and(|status| status == 200))?;
+        Ok(running)
+    }
+
+    fn token(&self, _: &crate::token::Issuer, _: u32) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
+        upgrade(place.clients, &format!("/app/{APP}?protocol=7&client=bench&version=1"), "")
+    }
+
+    /// It names the connection, whose subscription to a user's channel is signed over that name.
+    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
+        let Ok(said) = serde_json::from_slice::<Value>(frame) else { return Greeting::Wait };
+        match (said["event"].as_str(), said["channel"].as_str()) {
+            (Some("pusher:connection_established"), _) => {
+                let data: Value =
+                    serde_json::from_str(said["data"].as_str().unwrap_or_default()).unwrap_or_default();
+                let (socket, channel) = (data["socket_id"].as_str().unwrap_or_default(), channel(guest.user));
+                let auth = format!("{APP}:{}", signature(format!("{socket}:{channel}").as_bytes()));
+                answers.push(subscribe(&json!({"channel": channel, "auth": auth})));
+                Greeting::Wait
+            }
+            (Some("pusher_internal:subscription_succeeded"), Some(EVERYONE)) => Greeting::Subscribed,
+            (Some("pusher_internal:subscription_succeeded"), _) => {
+                answers.push(subscribe(&json!({"channel": EVERYONE})));
+                Greeting::Wait
+            }
+            _ => Greeting::Refused,
+        }
+    }
+
+    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+        frame.starts_with(br#"{"event":"pusher:ping""#).then_some(r#"{"event":"pusher:pong","data":{}}"#)
+    }
+
+    fn http_port(&self, place: &Place) -> u16 {
+        place.clients
+    }
+
+    fn publish(&self, place: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+        let channel = match to {
+            Target::One(number) => channel(number),
+            Target::All => EVERYONE.to_owned(),
+        };
+        let body = json!({"name": "measured", "channel": channel, "data": payload}).to_string();
+        let path = format!("/apps/{APP}/events");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let query =
+            format!("auth_key={APP}&auth_timestamp={now}&auth_version=1.0&body_md5={:x}", md5::compute(&body));
+        let signature = signature(format!("POST\n{path}\n{query}").as_bytes());
+        let path = format!("{path}?{query}&auth_signature={signature}");
+        post(place.clients, &path, "Content-Type: application/json\r\n", &body, into);
+    }
+}
+
+fn fill(template: &str, place: &Place) -> String {
+    template
+        .replace("@PORT@", &place.clients.to_string())
+        .replace("@REDIS@", &place.redis.to_string())
+        .replace("@HEARTBEAT@", &place.heartbeat.to_string())
+        .replace("@CONNECTIONS@", &(place.connections + 1000).to_string())
+}
+
+fn channel(number: u32) -> String {
+    format!("private-user-{}", user(number))
+}
+
+fn subscribe(data: &Value) -> String {
+    json!({"event": "pusher:subscribe", "data": data}).to_string()
+}
+
+/// In hexadecimal, as the Pusher protocol wants it.
+fn signature(message: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
+    let mut text = String::with_capacity(64);
+    for byte in hmac::sign(&key, message).as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

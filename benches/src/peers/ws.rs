@@ -1,0 +1,65 @@
+//! `ws` on Node.js with ioredis: the server in `benches/peers/ws`, which checks a token and subscribes to a Redis channel
+//! for each user, as services that build their own push do.
+
+use crate::failure::Result;
+use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peers::installed;
+use crate::process::Running;
+
+/// A server of one page.
+#[derive(Debug)]
+pub(super) struct Ws;
+
+impl Peer for Ws {
+    fn name(&self) -> &'static str {
+        "ws"
+    }
+
+    /// No HTTP: a door for services would be ours, not its.
+    fn can(&self, ability: Ability) -> bool {
+        matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
+    }
+
+    fn version(&self) -> Result<String> {
+        installed::node_versions("ws", &["ws", "ioredis", "jsonwebtoken", "bufferutil"])
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        vec![
+            "one process; perMessageDeflate: false, skipUTF8Validation: true (github.com/websockets/ws/blob/master/doc/ws.md)",
+            "bufferutil installed (github.com/websockets/ws, «Opt-in for performance»)",
+            "messages stay Buffers from Redis to the socket (ioredis: messageBuffer)",
+        ]
+    }
+
+    fn prepare(&self) -> Result<()> {
+        installed::install("ws")
+    }
+
+    fn start(&self, place: &Place) -> Result<Running> {
+        let mut running = Running::default();
+        running.start("ws", &place.folder, &mut installed::node("ws", place))?;
+        running.wait_for_port(place.clients)?;
+        Ok(running)
+    }
+
+    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
+        upgrade(place.clients, "/", &format!("Authorization: Bearer {}\r\n", guest.token))
+    }
+
+    /// The server says nothing by itself. SUBSCRIBE was sent to Redis before the upgrade was answered, so an event
+    /// that is published afterwards on another connection is only in a race with it, not behind.
+    fn greet(&self, _: &Place, _: Guest<'_>, _: &[u8], _: &mut Vec<String>) -> Greeting {
+        Greeting::Subscribed
+    }
+
+    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+        match to {
+            Target::One(number) => {
+                let channel = format!("user:{}", user(number));
+                command(&[b"PUBLISH", channel.as_bytes(), payload.as_bytes()], into);
+            }
+            Target::All => command(&[b"PUBLISH", b"all", payload.as_bytes()], into),
+        }
+    }
+}

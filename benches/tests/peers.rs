@@ -1,0 +1,225 @@
+//! Every installed peer does what it is measured for: an event to one user reaches that user's connection and no other, and
+//! one for all reaches all, by every door that it says it has.
+//!
+//! They have to be installed for that: `cargo test --release -p wirebell-benches --test peers -- --ignored`, which installs
+//! what is missing.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use wirebell_benches::frame::{self, opcode};
+use wirebell_benches::mark::{Kind, Mark, now};
+use wirebell_benches::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target};
+use wirebell_benches::peers::by_name;
+use wirebell_benches::process::Running;
+use wirebell_benches::token::Issuer;
+
+const CONNECTIONS: u32 = 20;
+/// For longer than two heartbeats, so that answers to pings are seen to keep a connection.
+const QUIET: Duration = Duration::from_secs(8);
+const HEARTBEAT: u32 = 3;
+
+struct Client {
+    user: u32,
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Client {
+    fn connect(peer: &dyn Peer, place: &Place, user: u32) -> Self {
+        let token = peer.token(&place.issuer, user).unwrap();
+        let guest = Guest { user, token: &token, cursor: None };
+        let mut stream = TcpStream::connect(("127.0.0.1", place.clients)).unwrap();
+        stream.write_all(peer.opening(place, guest).as_bytes()).unwrap();
+        let mut client = Self { user, stream, unread: Vec::new() };
+        client.skip_answer();
+        client.greet(peer, place, guest);
+        client
+    }
+
+    fn skip_answer(&mut self) {
+        loop {
+            if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                assert!(self.unread.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&self.unread));
+                self.unread.drain(..end + 4);
+                return;
+            }
+            assert!(self.read(Duration::from_secs(5)), "no answer to the upgrade");
+        }
+    }
+
+    fn greet(&mut self, peer: &dyn Peer, place: &Place, guest: Guest<'_>) {
+        let mut said = Vec::new();
+        loop {
+            let mut answers = Vec::new();
+            let greeting = peer.greet(place, guest, &said, &mut answers);
+            for answer in answers {
+                self.send(opcode::TEXT, answer.as_bytes());
+            }
+            match greeting {
+                Greeting::Subscribed => return,
+                Greeting::Refused => panic!("{} refused: {}", peer.name(), String::from_utf8_lossy(&said)),
+                Greeting::Wait => said = self.next(Duration::from_secs(5)).expect("a greeting").1,
+            }
+        }
+    }
+
+    fn send(&mut self, opcode: u8, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        frame::client(opcode, payload, &mut bytes);
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// Did anything come within this time?
+    fn read(&mut self, patience: Duration) -> bool {
+        self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).unwrap();
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => panic!("the connection of user {} was closed", self.user),
+            Ok(count) => self.unread.extend_from_slice(&bytes[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return false,
+            Err(error) => panic!("the connection of user {}: {error}", self.user),
+        }
+        true
+    }
+
+    fn next(&mut self, patience: Duration) -> Option<(u8, Vec<u8>)> {
+        let until = Instant::now() + patience;
+        loop {
+            if let Some((frame, taken)) = frame::first(&self.unread) {
+                let message = (frame.opcode, frame.payload.to_vec());
+                self.unread.drain(..taken);
+                return Some(message);
+            }
+            if !self.read(until.saturating_duration_since(Instant::now())) {
+                return None;
+            }
+        }
+    }
+
+    /// The numbers of the events that come within this time, each with its kind. Pings are answered and counted.
+    fn events(&mut self, peer: &dyn Peer, patience: Duration) -> (Vec<(Kind, u32)>, u32) {
+        let (until, mut events, mut pings) = (Instant::now() + patience, Vec::new(), 0);
+        while let Some((opcode, payload)) = self.next(until.saturating_duration_since(Instant::now())) {
+            if opcode == opcode::PING {
+                self.send(opcode::PONG, &payload);
+                pings += 1;
+            } else if let Some(answer) = peer.answer(&payload) {
+                self.send(opcode::TEXT, answer.as_bytes());
+                pings += 1;
+            }
+            events.extend(Mark::all(&payload).map(|mark| (mark.kind, mark.number)));
+        }
+        (events, pings)
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn place(name: &str) -> (Place, Running) {
+    let folder: PathBuf = std::env::temp_dir().join(format!("wirebell-peers-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = Place {
+        clients: free_port(),
+        services: free_port(),
+        spare: free_port(),
+        redis: free_port(),
+        issuer: Issuer::hs256(),
+        folder,
+        connections: CONNECTIONS,
+        heartbeat: HEARTBEAT,
+    };
+    let mut redis = Running::default();
+    let port = place.redis.to_string();
+    let mut program = Command::new("redis-server");
+    program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(&place.folder);
+    redis.start("redis", &place.folder, &mut program).unwrap();
+    redis.wait_for_port(place.redis).unwrap();
+    (place, redis)
+}
+
+fn publish(peer: &dyn Peer, place: &Place, door: Door, to: Target, number: u32) {
+    let kind = if to == Target::All { Kind::All } else { Kind::One };
+    let mut payload = String::new();
+    Mark { kind, phase: 0, number, at: now() }.payload(200, &mut payload);
+    let mut bytes = Vec::new();
+    peer.publish(place, door, to, number.into(), &payload, &mut bytes);
+    let port = if door == Door::Redis { place.redis } else { peer.http_port(place) };
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for command in if door == Door::Redis { peer.before() } else { Vec::new() } {
+        answer(&mut stream, &command);
+    }
+    let said = answer(&mut stream, &bytes);
+    let good = if door == Door::Redis { !said.starts_with('-') } else { said.starts_with("HTTP/1.1 20") };
+    assert!(good, "{} over {door:?}: {said}", peer.name());
+}
+
+fn answer(stream: &mut TcpStream, bytes: &[u8]) -> String {
+    stream.write_all(bytes).unwrap();
+    let mut said = [0; 1024];
+    let count = stream.read(&mut said).unwrap();
+    String::from_utf8_lossy(&said[..count]).into_owned()
+}
+
+fn check(name: &str) {
+    let peer = by_name(name).unwrap();
+    peer.prepare().unwrap();
+    let (place, _redis) = place(name);
+    let running = peer.start(&place).unwrap();
+    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|user| Client::connect(peer, &place, user)).collect();
+    let doors = [(Ability::Redis, Door::Redis), (Ability::Http, Door::Http)];
+    let doors: Vec<Door> =
+        doors.into_iter().filter(|(ability, _)| peer.can(*ability)).map(|(_, door)| door).collect();
+    assert!(!doors.is_empty(), "{name} has no door");
+    for (door, first) in doors.into_iter().zip([0, 100]) {
+        publish(peer, &place, door, Target::One(3), first);
+        publish(peer, &place, door, Target::All, first + 1);
+        std::thread::sleep(Duration::from_millis(500));
+        for client in &mut clients {
+            let one = (client.user == 3).then_some((Kind::One, first));
+            let mut expected: Vec<(Kind, u32)> = one.into_iter().chain([(Kind::All, first + 1)]).collect();
+            let (mut events, _) = client.events(peer, Duration::ZERO);
+            events.sort_by_key(|(_, number)| *number);
+            expected.sort_by_key(|(_, number)| *number);
+            assert_eq!(events, expected, "user {} of {name} over {door:?}", client.user);
+        }
+    }
+    let quiet = Instant::now();
+    let mut pings = vec![0; clients.len()];
+    while quiet.elapsed() < QUIET {
+        for (client, pings) in clients.iter_mut().zip(&mut pings) {
+            *pings += client.events(peer, Duration::from_millis(5)).1;
+        }
+    }
+    assert!(pings.iter().all(|pings| *pings > 0), "{name} did not ping in {QUIET:?}: {pings:?}");
+    println!("{name}: {}; {} processes", peer.version().unwrap(), running.pids().len());
+    drop(running);
+    std::fs::remove_dir_all(&place.folder).unwrap();
+}
+
+macro_rules! checks {
+    ($($test:ident $name:literal)*) => {$(
+        #[test]
+        #[ignore = "installs a peer, or needs it installed"]
+        fn $test() {
+            check($name);
+        }
+    )*};
+}
+
+checks! {
+    wirebell "wirebell"
+    centrifuge "centrifuge"
+    sockudo "sockudo"
+    nchan "nchan"
+    nchan_memory "nchan-memory"
+    ws "ws"
+    socketio "socketio"
+}
