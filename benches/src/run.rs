@@ -13,6 +13,9 @@ use crate::process::end_all;
 use crate::report::{self, Machine, Report, System};
 use crate::rows::{Group, Samples, Sizes, of_system, of_wirebell};
 
+/// The system that others are compared with.
+pub const OURS: &str = "wirebell";
+
 /// What is asked for.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -45,51 +48,93 @@ pub struct Options {
 /// Runs it.
 pub fn run(options: &Options) -> Result<()> {
     end_in(Duration::from_secs(options.minutes * 60))?;
-    let sizes = if options.full { Sizes::FULL } else { Sizes::QUICK };
-    let rounds = options.rounds.unwrap_or(if options.full { 3 } else { 1 });
-    let groups = if options.only.is_empty() { Group::value_variants().to_vec() } else { options.only.clone() };
-    let systems = systems(&options.peers)?;
-    let begun = Instant::now();
-    println!("{sizes:?}");
-    let mut samples = Samples::default();
-    let mut failures = Vec::new();
-    for peer in &systems {
-        peer.prepare()?;
-    }
-    for round in 0..rounds {
-        samples.round = round;
-        for peer in &systems {
-            println!("[{:>5} s] round {} of {rounds}: {}", begun.elapsed().as_secs(), round + 1, peer.name());
-            peer.name().clone_into(&mut samples.subject);
-            if let Err(failure) = of_system(*peer, &groups, &sizes, &mut samples) {
-                eprintln!("    {}: {failure}", peer.name());
-                failures.push(format!("{}: {failure}", peer.name()));
-            }
+    let mut run = Run::new(options)?;
+    run.prepare();
+    for round in 0..run.rounds {
+        run.samples.round = round;
+        for peer in run.systems.clone() {
+            run.part(peer.name(), |groups, sizes, samples| of_system(peer, groups, sizes, samples));
         }
-        if options.peers.is_empty() || options.peers.iter().any(|name| name == "wirebell") {
-            println!("[{:>5} s] round {} of {rounds}: wirebell alone", begun.elapsed().as_secs(), round + 1);
-            "wirebell".clone_into(&mut samples.subject);
-            if let Err(failure) = of_wirebell(&groups, &sizes, &mut samples) {
-                eprintln!("    wirebell alone: {failure}");
-                failures.push(format!("wirebell alone: {failure}"));
-            }
+        if options.peers.is_empty() || options.peers.iter().any(|name| name == OURS) {
+            run.part(OURS, of_wirebell);
         }
     }
-    failures.extend(objections(&samples));
-    println!("[{:>5} s] done", begun.elapsed().as_secs());
+    run.failures.extend(objections(&run.samples));
+    println!("[{:>5} s] done", run.begun.elapsed().as_secs());
+    let failures = run.failures.clone();
     if let Some(folder) = &options.out {
-        let report = Report {
-            machine: Machine::here(),
-            systems: systems.iter().map(|peer| described(*peer)).collect(),
-            sizes,
-            rounds,
-            seconds: begun.elapsed().as_secs(),
-            failures: failures.clone(),
-            samples: samples.all,
-        };
-        report::write(&report, folder, &options.name)?;
+        report::write(&run.report(), folder, &options.name)?;
     }
     if failures.is_empty() { Ok(()) } else { Err(Failure::new(failures.join("\n"))) }
+}
+
+struct Run {
+    sizes: Sizes,
+    rounds: u32,
+    groups: Vec<Group>,
+    systems: Vec<&'static dyn Peer>,
+    begun: Instant,
+    samples: Samples,
+    failures: Vec<String>,
+}
+
+impl Run {
+    fn new(options: &Options) -> Result<Self> {
+        let sizes = if options.full { Sizes::FULL } else { Sizes::QUICK };
+        let rounds = options.rounds.unwrap_or(if options.full { 3 } else { 1 });
+        // A connection is a descriptor, here and in what is started from here.
+        let (found, wanted) = (rlimit::increase_nofile_limit(u64::MAX)?, u64::from(sizes.connections) + 500);
+        if found < wanted {
+            return Err(Failure::new(format!("expected room for {wanted} descriptors, found {found}")));
+        }
+        println!("{rounds} rounds of {sizes:#?}");
+        Ok(Self {
+            sizes,
+            rounds,
+            groups: if options.only.is_empty() { Group::value_variants().to_vec() } else { options.only.clone() },
+            systems: systems(&options.peers)?,
+            begun: Instant::now(),
+            samples: Samples::default(),
+            failures: Vec::new(),
+        })
+    }
+
+    /// Installs the systems. One that cannot be is left out, and named in the report.
+    fn prepare(&mut self) {
+        let failures = &mut self.failures;
+        self.systems.retain(|peer| {
+            let failure = peer.prepare().err().map(|failure| format!("{} is left out: {failure}", peer.name()));
+            let is_there = failure.is_none();
+            if let Some(failure) = failure {
+                eprintln!("{failure}");
+                failures.push(failure);
+            }
+            is_there
+        });
+    }
+
+    /// One part of a round. If it fails, the others are measured all the same.
+    fn part(&mut self, name: &str, measure: impl FnOnce(&[Group], &Sizes, &mut Samples) -> Result<()>) {
+        let (seconds, round) = (self.begun.elapsed().as_secs(), self.samples.round + 1);
+        println!("[{seconds:>5} s] round {round} of {}: {name}", self.rounds);
+        name.clone_into(&mut self.samples.subject);
+        if let Err(failure) = measure(&self.groups, &self.sizes, &mut self.samples) {
+            eprintln!("    {name}: {failure}");
+            self.failures.push(format!("{name}, round {round}: {failure}"));
+        }
+    }
+
+    fn report(self) -> Report {
+        Report {
+            machine: Machine::here(),
+            systems: self.systems.iter().map(|peer| described(*peer)).collect(),
+            sizes: self.sizes,
+            rounds: self.rounds,
+            seconds: self.begun.elapsed().as_secs(),
+            failures: self.failures,
+            samples: self.samples.all,
+        }
+    }
 }
 
 fn described(peer: &dyn Peer) -> System {
@@ -130,7 +175,7 @@ fn end_in(limit: Duration) -> Result<()> {
 
 /// An account of Wirebell's that is not exact is a fault, and not a figure.
 fn objections(samples: &Samples) -> Vec<String> {
-    let ours = samples.all.iter().filter(|sample| sample.subject == "wirebell");
+    let ours = samples.all.iter().filter(|sample| sample.subject == OURS);
     let wrong = ours.filter(|sample| sample.account.is_some_and(|account| !account.is_exact()));
     wrong.map(|sample| format!("wirebell, `{}`, round {}: {}", sample.row, sample.round + 1, sample.note)).collect()
 }

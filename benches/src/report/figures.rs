@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use crate::account::Account;
 use crate::rows::{Better, Row, Sample};
 
-/// The system that others are compared with.
-pub(super) const OURS: &str = "wirebell";
+pub(super) use crate::run::OURS;
 
 /// All figures of a run.
 #[derive(Debug, Default)]

@@ -38,7 +38,7 @@ fn head(report: &Report) -> String {
          | | |\n| --- | --- |\n\
          | machine | {}, {} cores, {} GiB, Linux {} |\n\
          | commit, day | {}, {}; {} |\n\
-         | Redis | {}, nothing on disk, on the same machine |\n\
+         | Redis | {}, nothing on disk, no limit to what may wait for a subscriber, on the same machine |\n\
          | load | {} connections; single events to {} users in turn, 200 bytes of data each; {} a second through Redis and {} \
          through HTTP where the rate is fixed; beside broadcasts {} events a second to single users, {} broadcasts a second; \
          {} clients come back to {} events each |\n\

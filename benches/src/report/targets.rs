@@ -36,6 +36,7 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     let part = durable.map(|(ours, least)| ours / least);
     judge("durable publishing at least 0.6 of the least script", part.map(|part| (short(part), part >= 0.6)));
     judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
+    judge("an event costs the same, within 15 %, when something grows tenfold", growth(figures));
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
     let behind = ROWS.iter().filter_map(|row| nearest(figures, row.id).map(|(peer, ahead)| (row, peer, ahead)));
     let behind: Vec<_> = behind.filter(|(_, _, ahead)| *ahead < 1.0).collect();
@@ -45,6 +46,18 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
     judge("first in every row", others.then_some((found, behind.is_empty())));
     verdicts
+}
+
+/// By how much an event costs more on the larger side of each growth; subjects come in pairs.
+fn growth(figures: &Figures) -> Option<(String, bool)> {
+    let subjects: Vec<&str> = figures.subjects("growth-server").collect();
+    let times = |pair: &[&str]| {
+        let of = |subject| Some(figures.spread("growth-server", subject)?.median);
+        Some((pair.get(1)?.to_string(), of(pair.get(1)?)? / of(pair[0])?))
+    };
+    let all: Vec<_> = subjects.chunks(2).filter_map(times).collect();
+    let named: Vec<_> = all.iter().map(|(what, times)| format!("{what}: {} times", short(*times))).collect();
+    (!all.is_empty()).then(|| (named.join(", "), all.iter().all(|(_, times)| *times <= 1.15)))
 }
 
 /// The rival that is closest to us, or farthest ahead, in this row.
