@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wirebell_benches::frame::{self, opcode};
-use wirebell_benches::mark::{Kind, Mark, now};
+use wirebell_benches::mark::{Mark, now};
 use wirebell_benches::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target};
 use wirebell_benches::peers::by_name;
 use wirebell_benches::process::Running;
@@ -102,8 +102,8 @@ impl Client {
         }
     }
 
-    /// The numbers of the events that come within this time, each with its kind. Pings are answered and counted.
-    fn events(&mut self, peer: &dyn Peer, patience: Duration) -> (Vec<(Kind, u32)>, u32) {
+    /// The numbers of the events that come within this time, each with whom it is for. Pings are answered and counted.
+    fn events(&mut self, peer: &dyn Peer, patience: Duration) -> (Vec<(Target, u32)>, u32) {
         let (until, mut events, mut pings) = (Instant::now() + patience, Vec::new(), 0);
         while let Some((opcode, payload)) = self.next(until.saturating_duration_since(Instant::now())) {
             if opcode == opcode::PING {
@@ -113,7 +113,7 @@ impl Client {
                 self.send(opcode::TEXT, answer.as_bytes());
                 pings += 1;
             }
-            events.extend(Mark::all(&payload).map(|mark| (mark.kind, mark.number)));
+            events.extend(Mark::all(&payload).map(|mark| (mark.to, mark.number)));
         }
         (events, pings)
     }
@@ -146,9 +146,8 @@ fn place(name: &str) -> (Place, Running) {
 }
 
 fn publish(peer: &dyn Peer, place: &Place, door: Door, to: Target, number: u32) {
-    let kind = if to == Target::All { Kind::All } else { Kind::One };
     let mut payload = String::new();
-    Mark { kind, phase: 0, number, at: now() }.payload(200, &mut payload);
+    Mark { to, phase: 0, number, at: now() }.payload(200, &mut payload);
     let mut bytes = Vec::new();
     peer.publish(place, door, to, number.into(), &payload, &mut bytes);
     let port = if door == Door::Redis { place.redis } else { peer.http_port(place) };
@@ -183,8 +182,8 @@ fn check(name: &str) {
         publish(peer, &place, door, Target::All, first + 1);
         std::thread::sleep(Duration::from_millis(500));
         for client in &mut clients {
-            let one = (client.user == 3).then_some((Kind::One, first));
-            let mut expected: Vec<(Kind, u32)> = one.into_iter().chain([(Kind::All, first + 1)]).collect();
+            let one = (client.user == 3).then_some((Target::One(3), first));
+            let mut expected: Vec<(Target, u32)> = one.into_iter().chain([(Target::All, first + 1)]).collect();
             let (mut events, _) = client.events(peer, Duration::ZERO);
             events.sort_by_key(|(_, number)| *number);
             expected.sort_by_key(|(_, number)| *number);

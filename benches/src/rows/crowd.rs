@@ -33,7 +33,7 @@ pub(super) fn arrive(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) ->
 
 /// What has to be measured before anything was delivered.
 pub(super) fn before_load(stage: &mut Stage, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    if !has_memory(stage, groups) {
+    if !groups.contains(&Group::Idle) || !is_system(stage) {
         return Ok(());
     }
     samples.add("idle-memory", memory_each(stage, sizes));
@@ -60,18 +60,18 @@ pub(super) fn under_load(stage: &mut Stage, groups: &[Group], sizes: &Sizes, sam
     if groups.contains(&Group::Payment) {
         payment(stage, sizes, samples)?;
     }
-    if has_memory(stage, groups) {
+    if groups.contains(&Group::Idle) && is_system(stage) {
         samples.add("loaded-memory", memory_each(stage, sizes));
     }
-    if groups.contains(&Group::Storm) && stage.peer.can(Ability::Hs256) {
+    if groups.contains(&Group::Storm) && is_system(stage) {
         storm(stage, sizes, samples)?;
     }
     Ok(())
 }
 
-/// What holds nothing but sockets is no system whose memory could be compared.
-fn has_memory(stage: &Stage, groups: &[Group]) -> bool {
-    groups.contains(&Group::Idle) && (stage.peer.can(Ability::Redis) || stage.peer.can(Ability::Http))
+/// What holds nothing but sockets is no system whose memory could be compared, nor its way to take clients in.
+fn is_system(stage: &Stage) -> bool {
+    stage.peer.can(Ability::Redis) || stage.peer.can(Ability::Http)
 }
 
 fn memory_each(stage: &Stage, sizes: &Sizes) -> f64 {
