@@ -16,7 +16,7 @@ let redis, gateway;
 
 before(async () => {
   redis = await Redis.start();
-  gateway = await Gateway.start(redis, { "services.max_data_bytes": "2000" });
+  gateway = await Gateway.start(redis, { "services.max_data_bytes": "2000", "services.max_batch": "50" });
 });
 after(async () => {
   await gateway?.stop();
@@ -43,7 +43,7 @@ test("what the node refuses is told as the SDK itself would", async () => {
   }
 });
 
-test("many go in several requests, in their order", async () => {
+test("many go in several requests, in their order, also where the door takes fewer at once", async () => {
   await redis.ask("FLUSHALL");
   const wb = await open();
   const answers = await wb.publishAll(range(0, 700).map((data) => numbered(data, { source: "x".repeat(200) })));
