@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,9 @@ class Device:
 
     def __init__(self, url: str, user: str, device: str) -> None:
         token = sign({"sub": user, "exp": int(time.time()) + 600, "device": device})
-        self._socket: ClientConnection = connect(url, additional_headers={"Authorization": f"Bearer {token}"})
+        self._open = ExitStack()
+        headers = {"Authorization": f"Bearer {token}"}
+        self._socket: ClientConnection = self._open.enter_context(connect(url, additional_headers=headers))
         assert self.next()["type"] == "wirebell.welcome"
 
     def next(self, within: float = 10.0) -> dict[str, Any]:
@@ -91,7 +93,7 @@ class Device:
         self._socket.send(json.dumps(ack))
 
     def close(self) -> None:
-        self._socket.close()
+        self._open.close()
 
 
 @contextmanager

@@ -24,20 +24,20 @@ def log(redis: Redis, channel: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def test_an_event_is_in_the_log_and_announced_with_the_same_frame(flavour: Flavour, redis: Redis) -> None:
-    event = Event("user:42", "payment-status", {"status": "päid"}, id="order 7", source="pay", receipt=True)
+    event = Event("user:alone", "payment-status", {"status": "päid"}, id="order 7", source="pay", receipt=True)
     with closing(redis.client()) as client, client.pubsub() as heard, flavour.publisher(redis.url) as wb:
-        heard.ssubscribe("wb:{user:42}:announce")
+        heard.ssubscribe("wb:{user:alone}:announce")
         assert heard.get_sharded_message(timeout=5)
         published = wb.publish(event)
         message: Any = heard.get_sharded_message(ignore_subscribe_messages=True, timeout=5)
     read = Announcement.read(message["data"])
-    ((cursor, fields),) = log(redis, "user:42")
+    ((cursor, fields),) = log(redis, "user:alone")
     assert (published.id, str(published.cursor), published.nodes) == ("order 7", cursor, 1)
-    assert (read.channel, read.class_, read.cursor, read.watched) == ("user:42", "durable", cursor, "order 7")
+    assert (read.channel, read.class_, read.cursor, read.watched) == ("user:alone", "durable", cursor, "order 7")
     time = re.search(r'"time":"[^"]+"', read.frame)
     assert time is not None
     assert read.frame == (
-        '{"type":"payment-status","id":"order 7","channel":"user:42","cursor":"'
+        '{"type":"payment-status","id":"order 7","channel":"user:alone","cursor":"'
         + cursor
         + '",'
         + time[0]

@@ -79,9 +79,10 @@ class Event:
     def _keep(self, given: Sequence[object], max_data_bytes: int) -> None:
         to, kind, data, event_id, source, time, klass, key, ttl, *others = given
         deliver_at, receipt, deadline, durability, trace = others
-        kept: dict[str, object] = {"to": check.targets(to), "type": check.kind(kind)}
+        targets = check.targets(to)
+        kept: dict[str, object] = {"to": targets, "type": check.kind(kind)}
         text = check.data(data, max_data_bytes)
-        check.copies(check.targets(to), text)
+        check.copies(targets, text)
         kept["data"] = RawJson(text)
         for attribute, value in (("id", event_id), ("source", source), ("key", key)):
             kept[attribute] = None if value is None else check.name(attribute, value)
