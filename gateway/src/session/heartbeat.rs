@@ -1,5 +1,8 @@
 //! The heartbeat: when a client is pinged, and when its silence means that it is gone. Times are in milliseconds by
 //! a clock of the caller's.
+//!
+//! Pings fall on the beats of a clock that all sessions share, some hundred of them together: a node that is woken up
+//! for each ping, and again for each pong, spends more on waking up than on either.
 
 /// One session's heartbeat.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +25,7 @@ impl Heartbeat {
     /// The first ping comes at any time within the first period, so that clients who came together are not pinged
     /// together. `chance` is anything from 0 to 1.
     pub(super) fn new(now: u64, period: u64, chance: f64) -> Self {
-        Self { due: now + share(period, chance).max(1), unanswered: false }
+        Self { due: on_the_beat(now + share(period, chance).max(1), period), unanswered: false }
     }
 
     pub(super) fn due(&self) -> u64 {
@@ -40,9 +43,17 @@ impl Heartbeat {
             return Beat::Dead;
         }
         self.unanswered = true;
-        self.due = now + period - period / 10 + share(period / 5, chance);
+        self.due = on_the_beat(now + period - period / 10 + share(period / 5, chance), period);
         Beat::Ping
     }
+}
+
+/// Beats in a period.
+const BEATS: u64 = 50;
+
+/// The next beat, at that time or behind it.
+fn on_the_beat(time: u64, period: u64) -> u64 {
+    time.next_multiple_of((period / BEATS).max(1))
 }
 
 #[expect(
@@ -69,5 +80,12 @@ mod tests {
         assert_eq!(heartbeat.beat(1400, 1000, 1.0), Beat::Ping);
         assert_eq!(heartbeat.due(), 1400 + 1100);
         assert_eq!(heartbeat.beat(2500, 1000, 0.0), Beat::Dead);
+    }
+
+    #[test]
+    fn sessions_that_are_due_at_about_the_same_time_are_due_together() {
+        // A beat is 500 ms of 25 s.
+        let due = |chance| Heartbeat::new(7, 25_000, chance).due();
+        assert_eq!([due(0.0), due(0.019), due(0.021)], [500, 500, 1000]);
     }
 }

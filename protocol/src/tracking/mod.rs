@@ -12,6 +12,6 @@ mod timer;
 
 pub use receipt::{Acknowledged, Noted, Receipt, State, What};
 pub use script::{
-    Call, MOST_ACKNOWLEDGED, Script, acknowledge, alarm, cancel, claim, finish, note, publish, register,
+    Call, MOST_ACKNOWLEDGED, Script, acknowledge, alarm, cancel, claim, finish, note, publish, register, remember,
 };
 pub use timer::{Alarm, Timer};

@@ -2,7 +2,7 @@
 
 use super::{Alarm, Timer};
 use crate::publish::{Prepared, PublishScript, Retention};
-use crate::{Channel, Cursor, Keys, Shard};
+use crate::{Channel, Cursor, Keys, Shard, history};
 
 /// A script, by its name and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub enum Script {
     Claim,
     /// Finishes with a timer.
     Finish,
+    /// Appends to users' histories.
+    Remember,
 }
 
 /// The keys and arguments of one call.
@@ -49,7 +51,7 @@ const MOST_NOTES: usize = 250;
 
 impl Script {
     /// Every script.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Publish,
         Self::Schedule,
         Self::Alarm,
@@ -59,6 +61,7 @@ impl Script {
         Self::Register,
         Self::Claim,
         Self::Finish,
+        Self::Remember,
     ];
 
     /// Its text, in Lua.
@@ -73,6 +76,7 @@ impl Script {
             Self::Register => include_str!("register.lua"),
             Self::Claim => include_str!("claim.lua"),
             Self::Finish => include_str!("finish.lua"),
+            Self::Remember => include_str!("remember.lua"),
         }
     }
 }
@@ -169,4 +173,16 @@ pub fn note(keys: &Keys, channel: &Channel, id: &str, connection: &str, what: &s
 /// Cancels a scheduled event on one channel.
 pub fn cancel(keys: &Keys, channel: &Channel, id: &str) -> Call {
     Call { script: Script::Cancel, keys: vec![keys.record(channel, id)], arguments: Vec::new() }
+}
+
+/// Appends entries to users' histories, each of which keeps its last `most`. The users' keys must share a slot, or the
+/// Redis must have none.
+pub fn remember<'a>(keys: &Keys, users: impl IntoIterator<Item = (&'a Channel, Vec<String>)>, most: usize) -> Call {
+    let (mut lists, mut arguments) = (Vec::new(), vec![most.to_string(), history::AGE_MILLIS.to_string()]);
+    for (user, entries) in users {
+        lists.push(keys.history(user));
+        arguments.push(entries.len().to_string());
+        arguments.extend(entries);
+    }
+    Call { script: Script::Remember, keys: lists, arguments }
 }

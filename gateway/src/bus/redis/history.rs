@@ -9,34 +9,32 @@ use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, FromValue};
 use fred::util::redis_keyslot;
 use futures_util::future::try_join_all;
-use wirebell_protocol::history::{AGE_MILLIS, Entry};
+use wirebell_protocol::history::Entry;
 use wirebell_protocol::publish::{Accepted, PublishScript};
+use wirebell_protocol::tracking;
 use wirebell_protocol::{Channel, NodeId};
 
 use super::super::history::in_order;
 use super::super::{BusError, Happening};
 use super::commands::{Commands, failed};
 
-/// Appends to each user's list, in one go for all of them.
+/// Users of one call, where they need not share a slot.
+const TOGETHER: usize = 100;
+
+/// Appends to each user's list, in as few calls as can be.
 pub(super) async fn remember(commands: &Commands, happenings: &[Happening], most: usize) -> Result<(), BusError> {
     commands.connected()?;
     let mut users: HashMap<&Channel, Vec<String>> = HashMap::new();
     for Happening { user, entry } in happenings {
         users.entry(user).or_default().push(entry.encode());
     }
-    let appended = users.into_iter().map(|(user, entries)| append(commands, user, entries, most));
-    try_join_all(appended).await.map(drop).map_err(|error| failed(&error))
-}
-
-/// What is asked at the same time is pipelined, in its order.
-async fn append(commands: &Commands, user: &Channel, entries: Vec<String>, most: usize) -> Result<(), Error> {
-    let key = commands.keys.history(user);
-    let words = std::iter::once(key.clone()).chain(entries).collect();
-    let push = command::<i64>(commands, "RPUSH", words);
-    let trim = command::<()>(commands, "LTRIM", vec![key.clone(), format!("-{most}"), "-1".to_owned()]);
-    let expire = command::<i64>(commands, "PEXPIRE", vec![key, AGE_MILLIS.to_string()]);
-    let (pushed, trimmed, expires) = futures_util::join!(push, trim, expire);
-    pushed.and(trimmed).and(expires.map(drop))
+    let mut users = users.into_iter().peekable();
+    let together = if commands.is_cluster() { 1 } else { TOGETHER };
+    let mut calls = Vec::new();
+    while users.peek().is_some() {
+        calls.push(tracking::remember(&commands.keys, users.by_ref().take(together), most));
+    }
+    try_join_all(calls.iter().map(|call| commands.call::<()>(call))).await.map(drop)
 }
 
 pub(super) async fn read(commands: &Commands, user: &Channel) -> Result<Vec<Entry>, BusError> {

@@ -15,14 +15,24 @@ use crate::lifecycle::{millis, wall_clock};
 /// A Stream entry as Redis gives it: its id and its fields.
 type Raw = (String, HashMap<String, String>);
 
-/// Where each channel ends, all asked in one go.
+/// Where each channel ends, all asked in one go: in one command, where their keys need not share a slot.
 pub(super) async fn ends(commands: &Commands, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
-    try_join_all(channels.iter().map(|channel| end(commands, channel))).await
+    if commands.is_cluster() {
+        return try_join_all(channels.iter().map(|channel| end(commands, channel))).await;
+    }
+    if channels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<String> = channels.iter().map(|channel| commands.keys.end(channel)).collect();
+    let texts: Vec<Option<String>> = commands.client.mget(keys).await.map_err(|error| failed(&error))?;
+    texts.into_iter().map(parse).collect()
 }
 
 async fn end(commands: &Commands, channel: &Channel) -> Result<Ends, BusError> {
-    let text: Option<String> =
-        commands.client.get(commands.keys.end(channel)).await.map_err(|error| failed(&error))?;
+    parse(commands.client.get(commands.keys.end(channel)).await.map_err(|error| failed(&error))?)
+}
+
+fn parse(text: Option<String>) -> Result<Ends, BusError> {
     let Some(text) = text else { return Ok(Ends::default()) };
     publish::ends(&text).map(|(log, retained)| Ends { log, retained }).ok_or_else(strange)
 }
