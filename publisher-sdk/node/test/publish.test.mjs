@@ -96,10 +96,11 @@ test("prefix, retention and rules for logs are kept to", async () => {
   const other = new Publisher({ url: redis.url, prefix: "shop", retention: { seenMillis: 60_000 }, logRules: [{ channels: "topic:chat-*", events: 5, millis: 9_000 }] });
   await other.publish(numbered("topic:chat-1", 1, { id: "x" }));
   await other.publish(numbered("user:1", 1, { id: "x" }));
-  const ttl = async (key) => Math.ceil((await redis.ask("PTTL", key)) / 1000);
-  assert.equal(await ttl("shop:{topic:chat-1}:log"), 9);
-  assert.equal(await ttl("shop:{topic:chat-1}:seen:x"), 60);
-  assert.equal(await ttl("shop:{user:1}:log"), 86_400);
+  for (const [key, millis] of [["topic:chat-1}:log", 9_000], ["topic:chat-1}:seen:x", 60_000], ["user:1}:log", 86_400_000]]) {
+    const left = await redis.ask("PTTL", `shop:{${key}`);
+    // The script may keep a log for a little longer: what it does about age it does once a stretch.
+    assert.ok(left > millis - 5_000 && left <= millis * 1.1, `${key}: ${left}`);
+  }
   await other.close();
 });
 
