@@ -1,4 +1,4 @@
-//! By HTTP: several connections that are kept, one request after the other on each.
+//! By HTTP: several connections, one request after the other on each. They are kept, unless the system closes them.
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
@@ -36,11 +36,7 @@ pub(super) fn publish(peer: &dyn Peer, place: &Place, plan: &Plan) -> Result<Pub
 /// Every event of this connection: the first, and each so many further on.
 fn connection(peer: &dyn Peer, place: &Place, plan: &Plan, share: (u32, u32, u64)) -> Result<Refused> {
     let (first, step, begun) = share;
-    let stream = TcpStream::connect(("127.0.0.1", peer.http_port(place)))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut writer = stream.try_clone()?;
-    let mut reader = BufReader::new(stream);
+    let mut reader = connect(peer.http_port(place))?;
     let (mut request, mut refused) = (Vec::new(), (0, String::new()));
     for event in (first..plan.events).step_by(step as usize) {
         let due = plan.rate.map(|rate| begun + u64::from(event) * 1_000_000_000 / u64::from(rate));
@@ -49,12 +45,22 @@ fn connection(peer: &dyn Peer, place: &Place, plan: &Plan, share: (u32, u32, u64
         }
         request.clear();
         plan.write(peer, place, event, due.unwrap_or_else(now), &mut request);
-        writer.write_all(&request)?;
-        let status = read_answer(&mut reader)?;
-        if !(200..300).contains(&status) {
+        reader.get_mut().write_all(&request)?;
+        let answer = read_answer(&mut reader)?;
+        if !(200..300).contains(&answer.status) {
             refused.0 += 1;
-            refused.1 = format!("status {status}");
+            refused.1 = format!("status {}", answer.status);
+        }
+        if !answer.stays {
+            reader = connect(peer.http_port(place))?;
         }
     }
     Ok(refused)
+}
+
+fn connect(port: u16) -> Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(BufReader::new(stream))
 }
