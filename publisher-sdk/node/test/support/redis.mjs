@@ -11,7 +11,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const running = new Set();
-process.on("exit", () => running.forEach((server) => server.child.kill("SIGKILL")));
+process.on("exit", () => {
+  for (const { child, folder } of running) {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+// A test that takes too long is told to end, and ends as any other.
+process.once("SIGTERM", () => process.exit(1));
 
 // Waits until it is so, and gives what it came to.
 export async function eventually(what, ready, within = 20_000) {
