@@ -66,7 +66,7 @@ test("it never throws, and names what it cannot take", async () => {
   const begun = process.hrtime.bigint();
   assert.deepEqual(wb.enqueue(numbered("x".repeat(500), { id: "large" })), { accepted: false, reason: "full", id: "large" });
   const answers = range(0, 5).map((data) => wb.enqueue(numbered(data, { id: `e${data}` })));
-  assert.ok(process.hrtime.bigint() - begun < 50_000_000n, "it does not wait");
+  assert.ok(process.hrtime.bigint() - begun < 1_000_000_000n, "it does not wait");
   assert.deepEqual(answers.map(({ accepted, reason, id }) => [id, accepted, reason]), [["e0", true, undefined], ["e1", true, undefined], ["e2", true, undefined], ["e3", false, "full"], ["e4", false, "full"]]);
   const { enqueued, dropped, invalid, waiting } = wb.counters();
   assert.deepEqual({ enqueued, dropped, invalid, waiting }, { enqueued: 3, dropped: 3, invalid: 9, waiting: 3 });

@@ -46,7 +46,7 @@ test("a webhook does not wait, and its customer sees it", installed, async (t) =
   await redis.kill();
   const begun = Date.now();
   assert.equal((await post("/webhooks/payments", { ...paid, status: "refunded" })).status, 204);
-  assert.ok(Date.now() - begun < 500, "the bus is away, and the webhook is answered");
+  assert.ok(Date.now() - begun < 2_000, "the bus is away, and the webhook is answered");
   await redis.run();
   assert.deepEqual(JSON.parse(await client.next("payment-status")).data.status, "refunded");
   child.kill("SIGTERM");

@@ -83,7 +83,7 @@ for (const over of ["Redis", "HTTP"]) {
     await assert.rejects((await wb.publish({ ...event, class: "volatile", receipt: true })).acknowledged(), ends("not_watched"));
     const begun = Date.now();
     await assert.rejects((await wb.publish({ ...event, receipt: true })).acknowledged({ timeout: 300 }), ends("not_in_time"));
-    assert.ok(Date.now() - begun >= 290 && Date.now() - begun < 2_000);
+    assert.ok(Date.now() - begun >= 290 && Date.now() - begun < 5_000);
     await assert.rejects((await wb.publish({ ...event, receipt: true, ttl: 1 })).acknowledged({ timeout: 10_000 }), ends("expired"));
     assert.deepEqual(await wb.receipts("never published"), []);
   });

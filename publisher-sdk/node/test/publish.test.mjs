@@ -140,7 +140,7 @@ test("a Redis that hangs is told from one that is down, and the event is there o
   redis.signal("STOP");
   const asked = Date.now();
   await assert.rejects(short.publish(event), (error) => error instanceof TimedOutError && error.code === "timed_out");
-  assert.ok(Date.now() - asked < 2_000);
+  assert.ok(Date.now() - asked < 4_000);
   redis.signal("CONT");
   await short.publish(event);
   assert.deepEqual(await redis.data("user:1"), [0, 1], "it was tried twice at least");

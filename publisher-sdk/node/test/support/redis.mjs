@@ -179,7 +179,7 @@ const SLOTS = 16_384;
 export class Cluster {
   static async start(replicas = 0) {
     const cluster = new Cluster();
-    const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+    const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
     cluster.nodes = await Promise.all(Array.from({ length: 3 * (1 + replicas) }, () => node(options)));
     const [first] = cluster.nodes;
     for (const [place, one] of cluster.nodes.entries()) {
