@@ -239,8 +239,11 @@ def test_a_wrong_service_key(flavour: Flavour, node: Node) -> None:
 def test_a_node_takes_less_than_the_protocol_allows(flavour: Flavour, node: Node) -> None:
     large = Event("user:42", "t", "x" * 70_000)
     with flavour.publisher(node.url, service_key=SERVICE_KEY) as wb:
+        begun = time.monotonic()
         with pytest.raises(InvalidEvent) as raised:
             wb.publish(large)
+        # At once: trying again cannot help.
+        assert time.monotonic() - begun < 3.0
         assert (raised.value.attribute, raised.value.code) == ("data", "too_large")
         # One that is too large does not hold up the others.
         first, second, third = wb.publish_all([Event("user:42", "t", 1), large, Event("user:42", "t", 2)])
@@ -306,6 +309,17 @@ def test_a_door_that_is_away_for_a_moment_is_tried_again(flavour: Flavour) -> No
     with door((503, "{}"), (202, accepted)) as url, flavour.publisher(url) as wb:
         published = wb.publish(Event("all", "t", 1, id="e"))
     assert (published.id, str(published.cursor), published.nodes) == ("e", "5-1", 2)
+
+
+def test_a_list_that_is_refused_as_a_whole_is_taken_apart(flavour: Flavour) -> None:
+    def accepted(name: str) -> tuple[int, str]:
+        return 202, '{"id":"' + name + '","channels":[{"channel":"all","cursor":"5-1","nodes":2}]}'
+
+    # All three, two of them, and then each by itself.
+    answers = ((413, ""), (413, ""), accepted("a"), (422, '{"code":"invalid_event"}'), accepted("c"))
+    with door(*answers) as url, flavour.publisher(url) as wb:
+        first, second, third = wb.publish_all([Event("all", "t", 1, id=name) for name in "abc"])
+    assert [getattr(one, "id", None) or one.code for one in (first, second, third)] == ["a", "invalid_event", "c"]
 
 
 def test_no_door_at_all(flavour: Flavour) -> None:

@@ -144,8 +144,7 @@ def test_what_was_enqueued_before_there_was_a_loop_is_published_with_it(redis: R
     assert wb.enqueue(Event("user:42", "t", 7))
 
     async def main() -> None:
-        async with wb:
-            assert await wb.flush()
+        assert await wb.close()
 
     asyncio.run(main())
     assert logged(redis) == [7]

@@ -94,7 +94,8 @@ def test_what_is_enqueued_follows_a_slot_that_moves(flavour: Flavour, cluster: C
     channel = f"user:moving-{flavour.name}"
     key = f"wb:{{{channel}}}:log"
     done = threading.Event()
-    with flavour.publisher(cluster.url) as wb:
+    with flavour.publisher(cluster.url) as wb, flavour.publisher(cluster.url) as asking:
+        watched = asking.publish(Event(channel, "t", 1_000, receipt=True))
 
         def enqueue() -> None:
             for number in range(400):
@@ -111,8 +112,10 @@ def test_what_is_enqueued_follows_a_slot_that_moves(flavour: Flavour, cluster: C
         thread.join()
         assert wb.flush(20.0)
         assert wb.counters.published == 400
+        # Whoever only asks finds out that it has moved, too.
+        assert asking.receipts(watched.id)[0].state == "accepted"
     assert done.is_set()
-    assert logged(cluster.owner(key), channel) == list(range(400))
+    assert logged(cluster.owner(key), channel) == [1_000, *range(400)]
 
 
 def test_receipts_and_fallbacks_are_read_from_all_shards(flavour: Flavour, cluster: Cluster) -> None:

@@ -90,6 +90,16 @@ def test_one_bad_event_does_not_hold_up_the_others(flavour: Flavour, redis: Redi
     assert second.code == "WRONGTYPE"
 
 
+def test_what_is_no_event_does_not_either(flavour: Flavour, redis: Redis) -> None:
+    with flavour.publisher(redis.url) as wb:
+        first, second, third = wb.publish_all(
+            [Event("user:42", "t", 1), {"to": "42", "type": "t", "data": 2}, {"to": "user:42", "type": "t", "data": 3}]
+        )
+    assert first.cursor < third.cursor
+    assert (second.code, second.attribute) == ("invalid_event", "to")
+    assert len(log(redis, "user:42")) == 2
+
+
 def test_retained_and_volatile(flavour: Flavour, redis: Redis) -> None:
     with flavour.publisher(redis.url) as wb:
         for balance in (1, 2):
@@ -114,7 +124,8 @@ def test_retention_and_its_rules_go_with_the_event(flavour: Flavour, redis: Redi
         ("shop:{topic:news}:log", 7_200_000),
         ("shop:{topic:news}:seen:e", 30_000),
     ):
-        assert millis - 5_000 < redis.ask("PTTL", key) <= millis, key
+        # The scripts keep a log for up to a 32nd longer.
+        assert millis - 5_000 < redis.ask("PTTL", key) <= millis * 33 / 32, key
 
 
 def test_scripts_that_somebody_has_flushed_are_loaded_again(flavour: Flavour, redis: Redis) -> None:

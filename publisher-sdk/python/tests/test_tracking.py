@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from conftest import Way
 from flavours import Flavour
-from node import Node, acknowledging
+from node import SERVICE_KEY, Node, acknowledging
 from servers import Redis, eventually
 
 import wirebell
@@ -120,6 +120,16 @@ def test_a_scheduled_event_comes_at_its_time(flavour: Flavour, way: Way, node: N
         assert acknowledgement.at >= at.timestamp() * 1_000 - 1
         assert seen[0]["id"] == published.id
         assert wb.cancel(published.id) == "published"
+
+
+def test_one_way_knows_what_was_published_the_other(flavour: Flavour, redis: Redis, node: Node, user: str) -> None:
+    with flavour.publisher(redis.url) as direct, flavour.publisher(node.url, service_key=SERVICE_KEY) as door:
+        for one, other in ((direct, door), (door, direct)):
+            later = one.publish(Event(f"user:{user}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True))
+            assert other.receipts(later.id) == one.receipts(later.id)
+            assert other.receipts(later.id)[0].state == "scheduled"
+            assert other.cancel(later.id) == "cancelled"
+            assert one.receipts(later.id)[0].state == "cancelled"
 
 
 def test_a_cancelled_event_never_comes(flavour: Flavour, way: Way, node: Node, user: str) -> None:

@@ -12,7 +12,7 @@ from node import ROOT
 
 from wirebell import Cursor, Event, InvalidEvent, Retention
 from wirebell._protocol import calls, channel
-from wirebell._protocol.keys import Keys
+from wirebell._protocol.keys import Keys, shard_of
 from wirebell._protocol.pattern import fits
 from wirebell._protocol.prepared import Prepared, prepare
 from wirebell.errors import WirebellError
@@ -122,6 +122,12 @@ def test_announcements(vector: dict[str, Any]) -> None:
 def test_bad_announcements(message: str) -> None:
     with pytest.raises((ValueError, InvalidEvent)):
         Announcement.read(message)
+
+
+@pytest.mark.parametrize(("text", "hashed"), [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
+def test_a_shard_is_that_of_the_hash(text: str, hashed: int) -> None:
+    """From the published test vectors of FNV-1a."""
+    assert shard_of(text) == hashed % 8
 
 
 def test_codes() -> None:

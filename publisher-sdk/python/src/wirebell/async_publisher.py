@@ -37,8 +37,7 @@ class AsyncPublisher(PublisherBase):
         nothing is sent before the first event. What was enqueued before begins to be published.
         """
         self._loop = asyncio.get_running_loop()
-        if self.counters.waiting:
-            self._ensure_worker()
+        self._ensure_worker_for_what_waits()
         await self._open()
         return self
 
@@ -76,11 +75,13 @@ class AsyncPublisher(PublisherBase):
 
     async def flush(self, timeout: float = 5.0) -> Flushed:
         """Waits until everything enqueued so far has been published or refused, but no longer than `timeout`."""
+        self._ensure_worker_for_what_waits()
         return await self._buffer.flushed(timeout)
 
     async def close(self, timeout: float = 5.0) -> Flushed:
         """Takes no more events, waits as `flush` does, and closes the connections."""
         self._closed = True
+        self._ensure_worker_for_what_waits()
         self._buffer.close()
         flushed = await self._buffer.flushed(timeout)
         self._buffer.give_up()
@@ -98,6 +99,11 @@ class AsyncPublisher(PublisherBase):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _ensure_worker_for_what_waits(self) -> None:
+        """Something may have been enqueued where there was no event loop."""
+        if self.counters.waiting:
+            self._ensure_worker()
 
     def _ensure_worker(self) -> None:
         if self._worker is not None:

@@ -175,13 +175,24 @@ class PublisherBase:
         """An outcome or an error for each, and how to ask what becomes of it."""
         if self._closed:
             raise Closed
-        ready = [self._ready(event) for event in events]
-        answers = await deliver(self._io, self._transport, self._timeout, ready)
-        return [(answer, self._watch(event)) for answer, event in zip(answers, ready, strict=True)]
+        ready = [self._checked(event) for event in events]
+        sound = [event for event in ready if isinstance(event, Event)]
+        answers = iter(await deliver(self._io, self._transport, self._timeout, sound))
+        return [
+            (next(answers), self._watch(event)) if isinstance(event, Event) else (event, self._watch(None))
+            for event in ready
+        ]
 
-    def _watch(self, event: Event) -> Watch:
+    def _checked(self, event: AnyEvent) -> Event | InvalidEvent:
+        """One that is wrong does not hold up the others."""
+        try:
+            return self._ready(event)
+        except InvalidEvent as error:
+            return error
+
+    def _watch(self, event: Event | None) -> Watch:
         # Only what has a cursor can be acknowledged.
-        can_be_acknowledged = event.is_watched and event.class_ is Class.DURABLE
+        can_be_acknowledged = event is not None and event.is_watched and event.class_ is Class.DURABLE
         return Watch(self._io, self._transport, can_be_acknowledged)
 
     def _reader(self, group: str | None, only: Wanted | None) -> Reader:
