@@ -42,6 +42,7 @@ impl Peer for Sockudo {
         vec![
             "no default features but redis, LTO over the whole program (sockudo.io/docs/getting-started/installation)",
             "Redis adapter, cache and queue in memory; rate limits, metrics and logging off (sockudo.io/docs/reference/configuration)",
+            "max_messages 100, a third of the memory that 1,000 take; write_buffer_size 1 KiB (the same page)",
             "protocol 7 of Pusher; private channels, signed; compression off",
         ]
     }
