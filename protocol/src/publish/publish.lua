@@ -135,7 +135,8 @@ local function publish(keys, args)
     call('PEXPIRE', keys[6], args[13])
     if is_watched and args[1] == 'd' then
       -- It expires with the log at the latest, and with that its cursors may begin anew.
-      call('XADD', keys[7], 'MAXLEN', '~', args[6], cursor, 'i', args[9])
+      -- More of them than of the log: who is far behind acknowledges what only its own memory has yet.
+      call('XADD', keys[7], 'MAXLEN', '~', 100000, cursor, 'i', args[9])
       call('PEXPIRE', keys[7], args[7])
     end
   end
