@@ -1,0 +1,72 @@
+//! A WebSocket server that sends back what it gets, over the very code that the clients' door stands on: what
+//! `tests/autobahn` puts the frame codec to the test with, since the door itself answers and does not echo.
+//!
+//! It prints its address and serves until it is stopped: `cargo run --release -p gateway --example echo -- 127.0.0.1:0`.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use gateway::transport::websocket::{Ended, Message, Pending, Socket, accept};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+/// The suite's largest message has 16 MiB.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    println!("{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(serve(stream));
+    }
+}
+
+async fn serve(stream: TcpStream) {
+    let service = service_fn(|request: hyper::Request<Incoming>| async move {
+        Ok::<_, std::convert::Infallible>(upgrade(request.map(Body::new)))
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    if let Err(error) = connection.await {
+        eprintln!("a connection ended: {error}");
+    }
+}
+
+fn upgrade(mut request: Request) -> Response {
+    match accept(&mut request, "echo", MOST_BYTES) {
+        Ok((response, pending)) => {
+            tokio::spawn(converse(pending));
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn converse(pending: Pending) {
+    if let Some(mut socket) = pending.socket().await {
+        echo(&mut socket).await;
+    }
+}
+
+/// Ends as a session does: a goodbye is answered, and a broken rule is named.
+async fn echo(socket: &mut Socket) {
+    loop {
+        match socket.read().await {
+            Ok(Message::Text(text)) => socket.queue_text(text.as_bytes()),
+            Ok(Message::Binary(bytes)) => socket.queue_binary(&bytes),
+            Ok(Message::Ping(_) | Message::Pong) => {}
+            Ok(Message::Close(_)) => return drop(socket.flush().await),
+            Err(Ended::Violation(violation)) => return socket.close(violation.code(), "").await,
+            Err(Ended::Gone) => return,
+        }
+        if socket.flush().await.is_err() {
+            return;
+        }
+    }
+}

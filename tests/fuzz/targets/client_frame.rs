@@ -1,0 +1,15 @@
+//! A client's text: none makes the parser panic, and blanks around it change nothing.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wirebell_protocol::frame::client::{ClientFrame, MAX_REF_BYTES};
+
+fuzz_target!(|text: &str| {
+    let parsed = ClientFrame::parse(text);
+    if let Err(error) = &parsed {
+        let length = error.reference.as_ref().map_or(0, String::len);
+        assert!(length <= MAX_REF_BYTES, "a `ref` of {length} bytes is repeated");
+    }
+    let spaced = ClientFrame::parse(&format!(" \n{text}\t "));
+    assert!(parsed.ok() == spaced.ok(), "blanks changed what it says");
+});
