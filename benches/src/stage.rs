@@ -35,7 +35,7 @@ pub struct Stage {
     _folder: Folder,
     phase: u16,
     /// What the system took before the crowd came, in bytes.
-    pub empty: u64,
+    pub empty: f64,
 }
 
 /// A Redis alone.
@@ -117,7 +117,7 @@ impl Stage {
             systems.push(peer.start(other)?);
         }
         let crowd = Crowd::begin(peer, &places)?;
-        Ok(Self { peer, place, crowd, systems, redis, _folder: folder, phase: 0, empty: 0 })
+        Ok(Self { peer, place, crowd, systems, redis, _folder: folder, phase: 0, empty: 0.0 })
     }
 
     /// The ids of the system's processes.

@@ -180,7 +180,18 @@ impl Client {
         Ok(taken)
     }
 
+    /// Hears a message. Some systems put several into one, a line each, a ping among events too; no event has a line's
+    /// end in it.
     fn message(&mut self, payload: &[u8], desk: &mut Desk, at: u64) -> Result<(), Over> {
+        let mut rest = payload;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            self.line(&rest[..end], desk, at)?;
+            rest = &rest[end + 1..];
+        }
+        if rest.is_empty() && !payload.is_empty() { Ok(()) } else { self.line(rest, desk, at) }
+    }
+
+    fn line(&mut self, payload: &[u8], desk: &mut Desk, at: u64) -> Result<(), Over> {
         let mut marked = false;
         for mark in Mark::all(payload) {
             marked = true;

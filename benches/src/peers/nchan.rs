@@ -31,7 +31,8 @@ impl Nchan {
             .replace("@CLIENTS@", &place.clients.to_string())
             .replace("@SERVICES@", &place.services.to_string())
             .replace("@HEARTBEAT@", &place.heartbeat.to_string())
-            .replace("@FILES@", &(place.connections + 1000).to_string())
+            // Once fewer than a sixteenth are free, nginx closes connections that wait for a request: the publishers'.
+            .replace("@FILES@", &(place.connections * 5 / 4 + 1000).to_string())
             .replace("@STORE@", &store)
             .replace("@PASS@", pass))
     }

@@ -13,7 +13,7 @@ use crate::usage;
 /// connection.
 pub(super) fn arrive(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     stage.crowd.connect(1, 1, false)?;
-    stage.empty = stage.settled_memory();
+    stage.empty = memory(stage);
     let before = stage.costs()[0];
     let (arrivals, latency) = stage.crowd.connect(sizes.connections, sizes.arriving, false)?;
     let cpu = (stage.costs()[0].saturating_sub(before)).as_secs_f64();
@@ -36,7 +36,9 @@ pub(super) fn before_load(stage: &mut Stage, groups: &[Group], sizes: &Sizes, sa
     if !groups.contains(&Group::Idle) || !is_system(stage) {
         return Ok(());
     }
-    samples.add("idle-memory", memory_each(stage, sizes));
+    let whole = memory(stage);
+    samples.add("idle-memory", (whole - stage.empty).max(0.0) / f64::from(sizes.connections - 1));
+    samples.add("whole-memory", whole / f64::from(sizes.connections));
     if stage.peer.can(Ability::Heartbeat) && sizes.idle_seconds > 0 && samples.round == 0 {
         let phase = stage.next_phase();
         stage.crowd.watch(phase, false)?;
@@ -61,7 +63,8 @@ pub(super) fn under_load(stage: &mut Stage, groups: &[Group], sizes: &Sizes, sam
         payment(stage, sizes, samples)?;
     }
     if groups.contains(&Group::Idle) && is_system(stage) {
-        samples.add("loaded-memory", memory_each(stage, sizes));
+        let grown = (memory(stage) - stage.empty).max(0.0);
+        samples.add("loaded-memory", grown / f64::from(sizes.connections - 1));
     }
     if groups.contains(&Group::Storm) && is_system(stage) {
         storm(stage, sizes, samples)?;
@@ -74,10 +77,10 @@ fn is_system(stage: &Stage) -> bool {
     stage.peer.can(Ability::Redis) || stage.peer.can(Ability::Http)
 }
 
-fn memory_each(stage: &Stage, sizes: &Sizes) -> f64 {
+fn memory(stage: &Stage) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a size below a petabyte")]
-    let grown = stage.settled_memory().saturating_sub(stage.empty) as f64;
-    grown / f64::from(sizes.connections - 1)
+    let bytes = stage.settled_memory() as f64;
+    bytes
 }
 
 /// By which door this system gets events to all.

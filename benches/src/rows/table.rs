@@ -68,6 +68,13 @@ pub const ROWS: &[Row] = &[
         "bytes",
         Less,
     ),
+    row(
+        "whole-memory",
+        Group::Idle,
+        "Memory of the whole system with all of them, over their number",
+        "bytes",
+        Less,
+    ),
     row("loaded-memory", Group::Idle, "The same after all the load of its run", "bytes", Less),
     row("idle-cpu", Group::Idle, "CPU of an idle connection, pinged every 25 s", "µs a second", Less),
     row("handshakes-hs256", Group::Handshakes, "Connections with an HS256 token, subscribed", "per CPU s", More),
