@@ -26,7 +26,8 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     let bare = value("unicast", "wirebell").zip(value("unicast", "bare")).map(|(ours, bare)| ours / bare);
     judge("at least 0.8 of the bare writer's deliveries", bare.map(|part| (short(part), part >= 0.8)));
     for (row, wants, times) in [
-        ("idle-memory", "2.5 times less memory than the leanest peer", 2.5),
+        ("idle-memory", "2.5 times less memory a connection than the leanest peer", 2.5),
+        ("whole-memory", "2.5 times less memory than the leanest peer, the whole system counted", 2.5),
         ("unicast", "1.5 times the deliveries through Redis of the fastest peer", 1.5),
         ("unicast-p99", "half the p99 of the best peer at the same rate", 2.0),
     ] {
@@ -38,7 +39,9 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
     judge("an event costs the same, within 15 %, when something grows tenfold", growth(figures));
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
-    let behind = ROWS.iter().filter_map(|row| nearest(figures, row.id).map(|(peer, ahead)| (row, peer, ahead)));
+    // What Redis does for an event is no row to be first in: it keeps ours, and forgets theirs.
+    let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
+    let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, ahead)| (row, peer, ahead)));
     let behind: Vec<_> = behind.filter(|(_, _, ahead)| *ahead < 1.0).collect();
     let said = |(row, peer, ahead): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *ahead));
     let named: Vec<String> = behind.iter().map(said).collect();
