@@ -65,16 +65,26 @@ pub struct Outbox {
 struct State {
     frames: VecDeque<Frame>,
     bytes: u32,
-    /// The session waits, and has said nothing to its client that is not sent.
-    rests: bool,
+    session: Session,
     /// Somebody was told to send what waits.
     unsent: bool,
     /// The wire took a part of a frame.
     begun: bool,
     order: Option<Order>,
     behind: Vec<(Line, Cursor)>,
-    closed: bool,
     waker: Option<Waker>,
+}
+
+/// What the session does, as far as its outbox knows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    /// It has something to do.
+    #[default]
+    Busy,
+    /// It waits, and has said nothing to its client that is not sent.
+    Rests,
+    /// It has ended.
+    Gone,
 }
 
 impl Outbox {
@@ -99,7 +109,7 @@ impl Outbox {
     /// through an empty one: the limit is for what piles up.
     pub fn offer(&self, frame: Frame) -> Offered {
         let mut state = self.lock();
-        if state.closed {
+        if state.session == Session::Gone {
             return Offered::Gone;
         }
         let length = length(&frame);
@@ -110,7 +120,7 @@ impl Outbox {
         // What was written of a watched event is the session's to report.
         let needs_session = self.wire.is_none() || frame.watched.is_some();
         state.frames.push_back(frame);
-        if !state.rests || needs_session {
+        if state.session == Session::Busy || needs_session {
             wake(state);
             return Offered::Queued;
         }
@@ -121,7 +131,10 @@ impl Outbox {
     pub(super) fn send(&self, meters: &Meters) {
         let mut state = self.lock();
         state.unsent = false;
-        let Some(wire) = self.wire.as_ref().filter(|_| state.rests && !state.frames.is_empty()) else { return };
+        let Some(wire) = self.wire.as_ref().filter(|_| state.session == Session::Rests && !state.frames.is_empty())
+        else {
+            return;
+        };
         match wire.try_write(&state.frames) {
             Written::All => {
                 meters.written(state.frames.iter());
@@ -139,13 +152,13 @@ impl Outbox {
 
     /// The session has something to do: nobody else writes to its client until it [rests](Self::next) again.
     pub fn stir(&self) {
-        self.lock().rests = false;
+        self.lock().session = Session::Busy;
     }
 
     /// What came on the line behind this cursor found no room. The session is told once it has taken the rest.
     pub fn behind(&self, line: Line, after: Cursor) {
         let mut state = self.lock();
-        if !state.closed {
+        if state.session != Session::Gone {
             state.behind.push((line, after));
             wake(state);
         }
@@ -171,7 +184,7 @@ impl Outbox {
     /// Nothing is taken any more.
     pub fn close(&self) {
         let mut state = self.lock();
-        *state = State { closed: true, ..State::default() };
+        *state = State { session: Session::Gone, ..State::default() };
     }
 
     /// What to do next; waits for it, and then the session rests. All frames that wait come at once, so that they can
@@ -179,7 +192,7 @@ impl Outbox {
     pub fn next(&self) -> impl Future<Output = Next> + '_ {
         std::future::poll_fn(|context| {
             let mut state = self.lock();
-            state.rests = false;
+            state.session = Session::Busy;
             if let Some(order) = state.order.take() {
                 return Poll::Ready(Next::Order(order));
             }
@@ -193,7 +206,7 @@ impl Outbox {
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 state.waker = Some(context.waker().clone());
             }
-            state.rests = true;
+            state.session = Session::Rests;
             Poll::Pending
         })
     }
@@ -209,7 +222,9 @@ fn length(frame: &Frame) -> u32 {
 
 /// Wakes the session after the lock is let go, so that it does not wake up into it.
 fn wake(mut state: MutexGuard<'_, State>) {
-    state.rests = false;
+    if state.session == Session::Rests {
+        state.session = Session::Busy;
+    }
     let waker = state.waker.take();
     drop(state);
     if let Some(waker) = waker {
@@ -250,6 +265,86 @@ mod tests {
         assert!(
             matches!(outbox.next().await, Next::Behind(logs) if logs == [(Line::log(&Channel::all()), Cursor::START)])
         );
+    }
+
+    /// A connection that takes so many frames and no more.
+    #[derive(Debug)]
+    struct Narrow(usize, Mutex<Vec<usize>>);
+
+    impl Wire for Narrow {
+        fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
+            let count = frames.len().min(self.0);
+            self.1.lock().unwrap().extend(frames.iter().take(count).map(|frame| frame.bytes.len()));
+            if count == frames.len() { Written::All } else { Written::Some(count) }
+        }
+    }
+
+    fn wired(takes: usize) -> (Outbox, Arc<Narrow>, Meters) {
+        let wire = Arc::new(Narrow(takes, Mutex::default()));
+        let outbox = Outbox::new(1, 1000).with_wire(Some(Arc::<Narrow>::clone(&wire)));
+        (outbox, wire, Meters::new(&crate::telemetry::Metrics::new().unwrap()))
+    }
+
+    /// Waits for something to do, in vain.
+    fn rest(outbox: &Outbox) {
+        let mut context = std::task::Context::from_waker(Waker::noop());
+        assert!(std::pin::pin!(outbox.next()).poll(&mut context).is_pending());
+    }
+
+    #[test]
+    fn what_is_for_a_session_that_rests_is_sent_together_and_without_it() {
+        let (outbox, wire, meters) = wired(9);
+        rest(&outbox);
+        assert_eq!(outbox.offer(frame(Class::Durable, 5)), Offered::Unsent);
+        assert_eq!(outbox.offer(frame(Class::Durable, 6)), Offered::Queued, "somebody sends already");
+        outbox.send(&meters);
+        assert_eq!(*wire.1.lock().unwrap(), [5, 6]);
+        assert_eq!(outbox.bytes(), 0);
+        rest(&outbox);
+        assert_eq!(outbox.offer(frame(Class::Durable, 7)), Offered::Unsent);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_busy_is_not_written_past() {
+        let (outbox, wire, meters) = wired(9);
+        assert_eq!(outbox.offer(frame(Class::Durable, 5)), Offered::Queued, "it has not rested yet");
+        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
+        rest(&outbox);
+        assert_eq!(outbox.offer(frame(Class::Durable, 6)), Offered::Unsent);
+        outbox.stir();
+        outbox.send(&meters);
+        assert!(wire.1.lock().unwrap().is_empty());
+        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
+    }
+
+    #[tokio::test]
+    async fn what_the_connection_does_not_take_is_the_sessions() {
+        let (outbox, _, meters) = wired(1);
+        rest(&outbox);
+        outbox.offer(frame(Class::Durable, 5));
+        outbox.offer(frame(Class::Durable, 6));
+        outbox.send(&meters);
+        assert_eq!(outbox.bytes(), 6);
+        assert_eq!(outbox.offer(frame(Class::Durable, 7)), Offered::Queued, "the session was woken");
+        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 2));
+        // Where no frame is left, the rest of the one that was begun may be.
+        let (outbox, _, meters) = wired(0);
+        rest(&outbox);
+        outbox.offer(frame(Class::Durable, 5));
+        outbox.send(&meters);
+        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
+    }
+
+    #[test]
+    fn what_has_to_be_reported_on_is_the_sessions() {
+        let (outbox, wire, meters) = wired(9);
+        rest(&outbox);
+        outbox.offer(frame(Class::Durable, 5));
+        let watched = Arc::new(crate::hub::Watched { channel: Channel::all(), id: "1".into(), cursor: None });
+        let reported = Frame { watched: Some(watched), ..frame(Class::Durable, 6) };
+        assert_eq!(outbox.offer(reported), Offered::Queued);
+        outbox.send(&meters);
+        assert!(wire.1.lock().unwrap().is_empty());
     }
 
     #[test]
