@@ -1,0 +1,107 @@
+//! What the hub does for an event: from the embedded bus by the registry to the wires of those for whom it is. The wires
+//! write nowhere, so what is left is ours.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gateway::bus::SharedBus;
+use gateway::bus::memory::MemoryBus;
+use gateway::hub::{Frame, Hub, Seat, Settings, Since, Wire, Written};
+use gateway::lifecycle::Lifecycle;
+use gateway::telemetry::Metrics;
+use tokio::runtime::Runtime;
+use wirebell_protocol::publish::Retentions;
+use wirebell_protocol::{Channel, Event, NodeId, Prepared};
+
+/// Counts what it is given.
+#[derive(Debug)]
+struct Counting(Arc<AtomicU64>);
+
+impl Wire for Counting {
+    fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
+        self.0.fetch_add(frames.len() as u64, Ordering::Relaxed);
+        Written::All
+    }
+}
+
+/// A node without doors, and users with a session each, who wait.
+struct Node {
+    bus: SharedBus,
+    written: Arc<AtomicU64>,
+    _seats: Vec<Seat>,
+    _life: Lifecycle,
+}
+
+async fn node(users: u64) -> Node {
+    let (life, metrics) = (Lifecycle::default(), Arc::new(Metrics::new().unwrap()));
+    let id = NodeId::from_bits(1);
+    let (bus, deliveries) = MemoryBus::start(id, Retentions::default(), 65_536, &life, Arc::clone(&metrics));
+    let bus: SharedBus = Arc::new(bus);
+    let settings = Settings { node: id, linger: Duration::from_secs(5), outbox_bytes: 262_144, history: 0 };
+    let hub = Hub::start(settings, Arc::clone(&bus), deliveries, &life, metrics);
+    let (written, mut seats) = (Arc::new(AtomicU64::new(0)), Vec::new());
+    for user in 0..users {
+        let channel = Channel::user(&user.to_string()).unwrap();
+        let mut seat = hub.enter(&channel, None, Some(Arc::new(Counting(Arc::clone(&written)))));
+        seat.join(&channel, Since::Now, Duration::from_secs(10)).await.unwrap();
+        assert!(pin!(seat.next()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        seats.push(seat);
+    }
+    Node { bus, written, _seats: seats, _life: life }
+}
+
+/// Events to one channel after the other, each with an id of its own.
+fn events(to: &str, count: usize, ids: &mut u64) -> Vec<Prepared> {
+    let mut next = |place: usize| {
+        *ids += 1;
+        let to = to.replace('%', &(place % 1000).to_string());
+        let json = format!(
+            r#"{{"to":"{to}","type":"payment-status","class":"volatile","id":"{ids}","time":"2026-11-21T10:00:00Z","data":{{"status":"paid"}}}}"#
+        );
+        Prepared::all(&Event::parse(json.as_bytes(), 65_536).unwrap())
+    };
+    (0..count).flat_map(|place| next(place)).collect()
+}
+
+impl Node {
+    /// Until every wire has everything.
+    async fn deliver(&self, events: &[Prepared], deliveries: u64) {
+        let until = self.written.load(Ordering::Relaxed) + deliveries;
+        self.bus.publish(events).await;
+        while self.written.load(Ordering::Relaxed) < until {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn deliver(criterion: &mut Criterion, name: &str, users: u64, to: &str, count: usize, each: u64) {
+    let runtime: Runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let node = runtime.block_on(node(users));
+    let mut ids = 0;
+    let mut group = criterion.benchmark_group("deliveries");
+    group.throughput(Throughput::Elements(count as u64 * each));
+    group.bench_function(name, |bench| {
+        bench.iter_batched(
+            || events(to, count, &mut ids),
+            |events| runtime.block_on(node.deliver(&events, count as u64 * each)),
+            criterion::BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn fanout(criterion: &mut Criterion) {
+    deliver(criterion, "500 events to one user each, of 1,000", 1_000, "user:%", 500, 1);
+    deliver(criterion, "500 events to one user each, of 10,000", 10_000, "user:%", 500, 1);
+    deliver(criterion, "an event to all of 10,000", 10_000, "all", 1, 10_000);
+}
+
+criterion_group!(benches, fanout);
+criterion_main!(benches);
