@@ -7,7 +7,7 @@ use wirebell_tests::PATIENCE;
 use wirebell_tests::client::{Carry, Client, Seen};
 use wirebell_tests::keys::Pair;
 use wirebell_tests::node::{Node, Setup};
-use wirebell_tests::raw::{End, RawClient};
+use wirebell_tests::raw::{End, RawClient, masked};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, now, with};
 
@@ -71,6 +71,20 @@ async fn a_quiet_client_is_pinged_and_kept() {
     }
     let pong = client.ask(&json!({"type": "wirebell.ping", "ref": "p"})).await;
     assert_eq!(pong["type"], "wirebell.pong");
+}
+
+#[tokio::test]
+async fn a_goodbye_is_said_once_whoever_begins() {
+    let (_redis, node) = node(|setup| setup).await;
+    let mut leaving = RawClient::connect(node.clients, &Issuer::default().token("42")).await;
+    leaving.send(&masked(0x88, &1000u16.to_be_bytes())).await;
+    assert_eq!(leaving.end().await, End::Closed(1000));
+    assert!(matches!(leaving.next(PATIENCE).await, Err(End::Dropped)), "nothing comes behind the answer");
+
+    let mut refused = RawClient::connect(node.clients, "not a token").await;
+    assert_eq!(refused.end().await, End::Closed(4401));
+    refused.send(&masked(0x88, &4401u16.to_be_bytes())).await;
+    assert!(matches!(refused.next(PATIENCE).await, Err(End::Dropped)), "an answer is not answered");
 }
 
 #[tokio::test]

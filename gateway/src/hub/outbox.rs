@@ -31,7 +31,7 @@ pub enum Order {
 pub enum Offered {
     /// It waits for the session, or to be sent together with what was offered before.
     Queued,
-    /// The session rests: whoever has offered it [sends](Outbox::send) it, once there is no more to offer.
+    /// The session rests: whoever has offered it has it sent, once there is no more to offer.
     Unsent,
     /// No room, and its class may be dropped.
     Dropped,

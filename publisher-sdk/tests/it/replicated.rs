@@ -95,5 +95,6 @@ async fn logs_are_kept_by_the_channels_pattern() {
     assert!((10..=110).contains(&chat) && news == 300, "{chat} {news}");
     let key = Keys::default().log(&Channel::parse("topic:chat-1").unwrap());
     let left: u64 = redis::cmd("PTTL").arg(key).query(&mut redis.client()).unwrap();
-    assert!(left <= 60_000, "{left}");
+    // An event stays for as long as the rule says, and up to a 32nd of that longer.
+    assert!((50_000..=60_000 + 60_000 / 32).contains(&left), "{left}");
 }

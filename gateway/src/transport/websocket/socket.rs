@@ -32,6 +32,8 @@ pub struct Socket {
     reader: Reader,
     /// What came last cannot be understood, nor what comes behind it.
     is_lost: bool,
+    /// A goodbye was said, or answered: nothing may be sent behind it.
+    said_goodbye: bool,
 }
 
 /// Why there is nothing to read any more.
@@ -48,7 +50,7 @@ impl Socket {
     pub(super) fn new(stream: TcpStream, come: &[u8], most_bytes: usize) -> Self {
         let mut reader = Reader::new(most_bytes);
         reader.take(come);
-        Self { sender: Arc::new(Sender::new(stream)), reader, is_lost: false }
+        Self { sender: Arc::new(Sender::new(stream)), reader, is_lost: false, said_goodbye: false }
     }
 
     pub(super) fn sender(&self) -> &Arc<Sender> {
@@ -81,10 +83,11 @@ impl Socket {
         }
     }
 
-    fn answer(&self, message: &Message) {
+    fn answer(&mut self, message: &Message) {
         match message {
-            Message::Ping(payload) => self.sender.queue(Opcode::Pong, payload),
-            Message::Close(code) => {
+            Message::Ping(payload) if !self.said_goodbye => self.sender.queue(Opcode::Pong, payload),
+            Message::Close(code) if !self.said_goodbye => {
+                self.said_goodbye = true;
                 let code = code.map(u16::to_be_bytes);
                 self.sender.queue(Opcode::Close, code.as_ref().map_or(&[][..], |code| code));
             }
@@ -129,8 +132,11 @@ impl Socket {
         self.sender.flush().await
     }
 
-    /// Says goodbye, and waits a moment until the client has said it, too.
+    /// Says goodbye, unless the client was first, and waits a moment until it has said it, too.
     pub async fn close(&mut self, code: CloseCode, reason: &str) {
+        if std::mem::replace(&mut self.said_goodbye, true) {
+            return;
+        }
         let payload = [&code.number().to_be_bytes(), reason.as_bytes()].concat();
         self.sender.queue(Opcode::Close, &payload);
         let _ = timeout(GOODBYE_PATIENCE, self.see_off()).await;
