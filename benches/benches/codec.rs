@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "what the socket needs and this does not")]
 #[path = "../../gateway/src/transport/websocket/header.rs"]
 mod header;
-#[expect(dead_code, reason = "what the socket needs and this does not")]
+#[expect(dead_code, unreachable_pub, reason = "what the socket needs and this does not")]
 #[path = "../../gateway/src/transport/websocket/reader.rs"]
 mod reader;
 
@@ -21,7 +21,7 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A client's text frame.
 fn masked(length: u16) -> Vec<u8> {
-    let mut frame = vec![0x81, 0x80 | 126];
+    let mut frame = vec![0x81, 0x80 | 0x7e];
     frame.extend_from_slice(&length.to_be_bytes());
     frame.extend_from_slice(&MASK);
     header::unmask(&vec![b'x'; usize::from(length)], MASK, &mut frame);

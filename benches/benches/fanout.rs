@@ -67,7 +67,7 @@ fn events(to: &str, count: usize, ids: &mut u64) -> Vec<Prepared> {
         );
         Prepared::all(&Event::parse(json.as_bytes(), 65_536).unwrap())
     };
-    (0..count).flat_map(|place| next(place)).collect()
+    (0..count).flat_map(&mut next).collect()
 }
 
 impl Node {
