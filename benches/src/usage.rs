@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
+use wirebell_tests::memory::pss_if_it_runs;
+
 /// The kernel's clock ticks in a second: 100 on every Linux that this runs on.
 const TICKS: u64 = 100;
 
 /// CPU time that these processes have taken so far, in their own code and in the kernel.
 pub fn cpu(pids: &[u32]) -> Duration {
-    let ticks: u64 = pids.iter().filter_map(|pid| ticks(&read(*pid, "stat"))).sum();
+    let ticks: u64 = pids.iter().filter_map(|pid| ticks(&stat(*pid))).sum();
     Duration::from_millis(ticks * 1000 / TICKS)
 }
 
 /// Their proportional set sizes together, in bytes.
 pub fn pss(pids: &[u32]) -> u64 {
-    pids.iter().filter_map(|pid| set_size(&read(*pid, "smaps_rollup"))).sum()
+    pids.iter().filter_map(|pid| pss_if_it_runs(*pid)).sum()
 }
 
-fn read(pid: u32, file: &str) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default()
+fn stat(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default()
 }
 
 /// `utime` and `stime`, the 14th and 15th word. The second is a name in brackets that may hold anything.
@@ -26,11 +28,6 @@ fn ticks(stat: &str) -> Option<u64> {
     let mut words = behind.split(' ').skip(11);
     let (user, system) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?);
     Some(user + system)
-}
-
-fn set_size(rollup: &str) -> Option<u64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
 #[cfg(test)]
@@ -42,12 +39,6 @@ mod tests {
         let stat = "12 (a) b) S 1 12 12 0 -1 4194560 100 0 0 0 70 30 5 5 20 0 3 0 100 200 300";
         assert_eq!(ticks(stat), Some(100));
         assert_eq!(ticks(""), None);
-    }
-
-    #[test]
-    fn the_set_size_is_the_sum_and_not_a_part() {
-        assert_eq!(set_size("Rss: 9 kB\nPss_Anon: 1 kB\nPss:     7 kB\n"), Some(7 * 1024));
-        assert_eq!(set_size("Rss: 9 kB\n"), None);
     }
 
     #[test]

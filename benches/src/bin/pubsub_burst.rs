@@ -19,6 +19,7 @@ use fred::types::config::Config;
 use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use wirebell_benches::usage::cpu;
 use wirebell_tests::redis::Redis;
 
 const CHANNEL: &str = "wb:{user:42}:announce";
@@ -171,8 +172,5 @@ fn publish(url: &str, messages: u64) {
 
 /// User and system time of this process.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc");
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap_or(0) + fields[12].parse::<u64>().unwrap_or(0);
-    Duration::from_millis(ticks * 10)
+    cpu(&[std::process::id()])
 }
