@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from .word import Word
 
 
-class Class(str, Enum):
+class Class(Word):
     """How an event is kept, and what happens when a client is slow."""
 
     DURABLE = "durable"
@@ -15,17 +15,11 @@ class Class(str, Enum):
     VOLATILE = "volatile"
     """Not stored; whoever is connected now."""
 
-    def __str__(self) -> str:
-        return str(self.value)
 
-
-class Durability(str, Enum):
+class Durability(Word):
     """When an event counts as published."""
 
     PRIMARY = "primary"
     """The primary has it."""
     REPLICATED = "replicated"
     """A replica has it too, so that a failover does not lose it."""
-
-    def __str__(self) -> str:
-        return str(self.value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from .cursor import Cursor
+from .word import Word
 
 
-class State(str, Enum):
+class State(Word):
     """Where an event stands."""
 
     SCHEDULED = "scheduled"
@@ -25,16 +25,13 @@ class State(str, Enum):
     EXPIRED = "expired"
     """Nobody acknowledged it for as long as that was waited for."""
 
-    def __str__(self) -> str:
-        return str(self.value)
-
     @property
     def is_settled(self) -> bool:
         """Will it never change again?"""
         return self not in (State.SCHEDULED, State.ACCEPTED)
 
 
-class What(str, Enum):
+class What(Word):
     """What can become of an event on a connection."""
 
     WRITTEN = "written"
@@ -42,9 +39,6 @@ class What(str, Enum):
     """The connection's outbox was full, and its class may be dropped."""
     EXPIRED = "expired"
     """It was too old by then."""
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 @dataclass(frozen=True, slots=True)

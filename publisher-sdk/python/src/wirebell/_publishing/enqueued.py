@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from .._protocol.event import Event
+from .._protocol.word import Word
 from ..errors import PublishError
 
 
-class EnqueueStatus(str, Enum):
+class EnqueueStatus(Word):
     """What `enqueue` did with an event."""
 
     ACCEPTED = "accepted"
@@ -20,9 +20,6 @@ class EnqueueStatus(str, Enum):
     """The publisher was closed."""
     INVALID = "invalid"
     """It is not an event; `error` says why."""
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 @dataclass(frozen=True, slots=True)

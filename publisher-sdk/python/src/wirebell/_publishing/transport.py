@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
 from .._io.seam import Timeouts
@@ -13,10 +12,11 @@ from .._protocol.keys import Keys
 from .._protocol.outcome import Outcome
 from .._protocol.receipt import Receipt, State
 from .._protocol.retention import Retentions
+from .._protocol.word import Word
 from .failure import Failure
 
 
-class Cancellation(str, Enum):
+class Cancellation(Word):
     """What came of cancelling an event."""
 
     CANCELLED = "cancelled"
@@ -25,9 +25,6 @@ class Cancellation(str, Enum):
     """It was published already, at least on one of its channels: there, it is too late."""
     UNKNOWN = "unknown"
     """The bus knows no such event."""
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 @dataclass(frozen=True, slots=True)
