@@ -79,11 +79,15 @@ impl Reader {
             let Some(payload) = self.bytes.get(begin..begin + length) else { return Ok(None) };
             let message = match header.opcode {
                 Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                    let parts = self.parts.get_or_insert_with(|| {
-                        Box::new(Parts { is_text: header.opcode == Opcode::Text, payload: Vec::new() })
-                    });
+                    let first = || Parts { is_text: header.opcode == Opcode::Text, payload: Vec::new() };
+                    let mut parts = self.parts.take().map_or_else(first, |parts| *parts);
                     unmask(payload, header.mask, &mut parts.payload);
-                    if header.is_final { self.parts.take().map(|parts| parts.whole()).transpose()? } else { None }
+                    if header.is_final {
+                        Some(parts.whole()?)
+                    } else {
+                        self.parts = Some(Box::new(parts));
+                        None
+                    }
                 }
                 control => {
                     let mut plain = Vec::new();
