@@ -19,7 +19,7 @@
 //! The bus knows nothing of who listens: it hands out a stream of deliveries.
 
 mod history;
-pub mod inbox;
+pub mod intake;
 pub mod memory;
 pub mod redis;
 mod report;
@@ -34,7 +34,7 @@ use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
 pub use history::Happening;
-pub use inbox::{Deliveries, Delivery};
+pub use intake::{Deliveries, Delivery};
 pub use report::{Ack, Fallback, Note, Told};
 
 /// A bus. See the module for what it promises.

@@ -20,7 +20,7 @@ use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
 use self::state::State;
-use super::inbox::{Deliveries, Inbox, inbox};
+use super::intake::{Deliveries, Intake, intake};
 use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
 use crate::lifecycle::{Lifecycle, wall_clock};
 use crate::telemetry::Metrics;
@@ -36,7 +36,7 @@ pub struct MemoryBus {
 
 /// What the bus and its timers share.
 struct Shared {
-    inbox: Inbox,
+    intake: Intake,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
@@ -51,9 +51,9 @@ impl MemoryBus {
         metrics: Arc<Metrics>,
     ) -> (Self, Deliveries) {
         metrics.bus_up.set(1);
-        let (inbox, deliveries) = inbox(capacity, Arc::clone(&metrics));
+        let (intake, deliveries) = intake(capacity, Arc::clone(&metrics));
         let state = Mutex::new(State::new(node, retentions));
-        let shared = Arc::new(Shared { inbox, metrics, state });
+        let shared = Arc::new(Shared { intake, metrics, state });
         life.spawn(timers(Arc::clone(&shared)));
         (Self { shared, health: watch::Sender::new(Health::Up) }, deliveries)
     }
@@ -76,7 +76,7 @@ impl Shared {
 async fn timers(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        shared.lock().work_off(micros(), &shared.inbox);
+        shared.lock().work_off(micros(), &shared.intake);
     }
 }
 
@@ -85,7 +85,7 @@ impl Bus for MemoryBus {
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
         // Announcing under the lock keeps the order of announcements that of the logs.
         let mut state = self.lock();
-        events.iter().map(|event| Ok(state.publish(event, micros(), &self.shared.inbox))).collect()
+        events.iter().map(|event| Ok(state.publish(event, micros(), &self.shared.intake))).collect()
     }
 
     async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
@@ -143,7 +143,7 @@ impl Bus for MemoryBus {
     }
 
     async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
-        Ok(self.lock().cancel(id, micros(), &self.shared.inbox))
+        Ok(self.lock().cancel(id, micros(), &self.shared.intake))
     }
 
     async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError> {

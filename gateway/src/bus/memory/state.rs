@@ -15,7 +15,7 @@ use super::record::{Due, Record};
 use super::records::Records;
 use super::retained::Retained;
 use super::seen::Seen;
-use crate::bus::inbox::Inbox;
+use crate::bus::intake::Intake;
 use crate::bus::{Cancelled, Ends, Position};
 
 /// Logs kept at the most; beyond that the one that has been idle longest goes.
@@ -90,12 +90,12 @@ impl State {
     }
 
     /// Publishes an event, or keeps it until its time has come; once per id.
-    pub(super) fn publish(&mut self, event: &Prepared, now: u64, inbox: &Inbox) -> Accepted {
+    pub(super) fn publish(&mut self, event: &Prepared, now: u64, intake: &Intake) -> Accepted {
         let millis = now / 1000;
         if let Some(accepted) = self.seen.find(&event.channel, &event.id, millis) {
             return Accepted { again: true, ..accepted };
         }
-        let Some(tracking) = &event.tracking else { return self.announce(event, now, inbox) };
+        let Some(tracking) = &event.tracking else { return self.announce(event, now, intake) };
         let timer = Timer { channel: event.channel.clone(), id: event.id.clone() };
         if let Some(record) = self.records.get_mut(&timer) {
             return record.answer();
@@ -108,12 +108,12 @@ impl State {
             return answer;
         }
         self.records.keep(timer.clone(), Record::default(), millis, millis);
-        self.publish_recorded(&timer, event, now, inbox)
+        self.publish_recorded(&timer, event, now, intake)
     }
 
-    fn publish_recorded(&mut self, timer: &Timer, event: &Prepared, now: u64, inbox: &Inbox) -> Accepted {
+    fn publish_recorded(&mut self, timer: &Timer, event: &Prepared, now: u64, intake: &Intake) -> Accepted {
         let retention = self.retentions.of(&event.channel);
-        let accepted = self.announce(event, now, inbox);
+        let accepted = self.announce(event, now, intake);
         if let Some(record) = self.records.get_mut(timer) {
             record.published(event, accepted, now / 1000, &retention);
         }
@@ -123,7 +123,7 @@ impl State {
         accepted
     }
 
-    fn announce(&mut self, event: &Prepared, now: u64, inbox: &Inbox) -> Accepted {
+    fn announce(&mut self, event: &Prepared, now: u64, intake: &Intake) -> Accepted {
         let retention = self.retentions.of(&event.channel);
         let expires_at = event.ttl_millis.map(|ttl| now / 1000 + ttl);
         let place = self.store(event, now, expires_at, &retention);
@@ -133,7 +133,7 @@ impl State {
         let accepted = Accepted { cursor, nodes: u64::from(listened), again: false, scheduled: false };
         self.seen.remember(event, accepted, now / 1000 + retention.seen_millis);
         if listened {
-            inbox.offer(Announcement {
+            intake.offer(Announcement {
                 channel: event.channel.clone(),
                 class: event.class,
                 place,
@@ -178,24 +178,24 @@ impl State {
     }
 
     /// Does whatever timers ask for that have gone off.
-    pub(super) fn work_off(&mut self, now: u64, inbox: &Inbox) {
+    pub(super) fn work_off(&mut self, now: u64, intake: &Intake) {
         while let Some(timer) = self.records.take_due(now / 1000) {
-            self.attend(&timer, now, inbox);
+            self.attend(&timer, now, intake);
         }
     }
 
-    fn attend(&mut self, timer: &Timer, now: u64, inbox: &Inbox) {
+    fn attend(&mut self, timer: &Timer, now: u64, intake: &Intake) {
         let alarm = loop {
             let Some(record) = self.records.get_mut(timer) else { break Alarm::Absent };
             match record.due(now / 1000) {
                 Due::Alarm(alarm) => break alarm,
-                Due::Publish(event) => _ = self.publish_recorded(timer, &event, now, inbox),
+                Due::Publish(event) => _ = self.publish_recorded(timer, &event, now, intake),
             }
         };
         self.records.finish(timer, &alarm);
     }
 
-    pub(super) fn cancel(&mut self, id: &str, now: u64, inbox: &Inbox) -> Cancelled {
+    pub(super) fn cancel(&mut self, id: &str, now: u64, intake: &Intake) -> Cancelled {
         let mut cancelled = Cancelled::Unknown;
         for timer in self.records.timers_of(id) {
             let Some(record) = self.records.get_mut(&timer) else { continue };
@@ -204,7 +204,7 @@ impl State {
                 continue;
             }
             record.cancel(now / 1000);
-            self.attend(&timer, now, inbox);
+            self.attend(&timer, now, intake);
             if cancelled == Cancelled::Unknown {
                 cancelled = Cancelled::Cancelled;
             }

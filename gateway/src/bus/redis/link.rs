@@ -15,7 +15,7 @@ use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisResult, Valu
 use tokio::sync::Notify;
 use wirebell_protocol::Announcement;
 
-use super::super::inbox::Inbox;
+use super::super::intake::Intake;
 use super::slots::Address;
 use super::{BusError, COMMAND_TIMEOUT, canary, lock};
 use crate::telemetry::Metrics;
@@ -26,7 +26,7 @@ pub(super) const BATCH: usize = 500;
 /// Where a link's messages go.
 #[derive(Clone)]
 pub(super) struct Ear {
-    pub(super) inbox: Inbox,
+    pub(super) intake: Intake,
     pub(super) metrics: Arc<Metrics>,
     pub(super) trouble: Arc<Trouble>,
     /// How the names of this node's canaries end, and no other name does.
@@ -178,7 +178,7 @@ impl Link {
     }
 }
 
-/// What runs in the task that reads the socket: it must not wait, and hands everything to the bounded inbox.
+/// What runs in the task that reads the socket: it must not wait, and hands everything to the bounded intake.
 fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
     move |push| {
         match push.kind {
@@ -188,7 +188,7 @@ fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), Send
                 }
             }
             PushKind::SMessage => match announcement(push.data) {
-                Some(announcement) => ear.inbox.offer(announcement),
+                Some(announcement) => ear.intake.offer(announcement),
                 None => ear.metrics.bus_unreadable.inc(),
             },
             PushKind::SUnsubscribe => {

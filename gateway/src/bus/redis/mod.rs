@@ -38,7 +38,7 @@ use self::place::Place;
 use self::replicated::Replicated;
 pub use self::roster::Roster;
 use self::subscriber::Subscriber;
-use super::inbox::{Deliveries, inbox};
+use super::intake::{Deliveries, intake};
 use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
@@ -80,7 +80,7 @@ impl RedisBus {
         life: &Lifecycle,
         metrics: &Arc<Metrics>,
     ) -> Result<(Self, Deliveries), BusError> {
-        let (inbox, deliveries) = inbox(settings.queue, Arc::clone(metrics));
+        let (intake, deliveries) = intake(settings.queue, Arc::clone(metrics));
         let keys = settings.keys;
         let config = commands::config(&settings.url)?;
         let place = Place::of(&settings.url, &config)?;
@@ -88,7 +88,7 @@ impl RedisBus {
         let commands = Arc::new(Commands::start(config, keys.clone(), settings.retentions)?);
         let roster = Roster::new(Arc::clone(&commands), place.hosts(), settings.node);
         let listens = Arc::clone(&commands);
-        let subscriber = Subscriber::new(place, keys, settings.node, inbox, listens, Arc::clone(metrics));
+        let subscriber = Subscriber::new(place, keys, settings.node, intake, listens, Arc::clone(metrics));
         let subscriber = Arc::new(subscriber);
         let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn_delivery(Arc::clone(&subscriber).run());

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wirebell_protocol::{Channel, Keys, NodeId};
 
-use super::super::inbox::Inbox;
+use super::super::intake::Intake;
 use super::canary::{self, Canary};
 use super::commands::Commands;
 use super::link::{Ear, Link, Trouble};
@@ -94,7 +94,7 @@ impl Subscriber {
         place: Place,
         keys: Keys,
         node: NodeId,
-        inbox: Inbox,
+        intake: Intake,
         commands: Arc<Commands>,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -102,7 +102,7 @@ impl Subscriber {
         let name = keys.canary(0, node);
         let ending = name.rsplit_once('}').map_or(name.as_str(), |(_, ending)| ending).into();
         let canary = Canary::new(commands, Arc::clone(&metrics));
-        let ear = Ear { inbox, metrics, trouble: Arc::new(Trouble::default()), canary: ending };
+        let ear = Ear { intake, metrics, trouble: Arc::new(Trouble::default()), canary: ending };
         Self { place, keys, node, ear, canary, wanted: Mutex::default(), routes: Mutex::default(), state }
     }
 
@@ -180,7 +180,7 @@ impl Subscriber {
             }
             self.ear.metrics.bus_resubscriptions.inc_by(again as u64);
             // Whatever was published while nobody listened is in the logs only.
-            self.ear.inbox.missed_any();
+            self.ear.intake.missed_any();
         }
         self.count();
         self.say(LinkState::Up);

@@ -22,7 +22,7 @@ pub enum Delivery {
 
 /// The bus' end.
 #[derive(Clone)]
-pub struct Inbox {
+pub struct Intake {
     queue: mpsc::Sender<Announcement>,
     missed: Arc<Missed>,
     metrics: Arc<Metrics>,
@@ -47,13 +47,13 @@ struct What {
 }
 
 /// A queue of at most `capacity` announcements.
-pub fn inbox(capacity: usize, metrics: Arc<Metrics>) -> (Inbox, Deliveries) {
+pub fn intake(capacity: usize, metrics: Arc<Metrics>) -> (Intake, Deliveries) {
     let (sender, receiver) = mpsc::channel(capacity.max(1));
     let missed = Arc::new(Missed::default());
-    (Inbox { queue: sender, missed: Arc::clone(&missed), metrics }, Deliveries { queue: receiver, missed })
+    (Intake { queue: sender, missed: Arc::clone(&missed), metrics }, Deliveries { queue: receiver, missed })
 }
 
-impl Inbox {
+impl Intake {
     /// Hands an announcement over, or notes that it was missed. Never waits.
     pub fn offer(&self, announcement: Announcement) {
         if let Err(mpsc::error::TrySendError::Full(announcement)) = self.queue.try_send(announcement) {
