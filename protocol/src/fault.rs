@@ -64,11 +64,21 @@ pub enum Fault {
     AlreadyPublished,
     /// The node is at fault.
     Internal,
+    /// The client emits faster than it may.
+    RateLimited,
+    /// The `data` of an event from a client is larger than the limit.
+    DataTooLarge,
+    /// No service has ever read the inbox.
+    NoService,
+    /// No service has answered in time.
+    NoReply,
+    /// The service could not handle the event, for good.
+    ServiceFailed,
 }
 
 impl Fault {
     /// Every fault, for documents and for metrics that must know their labels beforehand.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 35] = [
         Self::BadFrame,
         Self::BinaryFrame,
         Self::ReservedType,
@@ -99,6 +109,11 @@ impl Fault {
         Self::MethodNotAllowed,
         Self::AlreadyPublished,
         Self::Internal,
+        Self::RateLimited,
+        Self::DataTooLarge,
+        Self::NoService,
+        Self::NoReply,
+        Self::ServiceFailed,
     ];
 
     /// The code on the wire, in metrics and in logs.
@@ -134,6 +149,11 @@ impl Fault {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::AlreadyPublished => "already_published",
             Self::Internal => "internal",
+            Self::RateLimited => "rate_limited",
+            Self::DataTooLarge => "data_too_large",
+            Self::NoService => "no_service",
+            Self::NoReply => "no_reply",
+            Self::ServiceFailed => "service_failed",
         }
     }
 

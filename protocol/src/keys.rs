@@ -15,7 +15,8 @@ pub struct Keys {
 #[error("expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`")]
 pub struct PrefixError;
 
-/// One of the parts that timers, and what follows from them, are spread over.
+/// One of the parts that timers, and what follows from them, are spread over, by the event's id; and those that the inbox
+/// is spread over, by the user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard(u8);
 
@@ -29,10 +30,10 @@ impl Shard {
         (0..Self::COUNT).map(Self)
     }
 
-    /// The one of an event, by the FNV-1a hash of its id: every port computes the same with few lines.
-    pub fn of(event_id: &str) -> Self {
+    /// The one of an event or of a user, by the FNV-1a hash of the id: every port computes the same with few lines.
+    pub fn of(id: &str) -> Self {
         let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        let hash = event_id.bytes().fold(0x811c_9dc5, step);
+        let hash = id.bytes().fold(0x811c_9dc5, step);
         Self(u8::try_from(hash % u32::from(Self::COUNT)).unwrap_or_default())
     }
 
@@ -152,6 +153,29 @@ impl Keys {
         format!("{}:{{due:{number}}}:{what}", self.prefix)
     }
 
+    /// What clients have emitted, a Stream. A user's events are in the shard of the user's id.
+    pub fn inbox(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "events")
+    }
+
+    /// What a service could not handle in several tries, a Stream.
+    pub fn inbox_dead(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "dead")
+    }
+
+    /// What is remembered of an id that a user's client has given to an event, a hash. A user's id has no white space.
+    pub fn emitted(&self, user: &str, event_id: &str) -> String {
+        self.emitted_in(Shard::of(user), user, event_id)
+    }
+
+    pub(crate) fn emitted_in(&self, shard: Shard, user: &str, event_id: &str) -> String {
+        format!("{}:{user} {event_id}", self.of_inbox(shard, "seen"))
+    }
+
+    fn of_inbox(&self, Shard(number): Shard, what: &str) -> String {
+        format!("{}:{{inbox:{number}}}:{what}", self.prefix)
+    }
+
     /// The sharded pub/sub channel on which events of the channel are announced. All connections of a node share
     /// the node's, so that a connection costs no subscription of its own.
     pub fn announce(&self, channel: &Channel) -> String {
@@ -202,6 +226,17 @@ mod tests {
             assert_eq!(tag(keys.acknowledged(&channel)), log);
             assert_eq!(tag(Keys::barrier(&keys.log(&channel))), log);
         }
+    }
+
+    #[test]
+    fn all_keys_of_a_users_inbox_share_their_hash_tag() {
+        let (keys, shard) = (Keys::default(), Shard::of("42"));
+        let tag = format!("wb:{{inbox:{}}}:", shard.number());
+        for key in [keys.inbox(shard), keys.inbox_dead(shard), keys.emitted("42", "e}1"), keys.emitted("42", "{x}")]
+        {
+            assert!(key.starts_with(&tag), "{key}");
+        }
+        assert_ne!(keys.emitted("a", "b:c"), keys.emitted("a:b", "c"));
     }
 
     #[test]

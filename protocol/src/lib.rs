@@ -8,9 +8,10 @@
 //! | [`event`] | what a service publishes, and every way in which it can be wrong |
 //! | [`channel`], [`cursor`], [`pattern`] | addresses, positions in a log, what a claim may name |
 //! | [`frame`] | what travels between a node and a client |
-//! | [`announcement`] | what travels between the bus and a node |
-//! | [`publish`], [`keys`] | the script that publishes in Redis, and the names it works on |
+//! | [`message`], [`announcement`] | what travels between the bus and a node |
+//! | [`publish`], [`keys`], [`script`] | the script that publishes in Redis, and the names it works on |
 //! | [`tracking`] | records, timers and receipts: what became of an event, and what happens if nobody acknowledges it |
+//! | [`inbox`] | what clients emit, on its way to the services |
 //! | [`history`] | what happened of late to a user's sessions |
 //! | [`outcome`] | what the publisher is told |
 //! | [`close`], [`fault`], [`problem`] | why a connection ended, why a frame or a request was refused |
@@ -25,11 +26,14 @@ pub mod event;
 pub mod fault;
 pub mod frame;
 pub mod history;
+pub mod inbox;
 pub mod keys;
+pub mod message;
 pub mod outcome;
 pub mod pattern;
 pub mod problem;
 pub mod publish;
+pub mod script;
 pub mod trace;
 pub mod tracking;
 
@@ -41,6 +45,7 @@ pub use cursor::Cursor;
 pub use event::{Class, Durability, Event, EventError};
 pub use fault::Fault;
 pub use keys::{Keys, Shard};
+pub use message::Message;
 pub use outcome::{Outcome, Reached};
 pub use pattern::Pattern;
 pub use publish::Prepared;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use wirebell_protocol::announcement::Place;
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::inbox::Emission;
 use wirebell_protocol::publish::{PublishScript, Retention};
 use wirebell_protocol::{
     Announcement, Channel, ChannelError, Class, CloseCode, Cursor, Event, Fault, Keys, Pattern, Prepared,
@@ -161,6 +162,13 @@ fn frames_from_clients() {
                 ClientFrame::Ack { channel: channel(), cursor, reference }
             }
             "unsubscribe" => ClientFrame::Unsubscribe { channel: channel(), reference },
+            "emit" => ClientFrame::Emit(Box::new(Emission {
+                kind: text(&good["type"]).to_owned(),
+                data: text(&good["data"]).into(),
+                id: good["id"].as_str().map(str::to_owned),
+                traceparent: good["traceparent"].as_str().map(str::to_owned),
+                reference,
+            })),
             _ => ClientFrame::Ping { reference },
         };
         assert_eq!(ClientFrame::parse(text(&good["text"])), Ok(expected));
@@ -224,6 +232,6 @@ fn codes() {
     let numbers: BTreeMap<String, u16> = close.iter().map(|code| (format!("{code:?}"), code.number())).collect();
     let vectors = vectors!("codes.json");
     assert_eq!(json!(numbers), vectors["close"]);
-    assert_eq!(json!(Fault::ALL.map(Fault::code)), vectors["faults"]);
+    assert_eq!(json!(Fault::ALL.map(Fault::code).to_vec()), vectors["faults"]);
     assert!(Fault::ALL.into_iter().all(|fault| Fault::from_code(fault.code()) == Some(fault)));
 }

@@ -12,7 +12,7 @@ use crate::telemetry::Metrics;
 pub struct Meters {
     caught_up: [IntCounter; 2],
     expired: IntCounter,
-    understood: [(&'static str, IntCounter); 6],
+    understood: [(&'static str, IntCounter); 7],
     refused: Vec<(Fault, IntCounter)>,
 }
 
@@ -24,7 +24,7 @@ impl Meters {
             caught_up: [Class::Durable, Class::Retained]
                 .map(|class| metrics.deliveries.with_label_values(&[class.as_str(), "caught_up"])),
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
-            understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping"]
+            understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping", "emit"]
                 .map(|kind| (kind, frames(kind, "understood"))),
             refused: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
         }
@@ -38,6 +38,7 @@ impl Meters {
             Ok(ClientFrame::Unsubscribe { .. }) => "unsubscribe",
             Ok(ClientFrame::Ack { .. }) => "ack",
             Ok(ClientFrame::Ping { .. }) => "ping",
+            Ok(ClientFrame::Emit(_)) => "emit",
             Err(error) => {
                 self.refused
                     .iter()

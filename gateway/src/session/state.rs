@@ -102,6 +102,11 @@ impl State {
             ClientFrame::Unsubscribe { channel, reference } => Action::Unsubscribe { channel, reference },
             ClientFrame::Ack { channel, cursor, reference } => Action::Acknowledge { channel, cursor, reference },
             ClientFrame::Ping { reference } => Action::Pong { reference },
+            ClientFrame::Emit(emission) => Action::Refuse(FrameError {
+                fault: Fault::Unsupported,
+                message: "events from clients are not part of this version".into(),
+                reference: emission.reference,
+            }),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+pub(crate) use self::parse::name;
 use crate::channel::{Channel, ChannelError};
 use crate::fault::Fault;
 
@@ -128,13 +129,13 @@ impl Event {
 
     /// Its identity and idempotency key.
     pub fn id(mut self, id: &str) -> Result<Self, EventError> {
-        self.id = Some(parse::name("id", id)?);
+        self.id = Some(name("id", id)?);
         Ok(self)
     }
 
     /// Which service says so.
     pub fn source(mut self, source: &str) -> Result<Self, EventError> {
-        self.source = Some(parse::name("source", source)?);
+        self.source = Some(name("source", source)?);
         Ok(self)
     }
 
@@ -154,7 +155,7 @@ impl Event {
     /// its type.
     pub fn key(mut self, key: &str) -> Result<Self, EventError> {
         self.class = Class::Retained;
-        self.key = Some(parse::name("key", key)?);
+        self.key = Some(name("key", key)?);
         parse::whole(self)
     }
 

@@ -167,7 +167,7 @@ pub(super) fn kind(name: &str) -> Result<String, EventError> {
     self::name("type", name)
 }
 
-pub(super) fn name(attribute: &'static str, value: &str) -> Result<String, EventError> {
+pub(crate) fn name(attribute: &'static str, value: &str) -> Result<String, EventError> {
     if value.is_empty() {
         return Err(EventError::invalid(attribute, "is empty"));
     }

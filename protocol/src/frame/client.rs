@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cursor::{Cursor, CursorError};
+use crate::inbox::{Emission, MINE};
 use crate::{Channel, Fault};
 
 /// The longest `ref`, in bytes.
@@ -59,6 +60,8 @@ pub enum ClientFrame {
         /// To be repeated in the answer.
         reference: Option<String>,
     },
+    /// An event for the services.
+    Emit(Box<Emission>),
 }
 
 /// Why a frame was refused.
@@ -86,6 +89,12 @@ struct Wire<'a> {
     cursor: Option<&'a RawValue>,
     #[serde(borrow)]
     cursors: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traceparent: Option<&'a RawValue>,
 }
 
 impl ClientFrame {
@@ -123,14 +132,15 @@ impl ClientFrame {
                 let missing = || refuse(Fault::BadCursor, "expected `cursor`, of the last event handled".into());
                 Ok(Self::Ack { channel: channel()?, cursor: cursor.ok_or_else(missing)?, reference })
             }
-            reserved if reserved.starts_with("wirebell.") => {
+            reserved if reserved.starts_with(MINE) => {
                 const KNOWN: &str = "`wirebell.auth`, `.resume`, `.ack`, `.subscribe`, `.unsubscribe` or `.ping`";
                 Err(refuse(
                     Fault::ReservedType,
                     format!("a reserved type that clients do not send; expected {KNOWN}").into(),
                 ))
             }
-            _ => Err(refuse(Fault::Unsupported, "events from clients are not part of this version".into())),
+            _ => emission(kind.into_owned(), wire.data, wire.id, wire.traceparent, reference.clone())
+                .map_err(|(fault, message)| refuse(fault, message)),
         }
     }
 }
@@ -146,6 +156,9 @@ impl std::fmt::Debug for ClientFrame {
             Self::Unsubscribe { channel, reference } => write!(f, "Unsubscribe({channel}, ref {reference:?})"),
             Self::Ack { channel, cursor, .. } => write!(f, "Ack({channel}, {cursor})"),
             Self::Ping { reference } => write!(f, "Ping(ref {reference:?})"),
+            Self::Emit(emission) => {
+                write!(f, "Emit({:?}, data not shown, ref {:?})", emission.kind, emission.reference)
+            }
         }
     }
 }
@@ -173,6 +186,27 @@ fn reference(raw: Option<&RawValue>) -> Result<Option<String>, FrameError> {
         Ok(_) => Err(refuse("`ref` is longer than 64 bytes")),
         Err(_) => Err(refuse("`ref` must be a string")),
     }
+}
+
+fn emission(
+    kind: String,
+    data: Option<&RawValue>,
+    id: Option<&RawValue>,
+    traceparent: Option<&RawValue>,
+    reference: Option<String>,
+) -> Result<ClientFrame, Wrong> {
+    let text = |name, raw: Option<&RawValue>| match raw {
+        None => Ok(None),
+        Some(raw) => match string(Some(raw)) {
+            Some(text) => Ok(Some(text)),
+            None => Err((Fault::InvalidEvent, format!("`{name}`: expected a string").into())),
+        },
+    };
+    let (id, traceparent) = (text("id", id)?, text("traceparent", traceparent)?);
+    let data = data.map_or("null", RawValue::get).into();
+    Emission { kind, data, id, traceparent, reference }
+        .check()
+        .map(|emission| ClientFrame::Emit(Box::new(emission)))
 }
 
 fn channel(raw: Option<&RawValue>) -> Result<Channel, Cow<'static, str>> {
@@ -232,7 +266,11 @@ mod tests {
             (r#"{"type":"wirebell.ack","channel":"user:1"}"#, Fault::BadCursor, None),
             (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"now"}"#, Fault::BadCursor, None),
             (r#"{"type":"wirebell.ack","cursor":"1-0"}"#, Fault::BadChannel, None),
-            (r#"{"type":"send-message","data":{},"ref":"8"}"#, Fault::Unsupported, Some("8")),
+            (r#"{"type":"user.online","data":{},"ref":"8"}"#, Fault::ReservedType, Some("8")),
+            (r#"{"type":"","ref":"8"}"#, Fault::InvalidEvent, Some("8")),
+            (r#"{"type":"send-message","id":7}"#, Fault::InvalidEvent, None),
+            (r#"{"type":"send-message","id":""}"#, Fault::InvalidEvent, None),
+            (r#"{"type":"send-message","traceparent":"00-1"}"#, Fault::InvalidEvent, None),
         ] {
             let error = ClientFrame::parse(text).unwrap_err();
             assert_eq!((error.fault, error.reference.as_deref()), (fault, reference), "{text}");
@@ -240,8 +278,23 @@ mod tests {
     }
 
     #[test]
+    fn an_event_keeps_its_data_byte_for_byte() {
+        let frame = ClientFrame::parse(r#"{"type":"send","data": {"a" : 1.0} ,"ref":"","id":null}"#);
+        let expected = Emission {
+            kind: "send".to_owned(),
+            data: r#"{"a" : 1.0}"#.into(),
+            id: None,
+            traceparent: None,
+            reference: None,
+        };
+        assert_eq!(frame, Ok(ClientFrame::Emit(Box::new(expected))));
+    }
+
+    #[test]
     fn no_error_and_no_debug_shows_a_token() {
         let frame = ClientFrame::parse(r#"{"type":"wirebell.auth","token":"secret"}"#).unwrap();
+        assert!(!format!("{frame:?}").contains("secret"));
+        let frame = ClientFrame::parse(r#"{"type":"send","data":"secret"}"#).unwrap();
         assert!(!format!("{frame:?}").contains("secret"));
         let error = ClientFrame::parse(r#"{"type":{"token":"secret"}}"#).unwrap_err();
         assert!(!format!("{error:?}").contains("secret"));

@@ -11,7 +11,5 @@ mod script;
 mod timer;
 
 pub use receipt::{Acknowledged, Noted, Receipt, State, What};
-pub use script::{
-    Call, MOST_ACKNOWLEDGED, Script, acknowledge, alarm, cancel, claim, finish, note, publish, register, remember,
-};
+pub use script::{MOST_ACKNOWLEDGED, acknowledge, alarm, cancel, claim, finish, note, publish, register, remember};
 pub use timer::{Alarm, Timer};

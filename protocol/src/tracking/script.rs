@@ -2,43 +2,8 @@
 
 use super::{Alarm, Timer};
 use crate::publish::{Prepared, PublishScript, Retention};
+use crate::script::{Call, Script};
 use crate::{Channel, Cursor, Keys, Shard, history};
-
-/// A script, by its name and its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Script {
-    /// Publishes, as [`PublishScript`] says.
-    Publish,
-    /// Keeps an event until its time has come.
-    Schedule,
-    /// Asks a record what is due.
-    Alarm,
-    /// A device has handled events.
-    Acknowledge,
-    /// Something became of an event on a connection.
-    Note,
-    /// Cancels a scheduled event.
-    Cancel,
-    /// Sets a timer.
-    Register,
-    /// Takes timers that have gone off.
-    Claim,
-    /// Finishes with a timer.
-    Finish,
-    /// Appends to users' histories.
-    Remember,
-}
-
-/// The keys and arguments of one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// Which script.
-    pub script: Script,
-    /// All in one slot.
-    pub keys: Vec<String>,
-    /// In their order.
-    pub arguments: Vec<String>,
-}
 
 /// Milliseconds for which a timer that has gone off is nobody else's.
 const LEASE_MILLIS: u64 = 5_000;
@@ -48,38 +13,6 @@ const MOST_TIMERS: usize = 100;
 pub const MOST_ACKNOWLEDGED: usize = 500;
 /// What is noted of an event at the most: a broadcast reaches more than anybody reads.
 const MOST_NOTES: usize = 250;
-
-impl Script {
-    /// Every script.
-    pub const ALL: [Self; 10] = [
-        Self::Publish,
-        Self::Schedule,
-        Self::Alarm,
-        Self::Acknowledge,
-        Self::Note,
-        Self::Cancel,
-        Self::Register,
-        Self::Claim,
-        Self::Finish,
-        Self::Remember,
-    ];
-
-    /// Its text, in Lua.
-    pub fn source(self) -> &'static str {
-        match self {
-            Self::Publish => PublishScript::SOURCE,
-            Self::Schedule => concat!(include_str!("../publish/publish.lua"), include_str!("schedule.lua")),
-            Self::Alarm => concat!(include_str!("../publish/publish.lua"), include_str!("alarm.lua")),
-            Self::Acknowledge => include_str!("acknowledge.lua"),
-            Self::Note => include_str!("note.lua"),
-            Self::Cancel => include_str!("cancel.lua"),
-            Self::Register => include_str!("register.lua"),
-            Self::Claim => include_str!("claim.lua"),
-            Self::Finish => include_str!("finish.lua"),
-            Self::Remember => include_str!("remember.lua"),
-        }
-    }
-}
 
 /// Publishes the event, or schedules it; answered as [`PublishScript::reply`] reads. If the event has to be tracked,
 /// [`register`] comes before.

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisResult, Value};
 use tokio::sync::OnceCell;
 use wirebell_protocol::Keys;
-use wirebell_protocol::tracking::Call;
+use wirebell_protocol::script::Call;
 
 use super::failure;
 use super::place::Place;

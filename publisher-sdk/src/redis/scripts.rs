@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
-use wirebell_protocol::tracking::{Call, Script};
+use wirebell_protocol::script::{Call, Script};
 
 use super::failure;
 use crate::error::Refusal;

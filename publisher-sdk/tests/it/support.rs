@@ -10,7 +10,7 @@ use redis::{FromRedisValue, Script};
 use time::OffsetDateTime;
 use wirebell_protocol::Shard;
 use wirebell_protocol::event::rfc3339;
-use wirebell_protocol::tracking::Call;
+use wirebell_protocol::script::Call;
 use wirebell_publisher::{Channel, Event, Keys};
 use wirebell_tests::redis::Cluster;
 

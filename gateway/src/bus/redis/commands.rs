@@ -13,7 +13,7 @@ use fred::types::{Builder, ClusterHash, CustomCommand, FromValue, RespVersion};
 use fred::util::redis_keyslot;
 use futures_util::future::try_join_all;
 use wirebell_protocol::publish::Retentions;
-use wirebell_protocol::tracking::{Call, Script};
+use wirebell_protocol::script::{Call, Script};
 use wirebell_protocol::{Channel, Keys};
 
 use super::{BusError, COMMAND_TIMEOUT};

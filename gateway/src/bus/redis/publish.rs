@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use fred::error::Error;
 use futures_util::future::join_all;
 use wirebell_protocol::publish::{Accepted, PublishScript};
-use wirebell_protocol::tracking::{self, Call};
+use wirebell_protocol::script::Call;
+use wirebell_protocol::tracking;
 use wirebell_protocol::{Channel, Prepared};
 
 use super::BusError;

@@ -12,7 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisResult, Value};
 use tokio::sync::OnceCell;
 use wirebell_protocol::Keys;
-use wirebell_protocol::tracking::{Call, Script};
+use wirebell_protocol::script::{Call, Script};
 
 use super::place::Place;
 use super::slots::{Address, Slots};

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use fred::interfaces::{HashesInterface, SetsInterface, StreamsInterface};
 use futures_util::future::{join_all, try_join_all};
-use wirebell_protocol::tracking::{self, Alarm, Call, Receipt, Timer};
+use wirebell_protocol::script::Call;
+use wirebell_protocol::tracking::{self, Alarm, Receipt, Timer};
 use wirebell_protocol::{Channel, Shard};
 
 use super::super::{Ack, BusError, Cancelled, Fallback, Note, Told};

@@ -32,6 +32,11 @@ export const FAULTS = [
   "method_not_allowed",
   "already_published",
   "internal",
+  "rate_limited",
+  "data_too_large",
+  "no_service",
+  "no_reply",
+  "service_failed",
 ] as const;
 
 /** A code of the protocol. */
