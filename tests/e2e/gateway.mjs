@@ -5,13 +5,15 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const BIN = process.env.WIREBELL_BIN ?? fileURLToPath(new URL("../../target/release/wirebell", import.meta.url));
+// A node refuses variables that begin like its own and are none.
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "WIREBELL_BIN"));
 const READY_WITHIN = 15_000;
 
 export class Gateway {
   // `settings` are keys of the configuration, as `--set` takes them.
   static async start(settings = {}, clients = "127.0.0.1:0") {
     const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    const child = spawn(BIN, ["dev", "--clients-listen", clients, "--services-listen", "127.0.0.1:0", ...sets], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(BIN, ["dev", "--clients-listen", clients, "--services-listen", "127.0.0.1:0", ...sets], { stdio: ["ignore", "ignore", "pipe"], env: ENVIRONMENT });
     const gateway = new Gateway();
     gateway.child = child;
     gateway.log = [];

@@ -1,0 +1,14 @@
+// Where things are, and how long an account stays awake.
+const { env } = process;
+
+export const port = Number(env.PORT ?? 3000);
+// The services' door of a node, or the nodes' Redis.
+export const publishTo = env.PUSH_SERVICES ?? "http://127.0.0.1:9090";
+// Where browsers find the nodes.
+export const clients = env.PUSH_CLIENTS ?? "ws://127.0.0.1:8080/ws";
+// What signs the tokens that nodes accept.
+export const pushSecret = env.PUSH_SECRET ?? "wirebell-dev-secret";
+// What signs this site's own cookie.
+export const cookieSecret = env.COOKIE_SECRET ?? "only for trying it out";
+export const hibernateAfter = Number(env.HIBERNATE_AFTER ?? 60) * 1000;
+export const file = env.ACCOUNTS ?? new URL("accounts.json", import.meta.url);

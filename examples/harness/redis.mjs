@@ -1,0 +1,68 @@
+// A real Redis on a free port, with data of its own, so that it can be killed and come back.
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { eventually } from "../../tests/e2e/stage.mjs";
+import { Part } from "./part.mjs";
+
+const folders = new Set();
+process.on("exit", () => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }); });
+
+export class Redis {
+  static async start() {
+    const redis = new Redis();
+    redis.folder = mkdtempSync(join(tmpdir(), "wirebell-example-"));
+    folders.add(redis.folder);
+    redis.port = await freePort();
+    await redis.run();
+    return redis;
+  }
+
+  async run() {
+    const words = ["--port", this.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", this.folder];
+    this.part = await Part.start({ name: "redis", command: ["redis-server", ...words.map(String)], serves: false });
+    await eventually(() => answers(this.port), (yes) => yes);
+  }
+
+  get url() {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  signal(name) {
+    this.part.signal(name);
+  }
+
+  kill() {
+    return this.part.kill();
+  }
+
+  async stop() {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+    folders.delete(this.folder);
+  }
+}
+
+// It says PONG once it has loaded what it had.
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
+    socket.once("error", () => resolve(false));
+    socket.once("data", (data) => { socket.destroy(); resolve(String(data).startsWith("+PONG")); });
+  });
+}
+
+// Below the range from which the system takes the ports of outgoing connections.
+export async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}

@@ -1,0 +1,60 @@
+// What an app's tests stand on: Redis, nodes behind a balancer, the app's own programs, a browser. All of it real, all of
+// it gone when the tests are over.
+import { after, before } from "node:test";
+
+import { launch } from "../../tests/e2e/browser.mjs";
+import { Gateway } from "../../tests/e2e/gateway.mjs";
+import { Balancer } from "./balancer.mjs";
+import { Part } from "./part.mjs";
+import { Redis } from "./redis.mjs";
+
+export { eventually, pause } from "../../tests/e2e/stage.mjs";
+
+export const SECRET = "wirebell-dev-secret";
+
+// `parts` gives, from where the nodes and Redis are, the programs of the app. `nodes` is how many nodes there are,
+// `settings` what they are set to.
+export function stage(parts, { nodes = 2, settings = {}, options = {} } = {}) {
+  const on = { nodes: [], parts: {} };
+  before(async () => {
+    on.redis = await Redis.start();
+    const bus = { "bus.redis": on.redis.url, ...settings };
+    for (let left = nodes; left > 0; left--) on.nodes.push(await Gateway.start(bus));
+    on.balancer = await Balancer.start(on.nodes.map(({ clients }) => clients));
+    on.places = {
+      clients: `ws://${on.balancer.address}/ws`,
+      services: `http://${on.nodes.at(-1).services}`,
+      redis: on.redis.url,
+      secret: SECRET,
+    };
+    on.wanted = parts({ ...on.places, ...options });
+    for (const wanted of on.wanted) on.parts[wanted.name] = await Part.start(wanted);
+    on.url = Object.values(on.parts).find(({ url }) => url).url;
+    on.browser = await launch();
+  });
+  after(async () => {
+    await on.browser?.close();
+    await Promise.all(Object.values(on.parts).map((part) => part.stop()));
+    on.balancer?.stop();
+    await Promise.all(on.nodes.map(killNode));
+    await on.redis?.stop();
+  });
+  return on;
+}
+
+// One more of a program that the app has, or the same anew.
+export async function startAnew(on, name) {
+  const wanted = on.wanted.find((one) => one.name === name);
+  on.parts[name] = await Part.start({ ...wanted, env: { ...wanted.env, ...samePort(on.parts[name]) } });
+}
+
+// Pages go on asking where it was.
+function samePort(part) {
+  return part.url ? { PORT: new URL(part.url).port } : {};
+}
+
+// A node that ends without a word to anybody.
+export async function killNode(node) {
+  if (node.child.exitCode === null && node.child.signalCode === null) node.child.kill("SIGKILL");
+  await node.ended;
+}
