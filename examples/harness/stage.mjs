@@ -28,7 +28,7 @@ export function stage(parts, { nodes = 2, settings = {}, options = {} } = {}) {
       secret: SECRET,
     };
     on.wanted = parts({ ...on.places, ...options });
-    for (const wanted of on.wanted) on.parts[wanted.name] = await Part.start(wanted);
+    await startAll(on.wanted, on.parts);
     on.url = Object.values(on.parts).find(({ url }) => url).url;
     on.browser = await launch();
   });
@@ -42,16 +42,20 @@ export function stage(parts, { nodes = 2, settings = {}, options = {} } = {}) {
   return on;
 }
 
-// One more of a program that the app has, or the same anew.
-export async function startAnew(on, name) {
-  const wanted = on.wanted.find((one) => one.name === name);
-  on.parts[name] = await Part.start({ ...wanted, env: { ...wanted.env, ...samePort(on.parts[name]) } });
+// One after the other: what a program is told may be where those before it are.
+export async function startAll(wanted, started, echo) {
+  for (const part of wanted) started[part.name] = await Part.start({ ...part, env: environment(part, started) }, echo);
 }
 
-// Pages go on asking where it was.
-function samePort(part) {
-  return part.url ? { PORT: new URL(part.url).port } : {};
+// A program that was ended, anew; pages go on asking where it was.
+export async function startAnew(on, name) {
+  const wanted = on.wanted.find((one) => one.name === name);
+  const { url } = on.parts[name];
+  const place = url ? { PORT: new URL(url).port } : {};
+  on.parts[name] = await Part.start({ ...wanted, env: { ...environment(wanted, on.parts), ...place } });
 }
+
+const environment = ({ env = {} }, started) => (typeof env === "function" ? env(started) : env);
 
 // A node that ends without a word to anybody.
 export async function killNode(node) {
