@@ -164,11 +164,12 @@ function shared(bus: RedisBus, name: string): Source {
       const failure = opened ? undefined : await group.open();
       if (failure !== undefined) return failure;
       opened = true;
-      const entries = await group.read(MOST_AT_ONCE);
+      const read = await group.read(MOST_AT_ONCE);
       // The streams are gone, as in a Redis that came back empty: the group is made again.
-      if (entries instanceof Failure) opened = !entries.hasCode("NOGROUP");
-      if (entries instanceof Failure || entries.length > 0) return entries;
-      return group.takeOver(GONE_AFTER, () => false);
+      if (read.failure?.hasCode("NOGROUP")) opened = false;
+      const taken = read.entries.length > 0 || read.failure !== undefined ? read : await group.takeOver(GONE_AFTER, () => false);
+      // A shard that is away keeps nobody from what the others have handed over.
+      return taken.entries.length > 0 ? [...taken.entries] : (taken.failure ?? []);
     },
     done: (entries) => group.done(entries),
   };

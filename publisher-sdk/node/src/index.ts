@@ -14,9 +14,7 @@ export {
   WirebellError,
 } from "./errors.js";
 export { Claim, type Fallback, type FallbackEvent } from "./fallbacks/claim.js";
-export type { FallbackCounters } from "./fallbacks/desk.js";
-export { type Backlog, Fallbacks } from "./fallbacks/fallbacks.js";
-export type { FallbacksOptions } from "./fallbacks/options.js";
+export { type FallbackCounters, Fallbacks, type FallbacksOptions } from "./fallbacks/fallbacks.js";
 export { type FollowOptions, Receipts, type Told } from "./follow.js";
 export type { Logger } from "./logger.js";
 export type { PublisherOptions } from "./options.js";
@@ -31,3 +29,4 @@ export type { LogRule, Retention } from "./protocol/retention.js";
 export { Published } from "./published.js";
 export { type Enqueued, Publisher } from "./publisher.js";
 export type { Cancelled } from "./transport.js";
+export type { Backlog } from "./workers/worker.js";

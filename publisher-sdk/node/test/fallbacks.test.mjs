@@ -140,6 +140,49 @@ test("a worker outlives its Redis, and streams that are gone", async () => {
   await worker.close({ timeout: 0 });
 });
 
+test("a shard that cannot be read keeps nobody from the others", async () => {
+  const worker = await Fallbacks.connect(redis.url, GROUP, quick);
+  await fallBack(ask, 0, 1);
+  await (await worker.next()).done();
+  const broken = shardOf("e0");
+  await redis.ask("SET", `wb:{due:${broken}}:fallback`, "no stream");
+  const others = [...Array(40).keys()].filter((number) => number > 0 && shardOf(`e${number}`) !== broken);
+  for (const number of others) await fallBack(ask, number, number + 1);
+  const begun = Date.now();
+  const ids = new Set();
+  while (ids.size < others.length) {
+    const claim = await worker.next();
+    assert.equal(claim.tries, 1);
+    ids.add(claim.id);
+    await claim.done();
+  }
+  // Left pending, they would be taken over after half a minute.
+  assert.ok(Date.now() - begun < 15_000);
+  await worker.close({ timeout: 0 });
+});
+
+test("entries whose answer was lost are found when Redis is back", async () => {
+  const worker = await Fallbacks.connect(redis.url, GROUP, { ...quick, worker: "me" });
+  await fallBack(ask, 0, 1);
+  const held = await worker.next();
+  const key = `wb:{due:${shardOf("e1")}}:fallback`;
+  // As if Redis had handed it to this worker, and the answer had not come.
+  const lose = 'redis.call("XADD", KEYS[1], "*", "id", "e1", "channel", "user:1", "at", "7", "event", "{}"); return redis.call("XREADGROUP", "GROUP", ARGV[1], "me", "STREAMS", KEYS[1], ">")';
+  assert.ok(await redis.ask("EVAL", lose, 1, key, GROUP));
+  const first = worker.next();
+  await redis.kill();
+  await sleep(300);
+  await redis.run();
+  const claim = await Promise.race([first, sleep(15_000)]);
+  assert.equal(claim?.id, "e1");
+  await claim.done();
+  // What it has in its hand is not found a second time.
+  assert.equal(await Promise.race([worker.next(), sleep(1_000, "nothing")]), "nothing");
+  await held.done();
+  assert.deepEqual(await worker.backlog(), { lag: 0, pending: 0, dead: 0 });
+  await worker.close({ timeout: 0 });
+});
+
 test("what is no fallback is a dead letter, and a door has no streams", async () => {
   await redis.ask("XADD", `wb:{due:${shardOf("e0")}}:fallback`, "*", "hello", "world");
   await fallBack(ask, 0, 1);

@@ -1,10 +1,9 @@
 // A claim: an event that this worker takes over, until it says how that ended.
 
-import type { Failure } from "../failure.js";
 import { channelFault } from "../protocol/channel.js";
-import type { Entry } from "../redis/streams.js";
-import { until } from "../retry.js";
-import type { Desk } from "./desk.js";
+import type { Entry, Group } from "../redis/streams.js";
+import type { Hold } from "../workers/hold.js";
+import type { JobKind } from "../workers/job.js";
 
 /** An event that no device has acknowledged by its deadline. */
 export interface Fallback {
@@ -35,9 +34,6 @@ export interface FallbackEvent {
   readonly traceparent?: string;
 }
 
-// For how long it is tried to tell Redis something.
-const TELLING = 5_000;
-
 /** A {@link Fallback} in this worker's hand. Say with `done` or `failed` how taking it over ended. */
 export class Claim implements Fallback {
   readonly id: string;
@@ -46,20 +42,18 @@ export class Claim implements Fallback {
   readonly event: FallbackEvent;
   readonly json: string;
   readonly tries: number;
-  readonly #desk: Desk;
-  readonly #entry: Entry;
-  #ended = false;
+  readonly #hold: Hold<Fallback, void>;
 
   /** @internal */
-  constructor(desk: Desk, entry: Entry, fallback: Fallback) {
-    this.id = fallback.id;
-    this.channel = fallback.channel;
-    this.at = fallback.at;
-    this.event = fallback.event;
-    this.json = fallback.json;
-    this.tries = fallback.tries;
-    this.#desk = desk;
-    this.#entry = entry;
+  constructor(hold: Hold<Fallback, void>) {
+    const { id, channel, at, event, json, tries } = hold.job;
+    this.id = id;
+    this.channel = channel;
+    this.at = at;
+    this.event = event;
+    this.json = json;
+    this.tries = tries;
+    this.#hold = hold;
   }
 
   /**
@@ -67,11 +61,8 @@ export class Claim implements Fallback {
    *
    * @throws UnavailableError and the like
    */
-  async done(): Promise<void> {
-    await this.#end(async () => {
-      await this.#tell(() => this.#desk.group.done([this.#entry]));
-      this.#desk.counters.done += 1;
-    });
+  done(): Promise<void> {
+    return this.#hold.done();
   }
 
   /**
@@ -80,37 +71,29 @@ export class Claim implements Fallback {
    *
    * @throws UnavailableError and the like, where Redis could not be told
    */
-  async failed(reason: unknown): Promise<void> {
-    await this.#end(async () => {
-      this.#desk.counters.failed += 1;
-      if (this.tries < this.#desk.settings.tries) {
-        this.#desk.later(this.#entry);
-        return;
-      }
-      const words = reason instanceof Error ? reason.message : String(reason);
-      this.#desk.logger.error("an event has become a dead letter", { id: this.id, tries: this.tries, reason: words });
-      await this.#tell(() => this.#desk.group.bury(this.#entry, words));
-      this.#desk.counters.dead += 1;
-    });
-  }
-
-  async #end(how: () => Promise<void>): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
-    try {
-      await how();
-    } finally {
-      this.#desk.letGo(this.#entry);
-    }
-  }
-
-  async #tell(how: () => Promise<Failure | undefined>): Promise<void> {
-    await until<undefined>(TELLING, how);
+  failed(reason: unknown): Promise<void> {
+    return this.#hold.failed(reason);
   }
 }
 
-/** Reads an entry of the stream; undefined if it is not one that a node writes. */
-export function readFallback(entry: Entry): Fallback | undefined {
+/** Fallbacks as jobs of a worker. */
+export function fallbackJobs(group: Group): JobKind<Fallback, void> {
+  return {
+    read: readFallback,
+    done: (entry) => group.done([entry]),
+    bury: (entry, _, reason) => group.bury(entry, reason),
+    words: {
+      outage: "fallbacks cannot be read, and it is tried again",
+      outageOver: "fallbacks are read again",
+      dead: "a fallback has become a dead letter",
+      unreadable: "it is not an event that has fallen back",
+      untold: "nobody was told how taking over an event ended: it will be tried again",
+    },
+  };
+}
+
+// Undefined if it is not one that a node writes.
+function readFallback(entry: Entry): Fallback | undefined {
   const { fields, tries } = entry;
   const [id, channel, at, json] = [fields.get("id"), fields.get("channel"), fields.get("at"), fields.get("event")];
   if (id === undefined || channel === undefined || channelFault(channel) !== undefined) return undefined;

@@ -5,6 +5,7 @@
 import { Failure } from "../failure.js";
 import { shards } from "../protocol/keys.js";
 import type { RedisBus } from "./bus.js";
+import type { Reply } from "./connection.js";
 import { list, pairs } from "./records.js";
 import { type Request, about, call } from "./routes.js";
 
@@ -12,9 +13,14 @@ import { type Request, about, call } from "./routes.js";
 const MOST_DEAD = 1_000_000;
 // Most idle entries that are looked at in one shard at once.
 const MOST_IDLE = 100;
+// Most entries of this worker that are looked at in one shard at once: as many as it may have in its hand.
+const MOST_OWN = 1_000;
 
 /** Which Streams. */
 export type Kind = "fallback" | "receipts";
+
+/** Has this worker that entry of that shard in its hand? */
+export type IsHeld = (shard: number, id: string) => boolean;
 
 /** An entry of a Stream that this worker has in its hand. */
 export interface Entry {
@@ -23,6 +29,12 @@ export interface Entry {
   readonly fields: ReadonlyMap<string, string>;
   /** How often it was handed to somebody. */
   readonly tries: number;
+}
+
+/** Entries that are this worker's now, and the first failure of a shard that could not be asked. */
+export interface Taken {
+  readonly entries: readonly Entry[];
+  readonly failure: Failure | undefined;
 }
 
 /** How much waits in one shard. */
@@ -57,34 +69,44 @@ export class Group {
   }
 
   /** Takes up to `most` new entries of each shard. */
-  async read(most: number): Promise<Entry[] | Failure> {
+  async read(most: number): Promise<Taken> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
       return { key, words: ["XREADGROUP", "GROUP", this.#name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
     });
-    const answers = await this.#bus.askAll(requests);
-    if (answers instanceof Failure) return answers;
-    return shards().flatMap((shard) => list(list(list(answers[shard])[0])[1]).map((row) => entry(shard, row, 1)));
+    const answers = await this.#bus.ask(requests);
+    return taken(answers, (answer, shard) => list(list(list(answer)[0])[1]).map((row) => entry(shard, row, 1)));
   }
 
   /** Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those that are held. */
-  async takeOver(idle: number, isHeld: (shard: number, id: string) => boolean): Promise<Entry[] | Failure> {
-    const look = (shard: number) => about("XPENDING", this.#key(shard), this.#name, "IDLE", String(idle), "-", "+", String(MOST_IDLE));
-    const found = await this.#bus.askAll(shards().map(look));
-    if (found instanceof Failure) return found;
-    const taken: Entry[] = [];
-    for (const shard of shards()) {
+  takeOver(idle: number, isHeld: IsHeld): Promise<Taken> {
+    return this.#claim(["IDLE", String(idle), "-", "+", String(MOST_IDLE)], idle, isHeld);
+  }
+
+  /** Takes what is this worker's by Redis' word and that it does not hold, as after an answer that never came. */
+  mislaid(isHeld: IsHeld): Promise<Taken> {
+    return this.#claim(["-", "+", String(MOST_OWN), this.#worker], 0, isHeld);
+  }
+
+  // Takes those that are found, if they have been idle for so long.
+  async #claim(which: readonly string[], idle: number, isHeld: IsHeld): Promise<Taken> {
+    const found = await this.#bus.ask(shards().map((shard) => about("XPENDING", this.#key(shard), this.#name, ...which)));
+    const tries = shards().map((shard) => {
       const rows = list(found[shard]).map((row) => list(row) as [string, string, number, number]);
-      const tries = new Map(rows.filter(([id]) => !isHeld(shard, id)).map(([id, , , tries]) => [id, tries]));
-      if (tries.size === 0) continue;
-      const claim = about("XCLAIM", this.#key(shard), this.#name, this.#worker, String(idle), ...tries.keys());
-      const claimed = await this.#bus.askOne(claim);
-      if (claimed instanceof Failure) return claimed;
+      return new Map(rows.filter(([id]) => !isHeld(shard, id)).map(([id, , , tries]) => [id, tries]));
+    });
+    const wanted = shards().filter((shard) => tries[shard]?.size);
+    const claims = wanted.map((shard) =>
+      about("XCLAIM", this.#key(shard), this.#name, this.#worker, String(idle), ...(tries[shard]?.keys() ?? [])),
+    );
+    const claimed = claims.length === 0 ? [] : await this.#bus.ask(claims);
+    const { entries, failure } = taken(claimed, (answer, at) => {
+      const shard = wanted[at] ?? 0;
       // What has been deleted from the Stream meanwhile is nothing.
-      const entries = list(claimed).filter((row) => row !== null);
-      taken.push(...entries.map((row) => entry(shard, row, 1 + (tries.get(String(list(row)[0])) ?? 0))));
-    }
-    return taken;
+      const rows = list(answer).filter((row) => row !== null);
+      return rows.map((row) => entry(shard, row, 1 + (tries[shard]?.get(String(list(row)[0])) ?? 0)));
+    });
+    return { entries, failure: firstFailure(found) ?? failure };
   }
 
   /** These are still being attended to. */
@@ -168,6 +190,16 @@ function streamOf(bus: RedisBus, kind: Kind, shard: number): string {
 function entry(shard: number, row: unknown, tries: number): Entry {
   const [id, fields] = list(row);
   return { shard, id: String(id), fields: pairs(fields), tries };
+}
+
+// What the shards that answered have handed over.
+function taken(answers: readonly Reply[], read: (answer: Reply, at: number) => Entry[]): Taken {
+  const entries = answers.flatMap((answer, at) => (answer instanceof Failure ? [] : read(answer, at)));
+  return { entries, failure: firstFailure(answers) };
+}
+
+function firstFailure(answers: readonly Reply[]): Failure | undefined {
+  return answers.find((answer): answer is Failure => answer instanceof Failure);
 }
 
 function script(name: "keep" | "bury" | "leave", keys: readonly string[], ...words: string[]): Request {

@@ -5,7 +5,8 @@ import type { Failure } from "../failure.js";
 import type { Logger } from "../logger.js";
 import type { Entry, Group } from "../redis/streams.js";
 import { LATE, within } from "../retry.js";
-import { Claim, type Fallback, readFallback } from "./claim.js";
+import { Hold } from "./hold.js";
+import type { Job, JobKind } from "./job.js";
 import type { DeskSettings } from "./options.js";
 
 // Most entries in one worker's hand, those that wait for another try among them: where every try fails, nothing more is
@@ -15,7 +16,7 @@ const MOST_IN_HAND = 1_000;
 const GIVING_BACK = 5_000;
 
 /** What a worker has done since it was made. */
-export interface FallbackCounters {
+export interface WorkerCounters {
   /** Handed out, each try counted. */
   handedOut: number;
   /** Finished. */
@@ -28,27 +29,35 @@ export interface FallbackCounters {
   takenOver: number;
 }
 
+/** An entry, and what it says. */
+export interface Held<J> {
+  readonly entry: Entry;
+  readonly job: J;
+}
+
 /** What a worker has in its hand. */
-export class Desk {
+export class Desk<J extends Job, Result> {
   readonly group: Group;
+  readonly kind: JobKind<J, Result>;
   readonly settings: DeskSettings;
   readonly logger: Logger;
-  readonly counters: FallbackCounters = { handedOut: 0, done: 0, failed: 0, dead: 0, takenOver: 0 };
-  #ready: [Entry, Fallback][] = [];
+  readonly counters: WorkerCounters = { handedOut: 0, done: 0, failed: 0, dead: 0, takenOver: 0 };
+  #ready: Held<J>[] = [];
   readonly #handedOut = new Map<string, Entry>();
   #later: { at: number; entry: Entry }[] = [];
   #closed = false;
-  #askers: ((claim: Claim | undefined) => void)[] = [];
+  #askers: ((hold: Hold<J, Result> | undefined) => void)[] = [];
   #whenEnded: (() => void)[] = [];
 
-  constructor(group: Group, settings: DeskSettings, logger: Logger) {
+  constructor(group: Group, kind: JobKind<J, Result>, settings: DeskSettings, logger: Logger) {
     this.group = group;
+    this.kind = kind;
     this.settings = settings;
     this.logger = logger;
   }
 
   /** Hands out what has been ready for longest; nothing once the desk is closed. */
-  next(): Promise<Claim | undefined> {
+  next(): Promise<Hold<J, Result> | undefined> {
     return new Promise((resolve) => {
       this.#askers.push(resolve);
       this.#serve();
@@ -59,9 +68,9 @@ export class Desk {
   take(entries: readonly Entry[]): Entry[] {
     const unreadable: Entry[] = [];
     for (const entry of entries) {
-      const fallback = readFallback(entry);
-      if (fallback === undefined) unreadable.push(entry);
-      else this.#ready.push([entry, fallback]);
+      const job = this.kind.read(entry);
+      if (job === undefined) unreadable.push(entry);
+      else this.#ready.push({ entry, job });
     }
     this.#serve();
     return unreadable;
@@ -77,7 +86,7 @@ export class Desk {
 
   /** Everything in hand. */
   get inHand(): Entry[] {
-    return [...this.#ready.map(([entry]) => entry), ...this.#later.map(({ entry }) => entry), ...this.#handedOut.values()];
+    return [...this.#ready.map(({ entry }) => entry), ...this.#later.map(({ entry }) => entry), ...this.#handedOut.values()];
   }
 
   /** Is it in hand? */
@@ -130,7 +139,7 @@ export class Desk {
 
   async #giveBack(): Promise<Failure | undefined> {
     const { goneAfter } = this.settings;
-    for (const [entry] of this.#ready.splice(0)) {
+    for (const { entry } of this.#ready.splice(0)) {
       // It was not tried, whatever the stream says.
       const failure = await this.group.set(entry, goneAfter, entry.tries - 1);
       if (failure !== undefined) return failure;
@@ -145,11 +154,11 @@ export class Desk {
   #serve(): void {
     while (this.#askers.length > 0) {
       if (this.#closed) return this.shut();
-      const next = this.#ready.shift();
-      if (next === undefined) return;
-      this.#handedOut.set(place(next[0]), next[0]);
+      const held = this.#ready.shift();
+      if (held === undefined) return;
+      this.#handedOut.set(place(held.entry), held.entry);
       this.counters.handedOut += 1;
-      this.#askers.shift()?.(new Claim(this, ...next));
+      this.#askers.shift()?.(new Hold(this, held));
     }
   }
 }

@@ -2,9 +2,10 @@
 // life for what is in hand, and brings back what is to be tried again. It outlives every outage.
 
 import { Failure } from "../failure.js";
-import type { Entry } from "../redis/streams.js";
+import type { Entry, Taken } from "../redis/streams.js";
 import { Backoff, pause } from "../retry.js";
 import type { Desk } from "./desk.js";
+import type { Job } from "./job.js";
 
 // How often the stream is looked at while nothing comes, and while something does.
 const LOOK_EVERY = 150;
@@ -16,17 +17,19 @@ const MOST_AT_ONCE = 32;
 const SHARDS = 8;
 
 /** Runs until it is stopped. */
-export class Feed {
-  readonly #desk: Desk;
+export class Feed<J extends Job, Result> {
+  readonly #desk: Desk<J, Result>;
   readonly #stopped = new AbortController();
   #opened = false;
   // When the last sign of life was given, and when those who are gone were last looked for.
   #kept = Date.now();
   #lookedForTheGone = 0;
+  // Something failed: Redis may have counted entries as this worker's whose answer never came.
+  #inDoubt = false;
   /** Comes true once nothing more is asked of Redis. */
   readonly ended: Promise<void>;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk<J, Result>) {
     this.#desk = desk;
     this.ended = this.#run();
   }
@@ -37,18 +40,20 @@ export class Feed {
 
   async #run(): Promise<void> {
     const backoff = new Backoff(LONGEST_WAIT);
+    const { kind, logger } = this.#desk;
     let outage = false;
     while (!this.#stopped.signal.aborted) {
       const found = await this.#round();
       if (found instanceof Failure) {
         if (!outage && !this.#stopped.signal.aborted) {
-          this.#desk.logger.warn("fallbacks cannot be read, and it is tried again", { code: found.error.code, error: found.error.message });
+          logger.warn(kind.words.outage, { code: found.error.code, error: found.error.message });
         }
         outage = true;
+        this.#inDoubt = true;
         await pause(backoff.wait(found.after), this.#stopped.signal);
         continue;
       }
-      if (outage) this.#desk.logger.warn("fallbacks are read again", {});
+      if (outage) logger.warn(kind.words.outageOver, {});
       outage = false;
       backoff.reset();
       await pause(found ? SOON : LOOK_EVERY, this.#stopped.signal);
@@ -57,27 +62,19 @@ export class Feed {
 
   // Answers whether anything was found.
   async #round(): Promise<boolean | Failure> {
-    const desk = this.#desk;
-    const third = desk.settings.goneAfter / 3;
+    const { settings } = this.#desk;
+    const third = settings.goneAfter / 3;
     const failure = (await this.#open()) ?? (await this.#giveSigns(third)) ?? (await this.#bringBack());
     if (failure !== undefined) return failure;
-    const room = desk.room;
+    const room = this.#desk.room;
     if (room === 0) return false;
-    if (Date.now() - this.#lookedForTheGone >= third) {
-      const taken = await desk.group.takeOver(desk.settings.goneAfter, (shard, id) => desk.holds(shard, id));
-      if (taken instanceof Failure) return taken;
-      this.#lookedForTheGone = Date.now();
-      desk.counters.takenOver += taken.length;
-      const unsorted = await this.#sortOut(taken);
-      if (unsorted !== undefined) return unsorted;
-    }
-    const entries = await desk.group.read(Math.min(Math.ceil(room / SHARDS), MOST_AT_ONCE));
-    if (entries instanceof Failure) {
-      // The streams are gone, as in a Redis that came back empty: the group is made again.
-      if (entries.hasCode("NOGROUP")) this.#opened = false;
-      return entries;
-    }
-    return (await this.#sortOut(entries)) ?? entries.length > 0;
+    const late = (await this.#find()) ?? (await this.#takeOver(third));
+    // A shard that is away keeps nobody from what is in the others.
+    if (late?.elsewhere) return late;
+    const read = await this.#desk.group.read(Math.min(Math.ceil(room / SHARDS), MOST_AT_ONCE));
+    // The streams are gone, as in a Redis that came back empty: the group is made again.
+    if (read.failure?.hasCode("NOGROUP")) this.#opened = false;
+    return (await this.#add(read)) ?? late ?? read.entries.length > 0;
   }
 
   async #open(): Promise<Failure | undefined> {
@@ -109,17 +106,40 @@ export class Feed {
     return undefined;
   }
 
+  // What Redis says is in this worker's hand, and is not.
+  async #find(): Promise<Failure | undefined> {
+    if (!this.#inDoubt) return undefined;
+    const found = await this.#desk.group.mislaid((shard, id) => this.#desk.holds(shard, id));
+    this.#inDoubt = found.failure !== undefined;
+    return this.#add(found);
+  }
+
+  async #takeOver(every: number): Promise<Failure | undefined> {
+    if (Date.now() - this.#lookedForTheGone < every) return undefined;
+    const { counters, group, settings } = this.#desk;
+    const taken = await group.takeOver(settings.goneAfter, (shard, id) => this.#desk.holds(shard, id));
+    if (taken.failure === undefined) this.#lookedForTheGone = Date.now();
+    counters.takenOver += taken.entries.length;
+    return this.#add(taken);
+  }
+
+  // Whatever failed, what is in hand already must not wait for that.
+  async #add({ entries, failure }: Taken): Promise<Failure | undefined> {
+    return (await this.#sortOut(entries)) ?? failure;
+  }
+
   // What has been tried too often by workers that died over it is given up before another does.
   async #sortOut(entries: readonly Entry[]): Promise<Failure | undefined> {
-    const most = this.#desk.settings.tries;
-    const unreadable = this.#desk.take(entries.filter(({ tries }) => tries <= most));
-    const hopeless = entries.filter(({ tries }) => tries > most);
+    const { counters, kind, logger, settings } = this.#desk;
+    const unreadable = this.#desk.take(entries.filter(({ tries }) => tries <= settings.tries));
+    const hopeless = entries.filter(({ tries }) => tries > settings.tries);
     for (const entry of [...hopeless, ...unreadable]) {
-      const reason = entry.tries > most ? "its workers died over it" : "it is not an event that has fallen back";
-      this.#desk.logger.error("a fallback has become a dead letter", { entry: entry.id, reason });
-      const failure = await this.#desk.group.bury(entry, reason);
-      if (failure !== undefined) return failure;
-      this.#desk.counters.dead += 1;
+      const reason = entry.tries > settings.tries ? "its workers died over it" : kind.words.unreadable;
+      logger.error(kind.words.dead, { entry: entry.id, reason });
+      const afterwards = await kind.bury(entry, kind.read(entry), reason);
+      if (afterwards instanceof Failure) return afterwards;
+      counters.dead += 1;
+      await afterwards?.();
     }
     return undefined;
   }

@@ -4,7 +4,7 @@ import type { Logger } from "../logger.js";
 import { badOption, defined, number } from "../options.js";
 
 /** What can be chosen. Times are in milliseconds. */
-export interface FallbacksOptions {
+export interface WorkerOptions {
   /** The prefix of the keys in Redis, as the nodes have it in `bus.prefix`. Usual: `wb`. */
   prefix?: string | undefined;
   /**
@@ -50,7 +50,7 @@ const USUALLY: DeskSettings = {
 const LONGEST = 2_147_483_647;
 
 /** Checks the options. @throws ConfigurationError with the code `bad_option` */
-export function settleDesk(options: FallbacksOptions): DeskSettings {
+export function settleDesk(options: WorkerOptions): DeskSettings {
   const given = defined(options, [...Object.keys(USUALLY), "prefix", "worker", "logger"]);
   const settings = { ...USUALLY, ...given } as DeskSettings;
   number("tries", settings.tries, 1, LONGEST);
