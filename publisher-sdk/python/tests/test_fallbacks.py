@@ -17,6 +17,7 @@ from node import Node
 from servers import Redis, eventually, running
 
 from wirebell import Event, Fallback, Publisher, Refused, Unavailable
+from wirebell._protocol.keys import shard_of
 
 
 def fall_back(redis: Redis, *ids: str) -> None:
@@ -190,6 +191,52 @@ def test_a_slow_handler_is_not_taken_for_dead(flavour: Flavour, redis: Redis, no
             assert other.next(1.5) is None
         claim.done()
         assert slow.backlog().pending == 0
+
+
+def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(flavour: Flavour, redis: Redis, node: Node) -> None:
+    with flavour.fallbacks(redis.url, "sms") as worker:
+        fall_back(redis, "a")
+        worker.next(5.0).done()
+        broken = shard_of("a")
+        redis.ask("SET", f"wb:{{due:{broken}}}:fallback", "no stream")
+        ids = [id_ for id_ in (f"e{number}" for number in range(30)) if shard_of(id_) != broken]
+        for id_ in ids:
+            leave(redis, id_)
+        # Left pending, they would be taken over after half a minute.
+        taken = [worker.next(5.0) for _ in ids]
+        assert sorted(claim.fallback.id for claim in taken) == sorted(ids)
+        assert {claim.fallback.tries for claim in taken} == {1}
+        for claim in taken:
+            claim.done()
+
+
+def test_entries_whose_answer_was_lost_are_found_when_redis_is_back(flavour: Flavour) -> None:
+    with (
+        running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis,
+        flavour.fallbacks(redis.url, "sms", worker="me") as worker,
+    ):
+        leave(redis, "a")
+        held = worker.next(5.0)
+        leave(redis, "b", lost_by="me")
+        redis.kill()
+        assert worker.next(0.5) is None
+        redis.start()
+        claim = worker.next(10.0)
+        assert claim.fallback.id == "b"
+        claim.done()
+        # What it has in its hand is not found a second time.
+        assert worker.next(1.0) is None
+        held.done()
+        assert (worker.backlog().pending, worker.backlog().lag) == (0, 0)
+
+
+def leave(redis: Redis, id_: str, lost_by: str | None = None) -> None:
+    """Puts an entry there, and lets a worker have read it whose answer never came."""
+    key = f"wb:{{due:{shard_of(id_)}}}:fallback"
+    words = ("id", id_, "channel", "user:1", "at", "7", "event", "{}")
+    lose = "redis.call('XREADGROUP', 'GROUP', 'sms', ARGV[9], 'STREAMS', KEYS[1], '>')" if lost_by else ""
+    script = f"redis.call('XADD', KEYS[1], '*', unpack(ARGV, 1, 8)); {lose}"
+    redis.ask("EVAL", script, 1, key, *words, lost_by or "")
 
 
 def test_a_redis_that_is_away_is_waited_for(flavour: Flavour) -> None:

@@ -18,11 +18,12 @@ from ._protocol.retention import LogRule, Retention
 from ._publishing.enqueued import Counters, Enqueued, EnqueueStatus, Flushed
 from ._publishing.transport import Cancellation
 from ._tracking.acknowledged import Acknowledgement
-from ._tracking.desk import Fallback, FallbackCounters
+from ._tracking.fallback import Fallback
 from ._tracking.published import AsyncPublished, Published
 from ._tracking.receipt_streams import AsyncReceipts, Receipts
 from ._tracking.told import Told
-from ._tracking.worker import Backlog
+from ._workers.base import Backlog
+from ._workers.desk import WorkerCounters
 from .async_fallbacks import AsyncClaim, AsyncFallbacks
 from .async_publisher import AsyncPublisher
 from .errors import (
@@ -44,6 +45,9 @@ from .errors import (
 )
 from .fallbacks import Claim, Fallbacks
 from .publisher import Publisher
+
+FallbackCounters = WorkerCounters
+"""What a worker has done since it was made."""
 
 __all__ = [
     "Acknowledged",
@@ -95,4 +99,5 @@ __all__ = [
     "WasCancelled",
     "What",
     "WirebellError",
+    "WorkerCounters",
 ]

@@ -7,7 +7,7 @@ not come is noticed like any other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .._io.seam import Reply, Word
@@ -22,6 +22,8 @@ _MOST_DEAD = 1_000_000
 """Most dead letters that a shard keeps."""
 _MOST_IDLE = 100
 """Most idle entries that are looked at in one shard at once."""
+_MOST_OWN = 1_000
+"""Most entries of this worker that are looked at in one shard at once: as many as it may have in its hand."""
 
 
 class Kind(Enum):
@@ -48,6 +50,21 @@ class Entry:
 
     def tried(self, tries: int) -> Entry:
         return replace(self, tries=tries)
+
+
+@dataclass(slots=True)
+class Taken:
+    """Entries that are this worker's now, and the first failure of a shard that could not be asked."""
+
+    entries: list[Entry] = field(default_factory=list)
+    failure: Failure | None = None
+
+    def unfailed(self, answer: Reply | Failure) -> Reply:
+        """A shard's answer; nothing if there is none."""
+        if isinstance(answer, Failure):
+            self.failure = self.failure or answer
+            return None
+        return answer
 
 
 class Streams:
@@ -94,30 +111,43 @@ class Group(Streams):
             if isinstance(answer, Failure) and not has_code(answer, "BUSYGROUP"):
                 raise answer
 
-    async def read(self, most: int) -> list[Entry]:
+    async def read(self, most: int) -> Taken:
         """Takes up to `most` new entries of each shard."""
         start: tuple[Word, ...] = ("XREADGROUP", "GROUP", self._name, self._worker, "COUNT", most)
         asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
-        found = []
-        for shard, answer in zip(SHARDS, await self._bus.ask_all(asked), strict=True):
-            match answer:
+        taken = Taken()
+        for shard, answer in zip(SHARDS, await self._bus.ask(asked), strict=True):
+            match taken.unfailed(answer):
                 case [[_, rows]]:
-                    found += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
-        return found
+                    taken.entries += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
+        return taken
 
-    async def take_over(self, idle: float, held: Collection[EntryPlace]) -> list[Entry]:
+    async def take_over(self, idle: float, held: Collection[EntryPlace]) -> Taken:
         """Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those in `held`."""
-        asked = (
-            command("XPENDING", self.key(shard), self._name, "IDLE", millis(idle), "-", "+", _MOST_IDLE)
-            for shard in SHARDS
-        )
-        taken: list[Entry] = []
-        for shard, answer in zip(SHARDS, await self._bus.ask_all(asked), strict=True):
-            tries = {id_: count for id_, count in _pending(answer) if (shard, id_) not in held}
+        return await self._claim(("IDLE", millis(idle), "-", "+", _MOST_IDLE), idle, held)
+
+    async def mislaid(self, held: Collection[EntryPlace]) -> Taken:
+        """Takes what is this worker's by Redis' word and not in `held`, as after an answer that never came."""
+        return await self._claim(("-", "+", _MOST_OWN, self._worker), 0.0, held)
+
+    async def _claim(self, which: Sequence[Word], idle: float, held: Collection[EntryPlace]) -> Taken:
+        """Takes those that are found, if they have been idle for so long."""
+        taken = Taken()
+        looks = [command("XPENDING", self.key(shard), self._name, *which) for shard in SHARDS]
+        found: dict[int, dict[str, int]] = {}
+        for shard, answer in zip(SHARDS, await self._bus.ask(looks), strict=True):
+            rows = _pending(taken.unfailed(answer))
+            tries = {id_: count for id_, count in rows if (shard, id_) not in held}
             if tries:
-                claim = command("XCLAIM", self.key(shard), self._name, self._worker, millis(idle), *tries)
-                rows = _rows(await self._bus.ask_one(claim))
-                taken += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows]
+                found[shard] = tries
+        claims = [
+            command("XCLAIM", self.key(shard), self._name, self._worker, millis(idle), *tries)
+            for shard, tries in found.items()
+        ]
+        claimed = await self._bus.ask(claims) if claims else []
+        for (shard, tries), answer in zip(found.items(), claimed, strict=True):
+            rows_ = _rows(taken.unfailed(answer))
+            taken.entries += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows_]
         return taken
 
     async def keep(self, held: Iterable[EntryPlace]) -> None:

@@ -134,9 +134,12 @@ class Reader:
         if not self._is_open:
             await group.open()
             self._is_open = True
-        try:
-            return await group.read(_MOST_AT_ONCE) or await group.take_over(_GONE_AFTER, ())
-        except Failure as failure:
+        read = await group.read(_MOST_AT_ONCE)
+        if read.failure is not None and has_code(read.failure, "NOGROUP"):
             # The streams are gone, as in a Redis that came back empty: the group is made again.
-            self._is_open = not has_code(failure, "NOGROUP")
-            raise
+            self._is_open = False
+        taken = read if read.entries or read.failure else await group.take_over(_GONE_AFTER, ())
+        # A shard that is away keeps nobody from what the others have handed over.
+        if not taken.entries and taken.failure is not None:
+            raise taken.failure
+        return taken.entries

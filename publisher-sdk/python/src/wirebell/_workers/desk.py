@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -10,13 +9,13 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic
 
 from .._io.seam import Io, OutOfTime
-from .._protocol.channel import check
 from .._publishing.failure import Failure
 from .._publishing.retry import until
 from .._redis.streams import Entry, EntryPlace, Group
+from .job import Held, J, JobKind, R
 
 log = logging.getLogger("wirebell")
 
@@ -25,43 +24,7 @@ _MOST_IN_HAND = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fallback:
-    """An event that no device has acknowledged by its deadline."""
-
-    id: str
-    """The event's id: the same however often it is handed out."""
-    channel: str
-    """On which channel nobody has acknowledged it."""
-    at: int
-    """When it fell back, in milliseconds since the Unix epoch, by the bus' clock."""
-    event: str
-    """The event as clients get it, in JSON."""
-    tries: int
-    """Which try this is, from 1."""
-
-    @property
-    def data(self) -> Any:
-        """The event's `data`."""
-        return json.loads(self.event)["data"]
-
-    @property
-    def type(self) -> str:
-        """The event's type."""
-        return str(json.loads(self.event)["type"])
-
-    @classmethod
-    def read(cls, entry: Entry) -> Fallback | None:
-        """Reads an entry of the stream; none if it is not one that a node writes."""
-        fields = entry.fields
-        try:
-            channel, at = check(fields["channel"]), int(fields["at"])
-            return cls(fields["id"], channel, at, fields["event"], entry.tries)
-        except (KeyError, ValueError):
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class FallbackCounters:
+class WorkerCounters:
     """What a worker has done since it was made."""
 
     handed_out: int = 0
@@ -89,22 +52,23 @@ class Settings:
     """For how long it is tried to tell Redis something."""
 
 
-class Desk:
+class Desk(Generic[J, R]):
     """What a worker has in its hand. It may be used from any thread."""
 
-    def __init__(self, group: Group, settings: Settings, io: Io) -> None:
+    def __init__(self, group: Group, kind: JobKind[J, R], settings: Settings, io: Io) -> None:
         self.group = group
+        self.kind = kind
         self.settings = settings
         self.io = io
         self.closed = False
-        self.counters = FallbackCounters()
+        self.counters = WorkerCounters()
         self.changed = io.signal()
         self._lock = threading.Lock()
-        self._ready: deque[tuple[Entry, Fallback]] = deque()
+        self._ready: deque[Held[J]] = deque()
         self._handed_out: set[EntryPlace] = set()
         self._later: list[tuple[float, Entry]] = []
 
-    async def next(self, timeout: float | None = None) -> tuple[Entry, Fallback] | None:
+    async def next(self, timeout: float | None = None) -> Held[J] | None:
         """Hands out what has been ready for longest; none once the desk is closed, or after so many seconds."""
         end = float("inf") if timeout is None else self.io.now() + timeout
         while True:
@@ -113,10 +77,10 @@ class Desk:
                 if self.closed:
                     return None
                 if self._ready:
-                    entry, fallback = self._ready.popleft()
-                    self._handed_out.add(entry.place)
+                    held = self._ready.popleft()
+                    self._handed_out.add(held.entry.place)
                     self.counters = replace(self.counters, handed_out=self.counters.handed_out + 1)
-                    return entry, fallback
+                    return held
             left = end - self.io.now()
             if left <= 0:
                 return None
@@ -127,11 +91,11 @@ class Desk:
         unreadable = []
         with self._lock:
             for entry in entries:
-                fallback = Fallback.read(entry)
-                if fallback is None:
+                job = self.kind.read(entry)
+                if job is None:
                     unreadable.append(entry)
                 else:
-                    self._ready.append((entry, fallback))
+                    self._ready.append(Held(entry, job))
         self.changed.give()
         return unreadable
 
@@ -146,7 +110,7 @@ class Desk:
     def in_hand(self) -> set[EntryPlace]:
         """Everything in hand."""
         with self._lock:
-            waiting = [entry.place for entry, _ in self._ready] + [entry.place for _, entry in self._later]
+            waiting = [held.entry.place for held in self._ready] + [entry.place for _, entry in self._later]
             return self._handed_out.union(waiting)
 
     def later(self, entry: Entry) -> None:
@@ -175,24 +139,29 @@ class Desk:
             added = {name: getattr(self.counters, name) + number for name, number in more.items()}
             self.counters = replace(self.counters, **added)
 
-    async def done(self, entry: Entry) -> None:
-        """It is taken over. A failure means that Redis could not be told: it will be handed out once more."""
+    async def done(self, held: Held[J], result: R) -> None:
+        """It is done with. A failure means that Redis could not be told: it will be handed out once more."""
         try:
-            await until(self.io, self.settings.timeout, lambda: self.group.done([entry.place]))
+            afterwards = await until(self.io, self.settings.timeout, lambda: self.kind.done(held, result))
             self.count(done=1)
+            if afterwards is not None:
+                await afterwards()
         finally:
-            self.let_go(entry)
+            self.let_go(held.entry)
 
-    async def failed(self, entry: Entry, reason: str) -> None:
-        """It could not be taken over: it is tried again later, or becomes a dead letter if that was the last try."""
+    async def failed(self, held: Held[J], reason: str) -> None:
+        """It could not be done: it is tried again later, or becomes a dead letter if that was the last try."""
         self.count(failed=1)
+        entry, job = held.entry, held.job
         try:
             if entry.tries < self.settings.tries:
                 self.later(entry)
                 return
-            log.error("an event has become a dead letter after %d tries: %s", entry.tries, entry.fields.get("id"))
-            await until(self.io, self.settings.timeout, lambda: self.group.bury(entry, reason))
+            log.error("an event has become a dead letter after %d tries: %s", entry.tries, job.id)
+            afterwards = await until(self.io, self.settings.timeout, lambda: self.kind.bury(entry, job, reason))
             self.count(dead=1)
+            if afterwards is not None:
+                await afterwards()
         finally:
             self.let_go(entry)
 
@@ -228,10 +197,10 @@ class Desk:
                     return
             await self.changed.since(seen, left)
 
-    async def _give_back(self, ready: Iterable[tuple[Entry, Fallback]], later: Iterable[tuple[float, Entry]]) -> None:
-        for entry, _ in ready:
+    async def _give_back(self, ready: Iterable[Held[J]], later: Iterable[tuple[float, Entry]]) -> None:
+        for held in ready:
             # It was not tried, whatever the stream says.
-            await self.group.set(entry, self.settings.gone_after, entry.tries - 1)
+            await self.group.set(held.entry, self.settings.gone_after, held.entry.tries - 1)
         for at, entry in later:
             so_far = self.settings.gone_after - max(0.0, at - self.io.now())
             await self.group.set(entry, so_far, entry.tries)

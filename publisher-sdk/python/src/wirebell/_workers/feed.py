@@ -7,12 +7,14 @@ and brings back what is to be tried again.
 from __future__ import annotations
 
 import logging
+from typing import Generic
 
 from .._publishing.failure import Failure
 from .._publishing.retry import Backoff
-from .._redis.streams import Entry
+from .._redis.streams import Entry, Taken
 from .._redis.verdicts import has_code
 from .desk import Desk
+from .job import J, R
 
 log = logging.getLogger("wirebell")
 
@@ -26,14 +28,16 @@ _MOST_AT_ONCE = 32
 """Entries of one shard that are taken at once."""
 
 
-class Feed:
+class Feed(Generic[J, R]):
     """Fills the desk until that is closed, and gives signs of life for what is still in somebody's hand then."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk[J, R]) -> None:
         self._desk = desk
         self._is_open = False
         self._kept = desk.io.now()
         self._looked_for_the_gone: float | None = None
+        # Something failed: Redis may have counted entries as this worker's whose answer never came.
+        self._in_doubt = False
         self.ended = False
 
     def end(self) -> None:
@@ -50,13 +54,13 @@ class Feed:
             try:
                 pause = _SOON if await self._round() else _LOOK_EVERY
                 if is_outage:
-                    log.info("fallbacks are read again")
+                    log.info(self._desk.kind.words.outage_over)
                 is_outage = False
                 backoff.reset()
             except Failure as failure:
                 if not is_outage:
-                    log.warning("fallbacks cannot be read, and it is tried again: %s", failure.error)
-                is_outage = True
+                    log.warning("%s: %s", self._desk.kind.words.outage, failure.error)
+                is_outage = self._in_doubt = True
                 pause = backoff.wait(failure.come_back_after)
             await self._pause(seen, pause)
 
@@ -83,33 +87,55 @@ class Feed:
         room = desk.room()
         if room == 0:
             return False
-        if self._looked_for_the_gone is None or desk.io.now() - self._looked_for_the_gone >= third:
-            taken = await group.take_over(desk.settings.gone_after, desk.in_hand())
-            self._looked_for_the_gone = desk.io.now()
-            desk.count(taken_over=len(taken))
-            await self._sort_out(taken)
-        try:
-            new = await group.read(min(-(-room // 8), _MOST_AT_ONCE))
-        except Failure as failure:
+        late = await self._find() or await self._take_over(third)
+        # A shard that is away keeps nobody from what is in the others.
+        if late is not None and late.elsewhere:
+            raise late
+        read = await group.read(min(-(-room // 8), _MOST_AT_ONCE))
+        if read.failure is not None and has_code(read.failure, "NOGROUP"):
             # The streams are gone, as in a Redis that came back empty: the group is made again.
-            self._is_open = not has_code(failure, "NOGROUP")
-            raise
-        await self._sort_out(new)
-        return bool(new)
+            self._is_open = False
+        failed = await self._add(read) or late
+        if failed is not None:
+            raise failed
+        return bool(read.entries)
+
+    async def _find(self) -> Failure | None:
+        """What Redis says is in this worker's hand, and is not."""
+        if not self._in_doubt:
+            return None
+        found = await self._desk.group.mislaid(self._desk.in_hand())
+        self._in_doubt = found.failure is not None
+        return await self._add(found)
+
+    async def _take_over(self, every: float) -> Failure | None:
+        desk = self._desk
+        if self._looked_for_the_gone is not None and desk.io.now() - self._looked_for_the_gone < every:
+            return None
+        taken = await desk.group.take_over(desk.settings.gone_after, desk.in_hand())
+        if taken.failure is None:
+            self._looked_for_the_gone = desk.io.now()
+        desk.count(taken_over=len(taken.entries))
+        return await self._add(taken)
+
+    async def _add(self, taken: Taken) -> Failure | None:
+        """Whatever failed, what is in hand already must not wait for that."""
+        await self._sort_out(taken.entries)
+        return taken.failure
 
     async def _sort_out(self, entries: list[Entry]) -> None:
         """What has been tried too often by workers that died over it is given up before another does."""
-        most = self._desk.settings.tries
-        unreadable = self._desk.take(entry for entry in entries if entry.tries <= most)
+        desk, most = self._desk, self._desk.settings.tries
+        unreadable = desk.take(entry for entry in entries if entry.tries <= most)
         hopeless = [entry for entry in entries if entry.tries > most]
-        for given_up, reason in (
-            (hopeless, "its workers died over it"),
-            (unreadable, "it is not an event that has fallen back"),
-        ):
+        reasons = ((hopeless, "its workers died over it"), (unreadable, desk.kind.words.unreadable))
+        for given_up, reason in reasons:
             for entry in given_up:
-                log.error("a fallback has become a dead letter: %s: %s", entry.place[1], reason)
-                await self._desk.group.bury(entry, reason)
-                self._desk.count(dead=1)
+                log.error("%s: %s: %s", desk.kind.words.dead, entry.place[1], reason)
+                afterwards = await desk.kind.bury(entry, desk.kind.read(entry), reason)
+                desk.count(dead=1)
+                if afterwards is not None:
+                    await afterwards()
 
     async def _bring_back(self) -> None:
         due = self._desk.due()
