@@ -12,6 +12,7 @@ const PARTS = {
   register: ["protocol/src/tracking/register.lua"],
   finish: ["protocol/src/tracking/finish.lua"],
   cancel: ["protocol/src/tracking/cancel.lua"],
+  answer: ["protocol/src/inbox/answer.lua"],
   keep: ["publisher-sdk/src/redis/keep.lua"],
   bury: ["publisher-sdk/src/redis/bury.lua"],
   leave: ["publisher-sdk/src/redis/leave.lua"],

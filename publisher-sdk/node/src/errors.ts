@@ -62,6 +62,13 @@ export class RefusedError extends WirebellError {
   }
 }
 
+/** What a handler answers cannot be sent to the emitter. `code` is `invalid_reply` or `too_large`. */
+export class InvalidReplyError extends WirebellError {
+  constructor(message: string, code = "invalid_reply") {
+    super(code, `the reply: ${message}`);
+  }
+}
+
 /** A URL or an option is wrong. `code` is `bad_url` or `bad_option`; the URL is not shown, since it may hold a password. */
 export class ConfigurationError extends WirebellError {}
 

@@ -6,6 +6,7 @@ export {
   ClosedError,
   ConfigurationError,
   InvalidEventError,
+  InvalidReplyError,
   NotAcknowledgedError,
   type NotAcknowledgedCode,
   RefusedError,
@@ -16,6 +17,9 @@ export {
 export { Claim, type Fallback, type FallbackEvent } from "./fallbacks/claim.js";
 export { type FallbackCounters, Fallbacks, type FallbacksOptions } from "./fallbacks/fallbacks.js";
 export { type FollowOptions, Receipts, type Told } from "./follow.js";
+export { InboxClaim } from "./inbox/claim.js";
+export type { InboxEvent } from "./inbox/event.js";
+export { Inbox, type InboxHandler, type InboxOptions } from "./inbox/inbox.js";
 export type { Logger } from "./logger.js";
 export type { PublisherOptions } from "./options.js";
 export type { Outcome, Reached } from "./outcome.js";
@@ -29,4 +33,6 @@ export type { LogRule, Retention } from "./protocol/retention.js";
 export { Published } from "./published.js";
 export { type Enqueued, Publisher } from "./publisher.js";
 export type { Cancelled } from "./transport.js";
+export type { WorkerCounters } from "./workers/desk.js";
+export type { WorkerOptions } from "./workers/options.js";
 export type { Backlog } from "./workers/worker.js";

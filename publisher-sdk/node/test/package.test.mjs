@@ -39,7 +39,7 @@ test("import and require give the same module", installed, () => {
 });
 
 const PROGRAM = `
-import { Fallbacks, InvalidEventError, NotAcknowledgedError, Publisher, rawJson, type Told, type WirebellEvent } from "wirebell-publisher";
+import { Fallbacks, Inbox, type InboxEvent, InvalidEventError, NotAcknowledgedError, Publisher, rawJson, type Told, type WirebellEvent } from "wirebell-publisher";
 
 interface Status { status: "paid" | "refused" }
 
@@ -65,6 +65,13 @@ export async function all(): Promise<string[]> {
   void fallbacks.run(async ({ event, tries }) => console.log(event.type, tries));
   for await (const claim of fallbacks) await claim.done();
   const left: number = await fallbacks.close({ timeout: 10 });
+  const inbox: Inbox = (await Inbox.connect("redis://127.0.0.1:6379", "chat", { goneAfter: 5_000 }))
+    .on("send-message", async ({ user, data }: InboxEvent<{ text: string }>) => ({ from: user, text: data.text }))
+    .on<{ to: string }>("typing", ({ data, connection }) => console.log(data.to, connection?.length));
+  void inbox.run();
+  for await (const claim of inbox) await claim.done({ type: claim.event.type });
+  const { lag }: { lag: number | undefined } = await inbox.backlog();
+  console.log(lag, inbox.counters().takenOver);
   const { ended, waiting } = await wb.close();
   console.log(left, ended === "done", waiting);
 
@@ -76,6 +83,8 @@ export async function all(): Promise<string[]> {
   wb.enqueue({ to: "all", type: "t", data: 1, class: "eternal" });
   // @ts-expect-error: not an option
   new Publisher("redis://127.0.0.1", { timeOut: 1 });
+  // @ts-expect-error: no handler
+  inbox.on("send-message");
   return ids;
 }
 `;

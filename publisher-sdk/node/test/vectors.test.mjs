@@ -10,7 +10,8 @@ const { matches } = await part("protocol/pattern.js");
 const { readEvent } = await part("protocol/read.js");
 const { frame, prepare } = await part("protocol/prepared.js");
 const { toWire } = await part("protocol/event.js");
-const { Keys } = await part("protocol/keys.js");
+const { Keys, shardOf } = await part("protocol/keys.js");
+const inbox = await part("protocol/inbox.js");
 const calls = await part("protocol/calls.js");
 const { Retentions } = await part("protocol/retention.js");
 const { stamp } = await part("stamp.js");
@@ -85,5 +86,40 @@ test("the publish script's answers", () => {
   }
   for (const text of list(bad)) assert.equal(calls.accepted(text), undefined, text);
 });
+
+test("entries of the inbox", () => {
+  const { entries, bad_entries: bad } = vectors("inbox.json");
+  const asMap = (fields) => new Map(Object.entries(fields));
+  for (const { name, fields, event } of list(entries)) {
+    const read = inbox.readEntry(asMap(fields));
+    assert.deepEqual(Object.fromEntries(Object.entries(read).map(([key, value]) => [key, value ?? null])), event, name);
+  }
+  for (const fields of list(bad)) assert.equal(inbox.readEntry(asMap(fields)), undefined, JSON.stringify(fields));
+});
+
+test("being done with an entry of the inbox", () => {
+  const { answers, told, bad_told: bad } = vectors("inbox.json");
+  for (const { name, prefix, user, id, group, entry, answer, dead, keys, arguments: expected } of list(answers)) {
+    const letter = dead === null ? undefined : inbox.deadLetter(new Map(Object.entries(dead.fields)), group, dead.tries, dead.reason);
+    const call = inbox.answer(new Keys(prefix), { shard: shardOf(user), entry, group }, { user, id }, answerOf(answer), letter);
+    assert.deepEqual([call.keys, call.arguments], [keys, expected], name);
+  }
+  for (const { words, told: whom, connection, ref } of list(told)) {
+    const expected = { entry: "own", nobody: "nobody", gone: "nobody", instead: { connection, ref } }[whom];
+    assert.deepEqual(inbox.readTold(words), expected, String(words));
+  }
+  for (const words of list(bad)) assert.equal(inbox.readTold(words), undefined, String(words));
+});
+
+test("what an emitter is told", () => {
+  for (const { name, connection, ref, answer, message } of list(vectors("messages.json").replies)) {
+    assert.equal(inbox.replyMessage(connection, ref, answerOf(answer)), message, name);
+  }
+});
+
+function answerOf(text) {
+  const space = text.indexOf(" ");
+  return { [text.slice(0, space)]: text.slice(space + 1) };
+}
 
 test("the codes of faults", () => assert.deepEqual(sdk.FAULTS, list(vectors("codes.json").faults)));

@@ -82,6 +82,7 @@ export function fallbackJobs(group: Group): JobKind<Fallback, void> {
     read: readFallback,
     done: (entry) => group.done([entry]),
     bury: (entry, _, reason) => group.bury(entry, reason),
+    lookEvery: 150,
     words: {
       outage: "fallbacks cannot be read, and it is tried again",
       outageOver: "fallbacks are read again",

@@ -4,7 +4,7 @@
 import { InvalidEventError } from "../errors.js";
 import { channelFault, channelWords, isConnection } from "./channel.js";
 import type { CheckedEvent, Class, Durability, WirebellEvent } from "./event.js";
-import { RawJson } from "./raw-json.js";
+import { shape, writeJson } from "./json.js";
 import { parseTime, writeTime } from "./rfc3339.js";
 import { isTraceparent } from "./trace.js";
 
@@ -110,31 +110,12 @@ function channels(given: readonly string[], data: string): string[] {
 }
 
 function json(data: unknown, maxData: number): string {
-  const text = data instanceof RawJson ? data.text : write(data);
-  if (!text.isWellFormed()) throw new InvalidEventError("data", "holds half of a surrogate pair, which UTF-8 cannot write");
+  const written = writeJson(data);
+  if ("why" in written) throw new InvalidEventError("data", written.why);
+  const { text } = written;
   const [length, most] = [Buffer.byteLength(text), Math.min(maxData, MAX_DATA_BYTES)];
   if (length > most) throw tooLarge("data", `${length} bytes; at most ${most}`);
   return text;
-}
-
-// Whatever a `toJSON` throws is the event's fault as well.
-function write(data: unknown): string {
-  let written: string | undefined;
-  try {
-    written = JSON.stringify(data);
-  } catch (error) {
-    throw new InvalidEventError("data", `cannot be written as JSON: ${reason(error)}`);
-  }
-  if (written === undefined) throw new InvalidEventError("data", `cannot be written as JSON: it is ${shape(data)}`);
-  return written;
-}
-
-function reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (message.includes("BigInt")) return "it holds a BigInt; write it as a string or a number";
-  // The engine goes on to draw the cycle, over several lines.
-  if (message.includes("circular")) return "it holds a cycle";
-  return message;
 }
 
 function checkType(type: string): string {
@@ -211,13 +192,4 @@ function whole(event: CheckedEvent): CheckedEvent {
 
 function tooLarge(attribute: string, message: string): InvalidEventError {
   return new InvalidEventError(attribute, message, "too_large");
-}
-
-// What kind of value it is: enough for the one who wrote it, and nothing of the payload.
-function shape(value: unknown): string {
-  if (value === null) return "null";
-  if (value === undefined) return "undefined";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "number") return "another number";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

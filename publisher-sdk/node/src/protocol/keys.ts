@@ -9,10 +9,10 @@ export const SHARDS = 8;
 
 const PREFIX = /^[a-zA-Z0-9_.-]{1,32}$/;
 
-/** The part of an event, by the FNV-1a hash of its id. */
-export function shardOf(eventId: string): number {
+/** The part of an event, or of a user's inbox, by the FNV-1a hash of the id. */
+export function shardOf(id: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(eventId)) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (const byte of Buffer.from(id)) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0) % SHARDS;
 }
 
@@ -71,9 +71,7 @@ export class Keys {
 
   /** The sharded pub/sub channel on which events of the channel are announced. */
   announce(channel: string): string {
-    if (!isConnection(channel)) return `${this.#prefix}:{${channel}}:announce`;
-    const [node] = splitConnectionId(channel.slice("conn:".length));
-    return `${this.#prefix}:{node:${node}}:announce`;
+    return isConnection(channel) ? this.announceTo(channel.slice("conn:".length)) : `${this.#prefix}:{${channel}}:announce`;
   }
 
   /** The timers of a shard, a sorted set. */
@@ -106,10 +104,34 @@ export class Keys {
     return `${this.#due(shardOf(eventId), "channels")}:${eventId}`;
   }
 
+  /** What clients have emitted, a Stream. A user's events are in the shard of the user's id. */
+  inbox(shard: number): string {
+    return this.#inbox(shard, "events");
+  }
+
+  /** What a service could not handle in several tries, a Stream. */
+  inboxDead(shard: number): string {
+    return this.#inbox(shard, "dead");
+  }
+
+  /** What is remembered of an id that a user's client has given to an event, a hash. */
+  emitted(shard: number, user: string, eventId: string): string {
+    return `${this.#inbox(shard, "seen")}:${user} ${eventId}`;
+  }
+
+  /** The sharded pub/sub channel on which a node hears of its connections. */
+  announceTo(connection: string): string {
+    return `${this.#prefix}:{node:${splitConnectionId(connection)[0]}}:announce`;
+  }
+
   #of(channel: string, what: string): string {
     if (!isConnection(channel)) return `${this.#prefix}:{${channel}}:${what}`;
     const [node, number] = splitConnectionId(channel.slice("conn:".length));
     return `${this.#prefix}:{node:${node}}:${what}:${number}`;
+  }
+
+  #inbox(shard: number, what: string): string {
+    return `${this.#prefix}:{inbox:${shard}}:${what}`;
   }
 
   #due(shard: number, what: string): string {

@@ -1,6 +1,6 @@
-// The Streams in which it is told what became of events, and which events have fallen back, read by consumer groups: one
-// Stream a shard, all of them asked together, again and again. Nothing blocks a connection, so that what else goes over it
-// goes on; and an answer that does not come is noticed like any other.
+// The Streams in which it is told what became of events, which events have fallen back, and what clients emit, read by
+// consumer groups: one Stream a shard, all of them asked together, again and again. Nothing blocks a connection, so that
+// what else goes over it goes on; and an answer that does not come is noticed like any other.
 
 import { Failure } from "../failure.js";
 import { shards } from "../protocol/keys.js";
@@ -17,7 +17,7 @@ const MOST_IDLE = 100;
 const MOST_OWN = 1_000;
 
 /** Which Streams. */
-export type Kind = "fallback" | "receipts";
+export type Kind = "fallback" | "receipts" | "inbox";
 
 /** Has this worker that entry of that shard in its hand? */
 export type IsHeld = (shard: number, id: string) => boolean;
@@ -48,13 +48,14 @@ export interface ShardBacklog {
 export class Group {
   readonly #bus: RedisBus;
   readonly #kind: Kind;
-  readonly #name: string;
   readonly #worker: string;
+  /** The group's name. */
+  readonly name: string;
 
   constructor(bus: RedisBus, kind: Kind, name: string, worker: string) {
     this.#bus = bus;
     this.#kind = kind;
-    this.#name = name;
+    this.name = name;
     this.#worker = worker;
   }
 
@@ -62,7 +63,7 @@ export class Group {
   async open(): Promise<Failure | undefined> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
-      return { key, words: ["XGROUP", "CREATE", key, this.#name, "0", "MKSTREAM"] };
+      return { key, words: ["XGROUP", "CREATE", key, this.name, "0", "MKSTREAM"] };
     });
     const answers = await this.#bus.ask(requests);
     return answers.find((answer): answer is Failure => answer instanceof Failure && !answer.hasCode("BUSYGROUP"));
@@ -72,7 +73,7 @@ export class Group {
   async read(most: number): Promise<Taken> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
-      return { key, words: ["XREADGROUP", "GROUP", this.#name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
+      return { key, words: ["XREADGROUP", "GROUP", this.name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
     });
     const answers = await this.#bus.ask(requests);
     return taken(answers, (answer, shard) => list(list(list(answer)[0])[1]).map((row) => entry(shard, row, 1)));
@@ -90,14 +91,14 @@ export class Group {
 
   // Takes those that are found, if they have been idle for so long.
   async #claim(which: readonly string[], idle: number, isHeld: IsHeld): Promise<Taken> {
-    const found = await this.#bus.ask(shards().map((shard) => about("XPENDING", this.#key(shard), this.#name, ...which)));
+    const found = await this.#bus.ask(shards().map((shard) => about("XPENDING", this.#key(shard), this.name, ...which)));
     const tries = shards().map((shard) => {
       const rows = list(found[shard]).map((row) => list(row) as [string, string, number, number]);
       return new Map(rows.filter(([id]) => !isHeld(shard, id)).map(([id, , , tries]) => [id, tries]));
     });
     const wanted = shards().filter((shard) => tries[shard]?.size);
     const claims = wanted.map((shard) =>
-      about("XCLAIM", this.#key(shard), this.#name, this.#worker, String(idle), ...(tries[shard]?.keys() ?? [])),
+      about("XCLAIM", this.#key(shard), this.name, this.#worker, String(idle), ...(tries[shard]?.keys() ?? [])),
     );
     const claimed = claims.length === 0 ? [] : await this.#bus.ask(claims);
     const { entries, failure } = taken(claimed, (answer, at) => {
@@ -111,13 +112,13 @@ export class Group {
 
   /** These are still being attended to. */
   async keep(held: readonly Entry[]): Promise<Failure | undefined> {
-    const requests = byShard(held).map(([shard, ids]) => script("keep", [this.#key(shard)], this.#name, this.#worker, ...ids));
+    const requests = byShard(held).map(([shard, ids]) => script("keep", [this.#key(shard)], this.name, this.#worker, ...ids));
     return failed(await this.#bus.askAll(requests));
   }
 
   /** These are done with. */
   async done(entries: readonly Entry[]): Promise<Failure | undefined> {
-    const requests = byShard(entries).map(([shard, ids]) => about("XACK", this.#key(shard), this.#name, ...ids));
+    const requests = byShard(entries).map(([shard, ids]) => about("XACK", this.#key(shard), this.name, ...ids));
     return failed(await this.#bus.askAll(requests));
   }
 
@@ -129,31 +130,31 @@ export class Group {
   /** It is anybody's once it has been idle for long enough; it counts as having been so for `idle` milliseconds. */
   async set({ shard, id }: Entry, idle: number, tries: number): Promise<Failure | undefined> {
     const words = ["IDLE", String(Math.max(0, Math.round(idle))), "RETRYCOUNT", String(tries), "JUSTID"];
-    const answer = await this.#bus.askOne(about("XCLAIM", this.#key(shard), this.#name, this.#worker, "0", id, ...words));
+    const answer = await this.#bus.askOne(about("XCLAIM", this.#key(shard), this.name, this.#worker, "0", id, ...words));
     return answer instanceof Failure ? answer : undefined;
   }
 
   /** It goes to the dead letters, once, and is done with. */
   async bury({ shard, id, fields, tries }: Entry, reason: string): Promise<Failure | undefined> {
-    const keys = [this.#key(shard), this.#bus.keys.deadLetters(shard)];
-    const told = ["group", this.#name, "tries", String(tries), "reason", reason, ...[...fields].flat()];
-    const answer = await this.#bus.askOne(script("bury", keys, this.#name, id, String(MOST_DEAD), ...told));
+    const keys = [this.#key(shard), this.#dead(shard)];
+    const told = ["group", this.name, "tries", String(tries), "reason", reason, ...[...fields].flat()];
+    const answer = await this.#bus.askOne(script("bury", keys, this.name, id, String(MOST_DEAD), ...told));
     return answer instanceof Failure ? answer : undefined;
   }
 
   /** This worker takes no part any more, unless something is still in its hand. */
   async leave(): Promise<Failure | undefined> {
-    return failed(await this.#bus.askAll(shards().map((shard) => script("leave", [this.#key(shard)], this.#name, this.#worker))));
+    return failed(await this.#bus.askAll(shards().map((shard) => script("leave", [this.#key(shard)], this.name, this.#worker))));
   }
 
   /** What the group has not read yet, what its workers have in their hands, and the dead letters, shard by shard. */
   async backlog(): Promise<ShardBacklog[] | Failure> {
     const groups = await this.#bus.askAll(shards().map((shard) => ({ key: this.#key(shard), words: ["XINFO", "GROUPS", this.#key(shard)] })));
     if (groups instanceof Failure) return groups;
-    const dead = await this.#bus.askAll(shards().map((shard) => about("XLEN", this.#bus.keys.deadLetters(shard))));
+    const dead = await this.#bus.askAll(shards().map((shard) => about("XLEN", this.#dead(shard))));
     if (dead instanceof Failure) return dead;
     return shards().map((shard) => {
-      const ours = list(groups[shard]).map(fieldsOf).find((group) => group.get("name") === this.#name);
+      const ours = list(groups[shard]).map(fieldsOf).find((group) => group.get("name") === this.name);
       const [lag, pending] = [ours?.get("lag"), ours?.get("pending")];
       return {
         lag: typeof lag === "number" ? lag : undefined,
@@ -165,6 +166,11 @@ export class Group {
 
   #key(shard: number): string {
     return streamOf(this.#bus, this.#kind, shard);
+  }
+
+  #dead(shard: number): string {
+    const { keys } = this.#bus;
+    return this.#kind === "inbox" ? keys.inboxDead(shard) : keys.deadLetters(shard);
   }
 }
 
@@ -183,8 +189,9 @@ export async function behind(bus: RedisBus, kind: Kind, ends: readonly string[],
   return shards().flatMap((shard) => list(rows[shard]).map((row) => entry(shard, row, 1)));
 }
 
-function streamOf(bus: RedisBus, kind: Kind, shard: number): string {
-  return kind === "fallback" ? bus.keys.fallback(shard) : bus.keys.receipts(shard);
+function streamOf({ keys }: RedisBus, kind: Kind, shard: number): string {
+  if (kind === "inbox") return keys.inbox(shard);
+  return kind === "fallback" ? keys.fallback(shard) : keys.receipts(shard);
 }
 
 function entry(shard: number, row: unknown, tries: number): Entry {

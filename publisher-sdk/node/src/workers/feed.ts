@@ -7,8 +7,7 @@ import { Backoff, pause } from "../retry.js";
 import type { Desk } from "./desk.js";
 import type { Job } from "./job.js";
 
-// How often the stream is looked at while nothing comes, and while something does.
-const LOOK_EVERY = 150;
+// After how long the stream is looked at again after something came. While nothing does, each wait is twice the one before.
 const SOON = 5;
 // The longest wait after failures.
 const LONGEST_WAIT = 2_000;
@@ -42,6 +41,7 @@ export class Feed<J extends Job, Result> {
     const backoff = new Backoff(LONGEST_WAIT);
     const { kind, logger } = this.#desk;
     let outage = false;
+    let wait = SOON;
     while (!this.#stopped.signal.aborted) {
       const found = await this.#round();
       if (found instanceof Failure) {
@@ -56,7 +56,8 @@ export class Feed<J extends Job, Result> {
       if (outage) logger.warn(kind.words.outageOver, {});
       outage = false;
       backoff.reset();
-      await pause(found ? SOON : LOOK_EVERY, this.#stopped.signal);
+      wait = found ? SOON : Math.min(2 * wait, kind.lookEvery);
+      await pause(wait, this.#stopped.signal);
     }
   }
 

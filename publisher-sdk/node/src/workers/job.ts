@@ -22,6 +22,8 @@ export interface JobKind<J extends Job, Result> {
   done(entry: Entry, job: J, result: Result): Promise<Failure | Afterwards>;
   /** It is a dead letter, once, and done with. An entry that nobody can read has no job. */
   bury(entry: Entry, job: J | undefined, reason: string): Promise<Failure | Afterwards>;
+  /** How many milliseconds may pass at most between two looks at the Streams. */
+  readonly lookEvery: number;
   readonly words: Words;
 }
 

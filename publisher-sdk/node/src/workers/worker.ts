@@ -1,6 +1,6 @@
 // A worker of a consumer group: it hands out what comes, and sees to it that nothing is lost when it or another dies.
 
-import { guarded } from "../logger.js";
+import { type Logger, guarded } from "../logger.js";
 import { badOption, number, settle } from "../options.js";
 import type { RedisBus } from "../redis/bus.js";
 import { Group, type Kind } from "../redis/streams.js";
@@ -29,7 +29,7 @@ export interface Place<J extends Job, Result> {
   /** What the caller calls the group's name, and an example of one. */
   readonly calls: readonly [name: string, example: string];
   readonly group: string;
-  readonly kind: (bus: RedisBus, group: Group) => JobKind<J, Result>;
+  readonly kind: (bus: RedisBus, group: Group, logger: Logger) => JobKind<J, Result>;
 }
 
 const CLOSING = 10_000;
@@ -61,7 +61,7 @@ export class Worker<J extends Job, Result> {
     }
     if (failure !== undefined) logger.warn("no connection yet, it is tried again", { code: failure.error.code, error: failure.error.message });
     const group = new Group(bus, place.streams, place.group, options.worker ?? ulid());
-    return new Worker(bus, new Desk(group, place.kind(bus, group), settings, logger));
+    return new Worker(bus, new Desk(group, place.kind(bus, group, logger), settings, logger));
   }
 
   /** The next job; undefined once the worker is closed. */
