@@ -1,0 +1,334 @@
+// The client against a real node, in Node.js: what comes, what is acknowledged, and what happens when things break.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import WebSocket from "ws";
+import { connect, memory } from "./support/client.mjs";
+import { Node, freePort, startRedis, token } from "./support/node.mjs";
+import { eventually, pause } from "./support/wait.mjs";
+
+let node;
+before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "1s" } }); });
+after(() => node.stop());
+
+const open = [];
+const online = async (options) => {
+  const seen = connect(options?.url ?? node.url, options);
+  open.push(seen.wb);
+  await seen.until("online");
+  return seen;
+};
+after(() => open.forEach((wb) => wb.close()));
+
+// They wait for the most part, each with a user of its own.
+describe("a client in Node.js", { concurrency: 4 }, () => {
+  test("events come by name, with their data and themselves", async () => {
+    const seen = await online({ user: "a" });
+    const paid = [];
+    const off = seen.wb.on("payment-status", (data, event) => { paid.push([data, event.id, event.channel]); });
+    const { id } = await node.publish("user:a", "payment-status", { status: "paid" });
+    await node.publish("user:a", "other", 1);
+    await node.publish("user:b", "payment-status", { status: "not for a" });
+    await seen.got(2);
+    off();
+    await node.publish("user:a", "payment-status", { status: "later" });
+    await seen.got(3);
+    assert.deepEqual(paid, [[{ status: "paid" }, id, "user:a"]]);
+    const { state, user, transport, connection } = seen.wb.status;
+    assert.deepEqual([state, user, transport, connection.includes(".")], ["online", "a", "websocket", true]);
+  });
+
+  test("an event is acknowledged once its handler has run, and not before", async () => {
+    const seen = await online({ user: "ack", claims: { device: "phone" } });
+    let finish;
+    seen.wb.on("slow", () => new Promise((resolve) => { finish = resolve; }));
+    const { id } = await node.publish("user:ack", "slow", 1, { receipt: true });
+    await eventually(() => finish);
+    assert.equal((await node.receipt(id, 1)).state, "accepted");
+    finish();
+    const { state, acknowledged } = await node.receipt(id);
+    assert.deepEqual([state, acknowledged[0].device], ["acknowledged", "phone"]);
+  });
+
+  test("what a handler throws is told, and not acknowledged; the next connection tries again", async () => {
+    const seen = await online({ user: "throws" });
+    let broken = true;
+    let runs = 0;
+    seen.wb.on("watched", async () => { runs += 1; if (broken) throw new Error("a fault of the page"); });
+    const { id } = await node.publish("user:throws", "watched", 1, { receipt: true });
+    await eventually(() => seen.errors, ({ length }) => length === 1);
+    assert.match(seen.errors[0].message, /watched failed: Error: a fault of the page/);
+    assert.equal((await node.receipt(id, 1)).state, "accepted");
+    broken = false;
+    seen.wb.close();
+    seen.wb.connect();
+    assert.equal((await node.receipt(id)).state, "acknowledged");
+    assert.equal(runs, 2);
+  });
+
+  test("an event that no handler is for is not acknowledged", async () => {
+    const { wb } = await online({ user: "nobody" });
+    const silent = connect(node.url, { user: "unhandled" });
+    open.push(silent.wb);
+    wb.close();
+    await silent.until("online");
+    // `connect` listens to everything to see it; this one does not.
+    const quiet = (await import("./support/package.mjs")).client.wirebell(node.url, { WebSocket, token: () => token("quiet") });
+    open.push(quiet);
+    await eventually(() => quiet.status.state, (state) => state === "online");
+    const { id } = await node.publish("user:quiet", "watched", 1, { receipt: true });
+    assert.equal((await node.receipt(id, 1)).state, "accepted");
+  });
+
+  test("what came while it was away comes when it is back, also after a reload, once and in order", async () => {
+    const storage = memory();
+    const first = await online({ user: "away", storage });
+    await node.publish("user:away", "n", 1);
+    await first.got(1);
+    first.wb.close();
+    await node.publish("user:away", "n", 2);
+    first.wb.connect();
+    await first.got(2);
+    first.wb.close();
+    await node.publish("user:away", "n", 3);
+    await node.publish("user:away", "n", 4);
+    const reloaded = await online({ user: "away", storage });
+    await reloaded.got(2);
+    await pause(200);
+    assert.deepEqual([first.data(), reloaded.data()], [[1, 2], [3, 4]]);
+    assert.deepEqual([...storage.kept.keys()], [`wirebell:${node.url}:away`]);
+  });
+
+  test("what came before it had got anything comes too", async () => {
+    const seen = await online({ user: "early" });
+    seen.wb.close();
+    await node.publish("user:early", "n", 1);
+    seen.wb.connect();
+    await seen.got(1);
+    assert.deepEqual(seen.data(), [1]);
+  });
+
+  test("topics are listened for as long as somebody wants them, and go on where they were", async () => {
+    const seen = await online({ user: "topics" });
+    const news = [];
+    const offs = [1, 2].map((nth) => seen.wb.subscribe("topic:news", (data) => { news.push([nth, data]); }));
+    await pause(200);
+    await node.publish("topic:news", "headline", "a");
+    await seen.got(1);
+    seen.wb.close();
+    await node.publish("topic:news", "headline", "b");
+    seen.wb.connect();
+    await seen.got(2);
+    offs[0]();
+    await node.publish("topic:news", "headline", "c");
+    await seen.got(3);
+    offs[1]();
+    await pause(200);
+    await node.publish("topic:news", "headline", "d");
+    await pause(200);
+    assert.deepEqual(news, [[1, "a"], [2, "a"], [1, "b"], [2, "b"], [2, "c"]]);
+    assert.deepEqual(seen.data(), ["a", "b", "c"]);
+  });
+
+  test("a topic that the token does not permit is told as an error", async () => {
+    const seen = await online({ user: "limited", claims: { topics: ["allowed"] } });
+    seen.wb.subscribe("topic:secret");
+    await eventually(() => seen.errors.length);
+    assert.deepEqual([seen.errors[0].code, seen.errors[0].channel], ["not_allowed", "topic:secret"]);
+    assert.equal(seen.wb.status.state, "online");
+  });
+
+  test("retained events are kept by key and by type, and come once over many connections", async () => {
+    const seen = await online({ user: "kept" });
+    let changes = 0;
+    seen.wb.onRetained(() => { changes += 1; });
+    await node.publish("user:kept", "account", { plan: "a" }, { class: "retained", key: "plan" });
+    await node.publish("user:kept", "account", { plan: "b" }, { class: "retained", key: "plan" });
+    await eventually(() => seen.wb.retained("plan")?.data.plan === "b");
+    const before = changes;
+    seen.wb.close();
+    seen.wb.connect();
+    await seen.until("online");
+    await pause(300);
+    assert.equal(changes, before);
+    assert.equal(seen.wb.retained("account").data.plan, "b");
+    assert.equal(seen.wb.retained("plan", "user:kept").data.plan, "b");
+    assert.equal(seen.wb.retained("other"), undefined);
+  });
+
+  test("a token is renewed on the live connection, and what is handed out in between arrives", async () => {
+    let asked = 0;
+    const seen = await online({ user: "renew", token: () => { asked += 1; return token("renew", { lifetime: 3 }); } });
+    const { connection } = seen.wb.status;
+    await pause(4_500);
+    assert.ok(asked >= 3, `${asked} tokens`);
+    assert.equal(seen.wb.status.connection, connection);
+    await node.publish("user:renew", "n", 1);
+    await seen.got(1);
+    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"]);
+  });
+
+  test("when nobody is signed in any more it stops, says so, and forgets", async () => {
+    const storage = memory();
+    let signedIn = true;
+    const seen = await online({ user: "gone", storage, token: () => (signedIn ? token("gone", { lifetime: 2 }) : null) });
+    await node.publish("user:gone", "n", 1);
+    await eventually(() => storage.kept.size);
+    signedIn = false;
+    const { reason } = await seen.until("closed");
+    assert.deepEqual([reason, storage.kept.size], ["no_token", 0]);
+    await eventually(() => node.sessions("gone"), ({ length }) => length === 0);
+  });
+
+  test("it does not go on as another user", async () => {
+    const storage = memory();
+    let user = "one";
+    const seen = await online({ storage, token: () => token(user, { lifetime: 2 }) });
+    await node.publish("user:one", "n", 1);
+    await eventually(() => storage.kept.size);
+    user = "two";
+    assert.equal((await seen.until("closed")).reason, "user_changed");
+    assert.equal(storage.kept.size, 0);
+    seen.wb.connect();
+    await seen.until("online");
+    assert.equal(seen.wb.status.user, "two");
+  });
+
+  test("a token that cannot be had is tried for again; a bad one is asked for anew", async () => {
+    let asked = 0;
+    const seen = await online({ user: "flaky", token: () => { if ((asked += 1) < 2) throw new Error("sign-in is down"); return asked < 3 ? "bad" : token("flaky"); } });
+    assert.equal(asked, 3);
+    assert.ok(seen.states.includes("waiting"));
+    assert.equal(seen.errors[0].code, "token");
+  });
+
+  test("closing is for good, until it is connected again", async () => {
+    const seen = await online({ user: "closed" });
+    seen.wb.close();
+    assert.deepEqual(seen.wb.status, { state: "closed", reason: "closed", message: "" });
+    await assert.rejects(seen.wb.emit("anything"), { code: "closed" });
+    await pause(1_500);
+    assert.equal((await node.sessions("closed")).length, 0);
+    assert.equal(seen.wb.status.state, "closed");
+  });
+
+  test("a connection that falls silent is left, and the next one found", async () => {
+    const port = await freePort();
+    const settings = { "clients.heartbeat": "1s" };
+    const frozen = await Node.start({ settings, clients: `127.0.0.1:${port}` });
+    const seen = connect(frozen.url, { user: "frozen" });
+    open.push(seen.wb);
+    await seen.until("online");
+    const { connection } = seen.wb.status;
+    frozen.signal("SIGSTOP");
+    const frozenAt = Date.now();
+    await eventually(() => seen.wb.status.state, (state) => state !== "online");
+    const noticed = Date.now() - frozenAt;
+    assert.ok(noticed < 3_000, `${noticed} ms`);
+    frozen.signal("SIGCONT");
+    await eventually(() => seen.wb.status, (status) => status.state === "online" && status.connection !== connection);
+    await frozen.stop();
+  });
+
+  test("a page that wakes does not trust its connection", async () => {
+    const sleepy = await Node.start();
+    let signals;
+    const seen = connect(sleepy.url, { user: "sleepy", lifecycle: (given) => { signals = given; return () => {}; } });
+    open.push(seen.wb);
+    await seen.until("online");
+    signals.wake();
+    await pause(3_500);
+    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], "it was alive");
+    sleepy.signal("SIGSTOP");
+    await pause(100);
+    signals.wake();
+    // The heartbeat is 25 s: nothing else notices so soon.
+    await eventually(() => seen.wb.status.state, (state) => state !== "online", 4_500);
+    await sleepy.stop();
+  });
+
+  test("without a network it says so, and comes back with it", async () => {
+    let signals;
+    let network = true;
+    const mine = await Node.start();
+    const seen = connect(mine.url, { user: "tunnel", hasNetwork: () => network, lifecycle: (given) => { signals = given; return () => {}; } });
+    open.push(seen.wb);
+    await seen.until("online");
+    network = false;
+    mine.signal("SIGSTOP");
+    await pause(100);
+    signals.offline();
+    assert.equal(typeof (await seen.until("offline")).retryAt, "number");
+    mine.signal("SIGCONT");
+    network = true;
+    signals.online();
+    await seen.until("online", 3_000);
+    await mine.stop();
+  });
+
+  test("a node is killed and another takes over: nothing is lost, nothing comes twice", async () => {
+    const redis = await startRedis();
+    const port = await freePort();
+    const [first, other] = [await Node.start({ redis: redis.url, clients: `127.0.0.1:${port}` }), await Node.start({ redis: redis.url })];
+    const seen = connect(first.url, { user: "moved" });
+    open.push(seen.wb);
+    await seen.until("online");
+    for (let nth = 0; nth < 5; nth += 1) await other.publish("user:moved", "n", nth);
+    await first.stop();
+    for (let nth = 5; nth < 10; nth += 1) await other.publish("user:moved", "n", nth);
+    const second = await Node.start({ redis: redis.url, clients: `127.0.0.1:${port}` });
+    for (let nth = 10; nth < 15; nth += 1) await other.publish("user:moved", "n", nth);
+    await seen.got(15);
+    await pause(200);
+    assert.deepEqual(seen.data(), Array.from({ length: 15 }, (_, nth) => nth));
+    assert.deepEqual(seen.gaps, []);
+    seen.wb.close();
+    await Promise.all([second.stop(), other.stop()]);
+    await redis.stop();
+  });
+
+  test("a node that is stopped sends its clients on, and they wait for as long as it says", async () => {
+    const port = await freePort();
+    const settings = { "drain.notice": "0s", "drain.window": "1s", "drain.deadline": "4s" };
+    const old = await Node.start({ settings, clients: `127.0.0.1:${port}` });
+    const seen = connect(old.url, { user: "drained" });
+    open.push(seen.wb);
+    await seen.until("online");
+    await old.stop("SIGTERM");
+    const next = await Node.start({ settings, clients: `127.0.0.1:${port}` });
+    await seen.until("online");
+    assert.ok(seen.states.includes("waiting"));
+    seen.wb.close();
+    await next.stop();
+  });
+
+  test("a log that does not reach back is told as a gap, and the rest comes", async () => {
+    const storage = memory();
+    const short = await Node.start({ settings: { "bus.log_events": "2" } });
+    const seen = connect(short.url, { user: "gap", storage });
+    open.push(seen.wb);
+    await seen.until("online");
+    await short.publish("user:gap", "n", 0);
+    await seen.got(1);
+    seen.wb.close();
+    for (let nth = 1; nth < 400; nth += 1) await short.publish("user:gap", "n", nth);
+    seen.wb.connect();
+    await eventually(() => seen.gaps.length);
+    await eventually(() => seen.data().at(-1), (last) => last === 399);
+    assert.deepEqual(seen.gaps, [{ channel: "user:gap" }]);
+    seen.wb.close();
+    await short.stop();
+  });
+
+  test("what cannot be come back to is final: refused for nonsense", async () => {
+    class Nonsense extends WebSocket {
+      constructor(...all) {
+        super(...all);
+        this.on("open", () => { for (let nth = 0; nth < 21; nth += 1) super.send("nonsense"); });
+      }
+    }
+    const seen = connect(node.url, { user: "nonsense", WebSocket: Nonsense });
+    open.push(seen.wb);
+    const { reason } = await seen.until("closed");
+    assert.equal(reason, "refused");
+  });
+});
