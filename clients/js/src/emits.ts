@@ -15,6 +15,8 @@ export interface EmitOptions {
 
 interface Waiting {
   frame: Frame;
+  /** It waited for a connection, with all the others that did. */
+  held?: boolean;
   timer: ReturnType<typeof setTimeout>;
   resolve(data: any): void;
   reject(error: WirebellError): void;
@@ -52,6 +54,12 @@ export class Emits {
 
   /** Is this the answer to one of them? */
   answer({ type, ref, data, code, message }: Frame): boolean {
+    const held = this.#waiting.get(ref);
+    if (held?.held && code === "rate_limited") {
+      // They all came at once, which is no fault of the app's. It has until its timeout.
+      setTimeout(() => { if (this.#waiting.has(ref)) this.#send(held.frame); }, 1_000 + Math.random() * 1_000);
+      return true;
+    }
     const waiting = this.#take(ref);
     if (!waiting) return false;
     if (type === "wirebell.reply") waiting.resolve(data);
@@ -60,7 +68,10 @@ export class Emits {
   }
 
   again(): void {
-    for (const { frame } of this.#waiting.values()) this.#send(frame);
+    for (const waiting of this.#waiting.values()) {
+      waiting.held = true;
+      this.#send(waiting.frame);
+    }
   }
 
   fail(code: string, message: string): void {
