@@ -183,6 +183,8 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
 
   #event(event: WirebellEvent & Frame): void {
     const { type, channel, cursor, key, ack = false } = event;
+    // Another tab's topic, or one that was just left.
+    if (channel.startsWith("topic:") && !this.#topics.has(channel)) return;
     if (key !== undefined && !this.#keep(event, key)) return;
     const position = cursor ? this.#keeper.get(channel) : undefined;
     const open = cursor ? position!.take(cursor, ack) : undefined;

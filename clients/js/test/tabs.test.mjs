@@ -1,6 +1,6 @@
 // Tabs of one user share a connection, in a real browser.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { events, got, stage, state, status } from "./support/browser.mjs";
 import { Node } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
@@ -19,133 +19,142 @@ async function tabs(user, many, more = {}) {
   return { context, pages };
 }
 
-test("two tabs have one connection, and each gets each event once", async () => {
-  const { context, pages } = await tabs("shared", 2);
-  const sessions = await node.sessions("shared");
-  assert.equal(sessions.length, 1);
-  for (const nth of count(20)) await node.publish("user:shared", "n", nth);
-  for (const page of pages) await got(page, 20);
-  await pause(200);
-  for (const page of pages) {
-    assert.deepEqual(await events(page), count(20));
-    const { connection, user } = await status(page);
-    assert.deepEqual([connection, user], [sessions[0].connection, "shared"]);
-  }
-  await context.close();
-});
-
-test("an event counts as handled once one tab has handled it", async () => {
-  const { context, pages: [leader] } = await tabs("handled", 1, { deaf: "" });
-  const follower = await on.open(context, { entry: "tabs", node: node.url, user: "handled", deaf: "" });
-  const { id } = await node.publish("user:handled", "watched", 1, { receipt: true });
-  assert.equal((await node.receipt(id, 1)).state, "accepted", "no tab has a handler");
-  await follower.evaluate(() => { wb.on("watched", (data) => { seen.events.push(data); }); });
-  const second = await node.publish("user:handled", "watched", 2, { receipt: true });
-  assert.equal((await node.receipt(second.id)).state, "acknowledged");
-  assert.deepEqual([await events(leader), await events(follower)], [[], [2]]);
-  await context.close();
-});
-
-for (const [how, end] of [
-  ["is closed", (page) => page.close()],
-  ["crashes", async (page) => { const session = await page.context().newCDPSession(page); session.send("Page.crash").catch(() => {}); await pause(200); }],
-]) {
-  test(`when the leader ${how}, another tab takes over, and nothing is lost or repeated`, async () => {
-    const user = `leader-${how.replace(" ", "-")}`;
-    const { context, pages: [leader, second, third] } = await tabs(user, 3);
-    const { connection } = await status(second);
-    await node.publish(`user:${user}`, "n", 0);
-    for (const page of [second, third]) await got(page, 1);
-    await end(leader);
-    for (const nth of [1, 2, 3]) await node.publish(`user:${user}`, "n", nth);
-    for (const page of [second, third]) {
-      await eventually(() => status(page), (now) => now.state === "online" && now.connection !== connection);
-      await got(page, 4);
+// They wait for the most part, each with a user of its own.
+describe("tabs", { concurrency: 3 }, () => {
+  test("two tabs have one connection, and each gets each event once", async () => {
+    const { context, pages } = await tabs("shared", 2);
+    const sessions = await node.sessions("shared");
+    assert.equal(sessions.length, 1);
+    for (const nth of count(20)) await node.publish("user:shared", "n", nth);
+    for (const page of pages) await got(page, 20);
+    await pause(200);
+    for (const page of pages) {
+      assert.deepEqual(await events(page), count(20));
+      const { connection, user } = await status(page);
+      assert.deepEqual([connection, user], [sessions[0].connection, "shared"]);
     }
-    await node.publish(`user:${user}`, "n", 4);
-    for (const page of [second, third]) {
-      await got(page, 5);
-      assert.deepEqual(await events(page), count(5));
-      assert.deepEqual(await page.evaluate(() => [seen.gaps, seen.errors]), [[], []]);
-    }
-    await eventually(() => node.sessions(user), ({ length }) => length === 1);
     await context.close();
   });
-}
 
-test("a leader that hangs is replaced when somebody looks at another tab, and then follows", async () => {
-  const { context, pages: [leader, follower] } = await tabs("hung", 2);
-  const { connection } = await status(follower);
-  const hung = leader.evaluate(() => { for (const end = Date.now() + 7_000; Date.now() < end; ); });
-  await pause(100);
-  await follower.evaluate(() => { document.dispatchEvent(new Event("visibilitychange")); });
-  await eventually(() => status(follower), (now) => now.state === "online" && now.connection !== connection, 6_500);
-  await node.publish("user:hung", "n", 1);
-  await got(follower, 1);
-  await hung;
-  await got(leader, 1);
-  await eventually(() => node.sessions("hung"), ({ length }) => length === 1);
-  await node.publish("user:hung", "n", 2);
-  for (const page of [leader, follower]) await got(page, 2);
-  assert.deepEqual([await events(leader), await events(follower)], [[1, 2], [1, 2]]);
-  assert.equal((await status(leader)).connection, (await status(follower)).connection);
-  await context.close();
-});
+  test("an event counts as handled once one tab has handled it", async () => {
+    const { context, pages: [leader] } = await tabs("handled", 1, { deaf: "" });
+    const follower = await on.open(context, { entry: "tabs", node: node.url, user: "handled", deaf: "" });
+    const { id } = await node.publish("user:handled", "watched", 1, { receipt: true });
+    assert.equal((await node.receipt(id, 1)).state, "accepted", "no tab has a handler");
+    await follower.evaluate(() => { wb.on("watched", (data) => { seen.events.push(data); }); });
+    const second = await node.publish("user:handled", "watched", 2, { receipt: true });
+    assert.equal((await node.receipt(second.id)).state, "acknowledged");
+    assert.deepEqual([await events(leader), await events(follower)], [[], [2]]);
+    await context.close();
+  });
 
-test("a tab that is reloaded gets what came meanwhile, whether it led or not, and a new one begins now", async () => {
-  const { context, pages } = await tabs("reloads", 2);
-  await node.publish("user:reloads", "n", 0);
-  for (const page of pages) await got(page, 1);
-  for (const page of pages) {
-    await page.goto("about:blank");
-    await node.publish("user:reloads", "n", 1);
-    await page.goBack();
-    await state(page, "online");
-    await got(page, 1);
-    await pause(200);
-    assert.deepEqual(await events(page), [1]);
-    // Each is away once; the other one is there all the time.
-    if (page === pages[0]) for (const other of pages) await other.evaluate(() => { seen.events.length = 0; });
+  for (const [how, end] of [
+    ["is closed", (page) => page.close()],
+    ["crashes", async (page) => { const session = await page.context().newCDPSession(page); session.send("Page.crash").catch(() => {}); await pause(200); }],
+  ]) {
+    test(`when the leader ${how}, another tab takes over, and nothing is lost or repeated`, async () => {
+      const user = `leader-${how.replace(" ", "-")}`;
+      const { context, pages: [leader, second, third] } = await tabs(user, 3);
+      const { connection } = await status(second);
+      await node.publish(`user:${user}`, "n", 0);
+      for (const page of [second, third]) await got(page, 1);
+      await end(leader);
+      for (const nth of [1, 2, 3]) await node.publish(`user:${user}`, "n", nth);
+      for (const page of [second, third]) {
+        await eventually(() => status(page), (now) => now.state === "online" && now.connection !== connection);
+        await got(page, 4);
+      }
+      await node.publish(`user:${user}`, "n", 4);
+      for (const page of [second, third]) {
+        await got(page, 5);
+        assert.deepEqual(await events(page), count(5));
+        assert.deepEqual(await page.evaluate(() => [seen.gaps, seen.errors]), [[], []]);
+      }
+      await eventually(() => node.sessions(user), ({ length }) => length === 1);
+      await context.close();
+    });
   }
-  const fresh = await on.open(context, { entry: "tabs", node: node.url, user: "reloads" });
-  await node.publish("user:reloads", "n", 2);
-  await got(fresh, 1);
-  assert.deepEqual(await events(fresh), [2]);
-  await context.close();
-});
 
-test("a topic is left when no tab wants it any more; retained values come to whoever comes late", async () => {
-  await node.publish("topic:prices", "price", 7, { class: "retained", key: "gold" });
-  const { context, pages: [first] } = await tabs("topical", 1, { topics: ["prices"] });
-  const second = await on.open(context, { entry: "tabs", node: node.url, user: "topical", topics: ["prices"] });
-  for (const page of [first, second]) await got(page, 1);
-  assert.equal(await second.evaluate(() => wb.retained("gold").data), 7);
-  await first.close();
-  await state(second, "online");
-  await eventually(() => node.sessions("topical"), ({ length }) => length === 1);
-  await eventually(async () => (await node.publish("topic:prices", "tick", "still", { class: "volatile" }), await events(second)), (all) => all.includes("still"));
-  await context.close();
-});
+  test("a leader that hangs is replaced when somebody looks at another tab, and then follows", async () => {
+    const { context, pages: [leader, follower] } = await tabs("hung", 2);
+    const { connection } = await status(follower);
+    const hung = leader.evaluate(() => { for (const end = Date.now() + 7_000; Date.now() < end; ); });
+    await pause(100);
+    await follower.evaluate(() => { document.dispatchEvent(new Event("visibilitychange")); });
+    await eventually(() => status(follower), (now) => now.state === "online" && now.connection !== connection, 6_500);
+    await node.publish("user:hung", "n", 1);
+    await got(follower, 1);
+    await hung;
+    await got(leader, 1);
+    await eventually(() => node.sessions("hung"), ({ length }) => length === 1);
+    await node.publish("user:hung", "n", 2);
+    for (const page of [leader, follower]) await got(page, 2);
+    assert.deepEqual([await events(leader), await events(follower)], [[1, 2], [1, 2]]);
+    assert.equal((await status(leader)).connection, (await status(follower)).connection);
+    await context.close();
+  });
 
-test("signing out ends all tabs; another user has a connection of their own", async () => {
-  const { context, pages } = await tabs("leaving", 2, { lifetime: "3" });
-  const other = await on.open(context, { entry: "tabs", node: node.url, user: "staying" });
-  on.site.signedOut.add("leaving");
-  for (const page of pages) assert.equal((await state(page, "closed", 6_000)).reason, "no_token");
-  assert.equal((await status(other)).state, "online");
-  assert.equal(await pages[0].evaluate(() => sessionStorage.length), 0);
-  await context.close();
-});
+  test("a tab that is reloaded gets what came meanwhile, also of topics, whether it led or not; a new one begins now", async () => {
+    const { context, pages } = await tabs("reloads", 2, { topics: ["both"] });
+    const both = async (nth) => { await node.publish("user:reloads", "n", `own ${nth}`); await node.publish("topic:both", "n", `topic ${nth}`); };
+    await pause(200);
+    await both(0);
+    for (const page of pages) await got(page, 2);
+    for (const page of pages) {
+      const other = pages.find((one) => one !== page);
+      await other.evaluate(() => { seen.events.length = 0; });
+      await page.goto("about:blank");
+      await both(1);
+      await page.goBack();
+      await state(page, "online");
+      for (const one of pages) await got(one, 2);
+      await pause(200);
+      for (const one of pages) {
+        assert.deepEqual((await events(one)).sort(), ["own 1", "topic 1"]);
+        assert.deepEqual(await one.evaluate(() => [seen.gaps, seen.errors]), [[], []]);
+      }
+    }
+    const fresh = await on.open(context, { entry: "tabs", node: node.url, user: "reloads" });
+    await both(2);
+    await got(fresh, 1);
+    await pause(200);
+    assert.deepEqual(await events(fresh), ["own 2"], "it has not subscribed to the others' topic");
+    await context.close();
+  });
 
-test("every tab says how the connection is", async () => {
-  const mine = await Node.start();
-  const context = await on.browser.newContext();
-  const pages = [];
-  for (const _ of [1, 2]) pages.push(await on.open(context, { entry: "tabs", node: mine.url, user: "states" }));
-  await mine.stop();
-  for (const page of pages) await eventually(() => status(page), ({ state }) => state === "waiting" || state === "connecting");
-  const next = await Node.start({ clients: mine.clients });
-  for (const page of pages) await state(page, "online", 15_000);
-  await next.stop();
-  await context.close();
+  test("a topic is left when no tab wants it any more; retained values come to whoever comes late", async () => {
+    await node.publish("topic:prices", "price", 7, { class: "retained", key: "gold" });
+    const { context, pages: [first] } = await tabs("topical", 1, { topics: ["prices"] });
+    const second = await on.open(context, { entry: "tabs", node: node.url, user: "topical", topics: ["prices"] });
+    for (const page of [first, second]) await got(page, 1);
+    assert.equal(await second.evaluate(() => wb.retained("gold").data), 7);
+    await first.close();
+    await state(second, "online");
+    await eventually(() => node.sessions("topical"), ({ length }) => length === 1);
+    await eventually(async () => (await node.publish("topic:prices", "tick", "still", { class: "volatile" }), await events(second)), (all) => all.includes("still"));
+    await context.close();
+  });
+
+  test("signing out ends all tabs; another user has a connection of their own", async () => {
+    const { context, pages } = await tabs("leaving", 2, { lifetime: "3" });
+    const other = await on.open(context, { entry: "tabs", node: node.url, user: "staying" });
+    on.site.signedOut.add("leaving");
+    for (const page of pages) assert.equal((await state(page, "closed", 6_000)).reason, "no_token");
+    assert.equal((await status(other)).state, "online");
+    assert.equal(await pages[0].evaluate(() => sessionStorage.length), 0);
+    await context.close();
+  });
+
+  test("every tab says how the connection is", async () => {
+    const mine = await Node.start();
+    const context = await on.browser.newContext();
+    const pages = [];
+    for (const _ of [1, 2]) pages.push(await on.open(context, { entry: "tabs", node: mine.url, user: "states" }));
+    await mine.stop();
+    for (const page of pages) await eventually(() => status(page), ({ state }) => state === "waiting" || state === "connecting");
+    const next = await Node.start({ clients: mine.clients });
+    for (const page of pages) await state(page, "online", 15_000);
+    await next.stop();
+    await context.close();
+  });
 });
