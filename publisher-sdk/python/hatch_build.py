@@ -15,6 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SCRIPTS = {
     "protocol/src/publish": ("publish", "main"),
     "protocol/src/tracking": ("schedule", "register", "cancel", "alarm", "finish"),
+    "protocol/src/inbox": ("answer",),
     "publisher-sdk/src/redis": ("keep", "bury", "leave"),
 }
 LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")

@@ -16,6 +16,8 @@ ASYNC = (
     wirebell.AsyncReceipts,
     wirebell.AsyncFallbacks,
     wirebell.AsyncClaim,
+    wirebell.AsyncInbox,
+    wirebell.AsyncInboxClaim,
 )
 
 
@@ -49,7 +51,9 @@ class Blocked:
             return found
 
         def call(*arguments: Any, **named: Any) -> Any:
-            if name == "run":
+            if name == "on":
+                return lambda handler: found(*arguments)(_in_a_thread(handler))
+            if name == "run" and arguments:
                 arguments = (_in_a_thread(arguments[0]),)
             answer = found(*arguments, **named)
             return self._wrap(self._loop.do(answer) if inspect.isawaitable(answer) else answer)
@@ -94,6 +98,11 @@ class Flavour:
         if self._loop is None:
             return wirebell.Fallbacks(url, group, **options)
         return Blocked(wirebell.AsyncFallbacks(url, group, **options), self._loop)
+
+    def inbox(self, url: str, service: str, **options: Any) -> Any:
+        if self._loop is None:
+            return wirebell.Inbox(url, service, **options)
+        return Blocked(wirebell.AsyncInbox(url, service, **options), self._loop)
 
     def stop(self) -> None:
         if self._loop is not None:

@@ -17,7 +17,7 @@ import wirebell
 from wirebell._protocol import scripts
 from wirebell._protocol.scripts import Script
 
-FOLDERS = ("protocol/src/publish", "protocol/src/tracking", "publisher-sdk/src/redis")
+FOLDERS = ("protocol/src/publish", "protocol/src/tracking", "protocol/src/inbox", "publisher-sdk/src/redis")
 
 
 def in_repository(name: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from announcement import Announcement
 from node import ROOT
 
 from wirebell import Cursor, Event, InvalidEvent, Retention
-from wirebell._protocol import calls, channel
+from wirebell._protocol import calls, channel, inbox
 from wirebell._protocol.keys import Keys, shard_of
 from wirebell._protocol.pattern import fits
 from wirebell._protocol.prepared import Prepared, prepare
@@ -130,9 +131,63 @@ def test_a_shard_is_that_of_the_hash(text: str, hashed: int) -> None:
     assert shard_of(text) == hashed % 8
 
 
+@pytest.mark.parametrize("vector", listed("inbox", "entries"), ids=lambda vector: vector["name"])
+def test_entries_of_the_inbox(vector: dict[str, Any]) -> None:
+    assert asdict(inbox.InboxEntry.read(vector["fields"])) == vector["event"]
+
+
+@pytest.mark.parametrize("fields", listed("inbox", "bad_entries"), ids=str)
+def test_bad_entries_of_the_inbox(fields: dict[str, str]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        inbox.InboxEntry.read(fields)
+
+
+def answer_of(text: str) -> inbox.Answer:
+    kind, _, what = text.partition(" ")
+    return inbox.Answer(kind, what)
+
+
+@pytest.mark.parametrize("vector", listed("inbox", "answers"), ids=lambda vector: vector["name"])
+def test_being_done_with_an_entry_of_the_inbox(vector: dict[str, Any]) -> None:
+    place = inbox.InboxPlace(shard_of(vector["user"]), vector["entry"], vector["group"])
+    dead = vector["dead"]
+    letter = dead and inbox.dead_letter(dead["fields"], vector["group"], int(dead["tries"]), dead["reason"])
+    of = (vector["user"], vector["id"])
+    call = inbox.answer(Keys(vector["prefix"]), place, of, answer_of(vector["answer"]), letter)
+    assert (list(call.keys), list(call.arguments)) == (vector["keys"], vector["arguments"])
+
+
+@pytest.mark.parametrize("vector", listed("inbox", "told"), ids=lambda vector: str(vector["words"]))
+def test_who_is_told(vector: dict[str, Any]) -> None:
+    instead = (vector["connection"], vector["ref"]) if vector["told"] == "instead" else None
+    assert inbox.read_told(vector["words"]) == inbox.Told(own=vector["told"] == "entry", instead=instead)
+
+
+@pytest.mark.parametrize("words", listed("inbox", "bad_told"), ids=str)
+def test_bad_answers_of_the_inbox(words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"expected `done` or|not a connection id"):
+        inbox.read_told(words)
+
+
+@pytest.mark.parametrize("vector", listed("messages", "replies"), ids=lambda vector: vector["name"])
+def test_what_an_emitter_is_told(vector: dict[str, str]) -> None:
+    message = inbox.reply_message(vector["connection"], vector["ref"], answer_of(vector["answer"]))
+    assert message.encode() == vector["message"].encode()
+
+
 def test_codes() -> None:
     """Every code of an error is one of the protocol, or stands here as one that has none there."""
-    ours = {"closed", "timed_out", "not_in_time", "fallen_back", "expired", "cancelled", "not_watched", "unknown"}
+    ours = {
+        "invalid_reply",
+        "closed",
+        "timed_out",
+        "not_in_time",
+        "fallen_back",
+        "expired",
+        "cancelled",
+        "not_watched",
+        "unknown",
+    }
     codes = {kind.code for kind in descendants(WirebellError)}
     assert codes - ours <= set(listed("codes", "faults"))
     assert {"unavailable", "internal"} <= codes

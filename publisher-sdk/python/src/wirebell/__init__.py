@@ -8,6 +8,7 @@
 :class:`AsyncPublisher` is the same under asyncio. Every other name below is what they take and give.
 """
 
+from ._inbox.event import InboxEvent
 from ._protocol.classes import Class, Durability
 from ._protocol.cursor import Cursor
 from ._protocol.event import Event
@@ -25,6 +26,7 @@ from ._tracking.told import Told
 from ._workers.base import Backlog
 from ._workers.desk import WorkerCounters
 from .async_fallbacks import AsyncClaim, AsyncFallbacks
+from .async_inbox import AsyncInbox, AsyncInboxClaim, AsyncInboxHandler
 from .async_publisher import AsyncPublisher
 from .errors import (
     Closed,
@@ -32,6 +34,7 @@ from .errors import (
     Expired,
     FallenBack,
     InvalidEvent,
+    InvalidReply,
     NoRecord,
     NotAcknowledged,
     NotInTime,
@@ -44,6 +47,7 @@ from .errors import (
     WirebellError,
 )
 from .fallbacks import Claim, Fallbacks
+from .inbox import Inbox, InboxClaim, InboxHandler
 from .publisher import Publisher
 
 FallbackCounters = WorkerCounters
@@ -54,6 +58,9 @@ __all__ = [
     "Acknowledgement",
     "AsyncClaim",
     "AsyncFallbacks",
+    "AsyncInbox",
+    "AsyncInboxClaim",
+    "AsyncInboxHandler",
     "AsyncPublished",
     "AsyncPublisher",
     "AsyncReceipts",
@@ -75,7 +82,12 @@ __all__ = [
     "Fallbacks",
     "FallenBack",
     "Flushed",
+    "Inbox",
+    "InboxClaim",
+    "InboxEvent",
+    "InboxHandler",
     "InvalidEvent",
+    "InvalidReply",
     "LogRule",
     "NoRecord",
     "NotAcknowledged",

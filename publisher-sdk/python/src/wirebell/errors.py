@@ -79,6 +79,20 @@ class Refused(PublishError):
         return f"the bus refused: {self.args[0]} ({self.code})"
 
 
+class InvalidReply(WirebellError, ValueError):
+    """What a handler of the inbox returned cannot be sent to the emitter."""
+
+    code = "invalid_reply"
+
+    def __init__(self, message: str, code: str = "invalid_reply") -> None:
+        super().__init__(message)
+        self.code = code
+        """`invalid_reply` or `too_large`."""
+
+    def __str__(self) -> str:
+        return f"the reply: {self.args[0]}"
+
+
 class NotAcknowledged(WirebellError):
     """No device has acknowledged the event. Which of the ends below it was is the class, and `code`."""
 

@@ -13,10 +13,10 @@ SHARDS = range(8)
 _PREFIX = re.compile(r"[a-zA-Z0-9_.-]{1,32}")
 
 
-def shard_of(event_id: str) -> int:
-    """The shard of an event, by the FNV-1a hash of its id."""
+def shard_of(id_: str) -> int:
+    """The shard of an event, or of a user's inbox, by the FNV-1a hash of the id."""
     hashed = 0x811C9DC5
-    for byte in event_id.encode():
+    for byte in id_.encode():
         hashed = (hashed ^ byte) * 0x01000193 & 0xFFFFFFFF
     return hashed % len(SHARDS)
 
@@ -52,9 +52,11 @@ class Keys:
     def announce(self, channel: str) -> str:
         """The pub/sub channel. All connections of a node share the node's."""
         at = connection(channel)
-        if at is not None:
-            return f"{self.prefix}:{{node:{at[0]}}}:announce"
-        return f"{self.prefix}:{{{channel}}}:announce"
+        return f"{self.prefix}:{{{channel}}}:announce" if at is None else self._of_node(at[0])
+
+    def announce_to(self, connection_id: str) -> str:
+        """The pub/sub channel on which a node hears of its connections."""
+        return self._of_node(connection_id.partition(".")[0])
 
     def timers(self, shard: int) -> str:
         return self._due(shard, "timers")
@@ -74,6 +76,23 @@ class Keys:
     def channels(self, event_id: str) -> str:
         """The channels of an event that has a record: it is known by its id only."""
         return f"{self._due(shard_of(event_id), 'channels')}:{event_id}"
+
+    def inbox(self, shard: int) -> str:
+        """What clients have emitted. A user's events are in the shard of the user's id."""
+        return self._of_inbox(shard, "events")
+
+    def inbox_dead(self, shard: int) -> str:
+        return self._of_inbox(shard, "dead")
+
+    def emitted(self, shard: int, user: str, event_id: str) -> str:
+        """What is remembered of an id that a user's client has given to an event."""
+        return f"{self._of_inbox(shard, 'seen')}:{user} {event_id}"
+
+    def _of_inbox(self, shard: int, what: str) -> str:
+        return f"{self.prefix}:{{inbox:{shard}}}:{what}"
+
+    def _of_node(self, node: str) -> str:
+        return f"{self.prefix}:{{node:{node}}}:announce"
 
     def _of(self, channel: str, what: str) -> str:
         at = connection(channel)

@@ -17,13 +17,17 @@ class Script(Enum):
     CANCEL = ("cancel",)
     REGISTER = ("register",)
     FINISH = ("finish",)
+    ANSWER = ("answer",)
     # Those that run seldom, and are sent whole.
     KEEP = ("keep",)
     BURY = ("bury",)
     LEAVE = ("leave",)
 
 
-LOADED = (Script.PUBLISH, Script.SCHEDULE, Script.ALARM, Script.CANCEL, Script.REGISTER, Script.FINISH)
+LOADED = (
+    *(Script.PUBLISH, Script.SCHEDULE, Script.ALARM, Script.CANCEL, Script.REGISTER, Script.FINISH),
+    Script.ANSWER,
+)
 """Those that are called by their digests."""
 
 

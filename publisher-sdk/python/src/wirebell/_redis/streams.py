@@ -1,4 +1,4 @@
-"""The Streams in which it is told what became of events, and which events have fallen back.
+"""The Streams in which it is told what became of events, which have fallen back, and what clients emit.
 
 One Stream a shard, all of them asked together, again and again. Nothing blocks a connection, and an answer that does
 not come is noticed like any other.
@@ -33,6 +33,8 @@ class Kind(Enum):
     """What has fallen back."""
     RECEIPTS = "receipts"
     """What became of events."""
+    INBOX = "inbox"
+    """What clients emit."""
 
 
 EntryPlace = tuple[int, str]
@@ -76,7 +78,13 @@ class Streams:
 
     def key(self, shard: int) -> str:
         keys = self._bus.options.keys
+        if self._kind is Kind.INBOX:
+            return keys.inbox(shard)
         return keys.fallback(shard) if self._kind is Kind.FALLBACK else keys.receipts(shard)
+
+    def dead(self, shard: int) -> str:
+        keys = self._bus.options.keys
+        return keys.inbox_dead(shard) if self._kind is Kind.INBOX else keys.dead_letters(shard)
 
     async def ends(self) -> list[str]:
         """Where the Streams end now, shard by shard."""
@@ -98,13 +106,13 @@ class Group(Streams):
 
     def __init__(self, bus: RedisBus, kind: Kind, name: str, worker: str) -> None:
         super().__init__(bus, kind)
-        self._name = name
+        self.name = name
         self._worker = worker
 
     async def open(self) -> None:
         """Makes the group where there is none, with everything that stands in the Streams before it."""
         asked = [
-            Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self._name, 0, "MKSTREAM"))
+            Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self.name, 0, "MKSTREAM"))
             for shard in SHARDS
         ]
         for answer in await self._bus.ask(asked):
@@ -113,7 +121,7 @@ class Group(Streams):
 
     async def read(self, most: int) -> Taken:
         """Takes up to `most` new entries of each shard."""
-        start: tuple[Word, ...] = ("XREADGROUP", "GROUP", self._name, self._worker, "COUNT", most)
+        start: tuple[Word, ...] = ("XREADGROUP", "GROUP", self.name, self._worker, "COUNT", most)
         asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
         taken = Taken()
         for shard, answer in zip(SHARDS, await self._bus.ask(asked), strict=True):
@@ -133,7 +141,7 @@ class Group(Streams):
     async def _claim(self, which: Sequence[Word], idle: float, held: Collection[EntryPlace]) -> Taken:
         """Takes those that are found, if they have been idle for so long."""
         taken = Taken()
-        looks = [command("XPENDING", self.key(shard), self._name, *which) for shard in SHARDS]
+        looks = [command("XPENDING", self.key(shard), self.name, *which) for shard in SHARDS]
         found: dict[int, dict[str, int]] = {}
         for shard, answer in zip(SHARDS, await self._bus.ask(looks), strict=True):
             rows = _pending(taken.unfailed(answer))
@@ -141,7 +149,7 @@ class Group(Streams):
             if tries:
                 found[shard] = tries
         claims = [
-            command("XCLAIM", self.key(shard), self._name, self._worker, millis(idle), *tries)
+            command("XCLAIM", self.key(shard), self.name, self._worker, millis(idle), *tries)
             for shard, tries in found.items()
         ]
         claimed = await self._bus.ask(claims) if claims else []
@@ -153,39 +161,39 @@ class Group(Streams):
     async def keep(self, held: Iterable[EntryPlace]) -> None:
         """These are still being attended to."""
         await self._bus.ask_all(
-            whole(Script.KEEP, [self.key(shard)], self._name, self._worker, *ids)
+            whole(Script.KEEP, [self.key(shard)], self.name, self._worker, *ids)
             for shard, ids in _by_shard(held).items()
         )
 
     async def done(self, places: Iterable[EntryPlace]) -> None:
         """These are done with."""
         await self._bus.ask_all(
-            command("XACK", self.key(shard), self._name, *ids) for shard, ids in _by_shard(places).items()
+            command("XACK", self.key(shard), self.name, *ids) for shard, ids in _by_shard(places).items()
         )
 
     async def set(self, entry: Entry, so_far: float, tries: int) -> None:
         """It counts as having been idle for so long, and as having been tried so often."""
         shard, id_ = entry.place
-        claim = command("XCLAIM", self.key(shard), self._name, self._worker, 0, id_)
+        claim = command("XCLAIM", self.key(shard), self.name, self._worker, 0, id_)
         words = (*claim.words, "IDLE", millis(so_far), "RETRYCOUNT", tries, "JUSTID")
         await self._bus.ask_one(replace(claim, words=words))
 
     async def bury(self, entry: Entry, reason: str) -> None:
         """It goes to the dead letters, once, and is done with."""
         shard, id_ = entry.place
-        fields = {"group": self._name, "tries": str(entry.tries), "reason": reason, **entry.fields}
+        fields = {"group": self.name, "tries": str(entry.tries), "reason": reason, **entry.fields}
         words = [word for pair in fields.items() for word in pair]
-        keys = [self.key(shard), self._bus.options.keys.dead_letters(shard)]
-        await self._bus.ask_one(whole(Script.BURY, keys, self._name, id_, _MOST_DEAD, *words))
+        keys = [self.key(shard), self.dead(shard)]
+        await self._bus.ask_one(whole(Script.BURY, keys, self.name, id_, _MOST_DEAD, *words))
 
     async def leave(self) -> None:
         """This worker takes no part any more, unless something is still in its hand."""
-        await self._bus.ask_all(whole(Script.LEAVE, [self.key(shard)], self._name, self._worker) for shard in SHARDS)
+        await self._bus.ask_all(whole(Script.LEAVE, [self.key(shard)], self.name, self._worker) for shard in SHARDS)
 
     async def backlog(self) -> tuple[int | None, int, int]:
         """What the group has not read yet, if Redis knows; what its workers have in their hands; the dead letters."""
         groups = [Command(self.key(shard), ("XINFO", "GROUPS", self.key(shard))) for shard in SHARDS]
-        dead = [command("XLEN", self._bus.options.keys.dead_letters(shard)) for shard in SHARDS]
+        dead = [command("XLEN", self.dead(shard)) for shard in SHARDS]
         answers = await self._bus.ask_all([*groups, *dead])
         ours = [self._ours(answer) for answer in answers[: len(groups)]]
         lags = [int(one["lag"]) if one.get("lag", "None") != "None" else None for one in ours]
@@ -195,7 +203,7 @@ class Group(Streams):
 
     def _ours(self, groups: Reply) -> dict[str, str]:
         found = [pairs(group) for group in groups] if isinstance(groups, list) else []
-        return next((group for group in found if group.get("name") == self._name), {})
+        return next((group for group in found if group.get("name") == self.name), {})
 
 
 def millis(seconds: float) -> int:

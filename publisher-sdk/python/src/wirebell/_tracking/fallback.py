@@ -50,6 +50,7 @@ class Fallback:
 class FallbackJobs(JobKind[Fallback, None]):
     """What has fallen back."""
 
+    look_every = 0.15
     words = Words(
         noun="fallback",
         outage="fallbacks cannot be read, and it is tried again",

@@ -50,7 +50,7 @@ class FallbacksBase(WorkerBase[Fallback, None]):
             at_once=at_once,
             timeout=timeout,
         )
-        self._set_up(url, Kind.FALLBACK, group, worker, prefix, chosen, lambda _, members: FallbackJobs(members))
+        self._set_up(url, Kind.FALLBACK, group, worker, prefix, chosen, lambda _, members, __: FallbackJobs(members))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(group={self._group!r})"

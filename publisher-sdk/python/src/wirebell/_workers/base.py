@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from .._io.seam import Timeouts
+from .._io.seam import Io, Timeouts
 from .._protocol.retention import Retentions
 from .._publishing.base import Ways, keys, redis_bus
 from .._publishing.failure import Failure, Verdict
@@ -49,7 +49,7 @@ class WorkerBase(Generic[J, R]):
         worker: str | None,
         prefix: str,
         settings: Settings,
-        kind: Callable[[RedisBus, Group], JobKind[J, R]],
+        kind: Callable[[RedisBus, Group, Io], JobKind[J, R]],
     ) -> None:
         """Looks at the URL, and sends nothing yet."""
         ways = self._make_ways()
@@ -57,7 +57,7 @@ class WorkerBase(Generic[J, R]):
         self._bus = redis_bus(url, options, ways)
         self._group = group
         members = Group(self._bus, streams, group, worker or new_id())
-        self._desk = Desk(members, kind(self._bus, members), settings, ways.io)
+        self._desk = Desk(members, kind(self._bus, members, ways.io), settings, ways.io)
         self._feed = Feed(self._desk)
 
     def _make_ways(self) -> Ways:

@@ -18,10 +18,8 @@ from .job import J, R
 
 log = logging.getLogger("wirebell")
 
-_LOOK_EVERY = 0.15
-"""How often the stream is looked at while nothing comes."""
 _SOON = 0.005
-"""How often it is while something does."""
+"""After how long the stream is looked at again after something came. Each wait for nothing is twice the one before."""
 _LONGEST_WAIT = 2.0
 """The longest wait after failures."""
 _MOST_AT_ONCE = 32
@@ -49,10 +47,12 @@ class Feed(Generic[J, R]):
         """Runs until it is ended."""
         backoff = Backoff(_LONGEST_WAIT)
         is_outage = False
+        wait = _SOON
         while not self.ended:
             seen = self._desk.changed.count
             try:
-                pause = _SOON if await self._round() else _LOOK_EVERY
+                found = await self._round()
+                pause = wait = _SOON if found else min(2 * wait, self._desk.kind.look_every)
                 if is_outage:
                     log.info(self._desk.kind.words.outage_over)
                 is_outage = False

@@ -58,6 +58,8 @@ class Held(Generic[J]):
 class JobKind(ABC, Generic[J, R]):
     """A kind of jobs. Each end is one try, which may be made again."""
 
+    look_every: float
+    """How many seconds may pass at most between two looks at the Streams."""
     words: Words
 
     @abstractmethod

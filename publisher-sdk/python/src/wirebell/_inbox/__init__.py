@@ -1,0 +1,1 @@
+"""The inbox: what clients emit, as the jobs of a worker."""

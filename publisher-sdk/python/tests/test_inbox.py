@@ -1,0 +1,316 @@
+"""Handling what clients emit. What a node would put into the inbox is put there by its script."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from emitting import CONNECTION, emit, listening, stream_of
+from flavours import Flavour
+from servers import Cluster, Redis, Sentinels, eventually, free_port, running
+
+import wirebell
+from wirebell import InboxEvent, InvalidReply, RawJson, Unavailable
+from wirebell._protocol.keys import shard_of
+
+
+@contextmanager
+def at_work(worker: Any) -> Iterator[None]:
+    """A worker whose `run` runs beside the test."""
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.close(5.0)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def dead(redis: Redis, user: str) -> list[dict[str, str]]:
+    with closing(redis.client()) as client:
+        rows: Any = client.xrange(f"wb:{{inbox:{shard_of(user)}}}:dead")
+    return [fields for _, fields in rows]
+
+
+def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(flavour: Flavour, redis: Redis) -> None:
+    seen: list[InboxEvent] = []
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+
+        @inbox.on("send-message")
+        def send_message(event: InboxEvent) -> object:
+            seen.append(event)
+            return {"text": event.data["text"].upper()}
+
+        @inbox.on("typing")
+        def typing(event: InboxEvent) -> None:
+            pass
+
+        with at_work(inbox):
+            emit(redis, "42", text='{"text" : "é"}', id="m 1", ref='a "b"\n', device="phone", traceparent=trace)
+            expected = '{"type":"wirebell.reply","ref":"a \\"b\\"\\n","data":{"text":"É"}}'
+            assert node.next() == f'reply {CONNECTION} "a \\"b\\"\\n"\n{expected}'
+            emit(redis, "42", type="of another service", ref="3")
+            emit(redis, "42", type="typing")
+            emit(redis, "42", type="typing", ref="2")
+            assert node.next() == f'reply {CONNECTION} "2"\n{{"type":"wirebell.reply","ref":"2","data":null}}'
+            eventually("all are done", lambda: inbox.counters.done == 4)
+            assert node.nothing()
+            assert (inbox.backlog().lag, inbox.backlog().pending, inbox.backlog().dead) == (0, 0, 0)
+    (event,) = seen
+    assert (event.id, event.type, event.user, event.tries) == ("m 1", "send-message", "42", 1)
+    assert (event.connection, event.device, event.traceparent) == (CONNECTION, "phone", trace)
+    assert (event.data, event.json) == ({"text": "é"}, '{"text" : "é"}')
+    assert abs(event.at - time.time() * 1_000) < 60_000
+    assert "é" not in repr(event)
+
+
+def test_what_nodes_tell_of_presence(flavour: Flavour, redis: Redis) -> None:
+    fields = {"id": "42/1", "type": "user.online", "user": "42", "at": "7", "data": "{}"}
+    redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
+    with listening(redis) as node, flavour.inbox(redis.url, "presence") as inbox:
+        claim = inbox.next(5.0)
+        assert (claim.event.type, claim.event.user, claim.event.connection) == ("user.online", "42", None)
+        claim.done({"nobody": "waits"})
+        assert node.nothing()
+
+
+def test_every_service_gets_everything_and_workers_share(flavour: Flavour, redis: Redis) -> None:
+    for number in range(20):
+        emit(redis, f"u{number}", number)
+    ours: list[str] = []
+    with flavour.inbox(redis.url, "chat") as first, flavour.inbox(redis.url, "chat") as second:
+        for worker in (first, second):
+            worker.on("send-message")(lambda event: ours.append(event.user))
+        with at_work(first), at_work(second):
+            eventually("all are handled", lambda: first.counters.done + second.counters.done == 20)
+    assert sorted(ours) == sorted(f"u{number}" for number in range(20))
+    with flavour.inbox(redis.url, "another") as other:
+        for _ in range(20):
+            other.next(5.0).pass_over()
+        assert other.backlog().pending == 0
+
+
+def test_what_fails_is_tried_again_and_its_emitter_told(
+    flavour: Flavour, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[int] = []
+    with listening(redis) as node, flavour.inbox(redis.url, "chat", tries=3, first_wait=0.05) as inbox:
+
+        @inbox.on("bad")
+        def bad(event: InboxEvent) -> None:
+            tries.append(event.tries)
+            raise RuntimeError("no disk")
+
+        @inbox.on("better")
+        def better(event: InboxEvent) -> str:
+            if event.tries < 2:
+                raise RuntimeError("not yet")
+            return "now"
+
+        with at_work(inbox):
+            emit(redis, "42", text='{"secret":"s3cret"}', type="bad", id="m1", ref="1")
+            failed = node.frame()
+            emit(redis, "42", type="better", ref="2")
+            assert node.frame() == {"type": "wirebell.reply", "ref": "2", "data": "now"}
+            eventually("both are over", lambda: (inbox.counters.dead, inbox.counters.done) == (1, 1))
+            assert (inbox.backlog().dead, inbox.backlog().pending) == (1, 0)
+    message = "the service could not handle the event"
+    assert failed == {"type": "wirebell.error", "code": "service_failed", "message": message, "ref": "1"}
+    assert tries == [1, 2, 3]
+    (letter,) = dead(redis, "42")
+    assert letter.pop("at").isdigit()
+    assert letter == {
+        **{
+            "id": "m1",
+            "type": "bad",
+            "user": "42",
+            "data": '{"secret":"s3cret"}',
+            "connection": CONNECTION,
+            "ref": "1",
+        },
+        **{"group": "chat", "tries": "3", "reason": "RuntimeError: no disk"},
+    }
+    # Emitted again, it is answered at once by the node: this is what it is told.
+    assert emit(redis, "42", type="bad", id="m1", ref="9")[2:] == ["1", "error service_failed"]
+    assert "s3cret" not in caplog.text
+
+
+def circle() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+MOST = 1_048_576
+WRONG_REPLIES: dict[str, tuple[Any, str]] = {
+    "a set": ({1}, "type set is not JSON serializable"),
+    "bytes": (b"x", "bytes is not JSON serializable"),
+    "a cycle": (circle(), "holds itself"),
+    "not a number": (float("nan"), "JSON has no word"),
+    "half a pair": ("\ud800", "surrogate"),
+    "raw text that is not JSON": (RawJson("{"), "Expecting"),
+    "too large": ("x" * (MOST - 1), f"{MOST + 1} bytes; at most {MOST}"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_REPLIES)
+def test_a_reply_that_cannot_be_sent(flavour: Flavour, redis: Redis, name: str) -> None:
+    reply, words = WRONG_REPLIES[name]
+    with listening(redis) as node, flavour.inbox(redis.url, "chat", tries=1) as inbox:
+        emit(redis, "42", ref="1")
+        claim = inbox.next(5.0)
+        with pytest.raises(InvalidReply, match=words) as raised:
+            claim.done(reply)
+        assert raised.value.code == ("too_large" if name == "too large" else "invalid_reply")
+        # It is still in hand.
+        claim.done(RawJson('{"a" : 1.0}'))
+        assert node.next().endswith('"data":{"a" : 1.0}}')
+        inbox.on("send-message")(lambda _: reply)
+        with at_work(inbox):
+            emit(redis, "42", ref="2")
+            assert node.frame()["code"] == "service_failed"
+
+
+def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(flavour: Flavour, redis: Redis) -> None:
+    emit(redis, "42", id="m1", ref="first")
+    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+        claim = inbox.next(5.0)
+        assert emit(redis, "42", id="m1", ref="second", connection="k3j9x2ma.20")[0] == "again"
+        claim.done("here")
+        assert node.next() == 'reply k3j9x2ma.20 "second"\n{"type":"wirebell.reply","ref":"second","data":"here"}'
+        claim.done("twice")
+        assert node.nothing()
+
+
+WORKER = """
+import sys, time, wirebell
+worker = wirebell.Inbox(sys.argv[1], "chat", gone_after=1.0)
+print(worker.next(20).event.id, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis: Redis) -> None:
+    emit(redis, "42", id="a", ref="1")
+    dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert dying.stdout is not None
+        assert dying.stdout.readline() == "a\n"
+        with listening(redis) as node, flavour.inbox(redis.url, "chat", gone_after=1.0) as worker:
+            # For as long as it lives, it gives signs of life for what it has in its hand.
+            assert worker.next(1.8) is None
+            dying.send_signal(signal.SIGKILL)
+            claim = worker.next(10.0)
+            assert (claim.event.id, claim.event.tries) == ("a", 2)
+            claim.done("from the other")
+            assert node.frame()["data"] == "from the other"
+            assert worker.counters.taken_over == 1
+    finally:
+        dying.kill()
+        dying.wait()
+        if dying.stdout is not None:
+            dying.stdout.close()
+
+
+def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(flavour: Flavour) -> None:
+    with running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis:
+        redis.kill()
+        with flavour.inbox(redis.url, "chat", timeout=1.0) as inbox:
+            assert inbox.next(0.3) is None
+            with pytest.raises(Unavailable):
+                inbox.backlog()
+            redis.start()
+            emit(redis, "42", 1, id="a")
+            claim = inbox.next(10.0)
+            redis.kill()
+            with pytest.raises(Unavailable):
+                claim.done("nobody hears")
+            redis.start()
+            # It was handled, and nobody knows: at least once.
+            again = inbox.next(10.0)
+            assert (again.event.id, again.event.tries) == ("a", 2)
+            again.done()
+            assert (inbox.backlog().pending, inbox.backlog().dead) == (0, 0)
+
+
+def test_what_is_no_event_of_the_inbox_is_buried(flavour: Flavour, redis: Redis) -> None:
+    good = {"id": "1", "type": "t", "user": "42", "at": "1", "data": "1"}
+    for fields in ({"hello": "world"}, {**good, "data": "{"}, {**good, "at": "-1"}, {**good, "connection": "me"}):
+        redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
+    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+        assert inbox.next(0.3) is None
+        eventually("they are dead letters", lambda: inbox.counters.dead == 4)
+        assert node.nothing()
+    assert dead(redis, "42")[0]["hello"] == "world"
+
+
+def echoing(flavour: Flavour, url: str) -> Any:
+    inbox = flavour.inbox(url, "echo")
+    inbox.on("ask")(lambda event: event.data)
+    return inbox
+
+
+def test_in_a_cluster_also_the_node_of_the_connection_is_told(flavour: Flavour) -> None:
+    with running(Cluster()) as cluster, echoing(flavour, cluster.url) as inbox, at_work(inbox):
+        with listening(cluster.owner("{node:k3j9x2ma}")) as node:
+            for number in range(9):
+                user = f"u{number}"
+                emit(cluster.owner(stream_of(user)), user, number, type="ask", ref=str(number))
+            assert {node.frame(15.0)["data"] for _ in range(9)} == set(range(9))
+        assert (inbox.backlog().lag, inbox.backlog().pending) == (0, 0)
+
+
+def test_behind_sentinels_also_after_a_failover(flavour: Flavour) -> None:
+    if flavour.name == "blocking":
+        pytest.skip("it takes long, and what finds the new primary is the same")
+    with running(Sentinels()) as sentinels, echoing(flavour, sentinels.url) as inbox, at_work(inbox):
+        before = sentinels.primary
+        with listening(before) as node:
+            emit(before, "42", 1, type="ask", ref="1")
+            assert node.frame()["data"] == 1
+        sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "wirebell")
+        eventually("another is named", lambda: sentinels.primary is not before)
+        with listening(sentinels.primary) as node:
+            eventually("it takes events", lambda: emit(sentinels.primary, "42", 2, type="ask", ref="2", id="two"))
+            assert node.frame(20.0)["data"] == 2
+
+
+def test_what_an_inbox_cannot_be_made_from(flavour: Flavour) -> None:
+    for url, words in (("http://127.0.0.1:9090", "read from Redis only"), ("nonsense", "scheme"), ("redis://", "host")):
+        with pytest.raises(wirebell.ConfigurationError, match=words) as raised:
+            flavour.inbox(url, "chat")
+        assert raised.value.code == "bad_url"
+    with pytest.raises(wirebell.ConfigurationError, match="service is empty"):
+        flavour.inbox("redis://127.0.0.1", "")
+    with pytest.raises(wirebell.ConfigurationError, match="prefix"):
+        flavour.inbox("redis://127.0.0.1", "chat", prefix="a b")
+    inbox = flavour.inbox(f"redis://127.0.0.1:{free_port()}", "chat")
+    with pytest.raises(wirebell.ConfigurationError, match="expected `on` before `run`"):
+        inbox.run()
+    inbox.on("t")(lambda _: None)
+    with pytest.raises(wirebell.ConfigurationError, match="`t` has a handler"):
+        inbox.on("t")(lambda _: None)
+    with pytest.raises(wirebell.ConfigurationError, match="expected the type of an event"):
+        inbox.on("")(lambda _: None)
+
+
+def test_a_coroutine_is_no_handler_of_a_program_that_blocks() -> None:
+    with pytest.raises(wirebell.ConfigurationError, match="AsyncInbox"):
+
+        @wirebell.Inbox("redis://127.0.0.1", "chat").on("t")
+        async def handle(event: InboxEvent) -> None:
+            pass
+
+
+def test_a_wrong_password_is_told(flavour: Flavour) -> None:
+    with running(Redis(password="right")) as redis, pytest.raises(wirebell.Refused):
+        flavour.inbox(f"redis://:wrong@127.0.0.1:{redis.port}", "chat").open()
