@@ -192,6 +192,26 @@ test("an event that was emitted again meanwhile is answered once, to who asked l
   assert.deepEqual(inbox.counters(), { handedOut: 1, done: 1, failed: 0, dead: 0, takenOver: 0 });
 });
 
+test("one user's events are handled one after the other, and nobody waits for another's", async (t) => {
+  const inbox = closing(t, await Inbox.connect(redis.url, "chat", { ...quick, atOnce: 8 }));
+  const [begun, ended] = [[], []];
+  inbox.on("send-message", async ({ user, data }) => {
+    begun.push(`${user} ${data}`);
+    await sleep(user === "slow" ? 150 : 1);
+    ended.push(`${user} ${data}`);
+  });
+  for (const number of range(3)) await emit(ask, { user: "slow", data: number });
+  for (const number of range(20)) await emit(ask, { user: "quick", data: number });
+  const running = inbox.run();
+  await eventually("all are done", () => inbox.counters().done === 23);
+  assert.deepEqual(ended.filter((one) => one.startsWith("quick")), range(20).map((number) => `quick ${number}`));
+  assert.deepEqual(ended.filter((one) => one.startsWith("slow")), range(3).map((number) => `slow ${number}`));
+  assert.ok(begun.indexOf("slow 1") > begun.indexOf("quick 0"), String(begun));
+  assert.equal(ended.at(-1), "slow 2");
+  await inbox.close();
+  await running;
+});
+
 test("another worker takes over from one that dies, and only one of them answers", async (t) => {
   for (const number of range(20)) await emit(ask, { user: `u${number}`, data: number, ref: String(number) });
   const dying = await Inbox.connect(redis.url, "chat", { ...quick, goneAfter: 500, atOnce: 20, worker: "dying" });

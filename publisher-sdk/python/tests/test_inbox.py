@@ -191,6 +191,27 @@ def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(flav
         assert node.nothing()
 
 
+def test_one_users_events_are_handled_one_after_the_other(flavour: Flavour, redis: Redis) -> None:
+    ended: list[str] = []
+    for number in range(3):
+        emit(redis, "slow", number)
+    for number in range(20):
+        emit(redis, "quick", number)
+    with flavour.inbox(redis.url, "chat", at_once=8) as inbox:
+
+        @inbox.on("send-message")
+        def send_message(event: InboxEvent) -> None:
+            time.sleep(0.15 if event.user == "slow" else 0.001)
+            ended.append(f"{event.user} {event.data}")
+
+        with at_work(inbox):
+            eventually("all are done", lambda: inbox.counters.done == 23)
+    assert [one for one in ended if one.startswith("quick")] == [f"quick {number}" for number in range(20)]
+    assert [one for one in ended if one.startswith("slow")] == [f"slow {number}" for number in range(3)]
+    # Nobody waits for another's.
+    assert ended[-1] == "slow 2"
+
+
 WORKER = """
 import sys, time, wirebell
 worker = wirebell.Inbox(sys.argv[1], "chat", gone_after=1.0)

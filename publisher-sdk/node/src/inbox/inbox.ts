@@ -52,8 +52,8 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Hands every event to the handler of its type, several at a time, until the worker is closed, and returns when the last
-   * handler has. What throws is tried again later, and ends as a dead letter: see `tries` and `backoff`. Events whose type
+   * Hands every event to the handler of its type, several at a time and one user's one after the other, until the worker is
+   * closed, and returns when the last handler has. What throws is tried again later, and ends as a dead letter: see `tries` and `backoff`. Events whose type
    * has no handler are passed over.
    *
    * @throws ConfigurationError if there is no handler at all
@@ -66,7 +66,10 @@ export class Inbox implements AsyncIterable<InboxClaim> {
     });
   }
 
-  /** The next event, of whatever type, to be finished with `done`, `passOver` or `failed`; undefined once it is closed. */
+  /**
+   * The next event, of whatever type, to be finished with `done`, `passOver` or `failed`; undefined once the worker is closed.
+   * While one of a user's events is in hand, the user's others wait.
+   */
   async next(): Promise<InboxClaim | undefined> {
     const hold = await this.#worker.next();
     return hold === undefined ? undefined : new InboxClaim(hold);

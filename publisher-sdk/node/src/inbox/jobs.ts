@@ -31,6 +31,7 @@ export function inboxJobs(bus: RedisBus, group: Group, logger: Logger): JobKind<
   };
   return {
     read: readJob,
+    turn: ({ event }) => event.user,
     done: (entry, job, handled) => (handled === "passed over" ? group.done([entry]) : end(entry, job, handled)),
     bury: (entry, job, reason) => end(entry, job, FAILED, deadLetter(entry.fields, group.name, entry.tries, reason)),
     // Somebody waits for the answer.

@@ -44,6 +44,8 @@ export class Desk<J extends Job, Result> {
   readonly counters: WorkerCounters = { handedOut: 0, done: 0, failed: 0, dead: 0, takenOver: 0 };
   #ready: Held<J>[] = [];
   readonly #handedOut = new Map<string, Entry>();
+  // Whose turn it is just now: what has the same turn waits.
+  readonly #turns = new Set<string>();
   #later: { at: number; entry: Entry }[] = [];
   #closed = false;
   #askers: ((hold: Hold<J, Result> | undefined) => void)[] = [];
@@ -56,7 +58,7 @@ export class Desk<J extends Job, Result> {
     this.logger = logger;
   }
 
-  /** Hands out what has been ready for longest; nothing once the desk is closed. */
+  /** Hands out what has been ready for longest and may go; nothing once the desk is closed. */
   next(): Promise<Hold<J, Result> | undefined> {
     return new Promise((resolve) => {
       this.#askers.push(resolve);
@@ -81,7 +83,8 @@ export class Desk<J extends Job, Result> {
     if (this.#closed) return 0;
     const inHand = this.#ready.length + this.#handedOut.size + this.#later.length;
     // No more is read ahead than is soon handed out: other workers are idle, maybe.
-    return Math.max(0, Math.min(MOST_IN_HAND - inHand, 2 * this.settings.atOnce - this.#ready.length));
+    const ahead = this.#ready.filter((held) => this.#mayGo(held)).length;
+    return Math.max(0, Math.min(MOST_IN_HAND - inHand, 2 * this.settings.atOnce - ahead));
   }
 
   /** Everything in hand. */
@@ -110,8 +113,11 @@ export class Desk<J extends Job, Result> {
   }
 
   /** It is nobody's any more. */
-  letGo(entry: Entry): void {
-    this.#handedOut.delete(place(entry));
+  letGo({ entry, job }: Held<J>): void {
+    if (!this.#handedOut.delete(place(entry))) return;
+    const turn = this.kind.turn?.(job);
+    if (turn !== undefined) this.#turns.delete(turn);
+    this.#serve();
     if (this.#handedOut.size === 0) for (const tell of this.#whenEnded.splice(0)) tell();
   }
 
@@ -154,12 +160,20 @@ export class Desk<J extends Job, Result> {
   #serve(): void {
     while (this.#askers.length > 0) {
       if (this.#closed) return this.shut();
-      const held = this.#ready.shift();
+      const first = this.#ready.findIndex((held) => this.#mayGo(held));
+      const [held] = first < 0 ? [] : this.#ready.splice(first, 1);
       if (held === undefined) return;
+      const turn = this.kind.turn?.(held.job);
+      if (turn !== undefined) this.#turns.add(turn);
       this.#handedOut.set(place(held.entry), held.entry);
       this.counters.handedOut += 1;
       this.#askers.shift()?.(new Hold(this, held));
     }
+  }
+
+  #mayGo({ job }: Held<J>): boolean {
+    const turn = this.kind.turn?.(job);
+    return turn === undefined || !this.#turns.has(turn);
   }
 }
 

@@ -57,7 +57,7 @@ export class Hold<J extends Job, Result> {
       const afterwards = await how();
       await afterwards?.();
     } finally {
-      this.#desk.letGo(this.#held.entry);
+      this.#desk.letGo(this.#held);
     }
   }
 }

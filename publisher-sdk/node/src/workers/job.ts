@@ -18,6 +18,8 @@ export type Afterwards = (() => Promise<void>) | undefined;
 export interface JobKind<J extends Job, Result> {
   /** Reads an entry; undefined if it is none of this kind. */
   read(entry: Entry): J | undefined;
+  /** Jobs that have this in common are handed out one after the other. */
+  turn?(job: J): string;
   /** It is done with. */
   done(entry: Entry, job: J, result: Result): Promise<Failure | Afterwards>;
   /** It is a dead letter, once, and done with. An entry that nobody can read has no job. */

@@ -69,16 +69,19 @@ class AsyncInbox(InboxBase[AsyncInboxHandler], AsyncWorker[InboxJob, Handled]):
         return add
 
     async def next(self, timeout: float | None = None) -> AsyncInboxClaim | None:
-        """The next event, of whatever type; none once the worker is closed, or after so many seconds."""
+        """The next event, of whatever type; none once the worker is closed, or after so many seconds.
+
+        While one of a user's events is in hand, the user's others wait.
+        """
         held = await self._next(timeout)
         return None if held is None else AsyncInboxClaim(self._desk, held)
 
     async def run(self) -> None:
         """Hands every event to the handler of its type, several at a time.
 
-        It returns when the worker is closed and the last handler has come to its end. What a handler raises is a try
-        that failed: it is tried again later, and ends as a dead letter. Events whose type has no handler are passed
-        over.
+        One user's are handled one after the other. It returns when the worker is closed and the last handler has come
+        to its end. What a handler raises is a try that failed: it is tried again later, and ends as a dead letter.
+        Events whose type has no handler are passed over.
         """
 
         async def attempt(job: InboxJob) -> Handled:

@@ -80,16 +80,19 @@ class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
         return add
 
     def next(self, timeout: float | None = None) -> InboxClaim | None:
-        """The next event, of whatever type; none once the worker is closed, or after so many seconds."""
+        """The next event, of whatever type; none once the worker is closed, or after so many seconds.
+
+        While one of a user's events is in hand, the user's others wait.
+        """
         held = self._next(timeout)
         return None if held is None else InboxClaim(self._desk, held)
 
     def run(self) -> None:
         """Hands every event to the handler of its type, several at a time, each in a thread of its own.
 
-        It returns when the worker is closed and the last handler has come to its end. What a handler raises is a try
-        that failed: it is tried again later, and ends as a dead letter. Events whose type has no handler are passed
-        over.
+        One user's are handled one after the other. It returns when the worker is closed and the last handler has come
+        to its end. What a handler raises is a try that failed: it is tried again later, and ends as a dead letter.
+        Events whose type has no handler are passed over.
         """
 
         def attempt(job: InboxJob) -> Handled:

@@ -45,6 +45,9 @@ class InboxJobs(JobKind[InboxJob, Handled]):
     def read(self, entry: Entry) -> InboxJob | None:
         return InboxJob.read(entry)
 
+    def turn(self, job: InboxJob) -> str:
+        return job.event.user
+
     async def done(self, held: Held[InboxJob], result: Handled) -> Afterwards:
         if result is None:
             await self._group.done([held.entry.place])

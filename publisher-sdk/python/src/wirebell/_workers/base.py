@@ -109,4 +109,4 @@ async def work(desk: Desk[J, R], attempt: Callable[[J], Awaitable[R]]) -> None:
         except PublishError as error:
             log.warning("%s: %s: %s", words.untold, held.job.id, error)
         finally:
-            desk.let_go(held.entry)
+            desk.let_go(held)

@@ -66,19 +66,23 @@ class Desk(Generic[J, R]):
         self._lock = threading.Lock()
         self._ready: deque[Held[J]] = deque()
         self._handed_out: set[EntryPlace] = set()
+        # Whose turn it is just now: what has the same turn waits.
+        self._turns: set[str | None] = set()
         self._later: list[tuple[float, Entry]] = []
 
     async def next(self, timeout: float | None = None) -> Held[J] | None:
-        """Hands out what has been ready for longest; none once the desk is closed, or after so many seconds."""
+        """Hands out what has been ready longest and may go; none once the desk is closed, or after so many seconds."""
         end = float("inf") if timeout is None else self.io.now() + timeout
         while True:
             seen = self.changed.count
             with self._lock:
                 if self.closed:
                     return None
-                if self._ready:
-                    held = self._ready.popleft()
+                held = next(filter(self._may_go, self._ready), None)
+                if held is not None:
+                    self._ready.remove(held)
                     self._handed_out.add(held.entry.place)
+                    self._turns.add(self.kind.turn(held.job))
                     self.counters = replace(self.counters, handed_out=self.counters.handed_out + 1)
                     return held
             left = end - self.io.now()
@@ -104,7 +108,7 @@ class Desk(Generic[J, R]):
         with self._lock:
             in_hand = len(self._ready) + len(self._handed_out) + len(self._later)
             # No more is read ahead than is soon handed out: other workers are idle, maybe.
-            ahead = 2 * self.settings.at_once - len(self._ready)
+            ahead = 2 * self.settings.at_once - sum(map(self._may_go, self._ready))
             return 0 if self.closed else max(0, min(_MOST_IN_HAND - in_hand, ahead))
 
     def in_hand(self) -> set[EntryPlace]:
@@ -128,11 +132,17 @@ class Desk(Generic[J, R]):
             self._later = [(at, entry) for at, entry in self._later if at > now]
         return due
 
-    def let_go(self, entry: Entry) -> None:
+    def let_go(self, held: Held[J]) -> None:
         """It is nobody's any more."""
         with self._lock:
-            self._handed_out.discard(entry.place)
+            if held.entry.place in self._handed_out:
+                self._handed_out.remove(held.entry.place)
+                self._turns.discard(self.kind.turn(held.job))
         self.changed.give()
+
+    def _may_go(self, held: Held[J]) -> bool:
+        turn = self.kind.turn(held.job)
+        return turn is None or turn not in self._turns
 
     def count(self, **more: int) -> None:
         with self._lock:
@@ -147,7 +157,7 @@ class Desk(Generic[J, R]):
             if afterwards is not None:
                 await afterwards()
         finally:
-            self.let_go(held.entry)
+            self.let_go(held)
 
     async def failed(self, held: Held[J], reason: str) -> None:
         """It could not be done: it is tried again later, or becomes a dead letter if that was the last try."""
@@ -163,7 +173,7 @@ class Desk(Generic[J, R]):
             if afterwards is not None:
                 await afterwards()
         finally:
-            self.let_go(entry)
+            self.let_go(held)
 
     def shut(self) -> None:
         """Hands out nothing more."""

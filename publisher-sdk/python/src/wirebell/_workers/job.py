@@ -66,6 +66,10 @@ class JobKind(ABC, Generic[J, R]):
     def read(self, entry: Entry) -> J | None:
         """Reads an entry; none if it is none of this kind."""
 
+    def turn(self, job: J) -> str | None:
+        """Jobs that have this in common are handed out one after the other."""
+        return None
+
     @abstractmethod
     async def done(self, held: Held[J], result: R) -> Afterwards:
         """It is done with."""
