@@ -25,7 +25,9 @@ export const overEvents = (ask: typeof fetch): Transport => ({
       if (!answer.ok) {
         const after = Number(answer.headers.get("retry-after"));
         if (after) text(JSON.stringify({ type: "wirebell.reconnect", after }));
-        return gone(CODES[answer.status] ?? 1006, await why(answer));
+        const { code, detail } = await problem(answer);
+        // What a proxy on the way says is not the node's last word.
+        return gone((code ? CODES[answer.status] : undefined) ?? 1006, detail);
       }
       const reader = answer.body!.getReader();
       const decoder = new TextDecoder();
@@ -45,7 +47,9 @@ export const overEvents = (ask: typeof fetch): Transport => ({
       token = frame["token"] ?? token;
       try {
         const answer = await ask(`${url}/events/${path}`, { method: "POST", headers: asUser(), body: JSON.stringify(frame), signal });
-        if (!answer.ok) refused((await answer.clone().json().catch(() => ({}))).code ?? "unavailable", await why(answer));
+        if (answer.ok) return;
+        const { code = "unavailable", detail } = await problem(answer);
+        refused(code, detail);
       } catch (error) {
         if (!signal.aborted) refused("unavailable", String(error));
       }
@@ -56,4 +60,7 @@ export const overEvents = (ask: typeof fetch): Transport => ({
   },
 });
 
-const why = async (answer: Response): Promise<string> => (await answer.json().catch(() => ({}))).detail ?? `answered with ${answer.status}`;
+const problem = async (answer: Response): Promise<{ code?: string; detail: string }> => ({
+  detail: `answered with ${answer.status}`,
+  ...(await answer.json().catch(() => ({}))),
+});
