@@ -155,7 +155,7 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
     this.#keeper.save();
   }
 
-  #welcomed({ user, connection, cursor }: Frame): void {
+  #welcomed({ user, connection, cursor, knew }: Frame): void {
     const known = this.#keeper.of(user);
     this.#asked.clear();
     this.#keeper.each((position, channel) => {
@@ -164,8 +164,10 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
       else this.#acknowledge(channel, position.unheard);
     });
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
-    // The user's own log was asked for on the way in.
-    if (known["all"]) this.#line.send({ type: "wirebell.resume", cursors: { all: known["all"] }, ref: this.#ref() });
+    // The user's own log was asked for on the way in, unless the token told nothing.
+    for (const channel of knew ? ["all"] : ["all", `user:${user}`]) {
+      if (known[channel]) this.#line.send({ type: "wirebell.resume", cursors: { [channel]: known[channel] }, ref: this.#ref() });
+    }
     if (cursor) this.#begin(`user:${user}`, cursor);
     this.#emits.again();
   }

@@ -33,6 +33,8 @@ export class Connection implements Line {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: Status["state"] = "closed";
   #user: string | undefined;
+  /** The user was known when it was dialled, and so was the cursor to name. */
+  #knew = false;
   #renewing = false;
   #welcomedAt = 0;
   #heardAt = 0;
@@ -98,6 +100,7 @@ export class Connection implements Line {
     if (token === undefined || !this.#isSame(token)) return;
     const { url, transports } = this.#settings;
     const user = subject(token);
+    this.#knew = user !== undefined;
     const cursor = user === undefined ? undefined : this.#upper.cursors(user)[`user:${user}`];
     this.#heardAt = Date.now();
     this.#later(WELCOME_WITHIN, () => this.#lost("no welcome came in time"));
@@ -187,7 +190,7 @@ export class Connection implements Line {
     this.#watch();
     const { connection, user, device } = frame;
     this.#tell({ state: "online", connection, user, device, transport: this.#settings.transports[this.#transport]!.name });
-    this.#upper.heard(frame);
+    this.#upper.heard({ ...frame, knew: this.#knew });
   }
 
   /** Pages do not see the protocol's pings, so a quiet connection is asked. */

@@ -332,3 +332,22 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(reason, "refused");
   });
 });
+
+test("where the client cannot read tokens, it goes on where it was all the same", async () => {
+  const { atob } = globalThis;
+  globalThis.atob = undefined;
+  try {
+    const storage = memory();
+    const first = await online({ user: "unread", storage });
+    await node.publish("user:unread", "n", 1);
+    await first.got(1);
+    first.wb.close();
+    await node.publish("user:unread", "n", 2);
+    const second = await online({ user: "unread", storage });
+    await second.got(1);
+    await pause(200);
+    assert.deepEqual([first.data(), second.data()], [[1], [2]]);
+  } finally {
+    globalThis.atob = atob;
+  }
+});
