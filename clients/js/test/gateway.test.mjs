@@ -193,6 +193,18 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(seen.wb.status.user, "two");
   });
 
+  test("it does not come back as another user", async () => {
+    const mine = await Node.start();
+    let user = "one";
+    const seen = await online({ url: mine.url, token: () => token(user) });
+    user = "two";
+    await mine.stop();
+    const next = await Node.start({ clients: mine.clients });
+    assert.equal((await seen.until("closed")).reason, "user_changed");
+    assert.equal((await next.sessions("two")).length, 0);
+    await next.stop();
+  });
+
   test("a token that cannot be had is tried for again; a bad one is asked for anew", async () => {
     let asked = 0;
     const seen = await online({ user: "flaky", token: () => { if ((asked += 1) < 2) throw new Error("sign-in is down"); return asked < 3 ? "bad" : token("flaky"); } });
