@@ -191,6 +191,7 @@ fn frames_from_nodes() {
         heartbeat: 25,
         expires: 1_763_720_000,
         recovered: true,
+        cursor: "1763719200123-0".parse().unwrap(),
     };
     let error = |code, r#ref| ServerFrame::Error { code, message: "no", r#ref };
     let frames = [
@@ -201,6 +202,7 @@ fn frames_from_nodes() {
         ("error_without_ref", error(Fault::BadFrame, None)),
         ("expiring", ServerFrame::Expiring { expires: 1_763_720_000 }),
         ("reconnect", ServerFrame::Reconnect { after: 1.7, reason: "drain" }),
+        ("close", ServerFrame::Close { code: CloseCode::Token, reason: "the token has expired" }),
         ("pong", ServerFrame::Pong { r#ref: Some("9") }),
         ("gap", ServerFrame::Gap { channel: &channel }),
     ];

@@ -79,6 +79,11 @@ pub struct Settings {
 }
 
 impl Hub {
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
     /// Starts the hub's tasks over a bus and its deliveries.
     pub fn start(
         settings: Settings,

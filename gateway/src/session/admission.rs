@@ -72,7 +72,8 @@ pub(super) async fn admit<P: Peer>(
         |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()));
     let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await.map_err(unavailable)?;
     let (behind, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
-    let welcome = answer::welcome(seat.id(), &identity, &shared.limits, recovered);
+    let since = behind.or_else(|| seat.since(&identity.channel)).unwrap_or_default();
+    let welcome = answer::welcome(seat.id(), &identity, &shared.limits, (since, recovered));
     let written = async {
         peer.feed(welcome).await?;
         if let Some(Err(error)) = wanted {
@@ -102,9 +103,7 @@ async fn sit(
 }
 
 /// Tells the client why it was not admitted, and closes.
-pub(super) async fn reject<P: Peer>(shared: &Sessions, peer: &mut P, rejected: Rejected) {
-    let Rejected::Refused(refusal) = rejected else { return };
-    shared.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
+pub(super) async fn reject<P: Peer>(peer: &mut P, refusal: Refusal) {
     let _ = peer.feed(answer::error(refusal.fault, &refusal.message, None)).await;
     if refusal.fault == Fault::Unavailable {
         let after = 1.0 + 9.0 * fastrand::f64();

@@ -8,7 +8,12 @@ use wirebell_protocol::{Channel, ConnectionId, Cursor, Fault};
 use super::Limits;
 use crate::auth::Identity;
 
-pub(super) fn welcome(connection: ConnectionId, identity: &Identity, limits: &Limits, recovered: bool) -> Bytes {
+pub(super) fn welcome(
+    connection: ConnectionId,
+    identity: &Identity,
+    limits: &Limits,
+    (cursor, recovered): (Cursor, bool),
+) -> Bytes {
     ServerFrame::Welcome {
         connection,
         user: &identity.user,
@@ -16,6 +21,7 @@ pub(super) fn welcome(connection: ConnectionId, identity: &Identity, limits: &Li
         heartbeat: limits.heartbeat.as_secs().max(1),
         expires: identity.expires,
         recovered,
+        cursor,
     }
     .encode()
 }
@@ -38,9 +44,19 @@ pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -
     reply(&serde_json::json!({ "recovered": map }), reference)
 }
 
-/// An answer to a subscription that began at a cursor.
-pub(super) fn subscribed(channel: &Channel, recovered: bool, reference: Option<&str>) -> Bytes {
-    reply(&serde_json::json!({ "channel": channel.as_str(), "recovered": recovered }), reference)
+/// An answer to a subscription: everything behind that cursor of the channel's log comes. `recovered` is said where it
+/// is the client that has named one.
+pub(super) fn subscribed(
+    channel: &Channel,
+    cursor: Cursor,
+    recovered: Option<bool>,
+    reference: Option<&str>,
+) -> Bytes {
+    let mut data = serde_json::json!({ "channel": channel.as_str(), "cursor": cursor.to_string() });
+    if let Some(recovered) = recovered {
+        data["recovered"] = recovered.into();
+    }
+    reply(&data, reference)
 }
 
 /// An acknowledgement was heard.

@@ -32,9 +32,9 @@ pub use goodbye::Goodbye;
 pub use limits::Limits;
 pub use meters::Meters;
 pub use peer::{Gone, Incoming, Peer};
-pub use run::run;
 #[cfg(test)]
 pub(crate) use run::task_bytes;
+pub use run::{Entered, enter, run};
 
 /// What every session of a node shares.
 pub struct Sessions {

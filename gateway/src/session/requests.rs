@@ -34,7 +34,10 @@ impl<P: Peer> Session<P> {
             return self.write(answer::error(Fault::Unavailable, &error.to_string(), reference)).await;
         }
         match cursor.filter(|_| is_new) {
-            None => self.write(answer::about_channel(channel, reference)).await?,
+            None => {
+                let since = self.who.seat.since(channel).unwrap_or_default();
+                self.write(answer::subscribed(channel, since, None, reference)).await?;
+            }
             Some(cursor) => self.subscribed_from(channel, cursor, reference).await?,
         }
         if is_new && self.who.seat.has_to_read_retained(channel) {

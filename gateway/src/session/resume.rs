@@ -54,7 +54,7 @@ impl<P: Peer> Session<P> {
         // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
         let (after, recovered) = self.who.seat.begin(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
-        self.write(answer::subscribed(channel, recovered, reference)).await?;
+        self.write(answer::subscribed(channel, after, Some(recovered), reference)).await?;
         if !recovered {
             self.gap(channel, cursor, None).await?;
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Channel, ConnectionId, Fault};
+use crate::{Channel, CloseCode, ConnectionId, Cursor, Fault};
 
 /// What a node says of its own accord, or in answer.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +28,10 @@ pub enum ServerFrame<'a> {
         /// Whether everything since the cursor that the client brought has been, or will be, sent. Without a
         /// cursor there is nothing to recover.
         recovered: bool,
+        /// Everything behind this cursor of the user's log is for this connection: what a client names that comes back
+        /// before it has got anything.
+        #[serde(serialize_with = "as_text")]
+        cursor: Cursor,
     },
     /// An answer to a frame that carried this `ref`.
     #[serde(rename = "wirebell.reply")]
@@ -64,6 +68,15 @@ pub enum ServerFrame<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// The connection is over, and why: the last frame on a transport that has no close code of its own.
+    #[serde(rename = "wirebell.close")]
+    Close {
+        /// As a WebSocket would be closed.
+        #[serde(serialize_with = "as_number")]
+        code: CloseCode,
+        /// For people.
+        reason: &'a str,
+    },
     /// The answer to `wirebell.ping`.
     #[serde(rename = "wirebell.pong")]
     Pong {
@@ -94,4 +107,9 @@ fn as_text<S: serde::Serializer>(value: &impl std::fmt::Display, to: S) -> Resul
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn as_code<S: serde::Serializer>(fault: &Fault, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(fault.code())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn as_number<S: serde::Serializer>(code: &CloseCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(code.number())
 }
