@@ -6,6 +6,7 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use gateway::transport::Loan;
 use gateway::transport::websocket::{Ended, Message, Pending, Socket, accept};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -32,7 +33,8 @@ async fn serve(stream: TcpStream) {
     let service = service_fn(|request: hyper::Request<Incoming>| async move {
         Ok::<_, std::convert::Infallible>(upgrade(request.map(Body::new)))
     });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection =
+        http1::Builder::new().serve_connection(TokioIo::new(Loan::new(stream).0), service).with_upgrades();
     if let Err(error) = connection.await {
         eprintln!("a connection ended: {error}");
     }

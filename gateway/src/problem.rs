@@ -35,6 +35,11 @@ impl Problem {
         self
     }
 
+    /// After how many seconds trying again may help, if it may.
+    pub fn seconds(&self) -> Option<u16> {
+        self.retry_after
+    }
+
     /// Of which kind it is.
     pub fn fault(&self) -> Fault {
         self.fault

@@ -26,6 +26,8 @@ pub struct Clients {
     pub expiring_notice: Duration,
     /// Origins of pages that may connect; `*` alone is every origin.
     pub allowed_origins: Vec<String>,
+    /// The cookie that may hold a token.
+    pub cookie: Option<String>,
     /// What may wait for one slow client.
     pub outbox_bytes: usize,
     /// How long a client may take nothing of what is written to it.
@@ -33,7 +35,7 @@ pub struct Clients {
 }
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 10] = [
+pub(super) const SETTINGS: [Setting; 11] = [
     Setting {
         key: "clients.listen",
         kind: Kind::Address,
@@ -100,6 +102,13 @@ pub(super) const SETTINGS: [Setting; 10] = [
         ..ROW
     },
     Setting {
+        key: "clients.cookie",
+        says: "Name of a cookie in which a token may come to `/events` and `/socket.io/`, from pages of the same host and \
+               of origins that `clients.allowed_origins` lists by name. Without it cookies are not looked at.",
+        because: "A browser sends a cookie for whichever page asks; only who needs it should have to think of that.",
+        ..ROW
+    },
+    Setting {
         key: "clients.outbox_bytes",
         kind: Kind::Count(4_096, 1_073_741_824),
         default: Some("262144"),
@@ -128,6 +137,7 @@ impl Clients {
             heartbeat: reader.duration("clients.heartbeat"),
             expiring_notice: reader.duration("clients.expiring_notice"),
             allowed_origins: reader.list("clients.allowed_origins"),
+            cookie: reader.text("clients.cookie"),
             outbox_bytes: reader.count("clients.outbox_bytes"),
             write_timeout: reader.duration("clients.write_timeout"),
         };

@@ -51,12 +51,15 @@ pub(super) fn open(
     Ok(doors)
 }
 
-/// `GET /ws`
+/// `GET /ws` · `GET /events`, `POST /events/{connection}` · `GET`, `POST /socket.io/`
 fn clients_door(config: &Config, node: &Node) -> Router {
     transport::router(transport::Context {
         sessions: Arc::clone(&node.sessions),
         origins: Arc::new(Origins::new(&config.clients.allowed_origins)),
         max_frame_bytes: config.clients.max_frame_bytes,
+        cookie: config.clients.cookie.as_deref().map(Arc::from),
+        posts: transport::Posts::default(),
+        links: transport::Links::default(),
     })
 }
 

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 use crate::lifecycle::{CancellationToken, Lifecycle};
+use crate::transport::Loan;
 
 /// How long a client has for a request's head, also for the next one on the same connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
@@ -51,24 +52,32 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+    let (loan, claim) = Loan::new(socket);
+    let claimed = claim.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(claim.clone());
         router.clone().oneshot(request)
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MOST_HEAD_BYTES)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(loan), service)
         .with_upgrades();
     let mut serving = pin!(serving);
     // How a connection ends, by its client or by the protocol, is no news.
     tokio::select! {
         _ = serving.as_mut() => {}
+        // What serves HTTP is dropped, and with it goes the loan.
+        () = claimed.made() => {}
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            let _ = serving.await;
+            tokio::select! {
+                _ = serving.as_mut() => {}
+                () = claimed.made() => {}
+            }
         }
     }
 }

@@ -1,16 +1,28 @@
 //! How clients come in: bytes and HTTP on one side, a session on the other.
 
+mod cors;
+mod credentials;
+mod loan;
+mod mailbox;
 mod origin;
+mod pipe;
+mod refusal;
+mod socketio;
+mod sse;
 pub mod websocket;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::middleware;
+use axum::routing::{get, post};
 
 use crate::session::Sessions;
 
+pub use loan::{Claim, Loan};
 pub use origin::Origins;
+pub use socketio::Links;
+pub use sse::Posts;
 
 /// What the clients' door needs.
 #[derive(Clone)]
@@ -21,9 +33,21 @@ pub struct Context {
     pub origins: Arc<Origins>,
     /// The largest frame that a client may send, in bytes.
     pub max_frame_bytes: usize,
+    /// The cookie that may hold a token, if one may.
+    pub cookie: Option<Arc<str>>,
+    /// The streams of this node.
+    pub posts: Posts,
+    /// The connections of this node that poll.
+    pub links: Links,
 }
 
 /// The routes of the clients' door.
 pub fn router(context: Context) -> Router {
-    Router::new().route("/ws", get(websocket::upgrade)).with_state(context)
+    let streams = Router::new()
+        .route("/events", get(sse::open).options(cors::preflight))
+        .route("/events/{connection}", post(sse::post).options(cors::preflight))
+        .route("/socket.io/", get(socketio::get).post(socketio::post).options(cors::preflight))
+        .route("/socket.io", get(socketio::get).post(socketio::post).options(cors::preflight))
+        .layer(middleware::from_fn_with_state(context.clone(), cors::guard));
+    Router::new().route("/ws", get(websocket::upgrade)).merge(streams).with_state(context)
 }

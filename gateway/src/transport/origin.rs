@@ -27,6 +27,13 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// Is this origin listed by its name?
+    pub fn name(&self, origin: &str) -> bool {
+        matches!(self, Self::Only(list) if list.contains(&origin.to_ascii_lowercase()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +46,8 @@ mod tests {
         assert!(!origins.permit(Some("https://shop.example.evil")));
         assert!(!origins.permit(Some("http://shop.example")));
         assert!(!origins.permit(Some("null")));
-        assert!(Origins::new(&["*".to_owned()]).permit(Some("null")));
+        let any = Origins::new(&["*".to_owned()]);
+        assert!(any.permit(Some("null")) && !any.name("null"));
+        assert!(origins.name("https://SHOP.example") && !origins.name("http://shop.example"));
     }
 }

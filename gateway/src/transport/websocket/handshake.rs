@@ -5,10 +5,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wirebell_protocol::Fault;
 
+use super::super::loan::Loan;
 use super::socket::Socket;
 use crate::problem::Problem;
 
@@ -48,8 +48,8 @@ impl Pending {
     /// The socket; none if the client did not wait for it.
     pub async fn socket(self) -> Option<Socket> {
         let upgraded = self.upgrade.await.ok()?;
-        let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-        Some(Socket::new(parts.io.into_inner(), &parts.read_buf, self.most_bytes))
+        let parts = upgraded.downcast::<TokioIo<Loan>>().ok()?;
+        Some(Socket::new(parts.io.into_inner().end()?, &parts.read_buf, self.most_bytes))
     }
 }
 

@@ -14,4 +14,10 @@ pub use handshake::{Pending, accept};
 pub use reader::{Message, Violation};
 pub use socket::{Ended, Socket};
 
+pub(super) use sender::Sender;
 pub(super) use upgrade::upgrade;
+
+/// Appends a text as a frame of its own.
+pub(super) fn write_text(text: &[u8], into: &mut Vec<u8>) {
+    header::write(header::Opcode::Text, text, into);
+}

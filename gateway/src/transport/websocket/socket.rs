@@ -53,7 +53,7 @@ impl Socket {
         Self { sender: Arc::new(Sender::new(stream)), reader, is_lost: false, said_goodbye: false }
     }
 
-    pub(super) fn sender(&self) -> &Arc<Sender> {
+    pub(in super::super) fn sender(&self) -> &Arc<Sender> {
         &self.sender
     }
 
@@ -96,7 +96,7 @@ impl Socket {
     }
 
     async fn fill(&mut self) -> std::io::Result<usize> {
-        let (stream, reader) = (&self.sender.stream, &mut self.reader);
+        let (stream, reader) = (self.sender.stream(), &mut self.reader);
         std::future::poll_fn(|context| {
             loop {
                 std::task::ready!(stream.poll_read_ready(context))?;
@@ -152,7 +152,7 @@ impl Socket {
         }
         // Its answer could not be told from what came before. What it has sent is taken all the same: a connection that
         // is closed over unread bytes is reset, and the goodbye may be lost with it.
-        let _ = SockRef::from(&self.sender.stream).shutdown(Shutdown::Write);
+        let _ = SockRef::from(self.sender.stream()).shutdown(Shutdown::Write);
         while matches!(self.discard().await, Ok(1..)) {}
     }
 

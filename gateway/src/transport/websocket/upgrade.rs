@@ -4,10 +4,9 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use wirebell_protocol::Fault;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
-use super::super::Context;
+use super::super::{Context, refusal};
 use super::handshake;
 use crate::auth::Token;
 use crate::problem::Problem;
@@ -60,15 +59,11 @@ fn entrance(request: &Request) -> Entrance {
 }
 
 fn refusal(context: &Context, headers: &HeaderMap) -> Option<Problem> {
-    if context.sessions.life.drain.is_cancelled() {
-        let detail = "this node is being stopped; connect again, to another one";
-        return Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining, detail).retry_after(1));
+    if let Some(problem) = refusal::draining(context) {
+        return Some(problem);
     }
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("?"));
-    (!context.origins.permit(origin)).then(|| {
-        let detail = "pages of this origin may not connect; `clients.allowed_origins` lists those that may";
-        Problem::new(StatusCode::FORBIDDEN, Fault::NotAllowed, detail)
-    })
+    (!context.origins.permit(origin)).then(refusal::origin)
 }
 
 /// The cursor in a raw query. Cursors are digits and a dash, so nothing has to be decoded.

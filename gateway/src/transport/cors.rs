@@ -1,0 +1,50 @@
+//! Cross-origin requests, as <https://fetch.spec.whatwg.org> has them: what a page of another origin may read. WebSockets
+//! have no such thing; a page's requests for a stream, or for a poll, do.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::{Context, refusal};
+
+/// How long a browser may remember the answer to a preflight, in seconds: as long as Chromium does at most.
+const REMEMBER: &str = "7200";
+const METHODS: &str = "GET, POST";
+const HEADERS: &str = "authorization, content-type, last-event-id, cache-control";
+
+/// Refuses pages that may not connect, and lets the others read what comes.
+pub(super) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let name = origin.as_ref().map(|origin| origin.to_str().unwrap_or("?"));
+    if !context.origins.permit(name) {
+        return refusal::answer(refusal::counted(&context, refusal::origin()));
+    }
+    let mut response = next.run(request).await;
+    allow(&context, origin.as_ref(), response.headers_mut());
+    response
+}
+
+/// The headers by which a page may read an answer. With credentials only where the page's origin is listed by name:
+/// otherwise any page could read a stream that a cookie opens.
+pub(super) fn allow(context: &Context, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = origin else { return };
+    if origin.to_str().is_ok_and(|origin| context.origins.name(origin)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    } else {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+}
+
+/// What a page may ask, before it does.
+pub(super) async fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(HEADERS));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBER));
+    response
+}

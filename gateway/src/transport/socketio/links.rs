@@ -1,0 +1,69 @@
+//! Where requests find the connections that they are a part of: polls, and the way up to a WebSocket.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::polling::Polling;
+
+/// The polling connections of this node, by their secret ids.
+#[derive(Clone, Default)]
+pub struct Links(Arc<Mutex<HashMap<Sid, Arc<Polling>>>>);
+
+/// Whoever knows it is the client: nobody may guess it.
+pub(super) type Sid = Box<str>;
+
+/// A connection's entry; dropping it takes it out, and ends the requests that wait.
+pub(super) struct Entry {
+    links: Links,
+    sid: Sid,
+    polling: Arc<Polling>,
+}
+
+impl Links {
+    /// A new connection. None if the system has no randomness to give.
+    pub(super) fn enter(&self) -> Option<Entry> {
+        let sid = new_sid()?;
+        let polling = Arc::new(Polling::default());
+        self.lock().insert(sid.clone(), Arc::clone(&polling));
+        Some(Entry { links: self.clone(), sid, polling })
+    }
+
+    pub(super) fn find(&self, sid: &str) -> Option<Arc<Polling>> {
+        self.lock().get(sid).cloned()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sid, Arc<Polling>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    pub(super) fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    pub(super) fn polling(&self) -> &Polling {
+        &self.polling
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.links.lock().remove(&self.sid);
+        self.polling.close();
+    }
+}
+
+/// A new secret id.
+pub(super) fn new_sid() -> Option<Sid> {
+    let mut bytes = [0; 15];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes).into())
+}

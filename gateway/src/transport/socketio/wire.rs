@@ -1,0 +1,31 @@
+//! The way by which the hub writes to a client while its session rests, once there is a WebSocket.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use super::encode;
+use crate::session::{Frame, Wire, Written};
+use crate::transport::websocket::{Sender, Socket, write_text};
+
+/// Empty while the client polls.
+#[derive(Debug, Default)]
+pub(super) struct Line(OnceLock<Arc<Sender>>);
+
+impl Line {
+    pub(super) fn is_open(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    pub(super) fn open(&self, socket: &Socket) {
+        let _ = self.0.set(Arc::clone(socket.sender()));
+    }
+}
+
+impl Wire for Line {
+    fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
+        let Some(sender) = self.0.get() else { return Written::Some(0) };
+        sender.try_write_as(frames, |frame, into| {
+            encode::packets(&frame.bytes, None, |packet| write_text(packet.as_bytes(), into));
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Server-Sent Events, <https://html.spec.whatwg.org/multipage/server-sent-events.html>: a session whose frames are
+//! events of a stream, and whose own frames come as requests beside it.
+
+mod encode;
+mod later;
+mod open;
+mod outlet;
+mod position;
+mod post;
+mod posts;
+mod stream;
+
+pub(super) use open::open;
+pub(super) use post::post;
+pub use posts::Posts;

@@ -1,0 +1,165 @@
+//! `GET /events`: who is refused gets an HTTP answer, on which a browser's `EventSource` gives up; everybody else gets a
+//! stream.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::Arc;
+
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use serde_json::json;
+use socket2::SockRef;
+use wirebell_protocol::channel::Kind;
+use wirebell_protocol::{Channel, Fault};
+
+use super::super::loan::Claim;
+use super::super::mailbox::Mailbox;
+use super::super::{Context, cors, credentials, refusal};
+use super::outlet::Outlet;
+use super::position::{Brought, Position};
+use super::stream::Stream;
+use super::{encode, later};
+use crate::problem::Problem;
+use crate::session::{self, Entrance};
+
+/// Seconds until a client comes back whose stream breaks without a word; by chance, so that those of a node that
+/// died do not come together.
+const RETRY: (f64, f64) = (0.5, 3.0);
+
+/// What a client wants.
+struct Wanted {
+    brought: Brought,
+    topics: Vec<Channel>,
+}
+
+/// `GET /events`.
+pub(in super::super) async fn open(State(context): State<Context>, request: Request) -> Response {
+    let gives_up = later::gives_up(request.headers());
+    match admitted(&context, request).await {
+        // The connection is the stream's from now on. What serves HTTP is about to be dropped, and this with it.
+        Ok(()) => std::future::pending().await,
+        Err(problem) if gives_up && later::passes(&problem) => later::answer(&problem),
+        Err(problem) => refusal::answer(problem),
+    }
+}
+
+async fn admitted(context: &Context, request: Request) -> Result<(), Problem> {
+    let count = |problem| refusal::counted(context, problem);
+    if request.method() != Method::GET {
+        let detail = "a stream is asked for by GET";
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail));
+    }
+    if let Some(problem) = refusal::draining(context) {
+        return Err(count(problem));
+    }
+    let token = credentials::token(context, request.headers(), request.uri().query());
+    let token = token.map_err(|refused| count(refusal::problem(&refused)))?;
+    let wanted = Wanted::of(&request).map_err(count)?;
+    let Some(claim) = request.extensions().get::<Claim>().cloned() else {
+        return Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Fault::Internal,
+            "this connection cannot stream",
+        ));
+    };
+    let cursor = wanted.brought.user.map(|cursor| cursor.to_string());
+    let mailbox = Arc::new(Mailbox::holding(wanted.frames()));
+    let outlet = Arc::new(Outlet::new(wanted.position(), head(context, request.headers())));
+    drop(request);
+    let mut stream = Stream::new(Arc::clone(&outlet), Arc::clone(&mailbox));
+    let entrance = Entrance { token: Some(token), cursor, transport: "sse" };
+    let entered = match session::enter(&context.sessions, &mut stream, entrance).await {
+        Ok(entered) => entered,
+        Err(refused) => return Err(refusal::problem(&refused.unwrap_or_else(gone))),
+    };
+    let entry = context.posts.enter(entered.connection(), entered.user().clone(), mailbox);
+    let (come, sessions) = (claim.make(), Arc::clone(&context.sessions));
+    let patience = 2 * context.sessions.limits.heartbeat;
+    context.sessions.life.tasks.spawn(async move {
+        let Ok(connection) = come.await else { return };
+        let _ = SockRef::from(&connection).set_tcp_user_timeout(Some(patience));
+        outlet.attach(connection);
+        let mut stream = stream.listed(entry);
+        if session::Peer::flush(&mut stream).await.is_ok() {
+            entered.begin(sessions, stream);
+        }
+    });
+    Ok(())
+}
+
+fn gone() -> crate::auth::Refusal {
+    crate::auth::Refusal::new(Fault::Internal, "the client has gone")
+}
+
+impl Wanted {
+    /// `Last-Event-ID` is newer than the address, which a browser asks for again as it was.
+    fn of(request: &Request) -> Result<Self, Problem> {
+        let bad = |name: &str, fault, says: String| {
+            Problem::new(StatusCode::BAD_REQUEST, fault, format!("`{name}`: {says}")).attribute(name)
+        };
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
+            .map_err(|_| bad("query", Fault::BadRequest, "expected percent-encoded UTF-8".to_owned()))?;
+        let last = request.headers().get("last-event-id").filter(|value| !value.is_empty());
+        let last = last.map(|value| ("Last-Event-ID", String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let named = || pairs.iter().find(|(name, _)| name == "cursor").map(|(_, value)| ("cursor", value.clone()));
+        let brought = match last.or_else(named) {
+            Some((name, text)) => {
+                text.parse::<Brought>().map_err(|error| bad(name, Fault::BadCursor, error.to_string()))?
+            }
+            None => Brought::default(),
+        };
+        let topics = pairs.iter().filter(|(name, _)| name == "topic").map(|(_, topic)| Channel::topic(topic));
+        let topics = topics.collect::<Result<_, _>>();
+        let topics = topics.map_err(|error| bad("topic", Fault::BadChannel, error.to_string()))?;
+        Ok(Self { brought, topics })
+    }
+
+    /// What a client would say by itself, had it a way to: its topics, each from where it was; and what it missed of
+    /// `all`.
+    fn frames(&self) -> VecDeque<String> {
+        let subscribe = self.topics.iter().map(|topic| {
+            let brought = self.brought.others.iter().find(|(channel, _)| channel == topic);
+            let cursor = brought.map(|(_, cursor)| cursor.to_string());
+            json!({ "type": "wirebell.subscribe", "channel": topic, "cursor": cursor }).to_string()
+        });
+        let missed = self.all().map(|(channel, cursor)| {
+            let cursors = json!({ channel.as_str(): cursor.to_string() });
+            json!({ "type": "wirebell.resume", "cursors": cursors }).to_string()
+        });
+        missed.into_iter().chain(subscribe).collect()
+    }
+
+    fn position(&self) -> Position {
+        let mut position = Position::new(self.topics.iter().cloned());
+        if let Some((channel, cursor)) = self.all() {
+            position.reached(channel.as_str(), *cursor);
+        }
+        position
+    }
+
+    fn all(&self) -> Option<&(Channel, wirebell_protocol::Cursor)> {
+        self.brought.others.iter().find(|(channel, _)| channel.kind() == Kind::All)
+    }
+}
+
+/// The head of the answer. It has no length: it ends with its connection, which is a stream's and no other request's.
+fn head(context: &Context, asked: &HeaderMap) -> Vec<u8> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    // nginx keeps answers back otherwise, until a buffer is full.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    cors::allow(context, asked.get(header::ORIGIN), &mut headers);
+    let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
+    for (name, value) in &headers {
+        let _ = write!(head, "{name}: ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    let (least, most) = RETRY;
+    encode::retry(least + (most - least) * fastrand::f64(), &mut head);
+    head
+}

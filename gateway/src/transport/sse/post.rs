@@ -1,0 +1,69 @@
+//! `POST /events/{connection}`: what the client of a stream says. Each request brings a token of the stream's user: the
+//! connection's id is no secret.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use wirebell_protocol::{ConnectionId, Fault};
+
+use super::super::{Context, credentials, refusal};
+use crate::problem::Problem;
+
+/// `POST /events/{connection}`.
+pub(in super::super) async fn post(
+    State(context): State<Context>,
+    Path(connection): Path<String>,
+    request: Request,
+) -> Response {
+    match taken(&context, &connection, request).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(problem) => refusal::answer(problem),
+    }
+}
+
+async fn taken(context: &Context, connection: &str, request: Request) -> Result<(), Problem> {
+    let token = credentials::token(context, request.headers(), request.uri().query());
+    let identity = match token {
+        Ok(token) => context.sessions.verifier.verify(&token).await,
+        Err(refused) => Err(refused),
+    };
+    let user = identity.map_err(|refused| refusal::problem(&refused))?.channel;
+    let connection: ConnectionId = connection.parse().map_err(|error| {
+        let detail = format!("the connection's id: {error}, as in `wirebell.welcome`");
+        Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
+    })?;
+    let frame = text(context, request.into_body()).await?;
+    if connection.node != context.sessions.hub.node() {
+        return Err(elsewhere());
+    }
+    let mailbox = context.posts.find(connection, &user).ok_or_else(|| {
+        let detail = "this user has no stream of that id here; it has ended, or is no stream of Server-Sent Events";
+        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
+    })?;
+    mailbox.put(std::iter::once(frame)).map_err(|_| {
+        let detail = "more waits for this stream's session than it may; slow down";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
+    })
+}
+
+async fn text(context: &Context, body: Body) -> Result<String, Problem> {
+    let bytes = to_bytes(body, context.max_frame_bytes).await.map_err(|_| {
+        let detail = format!("expected a frame of up to {} bytes", context.max_frame_bytes);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail)
+    })?;
+    String::from_utf8(bytes.into()).map_err(|_| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            Fault::BadFrame,
+            "expected one JSON object with a string `type`, in UTF-8",
+        )
+    })
+}
+
+/// RFC 9110 §15.5.20: this server cannot answer for that connection.
+fn elsewhere() -> Problem {
+    let detail = "this stream is another node's, which its id names before the dot; send requests for a stream to the \
+                  node that has it, as balancers do that stick a client to a node";
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, Fault::NotFound, detail)
+}
