@@ -6,6 +6,7 @@ const folder = fileURLToPath(new URL(".", import.meta.url));
 export const parts = ({ clients, services, secret, env = {} }) => [
   {
     name: "backend",
+    page: true,
     folder,
     command: ["node", "server.mjs"],
     env: { PORT: "0", PUSH_CLIENTS: clients, PUSH_SERVICES: services, PUSH_SECRET: secret, ...env },

@@ -1,28 +1,29 @@
-// What stands before several nodes: takes TCP connections in turn to those that can be reached.
+// What stands before several nodes: takes TCP connections in turn to those that can be reached, or all of them to the first that can.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 export class Balancer {
   // `addresses` are of the nodes' clients' doors, such as 127.0.0.1:8080.
-  static async start(addresses) {
+  static async start(addresses, stays = false) {
     const balancer = new Balancer();
     balancer.addresses = addresses;
     balancer.turn = 0;
+    balancer.step = stays ? 0 : 1;
     balancer.pairs = new Set();
-    balancer.server = createServer((client) => balancer.#lead(client, addresses.length));
+    balancer.server = createServer((client) => balancer.#lead(client, balancer.turn += balancer.step, addresses.length));
     balancer.server.listen(0, "127.0.0.1");
     await once(balancer.server, "listening");
     balancer.address = `127.0.0.1:${balancer.server.address().port}`;
     return balancer;
   }
 
-  #lead(client, left) {
+  #lead(client, turn, left) {
     client.on("error", () => {});
     if (left === 0) return client.destroy();
-    const address = this.addresses[this.turn++ % this.addresses.length];
+    const address = this.addresses[turn % this.addresses.length];
     const [host, port] = address.split(":");
     const node = connect(Number(port), host);
-    node.once("error", () => this.#lead(client, left - 1));
+    node.once("error", () => this.#lead(client, turn + 1, left - 1));
     node.once("connect", () => this.#join(client, node, address));
   }
 

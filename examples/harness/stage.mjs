@@ -10,26 +10,27 @@ import { Redis } from "./redis.mjs";
 
 export { eventually, pause } from "../../tests/e2e/stage.mjs";
 
-export const SECRET = "wirebell-dev-secret";
+const SECRET = "wirebell-dev-secret";
+
+// Where a part finds the rest.
+export function places(clients, node, redis) {
+  return { clients: `ws://${clients}/ws`, origin: `http://${clients}`, services: `http://${node.services}`, redis: redis.url, secret: SECRET };
+}
 
 // `parts` gives, from where the nodes and Redis are, the programs of the app. `nodes` is how many nodes there are,
-// `settings` what they are set to.
-export function stage(parts, { nodes = 2, settings = {}, options = {} } = {}) {
+// `settings` what they are set to,
+// `stays` whether a client's connections all go to one of them.
+export function stage(parts, { nodes = 2, settings = {}, stays = false, options = {} } = {}) {
   const on = { nodes: [], parts: {} };
   before(async () => {
     on.redis = await Redis.start();
     const bus = { "bus.redis": on.redis.url, ...settings };
     for (let left = nodes; left > 0; left--) on.nodes.push(await Gateway.start(bus));
-    on.balancer = await Balancer.start(on.nodes.map(({ clients }) => clients));
-    on.places = {
-      clients: `ws://${on.balancer.address}/ws`,
-      services: `http://${on.nodes.at(-1).services}`,
-      redis: on.redis.url,
-      secret: SECRET,
-    };
+    on.balancer = await Balancer.start(on.nodes.map(({ clients }) => clients), stays);
+    on.places = places(on.balancer.address, on.nodes.at(-1), on.redis);
     on.wanted = parts({ ...on.places, ...options });
     await startAll(on.wanted, on.parts);
-    on.url = Object.values(on.parts).find(({ url }) => url).url;
+    on.url = on.parts[on.wanted.find(({ page }) => page).name].url;
     on.browser = await launch();
   });
   after(async () => {

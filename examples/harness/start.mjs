@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { Gateway } from "../../tests/e2e/gateway.mjs";
 import { Redis } from "./redis.mjs";
-import { SECRET, startAll } from "./stage.mjs";
+import { places, startAll } from "./stage.mjs";
 
 const [name = ""] = process.argv.slice(2);
 const file = new URL(`../${name}/parts.mjs`, import.meta.url);
@@ -12,12 +12,11 @@ if (!/^[a-z-]+$/.test(name) || !existsSync(fileURLToPath(file))) {
   console.error("Which one? Such as: examples/start account-status");
   process.exit(2);
 }
-const { parts } = await import(file.href);
+const { parts, settings = {} } = await import(file.href);
 const redis = await Redis.start();
-const node = await Gateway.start({ "bus.redis": redis.url });
-const places = { clients: `ws://${node.clients}/ws`, services: `http://${node.services}`, redis: redis.url, secret: SECRET };
+const node = await Gateway.start({ "bus.redis": redis.url, ...settings });
 const started = {};
-await startAll(parts(places), started, console.log);
+await startAll(parts(places(node.clients, node, redis)), started, console.log);
 console.log(`\nA node is at ${node.clients} (clients) and ${node.services} (services), Redis at ${redis.url}.`);
 for (const { name, url } of Object.values(started)) if (url) console.log(`${name.padEnd(10)} ${url}/`);
 process.once("exit", () => node.child.kill("SIGKILL"));

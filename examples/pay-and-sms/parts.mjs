@@ -7,6 +7,7 @@ const python = here("../../target/examples/python/bin/python");
 export const parts = ({ clients, redis, secret, env = {} }) => [
   {
     name: "payment",
+    page: true,
     folder: here("payment"),
     command: [python, "app.py"],
     env: { PORT: "0", PUSH_CLIENTS: clients, PUSH_REDIS: redis, PUSH_SECRET: secret, ...env },

@@ -23,7 +23,7 @@ def token_for(user: str) -> str:
     return _sign(user, 600, PUSH_SECRET)
 
 
-def _signed_in(session: Annotated[str, Cookie()] = "") -> str:
+async def _signed_in(session: Annotated[str, Cookie()] = "") -> str:
     try:
         return str(jwt.decode(session, COOKIE_SECRET, algorithms=["HS256"])["sub"])
     except jwt.InvalidTokenError:

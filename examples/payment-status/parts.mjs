@@ -1,0 +1,14 @@
+// What belongs to this app, and how it is told where the rest is: for `examples/start` and for the tests.
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+
+export const parts = ({ origin, services, secret, env = {} }) => [
+  {
+    name: "backend",
+    page: true,
+    folder,
+    command: ["node", "server.mjs"],
+    env: { PORT: "0", PUSH_CLIENTS: origin, PUSH_SERVICES: services, PUSH_SECRET: secret, ...env },
+  },
+];
