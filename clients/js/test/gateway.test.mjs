@@ -157,9 +157,9 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
 
   test("a token is renewed on the live connection, and what is handed out in between arrives", async () => {
     let asked = 0;
-    const seen = await online({ user: "renew", token: () => { asked += 1; return token("renew", { lifetime: 3 }); } });
+    const seen = await online({ user: "renew", token: () => { asked += 1; return token("renew", { lifetime: 6 }); } });
     const { connection } = seen.wb.status;
-    await pause(4_500);
+    await pause(7_500);
     assert.ok(asked >= 3, `${asked} tokens`);
     assert.equal(seen.wb.status.connection, connection);
     await node.publish("user:renew", "n", 1);

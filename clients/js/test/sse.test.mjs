@@ -63,9 +63,9 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
   });
 
   test("a token is renewed on the live stream", async () => {
-    const seen = await online({ token: () => token("renew", { lifetime: 3 }) });
+    const seen = await online({ token: () => token("renew", { lifetime: 6 }) });
     const { connection } = seen.wb.status;
-    await pause(4_500);
+    await pause(7_500);
     assert.equal(seen.wb.status.connection, connection);
     assert.deepEqual(seen.errors, []);
   });
