@@ -41,7 +41,7 @@ async fn serve(stream: TcpStream) {
 }
 
 fn upgrade(mut request: Request) -> Response {
-    match accept(&mut request, "echo", MOST_BYTES) {
+    match accept(&mut request, &["echo"], MOST_BYTES) {
         Ok((response, pending)) => {
             tokio::spawn(converse(pending));
             response

@@ -8,6 +8,7 @@
 //! | [`event`] | what a service publishes, and every way in which it can be wrong |
 //! | [`channel`], [`cursor`], [`pattern`] | addresses, positions in a log, what a claim may name |
 //! | [`frame`] | what travels between a node and a client |
+//! | [`cloudevents`], [`media`] | the same as CloudEvents, and which media types are JSON |
 //! | [`message`], [`announcement`] | what travels between the bus and a node |
 //! | [`publish`], [`keys`], [`script`] | the script that publishes in Redis, and the names it works on |
 //! | [`tracking`] | records, timers and receipts: what became of an event, and what happens if nobody acknowledges it |
@@ -20,6 +21,7 @@
 pub mod announcement;
 pub mod channel;
 pub mod close;
+pub mod cloudevents;
 pub mod connection;
 pub mod cursor;
 pub mod event;
@@ -28,6 +30,7 @@ pub mod frame;
 pub mod history;
 pub mod inbox;
 pub mod keys;
+pub mod media;
 pub mod message;
 pub mod outcome;
 pub mod pattern;
@@ -49,3 +52,6 @@ pub use message::Message;
 pub use outcome::{Outcome, Reached};
 pub use pattern::Pattern;
 pub use publish::Prepared;
+
+/// What the services' door takes and answers, in OpenAPI.
+pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -11,10 +11,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use wirebell_protocol::Fault;
 
 use crate::bus::Health;
 use crate::hub::snapshot::Snapshots;
 use crate::lifecycle::{Readiness, Reason};
+use crate::problem::Problem;
 use crate::telemetry::Metrics;
 
 /// What the operators' routes need.
@@ -66,6 +68,8 @@ fn list(reasons: &[Reason]) -> Value {
 async fn metrics(State(context): State<Context>) -> Response {
     match context.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, error.to_string()).into_response()
+        }
     }
 }

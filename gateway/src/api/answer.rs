@@ -17,6 +17,15 @@ struct Accepted<'a> {
     cursor: Option<Cursor>,
     nodes: u64,
     channels: &'a [Reached],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    ignored: &'a [String],
+}
+
+/// What is told of one event among several.
+pub(super) struct Told {
+    pub(super) outcome: Outcome,
+    /// Attributes that it came with and that are not carried.
+    pub(super) ignored: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -27,17 +36,17 @@ enum Each<'a> {
 }
 
 /// The outcome of one event.
-pub(super) fn one(outcome: &Outcome) -> Response {
-    (StatusCode::ACCEPTED, Json(accepted(outcome, None))).into_response()
+pub(super) fn one(outcome: &Outcome, ignored: &[String]) -> Response {
+    (StatusCode::ACCEPTED, Json(accepted(outcome, ignored, None))).into_response()
 }
 
 /// The outcomes of several, in their order.
-pub(super) fn many(outcomes: &[Result<Outcome, Problem>]) -> Response {
+pub(super) fn many(outcomes: &[Result<Told, Problem>]) -> Response {
     let all_accepted = outcomes.iter().all(Result::is_ok);
     let each: Vec<Each<'_>> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(outcome) => Each::Accepted(accepted(outcome, Some(StatusCode::ACCEPTED))),
+            Ok(Told { outcome, ignored }) => Each::Accepted(accepted(outcome, ignored, Some(StatusCode::ACCEPTED))),
             Err(problem) => Each::Refused(problem.document()),
         })
         .collect();
@@ -45,12 +54,13 @@ pub(super) fn many(outcomes: &[Result<Outcome, Problem>]) -> Response {
     (status, Json(each)).into_response()
 }
 
-fn accepted(outcome: &Outcome, status: Option<StatusCode>) -> Accepted<'_> {
+fn accepted<'a>(outcome: &'a Outcome, ignored: &'a [String], status: Option<StatusCode>) -> Accepted<'a> {
     Accepted {
         status: status.map(|status| status.as_u16()),
         id: &outcome.id,
         cursor: outcome.cursor(),
         nodes: outcome.nodes(),
         channels: &outcome.channels,
+        ignored,
     }
 }

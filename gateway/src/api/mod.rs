@@ -5,7 +5,9 @@ mod asked;
 mod events;
 mod explain;
 mod guard;
+mod headers;
 mod lists;
+mod openapi;
 mod publish;
 mod sessions;
 mod submission;
@@ -82,6 +84,7 @@ pub fn router(context: Context) -> Router {
         .route("/v1/receipts", get(lists::receipts))
         .layer(DefaultBodyLimit::max(most))
         .route_layer(middleware::from_fn_with_state(context.clone(), guard::require_service_key))
+        .merge(openapi::router())
         .with_state(context)
 }
 

@@ -6,10 +6,11 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::publish::Accepted;
-use wirebell_protocol::{Class, Event, Fault, Outcome, Prepared, Reached};
+use wirebell_protocol::{Class, Fault, Outcome, Prepared, Reached};
 
-use super::submission::{self, Submission};
-use super::{Context, answer, failed, guard};
+use super::answer::{self, Told};
+use super::submission::{self, Submission, Submitted};
+use super::{Context, failed, guard};
 use crate::bus::BusError;
 use crate::problem::Problem;
 
@@ -21,34 +22,34 @@ pub(super) async fn publish(
 ) -> Response {
     let submitted = body.map_err(|rejection| unreadable(&rejection));
     match submitted.and_then(|body| submission::read(&context, &headers, &body)) {
-        Ok(Submission::One(event)) => one(&context, &event).await,
-        Ok(Submission::Many(events)) => answer::many(&many(&context, events).await),
+        Ok(Submission::One(submitted)) => one(&context, &submitted).await,
+        Ok(Submission::Many(submitted)) => answer::many(&many(&context, submitted).await),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn one(context: &Context, event: &Event) -> Response {
-    let prepared = Prepared::all(event);
+async fn one(context: &Context, submitted: &Submitted) -> Response {
+    let prepared = Prepared::all(&submitted.event);
     let accepted = context.bus.publish(&prepared).await;
     count(context, &prepared, &accepted);
     match outcome(&prepared, accepted) {
-        Ok(outcome) => answer::one(&outcome),
+        Ok(outcome) => answer::one(&outcome, &submitted.ignored),
         Err(problem) => problem.into_response(),
     }
 }
 
 /// All events go to the bus as one batch, in their order.
-async fn many(context: &Context, events: Vec<Result<Event, Problem>>) -> Vec<Result<Outcome, Problem>> {
-    let sizes: Vec<Result<usize, Problem>> = events
-        .iter()
-        .map(|event| event.as_ref().map(|event| event.channels().len()).map_err(Clone::clone))
-        .collect();
-    let mut prepared: Vec<Prepared> = events.iter().flatten().flat_map(Prepared::all).collect();
+async fn many(context: &Context, submitted: Vec<Result<Submitted, Problem>>) -> Vec<Result<Told, Problem>> {
+    let mut prepared: Vec<Prepared> =
+        submitted.iter().flatten().flat_map(|submitted| Prepared::all(&submitted.event)).collect();
     let mut accepted = context.bus.publish(&prepared).await;
     count(context, &prepared, &accepted);
-    let mut take =
-        |size: usize| outcome(&prepared.drain(..size).collect::<Vec<_>>(), accepted.drain(..size).collect());
-    sizes.into_iter().map(|size| size.and_then(&mut take)).collect()
+    let mut take = |submitted: Submitted| {
+        let size = submitted.event.channels().len();
+        let outcome = outcome(&prepared.drain(..size).collect::<Vec<_>>(), accepted.drain(..size).collect());
+        outcome.map(|outcome| Told { outcome, ignored: submitted.ignored })
+    };
+    submitted.into_iter().map(|submitted| submitted.and_then(&mut take)).collect()
 }
 
 fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {

@@ -1,45 +1,126 @@
-//! The body of a publish request: one event, or an array of them, each judged by itself.
+//! The body of a publish request: one event, or several, each judged by itself; in JSON, or as CloudEvents.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+use wirebell_protocol::cloudevents::{self, CloudEvent};
 use wirebell_protocol::event::rfc3339;
+use wirebell_protocol::media::MediaType;
 use wirebell_protocol::{Event, EventError, Fault};
 
-use super::Context;
+use super::{Context, headers};
 use crate::problem::Problem;
 
 /// What was submitted.
 pub(super) enum Submission {
     /// One event.
-    One(Box<Event>),
+    One(Box<Submitted>),
     /// Several, with what is wrong with those that are none.
-    Many(Vec<Result<Event, Problem>>),
+    Many(Vec<Result<Submitted, Problem>>),
 }
 
-/// Reads a body.
+/// An event, and what it came with that is not carried.
+pub(super) struct Submitted {
+    pub(super) event: Event,
+    /// Names of attributes, of a CloudEvent.
+    pub(super) ignored: Vec<String>,
+}
+
+/// How a request carries its events.
+#[derive(Debug, PartialEq, Eq)]
+enum Mode {
+    /// As JSON of ours: one, or an array.
+    Plain,
+    /// A CloudEvent in JSON.
+    Structured,
+    /// An array of them.
+    Batched,
+    /// A CloudEvent whose attributes are headers and whose data is the body.
+    Binary,
+}
+
+/// Reads a request.
 pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
-    expect_json(headers)?;
-    let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    if !is_array {
-        let whole: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-        return event(context, whole).map(|event| Submission::One(Box::new(event)));
+    let one = |submitted| Submission::One(Box::new(submitted));
+    match mode(headers)? {
+        Mode::Plain if is_array(body) => many(context, body, plain).and_then(something),
+        Mode::Plain => plain(context, whole(body)?.get().as_bytes()).map(one),
+        Mode::Structured => structured(context, body).map(one),
+        Mode::Batched => many(context, body, structured),
+        Mode::Binary => binary(context, headers, body).map(one),
     }
+}
+
+/// As the CloudEvents' HTTP binding has it: a media type of theirs is theirs, and of other requests the headers tell.
+fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
+    let media = MediaType::parse(content_type(headers).unwrap_or_default());
+    let is_theirs = |base: &str| media.essence().get(..base.len()).is_some_and(|it| it.eq_ignore_ascii_case(base));
+    match () {
+        () if media.is(cloudevents::MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Structured),
+        () if media.is(cloudevents::BATCH_MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Batched),
+        () if is_theirs(cloudevents::MEDIA_TYPE_BASE) => Err(unsupported()),
+        () if headers::are_an_event(headers) => Ok(Mode::Binary),
+        () => expect_json(headers).map(|()| Mode::Plain).map_err(|_| unsupported()),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
+fn is_array(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// An array of nothing is a mistake in our own form; a batch of CloudEvents may be empty, says their binding.
+fn something(submission: Submission) -> Result<Submission, Problem> {
+    match submission {
+        Submission::Many(events) if events.is_empty() => Err(bad_request("the array of events is empty")),
+        submission => Ok(submission),
+    }
+}
+
+fn many(
+    context: &Context,
+    body: &[u8],
+    read: impl Fn(&Context, &[u8]) -> Result<Submitted, Problem>,
+) -> Result<Submission, Problem> {
     let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-    if items.is_empty() {
-        return Err(bad_request("the array of events is empty"));
-    }
     if items.len() > context.max_batch {
         let detail = format!("{} events in one request; at most {}", items.len(), context.max_batch);
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
     }
-    Ok(Submission::Many(items.into_iter().map(|item| event(context, item)).collect()))
+    Ok(Submission::Many(items.into_iter().map(|item| read(context, item.get().as_bytes())).collect()))
 }
 
-fn event(context: &Context, json: &RawValue) -> Result<Event, Problem> {
-    let mut event = Event::parse(json.get().as_bytes(), context.max_data_bytes).map_err(|error| refused(&error))?;
+fn plain(context: &Context, json: &[u8]) -> Result<Submitted, Problem> {
+    let event = Event::parse(json, context.max_data_bytes).map_err(|error| refused(&error))?;
+    Ok(submitted(event, Vec::new()))
+}
+
+fn structured(context: &Context, json: &[u8]) -> Result<Submitted, Problem> {
+    whole(json)?;
+    of_cloudevent(context, CloudEvent::from_json(json))
+}
+
+fn binary(context: &Context, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Problem> {
+    let attributes = headers::attributes(headers)?;
+    of_cloudevent(context, CloudEvent::from_parts(attributes, content_type(headers), body))
+}
+
+fn of_cloudevent(context: &Context, event: Result<CloudEvent<'_>, EventError>) -> Result<Submitted, Problem> {
+    let read = event.and_then(|event| event.into_event(context.max_data_bytes));
+    read.map(|(event, ignored)| submitted(event, ignored)).map_err(|error| refused(&error))
+}
+
+fn submitted(mut event: Event, ignored: Vec<String>) -> Submitted {
     event.stamp(|| ulid::Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
-    Ok(event)
+    Submitted { event, ignored }
+}
+
+/// The body, once it is JSON at all.
+fn whole(body: &[u8]) -> Result<&RawValue, Problem> {
+    serde_json::from_slice(body).map_err(|error| not_json(&error))
 }
 
 fn refused(error: &EventError) -> Problem {
@@ -50,14 +131,19 @@ fn refused(error: &EventError) -> Problem {
     Problem::new(status, error.fault, error.to_string()).attribute(error.attribute)
 }
 
-fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let essence = given.split(';').next().unwrap_or("").trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+/// Refuses a body that does not say that it is JSON.
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if MediaType::parse(content_type(headers).unwrap_or_default()).is("application/json") {
         return Ok(());
     }
     let detail = "expected `Content-Type: application/json`";
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail))
+}
+
+fn unsupported() -> Problem {
+    let detail = "expected `Content-Type: application/json`, `application/cloudevents+json`, \
+                  `application/cloudevents-batch+json`, or a CloudEvent in `ce-` headers";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail)
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
@@ -66,4 +152,32 @@ fn not_json(error: &serde_json::Error) -> Problem {
 
 fn bad_request(detail: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode_of(lines: &[(&'static str, &str)]) -> Result<Mode, u16> {
+        let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        mode(&headers).map_err(|problem| problem.status().as_u16())
+    }
+
+    #[test]
+    fn the_media_type_says_how_events_come_and_then_the_headers_do() {
+        let media = |kind: &'static str| mode_of(&[("content-type", kind)]);
+        assert_eq!(media("application/json; charset=utf-8"), Ok(Mode::Plain));
+        assert_eq!(media("application/CloudEvents+json; charset=UTF-8"), Ok(Mode::Structured));
+        assert_eq!(media("application/cloudevents-batch+json"), Ok(Mode::Batched));
+        for none in
+            ["application/cloudevents+avro", "application/cloudevents+json; charset=latin1", "text/plain", ""]
+        {
+            assert_eq!(media(none), Err(415), "{none}");
+        }
+        assert_eq!(mode_of(&[]), Err(415));
+        assert_eq!(mode_of(&[("ce-id", "1")]), Ok(Mode::Binary));
+        assert_eq!(mode_of(&[("content-type", "application/json"), ("Ce-Type", "t")]), Ok(Mode::Binary));
+        let structured = mode_of(&[("content-type", "application/cloudevents+json"), ("ce-id", "1")]);
+        assert_eq!(structured, Ok(Mode::Structured));
+    }
 }

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use wirebell_protocol::media::MediaType;
 use wirebell_protocol::{Channel, Fault};
 
 use crate::problem::Problem;
@@ -16,8 +17,7 @@ const MAX_DEVICE: usize = 64;
 /// without asking, and JSON only where the gateway has agreed, which it never does.
 pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if !MediaType::parse(kind).is("application/json") {
         let detail = "expected a body of application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail));
     }

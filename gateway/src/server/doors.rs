@@ -64,7 +64,7 @@ fn clients_door(config: &Config, node: &Node) -> Router {
 }
 
 /// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users/{id}` · `GET /v1/fallbacks`, `/v1/receipts` ·
-/// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
+/// `GET /openapi.json` · `GET /livez`, `/readyz`, `/metrics`, `/inspect`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {

@@ -126,7 +126,7 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, Rejected> {
     loop {
         match peer.receive().await {
             Incoming::Text(text) => {
-                return match ClientFrame::parse(&text) {
+                return match P::parse(&text) {
                     Ok(ClientFrame::Auth { token, .. }) => Ok(Token::new(token)),
                     Ok(_) => {
                         Err(refuse(Fault::TokenMissing, "the first frame must be `wirebell.auth` with a token")

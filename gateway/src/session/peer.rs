@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wirebell_protocol::CloseCode;
+use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 
 use crate::hub::Wire;
 
@@ -38,6 +39,11 @@ pub trait Peer: Send {
     /// The way to the client by which the hub can write while the session rests, if there is one.
     fn wire(&self) -> Option<Arc<dyn Wire>> {
         None
+    }
+
+    /// Reads a text frame, in whatever form clients of this kind write theirs.
+    fn parse(text: &str) -> Result<ClientFrame, FrameError> {
+        ClientFrame::parse(text)
     }
 
     /// The next thing from the client. Must be safe to abandon.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::{Channel, CloseCode, Cursor, Fault};
 
@@ -98,7 +97,7 @@ impl<P: Peer> Session<P> {
     async fn incoming(&mut self, incoming: Incoming<P::Text>) -> Step {
         let action = match incoming {
             Incoming::Text(text) => {
-                let frame = ClientFrame::parse(&text);
+                let frame = P::parse(&text);
                 self.shared.meters.frame(&frame);
                 self.state.frame(frame)
             }

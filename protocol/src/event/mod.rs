@@ -1,6 +1,6 @@
 //! An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one.
 
-mod parse;
+pub(crate) mod parse;
 mod wire;
 
 use serde::Serialize;
@@ -40,6 +40,8 @@ pub struct Event {
     pub(crate) kind: String,
     pub(crate) data: Box<RawValue>,
     pub(crate) id: Option<String>,
+    /// Whose ids its `id` is one of, where those of others may be alike.
+    pub(crate) scope: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) time: Option<String>,
     pub(crate) class: Class,
@@ -102,6 +104,7 @@ impl Event {
             kind: parse::kind(kind)?,
             data: parse::data(data, MAX_DATA_BYTES)?,
             id: None,
+            scope: None,
             source: None,
             time: None,
             class: Class::Durable,

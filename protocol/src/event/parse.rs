@@ -59,6 +59,7 @@ pub(super) fn event(json: &[u8], max_data: usize) -> Result<Event, EventError> {
         to: channels(to, &data)?,
         kind,
         data,
+        scope: None,
         id: optional(wire.id, |raw| name("id", &text("id", raw)?))?,
         source: optional(wire.source, |raw| name("source", &text("source", raw)?))?,
         time: optional(wire.time, |raw| time("time", &text("time", raw)?))?,
@@ -78,7 +79,7 @@ fn not_an_event(error: &serde_json::Error) -> EventError {
 }
 
 /// What attributes ask of each other.
-pub(super) fn whole(event: Event) -> Result<Event, EventError> {
+pub(crate) fn whole(event: Event) -> Result<Event, EventError> {
     let refuse = |attribute, message: &str| Err(EventError::invalid(attribute, message));
     if event.key.is_some() && event.class != Class::Retained {
         return refuse("key", "belongs to a retained event: add `\"class\":\"retained\"`");
@@ -138,7 +139,7 @@ fn targets(raw: &RawValue) -> Result<Vec<Channel>, EventError> {
     names.iter().map(|name| channel(name)).collect()
 }
 
-pub(super) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Channel>, EventError> {
+pub(crate) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Channel>, EventError> {
     if to.is_empty() {
         return Err(EventError::invalid("to", "the list of channels is empty"));
     }
@@ -156,11 +157,11 @@ pub(super) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Chan
     Ok(to)
 }
 
-pub(super) fn channel(name: &str) -> Result<Channel, EventError> {
+pub(crate) fn channel(name: &str) -> Result<Channel, EventError> {
     Ok(Channel::parse(name)?)
 }
 
-pub(super) fn kind(name: &str) -> Result<String, EventError> {
+pub(crate) fn kind(name: &str) -> Result<String, EventError> {
     if name.starts_with("wirebell.") {
         return Err(EventError::invalid("type", "types that begin with `wirebell.` are reserved"));
     }
@@ -180,12 +181,12 @@ pub(crate) fn name(attribute: &'static str, value: &str) -> Result<String, Event
     Ok(value.to_owned())
 }
 
-pub(super) fn raw(data: &impl Serialize) -> Result<Box<RawValue>, EventError> {
+pub(crate) fn raw(data: &impl Serialize) -> Result<Box<RawValue>, EventError> {
     serde_json::value::to_raw_value(data)
         .map_err(|error| EventError::invalid("data", format!("cannot be written as JSON: {error}")))
 }
 
-pub(super) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, EventError> {
+pub(crate) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, EventError> {
     let (length, most) = (raw.get().len(), max_data.min(MAX_DATA_BYTES));
     if length > most {
         return Err(EventError::too_large("data", format!("{length} bytes; at most {most}")));
@@ -193,21 +194,21 @@ pub(super) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, Eve
     Ok(raw.to_owned())
 }
 
-pub(super) fn time(attribute: &'static str, value: &str) -> Result<String, EventError> {
+pub(crate) fn time(attribute: &'static str, value: &str) -> Result<String, EventError> {
     OffsetDateTime::parse(value, &Rfc3339)
         .map_err(|_| EventError::invalid(attribute, "expected RFC 3339, like `2026-11-21T10:00:00.123Z`"))?;
     Ok(value.to_owned())
 }
 
-fn class(name: &str) -> Result<Class, EventError> {
+pub(crate) fn class(name: &str) -> Result<Class, EventError> {
     Class::parse(name).ok_or_else(|| EventError::invalid("class", "expected `durable`, `retained` or `volatile`"))
 }
 
-fn durability(name: &str) -> Result<Durability, EventError> {
+pub(crate) fn durability(name: &str) -> Result<Durability, EventError> {
     Durability::parse(name).ok_or_else(|| EventError::invalid("durability", "expected `primary` or `replicated`"))
 }
 
-pub(super) fn deadline(seconds: u64) -> Result<u64, EventError> {
+pub(crate) fn deadline(seconds: u64) -> Result<u64, EventError> {
     const LONGEST: u64 = 7 * 24 * 60 * 60;
     if (1..=LONGEST).contains(&seconds) {
         Ok(seconds)
@@ -216,7 +217,7 @@ pub(super) fn deadline(seconds: u64) -> Result<u64, EventError> {
     }
 }
 
-pub(super) fn ttl(seconds: u64) -> Result<u64, EventError> {
+pub(crate) fn ttl(seconds: u64) -> Result<u64, EventError> {
     const LONGEST: u64 = 366 * 24 * 60 * 60;
     if (1..=LONGEST).contains(&seconds) {
         Ok(seconds)
@@ -225,7 +226,7 @@ pub(super) fn ttl(seconds: u64) -> Result<u64, EventError> {
     }
 }
 
-pub(super) fn traceparent(value: &str) -> Result<String, EventError> {
+pub(crate) fn traceparent(value: &str) -> Result<String, EventError> {
     if trace::is_traceparent(value) {
         Ok(value.to_owned())
     } else {

@@ -15,7 +15,7 @@ pub struct Prepared {
     pub channel: Channel,
     /// How it is kept.
     pub class: Class,
-    /// Its identity and idempotency key.
+    /// Its identity and idempotency key: its `id`, with the source before it if only the two together name the event.
     pub id: String,
     /// For how many milliseconds it is worth delivering.
     pub ttl_millis: Option<u64>,
@@ -47,12 +47,13 @@ impl Prepared {
     /// identity that a second try could share.
     pub fn all(event: &Event) -> Vec<Self> {
         let (Some(id), Some(time)) = (event.id.as_deref(), event.time.as_deref()) else { return Vec::new() };
+        let identity = event.scope.as_ref().map_or_else(|| id.to_owned(), |scope| format!("{scope} {id}"));
         let tail = tail(event, time);
         let tracking = tracking(event);
         let one = |channel: &Channel| Self {
             channel: channel.clone(),
             class: event.class,
-            id: id.to_owned(),
+            id: identity.clone(),
             ttl_millis: event.ttl.map(|seconds| seconds * 1000),
             key: event.key.as_ref().unwrap_or(&event.kind).clone(),
             durability: event.durability,

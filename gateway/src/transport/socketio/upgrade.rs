@@ -17,8 +17,6 @@ use crate::transport::websocket::{Message, Pending, Socket, accept};
 
 /// How long going over may take, as long as in the server of Socket.IO itself.
 const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
-/// The name of no subprotocol: Engine.IO has none.
-const NONE: &str = "";
 
 /// A connection that begins as a WebSocket.
 pub(super) fn begin(context: &Context, request: Request, token: Option<Token>) -> Response {
@@ -53,7 +51,7 @@ pub(super) fn go_over(context: &Context, request: Request, polling: Arc<Polling>
 }
 
 fn upgraded(mut request: Request, most_bytes: usize, take: impl FnOnce(Pending)) -> Response {
-    match accept(&mut request, NONE, most_bytes) {
+    match accept(&mut request, &[], most_bytes) {
         Ok((response, pending)) => {
             take(pending);
             response

@@ -15,20 +15,23 @@ use crate::problem::Problem;
 /// A socket that comes once the answer is sent.
 pub struct Pending {
     upgrade: OnUpgrade,
+    subprotocol: Option<&'static str>,
     most_bytes: usize,
 }
 
-/// Answers a request for a WebSocket whose messages are up to `most_bytes` long, with the subprotocol if the client
-/// offers it.
+/// Answers a request for a WebSocket whose messages are up to `most_bytes` long, with the subprotocol of these that the
+/// client offers first, if any.
 pub fn accept(
     request: &mut Request,
-    subprotocol: &'static str,
+    subprotocols: &[&'static str],
     most_bytes: usize,
 ) -> Result<(Response, Pending), Problem> {
     let key = check(request.method(), request.headers())?;
     let accepted = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
         .map_err(|_| refuse(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` is not a key"))?;
-    let is_offered = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL).any(|offer| offer == subprotocol);
+    let mut offers = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
+    let subprotocol = offers.find_map(|offer| subprotocols.iter().find(|known| **known == offer).copied());
+    drop(offers);
     let upgrade = request
         .extensions_mut()
         .remove::<OnUpgrade>()
@@ -38,13 +41,18 @@ pub fn accept(
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accepted);
-    if is_offered {
+    if let Some(subprotocol) = subprotocol {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
-    Ok((response, Pending { upgrade, most_bytes }))
+    Ok((response, Pending { upgrade, subprotocol, most_bytes }))
 }
 
 impl Pending {
+    /// What the two have agreed to speak, if the client offered anything that is known.
+    pub fn subprotocol(&self) -> Option<&'static str> {
+        self.subprotocol
+    }
+
     /// The socket; none if the client did not wait for it.
     pub async fn socket(self) -> Option<Socket> {
         let upgraded = self.upgrade.await.ok()?;

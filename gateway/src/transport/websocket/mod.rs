@@ -2,6 +2,7 @@
 //! own, since it decides what one connection costs: nothing is buffered for a client that says nothing, and the hub
 //! writes to it without waking its session.
 
+mod cloudevents;
 mod handshake;
 mod header;
 mod peer;

@@ -4,19 +4,24 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use wirebell_protocol::cloudevents;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
 use super::super::{Context, refusal};
+use super::cloudevents::CloudEvents;
 use super::handshake;
 use crate::auth::Token;
 use crate::problem::Problem;
 use crate::session::{self, Entrance};
 
+/// What a client may ask to speak. One that asks for none of these speaks the first.
+const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL, cloudevents::SUBPROTOCOL];
+
 /// `GET /ws`.
 pub(in super::super) async fn upgrade(State(context): State<Context>, mut request: Request) -> Response {
     let accepted = match refusal(&context, request.headers()) {
         Some(problem) => Err(problem),
-        None => handshake::accept(&mut request, SUBPROTOCOL, context.max_frame_bytes),
+        None => handshake::accept(&mut request, &SUBPROTOCOLS, context.max_frame_bytes),
     };
     let (response, pending) = match accepted {
         Ok(accepted) => accepted,
@@ -29,8 +34,15 @@ pub(in super::super) async fn upgrade(State(context): State<Context>, mut reques
     let tasks = sessions.life.tasks.clone();
     // The task that upgrades holds what the request brought; the session gets a task of its own, without it.
     tasks.clone().spawn(async move {
-        if let Some(socket) = pending.socket().await {
-            tasks.spawn(session::run(sessions, socket, entrance));
+        let in_cloudevents = pending.subprotocol() == Some(cloudevents::SUBPROTOCOL);
+        match pending.socket().await {
+            Some(socket) if in_cloudevents => {
+                tasks.spawn(session::run(sessions, CloudEvents::over(socket), entrance));
+            }
+            Some(socket) => {
+                tasks.spawn(session::run(sessions, socket, entrance));
+            }
+            None => {}
         }
     });
     response

@@ -1,0 +1,50 @@
+//! A WebSocket whose client speaks CloudEvents, as their WebSocket binding has it: every frame in both directions is one
+//! in JSON. It has no wire, since what the hub would write there is not what this client reads; so an event wakes its
+//! session, and others are none the slower for it.
+
+use bytes::Bytes;
+use wirebell_protocol::CloseCode;
+use wirebell_protocol::cloudevents;
+use wirebell_protocol::frame::client::{ClientFrame, FrameError};
+
+use super::socket::Socket;
+use crate::session::{Gone, Incoming, Peer};
+
+/// A socket and the translation.
+pub(super) struct CloudEvents {
+    socket: Socket,
+}
+
+impl CloudEvents {
+    pub(super) fn over(socket: Socket) -> Self {
+        Self { socket }
+    }
+}
+
+impl Peer for CloudEvents {
+    type Text = String;
+
+    fn parse(text: &str) -> Result<ClientFrame, FrameError> {
+        cloudevents::client_frame(text)
+    }
+
+    fn receive(&mut self) -> impl Future<Output = Incoming<String>> + Send {
+        self.socket.receive()
+    }
+
+    async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
+        self.socket.feed(cloudevents::encode(&frame, || ulid::Ulid::generate().to_string())).await
+    }
+
+    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send {
+        Peer::flush(&mut self.socket)
+    }
+
+    fn ping(&mut self) -> impl Future<Output = Result<(), Gone>> + Send {
+        self.socket.ping()
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &'static str) -> impl Future<Output = ()> + Send {
+        Peer::close(&mut self.socket, code, reason)
+    }
+}

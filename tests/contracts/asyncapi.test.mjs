@@ -1,0 +1,90 @@
+// The clients' door in AsyncAPI: sound by the official parser, and at one with the vectors that every port is held to.
+import { Parser } from "@asyncapi/parser";
+import Ajv from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const vectors = (name) => JSON.parse(read(`protocol/vectors/${name}.json`));
+const text = read("protocol/asyncapi.json");
+const document = JSON.parse(text);
+
+const ajv = new Ajv({ strict: false });
+formats(ajv);
+ajv.addSchema(document, "contract");
+const compiled = (name) => ajv.getSchema(`contract#/components/schemas/${name}`) ?? ajv.compile({ $ref: `contract#/components/schemas/${name}` });
+
+// The names of the schemas of what an operation carries.
+const at = (reference) => reference.slice(2).split("/").reduce((from, part) => from[part], document);
+const payloads = (operation) => document.operations[operation].messages.map(({ $ref }) => at(at($ref).$ref).payload.$ref.split("/").at(-1));
+const fitting = (operation, frame) => payloads(operation).filter((name) => compiled(name)(frame));
+
+const parsed = (json) => { try { return JSON.parse(json); } catch { return undefined; } };
+
+test("the official parser finds nothing wrong with it", async () => {
+  const { document: found, diagnostics } = await new Parser().parse(text);
+  assert.deepEqual(diagnostics.filter(({ severity }) => severity === 0).map(({ message, path }) => `${path.join(".")}: ${message}`), []);
+  assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["hear", "hearCloudEvents", "tell", "tellCloudEvents"]);
+  const broken = await new Parser().parse(text.replace("#/components/messages/gap", "#/components/messages/none"));
+  assert.ok(broken.diagnostics.some(({ severity }) => severity === 0));
+});
+
+test("every message is carried by an operation, and every schema is used", () => {
+  const carried = Object.values(document.operations).flatMap(({ messages }) => messages.map(({ $ref }) => at($ref).$ref));
+  assert.deepEqual(carried.sort(), Object.keys(document.components.messages).map((name) => `#/components/messages/${name}`).sort());
+  for (const name of Object.keys(document.components.schemas)) assert.ok(text.includes(`"#/components/schemas/${name}"`), name);
+});
+
+test("what a node says fits its message, and no other", () => {
+  for (const [name, json] of Object.entries(vectors("server-frames"))) {
+    const frame = JSON.parse(json);
+    const [fits, ...more] = fitting("tell", frame);
+    assert.deepEqual([fits, more], [frame.type.slice("wirebell.".length).replace(/^./, (first) => first.toUpperCase()), []], name);
+    for (const member of at(`#/components/schemas/${fits}`).required) {
+      const { [member]: _, ...rest } = frame;
+      assert.deepEqual(fitting("tell", rest), [], `${name} without ${member}`);
+    }
+    for (const [member, value] of Object.entries(frame)) {
+      if (member === "data") continue;
+      const wrong = { ...frame, [member]: typeof value === "string" ? 7 : "x" };
+      assert.deepEqual(fitting("tell", wrong), [], `${name} with another ${member}`);
+    }
+  }
+});
+
+test("every event as clients get it is one", () => {
+  const frames = vectors("events").good.flatMap(({ frames }) => frames);
+  assert.ok(frames.length > 4);
+  for (const frame of frames) assert.deepEqual(fitting("tell", JSON.parse(frame)), ["Event"], frame);
+  const event = JSON.parse(frames[0]);
+  for (const wrong of [{ type: "wirebell.x" }, { ack: false }, { channel: "42" }, { cursor: "now" }, { time: "yesterday" }])
+    assert.deepEqual(fitting("tell", { ...event, ...wrong }), [], JSON.stringify(wrong));
+});
+
+test("what a client says fits its message, and what is refused fits none", () => {
+  const { good, bad } = vectors("client-frames");
+  for (const { text, asks } of good) {
+    const expected = asks.replace(/^./, (first) => first.toUpperCase());
+    assert.deepEqual(fitting("hear", JSON.parse(text)), [expected], text);
+  }
+  for (const { text } of bad) {
+    const frame = parsed(text);
+    if (frame !== undefined) assert.deepEqual(fitting("hear", frame), [], text);
+  }
+});
+
+test("its codes and channels are those of the vectors", () => {
+  assert.deepEqual(document.components.schemas.ErrorCode.enum, vectors("codes").faults);
+  const { good, bad } = vectors("channels");
+  const isChannel = compiled("Channel");
+  for (const name of good) assert.ok(isChannel(name), name);
+  for (const { text } of bad) assert.ok(!isChannel(text), text);
+  const { in_order, bad: none } = vectors("cursors");
+  const isCursor = compiled("Cursor");
+  for (const cursor of in_order) assert.ok(isCursor(cursor), cursor);
+  const fits = none.filter((cursor) => isCursor(cursor));
+  // Leading zeros and numbers beyond 64 bits are not for a pattern to find.
+  for (const cursor of fits) assert.match(cursor, /(^|-)0\d|\d{20}/, cursor);
+});
