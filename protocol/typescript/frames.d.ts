@@ -39,6 +39,8 @@ export interface WelcomeFrame {
   expires: number;
   /** Everything behind the cursor that the client brought comes. */
   recovered: boolean;
+  /** Where the client is on its user's channel: what it names if it comes back before an event. */
+  cursor: string;
 }
 
 /** The answer to a frame that had a `ref`: the node's, or a service's. */
@@ -125,6 +127,15 @@ export interface PongFrame {
   type: "wirebell.pong";
   /** Repeated in the answer; up to 64 bytes. */
   ref?: string;
+}
+
+/** The last frame where there are no close codes: over Server-Sent Events and Socket.IO. */
+export interface CloseFrame {
+  type: "wirebell.close";
+  /** What a WebSocket would be closed with. */
+  code: number;
+  /** For people. */
+  reason: string;
 }
 
 /** The first token, or a new one for the same user. */
@@ -233,8 +244,8 @@ export interface SaidCloudEvent<Data = unknown> {
   wirebellref?: string;
 }
 
-/** What a node says. */
-export type ServerFrame = EventFrame | WelcomeFrame | ReplyFrame | ErrorFrame | GapFrame | ExpiringFrame | ReconnectFrame | PongFrame;
+/** What a node says. Over a WebSocket `wirebell.close` is a close code and not a frame. */
+export type ServerFrame = EventFrame | WelcomeFrame | ReplyFrame | ErrorFrame | GapFrame | ExpiringFrame | ReconnectFrame | PongFrame | CloseFrame;
 
 /** What a client says. */
 export type ClientFrame = AuthFrame | SubscribeFrame | UnsubscribeFrame | ResumeFrame | AckFrame | PingFrame | EmitFrame;

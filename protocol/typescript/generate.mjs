@@ -116,7 +116,7 @@ export function frames(document) {
   };
   return HEAD("protocol/asyncapi.json") + [
     ...schemas.map(one),
-    union("ServerFrame", "What a node says.", "tell"),
+    union("ServerFrame", "What a node says. Over a WebSocket `wirebell.close` is a close code and not a frame.", "tellStream"),
     union("ClientFrame", "What a client says.", "hear"),
   ].join("\n");
 }

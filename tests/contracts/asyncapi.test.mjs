@@ -26,30 +26,35 @@ const parsed = (json) => { try { return JSON.parse(json); } catch { return undef
 test("the official parser finds nothing wrong with it", async () => {
   const { document: found, diagnostics } = await new Parser().parse(text);
   assert.deepEqual(diagnostics.filter(({ severity }) => severity === 0).map(({ message, path }) => `${path.join(".")}: ${message}`), []);
-  assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["hear", "hearCloudEvents", "tell", "tellCloudEvents"]);
+  assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["hear", "hearCloudEvents", "hearPosts", "tell", "tellCloudEvents", "tellStream"]);
   const broken = await new Parser().parse(text.replace("#/components/messages/gap", "#/components/messages/none"));
   assert.ok(broken.diagnostics.some(({ severity }) => severity === 0));
 });
 
+test("a stream carries what a socket does, and its end", () => {
+  assert.deepEqual(payloads("tellStream"), [...payloads("tell"), "Close"]);
+  assert.deepEqual(payloads("hearPosts"), payloads("hear"));
+});
+
 test("every message is carried by an operation, and every schema is used", () => {
   const carried = Object.values(document.operations).flatMap(({ messages }) => messages.map(({ $ref }) => at($ref).$ref));
-  assert.deepEqual(carried.sort(), Object.keys(document.components.messages).map((name) => `#/components/messages/${name}`).sort());
+  assert.deepEqual([...new Set(carried)].sort(), Object.keys(document.components.messages).map((name) => `#/components/messages/${name}`).sort());
   for (const name of Object.keys(document.components.schemas)) assert.ok(text.includes(`"#/components/schemas/${name}"`), name);
 });
 
 test("what a node says fits its message, and no other", () => {
   for (const [name, json] of Object.entries(vectors("server-frames"))) {
     const frame = JSON.parse(json);
-    const [fits, ...more] = fitting("tell", frame);
+    const [fits, ...more] = fitting("tellStream", frame);
     assert.deepEqual([fits, more], [frame.type.slice("wirebell.".length).replace(/^./, (first) => first.toUpperCase()), []], name);
     for (const member of at(`#/components/schemas/${fits}`).required) {
       const { [member]: _, ...rest } = frame;
-      assert.deepEqual(fitting("tell", rest), [], `${name} without ${member}`);
+      assert.deepEqual(fitting("tellStream", rest), [], `${name} without ${member}`);
     }
     for (const [member, value] of Object.entries(frame)) {
       if (member === "data") continue;
       const wrong = { ...frame, [member]: typeof value === "string" ? 7 : "x" };
-      assert.deepEqual(fitting("tell", wrong), [], `${name} with another ${member}`);
+      assert.deepEqual(fitting("tellStream", wrong), [], `${name} with another ${member}`);
     }
   }
 });
@@ -57,10 +62,10 @@ test("what a node says fits its message, and no other", () => {
 test("every event as clients get it is one", () => {
   const frames = vectors("events").good.flatMap(({ frames }) => frames);
   assert.ok(frames.length > 4);
-  for (const frame of frames) assert.deepEqual(fitting("tell", JSON.parse(frame)), ["Event"], frame);
+  for (const frame of frames) assert.deepEqual(fitting("tellStream", JSON.parse(frame)), ["Event"], frame);
   const event = JSON.parse(frames[0]);
   for (const wrong of [{ type: "wirebell.x" }, { ack: false }, { channel: "42" }, { cursor: "now" }, { time: "yesterday" }])
-    assert.deepEqual(fitting("tell", { ...event, ...wrong }), [], JSON.stringify(wrong));
+    assert.deepEqual(fitting("tellStream", { ...event, ...wrong }), [], JSON.stringify(wrong));
 });
 
 test("what a client says fits its message, and what is refused fits none", () => {
