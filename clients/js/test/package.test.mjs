@@ -36,6 +36,10 @@ test("it holds what it needs, and nothing else, and depends on nothing", install
   assert.deepEqual(readdirSync(join(FRESH, "node_modules")).filter((name) => !name.startsWith(".")), ["wirebell"]);
 });
 
+test("the hooks say that they belong to clients", () => {
+  for (const file of ["dist/react.js", "dist/cjs/react.js"]) assert.ok(readFileSync(join(FOLDER, file), "utf8").startsWith('"use client";\n'), file);
+});
+
 test("import and require find the same names", installed, () => {
   const run = (file, program) => {
     writeFileSync(join(FRESH, file), program);
