@@ -1,4 +1,4 @@
-//! Patterns: which topics a user may subscribe to, and which channels a rule is for.
+//! Patterns: which topics a user may subscribe to, which events it may emit, and which channels a rule is for.
 
 /// A name in which `*` stands for any run of characters, also none. Nothing else is special.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +10,8 @@ impl Pattern {
         Self(text.strip_prefix("topic:").unwrap_or(text).into())
     }
 
-    /// A pattern over whole names of channels.
-    pub fn channel(text: &str) -> Self {
+    /// A pattern over whole names: of channels, or of types of events.
+    pub fn whole(text: &str) -> Self {
         Self(text.into())
     }
 

@@ -65,6 +65,8 @@
 //! | [`Fallbacks`] | hands over what no device has acknowledged by its [`deadline`](Event::deadline) |
 //! | [`Publisher::cancel`] | cancels what waits for its [`deliver_at`](Event::deliver_at) |
 //!
+//! [`Inbox`] is the other direction: what clients emit, and the answers to it.
+//!
 //! An event that asks for nothing of this costs nothing of it: one script, as before. One that does costs a second
 //! round trip, since its timer is set before it is published.
 //!
@@ -85,6 +87,7 @@ mod error;
 mod failure;
 mod fallbacks;
 mod http;
+mod inbox;
 mod pipeline;
 mod published;
 mod publisher;
@@ -96,6 +99,7 @@ mod stamp;
 mod tls;
 mod told;
 mod transport;
+mod worker;
 
 pub use acknowledged::{AckError, Acknowledgement};
 pub use builder::Builder;
@@ -103,12 +107,15 @@ pub use cancelled::Cancelled;
 pub use counters::Counters;
 pub use enqueued::{Enqueued, Flushed};
 pub use error::{ConnectError, PublishError, Refusal};
-pub use fallbacks::{Backlog, Claim, Fallback, FallbackCounters, Fallbacks, FallbacksBuilder};
+pub use fallbacks::{Claim, Fallback, Fallbacks, FallbacksBuilder};
+pub use inbox::{Inbox, InboxBuilder, InboxClaim, InboxEvent};
 pub use published::Published;
 pub use publisher::Publisher;
 pub use told::{Follow, Receipts, Told};
 pub use wirebell_protocol::publish::Retention;
 pub use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
 pub use wirebell_protocol::{
-    Channel, ChannelError, Class, Cursor, Durability, Event, EventError, Fault, Keys, Outcome, Reached,
+    Channel, ChannelError, Class, ConnectionId, Cursor, Durability, Event, EventError, Fault, Keys, Outcome,
+    Reached,
 };
+pub use worker::{Backlog, WorkerBuilder, WorkerCounters};

@@ -41,9 +41,13 @@ impl Answer {
         Reply { connection, reference: reference.into(), frame: self.frame(reference) }
     }
 
-    /// The frame for the client.
+    /// The frame for the client that has named this `ref`.
     pub fn frame(&self, reference: &str) -> bytes::Bytes {
-        let r#ref = Some(reference);
+        self.frame_for(Some(reference))
+    }
+
+    /// The frame for the client, whether or not it has named a `ref`.
+    pub fn frame_for(&self, r#ref: Option<&str>) -> bytes::Bytes {
         match self {
             Self::Reply(data) => {
                 let data: &RawValue = serde_json::from_str(data).unwrap_or(RawValue::NULL);

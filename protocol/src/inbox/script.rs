@@ -18,6 +18,13 @@ pub struct Bounds {
     pub seen_millis: u64,
 }
 
+impl Default for Bounds {
+    /// What is usual where nobody says otherwise.
+    fn default() -> Self {
+        Self { length: 100_000, age_millis: 7 * 24 * 3_600_000, seen_millis: 600_000 }
+    }
+}
+
 /// Who emits: what the node knows of the connection, and no client can say of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Emitter<'a> {

@@ -7,6 +7,7 @@
 //! data are and opens others. Loading the scripts belongs to opening, since a Redis that was restarted or failed over
 //! has forgotten them.
 
+mod inbox;
 mod place;
 mod publish;
 mod records;

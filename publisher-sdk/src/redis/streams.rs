@@ -1,4 +1,4 @@
-//! The Streams in which it is told what became of events, and which events have fallen back, read by consumer groups:
+//! The Streams in which it is told what became of events, which events have fallen back, and what clients emit, read by consumer groups:
 //! one Stream a shard, all of them asked together, again and again. Nothing blocks a connection, so that what else goes
 //! over it goes on; and an answer that does not come is noticed like any other.
 
@@ -30,13 +30,15 @@ pub(crate) enum Kind {
     Fallback,
     /// What became of events.
     Receipts,
+    /// What clients emit.
+    Inbox,
 }
 
 /// A consumer group on the Streams of all shards, and this worker in it.
 pub(crate) struct Group {
-    bus: Arc<RedisBus>,
+    pub(super) bus: Arc<RedisBus>,
     kind: Kind,
-    name: String,
+    pub(super) name: String,
     worker: String,
 }
 
@@ -153,8 +155,11 @@ impl Group {
 
     /// It goes to the dead letters, once, and is done with.
     pub(crate) async fn bury(&self, entry: &Entry, reason: &str) -> Result<(), Failure> {
+        if self.kind == Kind::Inbox {
+            return self.give_up(entry, reason).await;
+        }
         let (shard, id) = &entry.place;
-        let keys = [self.key(*shard), self.bus.options.keys.dead_letters(*shard)];
+        let keys = [self.key(*shard), self.dead(*shard)];
         let mut request = script(BURY, &keys).arg(&self.name).arg(id).arg(MOST_DEAD);
         request = request.arg("group").arg(&self.name).arg("tries").arg(entry.tries).arg("reason").arg(reason);
         for (name, value) in &entry.fields {
@@ -177,7 +182,7 @@ impl Group {
             Request::about(&key, redis::cmd("XINFO").arg("GROUPS").arg(&key).to_owned())
         });
         let groups: Vec<Vec<HashMap<String, Value>>> = self.bus.ask_all(groups).await?;
-        let dead = Shard::all().map(|shard| Request::command("XLEN", &self.bus.options.keys.dead_letters(shard)));
+        let dead = Shard::all().map(|shard| Request::command("XLEN", &self.dead(shard)));
         let dead: Vec<u64> = self.bus.ask_all(dead).await?;
         let ours = |groups: Vec<HashMap<String, Value>>| {
             let ours =
@@ -191,6 +196,11 @@ impl Group {
     fn key(&self, shard: Shard) -> String {
         self.bus.stream(self.kind, shard)
     }
+
+    fn dead(&self, shard: Shard) -> String {
+        let keys = &self.bus.options.keys;
+        if self.kind == Kind::Inbox { keys.inbox_dead(shard) } else { keys.dead_letters(shard) }
+    }
 }
 
 impl RedisBus {
@@ -198,6 +208,7 @@ impl RedisBus {
         match kind {
             Kind::Fallback => self.options.keys.fallback(shard),
             Kind::Receipts => self.options.keys.receipts(shard),
+            Kind::Inbox => self.options.keys.inbox(shard),
         }
     }
 

@@ -5,6 +5,7 @@ mod connect;
 mod fallbacks;
 mod follow;
 mod http;
+mod inbox;
 mod moves;
 mod outage;
 mod publish;

@@ -9,8 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::FallbackCounters;
-use super::claim::{Claim, Fallback};
+use super::{Held, Work, WorkerCounters};
 use crate::redis::{Entry, EntryPlace, Group};
 
 /// Most entries in one worker's hand, those that wait for another try among them: where every try fails, nothing more
@@ -30,32 +29,50 @@ pub(super) struct Settings {
 }
 
 /// What a worker has in its hand.
-pub(super) struct Desk {
+pub(super) struct Desk<T> {
     pub(super) group: Group,
     pub(super) settings: Settings,
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
     /// Something became ready, or the desk was closed.
     ready: Notify,
     /// Something that was handed out came to its end.
     ended: Notify,
 }
 
-#[derive(Default)]
-struct State {
-    ready: VecDeque<(Entry, Fallback)>,
+struct State<T> {
+    ready: VecDeque<(Entry, T)>,
     handed_out: HashSet<EntryPlace>,
+    /// Whose turn it is just now: what has the same turn waits.
+    turns: HashSet<String>,
     later: Vec<(Instant, Entry)>,
     closed: bool,
-    counters: FallbackCounters,
+    counters: WorkerCounters,
 }
 
-impl Desk {
-    pub(super) fn new(group: Group, settings: Settings) -> Self {
-        Self { group, settings, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+impl<T: Work> State<T> {
+    fn new() -> Self {
+        Self {
+            ready: VecDeque::new(),
+            handed_out: HashSet::new(),
+            turns: HashSet::new(),
+            later: Vec::new(),
+            closed: false,
+            counters: WorkerCounters::default(),
+        }
     }
 
-    /// Hands out what has been ready for longest; none once the desk is closed.
-    pub(super) async fn next(desk: &Arc<Self>) -> Option<Claim> {
+    fn may_go(&self, item: &T) -> bool {
+        item.turn().is_none_or(|turn| !self.turns.contains(turn))
+    }
+}
+
+impl<T: Work> Desk<T> {
+    pub(super) fn new(group: Group, settings: Settings) -> Self {
+        Self { group, settings, state: Mutex::new(State::new()), ready: Notify::new(), ended: Notify::new() }
+    }
+
+    /// Hands out what has been ready for longest and may go; none once the desk is closed.
+    pub(super) async fn next(desk: &Arc<Self>) -> Option<Held<T>> {
         loop {
             let mut changed = pin!(desk.ready.notified());
             changed.as_mut().enable();
@@ -64,10 +81,12 @@ impl Desk {
                 if state.closed {
                     return None;
                 }
-                if let Some((entry, fallback)) = state.ready.pop_front() {
+                let first = state.ready.iter().position(|(_, item)| state.may_go(item));
+                if let Some((entry, item)) = first.and_then(|place| state.ready.remove(place)) {
                     state.handed_out.insert(entry.place.clone());
+                    state.turns.extend(item.turn().map(str::to_owned));
                     state.counters.handed_out += 1;
-                    return Some(Claim::new(Arc::clone(desk), entry, fallback));
+                    return Some(Held::new(Arc::clone(desk), entry, item));
                 }
             }
             changed.await;
@@ -79,8 +98,8 @@ impl Desk {
         let mut unreadable = Vec::new();
         let mut state = self.state();
         for entry in entries {
-            match Fallback::read(&entry) {
-                Some(fallback) => state.ready.push_back((entry, fallback)),
+            match T::read(&entry) {
+                Some(item) => state.ready.push_back((entry, item)),
                 None => unreadable.push(entry),
             }
         }
@@ -94,7 +113,8 @@ impl Desk {
         let state = self.state();
         let in_hand = state.ready.len() + state.handed_out.len() + state.later.len();
         // No more is read ahead than is soon handed out: other workers are idle, maybe.
-        let ahead = (2 * self.settings.at_once).saturating_sub(state.ready.len());
+        let may_go = state.ready.iter().filter(|(_, item)| state.may_go(item)).count();
+        let ahead = (2 * self.settings.at_once).saturating_sub(may_go);
         if state.closed { 0 } else { MOST_IN_HAND.saturating_sub(in_hand).min(ahead) }
     }
 
@@ -113,6 +133,12 @@ impl Desk {
         self.state().later.push((Instant::now() + wait, entry));
     }
 
+    /// It could not be taken up again just now.
+    pub(super) fn still_due(&self, entries: impl IntoIterator<Item = Entry>) {
+        let now = Instant::now();
+        self.state().later.extend(entries.into_iter().map(|entry| (now, entry)));
+    }
+
     /// Takes back what has waited long enough for another try.
     pub(super) fn due(&self) -> Vec<Entry> {
         let now = Instant::now();
@@ -120,16 +146,22 @@ impl Desk {
     }
 
     /// It is nobody's any more.
-    pub(super) fn let_go(&self, place: &EntryPlace) {
-        self.state().handed_out.remove(place);
+    pub(super) fn let_go(&self, place: &EntryPlace, turn: Option<&str>) {
+        let mut state = self.state();
+        state.handed_out.remove(place);
+        let frees = turn.is_some_and(|turn| state.turns.remove(turn));
+        drop(state);
         self.ended.notify_waiters();
+        if frees {
+            self.ready.notify_waiters();
+        }
     }
 
-    pub(super) fn count(&self, change: impl FnOnce(&mut FallbackCounters)) {
+    pub(super) fn count(&self, change: impl FnOnce(&mut WorkerCounters)) {
         change(&mut self.state().counters);
     }
 
-    pub(super) fn counters(&self) -> FallbackCounters {
+    pub(super) fn counters(&self) -> WorkerCounters {
         self.state().counters
     }
 
@@ -180,12 +212,12 @@ impl Desk {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Desk {
+impl<T> std::fmt::Debug for Desk<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Desk").field("settings", &self.settings).finish_non_exhaustive()
     }

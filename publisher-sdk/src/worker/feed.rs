@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Work;
 use super::desk::Desk;
 use crate::failure::Failure;
 use crate::redis::{Entry, has_code};
 use crate::retry::Backoff;
 
-/// How often the stream is looked at while nothing comes.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// How often it is while something does.
+/// How often the Streams are looked at while something comes.
 const SOON: Duration = Duration::from_millis(5);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -21,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const MOST_AT_ONCE: usize = 32;
 
 /// Runs until it is aborted.
-pub(super) async fn feed(desk: Arc<Desk>) {
+pub(super) async fn feed<T: Work>(desk: Arc<Desk<T>>) {
     let mut feed = Feed { desk, opened: false, kept: Instant::now(), looked_for_the_gone: None };
     let mut backoff = Backoff::up_to(LONGEST_WAIT);
     let mut is_outage = false;
@@ -29,14 +28,14 @@ pub(super) async fn feed(desk: Arc<Desk>) {
         match feed.round().await {
             Ok(found) => {
                 if std::mem::take(&mut is_outage) {
-                    tracing::info!("fallbacks are read again");
+                    tracing::info!(streams = T::STREAMS, "they are read again");
                 }
                 backoff.reset();
-                sleep(if found { SOON } else { LOOK_EVERY }).await;
+                sleep(if found { SOON } else { T::LOOK_EVERY }).await;
             }
             Err(failure) => {
                 if !std::mem::replace(&mut is_outage, true) {
-                    tracing::warn!(error = %failure.error, "fallbacks cannot be read, and it is tried again");
+                    tracing::warn!(streams = T::STREAMS, error = %failure.error, "they cannot be read, and it is tried again");
                 }
                 sleep(backoff.wait(failure.come_back_after())).await;
             }
@@ -44,15 +43,15 @@ pub(super) async fn feed(desk: Arc<Desk>) {
     }
 }
 
-struct Feed {
-    desk: Arc<Desk>,
+struct Feed<T> {
+    desk: Arc<Desk<T>>,
     opened: bool,
     /// When the last sign of life was given.
     kept: Instant,
     looked_for_the_gone: Option<Instant>,
 }
 
-impl Feed {
+impl<T: Work> Feed<T> {
     /// Answers whether anything was found.
     async fn round(&mut self) -> Result<bool, Failure> {
         let third = self.desk.settings.gone_after / 3;
@@ -93,11 +92,10 @@ impl Feed {
         let most = self.desk.settings.tries;
         let (hopeless, good): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.tries > most);
         let unreadable = self.desk.take(good);
-        let reasons =
-            [(hopeless, "its workers died over it"), (unreadable, "it is not an event that has fallen back")];
+        let reasons = [(hopeless, "its workers died over it"), (unreadable, "it cannot be read")];
         for (entries, reason) in reasons {
             for entry in entries {
-                tracing::error!(entry = entry.place.1, reason, "a fallback has become a dead letter");
+                tracing::error!(entry = entry.place.1, reason, "an event has become a dead letter");
                 self.desk.group.bury(&entry, reason).await?;
                 self.desk.count(|counters| counters.dead += 1);
             }
@@ -106,14 +104,16 @@ impl Feed {
     }
 
     async fn bring_back(&self) -> Result<(), Failure> {
-        for entry in self.desk.due() {
-            let entry = Entry { tries: entry.tries + 1, ..entry };
+        let mut due = self.desk.due().into_iter();
+        while let Some(entry) = due.next() {
+            let again = Entry { tries: entry.tries + 1, ..entry.clone() };
             // That it is tried once more has to outlive this worker.
-            if let Err(failure) = self.desk.group.again(&entry).await {
-                self.desk.later(Entry { tries: entry.tries - 1, ..entry });
+            if let Err(failure) = self.desk.group.again(&again).await {
+                // Those behind it wait, too: what nobody has in hand would count as left behind.
+                self.desk.still_due(std::iter::once(entry).chain(due));
                 return Err(failure);
             }
-            self.desk.take(vec![entry]);
+            self.desk.take(vec![again]);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The builder of a worker: everything that can be chosen, with the reason for what is usual.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,24 +9,24 @@ use ulid::Ulid;
 use wirebell_protocol::Keys;
 use wirebell_protocol::publish::Retentions;
 
-use super::Fallbacks;
 use super::desk::{Desk, Settings};
+use super::{Work, Worker};
 use crate::error::{ConnectError, PublishError};
 use crate::failure::Verdict;
-use crate::redis::{Group, Kind};
+use crate::redis::Group;
 use crate::transport::{Options, Transport};
 
 /// What a worker is made from.
-#[derive(Clone)]
-pub struct FallbacksBuilder {
+pub struct WorkerBuilder<W> {
     url: String,
     group: String,
     worker: Option<String>,
     prefix: Option<String>,
     settings: Settings,
+    made: PhantomData<fn() -> W>,
 }
 
-impl FallbacksBuilder {
+impl<W> WorkerBuilder<W> {
     pub(crate) fn new(url: &str, group: &str) -> Self {
         let settings = Settings {
             tries: 10,
@@ -36,7 +37,8 @@ impl FallbacksBuilder {
             at_once: 16,
             timeout: Duration::from_secs(5),
         };
-        Self { url: url.to_owned(), group: group.to_owned(), worker: None, prefix: None, settings }
+        let (url, group) = (url.to_owned(), group.to_owned());
+        Self { url, group, worker: None, prefix: None, settings, made: PhantomData }
     }
 
     /// The prefix of the keys in Redis, as the nodes have it in `bus.prefix`. Usual: `wb`.
@@ -70,7 +72,7 @@ impl FallbacksBuilder {
         self
     }
 
-    /// How many events [`Fallbacks::run`] hands out at once. Usual: 16.
+    /// How many events `run` hands out at once. Usual: 16.
     #[must_use]
     pub fn at_once(mut self, at_once: usize) -> Self {
         self.settings.at_once = at_once.max(1);
@@ -84,11 +86,7 @@ impl FallbacksBuilder {
         self
     }
 
-    /// Makes the worker. A Redis that cannot be reached is no error: it is tried again until it is there. A wrong
-    /// password is one, and so is a URL that is not one of Redis.
-    ///
-    /// A group that is new gets everything that has fallen back before and still stands in the stream.
-    pub async fn connect(self) -> Result<Fallbacks, ConnectError> {
+    pub(crate) async fn start<T: Work>(self) -> Result<Worker<T>, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
         let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
         let timeouts = Duration::from_secs(2);
@@ -108,15 +106,28 @@ impl FallbacksBuilder {
             }
         }
         let worker = self.worker.unwrap_or_else(|| Ulid::generate().to_string());
-        let group = Group::new(bus, Kind::Fallback, &self.group, &worker);
-        Ok(Fallbacks::start(Arc::new(Desk::new(group, self.settings)), &runtime))
+        let group = Group::new(bus, T::KIND, &self.group, &worker);
+        Ok(Worker::start(Arc::new(Desk::new(group, self.settings)), &runtime))
     }
 }
 
-impl std::fmt::Debug for FallbacksBuilder {
+impl<W> Clone for WorkerBuilder<W> {
+    fn clone(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            group: self.group.clone(),
+            worker: self.worker.clone(),
+            prefix: self.prefix.clone(),
+            settings: self.settings,
+            made: PhantomData,
+        }
+    }
+}
+
+impl<W> std::fmt::Debug for WorkerBuilder<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Without the URL, which may hold a password.
-        f.debug_struct("FallbacksBuilder")
+        f.debug_struct("WorkerBuilder")
             .field("group", &self.group)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
