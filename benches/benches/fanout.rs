@@ -17,6 +17,7 @@ use gateway::hub::{Frame, Hub, Seat, Settings, Since, Wire, Written};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::runtime::Runtime;
+use wirebell_protocol::inbox::Bounds;
 use wirebell_protocol::publish::Retentions;
 use wirebell_protocol::{Channel, Event, NodeId, Prepared};
 
@@ -42,9 +43,11 @@ struct Node {
 async fn node(users: u64) -> Node {
     let (life, metrics) = (Lifecycle::default(), Arc::new(Metrics::new().unwrap()));
     let id = NodeId::from_bits(1);
-    let (bus, deliveries) = MemoryBus::start(id, Retentions::default(), 65_536, &life, Arc::clone(&metrics));
+    let (bus, deliveries) =
+        MemoryBus::start(id, Retentions::default(), Bounds::default(), 65_536, &life, Arc::clone(&metrics));
     let bus: SharedBus = Arc::new(bus);
-    let settings = Settings { node: id, linger: Duration::from_secs(5), outbox_bytes: 262_144, history: 0 };
+    let (linger, reply_timeout) = (Duration::from_secs(5), Duration::from_secs(10));
+    let settings = Settings { node: id, linger, outbox_bytes: 262_144, history: 0, reply_timeout };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, &life, metrics);
     let (written, mut seats) = (Arc::new(AtomicU64::new(0)), Vec::new());
     for user in 0..users {

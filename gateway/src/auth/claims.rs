@@ -7,7 +7,7 @@ use serde_json::Value;
 use wirebell_protocol::{Channel, Fault, Pattern};
 
 use super::header::object;
-use super::{Identity, Refusal};
+use super::{Identity, Permits, Refusal};
 use crate::config;
 
 /// The longest name of a device, in bytes.
@@ -30,6 +30,7 @@ struct Claims {
     iss: Option<Value>,
     aud: Option<Value>,
     topics: Option<Value>,
+    emit: Option<Value>,
     device: Option<Value>,
 }
 
@@ -46,7 +47,10 @@ impl Expected {
         let known = || claims.sub.as_ref().and_then(Value::as_str).and_then(|user| Channel::user(user).ok());
         let expires = self.check(&claims, now).map_err(|refusal| refusal.of(known()))?;
         let (user, channel) = user(claims.sub)?;
-        Ok(Identity { user, channel, device: device(claims.device)?, topics: topics(claims.topics)?, expires })
+        let topics = patterns(claims.topics, "topics", "patterns of topics", Pattern::topic)?;
+        let emit = patterns(claims.emit, "emit", "patterns of event types", Pattern::whole)?;
+        let permits = Permits::new(topics, emit);
+        Ok(Identity { user, channel, device: device(claims.device)?, permits, expires })
     }
 
     fn check(&self, claims: &Claims, now: u64) -> Result<u64, Refusal> {
@@ -145,11 +149,16 @@ fn device(claim: Option<Value>) -> Result<Option<Arc<str>>, Refusal> {
     }
 }
 
-fn topics(claim: Option<Value>) -> Result<Box<[Pattern]>, Refusal> {
+fn patterns(
+    claim: Option<Value>,
+    name: &str,
+    expected: &str,
+    read: fn(&str) -> Pattern,
+) -> Result<Box<[Pattern]>, Refusal> {
     let Some(claim) = claim else { return Ok(Box::default()) };
-    let patterns = texts(&claim).map(|patterns| patterns.into_iter().map(Pattern::topic).collect());
+    let patterns = texts(&claim).map(|patterns| patterns.into_iter().map(read).collect());
     patterns.ok_or_else(|| {
-        Refusal::malformed("the token's `topics` is not a list of texts; expected patterns of topics")
+        Refusal::malformed(format!("the token's `{name}` is not a list of texts; expected {expected}"))
     })
 }
 

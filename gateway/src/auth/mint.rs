@@ -29,6 +29,8 @@ pub struct Grant {
     pub user: String,
     /// The claim `topics`: patterns of topics that the user may subscribe to.
     pub topics: Vec<String>,
+    /// The claim `emit`: patterns of the types of events that the user may emit.
+    pub emit: Vec<String>,
     /// The claim `device`.
     pub device: Option<String>,
     /// How long the token is good.
@@ -57,6 +59,8 @@ struct Claims<'a> {
     aud: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     topics: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    emit: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<&'a str>,
 }
@@ -84,6 +88,7 @@ impl Minter {
             iss: self.issuer.as_deref(),
             aud: self.audience.as_deref(),
             topics: &grant.topics,
+            emit: &grant.emit,
             device: grant.device.as_deref(),
         };
         let key = EncodingKey::from_secret(self.secret.expose().as_bytes());

@@ -31,7 +31,7 @@ mod verifier;
 
 pub use fetch::OnFetch;
 pub use mint::{Grant, MintError, Minter};
-pub use permission::Identity;
+pub use permission::{Identity, Permits};
 pub use refusal::Refusal;
 pub use service_key::ServiceKeys;
 pub use token::Token;

@@ -16,10 +16,38 @@ pub struct Identity {
     pub channel: Channel,
     /// The claim `device`.
     pub device: Option<Arc<str>>,
-    /// The claim `topics`: which topics the user may subscribe to.
-    pub topics: Box<[Pattern]>,
+    /// The claims `topics` and `emit`.
+    pub permits: Permits,
     /// The claim `exp`, in seconds since 1970, without leeway.
     pub expires: u64,
+}
+
+/// What a token permits. Most tokens permit neither, and then it is one empty word.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Permits(Option<Box<Lists>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Lists {
+    topics: Box<[Pattern]>,
+    emit: Box<[Pattern]>,
+}
+
+impl Permits {
+    /// Subscribing to these topics, and emitting events of these types.
+    pub fn new(topics: Box<[Pattern]>, emit: Box<[Pattern]>) -> Self {
+        let any = !topics.is_empty() || !emit.is_empty();
+        Self(any.then(|| Box::new(Lists { topics, emit })))
+    }
+
+    /// Which topics the user may subscribe to.
+    pub fn topics(&self) -> &[Pattern] {
+        self.0.as_deref().map_or(&[], |lists| &lists.topics)
+    }
+
+    /// Events of which types the user may emit.
+    pub fn emit(&self) -> &[Pattern] {
+        self.0.as_deref().map_or(&[], |lists| &lists.emit)
+    }
 }
 
 impl Identity {
@@ -43,12 +71,23 @@ impl Identity {
             }
             Kind::All => return Err(implicit("a session is always in `all`; expected a `topic:`")),
         };
-        if self.topics.iter().any(|pattern| pattern.matches(name)) {
+        if self.permits.topics().iter().any(|pattern| pattern.matches(name)) {
             return Ok(());
         }
         Err(Refusal::new(
             Fault::NotAllowed,
             "the token does not permit this topic; expected one that fits its claim `topics`",
+        ))
+    }
+
+    /// May the user emit events of that type?
+    pub fn may_emit(&self, kind: &str) -> Result<(), Refusal> {
+        if self.permits.emit().iter().any(|pattern| pattern.matches(kind)) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            Fault::NotAllowed,
+            "the token does not permit events of this type; expected one that fits its claim `emit`",
         ))
     }
 }
@@ -67,7 +106,7 @@ mod tests {
             user: "42".to_owned(),
             channel: Channel::user("42").unwrap(),
             device: None,
-            topics: ["news", "room-*"].map(Pattern::topic).into(),
+            permits: Permits::new(["news", "room-*"].map(Pattern::topic).into(), Box::default()),
             expires: 0,
         };
         for (name, refused) in [
@@ -90,9 +129,25 @@ mod tests {
             user: "42".to_owned(),
             channel: Channel::user("42").unwrap(),
             device: None,
-            topics: Box::default(),
+            permits: Permits::default(),
             expires: 0,
         };
         assert!(identity.may_subscribe(&Channel::topic("news").unwrap()).is_err());
+        assert!(identity.may_emit("news").is_err());
+    }
+
+    #[test]
+    fn events_go_by_pattern_over_their_whole_type() {
+        let identity = Identity {
+            user: "42".to_owned(),
+            channel: Channel::user("42").unwrap(),
+            device: None,
+            permits: Permits::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::whole).into()),
+            expires: 0,
+        };
+        for (kind, permitted) in [("chat.send", true), ("chat", false), ("topic:x", true), ("x", false)] {
+            assert_eq!(identity.may_emit(kind).is_ok(), permitted, "{kind}");
+        }
+        assert!(identity.may_subscribe(&Channel::topic("chat.send").unwrap()).is_err());
     }
 }

@@ -1,11 +1,13 @@
 //! The bounded queue between a bus and the hub. When it is full, an announcement is dropped, counted, and its
-//! channel remembered, so that the hub reads the log instead: the queue may lose, the node may not.
+//! channel remembered, so that the hub reads the log instead: the queue may lose, the node may not. A reply that is dropped
+//! is one that did not come in time.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
-use wirebell_protocol::{Announcement, Channel};
+use wirebell_protocol::message::Reply;
+use wirebell_protocol::{Announcement, Channel, Message};
 
 use crate::telemetry::Metrics;
 
@@ -14,6 +16,8 @@ use crate::telemetry::Metrics;
 pub enum Delivery {
     /// An event.
     Event(Announcement),
+    /// An answer to one of this node's connections.
+    Reply(Reply),
     /// Announcements of these channels may have been missed: look into their logs.
     Missed(Vec<Channel>),
     /// Announcements of any channel may have been missed: the connection was lost for a while.
@@ -23,14 +27,14 @@ pub enum Delivery {
 /// The bus' end.
 #[derive(Clone)]
 pub struct Intake {
-    queue: mpsc::Sender<Announcement>,
+    queue: mpsc::Sender<Message>,
     missed: Arc<Missed>,
     metrics: Arc<Metrics>,
 }
 
 /// The hub's end.
 pub struct Deliveries {
-    queue: mpsc::Receiver<Announcement>,
+    queue: mpsc::Receiver<Message>,
     missed: Arc<Missed>,
 }
 
@@ -46,7 +50,7 @@ struct What {
     channels: HashSet<Channel>,
 }
 
-/// A queue of at most `capacity` announcements.
+/// A queue of at most `capacity` messages.
 pub fn intake(capacity: usize, metrics: Arc<Metrics>) -> (Intake, Deliveries) {
     let (sender, receiver) = mpsc::channel(capacity.max(1));
     let missed = Arc::new(Missed::default());
@@ -54,12 +58,15 @@ pub fn intake(capacity: usize, metrics: Arc<Metrics>) -> (Intake, Deliveries) {
 }
 
 impl Intake {
-    /// Hands an announcement over, or notes that it was missed. Never waits.
-    pub fn offer(&self, announcement: Announcement) {
-        if let Err(mpsc::error::TrySendError::Full(announcement)) = self.queue.try_send(announcement) {
+    /// Hands a message over, or notes that it was missed. Never waits.
+    pub fn offer(&self, message: Message) {
+        if let Err(mpsc::error::TrySendError::Full(message)) = self.queue.try_send(message) {
             self.metrics.bus_overflows.inc();
-            if announcement.place.is_some() {
-                self.missed.note(|what| _ = what.channels.insert(announcement.channel));
+            match message {
+                Message::Event(announcement) if announcement.place.is_some() => {
+                    self.missed.note(|what| _ = what.channels.insert(announcement.channel));
+                }
+                Message::Event(_) | Message::Reply(_) => {}
             }
         }
     }
@@ -77,7 +84,10 @@ impl Deliveries {
         loop {
             tokio::select! {
                 biased;
-                announcement = self.queue.recv() => return announcement.map(Delivery::Event),
+                message = self.queue.recv() => return message.map(|message| match message {
+                    Message::Event(announcement) => Delivery::Event(announcement),
+                    Message::Reply(reply) => Delivery::Reply(reply),
+                }),
                 () = self.missed.news.notified() => {
                     if let Some(delivery) = self.missed.take() {
                         return Some(delivery);

@@ -14,6 +14,8 @@
 //!   goes to the fallback stream, exactly once; a scheduled event is published when its time has come, or cancelled.
 //! - A user's history says what happened of late to the user's sessions. It may lack something, or say it late.
 //! - `position` says [`Position::Known`] only if nothing behind the cursor is missing from the log.
+//! - What a client emits is in the inbox once `emit` has answered, once for each id that the client gives, or it answers
+//!   with an error, and then it may be there all the same. A reply reaches its connection's node, or nobody.
 //! - After a lost connection everything is subscribed again without help.
 //!
 //! The bus knows nothing of who listens: it hands out a stream of deliveries.
@@ -29,6 +31,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use wirebell_protocol::history::Entry;
+use wirebell_protocol::inbox::{Emission, Emitted, Emitter};
+use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
@@ -87,6 +91,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// What publishing that id on the channel was answered, for as long as ids are remembered.
     async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;
+
+    /// Puts what a client emits into the inbox.
+    async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError>;
+
+    /// Tells a connection, on whichever node it is, what came of what it has emitted.
+    async fn reply(&self, reply: &Reply) -> Result<(), BusError>;
 
     /// The nodes that are known to live; one that was killed is among them for some seconds yet.
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError>;

@@ -14,6 +14,7 @@ use wirebell_protocol::CloseCode;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
 use super::{Outcome, block_on, token};
+use crate::auth::Grant;
 use crate::config::DEV_SECRET;
 
 /// The longest pause before connecting again.
@@ -41,6 +42,9 @@ pub(super) struct Listen {
     #[arg(long, value_name = "EVENTS")]
     count: Option<u64>,
 }
+
+/// How long the token is good that is made for a user.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How a connection ended.
 enum End {
@@ -82,7 +86,8 @@ impl Listen {
                 .map_err(|e| format!("--token-file {}: {e}", path.display()));
         }
         let user = self.user.clone().unwrap_or_default();
-        token::mint(DEV_SECRET, user, vec!["*".to_owned()], None, 24 * 3600)
+        let (topics, emit) = (token::everything(), token::everything());
+        token::mint(DEV_SECRET, &Grant { user, topics, emit, device: None, lifetime: A_DAY })
     }
 
     async fn connection(&self, token: &str, left: &mut Option<u64>) -> End {

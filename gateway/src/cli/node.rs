@@ -19,6 +19,9 @@ pub(super) struct Dev {
     /// The HS256 secret of client tokens [default: wirebell-dev-secret]
     #[arg(long, value_name = "SECRET")]
     jwt_secret: Option<String>,
+    /// Send what clients emit to this backend, as in `http://127.0.0.1:3000/events`
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -61,7 +64,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 
 impl Dev {
     pub(super) fn run(self) -> Outcome {
-        let named = [("bus.redis", "--redis", self.redis), ("auth.secret", "--jwt-secret", self.jwt_secret)];
+        let named = [
+            ("bus.redis", "--redis", self.redis),
+            ("auth.secret", "--jwt-secret", self.jwt_secret),
+            ("webhook.url", "--webhook", self.webhook),
+        ];
         start(Mode::Dev, None, named, self.settings)
     }
 }

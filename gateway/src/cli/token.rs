@@ -18,6 +18,9 @@ pub(super) struct Token {
     /// Topics that the user may subscribe to; `*` stands for any run of characters; may be given several times
     #[arg(long = "topic", value_name = "PATTERN")]
     topics: Vec<String>,
+    /// Types of events that the user may emit, as for topics [default: `*` with the secret of `wirebell dev`, else none]
+    #[arg(long = "emit", value_name = "PATTERN")]
+    emit: Vec<String>,
     /// The device's name
     #[arg(long)]
     device: Option<String>,
@@ -37,20 +40,26 @@ impl Token {
                 .map_err(|error| format!("--secret-file {}: {error}", path.display()))?,
             None => DEV_SECRET.to_owned(),
         };
-        println!("{}", mint(&secret, self.user, self.topics, self.device, self.ttl)?);
+        let emit = if self.emit.is_empty() && self.secret_file.is_none() { everything() } else { self.emit };
+        let grant = Grant {
+            user: self.user,
+            topics: self.topics,
+            emit,
+            device: self.device,
+            lifetime: Duration::from_secs(self.ttl),
+        };
+        println!("{}", mint(&secret, &grant)?);
         Ok(())
     }
 }
 
 /// Makes a token.
-pub(super) fn mint(
-    secret: &str,
-    user: String,
-    topics: Vec<String>,
-    device: Option<String>,
-    ttl: u64,
-) -> Result<String, String> {
-    let grant = Grant { user, topics, device, lifetime: Duration::from_secs(ttl) };
-    let token = Minter::new(Secret::new(secret.to_owned())).mint(&grant).map_err(|error| error.to_string())?;
+pub(super) fn mint(secret: &str, grant: &Grant) -> Result<String, String> {
+    let token = Minter::new(Secret::new(secret.to_owned())).mint(grant).map_err(|error| error.to_string())?;
     Ok(token.expose().to_owned())
+}
+
+/// The pattern that everything fits.
+pub(super) fn everything() -> Vec<String> {
+    vec!["*".to_owned()]
 }

@@ -32,10 +32,16 @@ pub struct Clients {
     pub outbox_bytes: usize,
     /// How long a client may take nothing of what is written to it.
     pub write_timeout: Duration,
+    /// Events that one connection may emit a second.
+    pub emit_rate: usize,
+    /// Events that one connection may emit at once.
+    pub emit_burst: usize,
+    /// The largest `data` of an event from a client.
+    pub max_emit_bytes: usize,
 }
 
 /// The rows of this section.
-pub(super) const SETTINGS: [Setting; 11] = [
+pub(super) const SETTINGS: [Setting; 14] = [
     Setting {
         key: "clients.listen",
         kind: Kind::Address,
@@ -124,6 +130,30 @@ pub(super) const SETTINGS: [Setting; 11] = [
         because: "Longer than a phone takes to change its network, shorter than most give up.",
         ..ROW
     },
+    Setting {
+        key: "clients.emit_rate",
+        kind: Kind::Count(1, 100_000),
+        default: Some("20"),
+        says: "Events that one connection may emit a second; more are refused with `rate_limited`.",
+        because: "More than a person does, and little enough that a page in a loop burdens nobody.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.emit_burst",
+        kind: Kind::Count(1, 100_000),
+        default: Some("40"),
+        says: "Events that one connection may emit at once, after it has been quiet.",
+        because: "What has piled up while a phone was in a tunnel goes out in one go.",
+        ..ROW
+    },
+    Setting {
+        key: "clients.max_emit_bytes",
+        kind: Kind::Count(1, 16_777_216),
+        default: Some("32768"),
+        says: "The largest `data` of an event from a client; `clients.max_frame_bytes` bounds the frame around it.",
+        because: "A message and its context; what is larger is better uploaded, and its address emitted.",
+        ..ROW
+    },
 ];
 
 impl Clients {
@@ -140,6 +170,9 @@ impl Clients {
             cookie: reader.text("clients.cookie"),
             outbox_bytes: reader.count("clients.outbox_bytes"),
             write_timeout: reader.duration("clients.write_timeout"),
+            emit_rate: reader.count("clients.emit_rate"),
+            emit_burst: reader.count("clients.emit_burst"),
+            max_emit_bytes: reader.count("clients.max_emit_bytes"),
         };
         clients.check_origins(reader);
         clients

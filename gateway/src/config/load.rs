@@ -3,7 +3,7 @@
 use super::collect::collect;
 use super::fault::Faults;
 use super::reader::Reader;
-use super::{Auth, Bus, Clients, Config, Drain, Mode, Services, Sources, Telemetry};
+use super::{Auth, Bus, Clients, Config, Drain, Inbox, Mode, Services, Sources, Telemetry, Webhook};
 
 /// Reads and checks everything. All that is wrong is told at once.
 pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
@@ -15,6 +15,8 @@ pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
         services: Services::read(&mut reader),
         auth: Auth::read(&mut reader),
         bus: Bus::read(&mut reader),
+        inbox: Inbox::read(&mut reader),
+        webhook: Webhook::read(&mut reader),
         drain: Drain::read(&mut reader),
         telemetry: Telemetry::read(&mut reader),
     };

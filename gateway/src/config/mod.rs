@@ -13,6 +13,7 @@ mod duration;
 mod environment;
 mod fault;
 mod file;
+mod inbox;
 mod load;
 mod logs;
 mod origin;
@@ -25,6 +26,7 @@ mod suggest;
 mod telemetry;
 mod url;
 mod value;
+mod webhook;
 
 pub use auth::{Auth, DEV_SECRET};
 pub use bus::Bus;
@@ -32,12 +34,14 @@ pub use clients::Clients;
 pub use drain::Drain;
 pub use environment::Sources;
 pub use fault::{Fault, Faults};
+pub use inbox::Inbox;
 pub use load::load;
 pub use logs::LogRule;
 pub use reference::{document, reference};
 pub use secret::Secret;
 pub use services::Services;
 pub use telemetry::{LogFormat, Telemetry};
+pub use webhook::Webhook;
 
 /// Everything that can be set, read and checked.
 #[derive(Debug, Clone)]
@@ -50,6 +54,10 @@ pub struct Config {
     pub auth: Auth,
     /// What connects the nodes.
     pub bus: Bus,
+    /// What clients emit.
+    pub inbox: Inbox,
+    /// Where clients' events go over HTTP.
+    pub webhook: Webhook,
     /// How a node is stopped.
     pub drain: Drain,
     /// What a node tells about itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Mode, auth, bus, clients, drain, services, telemetry};
+use super::{Mode, auth, bus, clients, drain, inbox, services, telemetry, webhook};
 
 /// One setting.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(super) const ROW: Setting = Setting {
 };
 
 /// Each section: its name, what it is about, and its settings.
-pub(super) const SECTIONS: [(&str, &str, &[Setting]); 6] = [
+pub(super) const SECTIONS: [(&str, &str, &[Setting]); 8] = [
     ("clients", "The clients' door.", &clients::SETTINGS),
     ("services", "The services' door. It is never to be exposed to the internet.", &services::SETTINGS),
     (
@@ -68,6 +68,8 @@ pub(super) const SECTIONS: [(&str, &str, &[Setting]); 6] = [
         &auth::SETTINGS,
     ),
     ("bus", "What connects the nodes.", &bus::SETTINGS),
+    ("inbox", "What clients emit, on its way to the services.", &inbox::SETTINGS),
+    ("webhook", "What clients emit, sent to a backend over HTTP.", &webhook::SETTINGS),
     ("drain", "How a node is stopped without its clients noticing.", &drain::SETTINGS),
     ("telemetry", "What a node tells about itself.", &telemetry::SETTINGS),
 ];

@@ -39,6 +39,7 @@ pub(super) async fn mint(
     let grant = Grant {
         user: asked.user,
         topics: vec!["*".to_owned()],
+        emit: vec!["*".to_owned()],
         device: request::device(asked.device)?,
         lifetime: lifetime(asked.lifetime)?,
     };

@@ -12,10 +12,17 @@ pub struct Frame {
     pub bytes: Bytes,
     /// How its event is kept, which decides what happens when there is no room.
     pub class: Class,
-    /// When the bus took the event, in microseconds since the Unix epoch.
+    /// When the bus took the event, in microseconds since the Unix epoch. 0 for what is no event, and is not counted as one.
     pub accepted_at: u64,
     /// What there is to report of it, if its publisher wants to know what becomes of it.
     pub watched: Option<Arc<Watched>>,
+}
+
+impl Frame {
+    /// What is no event: an answer, which is not kept anywhere.
+    pub fn reply(bytes: Bytes) -> Self {
+        Self { bytes, class: Class::Volatile, accepted_at: 0, watched: None }
+    }
 }
 
 /// A watched event, as it has to be reported on.

@@ -30,7 +30,7 @@ impl Meters {
     /// These frames are with the kernel.
     pub fn written<'a>(&self, frames: impl Iterator<Item = &'a Frame>) {
         let now = wall_clock().as_secs_f64();
-        for frame in frames {
+        for frame in frames.filter(|frame| frame.accepted_at != 0) {
             #[expect(clippy::cast_precision_loss, reason = "microseconds of this century fit a double")]
             let accepted = frame.accepted_at as f64 / 1e6;
             self.latency[index(frame.class)].observe((now - accepted).max(0.0));

@@ -3,8 +3,10 @@
 //! The hub knows neither sessions nor sockets. A session [`enters`](Hub::enter) and gets a [`Seat`]; whatever is
 //! for it lies in the seat's outbox; dropping the seat is the whole clean-up.
 
+mod awaited;
 mod backlog;
 mod chain;
+mod emitting;
 mod fanout;
 mod frame;
 mod history;
@@ -30,7 +32,7 @@ use tokio::sync::{Notify, mpsc};
 use wirebell_protocol::NodeId;
 
 use crate::bus::{Deliveries, SharedBus};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, millis};
 use crate::telemetry::Metrics;
 
 pub use frame::{Frame, Watched};
@@ -43,6 +45,7 @@ pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
 pub use wire::{Wire, Written};
 
+use self::awaited::Awaited;
 use self::reading::Readers;
 use self::registry::Registry;
 use self::repair::Repair;
@@ -60,6 +63,10 @@ pub struct Hub {
     history: Arc<History>,
     /// Sessions that are behind.
     readers: Readers,
+    /// What connections have asked services and wait for.
+    awaited: Awaited,
+    /// How long they do.
+    reply_millis: u64,
     outbox_bytes: usize,
     meters: Meters,
     metrics: Arc<Metrics>,
@@ -76,6 +83,8 @@ pub struct Settings {
     pub outbox_bytes: usize,
     /// Entries that a user's history keeps.
     pub history: usize,
+    /// How long a connection waits for a service's answer.
+    pub reply_timeout: Duration,
 }
 
 impl Hub {
@@ -102,6 +111,8 @@ impl Hub {
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
             history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
             readers: Readers::default(),
+            awaited: Awaited::default(),
+            reply_millis: millis(settings.reply_timeout),
             outbox_bytes: settings.outbox_bytes,
             meters: Meters::new(&metrics),
             metrics,
@@ -109,6 +120,7 @@ impl Hub {
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
         life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
+        life.spawn(awaited::run(Arc::clone(&hub)));
         life.spawn(repair::run(Arc::clone(&hub), found));
         life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, repaired));
         hub

@@ -108,15 +108,27 @@ impl Outbox {
     /// Queues a frame, and wakes the session unless that can be spared. A frame larger than the whole outbox still passes
     /// through an empty one: the limit is for what piles up.
     pub fn offer(&self, frame: Frame) -> Offered {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.session == Session::Gone {
             return Offered::Gone;
         }
-        let length = length(&frame);
-        if !state.frames.is_empty() && state.bytes.saturating_add(length) > self.most_bytes {
+        if !state.frames.is_empty() && state.bytes.saturating_add(length(&frame)) > self.most_bytes {
             return if frame.class == Class::Volatile { Offered::Dropped } else { Offered::Overflowed };
         }
-        state.bytes = state.bytes.saturating_add(length);
+        self.queue(state, frame)
+    }
+
+    /// Queues a frame in the same manner, but for the limit: it is small, and there can be few of its kind.
+    pub(super) fn insist(&self, frame: Frame) -> Offered {
+        let state = self.lock();
+        if state.session == Session::Gone {
+            return Offered::Gone;
+        }
+        self.queue(state, frame)
+    }
+
+    fn queue(&self, mut state: MutexGuard<'_, State>, frame: Frame) -> Offered {
+        state.bytes = state.bytes.saturating_add(length(&frame));
         // What was written of a watched event is the session's to report.
         let needs_session = self.wire.is_none() || frame.watched.is_some();
         state.frames.push_back(frame);

@@ -63,6 +63,7 @@ impl Pump {
     fn take(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(event) => self.announced(event),
+            Delivery::Reply(reply) => self.hub.replied(reply),
             Delivery::Missed(channels) => self.suspect(&channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);

@@ -38,7 +38,7 @@ pub enum Since {
 
 /// One session's place: its outbox, and the channels that it listens for.
 pub struct Seat {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     id: ConnectionId,
     outbox: Arc<Outbox>,
     channels: Vec<Channel>,
@@ -180,6 +180,7 @@ impl Drop for Seat {
             self.hub.left(&channel, &self.outbox);
         }
         self.hub.lock().exit(self.id);
+        self.hub.awaited.forget(self.id.number);
         self.hub.readers.gone(self.id.number);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wirebell_protocol::inbox::Bounds;
 use wirebell_protocol::publish::{Retention, Retentions};
 use wirebell_protocol::{Keys, NodeId};
 
@@ -15,6 +16,7 @@ use crate::hub::{self, Hub};
 use crate::lifecycle::{Lifecycle, Readiness, millis};
 use crate::session::{Limits, Meters, Sessions};
 use crate::telemetry::Metrics;
+use crate::webhook;
 
 /// A node without its doors.
 pub(super) struct Node {
@@ -35,12 +37,13 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
     let id = identity::new();
     let metrics = Arc::new(Metrics::new()?);
     let verifier = verifier(&config.auth, life, &metrics)?;
-    let (bus, roster, deliveries) = bus(&config.bus, id, life, &metrics)?;
+    let (bus, roster, deliveries) = bus(config, id, life, &metrics)?;
     let settings = hub::Settings {
         node: id,
         linger: config.bus.linger,
         outbox_bytes: config.clients.outbox_bytes,
         history: config.bus.history,
+        reply_timeout: config.inbox.reply_timeout,
     };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
     let sessions = Arc::new(Sessions {
@@ -74,21 +77,30 @@ fn on_fetch(metrics: &Arc<Metrics>, readiness: &Readiness) -> OnFetch {
 }
 
 fn bus(
-    config: &config::Bus,
+    config: &Config,
     node: NodeId,
     life: &Lifecycle,
     metrics: &Arc<Metrics>,
 ) -> Result<(SharedBus, Option<Roster>, Deliveries), StartError> {
+    let (inbox, webhook, config) = (bounds(config.inbox), &config.webhook, &config.bus);
     let retentions = retentions(config);
+    let plan = webhook::Plan { tries: webhook.tries, at_once: webhook.concurrency };
     let Some(url) = &config.redis else {
-        let (bus, deliveries) = MemoryBus::start(node, retentions, config.queue, life, Arc::clone(metrics));
+        let (bus, deliveries) = MemoryBus::start(node, retentions, inbox, config.queue, life, Arc::clone(metrics));
+        if let Some(to) = &webhook.url {
+            webhook::start(to, webhook, webhook::Source::memory(&bus, plan), life, metrics)?;
+        }
         return Ok((Arc::new(bus), None, deliveries));
     };
     // The configuration has checked the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
+    if let Some(to) = &webhook.url {
+        let source = webhook::Source::redis(url.expose(), &config.prefix, plan);
+        webhook::start(to, webhook, source, life, metrics)?;
+    }
     let durability = config.durability;
-    let settings =
-        redis::Settings { url: url.expose().to_owned(), keys, retentions, durability, queue: config.queue, node };
+    let (url, queue) = (url.expose().to_owned(), config.queue);
+    let settings = redis::Settings { url, keys, retentions, inbox, durability, queue, node };
     let (bus, deliveries) = RedisBus::start(settings, life, metrics)?;
     let roster = bus.roster();
     Ok((Arc::new(bus), Some(roster), deliveries))
@@ -109,6 +121,14 @@ fn retentions(config: &config::Bus) -> Retentions {
     config.logs.iter().fold(usual, with)
 }
 
+fn bounds(config: config::Inbox) -> Bounds {
+    Bounds {
+        length: config.max_length as u64,
+        age_millis: millis(config.max_age),
+        seen_millis: millis(config.seen),
+    }
+}
+
 fn limits(config: &Config) -> Limits {
     let (config, leeway) = (&config.clients, config.auth.leeway);
     Limits {
@@ -119,5 +139,8 @@ fn limits(config: &Config) -> Limits {
         write_timeout: config.write_timeout,
         heartbeat: config.heartbeat,
         expiring_notice: config.expiring_notice,
+        emit_rate: config.emit_rate as u64,
+        emit_burst: config.emit_burst as u64,
+        emit_bytes: config.max_emit_bytes,
     }
 }

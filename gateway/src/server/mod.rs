@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use crate::bus::BusError;
 use crate::config::{Config, Faults, Mode};
 use crate::lifecycle::{Lifecycle, Signals};
+use crate::webhook::NoClient;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The bus cannot even be tried.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The webhook cannot even be tried.
+    #[error(transparent)]
+    Webhook(#[from] NoClient),
     /// The signals cannot be listened for.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

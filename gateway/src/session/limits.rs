@@ -19,6 +19,12 @@ pub struct Limits {
     pub leeway: Duration,
     /// How long before its expiry a token is asked for anew.
     pub expiring_notice: Duration,
+    /// Events that a client may emit a second.
+    pub emit_rate: u64,
+    /// Events that a client may emit at once.
+    pub emit_burst: u64,
+    /// Bytes of the `data` of one of them.
+    pub emit_bytes: usize,
 }
 
 /// Frames in a row that were not understood, until a client is sent away.

@@ -12,6 +12,7 @@ use super::acks::Acks;
 use super::admission::Admitted;
 use super::catchup::{Catchup, Lag};
 use super::goodbye::Goodbye;
+use super::pace::Pace;
 use super::peer::{Incoming, Peer};
 use super::state::{Action, Moment, Periods, State};
 use super::{Sessions, answer};
@@ -27,6 +28,7 @@ pub(super) struct Session<P> {
     pub(super) catchup: Catchup,
     pub(super) acks: Acks,
     pub(super) state: State,
+    pub(super) pace: Pace,
 }
 
 /// What a step of the loop comes to.
@@ -53,7 +55,7 @@ impl<P: Peer> Session<P> {
             }
         }
         let state = State::new(moment(), periods(&shared), left);
-        Self { shared, peer, who, catchup, acks, state }
+        Self { shared, peer, who, catchup, acks, state, pace: Pace::default() }
     }
 
     /// Serves the client until one of the two says goodbye.
@@ -147,6 +149,7 @@ impl<P: Peer> Session<P> {
             Action::Acknowledge { channel, cursor, reference } => {
                 self.acknowledge(&channel, cursor, reference.as_deref()).await
             }
+            Action::Emit(emission) => self.emit(&emission).await,
             Action::Renew { token, reference } => self.renew(Token::new(token), reference.as_deref()).await,
             Action::Subscribe { channel, cursor, reference } => {
                 self.subscribe(&channel, cursor, reference.as_deref()).await

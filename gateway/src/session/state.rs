@@ -2,6 +2,7 @@
 //! clock: the caller says what time it is, in milliseconds.
 
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
+use wirebell_protocol::inbox::Emission;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::expiry::{Due, Expiry};
@@ -33,6 +34,8 @@ pub(super) enum Action {
     Unsubscribe { channel: Channel, reference: Option<String> },
     /// Everything on the channel up to the cursor was handled.
     Acknowledge { channel: Channel, cursor: Cursor, reference: Option<String> },
+    /// Put an event into the inbox, if the token permits it.
+    Emit(Box<Emission>),
     /// Answer a ping.
     Pong { reference: Option<String> },
     /// Say what was wrong.
@@ -102,11 +105,7 @@ impl State {
             ClientFrame::Unsubscribe { channel, reference } => Action::Unsubscribe { channel, reference },
             ClientFrame::Ack { channel, cursor, reference } => Action::Acknowledge { channel, cursor, reference },
             ClientFrame::Ping { reference } => Action::Pong { reference },
-            ClientFrame::Emit(emission) => Action::Refuse(FrameError {
-                fault: Fault::Unsupported,
-                message: "events from clients are not part of this version".into(),
-                reference: emission.reference,
-            }),
+            ClientFrame::Emit(emission) => Action::Emit(emission),
         }
     }
 
@@ -118,10 +117,6 @@ impl State {
     }
 
     fn fault(&mut self, error: FrameError) -> Action {
-        // What the contract has and this version has not is no sign of a broken client.
-        if error.fault == Fault::Unsupported {
-            return Action::Refuse(error);
-        }
         self.faults += 1;
         if self.faults >= MOST_FAULTS { Action::Close(Goodbye::Faults) } else { Action::Refuse(error) }
     }
@@ -181,14 +176,6 @@ mod tests {
             assert!(matches!(state.binary(), Action::Refuse(_)));
         }
         assert_eq!(state.binary(), Action::Close(Goodbye::Faults));
-    }
-
-    #[test]
-    fn what_is_not_here_yet_is_refused_as_often_as_it_comes() {
-        let mut state = session(100_000);
-        for _ in 0..100 {
-            assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"send-message"}"#)), Action::Refuse(_)));
-        }
     }
 
     #[test]

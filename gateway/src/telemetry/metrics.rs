@@ -70,6 +70,22 @@ pub struct Metrics {
     pub timers: IntCounterVec,
     /// Fetches of the JWKS, by `outcome`.
     pub jwks_fetches: IntCounterVec,
+    /// Events that clients emitted, by `outcome`.
+    pub emits: IntCounterVec,
+    /// What clients were told of what they had emitted with a `ref`, by `outcome`.
+    pub emit_answers: IntCounterVec,
+    /// From a client's emit to its answer.
+    pub emit_answer: Histogram,
+    /// Events in the inbox that no worker has read yet, by `service`.
+    pub inbox_lag: IntGaugeVec,
+    /// Events in the inbox that workers have in their hands, by `service`.
+    pub inbox_pending: IntGaugeVec,
+    /// Dead letters of the inbox.
+    pub inbox_dead: IntGauge,
+    /// Tries of the webhook, by `outcome`.
+    pub webhook_tries: IntCounterVec,
+    /// How long the webhook's backend takes.
+    pub webhook_request: Histogram,
     /// 1 while the node is being drained.
     pub draining: IntGauge,
 }
@@ -80,6 +96,7 @@ const SECONDS: [f64; 16] =
 
 impl Metrics {
     /// Registers everything. It fails only if two metrics had the same name.
+    #[expect(clippy::too_many_lines, reason = "a table, with an entry for each metric")]
     pub fn new() -> Result<Self, prometheus::Error> {
         let new = Maker(Registry::new());
         let build = new.gauges("build_info", "The version that runs, as a label; always 1.", &["version"])?;
@@ -169,6 +186,34 @@ impl Metrics {
                 &["alarm"],
             )?,
             jwks_fetches: new.counters("jwks_fetches_total", "Fetches of the JWKS.", &["outcome"])?,
+            emits: new.counters(
+                "emits_total",
+                "Events that clients of this node emitted, by what came of it: stored, again (their id was known), or why they were refused.",
+                &["outcome"],
+            )?,
+            emit_answers: new.counters(
+                "emit_answers_total",
+                "What clients were told of what they had emitted with a ref; late is an answer that nobody waited for any more.",
+                &["outcome"],
+            )?,
+            emit_answer: new.histogram("emit_answer_seconds", "From a client's emit to its service's answer.")?,
+            inbox_lag: new.gauges(
+                "inbox_lag",
+                "Events in the inbox that no worker of the service has read yet; the same on every node.",
+                &["service"],
+            )?,
+            inbox_pending: new.gauges(
+                "inbox_pending",
+                "Events in the inbox that workers of the service have in their hands; the same on every node.",
+                &["service"],
+            )?,
+            inbox_dead: new.gauge("inbox_dead", "Dead letters of the inbox, of all services; the same on every node.")?,
+            webhook_tries: new.counters(
+                "webhook_tries_total",
+                "Tries of the webhook by this node: delivered, failed, or passed_over, since the type is not to be sent.",
+                &["outcome"],
+            )?,
+            webhook_request: new.histogram("webhook_request_seconds", "How long the webhook's backend took, each try.")?,
             draining: new.gauge("draining", "1 while the node is being drained.")?,
             registry: new.0,
         })

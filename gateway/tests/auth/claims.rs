@@ -41,6 +41,8 @@ async fn claims_of_a_wrong_type_are_malformed() -> Tested {
         json!({"aud": ["a", 7]}),
         json!({"topics": "hunter2"}),
         json!({"topics": [7]}),
+        json!({"emit": "hunter2"}),
+        json!({"emit": [7]}),
         json!({"device": 7}),
         json!({"device": ""}),
         json!({"device": "hunter2\n"}),
@@ -128,6 +130,7 @@ async fn what_was_minted_is_what_is_verified() -> Tested {
     let grant = Grant {
         user: "auth0|42".to_owned(),
         topics: vec!["news".to_owned(), "topic:room-*".to_owned()],
+        emit: vec!["chat.*".to_owned()],
         device: Some("Anna's phone".to_owned()),
         lifetime: Duration::from_secs(3_600),
     };
@@ -139,6 +142,7 @@ async fn what_was_minted_is_what_is_verified() -> Tested {
     assert!(identity.expires.abs_diff(now() + 3_600) <= 2);
     assert!(identity.may_subscribe(&Channel::topic("room-7")?).is_ok());
     assert!(identity.may_subscribe(&Channel::topic("lobby")?).is_err());
+    assert!(identity.may_emit("chat.send").is_ok() && identity.may_emit("chat").is_err());
 
     let user = String::from("4 2");
     assert!(minter.mint(&Grant { user, ..grant }).is_err(), "a token that no node would take");
@@ -156,9 +160,17 @@ fn nothing_shows_the_secret() -> Tested {
 
 #[tokio::test]
 async fn a_token_minted_for_nobody_else_is_good_at_once() -> Tested {
-    let grant = Grant { user: "7".to_owned(), topics: Vec::new(), device: None, lifetime: Duration::from_secs(60) };
+    let grant = Grant {
+        user: "7".to_owned(),
+        topics: Vec::new(),
+        emit: Vec::new(),
+        device: None,
+        lifetime: Duration::from_secs(60),
+    };
     let token = Minter::new(Secret::new(SECRET)).mint(&grant)?;
     let identity = verify(&verifier(&with_secret())?, token.expose()).await?;
-    assert!(identity.topics.is_empty() && identity.device.is_none());
+    assert!(
+        identity.permits.topics().is_empty() && identity.permits.emit().is_empty() && identity.device.is_none()
+    );
     Ok(())
 }

@@ -11,6 +11,7 @@ use gateway::bus::{Bus, Deliveries, Delivery, Health};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::sync::Mutex;
+use wirebell_protocol::inbox::Bounds;
 use wirebell_protocol::publish::{Accepted, Retention};
 use wirebell_protocol::{Announcement, Channel, Class, Durability, Event, Keys, NodeId, Prepared};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
@@ -24,6 +25,7 @@ pub(crate) const RETENTION: Retention = Retention {
     retained_keys: 10,
     retained_millis: 60_000,
 };
+pub(crate) const INBOX: Bounds = Bounds { length: 1_000, age_millis: 60_000, seen_millis: 60_000 };
 /// Announcements that may wait.
 pub(crate) const QUEUE: usize = 64;
 /// How long something that has to come may take on a busy machine.
@@ -43,7 +45,7 @@ pub(crate) struct Fixture {
 pub(crate) fn memory() -> Fixture {
     let (node, metrics) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()));
     let life = Lifecycle::default();
-    let (bus, deliveries) = MemoryBus::start(node, RETENTION.into(), QUEUE, &life, Arc::clone(&metrics));
+    let (bus, deliveries) = MemoryBus::start(node, RETENTION.into(), INBOX, QUEUE, &life, Arc::clone(&metrics));
     Fixture { bus: Arc::new(bus), deliveries, node, metrics, server: None, shared: None, life }
 }
 
@@ -95,8 +97,8 @@ pub(crate) async fn on(server: Redis) -> Fixture {
 /// A bus at that URL, once it is up. What it was told at its beginning is not the test's business.
 pub(crate) async fn at(url: String, keys: Keys) -> Fixture {
     let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
-    let settings =
-        Settings { url, keys, retentions: RETENTION.into(), durability: Durability::Primary, queue: QUEUE, node };
+    let (retentions, durability) = (RETENTION.into(), Durability::Primary);
+    let settings = Settings { url, keys, retentions, inbox: INBOX, durability, queue: QUEUE, node };
     let (bus, mut deliveries) = RedisBus::start(settings, &life, &metrics).unwrap();
     wait_until_up(&bus).await;
     assert_eq!(next(&mut deliveries).await, Delivery::MissedAny);

@@ -6,6 +6,7 @@
 mod contract;
 mod fixture;
 mod history;
+mod inbox;
 mod moves;
 mod redis_only;
 mod replicated;
@@ -51,6 +52,9 @@ macro_rules! every_check {
                 history::what_is_remembered_again_is_read_once,
                 history::a_history_is_bounded,
                 history::what_an_id_was_answered_is_known,
+                inbox::what_is_emitted_is_kept_though_nobody_reads_it,
+                inbox::an_id_of_the_users_is_emitted_once,
+                inbox::a_reply_reaches_its_connections_node_only,
                 retained::the_last_value_of_each_key_is_retained,
                 retained::without_a_key_the_type_is_the_key,
                 retained::subscribing_tells_the_last_version,

@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("bus", &LEAVES),
     ("hub", &["bus", "auth", "config", "lifecycle", "telemetry"]),
+    ("webhook", &["bus::memory", "config", "lifecycle", "telemetry"]),
     ("session", &["hub", "auth", "config", "lifecycle", "telemetry"]),
     ("transport", &["session", "problem", "auth", "config", "lifecycle", "telemetry"]),
     ("api", &["bus", "hub::snapshot", "problem", "auth", "config", "lifecycle", "telemetry"]),

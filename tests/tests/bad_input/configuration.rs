@@ -22,6 +22,22 @@ pub(crate) fn rows() -> Vec<Row> {
         start("a number out of bounds", whole().set("clients.max_frame_bytes", "7"), &["clients.max_frame_bytes"]),
         start("a drain longer than its deadline", whole().set("drain.deadline", "1s"), &["drain.deadline"]),
         start("a bad URL of Redis", whole().set("bus.redis", &format!("http://u:{BOGUS}@x")), &["bus.redis"]),
+        start(
+            "a webhook without a secret",
+            whole().set("webhook.url", "http://127.0.0.1:1/"),
+            &["webhook.secrets"],
+        ),
+        start("a webhook at no address", webhook("127.0.0.1:1", SECRET), &["webhook.url"]),
+        start(
+            "a webhook with a short secret",
+            webhook("http://127.0.0.1:1/", &format!("whsec_{BOGUS}")),
+            &["webhook.secrets"],
+        ),
+        start(
+            "a webhook with the secret of `dev`",
+            webhook("http://127.0.0.1:1/", DEV_SECRET),
+            &["webhook.secrets"],
+        ),
         start("a bad key in PEM", public_key(&format!("-----BEGIN {BOGUS}")), &["auth.public_key"]),
         start("a secret's file that is not there", secret_file("/nonexistent/file"), &["auth.secret_file"]),
         start(
@@ -49,6 +65,14 @@ fn whole() -> Setup {
         .set("bus.redis", "redis://127.0.0.1:1")
         .set("auth.secret", &format!("{BOGUS}-which-is-long-enough"))
         .set("services.keys", BOGUS)
+}
+
+/// Of the specification's own documents.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const DEV_SECRET: &str = "whsec_d2lyZWJlbGwtZGV2LXdlYmhvb2stc2VjcmV0IQ==";
+
+fn webhook(url: &str, secret: &str) -> Setup {
+    whole().set("webhook.url", url).set("webhook.secrets", secret)
 }
 
 fn several() -> Setup {

@@ -70,6 +70,7 @@ impl Bench {
         let pair = Pair::rs256();
         let small = Setup::serve(&redis).set("clients.auth_timeout", "1s").set("clients.max_subscriptions", "3");
         let small = small.set("services.max_batch", "10").set("services.max_data_bytes", "1000");
+        let small = small.set("clients.max_emit_bytes", "1000").set("clients.emit_rate", "100");
         let node = small.set("clients.max_frame_bytes", "2048").start().await;
         let keyed =
             Setup::serve(&redis).unset("auth.secret").set("auth.public_key", &pair.public_pem).start().await;
@@ -101,6 +102,7 @@ impl Bench {
 
     async fn frames(&self, messages: &[Message]) -> String {
         let permitted = with(claims("frames"), "topics", serde_json::json!(["t*"]));
+        let permitted = with(permitted, "emit", serde_json::json!(["t*"]));
         let mut client = Client::connect(self.node.clients, &Issuer::default().sign(&permitted)).await;
         for message in messages {
             client.send_message(message.clone()).await;

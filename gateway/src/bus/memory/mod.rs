@@ -2,6 +2,7 @@
 //! holds dies with the process.
 
 mod history;
+mod inbox;
 mod log;
 mod record;
 mod records;
@@ -13,12 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use wirebell_protocol::history::Entry;
+use wirebell_protocol::inbox::{Bounds, Emission, Emitted, Emitter};
+use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
+use wirebell_protocol::{Announcement, Channel, Cursor, Message, NodeId, Prepared};
 
+use self::inbox::Inbox;
+pub use self::inbox::{Claim, Service, Tries};
 use self::state::State;
 use super::intake::{Deliveries, Intake, intake};
 use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
@@ -39,6 +44,8 @@ struct Shared {
     intake: Intake,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
+    /// Something came into the inbox.
+    news: Notify,
 }
 
 impl MemoryBus {
@@ -46,16 +53,22 @@ impl MemoryBus {
     pub fn start(
         node: NodeId,
         retentions: Retentions,
+        inbox: Bounds,
         capacity: usize,
         life: &Lifecycle,
         metrics: Arc<Metrics>,
     ) -> (Self, Deliveries) {
         metrics.bus_up.set(1);
         let (intake, deliveries) = intake(capacity, Arc::clone(&metrics));
-        let state = Mutex::new(State::new(node, retentions));
-        let shared = Arc::new(Shared { intake, metrics, state });
+        let state = Mutex::new(State::new(node, retentions, Inbox::new(inbox)));
+        let shared = Arc::new(Shared { intake, metrics, state, news: Notify::new() });
         life.spawn(timers(Arc::clone(&shared)));
         (Self { shared, health: watch::Sender::new(Health::Up) }, deliveries)
+    }
+
+    /// The inbox as a service reads it. The embedded bus has one.
+    pub fn service(&self, tries: Tries) -> Service {
+        Service::open(Arc::clone(&self.shared), tries)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -66,6 +79,13 @@ impl MemoryBus {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reply(&self, reply: Reply) {
+        let is_ours = self.lock().node() == reply.connection.node;
+        if is_ours {
+            self.intake.offer(Message::Reply(reply));
+        }
     }
 
     fn count(&self, state: &State) {
@@ -160,6 +180,17 @@ impl Bus for MemoryBus {
 
     async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
         Ok(self.lock().answered(channel, id, micros() / 1000))
+    }
+
+    async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError> {
+        let emitted = self.lock().inbox.emit(from, emission, micros() / 1000);
+        self.shared.news.notify_one();
+        Ok(emitted)
+    }
+
+    async fn reply(&self, reply: &Reply) -> Result<(), BusError> {
+        self.shared.reply(reply.clone());
+        Ok(())
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {

@@ -7,9 +7,10 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::publish::{Accepted, Retention, Retentions};
 use wirebell_protocol::tracking::{Alarm, Timer};
-use wirebell_protocol::{Announcement, Channel, Class, Cursor, NodeId, Prepared};
+use wirebell_protocol::{Announcement, Channel, Class, Cursor, Message, NodeId, Prepared};
 
 use super::history::Histories;
+use super::inbox::Inbox;
 use super::log::Log;
 use super::record::{Due, Record};
 use super::records::Records;
@@ -31,10 +32,11 @@ pub(super) struct State {
     listened: HashSet<Channel>,
     pub(super) records: Records,
     pub(super) histories: Histories,
+    pub(super) inbox: Inbox,
 }
 
 impl State {
-    pub(super) fn new(node: NodeId, retentions: Retentions) -> Self {
+    pub(super) fn new(node: NodeId, retentions: Retentions, inbox: Inbox) -> Self {
         Self {
             node,
             retentions,
@@ -44,6 +46,7 @@ impl State {
             listened: HashSet::new(),
             records: Records::default(),
             histories: Histories::default(),
+            inbox,
         }
     }
 
@@ -133,7 +136,7 @@ impl State {
         let accepted = Accepted { cursor, nodes: u64::from(listened), again: false, scheduled: false };
         self.seen.remember(event, accepted, now / 1000 + retention.seen_millis);
         if listened {
-            intake.offer(Announcement {
+            intake.offer(Message::Event(Announcement {
                 channel: event.channel.clone(),
                 class: event.class,
                 place,
@@ -141,7 +144,7 @@ impl State {
                 expires_at,
                 watched: event.is_watched().then(|| event.id.as_str().into()),
                 frame: event.frame(cursor),
-            });
+            }));
         }
         accepted
     }

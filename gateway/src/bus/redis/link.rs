@@ -13,7 +13,7 @@ use bytes::Bytes;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisResult, Value};
 use tokio::sync::Notify;
-use wirebell_protocol::Announcement;
+use wirebell_protocol::Message;
 
 use super::super::intake::Intake;
 use super::slots::Address;
@@ -187,8 +187,8 @@ fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), Send
                     watch.heard.fetch_max(number, Ordering::AcqRel);
                 }
             }
-            PushKind::SMessage => match announcement(push.data) {
-                Some(announcement) => ear.intake.offer(announcement),
+            PushKind::SMessage => match message(push.data) {
+                Some(message) => ear.intake.offer(message),
                 None => ear.metrics.bus_unreadable.inc(),
             },
             PushKind::SUnsubscribe => {
@@ -220,9 +220,9 @@ fn canary_number(data: &[Value]) -> Option<u64> {
     }
 }
 
-fn announcement(mut data: Vec<Value>) -> Option<Announcement> {
+fn message(mut data: Vec<Value>) -> Option<Message> {
     match data.pop() {
-        Some(Value::BulkString(message)) => Announcement::decode(&Bytes::from(message)).ok(),
+        Some(Value::BulkString(message)) => Message::decode(&Bytes::from(message)).ok(),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ mod commands;
 mod discovery;
 mod health;
 mod history;
+mod inbox;
 mod link;
 mod log;
 mod place;
@@ -29,6 +30,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use wirebell_protocol::history::Entry;
+use wirebell_protocol::inbox::{Bounds, Emission, Emitted, Emitter};
+use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Class, Cursor, Durability, Keys, NodeId, Prepared};
@@ -54,6 +57,8 @@ pub struct Settings {
     pub keys: Keys,
     /// How long and how much is kept.
     pub retentions: Retentions,
+    /// How much the inbox keeps.
+    pub inbox: Bounds,
     /// When an event counts as published that does not say so itself.
     pub durability: Durability,
     /// Announcements that may wait for the hub.
@@ -67,6 +72,7 @@ pub struct RedisBus {
     commands: Arc<Commands>,
     replicated: Replicated,
     durability: Durability,
+    inbox: Bounds,
     subscriber: Arc<Subscriber>,
     roster: Roster,
     health: watch::Receiver<Health>,
@@ -94,8 +100,9 @@ impl RedisBus {
         life.spawn_delivery(Arc::clone(&subscriber).run());
         life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
         life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
-        let durability = settings.durability;
-        Ok((Self { commands, replicated, durability, subscriber, roster, health }, deliveries))
+        life.spawn(inbox::watch(Arc::clone(&commands), Arc::clone(metrics)));
+        let (durability, inbox) = (settings.durability, settings.inbox);
+        Ok((Self { commands, replicated, durability, inbox, subscriber, roster, health }, deliveries))
     }
 
     /// Where this node may be entered among those that live.
@@ -167,6 +174,15 @@ impl Bus for RedisBus {
 
     async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
         history::answered(&self.commands, channel, id).await
+    }
+
+    async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError> {
+        let replicated = (self.durability == Durability::Replicated).then_some(&self.replicated);
+        inbox::emit(&self.commands, replicated, from, emission, &self.inbox).await
+    }
+
+    async fn reply(&self, reply: &Reply) -> Result<(), BusError> {
+        inbox::reply(&self.commands, reply).await
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {

@@ -36,7 +36,8 @@ struct Routes {
 type Answer = Result<Value, BusError>;
 
 /// The scripts that are called so.
-const SCRIPTS: [Script; 4] = [Script::Publish, Script::Schedule, Script::Register, Script::Acknowledge];
+const SCRIPTS: [Script; 5] =
+    [Script::Publish, Script::Schedule, Script::Register, Script::Acknowledge, Script::Emit];
 
 impl Replicated {
     pub(super) fn new(place: Place) -> Self {

@@ -94,6 +94,11 @@ impl Registry {
         self.sessions.len()
     }
 
+    /// The outbox of a connection, if it is still there.
+    pub(super) fn outbox(&self, number: u64) -> Option<Arc<Outbox>> {
+        self.sessions.get(&number).map(|session| Arc::clone(&session.own.outbox))
+    }
+
     pub(super) fn everyone(&self) -> Vec<Arc<Outbox>> {
         self.sessions.values().map(|session| Arc::clone(&session.own.outbox)).collect()
     }

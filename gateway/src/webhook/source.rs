@@ -1,0 +1,166 @@
+//! Where the webhook's events come from: the inbox in Redis, shared with other nodes, or that of this process.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use wirebell_protocol::ConnectionId;
+use wirebell_protocol::inbox::Answer;
+use wirebell_publisher::{Inbox, InboxBuilder, InboxClaim};
+
+use crate::bus::memory;
+
+/// The name of its consumer group.
+pub const SERVICE: &str = "webhook";
+/// Before the second try, and at most before any.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// The pause before Redis is tried again that has refused.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// How often what is tried, and how much at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Tries of an event.
+    pub tries: u32,
+    /// Events at the same time.
+    pub at_once: usize,
+}
+
+/// The inbox.
+pub enum Source {
+    /// In Redis, once it is there.
+    Redis(Box<InboxBuilder>, tokio::sync::OnceCell<Inbox>),
+    /// In this process.
+    Memory(memory::Service),
+}
+
+/// An event that is to be sent.
+pub(super) enum Claim {
+    Redis(InboxClaim),
+    Memory(memory::Claim),
+}
+
+/// What is sent of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) user: String,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) device: Option<String>,
+    pub(super) at: u64,
+    pub(super) data: String,
+    pub(super) traceparent: Option<String>,
+}
+
+impl Source {
+    /// The inbox in the Redis at that URL.
+    pub fn redis(url: &str, prefix: &str, plan: Plan) -> Self {
+        let builder = Inbox::builder(url, SERVICE).prefix(prefix).tries(plan.tries).at_once(plan.at_once);
+        Self::Redis(Box::new(builder.backoff(BACKOFF.0, BACKOFF.1)), tokio::sync::OnceCell::new())
+    }
+
+    /// The inbox of the embedded bus.
+    pub fn memory(bus: &memory::MemoryBus, plan: Plan) -> Self {
+        Self::Memory(bus.service(memory::Tries { most: plan.tries, backoff: BACKOFF }))
+    }
+
+    /// The next event; none once the source is closed.
+    pub(super) async fn next(&self) -> Option<Claim> {
+        match self {
+            Self::Redis(builder, inbox) => {
+                inbox.get_or_init(|| connected(builder)).await.next().await.map(Claim::Redis)
+            }
+            Self::Memory(service) => Some(Claim::Memory(service.next().await)),
+        }
+    }
+
+    /// Gives back what was not tried yet, and waits for what is.
+    pub(super) async fn close(&self, patience: Duration) {
+        if let Self::Redis(_, inbox) = self
+            && let Some(inbox) = inbox.get()
+        {
+            inbox.close(patience).await;
+        }
+    }
+}
+
+/// A Redis that is away is waited for by the inbox itself. One that refuses may be put right.
+async fn connected(builder: &InboxBuilder) -> Inbox {
+    loop {
+        match builder.clone().connect().await {
+            Ok(inbox) => return inbox,
+            Err(error) => tracing::error!(%error, "the webhook cannot read the inbox, and tries again"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+impl Claim {
+    pub(super) fn event(&self) -> Event {
+        match self {
+            Self::Redis(claim) => {
+                let event = claim.event().clone();
+                Event {
+                    id: event.id,
+                    kind: event.kind,
+                    user: event.user,
+                    connection: event.connection,
+                    device: event.device,
+                    at: event.at,
+                    data: event.data,
+                    traceparent: event.traceparent,
+                }
+            }
+            Self::Memory(claim) => {
+                let entry = claim.entry().clone();
+                Event {
+                    id: entry.id,
+                    kind: entry.kind,
+                    user: entry.user,
+                    connection: entry.connection,
+                    device: entry.device,
+                    at: entry.at,
+                    data: entry.data,
+                    traceparent: entry.traceparent,
+                }
+            }
+        }
+    }
+
+    pub(super) fn tries(&self) -> u32 {
+        match self {
+            Self::Redis(claim) => claim.tries,
+            Self::Memory(claim) => claim.tries(),
+        }
+    }
+
+    /// The backend has it, and answers this.
+    pub(super) async fn done(self, answer: Box<RawValue>) {
+        match self {
+            Self::Redis(claim) => told(claim.done(&answer).await),
+            Self::Memory(claim) => claim.done(&Answer::Reply(answer.get().into())),
+        }
+    }
+
+    /// It is not for the backend.
+    pub(super) async fn pass_over(self) {
+        match self {
+            Self::Redis(claim) => told(claim.pass_over().await),
+            Self::Memory(claim) => claim.pass_over(),
+        }
+    }
+
+    /// The backend did not take it.
+    pub(super) async fn failed(self, reason: &str) {
+        match self {
+            Self::Redis(claim) => told(claim.failed(reason).await),
+            Self::Memory(claim) => claim.failed(),
+        }
+    }
+}
+
+fn told<E: std::fmt::Display>(outcome: Result<(), E>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "Redis was not told how sending an event ended: it will be sent again");
+    }
+}
