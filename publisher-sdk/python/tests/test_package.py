@@ -41,7 +41,8 @@ def test_nodes_call_the_same_scripts() -> None:
             door.publish(wirebell.Event("user:42", "t", 1, receipt=True))
             later = door.publish(wirebell.Event("user:42", "t", 1, deliver_at="2999-01-01T00:00:00Z"))
             assert door.cancel(later.id) == "cancelled"
-        for script in scripts.LOADED:
+        # Those that services call, and nodes seldom.
+        for script in set(scripts.LOADED) - {Script.ANSWER}:
             is_known = redis.ask("SCRIPT", "EXISTS", scripts.digest(script)) == [1]
             assert is_known, f"the node has another {script}: is its program older than protocol/?"
 

@@ -44,8 +44,8 @@ export class Gateway {
   }
 
   // A client, once it has its welcome. `answer` says whether it acknowledges what asks for it.
-  async client(user, { device = "phone", acknowledges = true } = {}) {
-    const socket = new WebSocket(`ws://${this.clients}/ws`, ["wirebell.v1", `wirebell.bearer.${token(user, device)}`]);
+  async client(user, { device = "phone", acknowledges = true, emit } = {}) {
+    const socket = new WebSocket(`ws://${this.clients}/ws`, ["wirebell.v1", `wirebell.bearer.${token(user, device, emit)}`]);
     return new Client(socket, acknowledges).welcome();
   }
 }
@@ -71,9 +71,14 @@ class Client {
   }
 
   // The text of the next frame of that type.
-  async next(type) {
+  next(type) {
+    return this.nextThat((frame) => frame.type === type);
+  }
+
+  // The text of the next frame that fits.
+  async nextThat(fits) {
     for (;;) {
-      const at = this.#texts.findIndex((text) => JSON.parse(text).type === type);
+      const at = this.#texts.findIndex((text) => fits(JSON.parse(text)));
       if (at >= 0) return this.#texts.splice(at, 1)[0];
       await new Promise((resolve, reject) => {
         this.#waiting.push(resolve);
@@ -83,14 +88,30 @@ class Client {
     }
   }
 
+  // Emits an event, with `data` as JSON.
+  emit(type, data, more = {}) {
+    const rest = Object.entries(more).map(([name, value]) => `,"${name}":${JSON.stringify(value)}`).join("");
+    this.socket.send(`{"type":"${type}","data":${data}${rest}}`);
+  }
+
+  // All answers so far to what was emitted with this `ref`, in JSON.
+  answers(ref) {
+    return this.#texts.map((text) => JSON.parse(text)).filter((frame) => frame.ref === ref);
+  }
+
+  // The answer to what was emitted with this `ref`.
+  async answer(ref) {
+    return JSON.parse(await this.nextThat((frame) => frame.ref === ref));
+  }
+
   close() {
     this.socket.close();
   }
 }
 
-function token(user, device) {
+function token(user, device, emit) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: user, device, iat: now, exp: now + 600 })}`;
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: user, device, emit, iat: now, exp: now + 600 })}`;
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
 }
