@@ -19,16 +19,13 @@ const FIRST: u32 = 100;
 /// Bytes that one connection may cost at most.
 const LIMIT: u64 = 8 * 1024;
 
+/// One after the other: what two nodes share of their program counts half in each, until one of them ends.
 #[tokio::test]
-async fn a_stream_is_cheap() {
+async fn a_client_of_either_is_cheap() {
     cheap("Server-Sent Events", "wirebell.welcome", |token| {
         (format!("GET /events?access_token={token} HTTP/1.1\r\nhost: node\r\n\r\n"), Vec::new())
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_client_of_socket_io_is_cheap() {
     cheap("Socket.IO", "socket-id", |token| {
         let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: node\r\nupgrade: websocket\r\n\
                     connection: upgrade\r\nsec-websocket-version: 13\r\n\

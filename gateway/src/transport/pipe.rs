@@ -53,8 +53,8 @@ impl Pipe {
     }
 
     /// Sends all that waits.
-    pub(super) async fn flush(&self) -> io::Result<()> {
-        std::future::poll_fn(|context| self.poll_flush(context)).await
+    pub(super) fn flush(&self) -> impl Future<Output = io::Result<()>> + '_ {
+        std::future::poll_fn(|context| self.poll_flush(context))
     }
 
     fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -26,9 +26,9 @@ impl Sender {
         self.0.queue(|rest| header::write(opcode, payload, rest));
     }
 
-    /// Sends all that waits.
-    pub(super) async fn flush(&self) -> io::Result<()> {
-        self.0.flush().await
+    /// Sends all that waits. Not an `async fn`: each keeps a place of its own in the session's task.
+    pub(super) fn flush(&self) -> impl Future<Output = io::Result<()>> + '_ {
+        self.0.flush()
     }
 
     /// Sends the frames as the hub wants it, each as the text that `text` makes of it.
