@@ -1,0 +1,33 @@
+// The web server: the page, who somebody is, and what was said before one came.
+import { fileURLToPath } from "node:url";
+import express from "express";
+
+import { SignIn } from "../sign-in.mjs";
+import { Messages } from "./messages.mjs";
+import { clients, file, port, rooms, secrets } from "./settings.mjs";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const messages = new Messages(file);
+const signIn = new SignIn(secrets);
+
+const app = express();
+app.use(express.json());
+app.use(express.static(here("public")));
+app.use("/wirebell", express.static(here("../node_modules/wirebell/dist")));
+app.get("/page.css", (_, response) => response.sendFile(here("../page.css")));
+
+app.post("/sign-in", signIn.door());
+
+// What one may listen for, and what one may emit, stands in the token.
+app.get("/token", signIn.needed, async ({ user }, response) => {
+  const claims = { topics: ["room-*"], emit: ["send-message"] };
+  response.json({ user, url: clients, rooms, token: await signIn.token(user, claims) });
+});
+
+app.get("/messages", signIn.needed, ({ query }, response) => response.json(messages.latest(query.room)));
+
+const server = app.listen(port, "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));
+process.once("SIGTERM", () => {
+  server.close();
+  server.closeAllConnections();
+});
