@@ -2,6 +2,8 @@
 import { strict as assert } from "node:assert";
 import { after, before, describe, test } from "node:test";
 
+import { Redis } from "../../examples/harness/redis.mjs";
+import { Inbox } from "../../publisher-sdk/node/index.mjs";
 import { Gateway } from "../e2e/gateway.mjs";
 import * as socketio from "./drivers/socketio.mjs";
 import * as sse from "./drivers/sse.mjs";
@@ -10,6 +12,19 @@ import { pause } from "./inbox.mjs";
 import { token } from "./token.mjs";
 
 const POLLING = { name: "socketio, polling", label: "socketio", Client: socketio.over("polling"), isPolling: true };
+
+let redis, inbox;
+before(async () => {
+  redis = await Redis.start();
+  inbox = await Inbox.connect(redis.url, "suite", { tries: 1, logger: false });
+  inbox.on("send-message", ({ user, data }) => ({ user, text: data.text }));
+  inbox.on("send-nonsense", () => { throw new Error("no"); });
+  void inbox.run();
+});
+after(async () => {
+  await inbox?.close({ timeout: 100 });
+  await redis?.stop();
+});
 
 // A user of each test's own, so that none hears of another's.
 let users = 0;
@@ -34,7 +49,7 @@ for (const transport of [websocket, sse, { ...socketio, Client: socketio.over("w
 
     before(async () => {
       const origins = "https://shop.example,https://pay.example";
-      gateway = await Gateway.start({ "clients.allowed_origins": origins, "clients.outbox_bytes": "65536", "bus.log_events": "5000", "auth.leeway": "0s" });
+      gateway = await Gateway.start({ "bus.redis": redis.url, "clients.allowed_origins": origins, "clients.outbox_bytes": "65536", "bus.log_events": "5000", "auth.leeway": "0s" });
     });
     after(async () => {
       clients.forEach((client) => client.close());
@@ -136,6 +151,15 @@ for (const transport of [websocket, sse, { ...socketio, Client: socketio.over("w
       await client.acknowledge(event);
       const receipt = await fetch(`http://${gateway.services}/v1/events/${id}?wait=10`);
       assert.equal((await receipt.json()).channels[0].state, "acknowledged");
+    });
+
+    test("what a client emits is answered by the service that took it", async () => {
+      const user = someone();
+      const client = await come(user, {}, { emit: ["send-*"] });
+      await client.inbox.of("wirebell.welcome");
+      for (const text of ["é", "two"]) assert.deepEqual(await client.ask("send-message", { data: { text } }), { user, text });
+      assert.equal((await client.ask("send-nonsense", { data: 1 })).error.code, "service_failed");
+      assert.equal((await client.ask("delete-everything", { data: 1 })).error.code, "not_allowed");
     });
 
     test("a slow client reads the log at its own speed, and misses nothing", { skip: transport.isPolling && "a client that does not poll takes nothing" }, async () => {
