@@ -31,8 +31,9 @@ impl Links {
         Some(Entry { links: self.clone(), sid, polling })
     }
 
+    /// One that has not ended.
     pub(super) fn find(&self, sid: &str) -> Option<Arc<Polling>> {
-        self.lock().get(sid).cloned()
+        self.lock().get(sid).filter(|polling| !polling.is_closed()).cloned()
     }
 
     pub(super) fn len(&self) -> usize {
