@@ -47,7 +47,7 @@ async fn node(users: u64) -> Node {
         MemoryBus::start(id, Retentions::default(), Bounds::default(), 65_536, &life, Arc::clone(&metrics));
     let bus: SharedBus = Arc::new(bus);
     let (linger, reply_timeout) = (Duration::from_secs(5), Duration::from_secs(10));
-    let settings = Settings { node: id, linger, outbox_bytes: 262_144, history: 0, reply_timeout };
+    let settings = Settings { node: id, linger, outbox_bytes: 262_144, history: 0, reply_timeout, presence: None };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, &life, metrics);
     let (written, mut seats) = (Arc::new(AtomicU64::new(0)), Vec::new());
     for user in 0..users {

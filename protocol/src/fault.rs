@@ -74,11 +74,19 @@ pub enum Fault {
     NoReply,
     /// The service could not handle the event, for good.
     ServiceFailed,
+    /// The user has as many sessions as may be.
+    TooManySessions,
+    /// A newer session of the user has taken this one's place.
+    Replaced,
+    /// A service has ended the session.
+    Disconnected,
+    /// The token was revoked.
+    TokenRevoked,
 }
 
 impl Fault {
     /// Every fault, for documents and for metrics that must know their labels beforehand.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::BadFrame,
         Self::BinaryFrame,
         Self::ReservedType,
@@ -114,6 +122,10 @@ impl Fault {
         Self::NoService,
         Self::NoReply,
         Self::ServiceFailed,
+        Self::TooManySessions,
+        Self::Replaced,
+        Self::Disconnected,
+        Self::TokenRevoked,
     ];
 
     /// The code on the wire, in metrics and in logs.
@@ -154,6 +166,10 @@ impl Fault {
             Self::NoService => "no_service",
             Self::NoReply => "no_reply",
             Self::ServiceFailed => "service_failed",
+            Self::TooManySessions => "too_many_sessions",
+            Self::Replaced => "replaced",
+            Self::Disconnected => "disconnected",
+            Self::TokenRevoked => "token_revoked",
         }
     }
 

@@ -172,6 +172,41 @@ impl Keys {
         format!("{}:{user} {event_id}", self.of_inbox(shard, "seen"))
     }
 
+    /// The users of a shard who are online, a hash: since when, and their sessions.
+    pub fn online(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "online")
+    }
+
+    /// The same users in the order of their ids, a sorted set.
+    pub fn online_users(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "users")
+    }
+
+    /// Users without a session who are not yet offline, and when they will be; a sorted set.
+    pub fn leaving(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "leaving")
+    }
+
+    /// The nodes' leases in a shard, and until when they live; a sorted set.
+    pub fn leases(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "leases")
+    }
+
+    /// Leases that have ended and whose sessions are to be cleared up, a sorted set.
+    pub fn ended_leases(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "ended")
+    }
+
+    /// What else is noted of the leases of a shard, a hash.
+    pub fn presence_notes(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "notes")
+    }
+
+    /// What the names of the nodes' orders begin with. Behind it stand a colon and the node; each is a list.
+    pub fn orders(&self, shard: Shard) -> String {
+        self.of_inbox(shard, "orders")
+    }
+
     fn of_inbox(&self, Shard(number): Shard, what: &str) -> String {
         format!("{}:{{inbox:{number}}}:{what}", self.prefix)
     }
@@ -194,6 +229,11 @@ impl Keys {
     /// number after the other finds a name in any slot.
     pub fn canary(&self, number: u32, node: NodeId) -> String {
         format!("{}:{{c:{number}}}:canary:{node}", self.prefix)
+    }
+
+    /// The tokens that were revoked, a hash.
+    pub fn revocations(&self) -> String {
+        format!("{}:{{revocations}}:all", self.prefix)
     }
 
     /// The sorted set of the nodes that live.

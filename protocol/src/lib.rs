@@ -13,6 +13,8 @@
 //! | [`publish`], [`keys`], [`script`] | the script that publishes in Redis, and the names it works on |
 //! | [`tracking`] | records, timers and receipts: what became of an event, and what happens if nobody acknowledges it |
 //! | [`inbox`] | what clients emit, on its way to the services |
+//! | [`presence`], [`order`] | who is online; what a node is told to do to a session |
+//! | [`revocation`] | tokens that are good no longer |
 //! | [`history`] | what happened of late to a user's sessions |
 //! | [`outcome`] | what the publisher is told |
 //! | [`close`], [`fault`], [`problem`] | why a connection ended, why a frame or a request was refused |
@@ -32,13 +34,17 @@ pub mod inbox;
 pub mod keys;
 pub mod media;
 pub mod message;
+pub mod order;
 pub mod outcome;
 pub mod pattern;
+pub mod presence;
 pub mod problem;
 pub mod publish;
+pub mod revocation;
 pub mod script;
 pub mod trace;
 pub mod tracking;
+pub mod transport;
 
 pub use announcement::Announcement;
 pub use channel::{Channel, ChannelError};
@@ -49,9 +55,11 @@ pub use event::{Class, Durability, Event, EventError};
 pub use fault::Fault;
 pub use keys::{Keys, Shard};
 pub use message::Message;
+pub use order::Order;
 pub use outcome::{Outcome, Reached};
 pub use pattern::Pattern;
 pub use publish::Prepared;
+pub use transport::Transport;
 
 /// What the services' door takes and answers, in OpenAPI.
 pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::announcement::AnnouncementError;
-use crate::{Announcement, ConnectionId};
+use crate::{Announcement, ConnectionId, Order, order};
 
 /// Something for a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Message {
     Event(Announcement),
     /// An answer to one connection, on its node's pub/sub channel.
     Reply(Reply),
+    /// Something that the node has to do to one of its sessions, on the node's pub/sub channel.
+    Order(Order),
 }
 
 /// What came of an event that a client has emitted with a `ref`: `reply <connection> <ref, as a JSON string>`, a line's
@@ -36,6 +38,9 @@ pub enum MessageError {
     /// It begins as a reply does.
     #[error("expected a reply, `reply <connection> <ref>` and a frame, found something else in its {0}")]
     Reply(&'static str),
+    /// It begins as an order does.
+    #[error("expected an order, `order <what> <connection>` and a line's end, found something else")]
+    Order,
 }
 
 const REPLY: &str = "reply ";
@@ -45,6 +50,9 @@ impl Message {
     pub fn decode(message: &Bytes) -> Result<Self, MessageError> {
         if message.starts_with(REPLY.as_bytes()) {
             return Reply::decode(message).map(Self::Reply);
+        }
+        if message.starts_with(order::WORD.as_bytes()) {
+            return Order::decode(message).map(Self::Order).ok_or(MessageError::Order);
         }
         Ok(Self::Event(Announcement::decode(message)?))
     }

@@ -29,6 +29,33 @@ pub enum Script {
     Emit,
     /// Finishes with an entry of the inbox.
     Answer,
+    /// Renews a node's lease, and tells who is offline.
+    PresenceRenew,
+    /// Writes what has changed among a node's sessions.
+    PresenceChange,
+    /// Clears up the sessions of a node that is gone.
+    PresenceClear,
+    /// Gives a node's lease back.
+    PresenceResign,
+    /// Orders nodes to end sessions of a user.
+    PresenceDisconnect,
+    /// Lists who is online.
+    PresencePage,
+    /// Adds a revocation.
+    Revoke,
+    /// Reads all revocations.
+    Revocations,
+}
+
+/// The script of that file of `presence`, behind what all of them begin with.
+macro_rules! of_presence {
+    ($name:literal) => {
+        concat!(
+            include_str!("inbox/append.lua"),
+            include_str!("presence/entry.lua"),
+            include_str!(concat!("presence/", $name, ".lua"))
+        )
+    };
 }
 
 /// The keys and arguments of one call.
@@ -44,7 +71,7 @@ pub struct Call {
 
 impl Script {
     /// Every script.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 20] = [
         Self::Publish,
         Self::Schedule,
         Self::Alarm,
@@ -57,6 +84,14 @@ impl Script {
         Self::Remember,
         Self::Emit,
         Self::Answer,
+        Self::PresenceRenew,
+        Self::PresenceChange,
+        Self::PresenceClear,
+        Self::PresenceResign,
+        Self::PresenceDisconnect,
+        Self::PresencePage,
+        Self::Revoke,
+        Self::Revocations,
     ];
 
     /// Its text, in Lua.
@@ -74,6 +109,14 @@ impl Script {
             Self::Remember => include_str!("tracking/remember.lua"),
             Self::Emit => concat!(include_str!("inbox/append.lua"), include_str!("inbox/emit.lua")),
             Self::Answer => include_str!("inbox/answer.lua"),
+            Self::PresenceRenew => of_presence!("renew"),
+            Self::PresenceChange => of_presence!("change"),
+            Self::PresenceClear => of_presence!("clear"),
+            Self::PresenceResign => of_presence!("resign"),
+            Self::PresenceDisconnect => of_presence!("disconnect"),
+            Self::PresencePage => of_presence!("page"),
+            Self::Revoke => include_str!("revocation/revoke.lua"),
+            Self::Revocations => include_str!("revocation/revocations.lua"),
         }
     }
 }

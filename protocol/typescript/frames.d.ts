@@ -88,7 +88,11 @@ export type ErrorCode =
   | "data_too_large"
   | "no_service"
   | "no_reply"
-  | "service_failed";
+  | "service_failed"
+  | "too_many_sessions"
+  | "replaced"
+  | "disconnected"
+  | "token_revoked";
 
 /** Something was refused. The connection stays, unless it is closed right after. */
 export interface ErrorFrame {

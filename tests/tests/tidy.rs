@@ -22,8 +22,10 @@ fn every_file_keeps_the_rules() {
 fn every_metric_is_documented() {
     let source = read(&root().join("gateway/src/telemetry/metrics.rs"));
     let inventory = metrics::inventory(&source);
-    // The struct has a field for each, and the registry keeps `build_info` for itself.
-    let fields = source.lines().filter(|line| line.starts_with("    pub ") && line.ends_with(',')).count();
+    // The structs have a field for each, save those that are structs of metrics, and the registry keeps `build_info` for
+    // itself.
+    let is_field = |line: &&str| line.starts_with("    pub ") && line.ends_with(',') && !line.ends_with("Metrics,");
+    let fields = source.lines().filter(is_field).count();
     assert_eq!(inventory.len(), fields + 1, "a metric is made in a way that this test cannot read");
     let (path, page) = (root().join("docs/metrics.md"), metrics::page(&inventory));
     if std::env::var("UPDATE").is_ok_and(|value| value == "1") {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use wirebell_protocol::event::MAX_NAME_BYTES;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, Fault, Shard};
 
 use super::wait;
 use crate::problem::Problem;
@@ -32,6 +34,15 @@ pub(super) struct AboutList {
     limit: Option<String>,
 }
 
+/// What may stand behind `/v1/users?`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AboutUsers {
+    online: Option<String>,
+    limit: Option<String>,
+    after: Option<String>,
+}
+
 impl AboutEvent {
     /// The channel that the asker names.
     pub(super) fn channel(&self) -> Result<Option<Channel>, Problem> {
@@ -50,10 +61,40 @@ impl AboutEvent {
 impl AboutList {
     /// How many entries.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
-        let Some(text) = self.limit.as_deref() else { return Ok(USUAL_LIMIT) };
-        let limit = number("limit", text, 1..=MOST_LIMIT)?;
-        Ok(usize::try_from(limit).unwrap_or(USUAL_LIMIT))
+        limit(self.limit.as_deref())
     }
+}
+
+impl AboutUsers {
+    /// How many users, once it is clear that those are meant who are online: nobody knows the others.
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        if self.online.as_deref() != Some("true") {
+            return Err(wrong("online", "expected `true`: only users who are online can be listed"));
+        }
+        limit(self.limit.as_deref())
+    }
+
+    /// Where the page before this one ended, as it was told there: the number of the shard, and the user.
+    pub(super) fn after(&self) -> Result<(u8, String), Problem> {
+        let Some(text) = self.after.as_deref() else { return Ok((0, String::new())) };
+        let place = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let place = place.as_deref().and_then(|place| place.split_once(':')).and_then(|(shard, user)| {
+            let shard = shard.parse().ok().filter(|shard| *shard < Shard::COUNT)?;
+            Some((shard, user.to_owned()))
+        });
+        place.ok_or_else(|| wrong("after", "expected `next` of the page before"))
+    }
+
+    /// The same as a text.
+    pub(super) fn place(shard: u8, user: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{shard}:{user}"))
+    }
+}
+
+fn limit(text: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = text else { return Ok(USUAL_LIMIT) };
+    let limit = number("limit", text, 1..=MOST_LIMIT)?;
+    Ok(usize::try_from(limit).unwrap_or(USUAL_LIMIT))
 }
 
 /// An event's id, as it stands in the path.
@@ -90,7 +131,7 @@ fn number(name: &str, text: &str, within: RangeInclusive<u64>) -> Result<u64, Pr
         .ok_or_else(|| wrong(name, &format!("expected a whole number from {} to {}", within.start(), within.end())))
 }
 
-fn wrong(name: &str, expected: &str) -> Problem {
+pub(super) fn wrong(name: &str, expected: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, format!("`{name}`: {expected}")).attribute(name)
 }
 
@@ -123,6 +164,26 @@ mod tests {
             assert_eq!(refused(limit(text)).as_deref(), Some("limit"), "{text}");
         }
         assert_eq!(AboutList::default().limit().ok(), Some(USUAL_LIMIT));
+    }
+
+    #[test]
+    fn a_page_goes_on_where_the_last_one_ended() {
+        let after = |text: String| AboutUsers { after: Some(text), ..AboutUsers::default() }.after();
+        assert_eq!(after(AboutUsers::place(7, "a:b/é")).ok(), Some((7, "a:b/é".to_owned())));
+        for place in [AboutUsers::place(8, "42"), "7:42".to_owned(), String::new()] {
+            assert_eq!(refused(after(place.clone())).as_deref(), Some("after"), "{place}");
+        }
+        assert!(matches!(AboutUsers::default().after(), Ok((0, user)) if user.is_empty()));
+    }
+
+    #[test]
+    fn only_who_is_online_can_be_listed() {
+        let users =
+            |online: Option<&str>| AboutUsers { online: online.map(str::to_owned), ..AboutUsers::default() };
+        assert_eq!(users(Some("true")).limit().ok(), Some(USUAL_LIMIT));
+        for online in [None, Some("false"), Some("1"), Some("")] {
+            assert_eq!(refused(users(online).limit()).as_deref(), Some("online"), "{online:?}");
+        }
     }
 
     #[test]

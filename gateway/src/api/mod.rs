@@ -2,13 +2,16 @@
 
 mod answer;
 mod asked;
+mod disconnect;
 mod events;
 mod explain;
 mod guard;
 mod headers;
 mod lists;
+mod online;
 mod openapi;
 mod publish;
+mod revocations;
 mod sessions;
 mod submission;
 mod users;
@@ -40,6 +43,8 @@ pub struct Context {
     pub node: NodeId,
     /// The sessions of a user on this node.
     pub sessions_of: SessionsOf,
+    /// Is it known who is online?
+    pub presence: bool,
     /// Where events go.
     pub bus: SharedBus,
     /// Which services may publish.
@@ -79,7 +84,10 @@ pub fn router(context: Context) -> Router {
     Router::new()
         .route("/v1/events", post(publish::publish))
         .route("/v1/events/{id}", get(events::read).delete(events::cancel))
+        .route("/v1/users", get(online::list))
         .route("/v1/users/{id}", get(users::read))
+        .route("/v1/users/{id}/disconnect", post(disconnect::disconnect))
+        .route("/v1/revocations", post(revocations::revoke))
         .route("/v1/fallbacks", get(lists::fallbacks))
         .route("/v1/receipts", get(lists::receipts))
         .layer(DefaultBodyLimit::max(most))
@@ -90,6 +98,12 @@ pub fn router(context: Context) -> Router {
 
 /// Who connected, as axum's listener hands it over.
 type Peer = axum::extract::ConnectInfo<SocketAddr>;
+
+/// The node does not know who is online, and was asked for that.
+fn without_presence() -> Problem {
+    let detail = "it is not known here who is online: `presence.enabled` is false";
+    Problem::new(StatusCode::NOT_IMPLEMENTED, Fault::Unsupported, detail)
+}
 
 /// The bus did not do it. The advice says what the caller may do.
 fn failed(error: &BusError, advice: &str) -> Problem {

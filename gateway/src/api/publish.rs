@@ -67,7 +67,7 @@ fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> 
     Ok(Outcome { id, channels })
 }
 
-fn unreadable(rejection: &BytesRejection) -> Problem {
+pub(super) fn unreadable(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => guard::too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request's body ended early"),

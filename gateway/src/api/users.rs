@@ -1,5 +1,6 @@
-//! `GET /v1/users/{id}`: a user's devices and sessions. Those of this node are known as they are; of those of other
-//! nodes the user's history tells.
+//! `GET /v1/users/{id}`: whether a user is online, since when, and the user's devices and sessions. Sessions of this node
+//! are known as they are, those of other nodes from presence; the user's history tells which devices were there, and who
+//! is slow. Without presence the history has to do for the sessions of other nodes, too.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use wirebell_protocol::Cursor;
 use wirebell_protocol::history::Entry;
+use wirebell_protocol::{Cursor, presence};
 
 use super::sessions::{self, Session};
 use super::{Context, asked, failed};
@@ -20,6 +21,12 @@ use crate::problem::Problem;
 #[derive(Serialize)]
 struct User<'a> {
     id: &'a str,
+    /// None if it is not known who is online.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
+    /// Since when the user is online, in milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
     devices: Vec<Device<'a>>,
     sessions: &'a [Open],
 }
@@ -66,28 +73,59 @@ pub(super) async fn read(
     let unavailable = |error| failed(&error, "ask again");
     let history = context.bus.history(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
+    let entry = if context.presence { context.bus.online(&id).await.map_err(unavailable)? } else { None };
     let here = (context.sessions_of)(&id);
     let sessions = sessions::of(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
-    let elsewhere =
-        sessions.iter().filter(|session| session.end.is_none() && session.node() != context.node.as_str());
     let now = millis(wall_clock());
-    let open: Vec<Open> =
-        elsewhere.map(told).chain(here.iter().map(|sitting| seen(sitting, &sessions, now))).collect();
-    let user = User { id: &id, devices: devices(&history, &open), sessions: &open };
+    let mut open: Vec<Open> = if context.presence {
+        let there = entry.iter().flat_map(|online| &online.sessions);
+        there.filter(|there| there.connection.node != context.node).map(|there| present(there, &sessions)).collect()
+    } else {
+        let is_there = |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
+        sessions.iter().filter(is_there).map(told).collect()
+    };
+    open.extend(here.iter().map(|sitting| seen(sitting, &sessions, now)));
+    let began = open.iter().filter_map(|session| session.since).min();
+    let user = User {
+        id: &id,
+        // One who came a moment ago may not be entered yet.
+        online: context.presence.then_some(entry.is_some() || !open.is_empty()),
+        since: entry.map(|online| online.since).or(began.filter(|_| context.presence)),
+        devices: devices(&history, &open),
+        sessions: &open,
+    };
     Ok(Json(user).into_response())
 }
 
-/// A session of another node.
+/// A session of another node, as presence has it.
+fn present(there: &presence::Open, sessions: &[Session<'_>]) -> Open {
+    let connection = there.connection.to_string();
+    let slow = sessions.iter().find(|session| session.connection == connection).map(slow).unwrap_or_default();
+    Open {
+        connection,
+        node: there.connection.node.to_string(),
+        device: there.device.clone(),
+        transport: Some(there.transport.as_str().to_owned()),
+        since: Some(there.since),
+        slow,
+    }
+}
+
+/// A session of another node, as the history has it.
 fn told(session: &Session<'_>) -> Open {
-    let slow = session.behind.iter();
     Open {
         connection: session.connection.to_owned(),
         node: session.node().to_owned(),
         device: session.device.map(str::to_owned),
         transport: session.opened.map(|opened| opened.transport.to_owned()),
         since: session.opened.map(|opened| opened.at),
-        slow: slow.map(|it| Slow { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect(),
+        slow: slow(session),
     }
+}
+
+fn slow(session: &Session<'_>) -> Vec<Slow> {
+    let behind = session.behind.iter();
+    behind.map(|it| Slow { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect()
 }
 
 /// A session of this node.

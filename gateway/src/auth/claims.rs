@@ -7,7 +7,7 @@ use serde_json::Value;
 use wirebell_protocol::{Channel, Fault, Pattern};
 
 use super::header::object;
-use super::{Identity, Permits, Refusal};
+use super::{Identity, Mark, Permits, Refusal};
 use crate::config;
 
 /// The longest name of a device, in bytes.
@@ -32,6 +32,8 @@ struct Claims {
     topics: Option<Value>,
     emit: Option<Value>,
     device: Option<Value>,
+    iat: Option<Value>,
+    jti: Option<Value>,
 }
 
 impl Expected {
@@ -46,11 +48,12 @@ impl Expected {
         })?;
         let known = || claims.sub.as_ref().and_then(Value::as_str).and_then(|user| Channel::user(user).ok());
         let expires = self.check(&claims, now).map_err(|refusal| refusal.of(known()))?;
-        let (user, channel) = user(claims.sub)?;
+        let mark = mark(&claims);
+        let channel = user(claims.sub)?;
         let topics = patterns(claims.topics, "topics", "patterns of topics", Pattern::topic)?;
         let emit = patterns(claims.emit, "emit", "patterns of event types", Pattern::whole)?;
         let permits = Permits::new(topics, emit);
-        Ok(Identity { user, channel, device: device(claims.device)?, permits, expires })
+        Ok(Identity { channel, device: device(claims.device)?, permits, expires, mark })
     }
 
     fn check(&self, claims: &Claims, now: u64) -> Result<u64, Refusal> {
@@ -128,14 +131,19 @@ fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_f64().map(whole))
 }
 
-fn user(sub: Option<Value>) -> Result<(String, Channel), Refusal> {
+/// A token without them, or with others than RFC 7519 has them, is known by neither.
+fn mark(claims: &Claims) -> Mark {
+    Mark::new(claims.iat.as_ref().and_then(seconds), claims.jti.as_ref().and_then(Value::as_str))
+}
+
+/// The user's channel.
+/// The user's channel.
+fn user(sub: Option<Value>) -> Result<Channel, Refusal> {
     let Some(Value::String(user)) = sub else {
         return Err(Refusal::malformed("the token's `sub` is missing or not a text; expected the user's id"));
     };
-    match Channel::user(&user) {
-        Ok(channel) => Ok((user, channel)),
-        Err(error) => Err(Refusal::malformed(format!("the token's `sub` cannot name a channel: {error}"))),
-    }
+    let wrong = |error| Refusal::malformed(format!("the token's `sub` cannot name a channel: {error}"));
+    Channel::user(&user).map_err(wrong)
 }
 
 fn device(claim: Option<Value>) -> Result<Option<Arc<str>>, Refusal> {

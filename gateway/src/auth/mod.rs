@@ -11,6 +11,7 @@
 //! | `keys`, `pem`, `jwks` | keys, each with the algorithms that it may verify, and where they come from |
 //! | `fetch`, `refresh` | a key set that changes while the node runs |
 //! | `permission` | what an identity may subscribe to |
+//! | `revocation` | tokens that are good no longer |
 //! | `service_key` | the keys of services |
 //! | `mint` | tokens for trying things |
 
@@ -25,6 +26,7 @@ mod pem;
 mod permission;
 mod refresh;
 mod refusal;
+mod revocation;
 mod service_key;
 mod token;
 mod verifier;
@@ -33,6 +35,7 @@ pub use fetch::OnFetch;
 pub use mint::{Grant, MintError, Minter};
 pub use permission::{Identity, Permits};
 pub use refusal::Refusal;
+pub use revocation::{Mark, News, Revoked};
 pub use service_key::ServiceKeys;
 pub use token::Token;
 pub use verifier::Verifier;

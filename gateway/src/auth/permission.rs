@@ -5,14 +5,12 @@ use std::sync::Arc;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Fault, Pattern};
 
-use super::Refusal;
+use super::{Mark, Refusal};
 
 /// A verified user. One lives as long as its connection, so it holds no more than is needed then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The claim `sub`.
-    pub user: String,
-    /// The user's own channel, to which every session of the user belongs.
+    /// The user's own channel, to which every session of the user belongs: `user:` and the claim `sub`.
     pub channel: Channel,
     /// The claim `device`.
     pub device: Option<Arc<str>>,
@@ -20,6 +18,8 @@ pub struct Identity {
     pub permits: Permits,
     /// The claim `exp`, in seconds since 1970, without leeway.
     pub expires: u64,
+    /// By what the token can be revoked.
+    pub mark: Mark,
 }
 
 /// What a token permits. Most tokens permit neither, and then it is one empty word.
@@ -51,6 +51,14 @@ impl Permits {
 }
 
 impl Identity {
+    /// The claim `sub`.
+    pub fn user(&self) -> &str {
+        match self.channel.kind() {
+            Kind::User(user) => user,
+            _ => "",
+        }
+    }
+
     /// May the user subscribe to that channel?
     pub fn may_subscribe(&self, channel: &Channel) -> Result<(), Refusal> {
         let name = match channel.kind() {
@@ -103,11 +111,11 @@ mod tests {
     #[test]
     fn topics_go_by_pattern_and_the_rest_cannot_be_asked_for() {
         let identity = Identity {
-            user: "42".to_owned(),
             channel: Channel::user("42").unwrap(),
             device: None,
             permits: Permits::new(["news", "room-*"].map(Pattern::topic).into(), Box::default()),
             expires: 0,
+            mark: Mark::default(),
         };
         for (name, refused) in [
             ("topic:news", None),
@@ -126,11 +134,11 @@ mod tests {
     #[test]
     fn without_the_claim_no_topic_is_permitted() {
         let identity = Identity {
-            user: "42".to_owned(),
             channel: Channel::user("42").unwrap(),
             device: None,
             permits: Permits::default(),
             expires: 0,
+            mark: Mark::default(),
         };
         assert!(identity.may_subscribe(&Channel::topic("news").unwrap()).is_err());
         assert!(identity.may_emit("news").is_err());
@@ -139,11 +147,11 @@ mod tests {
     #[test]
     fn events_go_by_pattern_over_their_whole_type() {
         let identity = Identity {
-            user: "42".to_owned(),
             channel: Channel::user("42").unwrap(),
             device: None,
             permits: Permits::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::whole).into()),
             expires: 0,
+            mark: Mark::default(),
         };
         for (kind, permitted) in [("chat.send", true), ("chat", false), ("topic:x", true), ("x", false)] {
             assert_eq!(identity.may_emit(kind).is_ok(), permitted, "{kind}");

@@ -13,7 +13,7 @@ use super::fetch::{self, OnFetch, Source};
 use super::header::Parts;
 use super::keys::{Key, KeySet, Miss};
 use super::refresh::Refreshed;
-use super::{Identity, Refusal, Token, algorithms, jwks, pem};
+use super::{Identity, Refusal, Revoked, Token, algorithms, jwks, pem};
 use crate::config::{self, Faults};
 
 /// Verifies tokens.
@@ -21,6 +21,7 @@ pub struct Verifier {
     keys: Keys,
     allowed: Vec<Algorithm>,
     expected: Expected,
+    revoked: Revoked,
 }
 
 enum Keys {
@@ -35,7 +36,7 @@ impl Verifier {
     /// fetched yet: that is what [`Self::refresher`] begins with.
     pub fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<Self, Faults> {
         let (keys, allowed) = Keys::new(config, on_fetch)?;
-        Ok(Self { keys, allowed, expected: Expected::new(config) })
+        Ok(Self { keys, allowed, expected: Expected::new(config), revoked: Revoked::default() })
     }
 
     /// Who the bearer of the token is. With a known key this waits for nothing.
@@ -52,7 +53,19 @@ impl Verifier {
             let message = "the token's signature does not fit; expected one by the key that is trusted here";
             return Err(Refusal::new(Fault::TokenSignature, message));
         }
-        self.expected.identify(parts.payload, now())
+        let identity = self.expected.identify(parts.payload, now())?;
+        self.check(&identity)?;
+        Ok(identity)
+    }
+
+    /// Has the token of one who was verified been revoked since?
+    pub fn check(&self, identity: &Identity) -> Result<(), Refusal> {
+        self.revoked.check(identity, now())
+    }
+
+    /// What is revoked; to be kept up to date by the caller.
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
     }
 
     /// Keeps a key set fresh; to be spawned once by the caller. It ends at once where there is nothing to refresh,

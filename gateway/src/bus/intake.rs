@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 use wirebell_protocol::message::Reply;
-use wirebell_protocol::{Announcement, Channel, Message};
+use wirebell_protocol::{Announcement, Channel, Message, Order};
 
 use crate::telemetry::Metrics;
 
@@ -18,6 +18,8 @@ pub enum Delivery {
     Event(Announcement),
     /// An answer to one of this node's connections.
     Reply(Reply),
+    /// Something to be done to one of this node's sessions.
+    Order(Order),
     /// Announcements of these channels may have been missed: look into their logs.
     Missed(Vec<Channel>),
     /// Announcements of any channel may have been missed: the connection was lost for a while.
@@ -66,7 +68,8 @@ impl Intake {
                 Message::Event(announcement) if announcement.place.is_some() => {
                     self.missed.note(|what| _ = what.channels.insert(announcement.channel));
                 }
-                Message::Event(_) | Message::Reply(_) => {}
+                // An order waits in its node's list as well.
+                Message::Event(_) | Message::Reply(_) | Message::Order(_) => {}
             }
         }
     }
@@ -87,6 +90,7 @@ impl Deliveries {
                 message = self.queue.recv() => return message.map(|message| match message {
                     Message::Event(announcement) => Delivery::Event(announcement),
                     Message::Reply(reply) => Delivery::Reply(reply),
+                    Message::Order(order) => Delivery::Order(order),
                 }),
                 () = self.missed.news.notified() => {
                     if let Some(delivery) = self.missed.take() {

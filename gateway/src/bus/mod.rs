@@ -23,8 +23,10 @@
 mod history;
 pub mod intake;
 pub mod memory;
+mod presence;
 pub mod redis;
 mod report;
+mod revocations;
 
 use std::sync::Arc;
 
@@ -39,11 +41,13 @@ use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
 pub use history::Happening;
 pub use intake::{Deliveries, Delivery};
+pub use presence::Presence;
 pub use report::{Ack, Fallback, Note, Told};
+pub use revocations::Revoking;
 
 /// A bus. See the module for what it promises.
 #[async_trait]
-pub trait Bus: Send + Sync + 'static {
+pub trait Bus: Presence + Revoking {
     /// Appends and announces; one answer an event, in the same order.
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>>;
 

@@ -3,7 +3,9 @@
 use super::collect::collect;
 use super::fault::Faults;
 use super::reader::Reader;
-use super::{Auth, Bus, Clients, Config, Drain, Inbox, Mode, Services, Sources, Telemetry, Webhook};
+use super::{
+    Auth, Bus, Clients, Config, Drain, Inbox, Mode, Presence, Services, Sources, Telemetry, Webhook, sessions,
+};
 
 /// Reads and checks everything. All that is wrong is told at once.
 pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
@@ -17,10 +19,13 @@ pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
         bus: Bus::read(&mut reader),
         inbox: Inbox::read(&mut reader),
         webhook: Webhook::read(&mut reader),
+        presence: Presence::read(&mut reader),
+        sessions: sessions::read(&mut reader),
         drain: Drain::read(&mut reader),
         telemetry: Telemetry::read(&mut reader),
     };
     check_doors(&config, &mut reader);
+    sessions::check(config.sessions, &config.presence, &mut reader);
     match Faults::new(faults) {
         None => Ok(config),
         Some(faults) => Err(faults),

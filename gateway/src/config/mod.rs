@@ -17,16 +17,20 @@ mod inbox;
 mod load;
 mod logs;
 mod origin;
+mod presence;
 mod reader;
 mod reference;
 mod schema;
 mod secret;
 mod services;
+mod sessions;
 mod suggest;
 mod telemetry;
 mod url;
 mod value;
 mod webhook;
+
+use wirebell_protocol::presence::Policy;
 
 pub use auth::{Auth, DEV_SECRET};
 pub use bus::Bus;
@@ -37,6 +41,7 @@ pub use fault::{Fault, Faults};
 pub use inbox::Inbox;
 pub use load::load;
 pub use logs::LogRule;
+pub use presence::Presence;
 pub use reference::{document, reference};
 pub use secret::Secret;
 pub use services::Services;
@@ -58,6 +63,10 @@ pub struct Config {
     pub inbox: Inbox,
     /// Where clients' events go over HTTP.
     pub webhook: Webhook,
+    /// Who is online.
+    pub presence: Presence,
+    /// How many sessions a user may have.
+    pub sessions: Policy,
     /// How a node is stopped.
     pub drain: Drain,
     /// What a node tells about itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Mode, auth, bus, clients, drain, inbox, services, telemetry, webhook};
+use super::{Mode, auth, bus, clients, drain, inbox, presence, services, sessions, telemetry, webhook};
 
 /// One setting.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(super) const ROW: Setting = Setting {
 };
 
 /// Each section: its name, what it is about, and its settings.
-pub(super) const SECTIONS: [(&str, &str, &[Setting]); 8] = [
+pub(super) const SECTIONS: [(&str, &str, &[Setting]); 10] = [
     ("clients", "The clients' door.", &clients::SETTINGS),
     ("services", "The services' door. It is never to be exposed to the internet.", &services::SETTINGS),
     (
@@ -70,6 +70,8 @@ pub(super) const SECTIONS: [(&str, &str, &[Setting]); 8] = [
     ("bus", "What connects the nodes.", &bus::SETTINGS),
     ("inbox", "What clients emit, on its way to the services.", &inbox::SETTINGS),
     ("webhook", "What clients emit, sent to a backend over HTTP.", &webhook::SETTINGS),
+    ("presence", "Who is online.", &presence::SETTINGS),
+    ("sessions", "How many sessions a user may have.", &sessions::SETTINGS),
     ("drain", "How a node is stopped without its clients noticing.", &drain::SETTINGS),
     ("telemetry", "What a node tells about itself.", &telemetry::SETTINGS),
 ];

@@ -16,6 +16,7 @@ mod member;
 mod meters;
 mod notice;
 pub mod outbox;
+mod presence;
 mod pump;
 mod reading;
 mod registry;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use wirebell_protocol::NodeId;
+use wirebell_protocol::{Channel, NodeId};
 
 use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::{Lifecycle, millis};
@@ -40,12 +41,14 @@ pub use history::History;
 pub use line::{Lane, Line};
 pub use meters::Meters;
 pub use outbox::{Next, Order};
+pub use presence::{Appearance, LEASE};
 pub use registry::Owner;
 pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
 pub use wire::{Wire, Written};
 
 use self::awaited::Awaited;
+use self::presence::Presence;
 use self::reading::Readers;
 use self::registry::Registry;
 use self::repair::Repair;
@@ -61,6 +64,7 @@ pub struct Hub {
     repair: Repair,
     reporter: Arc<Reporter>,
     history: Arc<History>,
+    presence: Presence,
     /// Sessions that are behind.
     readers: Readers,
     /// What connections have asked services and wait for.
@@ -85,6 +89,8 @@ pub struct Settings {
     pub history: usize,
     /// How long a connection waits for a service's answer.
     pub reply_timeout: Duration,
+    /// What holds for presence; without it nobody is told who is online.
+    pub presence: Option<wirebell_protocol::presence::Settings>,
 }
 
 impl Hub {
@@ -110,6 +116,7 @@ impl Hub {
             repair: Repair::default(),
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
             history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
+            presence: Presence::new(settings.presence, Arc::clone(&metrics)),
             readers: Readers::default(),
             awaited: Awaited::default(),
             reply_millis: millis(settings.reply_timeout),
@@ -121,6 +128,7 @@ impl Hub {
         life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
         life.spawn(awaited::run(Arc::clone(&hub)));
+        Presence::start(&hub, life);
         life.spawn(repair::run(Arc::clone(&hub), found));
         life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, repaired));
         hub
@@ -149,12 +157,12 @@ impl Hub {
     /// Waits until everything that was reported is with the bus, but no longer than this.
     pub async fn flush(&self, patience: Duration) {
         let empty = async {
-            while !self.reporter.is_empty() || !self.history.is_empty() {
+            while !self.reporter.is_empty() || !self.history.is_empty() || !self.presence.is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(patience, empty).await.is_err() {
-            tracing::warn!("some acknowledgements could not be reported before the end");
+            tracing::warn!("some reports did not get to the bus before the end");
         }
     }
 
@@ -163,6 +171,18 @@ impl Hub {
         let everyone = self.lock().everyone();
         for outbox in everyone {
             outbox.order(order());
+        }
+    }
+
+    /// Has the user's sessions look whether their tokens are still good.
+    pub fn check(&self, user: &str) {
+        let Ok(channel) = Channel::user(user) else { return };
+        let numbers = self.lock().listeners(&channel);
+        for number in numbers {
+            let sitting = self.lock().sitting(number);
+            if let Some((_, outbox)) = sitting {
+                outbox.order(Order::Check);
+            }
         }
     }
 

@@ -15,15 +15,31 @@ use super::meters::Meters;
 use super::wire::{Wire, Written};
 
 /// What a session is told to do, apart from writing frames.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// Tell the client to come back after so many milliseconds, and close then.
     Leave {
         /// Milliseconds.
         after: u64,
     },
+    /// Look whether the token is still good.
+    Check,
+    /// Close now: a newer session of the user has taken this one's place.
+    Replaced,
+    /// Close now: a service wants it.
+    Disconnected {
+        /// What the client is told. In a box, or every outbox would be larger.
+        reason: Option<Arc<String>>,
+    },
     /// Close now: the process ends.
     Stop,
+}
+
+impl Order {
+    /// Is it to close now?
+    fn is_final(&self) -> bool {
+        !matches!(self, Self::Leave { .. } | Self::Check)
+    }
 }
 
 /// What became of a frame that was offered.
@@ -186,9 +202,14 @@ impl Outbox {
         self.lock().behind.retain(|(line, _)| line.channel != *channel);
     }
 
-    /// Gives an order; a later one replaces one that was not yet taken.
+    /// Gives an order; a later one replaces one that was not yet taken, unless that was to close now. Whoever leaves looks at
+    /// its token anyhow.
     pub fn order(&self, order: Order) {
         let mut state = self.lock();
+        let is_more = state.order.as_ref().is_none_or(|before| !before.is_final() && order != Order::Check);
+        if !is_more || state.session == Session::Gone {
+            return;
+        }
         state.order = Some(order);
         wake(state);
     }
@@ -277,6 +298,20 @@ mod tests {
         assert!(
             matches!(outbox.next().await, Next::Behind(logs) if logs == [(Line::log(&Channel::all()), Cursor::START)])
         );
+    }
+
+    #[tokio::test]
+    async fn an_order_to_close_now_is_not_put_off() {
+        let outbox = Outbox::new(1, 10);
+        for order in [Order::Leave { after: 5 }, Order::Replaced, Order::Check, Order::Leave { after: 6 }] {
+            outbox.order(order);
+        }
+        assert!(matches!(outbox.next().await, Next::Order(Order::Replaced)));
+    }
+
+    #[test]
+    fn an_order_is_no_larger_than_its_delay() {
+        assert_eq!(size_of::<Option<Order>>(), 16);
     }
 
     /// A connection that takes so many frames and no more.

@@ -64,6 +64,7 @@ impl Pump {
         match delivery {
             Delivery::Event(event) => self.announced(event),
             Delivery::Reply(reply) => self.hub.replied(reply),
+            Delivery::Order(order) => self.hub.obey(&order),
             Delivery::Missed(channels) => self.suspect(&channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
+use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor, Transport};
 
 use super::line::Line;
 use super::outbox::{Next, Outbox};
 use super::wire::Wire;
-use super::{Hub, Owner};
+use super::{Appearance, Hub, Owner};
 use crate::bus::{BusError, Position};
 use crate::lifecycle::uptime_millis;
 
@@ -19,7 +19,7 @@ static NUMBERS: AtomicU64 = AtomicU64::new(1);
 /// The bus cannot be reached just now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unavailable(String);
+pub struct Unavailable(pub(super) String);
 
 impl From<BusError> for Unavailable {
     fn from(error: BusError) -> Self {
@@ -67,6 +67,12 @@ impl Seat {
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// Tells the bus that the user is there over this connection, and takes it back when the seat is left. Where a user may
+    /// have only so many sessions, waits for whether this one may be.
+    pub async fn appear(&self, transport: Transport, patience: Duration) -> Result<Appearance, Unavailable> {
+        self.hub.appear(self.id, transport, patience).await
     }
 
     /// Listens for a channel as well; done once the bus has confirmed it, so that nothing announced later is missed.
@@ -179,7 +185,10 @@ impl Drop for Seat {
         for channel in std::mem::take(&mut self.channels) {
             self.hub.left(&channel, &self.outbox);
         }
-        self.hub.lock().exit(self.id);
+        let gone = self.hub.lock().exit(self.id);
+        if let Some((owner, transport)) = gone {
+            self.hub.presence.left(self.id, owner, transport);
+        }
         self.hub.awaited.forget(self.id.number);
         self.hub.readers.gone(self.id.number);
     }

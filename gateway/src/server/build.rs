@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use wirebell_protocol::inbox::Bounds;
+use wirebell_protocol::presence;
 use wirebell_protocol::publish::{Retention, Retentions};
 use wirebell_protocol::{Keys, NodeId};
 
-use super::{StartError, identity};
+use super::{StartError, identity, revocations};
 use crate::auth::{OnFetch, Verifier};
 use crate::bus::memory::MemoryBus;
 use crate::bus::redis::{self, RedisBus, Roster};
@@ -44,8 +45,10 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
         outbox_bytes: config.clients.outbox_bytes,
         history: config.bus.history,
         reply_timeout: config.inbox.reply_timeout,
+        presence: presence(config),
     };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
+    life.spawn(revocations::keep(Arc::clone(&bus), Arc::clone(&verifier), Arc::clone(&hub)));
     let sessions = Arc::new(Sessions {
         hub: Arc::clone(&hub),
         verifier,
@@ -127,6 +130,15 @@ fn bounds(config: config::Inbox) -> Bounds {
         age_millis: millis(config.max_age),
         seen_millis: millis(config.seen),
     }
+}
+
+fn presence(config: &Config) -> Option<presence::Settings> {
+    config.presence.enabled.then_some(presence::Settings {
+        lease_millis: millis(hub::LEASE),
+        grace_millis: millis(config.presence.grace),
+        policy: config.sessions,
+        inbox: bounds(config.inbox),
+    })
 }
 
 fn limits(config: &Config) -> Limits {

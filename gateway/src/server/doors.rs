@@ -63,13 +63,15 @@ fn clients_door(config: &Config, node: &Node) -> Router {
     })
 }
 
-/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users/{id}` · `GET /v1/fallbacks`, `/v1/receipts` ·
-/// `GET /openapi.json` · `GET /livez`, `/readyz`, `/metrics`, `/inspect`
+/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users`, `/v1/users/{id}` ·
+/// `POST /v1/users/{id}/disconnect`, `/v1/revocations` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /openapi.json` ·
+/// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
 fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {
         node: node.id,
         sessions_of: Arc::new(move |user| hub.sessions_of(user)),
+        presence: config.presence.enabled,
         bus: Arc::clone(&node.bus),
         keys: Arc::new(ServiceKeys::new(&config.services.keys)),
         open_to_loopback: config.services.open_to_loopback,

@@ -46,6 +46,7 @@ async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
     node.hub.order_all(|| Order::Stop);
     node.hub.flush(LAST_REPORTS).await;
+    node.hub.resign(LAST_REPORTS).await;
     life.stop.cancel();
     life.tasks.close();
     if timeout(LAST_MOMENTS, life.tasks.wait()).await.is_err() {

@@ -6,6 +6,7 @@ mod drain;
 mod identity;
 mod listener;
 mod peers;
+mod revocations;
 mod standing;
 mod watch;
 

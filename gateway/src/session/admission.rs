@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{CloseCode, Cursor, Fault};
+use wirebell_protocol::{CloseCode, Cursor, Fault, Transport};
 
 use super::goodbye::close_code;
 use super::limits::JOIN_PATIENCE;
 use super::peer::{Incoming, Peer};
 use super::{Sessions, answer};
 use crate::auth::{Identity, Refusal, Token};
-use crate::hub::{Seat, Since, Unavailable};
+use crate::hub::{Appearance, Seat, Since, Unavailable};
 
 /// How a client comes in.
 pub struct Entrance {
@@ -19,8 +19,8 @@ pub struct Entrance {
     pub token: Option<Token>,
     /// The cursor behind which the client wants its user's events, if it came with the request.
     pub cursor: Option<String>,
-    /// The transport's label in metrics.
-    pub transport: &'static str,
+    /// How the client is connected.
+    pub transport: Transport,
 }
 
 /// Who was admitted, where they sit, and where they have to begin reading.
@@ -71,6 +71,12 @@ pub(super) async fn admit<P: Peer>(
     let unavailable =
         |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()));
     let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await.map_err(unavailable)?;
+    if seat.appear(entrance.transport, JOIN_PATIENCE).await.map_err(unavailable)? == Appearance::Refused {
+        let refusal = refuse(Fault::TooManySessions, "this user has as many sessions as may be");
+        return Err(refusal.of(Some(identity.channel)).into());
+    }
+    // Whoever sits from now on is told of what is revoked, and has not heard what was revoked before.
+    shared.verifier.check(&identity)?;
     let (behind, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
     let since = behind.or_else(|| seat.since(&identity.channel)).unwrap_or_default();
     let welcome = answer::welcome(seat.id(), &identity, &shared.limits, (since, recovered));

@@ -16,7 +16,7 @@ pub(super) fn welcome(
 ) -> Bytes {
     ServerFrame::Welcome {
         connection,
-        user: &identity.user,
+        user: identity.user(),
         device: identity.device.as_deref(),
         heartbeat: limits.heartbeat.as_secs().max(1),
         expires: identity.expires,

@@ -18,7 +18,7 @@ impl<P: Peer> Session<P> {
             return self.write(answer::error(refusal.fault, &refusal.message, reference)).await;
         }
         let identity = &self.who.identity;
-        match self.who.seat.emit(&identity.user, identity.device.as_deref(), emission).await {
+        match self.who.seat.emit(identity.user(), identity.device.as_deref(), emission).await {
             Some(frame) => self.write(frame).await,
             None => Ok(()),
         }

@@ -15,6 +15,12 @@ pub enum Goodbye {
     Expired,
     /// The node is being drained.
     Drain,
+    /// A newer session of the user has taken this one's place.
+    Replaced,
+    /// A service wants it to end.
+    Disconnected,
+    /// The token was revoked.
+    Revoked,
     /// The process ends at once.
     Stop,
     /// Too many frames that were not understood.
@@ -36,6 +42,9 @@ impl Goodbye {
             Self::Stalled => "stalled",
             Self::Expired => "expired",
             Self::Drain => "drain",
+            Self::Replaced => "replaced",
+            Self::Disconnected => "disconnected",
+            Self::Revoked => "revoked",
             Self::Stop => "stop",
             Self::Faults => "faults",
             Self::TooLarge => "too_large",
@@ -51,6 +60,9 @@ impl Goodbye {
             Self::Dead | Self::Stalled => None,
             Self::Expired => Some((CloseCode::Token, "the token has expired")),
             Self::Drain => Some((CloseCode::Restart, "the node is being replaced; come back")),
+            Self::Replaced => Some((CloseCode::Replaced, "another connection of this user took this one's place")),
+            Self::Disconnected => Some((CloseCode::Forbidden, "disconnected by a service")),
+            Self::Revoked => Some((CloseCode::Forbidden, "the token was revoked")),
             Self::Stop => Some((CloseCode::GoingAway, "the node stops")),
             Self::Faults => Some((CloseCode::Policy, "too many frames that were not understood")),
             Self::TooLarge => Some((CloseCode::FrameTooLarge, "a frame was larger than the limit")),
@@ -64,8 +76,8 @@ impl Goodbye {
 pub(super) fn close_code(fault: Fault) -> CloseCode {
     match fault {
         Fault::AuthTimeout => CloseCode::AuthTimeout,
-        Fault::NotAllowed | Fault::UserMismatch => CloseCode::Forbidden,
-        Fault::TooMany => CloseCode::TooMany,
+        Fault::NotAllowed | Fault::UserMismatch | Fault::TokenRevoked => CloseCode::Forbidden,
+        Fault::TooMany | Fault::TooManySessions => CloseCode::TooMany,
         Fault::FrameTooLarge => CloseCode::FrameTooLarge,
         Fault::Draining => CloseCode::Restart,
         Fault::Unavailable | Fault::Internal => CloseCode::Internal,

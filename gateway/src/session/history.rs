@@ -2,7 +2,7 @@
 
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::history::Happened;
-use wirebell_protocol::{Channel, Cursor};
+use wirebell_protocol::{Channel, Cursor, Transport};
 
 use super::Sessions;
 use super::admission::Rejected;
@@ -14,9 +14,9 @@ use crate::hub::Line;
 
 impl<P: Peer> Session<P> {
     /// The session has begun.
-    pub(super) fn opened(&self, transport: &'static str) {
+    pub(super) fn opened(&self, transport: Transport) {
         let (cursor, recovered) = (self.who.behind, self.who.recovered);
-        self.happened(Happened::Opened { transport: transport.into(), cursor, recovered });
+        self.happened(Happened::Opened { transport: transport.as_str().into(), cursor, recovered });
     }
 
     /// The session ends.

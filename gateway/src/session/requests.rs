@@ -63,7 +63,7 @@ impl<P: Peer> Session<P> {
                 return self.write(answer::error(refusal.fault, &refusal.message, reference)).await;
             }
         };
-        if identity.user != self.who.identity.user {
+        if identity.channel != self.who.identity.channel {
             outcome("refused");
             let message = "the token is for another user; connect anew to become somebody else";
             return self.write(answer::error(Fault::UserMismatch, message, reference)).await;

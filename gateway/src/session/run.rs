@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirebell_protocol::{Channel, ConnectionId};
+use wirebell_protocol::{Channel, ConnectionId, Transport};
 
 use super::admission::{self, Admitted, Entrance, Rejected};
 use super::peer::Peer;
@@ -42,7 +42,7 @@ pub async fn enter<P: Peer>(
 /// A client that has a seat, and is not served yet.
 pub struct Entered {
     admitted: Admitted,
-    transport: &'static str,
+    transport: Transport,
 }
 
 impl Entered {
@@ -58,16 +58,16 @@ impl Entered {
 
     /// Serves the client in a task of its own.
     pub fn begin<P: Peer + 'static>(self, shared: Arc<Sessions>, peer: P) {
-        shared.metrics.admissions.with_label_values(&[self.transport]).inc();
+        shared.metrics.admissions.with_label_values(&[self.transport.as_str()]).inc();
         let life = shared.life.clone();
         life.tasks.spawn(attend(Session::new(shared, peer, self.admitted), self.transport));
     }
 }
 
 /// The task of a session. It is not an `async fn`: those keep a second place for each argument.
-fn attend<P: Peer>(mut session: Session<P>, transport: &'static str) -> impl Future<Output = ()> + Send {
+fn attend<P: Peer>(mut session: Session<P>, transport: Transport) -> impl Future<Output = ()> + Send {
     session.opened(transport);
-    let open = session.shared.metrics.sessions.with_label_values(&[transport]);
+    let open = session.shared.metrics.sessions.with_label_values(&[transport.as_str()]);
     open.inc();
     async move {
         let goodbye = session.serve().await;
@@ -82,7 +82,7 @@ fn attend<P: Peer>(mut session: Session<P>, transport: &'static str) -> impl Fut
 /// Bytes of the task that a session has for as long as it lives.
 #[cfg(test)]
 pub(crate) fn task_bytes<P: Peer>() -> usize {
-    fn size<P, F>(_: impl FnOnce(Session<P>, &'static str) -> F) -> usize {
+    fn size<P, F>(_: impl FnOnce(Session<P>, Transport) -> F) -> usize {
         size_of::<F>()
     }
     size(attend::<P>)

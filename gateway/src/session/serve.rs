@@ -123,10 +123,21 @@ impl<P: Peer> Session<P> {
                 }
                 Ok(())
             }
+            Next::Order(Order::Check) => self.check_token().await,
             Next::Order(Order::Leave { after }) => {
+                self.check_token().await?;
                 self.state.leave(uptime_millis(), after);
                 let after = Duration::from_millis(after).as_secs_f64();
                 self.write(ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
+            }
+            Next::Order(Order::Replaced) => {
+                self.last_word(Fault::Replaced, "another connection of this user took this one's place").await;
+                Err(Goodbye::Replaced)
+            }
+            Next::Order(Order::Disconnected { reason }) => {
+                let reason = reason.as_ref().map_or("a service has ended this session", |reason| reason.as_str());
+                self.last_word(Fault::Disconnected, reason).await;
+                Err(Goodbye::Disconnected)
             }
             Next::Order(Order::Stop) => Err(Goodbye::Stop),
         }
@@ -163,6 +174,18 @@ impl<P: Peer> Session<P> {
                 self.write(answer::about_channel(&channel, reference.as_deref())).await
             }
         }
+    }
+
+    /// Ends if the token was revoked.
+    async fn check_token(&mut self) -> Step {
+        let Err(refusal) = self.shared.verifier.check(&self.who.identity) else { return Ok(()) };
+        self.last_word(refusal.fault, &refusal.message).await;
+        Err(Goodbye::Revoked)
+    }
+
+    /// Says why the session ends. It ends all the same if that does not get through.
+    async fn last_word(&mut self, fault: Fault, message: &str) {
+        let _ = self.write(answer::error(fault, message, None)).await;
     }
 
     /// Closes the client's connection.

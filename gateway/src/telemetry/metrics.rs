@@ -68,6 +68,8 @@ pub struct Metrics {
     pub report_overflows: IntCounterVec,
     /// Timers that went off and were attended to on this node, by what their `alarm` came to.
     pub timers: IntCounterVec,
+    /// Who is online.
+    pub presence: PresenceMetrics,
     /// Fetches of the JWKS, by `outcome`.
     pub jwks_fetches: IntCounterVec,
     /// Events that clients emitted, by `outcome`.
@@ -88,6 +90,19 @@ pub struct Metrics {
     pub webhook_request: Histogram,
     /// 1 while the node is being drained.
     pub draining: IntGauge,
+}
+
+/// What is told of who is online.
+#[derive(Debug)]
+pub struct PresenceMetrics {
+    /// Users who are online on all nodes together, by `shard`.
+    pub users: IntGaugeVec,
+    /// Times that the node's sessions had to be entered again in a shard.
+    pub lost: IntCounter,
+    /// Leases of nodes that are gone which this node has cleared up, one for each shard.
+    pub cleared: IntCounter,
+    /// Sessions that came or went and found no room.
+    pub overflows: IntCounter,
 }
 
 /// From a tenth of a millisecond to ten seconds.
@@ -185,6 +200,7 @@ impl Metrics {
                 "Timers of events that went off and were attended to on this node, by what the alarm came to.",
                 &["alarm"],
             )?,
+            presence: PresenceMetrics::new(&new)?,
             jwks_fetches: new.counters("jwks_fetches_total", "Fetches of the JWKS.", &["outcome"])?,
             emits: new.counters(
                 "emits_total",
@@ -222,6 +238,30 @@ impl Metrics {
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+impl PresenceMetrics {
+    fn new(new: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            users: new.gauges(
+                "presence_users",
+                "Users who are online on all nodes together; each node says the same. Their sum is over `shard`.",
+                &["shard"],
+            )?,
+            lost: new.counter(
+                "presence_lost_total",
+                "Times that the bus had lost this node's sessions in a shard, or had given the node up, and they were entered again.",
+            )?,
+            cleared: new.counter(
+                "presence_cleared_total",
+                "Leases of nodes that were gone whose sessions this node has cleared up, one for each shard.",
+            )?,
+            overflows: new.counter(
+                "presence_overflows_total",
+                "Sessions that came or went and found no room on their way to the bus; all of the node's were entered again instead.",
+            )?,
+        })
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) fn problem(refusal: &Refusal) -> Problem {
 /// The HTTP status of the same meaning.
 pub(super) fn status(fault: Fault) -> StatusCode {
     match fault {
-        Fault::NotAllowed | Fault::UserMismatch => StatusCode::FORBIDDEN,
-        Fault::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Fault::NotAllowed | Fault::UserMismatch | Fault::TokenRevoked => StatusCode::FORBIDDEN,
+        Fault::TooMany | Fault::TooManySessions => StatusCode::TOO_MANY_REQUESTS,
         Fault::Unavailable | Fault::Draining => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Fault::BadCursor | Fault::BadChannel | Fault::BadFrame | Fault::BadRequest => StatusCode::BAD_REQUEST,

@@ -137,7 +137,7 @@ async fn what_was_minted_is_what_is_verified() -> Tested {
     let minter = Minter::from_config(&config).ok_or("no secret to mint with")?;
     let token = minter.mint(&grant)?;
     let identity = verifier(&config)?.verify(&token).await?;
-    assert_eq!((identity.user.as_str(), identity.channel.as_str()), ("auth0|42", "user:auth0|42"));
+    assert_eq!((identity.user(), identity.channel.as_str()), ("auth0|42", "user:auth0|42"));
     assert_eq!(identity.device.as_deref(), Some("Anna's phone"));
     assert!(identity.expires.abs_diff(now() + 3_600) <= 2);
     assert!(identity.may_subscribe(&Channel::topic("room-7")?).is_ok());

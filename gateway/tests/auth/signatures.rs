@@ -39,7 +39,7 @@ async fn every_algorithm_is_verified_by_its_own_key_only() -> Tested {
         let verifier = verifier(&with_public_key(&issuer.public_pem))?;
         for &algorithm in issuer.algorithms {
             let identity = verify(&verifier, &issuer.good(algorithm, None)?).await?;
-            assert_eq!((identity.user.as_str(), identity.channel.as_str()), ("42", "user:42"), "{algorithm:?}");
+            assert_eq!((identity.user(), identity.channel.as_str()), ("42", "user:42"), "{algorithm:?}");
             let found = fault(&verifier, &stranger.good(algorithm, None)?).await;
             assert_eq!(found, Some(Fault::TokenSignature), "{algorithm:?}");
             assert_eq!(

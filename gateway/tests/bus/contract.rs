@@ -183,6 +183,7 @@ pub(crate) async fn a_full_queue_says_what_was_missed(mut bus: Fixture) {
             Delivery::Missed(channels) => return assert_eq!(channels, [user()]),
             Delivery::MissedAny => panic!("the connection was not lost"),
             Delivery::Reply(_) => panic!("nobody has emitted anything"),
+            Delivery::Order(_) => panic!("nobody has ordered anything"),
         }
     }
 }

@@ -8,9 +8,11 @@ mod fixture;
 mod history;
 mod inbox;
 mod moves;
+mod presence;
 mod redis_only;
 mod replicated;
 mod retained;
+mod revoked;
 mod tracked;
 
 /// Runs the whole suite over one kind of bus.
@@ -55,12 +57,27 @@ macro_rules! every_check {
                 inbox::what_is_emitted_is_kept_though_nobody_reads_it,
                 inbox::an_id_of_the_users_is_emitted_once,
                 inbox::a_reply_reaches_its_connections_node_only,
+                presence::who_comes_is_online_and_who_leaves_is_offline_after_the_grace,
+                presence::who_comes_back_in_time_was_never_offline,
+                presence::a_batch_that_is_written_again_changes_nothing,
+                presence::a_node_that_is_gone_is_cleared_up,
+                presence::what_is_entered_again_is_not_cleared_up_with_the_old_lease,
+                presence::nobody_is_given_up_for_an_outage_of_all,
+                presence::a_lease_that_is_given_back_is_nobodys,
+                presence::the_newest_takes_the_place_of_the_oldest,
+                presence::one_too_many_is_refused,
+                presence::a_session_of_a_dead_node_does_not_count,
+                presence::who_is_online_is_listed_page_by_page,
+                presence::sessions_that_fit_are_ordered_to_end,
+                presence::an_order_is_announced_to_its_node,
                 retained::the_last_value_of_each_key_is_retained,
                 retained::without_a_key_the_type_is_the_key,
                 retained::subscribing_tells_the_last_version,
                 retained::what_has_expired_is_not_retained,
                 retained::the_keys_are_bounded,
                 retained::changes_at_the_same_time_have_one_order,
+                revoked::what_is_revoked_is_told_until_it_is_known,
+                revoked::of_two_for_a_user_what_either_says_holds,
                 tracked::a_receipt_tells_what_became_of_it,
                 tracked::what_is_not_watched_has_no_receipt,
                 tracked::an_acknowledgement_is_for_all_before_it_and_each_device_has_its_own,

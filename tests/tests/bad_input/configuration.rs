@@ -21,6 +21,13 @@ pub(crate) fn rows() -> Vec<Row> {
         start("a bad duration", whole().set("drain.window", "soon"), &["drain.window"]),
         start("a number out of bounds", whole().set("clients.max_frame_bytes", "7"), &["clients.max_frame_bytes"]),
         start("a drain longer than its deadline", whole().set("drain.deadline", "1s"), &["drain.deadline"]),
+        start("a session policy of nobody", whole().set("sessions.when_full", "pray"), &["sessions.when_full"]),
+        start(
+            "a session policy without presence",
+            whole().set("sessions.max_per_user", "3").set("presence.enabled", "false"),
+            &["sessions.max_per_user"],
+        ),
+        start("a grace of nothing", whole().set("presence.grace", "0s"), &["presence.grace"]),
         start("a bad URL of Redis", whole().set("bus.redis", &format!("http://u:{BOGUS}@x")), &["bus.redis"]),
         start(
             "a webhook without a secret",

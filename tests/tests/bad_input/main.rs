@@ -7,6 +7,7 @@ mod frames;
 mod row;
 mod tokens;
 mod unfinished;
+mod users;
 
 use std::time::Instant;
 
@@ -18,10 +19,8 @@ use wirebell_tests::token::{Issuer, SECRET};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_input_is_answered_and_survived() {
     let bench = Bench::start().await;
-    let table: Vec<Row> = [tokens::rows(&bench), frames::rows(), events::rows(), configuration::rows()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let rows = [tokens::rows(&bench), frames::rows(), events::rows(), users::rows(), configuration::rows()];
+    let table: Vec<Row> = rows.into_iter().flatten().collect();
     assert!(table.len() >= 40, "{} rows", table.len());
     let mut faults = Vec::new();
     for row in &table {

@@ -105,11 +105,16 @@ impl Inbox {
             reference: emission.reference.clone(),
             traceparent: emission.traceparent.clone(),
         };
+        self.push(entry);
+        Emitted { again: false, services: self.services, answer: None }
+    }
+
+    /// Adds what no client has emitted, or one has that is not known yet.
+    pub(super) fn push(&mut self, entry: Entry) {
         self.waiting.push_back(Waiting { entry, tries: 0, not_before: None });
         if self.waiting.len() as u64 > self.bounds.length {
             self.waiting.pop_front();
         }
-        Emitted { again: false, services: self.services, answer: None }
     }
 
     /// The first entry that is not too old and may be tried now; else when one may.

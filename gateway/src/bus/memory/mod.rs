@@ -4,9 +4,11 @@
 mod history;
 mod inbox;
 mod log;
+mod presence;
 mod record;
 mod records;
 mod retained;
+mod revocations;
 mod seen;
 mod state;
 

@@ -12,9 +12,11 @@ use wirebell_protocol::{Announcement, Channel, Class, Cursor, Message, NodeId, P
 use super::history::Histories;
 use super::inbox::Inbox;
 use super::log::Log;
+use super::presence::Shards;
 use super::record::{Due, Record};
 use super::records::Records;
 use super::retained::Retained;
+use super::revocations::Revoked;
 use super::seen::Seen;
 use crate::bus::intake::Intake;
 use crate::bus::{Cancelled, Ends, Position};
@@ -33,6 +35,8 @@ pub(super) struct State {
     pub(super) records: Records,
     pub(super) histories: Histories,
     pub(super) inbox: Inbox,
+    pub(super) presence: Shards,
+    pub(super) revoked: Revoked,
 }
 
 impl State {
@@ -47,6 +51,8 @@ impl State {
             records: Records::default(),
             histories: Histories::default(),
             inbox,
+            presence: Shards::default(),
+            revoked: Revoked::default(),
         }
     }
 

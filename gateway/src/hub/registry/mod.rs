@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::{Channel, ConnectionId, Cursor};
+use wirebell_protocol::{Channel, ConnectionId, Cursor, Transport};
 
 use self::audience::Window;
 pub use self::owner::Owner;
@@ -39,6 +39,8 @@ pub(super) struct Registry {
 /// A session is the only member of its connection's channel, and one of the members of `all`.
 struct Session {
     owner: Owner,
+    /// How the client is connected, once the bus has been told of the session.
+    announced: Option<Transport>,
     own: Member,
     in_all: Course,
     /// Of the retained values of `all`.
@@ -110,12 +112,9 @@ impl Registry {
         let all = self.channels.get(&Channel::all());
         let all_since = all.map_or(Cursor::START, |entry| entry.log.last());
         let in_all_retained = all.map_or_else(Course::default, |entry| entry.course_of_retained());
-        let session = Session { owner, own, in_all: Course::default(), in_all_retained, all_since, chain };
+        let (announced, in_all) = (None, Course::default());
+        let session = Session { owner, announced, own, in_all, in_all_retained, all_since, chain };
         self.sessions.insert(id.number, Box::new(session));
-    }
-
-    pub(super) fn exit(&mut self, id: ConnectionId) {
-        self.sessions.remove(&id.number);
     }
 
     /// Adds a listener. True if somebody has to be told that there is a channel to subscribe.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use wirebell_protocol::Channel;
+use wirebell_protocol::{Channel, ConnectionId, Cursor, Shard, Transport};
 
 use super::{Millis, Registry};
 use crate::hub::line::Line;
 use crate::hub::outbox::Outbox;
-use wirebell_protocol::Cursor;
+use crate::hub::presence::shard_of;
 
 /// Whose session it is. What is in it is shared with the session.
 #[derive(Debug, Clone)]
@@ -30,6 +30,35 @@ impl Registry {
     pub(in crate::hub) fn sitting(&self, number: u64) -> Option<(Owner, Arc<Outbox>)> {
         let session = self.sessions.get(&number)?;
         Some((session.owner.clone(), Arc::clone(&session.own.outbox)))
+    }
+
+    /// Removes a session. Answers whose it was, if the bus has been told of it.
+    pub(in crate::hub) fn exit(&mut self, id: ConnectionId) -> Option<(Owner, Transport)> {
+        let session = self.sessions.remove(&id.number)?;
+        Some((session.owner, session.announced?))
+    }
+
+    /// The bus is told of the session from now on. Answers whose it is.
+    pub(in crate::hub) fn announce(&mut self, number: u64, transport: Transport) -> Option<Owner> {
+        let session = self.sessions.get_mut(&number)?;
+        session.announced = Some(transport);
+        Some(session.owner.clone())
+    }
+
+    /// The bus does not know of the session any more.
+    pub(in crate::hub) fn withdraw(&mut self, number: u64) {
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.announced = None;
+        }
+    }
+
+    /// The sessions of users of that shard of whom the bus is told.
+    pub(in crate::hub) fn announced(&self, shard: Shard) -> Vec<(u64, Owner, Transport)> {
+        let told = self.sessions.iter().filter_map(|(number, session)| {
+            let transport = session.announced?;
+            (shard_of(&session.owner.user) == shard).then(|| (*number, session.owner.clone(), transport))
+        });
+        told.collect()
     }
 
     /// The numbers of a channel's listeners; not of `all`, nor of a connection's.

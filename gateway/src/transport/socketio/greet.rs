@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
-use wirebell_protocol::{CloseCode, Fault};
+use wirebell_protocol::{CloseCode, Fault, Transport};
 
 use super::client::Client;
 use super::decode::{MAIN, Packet};
@@ -38,7 +38,7 @@ async fn admitted(context: &Context, client: &mut Client, token: Option<Token>) 
         let refusal = match auth.token.map(Token::new).or_else(|| token.clone()) {
             None => missing(context),
             Some(token) => {
-                let entrance = Entrance { token: Some(token), cursor: auth.cursor, transport: "socketio" };
+                let entrance = Entrance { token: Some(token), cursor: auth.cursor, transport: Transport::SocketIo };
                 match session::enter(&context.sessions, client, entrance).await {
                     Ok(entered) => return Ok(entered),
                     Err(refused) => refused.ok_or(CloseCode::Normal)?,

@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::json;
 use socket2::SockRef;
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, Fault, Transport};
 
 use super::super::loan::Claim;
 use super::super::mailbox::Mailbox;
@@ -68,7 +68,7 @@ async fn admitted(context: &Context, request: Request) -> Result<(), Problem> {
     let outlet = Arc::new(Outlet::new(wanted.position(), head(context, request.headers())));
     drop(request);
     let mut stream = Stream::new(Arc::clone(&outlet), Arc::clone(&mailbox));
-    let entrance = Entrance { token: Some(token), cursor, transport: "sse" };
+    let entrance = Entrance { token: Some(token), cursor, transport: Transport::Sse };
     let entered = match session::enter(&context.sessions, &mut stream, entrance).await {
         Ok(entered) => entered,
         Err(refused) => return Err(refusal::problem(&refused.unwrap_or_else(gone))),

@@ -4,8 +4,8 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use wirebell_protocol::cloudevents;
 use wirebell_protocol::frame::SUBPROTOCOL;
+use wirebell_protocol::{Transport, cloudevents};
 
 use super::super::{Context, refusal};
 use super::cloudevents::CloudEvents;
@@ -66,7 +66,7 @@ fn entrance(request: &Request) -> Entrance {
     Entrance {
         token: Token::from_request(text(header::AUTHORIZATION), text(header::SEC_WEBSOCKET_PROTOCOL), query),
         cursor: query.and_then(cursor),
-        transport: "websocket",
+        transport: Transport::WebSocket,
     }
 }
 

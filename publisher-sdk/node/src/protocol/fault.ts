@@ -37,6 +37,10 @@ export const FAULTS = [
   "no_service",
   "no_reply",
   "service_failed",
+  "too_many_sessions",
+  "replaced",
+  "disconnected",
+  "token_revoked",
 ] as const;
 
 /** A code of the protocol. */

@@ -1,0 +1,10 @@
+-- All revocations, unless that version is still the newest.
+-- KEYS  1 the revocations (a hash)   ARGV  1 the version that is known, or nothing
+if (redis.call('HGET', KEYS[1], 'version') or '') == ARGV[1] then
+  return {}
+end
+local all = redis.call('HGETALL', KEYS[1])
+if #all == 0 then
+  return {'version', ''}
+end
+return all
