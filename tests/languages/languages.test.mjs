@@ -9,8 +9,8 @@ import { LANGUAGES, Service } from "./service.mjs";
 
 const range = (to) => Array.from({ length: to }, (_, at) => at);
 const all = (work) => Promise.all(LANGUAGES.map(work));
-// A slow machine has time to answer.
-const SETTINGS = { "inbox.reply_timeout": "60s" };
+// So that nobody waits for long until a user counts as gone, and a slow machine has time to answer.
+const SETTINGS = { "presence.grace": "1s", "inbox.reply_timeout": "60s" };
 let redis, nodes, services;
 
 before(async () => {
@@ -121,6 +121,42 @@ for (const [at, victim] of LANGUAGES.entries()) {
     }
     await finishing.stop();
   });
+}
+
+test("a node is killed while users come and go, and each service hears of every change once", async () => {
+  const dying = await Gateway.start(redis, SETTINGS);
+  const name = (number) => `presence-${number}`;
+  const on = (node, numbers) => Promise.all(numbers.map((number) => node.client(name(number))));
+  // Of those of the dying node some come back elsewhere, some were there all along, some stay away; and others come and go.
+  const [away, back, both, others] = [range(5), range(5).map((number) => 5 + number), range(5).map((number) => 10 + number), range(5).map((number) => 15 + number)];
+  await on(dying, [...away, ...back, ...both]);
+  const [staying, going] = [await on(nodes[0], both), await on(nodes[1], others)];
+  await dying.stop();
+  for (const client of going.slice(0, 3)) client.close();
+  const returned = await on(nodes[0], [...back, ...others.slice(0, 2)]);
+
+  const left = [...away, others[2]];
+  const everyone = [...away, ...back, ...both, ...others];
+  const hear = async (gone) => {
+    const expected = everyone.map((number) => [name(number), gone.includes(number) ? ["user.online", "user.offline"] : ["user.online"]]).sort();
+    for (const service of services) {
+      await eventually(`${service.language} hears who has gone`, () => gone.every((number) => changes(service).get(name(number))?.length === 2), 15_000);
+      assert.deepEqual([...changes(service)].sort(), expected, service.language);
+    }
+  };
+  await hear(left);
+  for (const client of [...staying, ...returned, ...going.slice(3)]) client.close();
+  // Whatever was told twice of somebody would be there by now.
+  await hear(everyone);
+});
+
+// What a service has heard of users' presence, by user.
+function changes(service) {
+  const heard = new Map();
+  for (const { type, user } of service.told("event")) {
+    if (type.startsWith("user.") && user.startsWith("presence-")) heard.set(user, [...(heard.get(user) ?? []), type]);
+  }
+  return heard;
 }
 
 test("they end well", () => Promise.all(services.map((service) => service.stop())));
