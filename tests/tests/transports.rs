@@ -42,12 +42,12 @@ async fn cheap(name: &str, welcome: &str, ask: impl Fn(&str) -> (String, Vec<u8>
     let issuer = Issuer::default();
     let mut held = Vec::new();
     let mut before = 0;
-    for user in 0..FIRST + CONNECTIONS {
-        if user == FIRST {
+    for number in 0..FIRST + CONNECTIONS {
+        if number == FIRST {
             tokio::time::sleep(Duration::from_secs(1)).await;
             before = pss(node.pid());
         }
-        let (head, more) = ask(&issuer.token(&user.to_string()));
+        let (head, more) = ask(&issuer.token(&number.to_string()));
         held.push(connect(node.clients, &head, &more, welcome).await);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
