@@ -7,10 +7,11 @@ import { fileURLToPath } from "node:url";
 
 export const BIN = process.env.WIREBELL_BIN ?? fileURLToPath(new URL("../../target/release/wirebell", import.meta.url));
 
-// `wirebell dev` with these settings and these other arguments.
+// `wirebell dev` with these settings and these other arguments. What presence tells the backend would come between the
+// requests that are counted here.
 export async function dev(settings, more = []) {
   const doors = ["--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"];
-  const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const sets = Object.entries({ "telemetry.log_format": "json", "presence.enabled": "false", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const child = spawn(BIN, ["dev", ...doors, ...more, ...sets], { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH } });
   const node = { child, log: [], stop: () => end(child) };
   const listening = new Promise((resolve, reject) => {
