@@ -93,7 +93,12 @@ async fn without_a_service_it_is_said_and_the_event_waits_for_the_first_one() {
     let error = client.ask(&json!({"type": "send-message", "data": 1, "ref": "1"})).await;
     assert_eq!((&error["type"], &error["code"]), (&json!("wirebell.error"), &json!("no_service")), "{error}");
     let inbox = Inbox::connect(&redis.url(), "late").await.expect("a worker");
-    let claim = inbox.next().await.expect("an event");
+    let mut claim = inbox.next().await.expect("an entry");
+    // What presence tells has no connection, and may stand before it or behind it.
+    if claim.connection.is_none() {
+        claim.done(&()).await.expect("Redis is told");
+        claim = inbox.next().await.expect("an event");
+    }
     assert_eq!((claim.user.as_str(), claim.data.as_str()), ("42", "1"));
     claim.done(&()).await.expect("Redis is told");
     assert_eq!(client.next(SILENCE).await, Seen::Silence, "an answer that nobody waits for is not told");
