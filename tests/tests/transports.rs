@@ -40,7 +40,7 @@ async fn cheap(name: &str, welcome: &str, ask: impl Fn(&str) -> (String, Vec<u8>
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("clients.heartbeat", "600s").start().await;
     let issuer = Issuer::default();
-    let mut held = Vec::new();
+    let mut streams = Vec::new();
     let mut before = 0;
     for number in 0..FIRST + CONNECTIONS {
         if number == FIRST {
@@ -48,7 +48,7 @@ async fn cheap(name: &str, welcome: &str, ask: impl Fn(&str) -> (String, Vec<u8>
             before = pss(node.pid());
         }
         let (head, more) = ask(&issuer.token(&number.to_string()));
-        held.push(connect(node.clients, &head, &more, welcome).await);
+        streams.push(connect(node.clients, &head, &more, welcome).await);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let each = pss(node.pid()).saturating_sub(before) / u64::from(CONNECTIONS);
