@@ -1,9 +1,9 @@
 //! Workers that take over what has fallen back. What a node would put into the stream is put there by its script.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::seen::Seen;
 use crate::support::{Bus, Redis, eventually};
 use wirebell_protocol::tracking::{Alarm, Timer, finish};
 use wirebell_publisher::{Backlog, Channel, ConnectError, Fallback, Fallbacks, FallbacksBuilder, Keys, Publisher};
@@ -26,27 +26,6 @@ fn builder(url: &str) -> FallbacksBuilder {
     Fallbacks::builder(url, GROUP).backoff(Duration::from_millis(20), Duration::from_millis(100))
 }
 
-/// How often each event was handed to a handler.
-#[derive(Debug, Clone, Default)]
-struct Seen(Arc<Mutex<HashMap<String, u32>>>);
-
-impl Seen {
-    fn note(&self, fallback: &Fallback) -> u32 {
-        let mut seen = self.0.lock().unwrap();
-        let count = seen.entry(fallback.id.clone()).or_default();
-        *count += 1;
-        *count
-    }
-
-    fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
-    }
-
-    fn all_once(&self) -> bool {
-        self.0.lock().unwrap().values().all(|count| *count == 1)
-    }
-}
-
 async fn two_workers_share_all(bus: impl Bus + Sync, url: &str) {
     fall_back(&bus, 0..40).await;
     let seen = Seen::default();
@@ -55,7 +34,7 @@ async fn two_workers_share_all(bus: impl Bus + Sync, url: &str) {
         let worker = builder(url).at_once(4).connect().await.unwrap();
         let (seen, running) = (seen.clone(), worker.clone());
         let handler = move |fallback: Fallback| {
-            seen.note(&fallback);
+            seen.note(&fallback.id);
             assert_eq!(format!("e{}", fallback.data::<u32>().unwrap()), fallback.id);
             async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -104,9 +83,9 @@ async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
     let handler = {
         let seen = seen.clone();
         move |fallback: Fallback| {
-            let count = seen.note(&fallback);
+            let count = seen.note(&fallback.id);
             assert_eq!(fallback.tries, count, "tries are counted");
-            noted.note(&fallback);
+            noted.note(&fallback.id);
             // The first can never be taken over; the others at the second try.
             let fails = fallback.id == "e0" || count < 2;
             async move { if fails { Err("nobody answers") } else { Ok(()) } }
@@ -150,7 +129,7 @@ async fn another_worker_takes_over_from_one_that_dies() {
     for _ in 0..19 {
         let claim = tokio::time::timeout(PATIENCE, other.next()).await.unwrap().unwrap();
         assert_eq!(claim.tries, 2);
-        seen.note(&claim);
+        seen.note(&claim.id);
         claim.done().await.unwrap();
     }
     assert!(seen.len() == 19 && seen.all_once(), "{seen:?}");
@@ -158,7 +137,7 @@ async fn another_worker_takes_over_from_one_that_dies() {
     seen = Seen::default();
     // What it does at last is too late, and harmless.
     for claim in held {
-        seen.note(&claim);
+        seen.note(&claim.id);
         claim.done().await.unwrap();
     }
     assert_eq!(other.backlog().await.unwrap(), Backlog { lag: Some(0), pending: 0, dead: 0 });
@@ -176,7 +155,7 @@ async fn closing_waits_for_what_is_in_hand_and_gives_back_the_rest() {
             let slow = slow.clone();
             async move {
                 tokio::time::sleep(Duration::from_millis(300)).await;
-                slow.note(&fallback);
+                slow.note(&fallback.id);
                 Ok::<_, String>(())
             }
         }

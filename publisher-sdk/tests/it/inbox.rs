@@ -1,9 +1,9 @@
 //! Services on the inbox. What a node would put into it is put there by its script.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::seen::Seen;
 use crate::support::{Bus, Redis, eventually};
 use wirebell_protocol::inbox::{self, Bounds, Emission, Emitter};
 use wirebell_publisher::{Backlog, Inbox, InboxBuilder, InboxEvent, Keys};
@@ -30,27 +30,6 @@ fn builder(url: &str) -> InboxBuilder {
     Inbox::builder(url, SERVICE).backoff(Duration::from_millis(20), Duration::from_millis(100))
 }
 
-/// How often each event was handed to a handler.
-#[derive(Debug, Clone, Default)]
-struct Seen(Arc<Mutex<HashMap<String, u32>>>);
-
-impl Seen {
-    fn note(&self, event: &InboxEvent) -> u32 {
-        let mut seen = self.0.lock().unwrap();
-        let count = seen.entry(event.id.clone()).or_default();
-        *count += 1;
-        *count
-    }
-
-    fn len(&self) -> usize {
-        self.0.lock().unwrap().len()
-    }
-
-    fn all_once(&self) -> bool {
-        self.0.lock().unwrap().values().all(|count| *count == 1)
-    }
-}
-
 fn run(inbox: &Inbox) -> tokio::task::JoinHandle<()> {
     let running = inbox.clone();
     tokio::spawn(async move { running.run().await })
@@ -64,7 +43,7 @@ async fn two_workers_share_all(bus: impl Bus + Sync, url: &str) {
         let worker = builder(url).at_once(4).connect().await.unwrap();
         let seen = seen.clone();
         worker.on("send", move |event: InboxEvent| {
-            seen.note(&event);
+            seen.note(&event.id);
             async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 event.data::<u32>().map(|number| format!("e{number}"))
@@ -102,7 +81,7 @@ async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
     let worker = builder(&redis.url()).tries(3).connect().await.unwrap();
     let seen = Seen::default();
     worker.on("send", move |event: InboxEvent| {
-        let count = seen.note(&event);
+        let count = seen.note(&event.id);
         assert_eq!(event.tries, count, "tries are counted");
         // The first can never be handled; the others at the second try.
         let fails = event.id == "e0" || count < 2;
@@ -164,7 +143,7 @@ async fn another_worker_takes_over_from_one_that_dies_in_the_middle_of_a_batch()
     for _ in 0..19 {
         let claim = tokio::time::timeout(PATIENCE, other.next()).await.unwrap().unwrap();
         assert_eq!(claim.tries, 2);
-        seen.note(&claim);
+        seen.note(&claim.id);
         claim.done(&2).await.unwrap();
     }
     assert!(seen.len() == 19 && seen.all_once(), "{seen:?}");

@@ -10,5 +10,6 @@ mod moves;
 mod outage;
 mod publish;
 mod replicated;
+mod seen;
 mod support;
 mod tracked;
