@@ -9,6 +9,7 @@ mod chain;
 mod emitting;
 mod fanout;
 mod frame;
+mod heartbeat;
 mod history;
 mod interest;
 mod line;
@@ -45,9 +46,10 @@ pub use presence::{Appearance, LEASE};
 pub use registry::Owner;
 pub use reporter::{Ack, Note, Reporter};
 pub use seat::{Seat, Since, Unavailable};
-pub use wire::{Wire, Written};
+pub use wire::{Pinged, Wire, Written};
 
 use self::awaited::Awaited;
+use self::heartbeat::Heartbeat;
 use self::presence::Presence;
 use self::reading::Readers;
 use self::registry::Registry;
@@ -65,6 +67,7 @@ pub struct Hub {
     reporter: Arc<Reporter>,
     history: Arc<History>,
     presence: Presence,
+    heartbeat: Heartbeat,
     /// Sessions that are behind.
     readers: Readers,
     /// What connections have asked services and wait for.
@@ -89,6 +92,8 @@ pub struct Settings {
     pub history: usize,
     /// How long a connection waits for a service's answer.
     pub reply_timeout: Duration,
+    /// Time between pings.
+    pub heartbeat: Duration,
     /// What holds for presence; without it nobody is told who is online.
     pub presence: Option<wirebell_protocol::presence::Settings>,
 }
@@ -117,6 +122,7 @@ impl Hub {
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
             history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
             presence: Presence::new(settings.presence, Arc::clone(&metrics)),
+            heartbeat: Heartbeat::new(settings.heartbeat),
             readers: Readers::default(),
             awaited: Awaited::default(),
             reply_millis: millis(settings.reply_timeout),
@@ -128,6 +134,7 @@ impl Hub {
         life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
         life.spawn(awaited::run(Arc::clone(&hub)));
+        life.spawn(heartbeat::run(Arc::clone(&hub)));
         Presence::start(&hub, life);
         life.spawn(repair::run(Arc::clone(&hub), found));
         life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, repaired));

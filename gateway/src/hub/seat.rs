@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor, Transport};
 
+use super::heartbeat::Beat;
 use super::line::Line;
 use super::outbox::{Next, Outbox};
 use super::wire::Wire;
@@ -42,6 +43,7 @@ pub struct Seat {
     id: ConnectionId,
     outbox: Arc<Outbox>,
     channels: Vec<Channel>,
+    beat: Option<Beat>,
 }
 
 impl Hub {
@@ -53,7 +55,7 @@ impl Hub {
         let outbox = Arc::new(Outbox::new(number, self.outbox_bytes).with_wire(wire));
         let owner = Owner { user: user.clone(), device: device.cloned(), since: uptime_millis() };
         self.lock().enter(id, owner, Arc::clone(&outbox));
-        Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new() }
+        Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new(), beat: None }
     }
 
     fn left(&self, channel: &Channel, outbox: &Arc<Outbox>) {
@@ -169,8 +171,14 @@ impl Seat {
     }
 
     /// The session has something to do: the hub does not write to its client until it asks for what is [next](Self::next).
-    pub fn stir(&self) {
-        self.outbox.stir();
+    /// `heard`: the client has given a sign of life.
+    pub fn stir(&self, heard: bool) {
+        self.outbox.stir(heard);
+    }
+
+    /// From now on the client is asked for signs of life, and the session told to end if it gives none.
+    pub fn live(&mut self) {
+        self.beat = Some(self.hub.heartbeat.enrol(&self.outbox));
     }
 
     /// What the session has to do next; waits for it.
@@ -182,6 +190,9 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.outbox.close();
+        if let Some(beat) = self.beat {
+            self.hub.heartbeat.leave(beat, &self.outbox);
+        }
         for channel in std::mem::take(&mut self.channels) {
             self.hub.left(&channel, &self.outbox);
         }

@@ -12,6 +12,14 @@ pub trait Wire: Send + Sync + fmt::Debug {
     /// Writes as many of the frames, in order, as the client's connection takes now. A frame that was begun counts as
     /// written: the session sends the rest of it.
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written;
+
+    /// Asks the client for a sign of life.
+    fn try_ping(&self) -> Pinged;
+
+    /// Do clients on this kind of wire answer a ping?
+    fn is_answered(&self) -> bool {
+        true
+    }
 }
 
 /// How far a wire came.
@@ -21,4 +29,15 @@ pub enum Written {
     All,
     /// The first so many are, or were begun. The session has to go on.
     Some(usize),
+}
+
+/// What became of a ping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinged {
+    /// It is with the kernel, whole.
+    All,
+    /// There is something to be sent before it, or the rest of it: the session has to go on.
+    Begun,
+    /// There is no connection to write to just now: the session has to ask by itself.
+    Unable,
 }

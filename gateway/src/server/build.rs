@@ -45,6 +45,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
         outbox_bytes: config.clients.outbox_bytes,
         history: config.bus.history,
         reply_timeout: config.inbox.reply_timeout,
+        heartbeat: config.clients.heartbeat,
         presence: presence(config),
     };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));

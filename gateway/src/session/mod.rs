@@ -8,7 +8,6 @@ mod catchup;
 mod emit;
 mod expiry;
 mod goodbye;
-mod heartbeat;
 mod history;
 pub mod limits;
 mod meters;
@@ -25,7 +24,7 @@ use std::sync::Arc;
 
 use crate::auth::Verifier;
 use crate::hub::Hub;
-pub use crate::hub::{Frame, Wire, Written};
+pub use crate::hub::{Frame, Pinged, Wire, Written};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 

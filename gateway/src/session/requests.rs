@@ -6,10 +6,10 @@ use super::answer;
 use super::catchup::Lag;
 use super::limits::JOIN_PATIENCE;
 use super::peer::Peer;
-use super::serve::{Session, Step, millis_left, periods};
+use super::serve::{Session, Step, millis_left};
 use crate::auth::Token;
 use crate::hub::{Line, Since};
-use crate::lifecycle::uptime_millis;
+use crate::lifecycle::{millis, uptime_millis};
 
 impl<P: Peer> Session<P> {
     pub(super) async fn subscribe(
@@ -70,7 +70,7 @@ impl<P: Peer> Session<P> {
         }
         outcome("renewed");
         let left = millis_left(identity.expires, self.shared.limits.leeway);
-        self.state.renewed(uptime_millis(), left, periods(&self.shared));
+        self.state.renewed(uptime_millis(), left, millis(self.shared.limits.expiring_notice));
         self.who.identity = identity;
         self.leave_what_is_no_longer_permitted().await?;
         self.write(answer::renewed(self.who.identity.expires, reference)).await

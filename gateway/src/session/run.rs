@@ -69,6 +69,7 @@ fn attend<P: Peer>(mut session: Session<P>, transport: Transport) -> impl Future
     session.opened(transport);
     let open = session.shared.metrics.sessions.with_label_values(&[transport.as_str()]);
     open.inc();
+    session.who.seat.live();
     async move {
         let goodbye = session.serve().await;
         open.dec();

@@ -14,7 +14,7 @@ use super::catchup::{Catchup, Lag};
 use super::goodbye::Goodbye;
 use super::pace::Pace;
 use super::peer::{Incoming, Peer};
-use super::state::{Action, Moment, Periods, State};
+use super::state::{Action, State};
 use super::{Sessions, answer};
 use crate::auth::Token;
 use crate::hub::{Line, Next, Order};
@@ -54,7 +54,7 @@ impl<P: Peer> Session<P> {
                 catchup.push(Lag::to_the_end(Line::retained(channel), Cursor::START));
             }
         }
-        let state = State::new(moment(), periods(&shared), left);
+        let state = State::new(uptime_millis(), left, millis(shared.limits.expiring_notice));
         Self { shared, peer, who, catchup, acks, state, pace: Pace::default() }
     }
 
@@ -69,11 +69,11 @@ impl<P: Peer> Session<P> {
                 () = self.catchup.due() => Event::CatchUp,
                 () = &mut alarm => Event::Due,
             };
-            self.who.seat.stir();
+            self.who.seat.stir(matches!(event, Event::Incoming(_)));
             // On the heap, what a step needs does not make every session larger that has nothing to do.
-            if let Event::Incoming(Incoming::Alive) = event {
-                self.state.heard();
-            } else if let Err(goodbye) = Box::pin(self.step(event)).await {
+            if !matches!(event, Event::Incoming(Incoming::Alive))
+                && let Err(goodbye) = Box::pin(self.step(event)).await
+            {
                 self.closed(goodbye);
                 return goodbye;
             }
@@ -90,7 +90,7 @@ impl<P: Peer> Session<P> {
             Event::Next(next) => self.outgoing(next).await,
             Event::CatchUp => self.catch_up().await,
             Event::Due => {
-                let action = self.state.tick(moment(), periods(&self.shared));
+                let action = self.state.tick(uptime_millis());
                 self.act(action).await
             }
         }
@@ -123,6 +123,8 @@ impl<P: Peer> Session<P> {
                 }
                 Ok(())
             }
+            Next::Ping => self.ping().await,
+            Next::Order(Order::Dead) => Err(Goodbye::Dead),
             Next::Order(Order::Check) => self.check_token().await,
             Next::Order(Order::Leave { after }) => {
                 self.check_token().await?;
@@ -146,7 +148,6 @@ impl<P: Peer> Session<P> {
     async fn act(&mut self, action: Action) -> Step {
         match action {
             Action::Nothing => Ok(()),
-            Action::Ping => self.ping().await,
             Action::Close(goodbye) => Err(goodbye),
             Action::Pong { reference } => {
                 self.write(ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
@@ -192,14 +193,6 @@ impl<P: Peer> Session<P> {
     pub(super) async fn farewell(&mut self, code: CloseCode, reason: &'static str) {
         self.peer.close(code, reason).await;
     }
-}
-
-fn moment() -> Moment {
-    Moment { now: uptime_millis(), chance: fastrand::f64() }
-}
-
-pub(super) fn periods(shared: &Sessions) -> Periods {
-    Periods { heartbeat: millis(shared.limits.heartbeat), expiring_notice: millis(shared.limits.expiring_notice) }
 }
 
 /// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts. A

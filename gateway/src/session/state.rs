@@ -7,13 +7,11 @@ use wirebell_protocol::{Channel, Cursor, Fault};
 
 use super::expiry::{Due, Expiry};
 use super::goodbye::Goodbye;
-use super::heartbeat::{Beat, Heartbeat};
 use super::limits::MOST_FAULTS;
 
 /// An admitted session.
 #[derive(Debug)]
 pub(super) struct State {
-    heartbeat: Heartbeat,
     expiry: Expiry,
     /// When it has to have left, once it was told to.
     leave_at: Option<u64>,
@@ -40,8 +38,6 @@ pub(super) enum Action {
     Pong { reference: Option<String> },
     /// Say what was wrong.
     Refuse(FrameError),
-    /// Ask for a sign of life.
-    Ping,
     /// Say that the token expires soon.
     Expiring,
     /// End.
@@ -50,47 +46,20 @@ pub(super) enum Action {
     Nothing,
 }
 
-/// The clock and the dice, as the caller has them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// Milliseconds.
-    pub(super) now: u64,
-    /// Anything from 0 to 1.
-    pub(super) chance: f64,
-}
-
-/// Milliseconds that a session works with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Periods {
-    pub(super) heartbeat: u64,
-    pub(super) expiring_notice: u64,
-}
-
 impl State {
-    /// A session whose token lives for `token_left` milliseconds.
-    pub(super) fn new(moment: Moment, periods: Periods, token_left: u64) -> Self {
-        Self {
-            heartbeat: Heartbeat::new(moment.now, periods.heartbeat, moment.chance),
-            expiry: Expiry::new(moment.now, token_left, periods.expiring_notice),
-            leave_at: None,
-            faults: 0,
-        }
+    /// A session whose token lives for `token_left` milliseconds, and which says so `notice` before its end.
+    pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
+        Self { expiry: Expiry::new(now, token_left, notice), leave_at: None, faults: 0 }
     }
 
     /// When the session has to look at the time again.
     pub(super) fn due(&self) -> u64 {
-        let due = self.heartbeat.due().min(self.expiry.due());
+        let due = self.expiry.due();
         self.leave_at.map_or(due, |leave_at| leave_at.min(due))
-    }
-
-    /// The client gave a sign of life.
-    pub(super) fn heard(&mut self) {
-        self.heartbeat.heard();
     }
 
     /// A frame from the client.
     pub(super) fn frame(&mut self, frame: Result<ClientFrame, FrameError>) -> Action {
-        self.heard();
         let frame = match frame {
             Ok(frame) => frame,
             Err(error) => return self.fault(error),
@@ -111,7 +80,6 @@ impl State {
 
     /// A frame that cannot be one.
     pub(super) fn binary(&mut self) -> Action {
-        self.heard();
         let message = "binary frames are not understood; frames are JSON text".into();
         self.fault(FrameError { fault: Fault::BinaryFrame, message, reference: None })
     }
@@ -122,27 +90,20 @@ impl State {
     }
 
     /// The time has come that [`State::due`] named.
-    pub(super) fn tick(&mut self, moment: Moment, periods: Periods) -> Action {
-        if self.leave_at.is_some_and(|at| at <= moment.now) {
+    pub(super) fn tick(&mut self, now: u64) -> Action {
+        if self.leave_at.is_some_and(|at| at <= now) {
             return Action::Close(Goodbye::Drain);
         }
-        match self.expiry.check(moment.now) {
-            Some(Due::End) => return Action::Close(Goodbye::Expired),
-            Some(Due::Notice) => return Action::Expiring,
-            None => {}
-        }
-        if self.heartbeat.due() > moment.now {
-            return Action::Nothing;
-        }
-        match self.heartbeat.beat(moment.now, periods.heartbeat, moment.chance) {
-            Beat::Ping => Action::Ping,
-            Beat::Dead => Action::Close(Goodbye::Dead),
+        match self.expiry.check(now) {
+            Some(Due::End) => Action::Close(Goodbye::Expired),
+            Some(Due::Notice) => Action::Expiring,
+            None => Action::Nothing,
         }
     }
 
     /// A new token lives for `left` more.
-    pub(super) fn renewed(&mut self, now: u64, left: u64, periods: Periods) {
-        self.expiry = Expiry::new(now, left, periods.expiring_notice);
+    pub(super) fn renewed(&mut self, now: u64, left: u64, notice: u64) {
+        self.expiry = Expiry::new(now, left, notice);
     }
 
     /// The session has to have left in `after` milliseconds.
@@ -155,14 +116,10 @@ impl State {
 mod tests {
     use super::*;
 
-    const PERIODS: Periods = Periods { heartbeat: 1000, expiring_notice: 100 };
-
-    fn at(now: u64) -> Moment {
-        Moment { now, chance: 0.5 }
-    }
+    const NOTICE: u64 = 100;
 
     fn session(token_left: u64) -> State {
-        State::new(at(0), PERIODS, token_left)
+        State::new(0, token_left, NOTICE)
     }
 
     #[test]
@@ -179,22 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_client_is_pinged_once_and_then_given_up() {
-        let mut state = session(100_000);
-        assert_eq!(state.due(), 500);
-        assert_eq!(state.tick(at(499), PERIODS), Action::Nothing);
-        assert_eq!(state.tick(at(500), PERIODS), Action::Ping);
-        assert_eq!(state.tick(at(state.due()), PERIODS), Action::Close(Goodbye::Dead));
-    }
-
-    #[test]
     fn a_token_is_asked_for_in_time_and_a_new_one_is_good_for_longer() {
         let mut state = session(400);
         assert_eq!(state.due(), 300);
-        assert_eq!(state.tick(at(300), PERIODS), Action::Expiring);
-        state.renewed(350, 10_000, PERIODS);
-        assert_eq!(state.tick(at(400), PERIODS), Action::Nothing);
-        assert_eq!(state.tick(at(10_350), PERIODS), Action::Close(Goodbye::Expired));
+        assert_eq!(state.tick(300), Action::Expiring);
+        state.renewed(350, 10_000, NOTICE);
+        assert_eq!(state.tick(400), Action::Nothing);
+        assert_eq!(state.tick(10_350), Action::Close(Goodbye::Expired));
     }
 
     #[test]
@@ -202,6 +150,6 @@ mod tests {
         let mut state = session(100_000);
         state.leave(10, 40);
         assert_eq!(state.due(), 50);
-        assert_eq!(state.tick(at(50), PERIODS), Action::Close(Goodbye::Drain));
+        assert_eq!(state.tick(50), Action::Close(Goodbye::Drain));
     }
 }

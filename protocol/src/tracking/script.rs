@@ -50,10 +50,10 @@ pub fn alarm(keys: &Keys, timer: &Timer) -> Call {
     Call { script: Script::Alarm, keys, arguments: Vec::new() }
 }
 
-/// Takes timers that have gone off.
-pub fn claim(keys: &Keys, shard: Shard) -> Call {
+/// Takes timers of these shards that have gone off. In a Cluster each has a slot of its own, and is asked by itself.
+pub fn claim(keys: &Keys, shards: &[Shard]) -> Call {
     let arguments = vec![LEASE_MILLIS.to_string(), MOST_TIMERS.to_string()];
-    Call { script: Script::Claim, keys: vec![keys.timers(shard)], arguments }
+    Call { script: Script::Claim, keys: shards.iter().map(|shard| keys.timers(*shard)).collect(), arguments }
 }
 
 /// Finishes with a timer, as the record said.

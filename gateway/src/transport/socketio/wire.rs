@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use super::encode;
-use crate::session::{Frame, Wire, Written};
+use super::engine::PING;
+use crate::session::{Frame, Pinged, Wire, Written};
 use crate::transport::websocket::{Sender, Socket, write_text};
 
 /// Empty while the client polls.
@@ -27,5 +28,9 @@ impl Wire for Line {
         sender.try_write_as(frames, |frame, into| {
             encode::packets(&frame.bytes, None, |packet| write_text(packet.as_bytes(), into));
         })
+    }
+    fn try_ping(&self) -> Pinged {
+        let Some(sender) = self.0.get() else { return Pinged::Unable };
+        sender.try_ping_as(|into| write_text(PING.as_bytes(), into))
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::net::TcpStream;
 
 use super::super::pipe::{Pipe, Taken};
-use super::encode;
+use super::encode::{self, HEARTBEAT};
 use super::position::Position;
-use crate::session::{Frame, Wire, Written};
+use crate::session::{Frame, Pinged, Wire, Written};
 
 /// Frames go in, events of the stream come out.
 pub(super) struct Outlet {
@@ -81,6 +81,18 @@ impl Wire for Outlet {
             }
         }
         Written::All
+    }
+
+    fn try_ping(&self) -> Pinged {
+        let Some(pipe) = self.pipe.get() else { return Pinged::Unable };
+        pipe.queue(|rest| rest.extend_from_slice(HEARTBEAT));
+        if pipe.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }
+    }
+
+    /// Nobody answers a comment. A client that is no longer there is found out by the kernel, which waits so long, and no
+    /// longer, for it to confirm what it was sent.
+    fn is_answered(&self) -> bool {
+        false
     }
 }
 

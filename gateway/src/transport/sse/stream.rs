@@ -67,8 +67,7 @@ impl Peer for Stream {
         }
     }
 
-    /// Nobody answers a comment. A client that is no longer there is found out by the kernel, which waits so long, and no
-    /// longer, for it to confirm what it was sent.
+    /// As the hub does it by the wire, and therefore as if it were answered.
     async fn ping(&mut self) -> Result<(), Gone> {
         self.outlet.queue_bytes(HEARTBEAT);
         self.flush().await?;

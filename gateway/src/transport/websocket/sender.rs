@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::super::pipe::{Pipe, Taken};
 use super::header::{self, Opcode};
-use crate::session::{Frame, Wire, Written};
+use crate::session::{Frame, Pinged, Wire, Written};
 
 #[derive(Debug)]
 pub(in super::super) struct Sender(Pipe);
@@ -50,10 +50,20 @@ impl Sender {
         }
         Written::All
     }
+
+    /// Sends what `write` makes of a ping.
+    pub(in super::super) fn try_ping_as(&self, write: impl FnOnce(&mut Vec<u8>)) -> Pinged {
+        self.0.queue(write);
+        if self.0.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }
+    }
 }
 
 impl Wire for Sender {
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
         self.try_write_as(frames, |frame, into| header::write(Opcode::Text, &frame.bytes, into))
+    }
+
+    fn try_ping(&self) -> Pinged {
+        self.try_ping_as(|into| header::write(Opcode::Ping, &[], into))
     }
 }

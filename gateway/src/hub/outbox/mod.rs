@@ -12,7 +12,7 @@ use wirebell_protocol::{Channel, Class, Cursor};
 use super::frame::Frame;
 use super::line::Line;
 use super::meters::Meters;
-use super::wire::{Wire, Written};
+use super::wire::{Pinged, Wire, Written};
 
 /// What a session is told to do, apart from writing frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Order {
     Check,
     /// Close now: a newer session of the user has taken this one's place.
     Replaced,
+    /// Close now: the client gave no sign of life.
+    Dead,
     /// Close now: a service wants it.
     Disconnected {
         /// What the client is told. In a box, or every outbox would be larger.
@@ -62,6 +64,8 @@ pub enum Offered {
 pub enum Next {
     /// Write these, in order.
     Frames(VecDeque<Frame>),
+    /// Ask the client for a sign of life.
+    Ping,
     /// Do this.
     Order(Order),
     /// There was no room for what came on these lines: read them behind these cursors.
@@ -87,6 +91,7 @@ struct State {
     /// The wire took a part of a frame.
     begun: bool,
     order: Option<Order>,
+    pulse: Pulse,
     behind: Vec<(Line, Cursor)>,
     waker: Option<Waker>,
 }
@@ -101,6 +106,18 @@ enum Session {
     Rests,
     /// It has ended.
     Gone,
+}
+
+/// What is known of the client's life.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Pulse {
+    /// Something was heard since it was asked.
+    #[default]
+    Felt,
+    /// The session is to ask.
+    Due,
+    /// It was asked, and nothing has been heard since.
+    Awaited,
 }
 
 impl Outbox {
@@ -178,9 +195,45 @@ impl Outbox {
         }
     }
 
-    /// The session has something to do: nobody else writes to its client until it [rests](Self::next) again.
-    pub fn stir(&self) {
-        self.lock().session = Session::Busy;
+    /// The session has something to do: nobody else writes to its client until it [rests](Self::next) again. `heard`: the
+    /// client has given a sign of life.
+    pub fn stir(&self, heard: bool) {
+        let mut state = self.lock();
+        state.session = Session::Busy;
+        if heard {
+            state.pulse = Pulse::Felt;
+        }
+    }
+
+    /// Has the client asked for a sign of life, and the session end if it gave none since the last beat. While the session
+    /// rests, it is not woken for that.
+    pub(super) fn beat(&self) {
+        let mut state = self.lock();
+        match (state.pulse, state.session) {
+            // A session that has not come to asking is at work, and has its own patience with what it does.
+            (_, Session::Gone) | (Pulse::Due, _) => {}
+            (Pulse::Awaited, _) => command(state, Order::Dead),
+            (Pulse::Felt, Session::Busy) => state.pulse = Pulse::Due,
+            (Pulse::Felt, Session::Rests) => self.ping(state),
+        }
+    }
+
+    fn ping(&self, mut state: MutexGuard<'_, State>) {
+        let (pinged, pulse) = match &self.wire {
+            Some(wire) => (wire.try_ping(), if wire.is_answered() { Pulse::Awaited } else { Pulse::Felt }),
+            None => (Pinged::Unable, Pulse::Due),
+        };
+        match pinged {
+            Pinged::All => state.pulse = pulse,
+            Pinged::Begun => {
+                (state.pulse, state.begun) = (pulse, true);
+                wake(state);
+            }
+            Pinged::Unable => {
+                state.pulse = Pulse::Due;
+                wake(state);
+            }
+        }
     }
 
     /// What came on the line behind this cursor found no room. The session is told once it has taken the rest.
@@ -205,13 +258,7 @@ impl Outbox {
     /// Gives an order; a later one replaces one that was not yet taken, unless that was to close now. Whoever leaves looks at
     /// its token anyhow.
     pub fn order(&self, order: Order) {
-        let mut state = self.lock();
-        let is_more = state.order.as_ref().is_none_or(|before| !before.is_final() && order != Order::Check);
-        if !is_more || state.session == Session::Gone {
-            return;
-        }
-        state.order = Some(order);
-        wake(state);
+        command(self.lock(), order);
     }
 
     /// Nothing is taken any more.
@@ -233,6 +280,10 @@ impl Outbox {
                 (state.bytes, state.begun) = (0, false);
                 return Poll::Ready(Next::Frames(std::mem::take(&mut state.frames)));
             }
+            if state.pulse == Pulse::Due {
+                state.pulse = Pulse::Awaited;
+                return Poll::Ready(Next::Ping);
+            }
             if !state.behind.is_empty() {
                 return Poll::Ready(Next::Behind(std::mem::take(&mut state.behind)));
             }
@@ -253,6 +304,14 @@ fn length(frame: &Frame) -> u32 {
     u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX)
 }
 
+fn command(mut state: MutexGuard<'_, State>, order: Order) {
+    let is_more = state.order.as_ref().is_none_or(|before| !before.is_final() && order != Order::Check);
+    if is_more && state.session != Session::Gone {
+        state.order = Some(order);
+        wake(state);
+    }
+}
+
 /// Wakes the session after the lock is let go, so that it does not wake up into it.
 fn wake(mut state: MutexGuard<'_, State>) {
     if state.session == Session::Rests {
@@ -266,138 +325,4 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(class: Class, length: usize) -> Frame {
-        Frame { bytes: vec![b'x'; length].into(), class, accepted_at: 0, watched: None }
-    }
-
-    #[test]
-    fn each_class_overflows_by_its_own_name() {
-        let outbox = Outbox::new(1, 100);
-        assert_eq!(outbox.offer(frame(Class::Durable, 60)), Offered::Queued);
-        assert_eq!(outbox.offer(frame(Class::Volatile, 60)), Offered::Dropped);
-        assert_eq!(outbox.offer(frame(Class::Durable, 40)), Offered::Queued);
-        assert_eq!(outbox.offer(frame(Class::Durable, 1)), Offered::Overflowed);
-    }
-
-    #[test]
-    fn a_frame_larger_than_the_outbox_passes_through_an_empty_one() {
-        assert_eq!(Outbox::new(1, 10).offer(frame(Class::Durable, 60)), Offered::Queued);
-    }
-
-    #[tokio::test]
-    async fn orders_come_first_then_frames_then_what_is_to_be_read() {
-        let outbox = Outbox::new(1, 10);
-        outbox.offer(frame(Class::Durable, 8));
-        outbox.behind(Line::log(&Channel::all()), Cursor::START);
-        outbox.order(Order::Stop);
-        assert!(matches!(outbox.next().await, Next::Order(Order::Stop)));
-        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-        assert!(
-            matches!(outbox.next().await, Next::Behind(logs) if logs == [(Line::log(&Channel::all()), Cursor::START)])
-        );
-    }
-
-    #[tokio::test]
-    async fn an_order_to_close_now_is_not_put_off() {
-        let outbox = Outbox::new(1, 10);
-        for order in [Order::Leave { after: 5 }, Order::Replaced, Order::Check, Order::Leave { after: 6 }] {
-            outbox.order(order);
-        }
-        assert!(matches!(outbox.next().await, Next::Order(Order::Replaced)));
-    }
-
-    #[test]
-    fn an_order_is_no_larger_than_its_delay() {
-        assert_eq!(size_of::<Option<Order>>(), 16);
-    }
-
-    /// A connection that takes so many frames and no more.
-    #[derive(Debug)]
-    struct Narrow(usize, Mutex<Vec<usize>>);
-
-    impl Wire for Narrow {
-        fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
-            let count = frames.len().min(self.0);
-            self.1.lock().unwrap().extend(frames.iter().take(count).map(|frame| frame.bytes.len()));
-            if count == frames.len() { Written::All } else { Written::Some(count) }
-        }
-    }
-
-    fn wired(takes: usize) -> (Outbox, Arc<Narrow>, Meters) {
-        let wire = Arc::new(Narrow(takes, Mutex::default()));
-        let outbox = Outbox::new(1, 1000).with_wire(Some(Arc::<Narrow>::clone(&wire)));
-        (outbox, wire, Meters::new(&crate::telemetry::Metrics::new().unwrap()))
-    }
-
-    /// Waits for something to do, in vain.
-    fn rest(outbox: &Outbox) {
-        let mut context = std::task::Context::from_waker(Waker::noop());
-        assert!(std::pin::pin!(outbox.next()).poll(&mut context).is_pending());
-    }
-
-    #[test]
-    fn what_is_for_a_session_that_rests_is_sent_together_and_without_it() {
-        let (outbox, wire, meters) = wired(9);
-        rest(&outbox);
-        assert_eq!(outbox.offer(frame(Class::Durable, 5)), Offered::Unsent);
-        assert_eq!(outbox.offer(frame(Class::Durable, 6)), Offered::Queued, "somebody sends already");
-        outbox.send(&meters);
-        assert_eq!(*wire.1.lock().unwrap(), [5, 6]);
-        assert_eq!(outbox.bytes(), 0);
-        rest(&outbox);
-        assert_eq!(outbox.offer(frame(Class::Durable, 7)), Offered::Unsent);
-    }
-
-    #[tokio::test]
-    async fn a_session_that_is_busy_is_not_written_past() {
-        let (outbox, wire, meters) = wired(9);
-        assert_eq!(outbox.offer(frame(Class::Durable, 5)), Offered::Queued, "it has not rested yet");
-        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-        rest(&outbox);
-        assert_eq!(outbox.offer(frame(Class::Durable, 6)), Offered::Unsent);
-        outbox.stir();
-        outbox.send(&meters);
-        assert!(wire.1.lock().unwrap().is_empty());
-        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-    }
-
-    #[tokio::test]
-    async fn what_the_connection_does_not_take_is_the_sessions() {
-        let (outbox, _, meters) = wired(1);
-        rest(&outbox);
-        outbox.offer(frame(Class::Durable, 5));
-        outbox.offer(frame(Class::Durable, 6));
-        outbox.send(&meters);
-        assert_eq!(outbox.bytes(), 6);
-        assert_eq!(outbox.offer(frame(Class::Durable, 7)), Offered::Queued, "the session was woken");
-        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 2));
-        // Where no frame is left, the rest of the one that was begun may be.
-        let (outbox, _, meters) = wired(0);
-        rest(&outbox);
-        outbox.offer(frame(Class::Durable, 5));
-        outbox.send(&meters);
-        assert!(matches!(outbox.next().await, Next::Frames(frames) if frames.len() == 1));
-    }
-
-    #[test]
-    fn what_has_to_be_reported_on_is_the_sessions() {
-        let (outbox, wire, meters) = wired(9);
-        rest(&outbox);
-        outbox.offer(frame(Class::Durable, 5));
-        let watched = Arc::new(crate::hub::Watched { channel: Channel::all(), id: "1".into(), cursor: None });
-        let reported = Frame { watched: Some(watched), ..frame(Class::Durable, 6) };
-        assert_eq!(outbox.offer(reported), Offered::Queued);
-        outbox.send(&meters);
-        assert!(wire.1.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_closed_outbox_takes_nothing() {
-        let outbox = Outbox::new(1, 10);
-        outbox.close();
-        assert_eq!(outbox.offer(frame(Class::Durable, 1)), Offered::Gone);
-    }
-}
+mod tests;
