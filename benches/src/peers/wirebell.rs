@@ -1,4 +1,4 @@
-//! Wirebell itself, as an operator starts it: the release build, with its defaults. Twice, since a durable event and one
+//! Wirebell itself, as an operator starts it: with its defaults, and for the report built as its image is. Twice, since a durable event and one
 //! that is not kept are two things to pay for; the peers' events are not kept.
 
 use std::path::PathBuf;

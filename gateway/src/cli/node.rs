@@ -105,7 +105,13 @@ fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = Name
 }
 
 fn run(config: config::Config, mode: Mode) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(server::run(config, mode)).map_err(|error| error.to_string())
+}
+
+/// Threads beside the one that delivers: with it, as many as there are cores. More of them would take turns, and wake each
+/// other up for it.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
