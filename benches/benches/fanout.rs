@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gateway::bus::SharedBus;
 use gateway::bus::memory::MemoryBus;
-use gateway::hub::{Frame, Hub, Seat, Settings, Since, Wire, Written};
+use gateway::hub::{Frame, Hub, Pinged, Seat, Settings, Since, Wire, Written};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::runtime::Runtime;
@@ -29,6 +29,10 @@ impl Wire for Counting {
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
         self.0.fetch_add(frames.len() as u64, Ordering::Relaxed);
         Written::All
+    }
+
+    fn try_ping(&self) -> Pinged {
+        Pinged::All
     }
 }
 
@@ -46,8 +50,15 @@ async fn node(users: u64) -> Node {
     let (bus, deliveries) =
         MemoryBus::start(id, Retentions::default(), Bounds::default(), 65_536, &life, Arc::clone(&metrics));
     let bus: SharedBus = Arc::new(bus);
-    let (linger, reply_timeout) = (Duration::from_secs(5), Duration::from_secs(10));
-    let settings = Settings { node: id, linger, outbox_bytes: 262_144, history: 0, reply_timeout, presence: None };
+    let settings = Settings {
+        node: id,
+        linger: Duration::from_secs(5),
+        outbox_bytes: 262_144,
+        history: 0,
+        reply_timeout: Duration::from_secs(10),
+        heartbeat: Duration::from_secs(25),
+        presence: None,
+    };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, &life, metrics);
     let (written, mut seats) = (Arc::new(AtomicU64::new(0)), Vec::new());
     for user in 0..users {
