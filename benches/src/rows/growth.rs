@@ -20,7 +20,8 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
         measured(&mut stage, users, sizes, &format!("{users} users and connections"), samples)?;
     }
     for nodes in [1, 10] {
-        let users = sizes.growth / 5;
+        // Ten nodes, each of a tenth of the size of one.
+        let users = sizes.connections;
         let parts = vec![users / nodes; nodes as usize];
         let mut stage = Stage::open_many(peer, &parts, Issuer::hs256())?;
         measured(&mut stage, users, sizes, &nodes_of(nodes, users), samples)?;
