@@ -148,7 +148,9 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
     publish(&node, "user:slow", 0..20_000, 1_000).await;
 
     redis.restart().await;
-    wirebell_tests::eventually("ready again", || async { node.door().get("/readyz").await.status == 200 }).await;
+    // Whether it is ready says nothing yet: it may not have noticed.
+    let probe = json!({"to": "user:nobody", "type": "probe", "data": null});
+    wirebell_tests::eventually("taken again", || async { node.door().publish(&probe).await.status == 202 }).await;
     publish(&node, "user:42", 3..4, 0).await;
     publish(&node, "user:slow", 20_000..20_001, 0).await;
 
