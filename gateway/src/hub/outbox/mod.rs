@@ -202,6 +202,7 @@ impl Outbox {
         state.session = Session::Busy;
         if heard {
             state.pulse = Pulse::Felt;
+            state.order.take_if(|order| *order == Order::Dead);
         }
     }
 
@@ -210,9 +211,10 @@ impl Outbox {
     pub(super) fn beat(&self) {
         let mut state = self.lock();
         match (state.pulse, state.session) {
-            // A session that has not come to asking is at work, and has its own patience with what it does.
-            (_, Session::Gone) | (Pulse::Due, _) => {}
-            (Pulse::Awaited, _) => command(state, Order::Dead),
+            // A session at work has not come to asking, or to reading what its client has answered: it has its own patience
+            // with what it does.
+            (_, Session::Gone) | (Pulse::Due, _) | (Pulse::Awaited, Session::Busy) => {}
+            (Pulse::Awaited, Session::Rests) => command(state, Order::Dead),
             (Pulse::Felt, Session::Busy) => state.pulse = Pulse::Due,
             (Pulse::Felt, Session::Rests) => self.ping(state),
         }

@@ -206,3 +206,18 @@ fn where_nobody_answers_nobody_is_given_up() {
     assert_eq!(wire.pings.load(Ordering::Relaxed), 3);
     rest(&outbox);
 }
+
+#[tokio::test]
+async fn who_has_answered_is_not_given_up_before_the_answer_is_read() {
+    let (outbox, _) = over(Narrow { takes: 1, ..Narrow::default() });
+    rest(&outbox);
+    outbox.beat();
+    // It works for longer than a period, and reads nothing meanwhile.
+    outbox.stir(false);
+    outbox.beat();
+    rest(&outbox);
+    // It reads just as it is given up.
+    outbox.beat();
+    outbox.stir(true);
+    rest(&outbox);
+}
