@@ -6,10 +6,10 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use gateway::transport::Loan;
-use gateway::transport::websocket::{Ended, Message, Pending, Socket, accept};
+use gateway::transport::Claim;
+use gateway::transport::websocket::{Ended, Message, Socket, accept};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,29 +30,35 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn serve(stream: TcpStream) {
-    let service = service_fn(|request: hyper::Request<Incoming>| async move {
-        Ok::<_, std::convert::Infallible>(upgrade(request.map(Body::new)))
+    let claim = Claim::default();
+    let brought = claim.clone();
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(brought.clone());
+        async { Ok::<_, std::convert::Infallible>(upgrade(request).await) }
     });
-    let connection =
-        http1::Builder::new().serve_connection(TokioIo::new(Loan::new(stream).0), service).with_upgrades();
-    if let Err(error) = connection.await {
-        eprintln!("a connection ended: {error}");
-    }
-}
-
-fn upgrade(mut request: Request) -> Response {
-    match accept(&mut request, &["echo"], MOST_BYTES) {
-        Ok((response, pending)) => {
-            tokio::spawn(converse(pending));
-            response
+    let mut serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        ended = &mut serving => {
+            if let Err(error) = ended {
+                eprintln!("a connection ended: {error}");
+            }
         }
-        Err(problem) => problem.into_response(),
+        () = claim.made() => {
+            let Parts { io, read_buf, .. } = serving.into_parts();
+            claim.grant(io.into_inner(), &read_buf);
+        }
     }
 }
 
-async fn converse(pending: Pending) {
-    if let Some(mut socket) = pending.socket().await {
-        echo(&mut socket).await;
+async fn upgrade(request: Request) -> Response {
+    let accepted = accept(&request, &["echo"], MOST_BYTES, |mut socket, _| {
+        tokio::spawn(async move { echo(&mut socket).await });
+    });
+    match accepted {
+        Ok(()) => std::future::pending().await,
+        Err(problem) => problem.into_response(),
     }
 }
 

@@ -2,14 +2,13 @@
 //! client that never finishes its request must not hold a connection for ever.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
@@ -17,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 use crate::lifecycle::{CancellationToken, Lifecycle};
-use crate::transport::Loan;
+use crate::transport::Claim;
 
 /// How long a client has for a request's head, also for the next one on the same connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
@@ -52,32 +51,35 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
-    let (loan, claim) = Loan::new(socket);
-    let claimed = claim.clone();
+    let claim = Claim::default();
+    let brought = claim.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(claim.clone());
+        request.extensions_mut().insert(brought.clone());
         router.clone().oneshot(request)
     });
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MOST_HEAD_BYTES)
-        .serve_connection(TokioIo::new(loan), service)
-        .with_upgrades();
-    let mut serving = pin!(serving);
+        .serve_connection(TokioIo::new(socket), service);
     // How a connection ends, by its client or by the protocol, is no news.
-    tokio::select! {
-        _ = serving.as_mut() => {}
-        // What serves HTTP is dropped, and with it goes the loan.
-        () = claimed.made() => {}
+    let is_claimed = tokio::select! {
+        biased;
+        _ = &mut serving => false,
+        () = claim.made() => true,
         () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
+            std::pin::Pin::new(&mut serving).graceful_shutdown();
             tokio::select! {
-                _ = serving.as_mut() => {}
-                () = claimed.made() => {}
+                biased;
+                _ = &mut serving => false,
+                () = claim.made() => true,
             }
         }
+    };
+    if is_claimed {
+        let Parts { io, read_buf, .. } = serving.into_parts();
+        claim.grant(io.into_inner(), &read_buf);
     }
 }

@@ -1,13 +1,15 @@
 //! Admission: from an open connection to a seated user, or to a refusal that says why.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::time::timeout;
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::{CloseCode, Cursor, Fault, Transport};
 
 use super::goodbye::close_code;
-use super::limits::JOIN_PATIENCE;
+use super::limits::{JOIN_PATIENCE, OPENING_PATIENCE};
 use super::peer::{Incoming, Peer};
 use super::{Sessions, answer};
 use crate::auth::{Identity, Refusal, Token};
@@ -56,7 +58,7 @@ pub(super) async fn admit<P: Peer>(
         Some(token) => token,
         None => first_frame(shared, peer).await?,
     };
-    let identity = shared.verifier.verify(&token).await?;
+    let identity = opening(peer, shared.verifier.verify(&token)).await?;
     if shared.hub.sessions() >= shared.limits.connections {
         let refusal = refuse(Fault::TooMany, "this node has as many connections as it takes");
         return Err(refusal.of(Some(identity.channel)).into());
@@ -68,10 +70,16 @@ pub(super) async fn admit<P: Peer>(
         return Err(refusal.of(Some(identity.channel)).into());
     }
     let wanted = entrance.cursor.map(|text| text.parse::<Cursor>());
-    let unavailable =
-        |_| refuse(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()));
-    let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await.map_err(unavailable)?;
-    if seat.appear(entrance.transport, JOIN_PATIENCE).await.map_err(unavailable)? == Appearance::Refused {
+    let unavailable = |_: Unavailable| {
+        refuse(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()))
+    };
+    let (begin, appearance) = opening(peer, async {
+        let begin = sit(&mut seat, &identity, wanted.and_then(Result::ok)).await?;
+        Ok((begin, seat.appear(entrance.transport, JOIN_PATIENCE).await?))
+    })
+    .await
+    .map_err(unavailable)?;
+    if appearance == Appearance::Refused {
         let refusal = refuse(Fault::TooManySessions, "this user has as many sessions as may be");
         return Err(refusal.of(Some(identity.channel)).into());
     }
@@ -92,6 +100,18 @@ pub(super) async fn admit<P: Peer>(
     };
     written.await.map_err(|_| Rejected::Gone)?;
     Ok(Admitted { identity, seat, behind, recovered })
+}
+
+/// What a connection begins with goes out with the welcome, in one piece. If that takes a while, it goes out alone: the
+/// client's own patience for an opening connection is not what it is to run into.
+async fn opening<P: Peer, T>(peer: &mut P, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(OPENING_PATIENCE, work.as_mut()).await {
+        return done;
+    }
+    // If it is gone, the welcome will find out.
+    let _ = peer.flush().await;
+    work.await
 }
 
 /// Listens for the user's channel. With a cursor, answers where to begin reading, and whether nothing is missing then.
@@ -122,7 +142,7 @@ pub(super) async fn reject<P: Peer>(peer: &mut P, refusal: Refusal) {
 /// The token as the first frame, within the time for it.
 async fn first_frame<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, Rejected> {
     let patience = shared.limits.auth_timeout;
-    match tokio::time::timeout(patience, token_frame(peer)).await {
+    match timeout(patience, token_frame(peer)).await {
         Ok(token) => token,
         Err(_) => Err(refuse(Fault::AuthTimeout, "no token came within the time to authenticate").into()),
     }

@@ -31,3 +31,5 @@ pub struct Limits {
 pub const MOST_FAULTS: u8 = 20;
 /// How long a client waits for the bus to confirm a subscription, until it is asked to come back later.
 pub const JOIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the answer to a client's request may wait for the welcome.
+pub const OPENING_PATIENCE: Duration = Duration::from_millis(500);

@@ -1,8 +1,8 @@
 //! How clients come in: bytes and HTTP on one side, a session on the other.
 
+mod claim;
 mod cors;
 mod credentials;
-mod loan;
 mod mailbox;
 mod origin;
 mod pipe;
@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 
 use crate::session::Sessions;
 
-pub use loan::{Claim, Loan};
+pub use claim::Claim;
 pub use origin::Origins;
 pub use socketio::Links;
 pub use sse::Posts;

@@ -39,8 +39,9 @@ pub(super) enum Taken {
 }
 
 impl Pipe {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, rest: Mutex::default() }
+    /// `first` goes out before everything else.
+    pub(super) fn new(stream: TcpStream, first: Vec<u8>) -> Self {
+        Self { stream, rest: Mutex::new(first) }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {

@@ -38,11 +38,11 @@ pub(in super::super) async fn get(State(context): State<Context>, request: Reque
         (Some("polling"), None) => begin(&context, &request),
         (Some("polling"), Some(sid)) => poll(&context, sid).await,
         (Some("websocket"), None) => match let_in(&context, &request) {
-            Ok(token) => upgrade::begin(&context, request, token),
+            Ok(token) => upgrade::begin(context, request, token).await,
             Err(problem) => refusal::answer(problem),
         },
         (Some("websocket"), Some(sid)) => match context.links.find(sid) {
-            Some(polling) => upgrade::go_over(&context, request, polling),
+            Some(polling) => upgrade::go_over(&context, request, polling).await,
             None => Error::Session.into_response(),
         },
         _ => Error::Transport.into_response(),

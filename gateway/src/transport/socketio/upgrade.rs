@@ -12,57 +12,56 @@ use super::link::Link;
 use super::polling::Polling;
 use super::{greet, links};
 use crate::auth::Token;
+use crate::problem::Problem;
 use crate::transport::Context;
-use crate::transport::websocket::{Message, Pending, Socket, accept};
+use crate::transport::claim::claimed;
+use crate::transport::websocket::{Message, Socket, accept};
 
 /// How long going over may take, as long as in the server of Socket.IO itself.
 const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that begins as a WebSocket.
-pub(super) fn begin(context: &Context, request: Request, token: Option<Token>) -> Response {
+pub(super) async fn begin(context: Context, request: Request, token: Option<Token>) -> Response {
     let Some(sid) = links::new_sid() else { return Error::Request.into_response() };
-    let context = context.clone();
-    let (tasks, limits) = (context.sessions.life.tasks.clone(), context.sessions.limits);
-    upgraded(request, context.max_frame_bytes, |pending| {
-        // The task that upgrades holds what the request brought; the session gets a task of its own, without it.
-        tasks.clone().spawn(async move {
-            if let Some(socket) = pending.socket().await {
-                let open = engine::open(&sid, &[], &limits, context.max_frame_bytes);
-                socket.queue_text(open.as_bytes());
-                if socket.flush().await.is_ok() {
-                    tasks.spawn(greet::greet(context, Link::Socket(socket), token));
-                }
+    let most_bytes = context.max_frame_bytes;
+    let accepted = accept(&request, &[], most_bytes, move |socket, _| {
+        let open = engine::open(&sid, &[], &context.sessions.limits, most_bytes);
+        context.sessions.life.tasks.clone().spawn(async move {
+            socket.queue_text(open.as_bytes());
+            if socket.flush().await.is_ok() {
+                greet::greet(context, Link::Socket(socket), token).await;
             }
         });
-    })
+    });
+    answer(accepted, request).await
 }
 
 /// One that goes over.
-pub(super) fn go_over(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
-    let tasks = &context.sessions.life.tasks;
-    upgraded(request, context.max_frame_bytes, |pending| {
+pub(super) async fn go_over(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
+    let tasks = context.sessions.life.tasks.clone();
+    let accepted = accept(&request, &[], context.max_frame_bytes, move |socket, _| {
         tasks.spawn(async move {
-            match timeout(UPGRADE_PATIENCE, probed(pending, &polling)).await {
+            match timeout(UPGRADE_PATIENCE, probed(socket, &polling)).await {
                 Ok(Some(socket)) => polling.upgraded(socket),
                 _ => polling.upgrading(false),
             }
         });
-    })
+    });
+    answer(accepted, request).await
 }
 
-fn upgraded(mut request: Request, most_bytes: usize, take: impl FnOnce(Pending)) -> Response {
-    match accept(&mut request, &[], most_bytes) {
-        Ok((response, pending)) => {
-            take(pending);
-            response
+async fn answer(accepted: Result<(), Problem>, request: Request) -> Response {
+    match accepted {
+        Ok(()) => {
+            drop(request);
+            claimed().await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
 /// The client tries the socket, waits until its poll has ended, and says that it goes over. None if it does not.
-async fn probed(pending: Pending, polling: &Polling) -> Option<Socket> {
-    let mut socket = pending.socket().await?;
+async fn probed(mut socket: Socket, polling: &Polling) -> Option<Socket> {
     if text(&mut socket).await? != PROBE {
         return None;
     }

@@ -13,7 +13,7 @@ use socket2::SockRef;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Fault, Transport};
 
-use super::super::loan::Claim;
+use super::super::claim::{self, Claim};
 use super::super::mailbox::Mailbox;
 use super::super::{Context, cors, credentials, refusal};
 use super::outlet::Outlet;
@@ -37,8 +37,7 @@ struct Wanted {
 pub(in super::super) async fn open(State(context): State<Context>, request: Request) -> Response {
     let gives_up = later::gives_up(request.headers());
     match admitted(&context, request).await {
-        // The connection is the stream's from now on. What serves HTTP is about to be dropped, and this with it.
-        Ok(()) => std::future::pending().await,
+        Ok(()) => claim::claimed().await,
         Err(problem) if gives_up && later::passes(&problem) => later::answer(&problem),
         Err(problem) => refusal::answer(problem),
     }
@@ -74,16 +73,17 @@ async fn admitted(context: &Context, request: Request) -> Result<(), Problem> {
         Err(refused) => return Err(refusal::problem(&refused.unwrap_or_else(gone))),
     };
     let entry = context.posts.enter(entered.connection(), entered.user().clone(), mailbox);
-    let (come, sessions) = (claim.make(), Arc::clone(&context.sessions));
-    let patience = 2 * context.sessions.limits.heartbeat;
-    context.sessions.life.tasks.spawn(async move {
-        let Ok(connection) = come.await else { return };
-        let _ = SockRef::from(&connection).set_tcp_user_timeout(Some(patience));
+    let sessions = Arc::clone(&context.sessions);
+    // A client sends nothing on its stream.
+    claim.make(move |connection, _| {
+        let _ = SockRef::from(&connection).set_tcp_user_timeout(Some(2 * sessions.limits.heartbeat));
         outlet.attach(connection);
         let mut stream = stream.listed(entry);
-        if session::Peer::flush(&mut stream).await.is_ok() {
-            entered.begin(sessions, stream);
-        }
+        sessions.life.tasks.clone().spawn(async move {
+            if session::Peer::flush(&mut stream).await.is_ok() {
+                entered.begin(sessions, stream);
+            }
+        });
     });
     Ok(())
 }

@@ -32,8 +32,7 @@ impl Outlet {
     /// The connection is there, and gets what was written so far.
     pub(super) fn attach(&self, stream: TcpStream) {
         let early = std::mem::take(&mut self.state().early);
-        let pipe = self.pipe.get_or_init(|| Pipe::new(stream));
-        pipe.queue(|rest| *rest = early);
+        self.pipe.get_or_init(|| Pipe::new(stream, early));
     }
 
     pub(super) fn pipe(&self) -> Option<&Pipe> {

@@ -1,71 +1,56 @@
 //! The opening handshake, RFC 6455 §4.2, on the server's side.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wirebell_protocol::Fault;
 
-use super::super::loan::Loan;
+use super::super::claim::Claim;
 use super::socket::Socket;
 use crate::problem::Problem;
 
-/// A socket that comes once the answer is sent.
-pub struct Pending {
-    upgrade: OnUpgrade,
-    subprotocol: Option<&'static str>,
-    most_bytes: usize,
-}
-
-/// Answers a request for a WebSocket whose messages are up to `most_bytes` long, with the subprotocol of these that the
-/// client offers first, if any.
+/// Accepts a request for a WebSocket whose messages are up to `most_bytes` long, with the subprotocol of these that the
+/// client offers first, if any. `take` gets the socket, and the subprotocol, once the request is gone, whose answer is none
+/// but the socket's own: it waits there for what is said first, or for the first read, and leaves in one piece with it.
 pub fn accept(
-    request: &mut Request,
+    request: &Request,
     subprotocols: &[&'static str],
     most_bytes: usize,
-) -> Result<(Response, Pending), Problem> {
-    let key = check(request.method(), request.headers())?;
-    let accepted = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
-        .map_err(|_| refuse(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` is not a key"))?;
+    take: impl FnOnce(Socket, Option<&'static str>) + Send + 'static,
+) -> Result<(), Problem> {
+    let key = check(request.method(), request.version(), request.headers())?;
     let mut offers = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
     let subprotocol = offers.find_map(|offer| subprotocols.iter().find(|known| **known == offer).copied());
-    drop(offers);
-    let upgrade = request
-        .extensions_mut()
-        .remove::<OnUpgrade>()
+    let claim = request
+        .extensions()
+        .get::<Claim>()
         .ok_or_else(|| refuse(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded"))?;
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accepted);
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
-    }
-    Ok((response, Pending { upgrade, subprotocol, most_bytes }))
+    let answer = answer(&derive_accept_key(key.as_bytes()), subprotocol);
+    claim.make(move |connection, come| take(Socket::new(connection, answer, come, most_bytes), subprotocol));
+    Ok(())
 }
 
-impl Pending {
-    /// What the two have agreed to speak, if the client offered anything that is known.
-    pub fn subprotocol(&self) -> Option<&'static str> {
-        self.subprotocol
+fn answer(accepted: &str, subprotocol: Option<&str>) -> Vec<u8> {
+    let mut answer = Vec::with_capacity(192);
+    answer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    let lines = [("Sec-WebSocket-Accept", Some(accepted)), ("Sec-WebSocket-Protocol", subprotocol)];
+    for (name, value) in lines.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        for part in [name, ": ", value, "\r\n"] {
+            answer.extend_from_slice(part.as_bytes());
+        }
     }
-
-    /// The socket; none if the client did not wait for it.
-    pub async fn socket(self) -> Option<Socket> {
-        let upgraded = self.upgrade.await.ok()?;
-        let parts = upgraded.downcast::<TokioIo<Loan>>().ok()?;
-        Some(Socket::new(parts.io.into_inner().end()?, &parts.read_buf, self.most_bytes))
-    }
+    answer.extend_from_slice(b"\r\n");
+    answer
 }
 
 /// What a client has to ask for. Answers its key.
-fn check<'a>(method: &Method, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+fn check<'a>(method: &Method, version: Version, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
     let holds = |name, wanted: &str| tokens(headers, &name).any(|token| token.eq_ignore_ascii_case(wanted));
     if method != Method::GET {
         return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is asked for by GET"));
+    }
+    if version < Version::HTTP_11 {
+        return Err(refuse(StatusCode::UPGRADE_REQUIRED, "a WebSocket is asked for by HTTP/1.1"));
     }
     if !holds(header::UPGRADE, "websocket") || !holds(header::CONNECTION, "upgrade") {
         let detail = "this path is for WebSockets; expected `Connection: Upgrade` and `Upgrade: websocket`";
@@ -92,6 +77,8 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterato
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn headers(lines: &[(header::HeaderName, &'static str)]) -> HeaderMap {
@@ -108,7 +95,7 @@ mod tests {
         if let Some((name, value)) = changed {
             all.insert(name, HeaderValue::from_static(value));
         }
-        check(&Method::GET, &all).map(str::to_owned).map_err(|problem| problem.status().as_u16())
+        check(&Method::GET, Version::HTTP_11, &all).map(str::to_owned).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]
@@ -125,7 +112,19 @@ mod tests {
         assert_eq!(asked(Some((header::SEC_WEBSOCKET_VERSION, "8"))), Err(426));
         assert_eq!(asked(Some((header::SEC_WEBSOCKET_KEY, "short"))), Err(400));
         let none = headers(&[]);
-        let post = check(&Method::POST, &none).map_err(|problem| problem.status().as_u16());
-        assert_eq!(post, Err(405));
+        let asked = |method, version| {
+            check(&method, version, &none).map(str::to_owned).map_err(|problem| problem.status().as_u16())
+        };
+        assert_eq!(asked(Method::POST, Version::HTTP_11), Err(405));
+        assert_eq!(asked(Method::GET, Version::HTTP_10), Err(426));
+    }
+
+    #[test]
+    fn the_answer_names_what_was_agreed() {
+        let with = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Accept: k\r\nSec-WebSocket-Protocol: p\r\n\r\n";
+        assert_eq!(String::from_utf8(answer("k", Some("p"))).as_deref(), Ok(with));
+        let without = with.replace("Sec-WebSocket-Protocol: p\r\n", "");
+        assert_eq!(String::from_utf8(answer("k", None)), Ok(without));
     }
 }

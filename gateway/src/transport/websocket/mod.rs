@@ -11,7 +11,7 @@ mod sender;
 mod socket;
 mod upgrade;
 
-pub use handshake::{Pending, accept};
+pub use handshake::accept;
 pub use reader::{Message, Violation};
 pub use socket::{Ended, Socket};
 

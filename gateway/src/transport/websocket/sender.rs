@@ -13,8 +13,9 @@ use crate::session::{Frame, Pinged, Wire, Written};
 pub(in super::super) struct Sender(Pipe);
 
 impl Sender {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self(Pipe::new(stream))
+    /// `first` goes out before everything else.
+    pub(super) fn new(stream: TcpStream, first: Vec<u8>) -> Self {
+        Self(Pipe::new(stream, first))
     }
 
     pub(super) fn stream(&self) -> &TcpStream {

@@ -47,11 +47,12 @@ pub enum Ended {
 }
 
 impl Socket {
-    /// A socket after its upgrade. `come` is what the client has sent meanwhile.
-    pub(super) fn new(stream: TcpStream, come: &[u8], most_bytes: usize) -> Self {
+    /// A socket on the connection that has asked for it. `answer` goes out before everything else; `come` is what the
+    /// client has sent already.
+    pub(super) fn new(stream: TcpStream, answer: Vec<u8>, come: &[u8], most_bytes: usize) -> Self {
         let mut reader = Reader::new(most_bytes);
         reader.take(come);
-        Self { sender: Arc::new(Sender::new(stream)), reader, is_lost: false, said_goodbye: false }
+        Self { sender: Arc::new(Sender::new(stream, answer)), reader, is_lost: false, said_goodbye: false }
     }
 
     pub(in super::super) fn sender(&self) -> &Arc<Sender> {

@@ -1,13 +1,15 @@
 //! The upgrade of `GET /ws`. A bad token is not refused here: a browser cannot see why an upgrade failed, but it
 //! sees a close code.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::frame::SUBPROTOCOL;
 use wirebell_protocol::{Transport, cloudevents};
 
-use super::super::{Context, refusal};
+use super::super::{Context, claim, refusal};
 use super::cloudevents::CloudEvents;
 use super::handshake;
 use crate::auth::Token;
@@ -18,34 +20,32 @@ use crate::session::{self, Entrance};
 const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL, cloudevents::SUBPROTOCOL];
 
 /// `GET /ws`.
-pub(in super::super) async fn upgrade(State(context): State<Context>, mut request: Request) -> Response {
-    let accepted = match refusal(&context, request.headers()) {
-        Some(problem) => Err(problem),
-        None => handshake::accept(&mut request, &SUBPROTOCOLS, context.max_frame_bytes),
-    };
-    let (response, pending) = match accepted {
-        Ok(accepted) => accepted,
+pub(in super::super) async fn upgrade(State(context): State<Context>, request: Request) -> Response {
+    match accepted(&context, &request) {
+        Ok(()) => {
+            drop(request);
+            claim::claimed().await
+        }
         Err(problem) => {
             context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
-            return refused(problem);
+            refused(problem)
         }
-    };
-    let (entrance, sessions) = (entrance(&request), context.sessions);
-    let tasks = sessions.life.tasks.clone();
-    // The task that upgrades holds what the request brought; the session gets a task of its own, without it.
-    tasks.clone().spawn(async move {
-        let in_cloudevents = pending.subprotocol() == Some(cloudevents::SUBPROTOCOL);
-        match pending.socket().await {
-            Some(socket) if in_cloudevents => {
-                tasks.spawn(session::run(sessions, CloudEvents::over(socket), entrance));
-            }
-            Some(socket) => {
-                tasks.spawn(session::run(sessions, socket, entrance));
-            }
-            None => {}
+    }
+}
+
+fn accepted(context: &Context, request: &Request) -> Result<(), Problem> {
+    if let Some(problem) = refusal(context, request.headers()) {
+        return Err(problem);
+    }
+    let (entrance, sessions) = (entrance(request), Arc::clone(&context.sessions));
+    handshake::accept(request, &SUBPROTOCOLS, context.max_frame_bytes, move |socket, subprotocol| {
+        let tasks = sessions.life.tasks.clone();
+        if subprotocol == Some(cloudevents::SUBPROTOCOL) {
+            tasks.spawn(session::run(sessions, CloudEvents::over(socket), entrance));
+        } else {
+            tasks.spawn(session::run(sessions, socket, entrance));
         }
-    });
-    response
+    })
 }
 
 /// RFC 9110 §15.5.22 and RFC 6455 §4.2.2 want it said what would be understood.
