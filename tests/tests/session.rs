@@ -148,3 +148,16 @@ async fn a_node_that_is_full_says_so() {
         }
     }
 }
+
+/// A client's patience for a connection that opens is not the node's patience for its bus.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_opens_before_a_silent_bus_answers() {
+    let redis = Redis::start().await;
+    let node = Setup::serve(&redis).start().await;
+    redis.signal("STOP");
+    let token = Issuer::default().token("u1");
+    let opened = Client::open(node.clients, Some((Carry::Header, &token))).await;
+    redis.signal("CONT");
+    // Had it opened only when the node gave up waiting, this were an error.
+    opened.expect("an upgrade").frame("wirebell.welcome").await;
+}

@@ -12,7 +12,7 @@ use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt;
 
 use crate::lifecycle::{CancellationToken, Lifecycle};
@@ -26,6 +26,18 @@ const MOST_HEAD_BYTES: usize = 32 * 1024;
 const UNSENT_BYTES: u32 = 16 * 1024;
 /// The pause after an accept that failed, as it does without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that may wait until they are accepted: as many as the system lets wait (`net.core.somaxconn`). Whoever
+/// finds no room comes again after a second, and when everybody comes back at once that is what makes it long.
+const WAITING: u32 = i32::MAX as u32;
+
+/// Takes an address. It may be one that another process has just left.
+pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Serves until everything stops.
 pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {

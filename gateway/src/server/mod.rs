@@ -59,8 +59,8 @@ pub enum StartError {
 pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     raise_descriptor_limit();
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
-    let clients = bind("clients.listen", config.clients.listen).await?;
-    let services = bind("services.listen", config.services.listen).await?;
+    let clients = bind("clients.listen", config.clients.listen)?;
+    let services = bind("services.listen", config.services.listen)?;
     let life = Lifecycle::with_delivery_thread().map_err(StartError::Thread)?;
     let node = build::node(&config, &life)?;
     let bound = services.local_addr().unwrap_or(config.services.listen);
@@ -74,8 +74,8 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Bind { key, address, error })
+fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    listener::bind(address).map_err(|error| StartError::Bind { key, address, error })
 }
 
 /// Every connection is a descriptor, and the usual soft limit is a thousand.
