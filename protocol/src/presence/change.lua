@@ -1,8 +1,8 @@
 -- Writes what has changed on a node: sessions that came, and sessions that went.
 -- ARGV  1 node   2 epoch   3 number of the batch   4 milliseconds of grace   5 sessions that a user may have; 0 is any
 --       number   6 `replace_oldest` or `refuse`   7, 8 entries and milliseconds that the inbox keeps
---       and for each change 6: `came` (it wants to be let in), `back` (it is there, and is entered again) or `left`,
---       user, connection, its age in milliseconds, transport, device
+--       and for each change 6: `came` (it wants to be let in) or `back` (it is there, and is entered again), user,
+--       connection, its age in milliseconds, transport, device; or 3: `left`, user, connection
 -- Answers  1 `done`; `gone` if the lease has ended, or `late` if a later batch was here before, and then nothing was done
 --          and then three for each session that must not be: `refused` or `replaced`, user, connection
 local epoch, grace, most = ARGV[2], ARGV[4], tonumber(ARGV[5])
@@ -37,7 +37,7 @@ end
 
 local function find(lines, connection)
   for at, line in ipairs(lines) do
-    if connection_of(line) == connection then
+    if string.sub(line, 1, #connection) == connection and string.byte(line, #connection + 1) == 32 then
       return at
     end
   end
@@ -76,18 +76,41 @@ local function admit(user, connection, lines, line, is_new)
   end
 end
 
+-- Each user as the batch finds it, and then as the changes make it. What becomes of it is written at the end, for all
+-- users together: a storm of clients is not to be a storm of calls.
+local people, names = {}, {}
+local at = 9
+while ARGV[at] do
+  local user = ARGV[at + 1]
+  if not people[user] then
+    people[user] = {lines = {}}
+    names[#names + 1] = user
+  end
+  at = at + (ARGV[at] == 'left' and 3 or 6)
+end
+if #names == 0 then
+  return answer
+end
+for at, value in ipairs(redis.call('HMGET', ONLINE, unpack(names))) do
+  if value then
+    local person = people[names[at]]
+    person.since, person.lines = parse(value)
+    person.was_leaving = #person.lines == 0
+  end
+end
+
+local come = {}
+local just_now, gone_then, begun_then = text(now), text(now + grace), {}
+
 local function enter(verb, user, connection, age, transport, device)
-  local since, lines = read(user)
-  local was_online = since ~= nil
-  local line = connection .. ' ' .. epoch .. ' ' .. text(now - age) .. ' ' .. transport
+  local person = people[user]
+  begun_then[age] = begun_then[age] or text(now - age)
+  local line = connection .. ' ' .. epoch .. ' ' .. begun_then[age] .. ' ' .. transport
   if device ~= '' then
     line = line .. ' ' .. device
   end
-  since, lines = since or text(now), lines or {}
+  local lines = person.lines
   local at = find(lines, connection)
-  if #lines == 0 and was_online then
-    redis.call('ZREM', LEAVING, user)
-  end
   if at then
     lines[at] = line
   elseif most > 0 then
@@ -95,31 +118,62 @@ local function enter(verb, user, connection, age, transport, device)
   else
     lines[#lines + 1] = line
   end
-  write(user, since, lines)
-  if not was_online then
-    redis.call('ZADD', USERS, 0, user)
-    tell('online', user, '{"since":' .. since .. '}', ARGV[7], ARGV[8])
+  person.has_changed, person.has_left = true, false
+  if not person.since then
+    person.since = just_now
+    come[#come + 1] = user
   end
 end
 
 local function leave(user, connection)
-  local since, lines = read(user)
-  local at = since and find(lines, connection)
-  if not at then
-    return
-  end
-  table.remove(lines, at)
-  write(user, since, lines)
-  if #lines == 0 then
-    redis.call('ZADD', LEAVING, text(now + grace), user)
+  local person = people[user]
+  local at = find(person.lines, connection)
+  if at then
+    table.remove(person.lines, at)
+    person.has_changed, person.has_left = true, #person.lines == 0
   end
 end
 
-for at = 9, #ARGV, 6 do
+at = 9
+while ARGV[at] do
   if ARGV[at] == 'left' then
     leave(ARGV[at + 1], ARGV[at + 2])
+    at = at + 3
   else
     enter(unpack(ARGV, at, at + 5))
+    at = at + 6
   end
+end
+
+local function all(command, key, words)
+  if #words > 0 then
+    redis.call(command, key, unpack(words))
+  end
+end
+
+local values, listed, leaving, staying = {}, {}, {}, {}
+for _, user in ipairs(names) do
+  local person = people[user]
+  if person.has_changed then
+    values[#values + 1] = user
+    values[#values + 1] = value_of(person.since, person.lines)
+  end
+  if person.has_left then
+    leaving[#leaving + 1] = gone_then
+    leaving[#leaving + 1] = user
+  elseif person.was_leaving and #person.lines > 0 then
+    staying[#staying + 1] = user
+  end
+end
+for _, user in ipairs(come) do
+  listed[#listed + 1] = '0'
+  listed[#listed + 1] = user
+end
+all('HSET', ONLINE, values)
+all('ZADD', USERS, listed)
+all('ZADD', LEAVING, leaving)
+all('ZREM', LEAVING, staying)
+for _, user in ipairs(come) do
+  tell('online', user, '{"since":' .. people[user].since .. '}', ARGV[7], ARGV[8])
 end
 return answer

@@ -35,12 +35,12 @@ local function read(user)
   end
 end
 
+local function value_of(since, lines)
+  return #lines == 0 and since or since .. '\n' .. table.concat(lines, '\n')
+end
+
 local function write(user, since, lines)
-  local value = since
-  for _, line in ipairs(lines) do
-    value = value .. '\n' .. line
-  end
-  redis.call('HSET', ONLINE, user, value)
+  redis.call('HSET', ONLINE, user, value_of(since, lines))
 end
 
 local function connection_of(line)

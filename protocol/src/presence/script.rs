@@ -72,16 +72,12 @@ pub fn change<'a>(
     let when_full = policy.when_full.as_str().to_owned();
     arguments.extend([batch.to_string(), grace, policy.most.to_string(), when_full, entries, age]);
     for change in changes {
-        let is_new = change.past != Past::Left;
-        let device = change.device.as_deref().filter(|_| is_new).unwrap_or_default();
-        arguments.extend([
-            change.past.as_str().to_owned(),
-            user(&change.user).to_owned(),
-            change.connection.to_string(),
-            change.age.to_string(),
-            change.transport.as_str().to_owned(),
-            device.to_owned(),
-        ]);
+        let (past, connection) = (change.past.as_str().to_owned(), change.connection.to_string());
+        arguments.extend([past, user(&change.user).to_owned(), connection]);
+        if change.past != Past::Left {
+            let device = change.device.as_deref().unwrap_or_default().to_owned();
+            arguments.extend([change.age.to_string(), change.transport.as_str().to_owned(), device]);
+        }
     }
     Call { script: Script::PresenceChange, keys: all_keys(keys, lease.shard), arguments }
 }
