@@ -3,20 +3,22 @@
 use wirebell_protocol::Cursor;
 use wirebell_protocol::announcement::Place;
 
-/// How far this node has come in a channel's log.
+/// How far this node has come in a channel's log. There are three for a user with one connection, so that what could be
+/// two enums is laid out by hand, and read as them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Chain {
-    /// The last event handed on; none while the subscription is not confirmed.
-    last: Option<Cursor>,
-    reading: Reading,
+    last: Cursor,
+    newest: Cursor,
+    is_confirmed: bool,
+    is_read: bool,
+    once_more: bool,
 }
 
 /// Whether announcements are held back, since the log is read or the subscription is not confirmed yet. The cursor is
 /// the newest event that was announced meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     /// They are not.
-    #[default]
     No,
     /// They are.
     Once(Cursor),
@@ -58,30 +60,55 @@ pub(super) enum Left {
 }
 
 impl Chain {
+    /// The last event handed on; none while the subscription is not confirmed.
+    fn handed_on(&self) -> Option<Cursor> {
+        self.is_confirmed.then_some(self.last)
+    }
+
+    fn hand_on(&mut self, last: Cursor) {
+        (self.last, self.is_confirmed) = (last, true);
+    }
+
+    fn reading(&self) -> Reading {
+        match (self.is_read, self.once_more) {
+            (false, _) => Reading::No,
+            (true, false) => Reading::Once(self.newest),
+            (true, true) => Reading::Again(self.newest),
+        }
+    }
+
+    fn read(&mut self, reading: Reading) {
+        (self.is_read, self.once_more, self.newest) = match reading {
+            Reading::No => (false, false, Cursor::START),
+            Reading::Once(newest) => (true, false, newest),
+            Reading::Again(newest) => (true, true, newest),
+        };
+    }
+
     /// The subscription stands, and this is the log's end. What was announced in between was held back, and has to be
     /// read if it is younger; so has the log if something may have been missed in between.
     pub(super) fn confirm(&mut self, end: Cursor) -> Left {
-        if self.last.is_some() {
+        if self.is_confirmed {
             return Left::Nothing;
         }
-        self.last = Some(end);
-        self.reading = match self.reading {
+        self.hand_on(end);
+        self.read(match self.reading() {
             Reading::Again(newest) => Reading::Once(newest.max(end)),
             Reading::Once(newest) if newest > end => Reading::Once(newest),
             _ => Reading::No,
-        };
-        if self.reading == Reading::No { Left::Nothing } else { Left::Read(end) }
+        });
+        if self.is_read { Left::Read(end) } else { Left::Nothing }
     }
 
     /// How far it has come.
     pub(super) fn last(&self) -> Cursor {
-        self.last.unwrap_or_default()
+        self.handed_on().unwrap_or_default()
     }
 
     /// Judges an announcement.
     pub(super) fn judge(&mut self, place: Place) -> Verdict {
-        if self.last == Some(place.previous) && self.reading == Reading::No {
-            self.last = Some(place.cursor);
+        if self.handed_on() == Some(place.previous) && !self.is_read {
+            self.hand_on(place.cursor);
             return Verdict::Deliver;
         }
         self.miss(place)
@@ -89,18 +116,18 @@ impl Chain {
 
     /// Takes note of an announcement that is not handed on now, because of a break or for want of room.
     pub(super) fn miss(&mut self, place: Place) -> Verdict {
-        if self.last.is_some_and(|last| place.cursor <= last) {
+        if self.handed_on().is_some_and(|last| place.cursor <= last) {
             return Verdict::Repeat;
         }
         let newest = |known: Cursor| known.max(place.cursor);
-        match (self.reading, self.last) {
+        match (self.reading(), self.handed_on()) {
             (Reading::No, Some(last)) => {
-                self.reading = Reading::Once(place.cursor);
+                self.read(Reading::Once(place.cursor));
                 return Verdict::Broken(last);
             }
-            (Reading::No, None) => self.reading = Reading::Once(place.cursor),
-            (Reading::Once(known), _) => self.reading = Reading::Once(newest(known)),
-            (Reading::Again(known), _) => self.reading = Reading::Again(newest(known)),
+            (Reading::No, None) => self.read(Reading::Once(place.cursor)),
+            (Reading::Once(known), _) => self.read(Reading::Once(newest(known))),
+            (Reading::Again(known), _) => self.read(Reading::Again(newest(known))),
         }
         Verdict::Held
     }
@@ -108,13 +135,13 @@ impl Chain {
     /// Something may have been missed, though no announcement betrays it: answers where to begin reading. While the log
     /// is read already, that reading may have begun too early, and one more is noted.
     pub(super) fn suspect(&mut self) -> Option<Cursor> {
-        match (self.reading, self.last) {
+        match (self.reading(), self.handed_on()) {
             (Reading::No, Some(last)) => {
-                self.reading = Reading::Once(last);
+                self.read(Reading::Once(last));
                 return Some(last);
             }
-            (Reading::No, None) => self.reading = Reading::Again(Cursor::START),
-            (Reading::Once(newest) | Reading::Again(newest), _) => self.reading = Reading::Again(newest),
+            (Reading::No, None) => self.read(Reading::Again(Cursor::START)),
+            (Reading::Once(newest) | Reading::Again(newest), _) => self.read(Reading::Again(newest)),
         }
         None
     }
@@ -122,23 +149,23 @@ impl Chain {
     /// Judges an event of the log. If it is new, it is handed on.
     pub(super) fn advance(&mut self, place: Place) -> Advance {
         // Without a position it was read for a subscription that has ended meanwhile.
-        let Some(last) = self.last.filter(|last| place.cursor > *last) else { return Advance::Repeat };
-        self.last = Some(place.cursor);
+        let Some(last) = self.handed_on().filter(|last| place.cursor > *last) else { return Advance::Repeat };
+        self.hand_on(place.cursor);
         if place.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
     /// A piece of log was handed on. `complete` says that it reached the log's end.
     pub(super) fn repaired(&mut self, complete: bool) -> Left {
-        let Some(last) = self.last else { return Left::Nothing };
-        match self.reading {
+        let Some(last) = self.handed_on() else { return Left::Nothing };
+        match self.reading() {
             Reading::No => return Left::Nothing,
             Reading::Once(_) | Reading::Again(_) if !complete => {}
             // What was announced or missed while the log was read may be younger than the reading. One more suffices:
             // if the log does not have it then, there is nothing to wait for.
-            Reading::Again(_) => self.reading = Reading::Once(last),
-            Reading::Once(newest) if newest > last => self.reading = Reading::Once(last),
+            Reading::Again(_) => self.read(Reading::Once(last)),
+            Reading::Once(newest) if newest > last => self.read(Reading::Once(last)),
             Reading::Once(_) => {
-                self.reading = Reading::No;
+                self.read(Reading::No);
                 return Left::Nothing;
             }
         }

@@ -40,7 +40,6 @@ pub enum Since {
 /// One session's place: its outbox, and the channels that it listens for.
 pub struct Seat {
     pub(super) hub: Arc<Hub>,
-    id: ConnectionId,
     outbox: Arc<Outbox>,
     channels: Vec<Channel>,
     beat: Option<Beat>,
@@ -55,7 +54,7 @@ impl Hub {
         let outbox = Arc::new(Outbox::new(number, self.outbox_bytes).with_wire(wire));
         let owner = Owner { user: user.clone(), device: device.cloned(), since: uptime_millis() };
         self.lock().enter(id, owner, Arc::clone(&outbox));
-        Seat { hub: Arc::clone(self), id, outbox, channels: Vec::new(), beat: None }
+        Seat { hub: Arc::clone(self), outbox, channels: Vec::new(), beat: None }
     }
 
     fn left(&self, channel: &Channel, outbox: &Arc<Outbox>) {
@@ -68,13 +67,13 @@ impl Hub {
 impl Seat {
     /// The connection's id.
     pub fn id(&self) -> ConnectionId {
-        self.id
+        ConnectionId { node: self.hub.node, number: self.outbox.number() }
     }
 
     /// Tells the bus that the user is there over this connection, and takes it back when the seat is left. Where a user may
     /// have only so many sessions, waits for whether this one may be.
     pub async fn appear(&self, transport: Transport, patience: Duration) -> Result<Appearance, Unavailable> {
-        self.hub.appear(self.id, transport, patience).await
+        self.hub.appear(self.id(), transport, patience).await
     }
 
     /// Listens for a channel as well; done once the bus has confirmed it, so that nothing announced later is missed.
@@ -144,7 +143,7 @@ impl Seat {
 
     /// Up to `limit` events of the line behind a cursor.
     pub async fn read(&self, line: &Line, after: Cursor, limit: usize) -> Result<Vec<Announcement>, Unavailable> {
-        self.hub.readers.reads(self.id.number, line, after, uptime_millis());
+        self.hub.readers.reads(self.outbox.number(), line, after, uptime_millis());
         let channel = line.channel.clone();
         if line.is_log() {
             let mut found = self.hub.bus.read(&[(channel, after)], limit).await?;
@@ -167,7 +166,7 @@ impl Seat {
 
     /// The session reads the line no longer.
     pub fn has_read(&self, line: &Line) {
-        self.hub.readers.done(self.id.number, line);
+        self.hub.readers.done(self.outbox.number(), line);
     }
 
     /// The session has something to do: the hub does not write to its client until it asks for what is [next](Self::next).
@@ -196,11 +195,11 @@ impl Drop for Seat {
         for channel in std::mem::take(&mut self.channels) {
             self.hub.left(&channel, &self.outbox);
         }
-        let gone = self.hub.lock().exit(self.id);
+        let gone = self.hub.lock().exit(self.id());
         if let Some((owner, transport)) = gone {
-            self.hub.presence.left(self.id, owner, transport);
+            self.hub.presence.left(self.id(), owner, transport);
         }
-        self.hub.awaited.forget(self.id.number);
-        self.hub.readers.gone(self.id.number);
+        self.hub.awaited.forget(self.outbox.number());
+        self.hub.readers.gone(self.outbox.number());
     }
 }

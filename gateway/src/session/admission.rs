@@ -29,7 +29,8 @@ pub struct Entrance {
 pub(super) struct Admitted {
     pub(super) identity: Identity,
     pub(super) seat: Seat,
-    pub(super) behind: Option<Cursor>,
+    /// In a box: only who came with a cursor has one.
+    pub(super) behind: Option<Box<Cursor>>,
     /// The log reaches back to there.
     pub(super) recovered: bool,
 }
@@ -99,7 +100,7 @@ pub(super) async fn admit<P: Peer>(
         peer.flush().await
     };
     written.await.map_err(|_| Rejected::Gone)?;
-    Ok(Admitted { identity, seat, behind, recovered })
+    Ok(Admitted { identity, seat, behind: behind.map(Box::new), recovered })
 }
 
 /// What a connection begins with goes out with the welcome, in one piece. If that takes a while, it goes out alone: the

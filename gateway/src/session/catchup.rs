@@ -2,8 +2,10 @@
 //! outbox was full.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use wirebell_protocol::{Channel, Cursor};
 
 use crate::hub::Line;
@@ -40,12 +42,16 @@ impl Lag {
     }
 }
 
-/// The logs that have to be read, each a piece at a time, in turn.
+/// The logs that have to be read, each a piece at a time, in turn. A session that has nothing to read is the smaller for
+/// it: most have, most of the time.
 #[derive(Debug, Default)]
-pub(super) struct Catchup {
+pub(super) struct Catchup(Option<Box<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
     lags: VecDeque<Lag>,
-    /// Not before this time, after the bus has refused.
-    not_before: u64,
+    /// Not before this is over, after the bus has refused.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// The pause after the bus has refused, with as much again by chance.
@@ -53,44 +59,55 @@ const RETRY_MILLIS: u64 = 250;
 
 impl Catchup {
     pub(super) fn push(&mut self, lag: Lag) {
-        self.lags.push_back(lag);
+        self.0.get_or_insert_default().lags.push_back(lag);
     }
 
     /// Is a bounded reading of this channel under way? There is one at a time, so that what waits here is bounded by
     /// the number of channels.
     pub(super) fn reads(&self, channel: &Channel) -> bool {
-        self.lags.iter().any(|lag| lag.until.is_some() && lag.line.channel == *channel)
+        let mut lags = self.0.iter().flat_map(|queue| &queue.lags);
+        lags.any(|lag| lag.until.is_some() && lag.line.channel == *channel)
     }
 
     /// Done when there is something to read; never, if there is nothing.
-    pub(super) async fn due(&self) {
-        if self.lags.is_empty() {
-            std::future::pending::<()>().await;
+    pub(super) fn due(&mut self) -> impl Future<Output = ()> + '_ {
+        std::future::poll_fn(|context| self.poll_due(context))
+    }
+
+    fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(queue) = &mut self.0 else { return Poll::Pending };
+        if let Some(pause) = &mut queue.pause {
+            std::task::ready!(pause.as_mut().poll(context));
+            queue.pause = None;
         }
-        if self.not_before > uptime_millis() {
-            // On the heap: a timer is large, and every session would have the room for it.
-            Box::pin(sleep_until(Instant::from_std(instant_at(self.not_before)))).await;
-        }
+        Poll::Ready(())
     }
 
     /// The next log to be read; whoever takes it pushes it again unless it is done.
     pub(super) fn take(&mut self) -> Option<Lag> {
-        let lag = self.lags.pop_front();
-        if self.lags.is_empty() {
-            // A session that has caught up is as small as one that never was behind.
-            self.lags = VecDeque::new();
-        }
+        let lag = self.0.as_mut()?.lags.pop_front();
+        self.let_go();
         lag
     }
 
     /// The session listens no longer for the channel.
     pub(super) fn forget(&mut self, channel: &Channel) {
-        self.lags.retain(|lag| lag.line.channel != *channel);
+        if let Some(queue) = &mut self.0 {
+            queue.lags.retain(|lag| lag.line.channel != *channel);
+            self.let_go();
+        }
     }
 
     /// The bus refused: try again in a while.
     pub(super) fn refused(&mut self, lag: Lag) {
-        self.not_before = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);
-        self.lags.push_front(lag);
+        let again = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);
+        let queue = self.0.get_or_insert_default();
+        queue.pause = Some(Box::pin(sleep_until(Instant::from_std(instant_at(again)))));
+        queue.lags.push_front(lag);
+    }
+
+    /// A session that has caught up is as small as one that never was behind.
+    fn let_go(&mut self) {
+        self.0.take_if(|queue| queue.lags.is_empty());
     }
 }

@@ -1,11 +1,14 @@
 //! A token's expiry: a notice some time before, the end at the time itself. Times are in milliseconds by a clock of
 //! the caller's; only the caller knows how they go with the token's seconds since the epoch.
 
+use std::num::NonZeroU64;
+
 /// One session's expiry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expiry {
     at: u64,
-    notice_at: Option<u64>,
+    /// None once it was given.
+    notice_at: Option<NonZeroU64>,
 }
 
 /// What has to be done when the expiry is due.
@@ -22,11 +25,11 @@ impl Expiry {
     /// half of its life has passed.
     pub(super) fn new(now: u64, left: u64, notice: u64) -> Self {
         let at = now.saturating_add(left);
-        Self { at, notice_at: Some(at - notice.min(left / 2)) }
+        Self { at, notice_at: NonZeroU64::new((at - notice.min(left / 2)).max(1)) }
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.notice_at.unwrap_or(self.at)
+        self.notice_at.map_or(self.at, NonZeroU64::get)
     }
 
     /// What the time asks for, if anything.
@@ -34,7 +37,7 @@ impl Expiry {
         if now >= self.at {
             return Some(Due::End);
         }
-        (self.notice_at? <= now).then(|| {
+        (self.notice_at?.get() <= now).then(|| {
             self.notice_at = None;
             Due::Notice
         })

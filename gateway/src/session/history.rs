@@ -15,7 +15,7 @@ use crate::hub::Line;
 impl<P: Peer> Session<P> {
     /// The session has begun.
     pub(super) fn opened(&self, transport: Transport) {
-        let (cursor, recovered) = (self.who.behind, self.who.recovered);
+        let (cursor, recovered) = (self.who.behind.as_deref().copied(), self.who.recovered);
         self.happened(Happened::Opened { transport: transport.as_str().into(), cursor, recovered });
     }
 
@@ -34,7 +34,7 @@ impl<P: Peer> Session<P> {
     /// The session has read a log to its end.
     pub(super) fn caught_up(&self, lag: &Lag) {
         // Most who come back have missed nothing.
-        if lag.line.is_log() && self.who.behind != Some(lag.after) {
+        if lag.line.is_log() && self.who.behind.as_deref() != Some(&lag.after) {
             self.happened(Happened::CaughtUp { channel: lag.line.channel.as_str().into(), upto: lag.after });
         }
     }

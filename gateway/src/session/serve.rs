@@ -45,7 +45,7 @@ impl<P: Peer> Session<P> {
     pub(super) fn new(shared: Arc<Sessions>, peer: P, who: Admitted) -> Self {
         let left = millis_left(who.identity.expires, shared.limits.leeway);
         let (mut catchup, mut acks) = (Catchup::default(), Acks::default());
-        if let Some(after) = who.behind {
+        if let Some(after) = who.behind.as_deref().copied() {
             acks.resumed(&who.identity.channel, after);
             catchup.push(Lag::to_the_end(Line::log(&who.identity.channel), after).whole(who.recovered));
         }

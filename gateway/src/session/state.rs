@@ -1,6 +1,8 @@
 //! What a frame or the time means to a session: pure, so that every case can be tried without a socket. It reads no
 //! clock: the caller says what time it is, in milliseconds.
 
+use std::num::NonZeroU64;
+
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::inbox::Emission;
 use wirebell_protocol::{Channel, Cursor, Fault};
@@ -14,7 +16,7 @@ use super::limits::MOST_FAULTS;
 pub(super) struct State {
     expiry: Expiry,
     /// When it has to have left, once it was told to.
-    leave_at: Option<u64>,
+    leave_at: Option<NonZeroU64>,
     /// Frames in a row that were not understood.
     faults: u8,
 }
@@ -55,7 +57,7 @@ impl State {
     /// When the session has to look at the time again.
     pub(super) fn due(&self) -> u64 {
         let due = self.expiry.due();
-        self.leave_at.map_or(due, |leave_at| leave_at.min(due))
+        self.leave_at.map_or(due, |leave_at| leave_at.get().min(due))
     }
 
     /// A frame from the client.
@@ -91,7 +93,7 @@ impl State {
 
     /// The time has come that [`State::due`] named.
     pub(super) fn tick(&mut self, now: u64) -> Action {
-        if self.leave_at.is_some_and(|at| at <= now) {
+        if self.leave_at.is_some_and(|at| at.get() <= now) {
             return Action::Close(Goodbye::Drain);
         }
         match self.expiry.check(now) {
@@ -108,7 +110,7 @@ impl State {
 
     /// The session has to have left in `after` milliseconds.
     pub(super) fn leave(&mut self, now: u64, after: u64) {
-        self.leave_at = Some(now + after);
+        self.leave_at = NonZeroU64::new((now + after).max(1));
     }
 }
 

@@ -58,7 +58,7 @@ impl Pipe {
         std::future::poll_fn(|context| self.poll_flush(context))
     }
 
-    fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.push()? {
             std::task::ready!(self.stream.poll_write_ready(context))?;
         }

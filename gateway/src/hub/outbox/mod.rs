@@ -90,10 +90,16 @@ struct State {
     unsent: bool,
     /// The wire took a part of a frame.
     begun: bool,
-    order: Option<Order>,
     pulse: Pulse,
-    behind: Vec<(Line, Cursor)>,
+    rare: Option<Box<Rare>>,
     waker: Option<Waker>,
+}
+
+/// What hardly any session has waiting; in a box, since all have the room for it otherwise.
+#[derive(Debug, Default)]
+struct Rare {
+    order: Option<Order>,
+    behind: Vec<(Line, Cursor)>,
 }
 
 /// What the session does, as far as its outbox knows.
@@ -118,6 +124,18 @@ enum Pulse {
     Due,
     /// It was asked, and nothing has been heard since.
     Awaited,
+}
+
+impl State {
+    fn take_order(&mut self, which: impl FnOnce(&mut Order) -> bool) -> Option<Order> {
+        let order = self.rare.as_mut()?.order.take_if(which);
+        self.let_go();
+        order
+    }
+
+    fn let_go(&mut self) {
+        self.rare.take_if(|rare| rare.order.is_none() && rare.behind.is_empty());
+    }
 }
 
 impl Outbox {
@@ -202,7 +220,7 @@ impl Outbox {
         state.session = Session::Busy;
         if heard {
             state.pulse = Pulse::Felt;
-            state.order.take_if(|order| *order == Order::Dead);
+            state.take_order(|order| *order == Order::Dead);
         }
     }
 
@@ -242,7 +260,7 @@ impl Outbox {
     pub fn behind(&self, line: Line, after: Cursor) {
         let mut state = self.lock();
         if state.session != Session::Gone {
-            state.behind.push((line, after));
+            state.rare.get_or_insert_default().behind.push((line, after));
             wake(state);
         }
     }
@@ -254,7 +272,11 @@ impl Outbox {
 
     /// The session listens no longer for the channel: what it was to read of it is no longer for it.
     pub fn forget(&self, channel: &Channel) {
-        self.lock().behind.retain(|(line, _)| line.channel != *channel);
+        let mut state = self.lock();
+        if let Some(rare) = &mut state.rare {
+            rare.behind.retain(|(line, _)| line.channel != *channel);
+        }
+        state.let_go();
     }
 
     /// Gives an order; a later one replaces one that was not yet taken, unless that was to close now. Whoever leaves looks at
@@ -275,7 +297,7 @@ impl Outbox {
         std::future::poll_fn(|context| {
             let mut state = self.lock();
             state.session = Session::Busy;
-            if let Some(order) = state.order.take() {
+            if let Some(order) = state.take_order(|_| true) {
                 return Poll::Ready(Next::Order(order));
             }
             if !state.frames.is_empty() || state.begun {
@@ -286,8 +308,9 @@ impl Outbox {
                 state.pulse = Pulse::Awaited;
                 return Poll::Ready(Next::Ping);
             }
-            if !state.behind.is_empty() {
-                return Poll::Ready(Next::Behind(std::mem::take(&mut state.behind)));
+            // No order is left, but what is behind may be.
+            if let Some(rare) = state.rare.take() {
+                return Poll::Ready(Next::Behind(rare.behind));
             }
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 state.waker = Some(context.waker().clone());
@@ -307,9 +330,10 @@ fn length(frame: &Frame) -> u32 {
 }
 
 fn command(mut state: MutexGuard<'_, State>, order: Order) {
-    let is_more = state.order.as_ref().is_none_or(|before| !before.is_final() && order != Order::Check);
+    let before = state.rare.as_ref().and_then(|rare| rare.order.as_ref());
+    let is_more = before.is_none_or(|before| !before.is_final() && order != Order::Check);
     if is_more && state.session != Session::Gone {
-        state.order = Some(order);
+        state.rare.get_or_insert_default().order = Some(order);
         wake(state);
     }
 }

@@ -99,6 +99,7 @@ mod tests {
     #[test]
     fn an_idle_stream_is_a_small_task() {
         let bytes = crate::session::task_bytes::<Stream>();
-        assert!(bytes <= 768, "{bytes} bytes");
+        // The runtime adds 112 to a task, and rounds it up to whole 128.
+        assert!(bytes <= 640 - 112, "{bytes} bytes");
     }
 }

@@ -1,6 +1,8 @@
 //! A WebSocket as a session's peer.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use wirebell_protocol::CloseCode;
@@ -13,21 +15,8 @@ use crate::session::{Gone, Incoming, Peer, Wire};
 impl Peer for Socket {
     type Text = String;
 
-    async fn receive(&mut self) -> Incoming<String> {
-        match self.read().await {
-            Ok(Message::Text(text)) => Incoming::Text(text),
-            Ok(Message::Binary(_)) => Incoming::Binary,
-            Ok(Message::Ping(_) | Message::Pong) => Incoming::Alive,
-            Ok(Message::Close(_)) => {
-                // The answer to a goodbye. There is nobody to tell if it does not arrive.
-                let _ = self.flush().await;
-                Incoming::Gone
-            }
-            Err(Ended::Gone) => Incoming::Gone,
-            Err(Ended::Violation(Violation::TooLarge)) => Incoming::TooLarge,
-            Err(Ended::Violation(Violation::NotText)) => Incoming::NotText,
-            Err(Ended::Violation(Violation::Protocol)) => Incoming::Broken,
-        }
+    fn receive(&mut self) -> impl Future<Output = Incoming<String>> + Send {
+        poll_fn(|context| self.poll_receive(context))
     }
 
     async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
@@ -53,6 +42,30 @@ impl Peer for Socket {
     }
 }
 
+impl Socket {
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
+        if self.heard_goodbye {
+            return self.poll_leave(context);
+        }
+        Poll::Ready(match ready!(self.poll_read(context)) {
+            Ok(Message::Text(text)) => Incoming::Text(text),
+            Ok(Message::Binary(_)) => Incoming::Binary,
+            Ok(Message::Ping(_) | Message::Pong) => Incoming::Alive,
+            Ok(Message::Close(_)) => return self.poll_leave(context),
+            Err(Ended::Gone) => Incoming::Gone,
+            Err(Ended::Violation(Violation::TooLarge)) => Incoming::TooLarge,
+            Err(Ended::Violation(Violation::NotText)) => Incoming::NotText,
+            Err(Ended::Violation(Violation::Protocol)) => Incoming::Broken,
+        })
+    }
+
+    /// Sends the answer to the client's goodbye. There is nobody to tell if it does not arrive.
+    fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
+        self.heard_goodbye = true;
+        self.sender().poll_flush(context).map(|_| Incoming::Gone)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +73,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_a_small_task() {
         let bytes = crate::session::task_bytes::<Socket>();
-        assert!(bytes <= 768, "{bytes} bytes");
+        // The runtime adds 112 to a task, and rounds it up to whole 128.
+        assert!(bytes <= 640 - 112, "{bytes} bytes");
     }
 }

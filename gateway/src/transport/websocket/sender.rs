@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
 
@@ -27,9 +28,13 @@ impl Sender {
         self.0.queue(|rest| header::write(opcode, payload, rest));
     }
 
-    /// Sends all that waits. Not an `async fn`: each keeps a place of its own in the session's task.
+    /// Sends all that waits.
     pub(super) fn flush(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.0.flush()
+    }
+
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(context)
     }
 
     /// Sends the frames as the hub wants it, each as the text that `text` makes of it.

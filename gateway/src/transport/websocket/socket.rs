@@ -1,9 +1,11 @@
 //! A WebSocket on the server's side, over TCP: what RFC 6455 wants of either end is done here, and nothing else.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{ErrorKind, Read};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -35,6 +37,8 @@ pub struct Socket {
     is_lost: bool,
     /// A goodbye was said, or answered: nothing may be sent behind it.
     said_goodbye: bool,
+    /// The client has said its own: nothing comes behind it.
+    pub(super) heard_goodbye: bool,
 }
 
 /// Why there is nothing to read any more.
@@ -52,7 +56,13 @@ impl Socket {
     pub(super) fn new(stream: TcpStream, answer: Vec<u8>, come: &[u8], most_bytes: usize) -> Self {
         let mut reader = Reader::new(most_bytes);
         reader.take(come);
-        Self { sender: Arc::new(Sender::new(stream, answer)), reader, is_lost: false, said_goodbye: false }
+        Self {
+            sender: Arc::new(Sender::new(stream, answer)),
+            reader,
+            is_lost: false,
+            said_goodbye: false,
+            heard_goodbye: false,
+        }
     }
 
     pub(in super::super) fn sender(&self) -> &Arc<Sender> {
@@ -60,27 +70,34 @@ impl Socket {
     }
 
     /// The next message. Pings are answered, and so are goodbyes; both are told. Safe to abandon.
-    pub async fn read(&mut self) -> Result<Message, Ended> {
+    ///
+    /// Not an `async fn`, here and wherever a session waits: each keeps places of its own in the session's task.
+    pub fn read(&mut self) -> impl Future<Output = Result<Message, Ended>> + '_ {
+        poll_fn(|context| self.poll_read(context))
+    }
+
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Ended>> {
         loop {
             if self.is_lost {
-                return Err(Ended::Gone);
+                return Poll::Ready(Err(Ended::Gone));
             }
             match self.reader.next() {
                 Ok(Some(message)) => {
                     self.answer(&message);
-                    return Ok(message);
+                    return Poll::Ready(Ok(message));
                 }
                 Ok(None) => {}
                 Err(violation) => {
                     self.is_lost = true;
-                    return Err(Ended::Violation(violation));
+                    return Poll::Ready(Err(Ended::Violation(violation)));
                 }
             }
             // Answers must not pile up before a client that sends and takes nothing.
-            self.sender.flush().await.map_err(|_| Ended::Gone)?;
-            let come = self.fill().await.map_err(|_| Ended::Gone)?;
-            if come == 0 {
-                return Err(Ended::Gone);
+            if ready!(self.sender.poll_flush(context)).is_err() {
+                return Poll::Ready(Err(Ended::Gone));
+            }
+            if let Ok(0) | Err(_) = ready!(self.poll_fill(context)) {
+                return Poll::Ready(Err(Ended::Gone));
             }
         }
     }
@@ -97,18 +114,15 @@ impl Socket {
         }
     }
 
-    async fn fill(&mut self) -> std::io::Result<usize> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let (stream, reader) = (self.sender.stream(), &mut self.reader);
-        std::future::poll_fn(|context| {
-            loop {
-                std::task::ready!(stream.poll_read_ready(context))?;
-                match READ.with_borrow_mut(|buffer| read(stream, buffer, |come| reader.take(come))) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    come => return std::task::Poll::Ready(come),
-                }
+        loop {
+            ready!(stream.poll_read_ready(context))?;
+            match READ.with_borrow_mut(|buffer| read(stream, buffer, |come| reader.take(come))) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                come => return Poll::Ready(come),
             }
-        })
-        .await
+        }
     }
 
     /// Queues a text.
@@ -157,7 +171,7 @@ impl Socket {
 
     async fn discard(&mut self) -> std::io::Result<usize> {
         self.reader = Reader::new(0);
-        self.fill().await
+        poll_fn(|context| self.poll_fill(context)).await
     }
 }
 
