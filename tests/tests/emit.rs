@@ -101,7 +101,11 @@ async fn without_a_service_it_is_said_and_the_event_waits_for_the_first_one() {
     }
     assert_eq!((claim.user.as_str(), claim.data.as_str()), ("42", "1"));
     claim.done(&()).await.expect("Redis is told");
-    assert_eq!(client.next(SILENCE).await, Seen::Silence, "an answer that nobody waits for is not told");
+    let mut said = client.next(SILENCE).await;
+    if said == Seen::Ping {
+        said = client.next(SILENCE).await;
+    }
+    assert_eq!(said, Seen::Silence, "an answer that nobody waits for is not told");
     assert_eq!(metric(&node, "wirebell_emit_answers_total{outcome=\"late\"}").await, 1);
 }
 
