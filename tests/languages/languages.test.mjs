@@ -113,7 +113,11 @@ for (const [at, victim] of LANGUAGES.entries()) {
     const handled = (service) => service.told("handled").map(({ handled }) => handled).sort((one, other) => one - other);
     assert.deepEqual([handled(dying), handled(finishing)], [done, rest]);
     assert.deepEqual(begun().sort((one, other) => one - other), HANGING);
-    for (const { begun: number, tries } of finishing.told("begun")) assert.equal(tries, 2, `${number} was in the hand of the dead`);
+    // What the dead had not begun, it may not have read either.
+    for (const { begun: number, tries } of finishing.told("begun")) {
+      if (HANGING.includes(number)) assert.equal(tries, 2, `${number} was in the hand of the dead`);
+      else assert.ok(tries <= 2, `${number} was tried ${tries} times`);
+    }
     await sleep(300);
     for (const [user, client] of clients.entries()) {
       for (const number of [user, user + USERS]) assert.deepEqual(client.answers(String(number)), [], "one answer each");
