@@ -144,7 +144,8 @@ test("a node is killed while users come and go, and each service hears of every 
   const hear = async (gone) => {
     const expected = everyone.map((number) => [name(number), gone.includes(number) ? ["user.online", "user.offline"] : ["user.online"]]).sort();
     for (const service of services) {
-      await eventually(`${service.language} hears who has gone`, () => gone.every((number) => changes(service).get(name(number))?.length === 2), 15_000);
+      // Where that does not come about, the comparison says what is missing, or was told twice.
+      await eventually(`${service.language} hears who has gone`, () => gone.every((number) => changes(service).get(name(number))?.length === 2), 15_000).catch(() => {});
       assert.deepEqual([...changes(service)].sort(), expected, service.language);
     }
   };
