@@ -3,13 +3,15 @@
 //!
 //! It prints its address and serves until it is stopped: `cargo run --release -p gateway --example echo -- 127.0.0.1:0`.
 
+use std::future::pending;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use gateway::transport::Claim;
 use gateway::transport::websocket::{Ended, Message, Socket, accept};
+use gateway::transport::{Claim, claimed};
 use hyper::body::Incoming;
-use hyper::server::conn::http1::{self, Parts};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,27 +39,18 @@ async fn serve(stream: TcpStream) {
         request.extensions_mut().insert(brought.clone());
         async { Ok::<_, std::convert::Infallible>(upgrade(request).await) }
     });
-    let mut serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        biased;
-        ended = &mut serving => {
-            if let Err(error) = ended {
-                eprintln!("a connection ended: {error}");
-            }
-        }
-        () = claim.made() => {
-            let Parts { io, read_buf, .. } = serving.into_parts();
-            claim.grant(io.into_inner(), &read_buf);
-        }
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = claim.serve(serving, pending()).await {
+        eprintln!("a connection ended: {error}");
     }
 }
 
 async fn upgrade(request: Request) -> Response {
-    let accepted = accept(&request, &["echo"], MOST_BYTES, |mut socket, _| {
+    let accepted = accept(request, &["echo"], MOST_BYTES, |mut socket, _| {
         tokio::spawn(async move { echo(&mut socket).await });
     });
     match accepted {
-        Ok(()) => std::future::pending().await,
+        Ok(()) => claimed().await,
         Err(problem) => problem.into_response(),
     }
 }

@@ -77,7 +77,7 @@ impl Chain {
         }
     }
 
-    fn read(&mut self, reading: Reading) {
+    fn set_reading(&mut self, reading: Reading) {
         (self.is_read, self.once_more, self.newest) = match reading {
             Reading::No => (false, false, Cursor::START),
             Reading::Once(newest) => (true, false, newest),
@@ -92,7 +92,7 @@ impl Chain {
             return Left::Nothing;
         }
         self.hand_on(end);
-        self.read(match self.reading() {
+        self.set_reading(match self.reading() {
             Reading::Again(newest) => Reading::Once(newest.max(end)),
             Reading::Once(newest) if newest > end => Reading::Once(newest),
             _ => Reading::No,
@@ -122,12 +122,12 @@ impl Chain {
         let newest = |known: Cursor| known.max(place.cursor);
         match (self.reading(), self.handed_on()) {
             (Reading::No, Some(last)) => {
-                self.read(Reading::Once(place.cursor));
+                self.set_reading(Reading::Once(place.cursor));
                 return Verdict::Broken(last);
             }
-            (Reading::No, None) => self.read(Reading::Once(place.cursor)),
-            (Reading::Once(known), _) => self.read(Reading::Once(newest(known))),
-            (Reading::Again(known), _) => self.read(Reading::Again(newest(known))),
+            (Reading::No, None) => self.set_reading(Reading::Once(place.cursor)),
+            (Reading::Once(known), _) => self.set_reading(Reading::Once(newest(known))),
+            (Reading::Again(known), _) => self.set_reading(Reading::Again(newest(known))),
         }
         Verdict::Held
     }
@@ -137,11 +137,11 @@ impl Chain {
     pub(super) fn suspect(&mut self) -> Option<Cursor> {
         match (self.reading(), self.handed_on()) {
             (Reading::No, Some(last)) => {
-                self.read(Reading::Once(last));
+                self.set_reading(Reading::Once(last));
                 return Some(last);
             }
-            (Reading::No, None) => self.read(Reading::Again(Cursor::START)),
-            (Reading::Once(newest) | Reading::Again(newest), _) => self.read(Reading::Again(newest)),
+            (Reading::No, None) => self.set_reading(Reading::Again(Cursor::START)),
+            (Reading::Once(newest) | Reading::Again(newest), _) => self.set_reading(Reading::Again(newest)),
         }
         None
     }
@@ -162,10 +162,10 @@ impl Chain {
             Reading::Once(_) | Reading::Again(_) if !complete => {}
             // What was announced or missed while the log was read may be younger than the reading. One more suffices:
             // if the log does not have it then, there is nothing to wait for.
-            Reading::Again(_) => self.read(Reading::Once(last)),
-            Reading::Once(newest) if newest > last => self.read(Reading::Once(last)),
+            Reading::Again(_) => self.set_reading(Reading::Once(last)),
+            Reading::Once(newest) if newest > last => self.set_reading(Reading::Once(last)),
             Reading::Once(_) => {
-                self.read(Reading::No);
+                self.set_reading(Reading::No);
                 return Left::Nothing;
             }
         }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
-use hyper::server::conn::http1::{self, Parts};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
@@ -71,27 +71,11 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: C
         request.extensions_mut().insert(brought.clone());
         router.clone().oneshot(request)
     });
-    let mut serving = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         .max_buf_size(MOST_HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service);
     // How a connection ends, by its client or by the protocol, is no news.
-    let is_claimed = tokio::select! {
-        biased;
-        _ = &mut serving => false,
-        () = claim.made() => true,
-        () = stop.cancelled() => {
-            std::pin::Pin::new(&mut serving).graceful_shutdown();
-            tokio::select! {
-                biased;
-                _ = &mut serving => false,
-                () = claim.made() => true,
-            }
-        }
-    };
-    if is_claimed {
-        let Parts { io, read_buf, .. } = serving.into_parts();
-        claim.grant(io.into_inner(), &read_buf);
-    }
+    let _ = claim.serve(serving, stop.cancelled()).await;
 }

@@ -4,7 +4,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::{Connection, Parts};
+use hyper::service::HttpService;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -28,13 +33,40 @@ impl Claim {
         self.0.made.notify_one();
     }
 
-    /// Done once the connection is claimed.
-    pub fn made(&self) -> impl Future<Output = ()> + '_ {
-        self.0.made.notified()
+    /// Serves the connection until it ends or is claimed. Once `stop` is done, it ends with the request it is at.
+    ///
+    /// # Errors
+    ///
+    /// What ended it, if neither client nor server wanted that.
+    pub async fn serve<S>(
+        &self,
+        mut serving: Connection<TokioIo<TcpStream>, S>,
+        stop: impl Future<Output = ()>,
+    ) -> hyper::Result<()>
+    where
+        S: HttpService<Incoming, ResBody = Body>,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        tokio::select! {
+            biased;
+            ended = &mut serving => return ended,
+            () = self.0.made.notified() => {}
+            () = stop => {
+                std::pin::Pin::new(&mut serving).graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    ended = &mut serving => return ended,
+                    () = self.0.made.notified() => {}
+                }
+            }
+        }
+        let Parts { io, read_buf, .. } = serving.into_parts();
+        self.grant(io.into_inner(), &read_buf);
+        Ok(())
     }
 
     /// Hands the connection over, and what was read from it behind the request.
-    pub fn grant(&self, connection: TcpStream, come: &[u8]) {
+    fn grant(&self, connection: TcpStream, come: &[u8]) {
         let taker = self.0.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(take) = taker {
             take(connection, come);
@@ -48,7 +80,7 @@ impl fmt::Debug for Claim {
     }
 }
 
-/// The answer of a request that has claimed its connection: none. It is dropped with what serves HTTP.
-pub(super) async fn claimed() -> Response {
+/// The answer to a request that has claimed its connection: none. It is dropped with what serves HTTP.
+pub async fn claimed() -> Response {
     std::future::pending().await
 }

@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 
 use crate::session::Sessions;
 
-pub use claim::Claim;
+pub use claim::{Claim, claimed};
 pub use origin::Origins;
 pub use socketio::Links;
 pub use sse::Posts;

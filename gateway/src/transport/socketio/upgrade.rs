@@ -14,7 +14,7 @@ use super::{greet, links};
 use crate::auth::Token;
 use crate::problem::Problem;
 use crate::transport::Context;
-use crate::transport::claim::claimed;
+use crate::transport::claimed;
 use crate::transport::websocket::{Message, Socket, accept};
 
 /// How long going over may take, as long as in the server of Socket.IO itself.
@@ -24,7 +24,7 @@ const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn begin(context: Context, request: Request, token: Option<Token>) -> Response {
     let Some(sid) = links::new_sid() else { return Error::Request.into_response() };
     let most_bytes = context.max_frame_bytes;
-    let accepted = accept(&request, &[], most_bytes, move |socket, _| {
+    let accepted = accept(request, &[], most_bytes, move |socket, _| {
         let open = engine::open(&sid, &[], &context.sessions.limits, most_bytes);
         context.sessions.life.tasks.clone().spawn(async move {
             socket.queue_text(open.as_bytes());
@@ -33,13 +33,13 @@ pub(super) async fn begin(context: Context, request: Request, token: Option<Toke
             }
         });
     });
-    answer(accepted, request).await
+    answer(accepted).await
 }
 
 /// One that goes over.
 pub(super) async fn go_over(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
     let tasks = context.sessions.life.tasks.clone();
-    let accepted = accept(&request, &[], context.max_frame_bytes, move |socket, _| {
+    let accepted = accept(request, &[], context.max_frame_bytes, move |socket, _| {
         tasks.spawn(async move {
             match timeout(UPGRADE_PATIENCE, probed(socket, &polling)).await {
                 Ok(Some(socket)) => polling.upgraded(socket),
@@ -47,15 +47,12 @@ pub(super) async fn go_over(context: &Context, request: Request, polling: Arc<Po
             }
         });
     });
-    answer(accepted, request).await
+    answer(accepted).await
 }
 
-async fn answer(accepted: Result<(), Problem>, request: Request) -> Response {
+async fn answer(accepted: Result<(), Problem>) -> Response {
     match accepted {
-        Ok(()) => {
-            drop(request);
-            claimed().await
-        }
+        Ok(()) => claimed().await,
         Err(problem) => problem.into_response(),
     }
 }

@@ -13,8 +13,8 @@ use socket2::SockRef;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Fault, Transport};
 
-use super::super::claim::{self, Claim};
 use super::super::mailbox::Mailbox;
+use super::super::{Claim, claimed};
 use super::super::{Context, cors, credentials, refusal};
 use super::outlet::Outlet;
 use super::position::{Brought, Position};
@@ -37,7 +37,7 @@ struct Wanted {
 pub(in super::super) async fn open(State(context): State<Context>, request: Request) -> Response {
     let gives_up = later::gives_up(request.headers());
     match admitted(&context, request).await {
-        Ok(()) => claim::claimed().await,
+        Ok(()) => claimed().await,
         Err(problem) if gives_up && later::passes(&problem) => later::answer(&problem),
         Err(problem) => refusal::answer(problem),
     }

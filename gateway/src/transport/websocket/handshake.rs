@@ -5,28 +5,30 @@ use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wirebell_protocol::Fault;
 
-use super::super::claim::Claim;
+use super::super::Claim;
 use super::socket::Socket;
 use crate::problem::Problem;
 
-/// Accepts a request for a WebSocket whose messages are up to `most_bytes` long, with the subprotocol of these that the
-/// client offers first, if any. `take` gets the socket, and the subprotocol, once the request is gone, whose answer is none
+/// Accepts a request for a WebSocket, and is done with it. The socket's messages are up to `most_bytes` long, and it has the
+/// subprotocol of these that the client offers first, if any. `take` gets the socket, and the subprotocol, once the request is gone, whose answer is none
 /// but the socket's own: it waits there for what is said first, or for the first read, and leaves in one piece with it.
 pub fn accept(
-    request: &Request,
+    request: Request,
     subprotocols: &[&'static str],
     most_bytes: usize,
     take: impl FnOnce(Socket, Option<&'static str>) + Send + 'static,
 ) -> Result<(), Problem> {
     let key = check(request.method(), request.version(), request.headers())?;
-    let mut offers = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
-    let subprotocol = offers.find_map(|offer| subprotocols.iter().find(|known| **known == offer).copied());
+    let subprotocol = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offer| subprotocols.iter().find(|known| **known == offer).copied());
     let claim = request
         .extensions()
         .get::<Claim>()
         .ok_or_else(|| refuse(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded"))?;
     let answer = answer(&derive_accept_key(key.as_bytes()), subprotocol);
     claim.make(move |connection, come| take(Socket::new(connection, answer, come, most_bytes), subprotocol));
+    // Whoever waits to be answered by the socket needs nothing of it any more.
+    drop(request);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use wirebell_protocol::frame::SUBPROTOCOL;
 use wirebell_protocol::{Transport, cloudevents};
 
-use super::super::{Context, claim, refusal};
+use super::super::{Context, claimed, refusal};
 use super::cloudevents::CloudEvents;
 use super::handshake;
 use crate::auth::Token;
@@ -21,11 +21,8 @@ const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL, cloudevents::SUBPROTOCOL];
 
 /// `GET /ws`.
 pub(in super::super) async fn upgrade(State(context): State<Context>, request: Request) -> Response {
-    match accepted(&context, &request) {
-        Ok(()) => {
-            drop(request);
-            claim::claimed().await
-        }
+    match accepted(&context, request) {
+        Ok(()) => claimed().await,
         Err(problem) => {
             context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
             refused(problem)
@@ -33,11 +30,11 @@ pub(in super::super) async fn upgrade(State(context): State<Context>, request: R
     }
 }
 
-fn accepted(context: &Context, request: &Request) -> Result<(), Problem> {
+fn accepted(context: &Context, request: Request) -> Result<(), Problem> {
     if let Some(problem) = refusal(context, request.headers()) {
         return Err(problem);
     }
-    let (entrance, sessions) = (entrance(request), Arc::clone(&context.sessions));
+    let (entrance, sessions) = (entrance(&request), Arc::clone(&context.sessions));
     handshake::accept(request, &SUBPROTOCOLS, context.max_frame_bytes, move |socket, subprotocol| {
         let tasks = sessions.life.tasks.clone();
         if subprotocol == Some(cloudevents::SUBPROTOCOL) {
