@@ -9,7 +9,8 @@ import { eventually, pause } from "./support/wait.mjs";
 
 const on = stage();
 let node;
-before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "1s" } }); });
+// A heartbeat that outlasts a busy machine's pauses, since a client that is silent for longer is given up.
+before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "3s" } }); });
 after(() => node.stop());
 
 const open = [];

@@ -12,9 +12,9 @@ export function memory() {
 // `user` is whom its tokens are for, unless `token` is given.
 export function connect(url, { user = "42", claims = {}, ...options } = {}) {
   const wb = client.wirebell(url, { WebSocket, fetch: null, token: async () => sign(user, claims), ...options });
-  const seen = { wb, events: [], errors: [], gaps: [], states: [wb.status.state] };
+  const seen = { wb, events: [], errors: [], gaps: [], states: [wb.status.state], whys: [] };
   wb.on("*", (data, event) => void seen.events.push(event));
-  wb.onStatus(({ state }) => seen.states.push(state));
+  wb.onStatus(({ state, message }) => { seen.states.push(state); if (message) seen.whys.push(message); });
   wb.onError((error) => seen.errors.push(error));
   wb.onGap((gap) => seen.gaps.push(gap));
   seen.data = () => seen.events.map(({ data }) => data);
