@@ -2,6 +2,7 @@
 //! account of every event, and the scenarios that are the rows of docs/benchmarks.md.
 
 pub mod account;
+pub mod awake;
 pub mod crowd;
 pub mod failure;
 pub mod frame;
@@ -19,3 +20,4 @@ pub mod run;
 pub mod stage;
 pub mod token;
 pub mod usage;
+pub mod windows;

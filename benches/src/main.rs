@@ -1,9 +1,9 @@
 //! `wirebell-bench`: measures Wirebell and its peers side by side.
 
 use clap::{Parser, Subcommand};
-use wirebell_benches::crowd;
 use wirebell_benches::failure::Result;
 use wirebell_benches::run::{Options, run};
+use wirebell_benches::{awake, crowd};
 
 /// Measures Wirebell and its peers side by side.
 #[derive(Debug, Parser)]
@@ -18,12 +18,15 @@ struct Arguments {
 enum Command {
     /// Plays clients, as told by standard input. Not for people.
     Crowd,
+    /// Keeps a processor awake until it is ended. Not for people.
+    Awake,
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Crowd) => crowd::serve(),
+        Some(Command::Awake) => awake::stay(),
         None => run(&arguments.options),
     }
 }

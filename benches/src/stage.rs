@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
+use crate::awake::Awake;
 use crate::crowd::{Crowd, Seen, Sent};
 use crate::failure::{Failure, Result};
 use crate::latency::{Counts, Latency};
@@ -15,6 +16,7 @@ use crate::process::Running;
 use crate::publish::{self, Plan, Published};
 use crate::token::Issuer;
 use crate::usage;
+use crate::windows::Windows;
 
 /// For how long nothing may come before what is missing counts as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +34,7 @@ pub struct Stage {
     // In this order they are stopped: clients, system, Redis, folder.
     systems: Vec<Running>,
     redis: Running,
-    _folder: Folder,
+    folder: Folder,
     phase: u16,
     /// What the system took before the crowd came, in bytes.
     pub empty: f64,
@@ -117,7 +119,7 @@ impl Stage {
             systems.push(peer.start(other)?);
         }
         let crowd = Crowd::begin(peer, &places)?;
-        Ok(Self { peer, place, crowd, systems, redis, _folder: folder, phase: 0, empty: 0.0 })
+        Ok(Self { peer, place, crowd, systems, redis, folder, phase: 0, empty: 0.0 })
     }
 
     /// The ids of the system's processes.
@@ -150,11 +152,17 @@ impl Stage {
     /// that this is given.
     pub fn run(&mut self, phase: u16, plans: &[Plan], cursors: bool) -> Result<Phase> {
         self.crowd.watch(phase, cursors)?;
+        // At a rate, what is asked for is how long it takes.
+        let time = plans.iter().filter_map(Plan::time).max();
+        let awake = time.map(|time| Awake::keep(&self.folder.0, time)).transpose()?;
         let costs = self.costs();
         let begun = now();
         let published = self.publish(plans)?;
         self.crowd.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
         let spent = self.costs();
+        if let Some(awake) = awake {
+            println!("    the host took {:.1} % of it", 100.0 * awake.taken());
+        }
         let total = published.iter().fold(Sent::default(), |sum, one| Sent {
             ones: sum.ones + one.sent.ones,
             users: sum.users.max(one.sent.users),
@@ -200,6 +208,13 @@ impl Phase {
     /// How long events for one took, over the clients of these processes.
     pub fn one_latency(&self, parts: std::ops::Range<usize>) -> Latency {
         self.latency(parts, |seen| &seen.one_latency)
+    }
+
+    /// How long events for one took, by when they were due.
+    pub fn one_windows(&self) -> Windows {
+        let mut windows = Windows::default();
+        self.seen.iter().for_each(|seen| windows.add(&seen.one_windows));
+        windows
     }
 
     /// How long events for all took.

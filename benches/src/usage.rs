@@ -13,6 +13,14 @@ pub fn cpu(pids: &[u32]) -> Duration {
     Duration::from_millis(ticks * 1000 / TICKS)
 }
 
+/// What the machine's host has taken of the processors' time since the machine began, all of them together.
+pub fn stolen() -> Duration {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    // user, nice, system, idle, iowait, irq, softirq, steal
+    let ticks = stat.lines().next().and_then(|all| all.split_whitespace().nth(8)?.parse::<u64>().ok());
+    Duration::from_millis(ticks.unwrap_or_default() * 1000 / TICKS)
+}
+
 /// Their proportional set sizes together, in bytes.
 pub fn pss(pids: &[u32]) -> u64 {
     pids.iter().filter_map(|pid| pss_if_it_runs(*pid)).sum()

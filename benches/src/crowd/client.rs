@@ -11,6 +11,7 @@ use crate::peer::{Greeting, Guest, Peer, Place, Target};
 
 use super::orders::Seen;
 use crate::latency::Latency;
+use crate::windows::Windows;
 
 /// What all clients of a process share.
 pub(super) struct Desk {
@@ -20,6 +21,7 @@ pub(super) struct Desk {
     pub(super) cursors: bool,
     pub(super) seen: Seen,
     pub(super) one_latency: Latency,
+    pub(super) one_windows: Windows,
     pub(super) all_latency: Latency,
     pub(super) events: u64,
     pub(super) buffer: Vec<u8>,
@@ -224,6 +226,7 @@ impl Client {
             Target::One(_) => {
                 self.own.take(mark.number);
                 desk.one_latency.record(taken);
+                desk.one_windows.record(mark.at, taken);
                 desk.events += 1;
             }
             Target::All => {

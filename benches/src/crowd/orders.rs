@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::latency::Counts;
 use crate::peer::Place;
+use crate::windows::Divided;
 
 /// What a process of clients is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,6 +100,8 @@ pub struct Seen {
     pub alls: Account,
     /// From when an event for one was due until it was read.
     pub one_latency: Counts,
+    /// The same, by when they were due.
+    pub one_windows: Divided,
     /// From when an event for all was due until it was read, for each connection.
     pub all_latency: Counts,
     /// When the last event came, by the clock of marks.

@@ -15,6 +15,7 @@ use crate::failure::{Failure, Result};
 use crate::latency::Latency;
 use crate::mark::now;
 use crate::peers;
+use crate::windows::Windows;
 
 const ORDERS: Token = Token(usize::MAX);
 /// How often at most it is told how many events have come.
@@ -51,6 +52,7 @@ pub fn serve() -> Result<()> {
         cursors: false,
         seen: Seen::default(),
         one_latency: Latency::default(),
+        one_windows: Windows::default(),
         all_latency: Latency::default(),
         events: 0,
         buffer: vec![0; 64 * 1024],
@@ -216,6 +218,7 @@ impl Process {
         (self.desk.phase, self.desk.cursors) = (phase, cursors);
         self.desk.seen = Seen::default();
         self.desk.one_latency.reset();
+        self.desk.one_windows = Windows::default();
         self.desk.all_latency.reset();
         self.desk.events = 0;
         self.reported = (0, 0);
@@ -231,6 +234,7 @@ impl Process {
             client.all.close(sent.alls, &mut seen.alls);
         }
         seen.one_latency = self.desk.one_latency.counts();
+        seen.one_windows = self.desk.one_windows.counts();
         seen.all_latency = self.desk.all_latency.counts();
         seen
     }

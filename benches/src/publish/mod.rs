@@ -6,6 +6,7 @@ mod redis;
 mod resp;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::crowd::{Events, Sent};
 use crate::failure::Result;
@@ -68,6 +69,11 @@ impl Plan {
     pub fn at(mut self, rate: u32) -> Self {
         (self.rate, self.under_way) = (Some(rate), u64::MAX);
         self
+    }
+
+    /// How long it takes, if it has a rate.
+    pub fn time(&self) -> Option<Duration> {
+        Some(Duration::from_secs_f64(f64::from(self.events) / f64::from(self.rate?.max(1))))
     }
 
     /// Deliveries that it makes.

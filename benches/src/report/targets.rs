@@ -30,6 +30,7 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
         ("whole-memory", "2.5 times less memory than the leanest peer, the whole system counted", 2.5),
         ("unicast", "1.5 times the deliveries through Redis of the fastest peer", 1.5),
         ("unicast-p99", "half the p99 of the best peer at the same rate", 2.0),
+        ("unicast-p99-typical", "half the p99 of the best peer within the median quarter of a second", 2.0),
     ] {
         judge(wants, nearest(figures, row).map(|(peer, ahead)| (named(&peer, ahead), ahead >= times)));
     }

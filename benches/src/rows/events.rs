@@ -19,9 +19,7 @@ pub(super) fn by_redis(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) 
         samples.add_phase("unicast-redis", micros_each(phase.redis, events), &phase);
     }
     let phase = at_rate(stage, door, sizes.rate, sizes)?;
-    let latency = phase.one_latency(0..phase.seen.len());
-    samples.add_phase("unicast-p50", latency.micros(0.5), &phase);
-    samples.add_phase("unicast-p99", latency.micros(0.99), &phase);
+    latencies(["unicast-p50", "unicast-p99", "unicast-p99-typical"], &phase, samples);
     Ok(())
 }
 
@@ -32,10 +30,17 @@ pub(super) fn by_http(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -
     let (events, phase) = throughput(stage, Door::Http, sizes)?;
     samples.add_phase("http", per_second(events, phase.server), &phase);
     let phase = at_rate(stage, Door::Http, sizes.http_rate, sizes)?;
-    let latency = phase.one_latency(0..phase.seen.len());
-    samples.add_phase("http-p50", latency.micros(0.5), &phase);
-    samples.add_phase("http-p99", latency.micros(0.99), &phase);
+    latencies(["http-p50", "http-p99", "http-p99-typical"], &phase, samples);
     Ok(())
+}
+
+fn latencies([p50, p99, typical]: [&str; 3], phase: &Phase, samples: &mut Samples) {
+    let latency = phase.one_latency(0..phase.seen.len());
+    samples.add_phase(p50, latency.micros(0.5), phase);
+    samples.add_phase(p99, latency.micros(0.99), phase);
+    if let Some(micros) = phase.one_windows().median_micros(0.99) {
+        samples.add_phase(typical, micros, phase);
+    }
 }
 
 /// A first burst warms it up and says how many events fit into the time.

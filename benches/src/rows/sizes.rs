@@ -55,7 +55,7 @@ impl Sizes {
         storming: 1024,
         idle_seconds: 25,
         seconds: 2,
-        rate_seconds: 4,
+        rate_seconds: 6,
         rate: 5_000,
         http_rate: 1_000,
         payment_rate: 500,

@@ -5,6 +5,7 @@
 //! short, so that few are asked at once, and whatever else goes on in between does not wait for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use tokio::task::yield_now;
@@ -72,7 +73,9 @@ impl Heartbeat {
             for outbox in some {
                 outbox.beat();
             }
+            // To tasks, and to whoever else wants this processor: a whole beat would be a long time to wait for an event.
             yield_now().await;
+            thread::yield_now();
         }
     }
 }
