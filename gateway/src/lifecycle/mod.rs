@@ -13,7 +13,7 @@ pub use readiness::{Readiness, Reason};
 pub use signal::Signals;
 pub use tokio_util::sync::CancellationToken;
 pub use tokio_util::task::TaskTracker;
-pub use uptime::{instant_at, millis, uptime_millis, wall_clock};
+pub use uptime::{instant_at, millis, next_turn, uptime_millis, wall_clock};
 
 /// Shared by everything that runs: tasks are spawned on `tasks`, and end when `stop` is cancelled.
 #[derive(Debug, Clone, Default)]

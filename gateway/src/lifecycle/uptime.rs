@@ -16,6 +16,14 @@ pub fn instant_at(uptime: u64) -> Instant {
     *BIRTH + Duration::from_millis(uptime)
 }
 
+/// The next turn of something that is done so often: whole multiples of that on the process' clock, but not sooner than half
+/// of it from now. What is done at the same moments shares them: on a node at rest it is waking up that costs, and what is
+/// asked of Redis together shares its way there and back. So times are 250 milliseconds, or that doubled again and again.
+pub fn next_turn(every: Duration) -> tokio::time::Instant {
+    let every = millis(every).max(1);
+    tokio::time::Instant::from_std(instant_at((uptime_millis() + every / 2).next_multiple_of(every)))
+}
+
 /// The wall clock: how long the Unix epoch is ago. It may go back.
 pub fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

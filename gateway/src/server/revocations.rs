@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::auth::Verifier;
 use crate::bus::SharedBus;
 use crate::hub::{Hub, Order};
+use crate::lifecycle::next_turn;
 
 /// How often the bus is asked for news: so long a revoked token may be good elsewhere.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -27,6 +28,6 @@ pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>)
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "revocations are as they were known last"),
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep_until(next_turn(LOOK_EVERY)).await;
     }
 }

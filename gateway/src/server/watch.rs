@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::sleep_until;
 
 use super::build::Node;
 use super::peers::{Answers, Peers};
 use super::standing::{Standing, Watcher};
 use crate::bus::Health;
-use crate::lifecycle::{Lifecycle, Readiness};
+use crate::lifecycle::{Lifecycle, Readiness, next_turn};
 
 /// Why a node is not ready that lacks its bus.
 const BUS: &str = "bus";
@@ -42,13 +42,15 @@ async fn follow(
     peers: Option<Peers>,
     readiness: Readiness,
 ) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = Instant::now();
     let mut answers = Answers::default();
     loop {
         tokio::select! {
             changed = health.changed() => if changed.is_err() { return },
-            _ = look.tick() => answers = ask(peers.as_ref(), &health).await,
+            () = sleep_until(look.into()) => {
+                answers = ask(peers.as_ref(), &health).await;
+                look = next_turn(LOOK_EVERY).into();
+            }
         }
         let now = health.borrow_and_update().clone();
         if now == Health::Up {

@@ -15,11 +15,11 @@ use wirebell_protocol::tracking::{self, Alarm, Timer};
 
 use super::super::BusError;
 use super::commands::{Commands, failed};
+use crate::lifecycle::next_turn;
 use crate::telemetry::Metrics;
 
-/// How often a node looks, with as much again by chance: a quarter of a second late is in time for whoever waits
-/// seconds.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How often a node looks: a quarter of a second late is in time for whoever waits seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a note outlives a record that has gone.
 const NOTE_SECONDS: i64 = 3_600;
@@ -27,7 +27,7 @@ const NOTE_SECONDS: i64 = 3_600;
 /// Looks for as long as the process lives.
 pub(super) async fn run(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
-        tokio::time::sleep(LOOK_EVERY.mul_f64(1.0 + fastrand::f64())).await;
+        tokio::time::sleep_until(next_turn(LOOK_EVERY)).await;
         if commands.connected().is_err() {
             continue;
         }

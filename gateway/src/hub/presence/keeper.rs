@@ -12,7 +12,7 @@ use wirebell_protocol::{ConnectionId, Order as Command, Shard};
 use super::super::Hub;
 use super::desk::{Desk, Entry};
 use crate::bus::BusError;
-use crate::lifecycle::{instant_at, millis, uptime_millis};
+use crate::lifecycle::next_turn;
 
 /// How often the lease is renewed, or up to half as much again: it lives five times as long.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
@@ -20,14 +20,6 @@ const RENEW_EVERY: Duration = Duration::from_millis(500);
 const GATHER: Duration = Duration::from_millis(20);
 /// The pause after the bus refused, with as much again by chance.
 const RETRY: Duration = Duration::from_millis(100);
-
-/// When the lease is renewed next: all keepers at the same moments, since what is asked together shares its way there and
-/// back.
-fn next_turn() -> Instant {
-    let every = millis(RENEW_EVERY);
-    // Not sooner than half a turn from now.
-    Instant::from_std(instant_at((uptime_millis() + every / 2).next_multiple_of(every)))
-}
 
 struct Keeper {
     hub: Arc<Hub>,
@@ -93,7 +85,7 @@ impl Keeper {
             (self.epoch, self.batch, self.confirmed) = (self.epoch + 1, 0, 0);
         }
         let renewed = self.hub.bus.renew(self.lease(), enter, &self.settings, &self.done).await?;
-        self.renew_at = if renewed.more { Instant::now() } else { next_turn() };
+        self.renew_at = if renewed.more { Instant::now() } else { next_turn(RENEW_EVERY) };
         let metrics = &self.hub.metrics;
         let users = i64::try_from(renewed.users).unwrap_or(i64::MAX);
         metrics.presence.users.with_label_values(&[&self.shard.number().to_string()]).set(users);
