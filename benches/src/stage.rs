@@ -154,7 +154,7 @@ impl Stage {
         self.crowd.watch(phase, cursors)?;
         // At a rate, what is asked for is how long it takes.
         let time = plans.iter().filter_map(Plan::time).max();
-        let awake = time.map(|time| Awake::keep(&self.folder.0, time)).transpose()?;
+        let awake = time.map(|time| Awake::keep(&self.folder.0, time / 2)).transpose()?;
         let costs = self.costs();
         let begun = now();
         let published = self.publish(plans)?;
