@@ -13,7 +13,7 @@ use crate::usage::stolen;
 
 /// For so long the host is watched at a time.
 const LOOK: Duration = Duration::from_millis(500);
-/// What part of the processors' time it may take meanwhile: the kernel counts in ticks, of which this is one.
+/// What part of the processors' time it may take meanwhile: the kernel counts in ticks, of which this is one on two processors.
 const QUIET: f64 = 0.015;
 
 /// No processor sleeps until this is dropped.

@@ -16,12 +16,12 @@ pub fn instant_at(uptime: u64) -> Instant {
     *BIRTH + Duration::from_millis(uptime)
 }
 
-/// The next turn of something that is done so often: whole multiples of that on the process' clock, but not sooner than half
-/// of it from now. What is done at the same moments shares them: on a node at rest it is waking up that costs, and what is
-/// asked of Redis together shares its way there and back. So times are 250 milliseconds, or that doubled again and again.
+/// The next turn of something that is done at least so often: the next whole multiple of that on the process' clock. What
+/// is done at the same moments shares them: on a node at rest it is waking up that costs, and what is asked of Redis together
+/// shares its way there and back. So times are 250 milliseconds, or that doubled again and again.
 pub fn next_turn(every: Duration) -> tokio::time::Instant {
     let every = millis(every).max(1);
-    tokio::time::Instant::from_std(instant_at((uptime_millis() + every / 2).next_multiple_of(every)))
+    tokio::time::Instant::from_std(instant_at((uptime_millis() + 1).next_multiple_of(every)))
 }
 
 /// The wall clock: how long the Unix epoch is ago. It may go back.
@@ -32,4 +32,20 @@ pub fn wall_clock() -> Duration {
 /// A duration in whole milliseconds.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_comes_within_its_time_and_shares_its_moment() {
+        let every = Duration::from_millis(250);
+        let before = Instant::now();
+        let turn = next_turn(every).into_std();
+        let within = turn - before;
+        // The clock may have moved on by a little since.
+        assert!(turn >= before && within <= every + before.elapsed(), "in {within:?}");
+        assert_eq!((turn - *BIRTH).as_millis() % 250, 0);
+    }
 }

@@ -14,7 +14,7 @@ use super::desk::{Desk, Entry};
 use crate::bus::BusError;
 use crate::lifecycle::next_turn;
 
-/// How often the lease is renewed, or up to half as much again: it lives five times as long.
+/// How often the lease is renewed, at least: it lives five times as long.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
 /// The pause after a batch: what comes meanwhile shares the next one.
 const GATHER: Duration = Duration::from_millis(20);

@@ -10,8 +10,9 @@ use super::socket::Socket;
 use crate::problem::Problem;
 
 /// Accepts a request for a WebSocket, and is done with it. The socket's messages are up to `most_bytes` long, and it has the
-/// subprotocol of these that the client offers first, if any. `take` gets the socket, and the subprotocol, once the request is gone, whose answer is none
-/// but the socket's own: it waits there for what is said first, or for the first read, and leaves in one piece with it.
+/// subprotocol of these that the client offers first, if any. `take` gets the socket, and the subprotocol, once the request
+/// is gone, whose answer is none but the socket's own: it waits there for what is said first, or for the first read, and
+/// leaves in one piece with it.
 pub fn accept(
     request: Request,
     subprotocols: &[&'static str],
