@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flavours import Flavour
-from node import SERVICE_KEY, Node
-from servers import Redis, running
+from api_styles import ApiStyle
+from redis_servers import Redis, running
+from wirebell_node import SERVICE_KEY, Node
 
 import wirebell
 
 
 @dataclass(frozen=True)
-class Way:
+class TransportCase:
     url: str
     options: dict[str, Any]
 
@@ -50,17 +50,17 @@ def node(shared_redis: Redis) -> Iterator[Node]:
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
-def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
-    with running(Flavour(request.param)) as flavour:
-        yield flavour
+def api(request: pytest.FixtureRequest) -> Iterator[ApiStyle]:
+    with running(ApiStyle(request.param)) as api:
+        yield api
 
 
 @pytest.fixture(params=["redis", "http"])
-def way(request: pytest.FixtureRequest, redis: Redis, node: Node) -> Way:
+def case(request: pytest.FixtureRequest, redis: Redis, node: Node) -> TransportCase:
     """The two ways to the same bus, with a node on it."""
     if request.param == "redis":
-        return Way(redis.url, {})
-    return Way(node.url, {"service_key": SERVICE_KEY})
+        return TransportCase(redis.url, {})
+    return TransportCase(node.url, {"service_key": SERVICE_KEY})
 
 
 _users = iter(range(1_000_000))

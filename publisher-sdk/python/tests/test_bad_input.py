@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from flavours import Flavour
-from node import SERVICE_KEY, Node
-from servers import Redis, free_port, running
+from api_styles import ApiStyle
+from redis_servers import Redis, free_port, running
+from wirebell_node import SERVICE_KEY, Node
 
 import wirebell
 from wirebell import Event, InvalidEvent, RawJson
@@ -41,9 +41,9 @@ WRONG_URLS = {
 
 
 @pytest.mark.parametrize("url", WRONG_URLS)
-def test_a_wrong_url_is_told_without_showing_it(flavour: Flavour, url: str) -> None:
+def test_a_wrong_url_is_told_without_showing_it(api: ApiStyle, url: str) -> None:
     with pytest.raises(wirebell.ConfigurationError, match=WRONG_URLS[url]) as raised:
-        flavour.publisher(url)
+        api.publisher(url)
     assert raised.value.code == "bad_url"
     assert "s3cret" not in str(raised.value)
 
@@ -59,19 +59,19 @@ def test_a_wrong_url_is_told_without_showing_it(flavour: Flavour, url: str) -> N
         "https://host/path/",
     ],
 )
-def test_a_right_url_is_taken_and_shows_no_secret(flavour: Flavour, url: str) -> None:
-    assert "s3cret" not in repr(flavour.publisher(url))
+def test_a_right_url_is_taken_and_shows_no_secret(api: ApiStyle, url: str) -> None:
+    assert "s3cret" not in repr(api.publisher(url))
 
 
-def test_other_settings_that_are_wrong(flavour: Flavour) -> None:
+def test_other_settings_that_are_wrong(api: ApiStyle) -> None:
     for options, code in (({"prefix": "a b"}, "bad_prefix"), ({"service_key": "a\nb"}, "bad_service_key")):
         with pytest.raises(wirebell.ConfigurationError) as raised:
-            flavour.publisher("http://127.0.0.1", **options)
+            api.publisher("http://127.0.0.1", **options)
         assert raised.value.code == code
     with pytest.raises(wirebell.ConfigurationError, match="streams are read from Redis only"):
-        flavour.fallbacks("http://127.0.0.1", "group")
+        api.fallbacks("http://127.0.0.1", "group")
     with pytest.raises(wirebell.ConfigurationError, match="streams are read from Redis only"):
-        flavour.publisher("http://127.0.0.1").follow()
+        api.publisher("http://127.0.0.1").follow()
 
 
 def circle() -> list[Any]:
@@ -173,16 +173,16 @@ def test_what_happens_to_the_data_later_does_not_change_the_event() -> None:
     assert "paid" not in repr(event)
 
 
-def test_something_else_than_an_event(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_something_else_than_an_event(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         for wrong in (None, "event", {"to": "all"}, {"to": "all", "type": "t", "data": {1}}):
             with pytest.raises(InvalidEvent):
                 wb.publish(wrong)
 
 
-def test_redis_is_down(flavour: Flavour) -> None:
+def test_redis_is_down(api: ApiStyle) -> None:
     begun = time.monotonic()
-    with flavour.publisher(f"redis://:s3cret@127.0.0.1:{free_port()}", timeout=1.0) as wb:
+    with api.publisher(f"redis://:s3cret@127.0.0.1:{free_port()}", timeout=1.0) as wb:
         with pytest.raises(wirebell.Unavailable, match="no connection to Redis at") as raised:
             wb.publish(Event("all", "t", 1))
         assert (raised.value.code, "s3cret" in str(raised.value)) == ("unavailable", False)
@@ -191,8 +191,8 @@ def test_redis_is_down(flavour: Flavour) -> None:
     assert time.monotonic() - begun < 3.0
 
 
-def test_redis_does_not_answer(flavour: Flavour) -> None:
-    with running(Redis()) as redis, flavour.publisher(redis.url, timeout=1.0) as wb:
+def test_redis_does_not_answer(api: ApiStyle) -> None:
+    with running(Redis()) as redis, api.publisher(redis.url, timeout=1.0) as wb:
         wb.publish(Event("all", "t", 1))
         redis.signal(signal.SIGSTOP)
         begun = time.monotonic()
@@ -205,40 +205,40 @@ def test_redis_does_not_answer(flavour: Flavour) -> None:
         assert wb.publish(Event("all", "t", 1)).cursor is not None
 
 
-def test_a_wrong_password_is_told_at_once(flavour: Flavour) -> None:
+def test_a_wrong_password_is_told_at_once(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis:
         for user, code in ((":wr0ng@", "WRONGPASS"), ("", "NOAUTH")):
             url = f"redis://{user}127.0.0.1:{redis.port}"
             begun = time.monotonic()
             with pytest.raises(wirebell.Refused) as raised:
-                flavour.publisher(url).open()
+                api.publisher(url).open()
             assert raised.value.code == code
             with pytest.raises(wirebell.Refused) as raised:
-                flavour.publisher(url).publish(Event("all", "t", 1))
+                api.publisher(url).publish(Event("all", "t", 1))
             assert (raised.value.code, "wr0ng" in str(raised.value)) == (code, False)
             assert time.monotonic() - begun < 2.0
-        with flavour.publisher(redis.url) as wb:
+        with api.publisher(redis.url) as wb:
             assert wb.publish(Event("all", "t", 1)).cursor is not None
 
 
-def test_a_closed_publisher_says_so(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_a_closed_publisher_says_so(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         pass
     with pytest.raises(wirebell.Closed):
         wb.publish(Event("all", "t", 1))
 
 
-def test_a_wrong_service_key(flavour: Flavour, node: Node) -> None:
-    with flavour.publisher(node.url, service_key="wr0ng") as wb:
+def test_a_wrong_service_key(api: ApiStyle, node: Node) -> None:
+    with api.publisher(node.url, service_key="wr0ng") as wb:
         with pytest.raises(wirebell.Refused) as raised:
             wb.publish(Event("all", "t", 1))
         assert (raised.value.code, raised.value.status) == ("unauthorized", 401)
         assert "wr0ng" not in str(raised.value)
 
 
-def test_a_node_takes_less_than_the_protocol_allows(flavour: Flavour, node: Node) -> None:
+def test_a_node_takes_less_than_the_protocol_allows(api: ApiStyle, node: Node) -> None:
     large = Event("user:42", "t", "x" * 70_000)
-    with flavour.publisher(node.url, service_key=SERVICE_KEY) as wb:
+    with api.publisher(node.url, service_key=SERVICE_KEY) as wb:
         begun = time.monotonic()
         with pytest.raises(InvalidEvent) as raised:
             wb.publish(large)
@@ -297,40 +297,40 @@ def door(*answers: tuple[int, str]) -> Iterator[str]:
     ],
 )
 def test_what_another_server_answers(
-    flavour: Flavour, answer: tuple[int, str], kind: type[wirebell.PublishError], code: str
+    api: ApiStyle, answer: tuple[int, str], kind: type[wirebell.PublishError], code: str
 ) -> None:
-    with door(answer) as url, flavour.publisher(url, timeout=0.5) as wb, pytest.raises(kind) as raised:
+    with door(answer) as url, api.publisher(url, timeout=0.5) as wb, pytest.raises(kind) as raised:
         wb.publish(Event("all", "t", 1))
     assert raised.value.code == code
 
 
-def test_a_door_that_is_away_for_a_moment_is_tried_again(flavour: Flavour) -> None:
+def test_a_door_that_is_away_for_a_moment_is_tried_again(api: ApiStyle) -> None:
     accepted = '{"id":"e","channels":[{"channel":"all","cursor":"5-1","nodes":2}]}'
-    with door((503, "{}"), (202, accepted)) as url, flavour.publisher(url) as wb:
+    with door((503, "{}"), (202, accepted)) as url, api.publisher(url) as wb:
         published = wb.publish(Event("all", "t", 1, id="e"))
     assert (published.id, str(published.cursor), published.nodes) == ("e", "5-1", 2)
 
 
-def test_a_list_that_is_refused_as_a_whole_is_taken_apart(flavour: Flavour) -> None:
+def test_a_list_that_is_refused_as_a_whole_is_taken_apart(api: ApiStyle) -> None:
     def accepted(name: str) -> tuple[int, str]:
         return 202, '{"id":"' + name + '","channels":[{"channel":"all","cursor":"5-1","nodes":2}]}'
 
     # All three, two of them, and then each by itself.
     answers = ((413, ""), (413, ""), accepted("a"), (422, '{"code":"invalid_event"}'), accepted("c"))
-    with door(*answers) as url, flavour.publisher(url) as wb:
+    with door(*answers) as url, api.publisher(url) as wb:
         first, second, third = wb.publish_all([Event("all", "t", 1, id=name) for name in "abc"])
     assert [getattr(one, "id", None) or one.code for one in (first, second, third)] == ["a", "invalid_event", "c"]
 
 
-def test_no_door_at_all(flavour: Flavour) -> None:
-    with flavour.publisher(f"http://127.0.0.1:{free_port()}", timeout=0.5) as wb, pytest.raises(wirebell.Unavailable):
+def test_no_door_at_all(api: ApiStyle) -> None:
+    with api.publisher(f"http://127.0.0.1:{free_port()}", timeout=0.5) as wb, pytest.raises(wirebell.Unavailable):
         wb.publish(Event("all", "t", 1))
 
 
-def test_a_door_that_does_not_answer(flavour: Flavour) -> None:
+def test_a_door_that_does_not_answer(api: ApiStyle) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with flavour.publisher(url, timeout=0.5) as wb, pytest.raises(wirebell.TimedOut):
+        with api.publisher(url, timeout=0.5) as wb, pytest.raises(wirebell.TimedOut):
             wb.publish(Event("all", "t", 1))
 
 

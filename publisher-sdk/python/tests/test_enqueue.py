@@ -11,8 +11,8 @@ import time
 from contextlib import closing
 
 import pytest
-from flavours import Flavour
-from servers import Redis, eventually, free_port, running
+from api_styles import ApiStyle
+from redis_servers import Redis, eventually, free_port, running
 
 from wirebell import AsyncPublisher, Event, Publisher, Refused
 
@@ -22,8 +22,8 @@ def logged(redis: Redis, channel: str = "user:42") -> list[int]:
     return [int(re.findall(r'"data":(\d+)', fields["t"])[0]) for _, fields in rows]
 
 
-def test_what_is_enqueued_is_published_in_its_order(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_what_is_enqueued_is_published_in_its_order(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         answers = [wb.enqueue(Event("user:42", "t", number)) for number in range(700)]
         assert all(answers)
         assert len({answer.id for answer in answers}) == 700
@@ -34,8 +34,8 @@ def test_what_is_enqueued_is_published_in_its_order(flavour: Flavour, redis: Red
     assert (counters.enqueued, counters.published, counters.waiting, counters.waiting_bytes) == (700, 700, 0, 0)
 
 
-def test_closing_drains(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_closing_drains(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         for number in range(300):
             wb.enqueue(Event("user:42", "t", number))
     assert logged(redis) == list(range(300))
@@ -43,8 +43,8 @@ def test_closing_drains(flavour: Flavour, redis: Redis) -> None:
     assert (bool(refused), refused.status, refused.event.data.text) == (False, "closed", "1")
 
 
-def test_a_buffer_that_is_full_gives_the_event_back(flavour: Flavour, caplog: pytest.LogCaptureFixture) -> None:
-    with flavour.publisher(f"redis://127.0.0.1:{free_port()}", buffer_events=3, timeout=0.3) as wb:
+def test_a_buffer_that_is_full_gives_the_event_back(api: ApiStyle, caplog: pytest.LogCaptureFixture) -> None:
+    with api.publisher(f"redis://127.0.0.1:{free_port()}", buffer_events=3, timeout=0.3) as wb:
         answers = [wb.enqueue({"to": "user:42", "type": "t", "data": number}) for number in range(5)]
         assert [answer.status for answer in answers] == ["accepted"] * 3 + ["full"] * 2
         assert answers[4].event.data.text == "4"
@@ -61,8 +61,8 @@ def test_a_buffer_that_is_full_gives_the_event_back(flavour: Flavour, caplog: py
     assert sum("events wait and are tried again" in record.message for record in caplog.records) == 1
 
 
-def test_bytes_are_bounded_too(flavour: Flavour) -> None:
-    with flavour.publisher(f"redis://127.0.0.1:{free_port()}", buffer_bytes=1_000) as wb:
+def test_bytes_are_bounded_too(api: ApiStyle) -> None:
+    with api.publisher(f"redis://127.0.0.1:{free_port()}", buffer_bytes=1_000) as wb:
         answers = [wb.enqueue(Event("user:42", "t", "x" * 300)) for _ in range(4)]
         assert [answer.status for answer in answers] == ["accepted", "accepted", "full", "full"]
         assert 600 < wb.counters.waiting_bytes <= 1_000
@@ -72,15 +72,15 @@ def test_bytes_are_bounded_too(flavour: Flavour) -> None:
 @pytest.mark.parametrize(
     "wrong", [None, 7, {}, {"to": "42", "type": "t", "data": 1}, {"to": "all", "type": "t", "data": {1}}]
 )
-def test_nothing_that_is_enqueued_raises(flavour: Flavour, redis: Redis, wrong: object) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_nothing_that_is_enqueued_raises(api: ApiStyle, redis: Redis, wrong: object) -> None:
+    with api.publisher(redis.url) as wb:
         answer = wb.enqueue(wrong)
         assert (bool(answer), answer.status, answer.error.code) == (False, "invalid", "invalid_event")
         assert (wb.counters.dropped, wb.counters.enqueued) == (1, 0)
 
 
-def test_it_returns_at_once_while_redis_is_away_and_catches_up_when_it_is_back(flavour: Flavour) -> None:
-    with running(Redis()) as redis, flavour.publisher(redis.url) as wb:
+def test_it_returns_at_once_while_redis_is_away_and_catches_up_when_it_is_back(api: ApiStyle) -> None:
+    with running(Redis()) as redis, api.publisher(redis.url) as wb:
         wb.enqueue(Event("user:42", "t", 0))
         assert wb.flush()
         redis.kill()
@@ -97,10 +97,10 @@ def test_it_returns_at_once_while_redis_is_away_and_catches_up_when_it_is_back(f
 
 
 def test_an_event_that_is_refused_for_good_does_not_hold_up_the_others(
-    flavour: Flavour, redis: Redis, caplog: pytest.LogCaptureFixture
+    api: ApiStyle, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis.ask("SET", "wb:{user:1}:log", "not a Stream")
-    with flavour.publisher(redis.url) as wb:
+    with api.publisher(redis.url) as wb:
         wb.enqueue(Event("user:1", "t", 1, id="the-wrong-one"))
         wb.enqueue(Event("user:42", "t", 2))
         assert wb.flush()
@@ -109,9 +109,9 @@ def test_an_event_that_is_refused_for_good_does_not_hold_up_the_others(
     assert any("the-wrong-one" in record.message for record in caplog.records if record.levelno == logging.ERROR)
 
 
-def test_a_wrong_password_is_waited_out(flavour: Flavour) -> None:
+def test_a_wrong_password_is_waited_out(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis:
-        wb = flavour.publisher(f"redis://:wrong@127.0.0.1:{redis.port}")
+        wb = api.publisher(f"redis://:wrong@127.0.0.1:{redis.port}")
         with pytest.raises(Refused):
             wb.open()
         assert wb.enqueue(Event("user:42", "t", 1))
@@ -122,8 +122,8 @@ def test_a_wrong_password_is_waited_out(flavour: Flavour) -> None:
         assert logged(redis) == [1]
 
 
-def test_from_many_threads(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_from_many_threads(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
 
         def enqueue(user: int) -> None:
             for number in range(100):

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node import Node, acknowledging
-from servers import Redis, eventually, free_port, running
+from redis_servers import Redis, eventually, free_port, running
+from wirebell_node import Node, acknowledging
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

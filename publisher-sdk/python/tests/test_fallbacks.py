@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from flavours import Flavour
-from node import Node
-from servers import Redis, eventually, running
+from api_styles import ApiStyle
+from redis_servers import Redis, eventually, running
+from wirebell_node import Node
 
 from wirebell import Event, Fallback, Publisher, Refused, Unavailable
 from wirebell._protocol.keys import shard_of
@@ -40,7 +40,7 @@ def dead(redis: Redis) -> list[dict[str, str]]:
 
 
 @contextmanager
-def at_work(worker: Any, handler: Any) -> Iterator[None]:
+def working(worker: Any, handler: Any) -> Iterator[None]:
     """A worker whose `run` runs beside the test."""
     thread = threading.Thread(target=worker.run, args=(handler,))
     thread.start()
@@ -52,9 +52,9 @@ def at_work(worker: Any, handler: Any) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(api: ApiStyle, redis: Redis, node: Node) -> None:
     taken: list[Fallback] = []
-    with flavour.fallbacks(redis.url, "sms") as worker, at_work(worker, taken.append):
+    with api.fallbacks(redis.url, "sms") as worker, working(worker, taken.append):
         fall_back(redis, "a", "b", "c")
         eventually("all are handed out", lambda: len(taken) == 3)
         eventually("all are done", lambda: worker.counters.done == 3)
@@ -66,37 +66,37 @@ def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(flavour: Flavo
         assert one.event.startswith('{"type":"sms","id":"')
 
 
-def test_an_acknowledged_event_does_not_fall_back(flavour: Flavour, redis: Redis, node: Node) -> None:
-    user = f"here-{flavour.name}"
+def test_an_acknowledged_event_does_not_fall_back(api: ApiStyle, redis: Redis, node: Node) -> None:
+    user = f"here-{api.name}"
     with closing(node.device(user, "phone")) as device, Publisher(redis.url) as wb:
         published = wb.publish(Event(f"user:{user}", "sms", 1, deadline=1))
         device.acknowledge(device.next())
         assert published.acknowledged(5.0).device == "phone"
         fall_back(redis, "away")
-        with flavour.fallbacks(redis.url, "sms") as worker:
+        with api.fallbacks(redis.url, "sms") as worker:
             claim = worker.next(5.0)
             assert claim.fallback.id == "away"
             claim.done()
             assert worker.next(1.0) is None
 
 
-def test_every_group_gets_everything_and_workers_share(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_every_group_gets_everything_and_workers_share(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, *(f"e{number}" for number in range(20)))
     ours: list[str] = []
     theirs: list[str] = []
     with (
-        flavour.fallbacks(redis.url, "sms") as first,
-        flavour.fallbacks(redis.url, "sms") as second,
-        flavour.fallbacks(redis.url, "mail") as other,
-        at_work(first, lambda one: ours.append(one.id)),
-        at_work(second, lambda one: ours.append(one.id)),
-        at_work(other, lambda one: theirs.append(one.id)),
+        api.fallbacks(redis.url, "sms") as first,
+        api.fallbacks(redis.url, "sms") as second,
+        api.fallbacks(redis.url, "mail") as other,
+        working(first, lambda one: ours.append(one.id)),
+        working(second, lambda one: ours.append(one.id)),
+        working(other, lambda one: theirs.append(one.id)),
     ):
         eventually("all are handed out", lambda: len(ours) >= 20 and len(theirs) >= 20)
     assert sorted(ours) == sorted(theirs) == sorted(f"e{number}" for number in range(20))
 
 
-def test_what_fails_is_tried_again_and_then_buried(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_what_fails_is_tried_again_and_then_buried(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "good", "bad")
     tries: dict[str, list[int]] = {"good": [], "bad": []}
 
@@ -105,7 +105,7 @@ def test_what_fails_is_tried_again_and_then_buried(flavour: Flavour, redis: Redi
         if fallback.id == "bad" or fallback.tries < 2:
             raise RuntimeError("the gateway for text messages is away")
 
-    with flavour.fallbacks(redis.url, "sms", tries=3, first_wait=0.1) as worker, at_work(worker, handle):
+    with api.fallbacks(redis.url, "sms", tries=3, first_wait=0.1) as worker, working(worker, handle):
         eventually("it is given up", lambda: worker.counters.dead == 1)
         eventually("the other is done", lambda: worker.counters.done == 1)
         assert (worker.backlog().dead, worker.backlog().pending) == (1, 0)
@@ -122,15 +122,15 @@ def test_what_fails_is_tried_again_and_then_buried(flavour: Flavour, redis: Redi
     assert '"data":{"text":"bad"}' in letter["event"]
 
 
-def test_what_is_no_event_is_buried(flavour: Flavour, redis: Redis) -> None:
+def test_what_is_no_event_is_buried(api: ApiStyle, redis: Redis) -> None:
     redis.ask("XADD", "wb:{due:3}:fallback", "*", "hello", "world")
-    with flavour.fallbacks(redis.url, "sms") as worker:
+    with api.fallbacks(redis.url, "sms") as worker:
         assert worker.next(1.0) is None
         eventually("it is a dead letter", lambda: worker.counters.dead == 1)
     assert dead(redis)[0]["hello"] == "world"
 
 
-def test_closing_lets_handlers_finish_and_gives_back_the_rest(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_closing_lets_handlers_finish_and_gives_back_the_rest(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, *(f"e{number}" for number in range(6)))
     begun = threading.Event()
     finished: list[str] = []
@@ -140,14 +140,14 @@ def test_closing_lets_handlers_finish_and_gives_back_the_rest(flavour: Flavour, 
         time.sleep(0.5)
         finished.append(fallback.id)
 
-    with flavour.fallbacks(redis.url, "sms", at_once=2) as worker:
-        with at_work(worker, slow):
+    with api.fallbacks(redis.url, "sms", at_once=2) as worker:
+        with working(worker, slow):
             assert begun.wait(5)
         assert worker.close() == 0
     assert 1 <= len(finished) <= 4
     # The others get what was not begun at once, as if it had never been tried.
     rest: list[Fallback] = []
-    with flavour.fallbacks(redis.url, "sms") as other, at_work(other, rest.append):
+    with api.fallbacks(redis.url, "sms") as other, working(other, rest.append):
         eventually("the rest is handed out", lambda: len(rest) + len(finished) >= 6, within=3.0)
     assert sorted(finished + [one.id for one in rest]) == [f"e{number}" for number in range(6)]
     assert {one.tries for one in rest} == {1}
@@ -162,13 +162,13 @@ time.sleep(60)
 """
 
 
-def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "a")
     dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
     try:
         assert dying.stdout is not None
         assert dying.stdout.readline() == "a\n"
-        with flavour.fallbacks(redis.url, "sms", gone_after=1.0) as worker:
+        with api.fallbacks(redis.url, "sms", gone_after=1.0) as worker:
             # For as long as it lives, it gives signs of life for what it has in its hand.
             assert worker.next(1.8) is None
             dying.send_signal(signal.SIGKILL)
@@ -183,18 +183,18 @@ def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis:
             dying.stdout.close()
 
 
-def test_a_slow_handler_is_not_taken_for_dead(flavour: Flavour, redis: Redis, node: Node) -> None:
+def test_a_slow_handler_is_not_taken_for_dead(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "a")
-    with flavour.fallbacks(redis.url, "sms", gone_after=0.3) as slow:
+    with api.fallbacks(redis.url, "sms", gone_after=0.3) as slow:
         claim = slow.next(5.0)
-        with flavour.fallbacks(redis.url, "sms", gone_after=0.3) as other:
+        with api.fallbacks(redis.url, "sms", gone_after=0.3) as other:
             assert other.next(1.5) is None
         claim.done()
         assert slow.backlog().pending == 0
 
 
-def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(flavour: Flavour, redis: Redis, node: Node) -> None:
-    with flavour.fallbacks(redis.url, "sms") as worker:
+def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(api: ApiStyle, redis: Redis, node: Node) -> None:
+    with api.fallbacks(redis.url, "sms") as worker:
         fall_back(redis, "a")
         worker.next(5.0).done()
         broken = shard_of("a")
@@ -210,10 +210,10 @@ def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(flavour: Flavo
             claim.done()
 
 
-def test_entries_whose_answer_was_lost_are_found_when_redis_is_back(flavour: Flavour) -> None:
+def test_entries_whose_answer_was_lost_are_found_when_redis_is_back(api: ApiStyle) -> None:
     with (
         running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis,
-        flavour.fallbacks(redis.url, "sms", worker="me") as worker,
+        api.fallbacks(redis.url, "sms", worker="me") as worker,
     ):
         leave(redis, "a")
         held = worker.next(5.0)
@@ -239,10 +239,10 @@ def leave(redis: Redis, id_: str, lost_by: str | None = None) -> None:
     redis.ask("EVAL", script, 1, key, *words, lost_by or "")
 
 
-def test_a_redis_that_is_away_is_waited_for(flavour: Flavour) -> None:
+def test_a_redis_that_is_away_is_waited_for(api: ApiStyle) -> None:
     with running(Redis()) as redis, running(Node(redis.url)):
         redis.kill()
-        with flavour.fallbacks(redis.url, "sms") as worker:
+        with api.fallbacks(redis.url, "sms") as worker:
             assert worker.next(0.5) is None
             redis.start()
             eventually("the node is back", lambda: fall_back(redis, "a") or True)
@@ -253,6 +253,6 @@ def test_a_redis_that_is_away_is_waited_for(flavour: Flavour) -> None:
                 claim.done()
 
 
-def test_a_wrong_password_is_told(flavour: Flavour) -> None:
+def test_a_wrong_password_is_told(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis, pytest.raises(Refused):
-        flavour.fallbacks(f"redis://:wrong@127.0.0.1:{redis.port}", "sms").open()
+        api.fallbacks(f"redis://:wrong@127.0.0.1:{redis.port}", "sms").open()

@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from emitting import CONNECTION, emit, listening, stream_of
-from flavours import Flavour
-from servers import Cluster, Redis, Sentinels, eventually, free_port, running
+from api_styles import ApiStyle
+from node_inbox import CONNECTION, emit, node_messages, stream_of
+from redis_servers import Cluster, Redis, Sentinels, eventually, free_port, running
 
 import wirebell
 from wirebell import InboxEvent, InvalidReply, RawJson, Unavailable
@@ -22,7 +22,7 @@ from wirebell._protocol.keys import shard_of
 
 
 @contextmanager
-def at_work(worker: Any) -> Iterator[None]:
+def working(worker: Any) -> Iterator[None]:
     """A worker whose `run` runs beside the test."""
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -40,10 +40,10 @@ def dead(redis: Redis, user: str) -> list[dict[str, str]]:
     return [fields for _, fields in rows]
 
 
-def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(flavour: Flavour, redis: Redis) -> None:
+def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(api: ApiStyle, redis: Redis) -> None:
     seen: list[InboxEvent] = []
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "chat") as inbox:
 
         @inbox.on("send-message")
         def send_message(event: InboxEvent) -> object:
@@ -54,7 +54,7 @@ def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(flavo
         def typing(event: InboxEvent) -> None:
             pass
 
-        with at_work(inbox):
+        with working(inbox):
             emit(redis, "42", text='{"text" : "é"}', id="m 1", ref='a "b"\n', device="phone", traceparent=trace)
             expected = '{"type":"wirebell.reply","ref":"a \\"b\\"\\n","data":{"text":"É"}}'
             assert node.next() == f'reply {CONNECTION} "a \\"b\\"\\n"\n{expected}'
@@ -73,37 +73,37 @@ def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(flavo
     assert "é" not in repr(event)
 
 
-def test_what_nodes_tell_of_presence(flavour: Flavour, redis: Redis) -> None:
+def test_what_nodes_tell_of_presence(api: ApiStyle, redis: Redis) -> None:
     fields = {"id": "42/1", "type": "user.online", "user": "42", "at": "7", "data": "{}"}
     redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
-    with listening(redis) as node, flavour.inbox(redis.url, "presence") as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "presence") as inbox:
         claim = inbox.next(5.0)
         assert (claim.event.type, claim.event.user, claim.event.connection) == ("user.online", "42", None)
         claim.done({"nobody": "waits"})
         assert node.nothing()
 
 
-def test_every_service_gets_everything_and_workers_share(flavour: Flavour, redis: Redis) -> None:
+def test_every_service_gets_everything_and_workers_share(api: ApiStyle, redis: Redis) -> None:
     for number in range(20):
         emit(redis, f"u{number}", number)
     ours: list[str] = []
-    with flavour.inbox(redis.url, "chat") as first, flavour.inbox(redis.url, "chat") as second:
+    with api.inbox(redis.url, "chat") as first, api.inbox(redis.url, "chat") as second:
         for worker in (first, second):
             worker.on("send-message")(lambda event: ours.append(event.user))
-        with at_work(first), at_work(second):
+        with working(first), working(second):
             eventually("all are handled", lambda: first.counters.done + second.counters.done == 20)
     assert sorted(ours) == sorted(f"u{number}" for number in range(20))
-    with flavour.inbox(redis.url, "another") as other:
+    with api.inbox(redis.url, "another") as other:
         for _ in range(20):
             other.next(5.0).pass_over()
         assert other.backlog().pending == 0
 
 
 def test_what_fails_is_tried_again_and_its_emitter_told(
-    flavour: Flavour, redis: Redis, caplog: pytest.LogCaptureFixture
+    api: ApiStyle, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []
-    with listening(redis) as node, flavour.inbox(redis.url, "chat", tries=3, first_wait=0.05) as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "chat", tries=3, first_wait=0.05) as inbox:
 
         @inbox.on("bad")
         def bad(event: InboxEvent) -> None:
@@ -116,7 +116,7 @@ def test_what_fails_is_tried_again_and_its_emitter_told(
                 raise RuntimeError("not yet")
             return "now"
 
-        with at_work(inbox):
+        with working(inbox):
             emit(redis, "42", text='{"secret":"s3cret"}', type="bad", id="m1", ref="1")
             failed = node.frame()
             emit(redis, "42", type="better", ref="2")
@@ -163,9 +163,9 @@ WRONG_REPLIES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG_REPLIES)
-def test_a_reply_that_cannot_be_sent(flavour: Flavour, redis: Redis, name: str) -> None:
+def test_a_reply_that_cannot_be_sent(api: ApiStyle, redis: Redis, name: str) -> None:
     reply, words = WRONG_REPLIES[name]
-    with listening(redis) as node, flavour.inbox(redis.url, "chat", tries=1) as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "chat", tries=1) as inbox:
         emit(redis, "42", ref="1")
         claim = inbox.next(5.0)
         with pytest.raises(InvalidReply, match=words) as raised:
@@ -175,14 +175,14 @@ def test_a_reply_that_cannot_be_sent(flavour: Flavour, redis: Redis, name: str) 
         claim.done(RawJson('{"a" : 1.0}'))
         assert node.next().endswith('"data":{"a" : 1.0}}')
         inbox.on("send-message")(lambda _: reply)
-        with at_work(inbox):
+        with working(inbox):
             emit(redis, "42", ref="2")
             assert node.frame()["code"] == "service_failed"
 
 
-def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(flavour: Flavour, redis: Redis) -> None:
+def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(api: ApiStyle, redis: Redis) -> None:
     emit(redis, "42", id="m1", ref="first")
-    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "chat") as inbox:
         claim = inbox.next(5.0)
         assert emit(redis, "42", id="m1", ref="second", connection="k3j9x2ma.20")[0] == "again"
         claim.done("here")
@@ -191,20 +191,20 @@ def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(flav
         assert node.nothing()
 
 
-def test_one_users_events_are_handled_one_after_the_other(flavour: Flavour, redis: Redis) -> None:
+def test_one_users_events_are_handled_one_after_the_other(api: ApiStyle, redis: Redis) -> None:
     ended: list[str] = []
     for number in range(3):
         emit(redis, "slow", number)
     for number in range(20):
         emit(redis, "quick", number)
-    with flavour.inbox(redis.url, "chat", at_once=8) as inbox:
+    with api.inbox(redis.url, "chat", at_once=8) as inbox:
 
         @inbox.on("send-message")
         def send_message(event: InboxEvent) -> None:
             time.sleep(0.15 if event.user == "slow" else 0.001)
             ended.append(f"{event.user} {event.data}")
 
-        with at_work(inbox):
+        with working(inbox):
             eventually("all are done", lambda: inbox.counters.done == 23)
     assert [one for one in ended if one.startswith("quick")] == [f"quick {number}" for number in range(20)]
     assert [one for one in ended if one.startswith("slow")] == [f"slow {number}" for number in range(3)]
@@ -220,13 +220,13 @@ time.sleep(60)
 """
 
 
-def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis: Redis) -> None:
+def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Redis) -> None:
     emit(redis, "42", id="a", ref="1")
     dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
     try:
         assert dying.stdout is not None
         assert dying.stdout.readline() == "a\n"
-        with listening(redis) as node, flavour.inbox(redis.url, "chat", gone_after=1.0) as worker:
+        with node_messages(redis) as node, api.inbox(redis.url, "chat", gone_after=1.0) as worker:
             # For as long as it lives, it gives signs of life for what it has in its hand.
             assert worker.next(1.8) is None
             dying.send_signal(signal.SIGKILL)
@@ -242,10 +242,10 @@ def test_a_worker_that_dies_leaves_its_event_to_another(flavour: Flavour, redis:
             dying.stdout.close()
 
 
-def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(flavour: Flavour) -> None:
+def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(api: ApiStyle) -> None:
     with running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis:
         redis.kill()
-        with flavour.inbox(redis.url, "chat", timeout=1.0) as inbox:
+        with api.inbox(redis.url, "chat", timeout=1.0) as inbox:
             assert inbox.next(0.3) is None
             with pytest.raises(Unavailable):
                 inbox.backlog()
@@ -263,26 +263,26 @@ def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(flavour: Flavou
             assert (inbox.backlog().pending, inbox.backlog().dead) == (0, 0)
 
 
-def test_what_is_no_event_of_the_inbox_is_buried(flavour: Flavour, redis: Redis) -> None:
+def test_what_is_no_event_of_the_inbox_is_buried(api: ApiStyle, redis: Redis) -> None:
     good = {"id": "1", "type": "t", "user": "42", "at": "1", "data": "1"}
     for fields in ({"hello": "world"}, {**good, "data": "{"}, {**good, "at": "-1"}, {**good, "connection": "me"}):
         redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
-    with listening(redis) as node, flavour.inbox(redis.url, "chat") as inbox:
+    with node_messages(redis) as node, api.inbox(redis.url, "chat") as inbox:
         assert inbox.next(0.3) is None
         eventually("they are dead letters", lambda: inbox.counters.dead == 4)
         assert node.nothing()
     assert dead(redis, "42")[0]["hello"] == "world"
 
 
-def echoing(flavour: Flavour, url: str) -> Any:
-    inbox = flavour.inbox(url, "echo")
+def echoing(api: ApiStyle, url: str) -> Any:
+    inbox = api.inbox(url, "echo")
     inbox.on("ask")(lambda event: event.data)
     return inbox
 
 
-def test_in_a_cluster_also_the_node_of_the_connection_is_told(flavour: Flavour) -> None:
-    with running(Cluster()) as cluster, echoing(flavour, cluster.url) as inbox, at_work(inbox):
-        with listening(cluster.owner("{node:k3j9x2ma}")) as node:
+def test_in_a_cluster_also_the_node_of_the_connection_is_told(api: ApiStyle) -> None:
+    with running(Cluster()) as cluster, echoing(api, cluster.url) as inbox, working(inbox):
+        with node_messages(cluster.owner("{node:k3j9x2ma}")) as node:
             for number in range(9):
                 user = f"u{number}"
                 emit(cluster.owner(stream_of(user)), user, number, type="ask", ref=str(number))
@@ -290,31 +290,31 @@ def test_in_a_cluster_also_the_node_of_the_connection_is_told(flavour: Flavour) 
         assert (inbox.backlog().lag, inbox.backlog().pending) == (0, 0)
 
 
-def test_behind_sentinels_also_after_a_failover(flavour: Flavour) -> None:
-    if flavour.name == "blocking":
+def test_behind_sentinels_also_after_a_failover(api: ApiStyle) -> None:
+    if api.name == "blocking":
         pytest.skip("it takes long, and what finds the new primary is the same")
-    with running(Sentinels()) as sentinels, echoing(flavour, sentinels.url) as inbox, at_work(inbox):
+    with running(Sentinels()) as sentinels, echoing(api, sentinels.url) as inbox, working(inbox):
         before = sentinels.primary
-        with listening(before) as node:
+        with node_messages(before) as node:
             emit(before, "42", 1, type="ask", ref="1")
             assert node.frame()["data"] == 1
         sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "wirebell")
         eventually("another is named", lambda: sentinels.primary is not before)
-        with listening(sentinels.primary) as node:
+        with node_messages(sentinels.primary) as node:
             eventually("it takes events", lambda: emit(sentinels.primary, "42", 2, type="ask", ref="2", id="two"))
             assert node.frame(20.0)["data"] == 2
 
 
-def test_what_an_inbox_cannot_be_made_from(flavour: Flavour) -> None:
+def test_what_an_inbox_cannot_be_made_from(api: ApiStyle) -> None:
     for url, words in (("http://127.0.0.1:9090", "read from Redis only"), ("nonsense", "scheme"), ("redis://", "host")):
         with pytest.raises(wirebell.ConfigurationError, match=words) as raised:
-            flavour.inbox(url, "chat")
+            api.inbox(url, "chat")
         assert raised.value.code == "bad_url"
     with pytest.raises(wirebell.ConfigurationError, match="service is empty"):
-        flavour.inbox("redis://127.0.0.1", "")
+        api.inbox("redis://127.0.0.1", "")
     with pytest.raises(wirebell.ConfigurationError, match="prefix"):
-        flavour.inbox("redis://127.0.0.1", "chat", prefix="a b")
-    inbox = flavour.inbox(f"redis://127.0.0.1:{free_port()}", "chat")
+        api.inbox("redis://127.0.0.1", "chat", prefix="a b")
+    inbox = api.inbox(f"redis://127.0.0.1:{free_port()}", "chat")
     with pytest.raises(wirebell.ConfigurationError, match="expected `on` before `run`"):
         inbox.run()
     inbox.on("t")(lambda _: None)
@@ -332,6 +332,6 @@ def test_a_coroutine_is_no_handler_of_a_program_that_blocks() -> None:
             pass
 
 
-def test_a_wrong_password_is_told(flavour: Flavour) -> None:
+def test_a_wrong_password_is_told(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis, pytest.raises(wirebell.Refused):
-        flavour.inbox(f"redis://:wrong@127.0.0.1:{redis.port}", "chat").open()
+        api.inbox(f"redis://:wrong@127.0.0.1:{redis.port}", "chat").open()

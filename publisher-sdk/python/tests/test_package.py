@@ -10,8 +10,8 @@ import zipfile
 from importlib import metadata, resources
 from pathlib import Path
 
-from node import ROOT, SERVICE_KEY, Node
-from servers import Redis, running
+from redis_servers import Redis, running
+from wirebell_node import ROOT, SERVICE_KEY, Node
 
 import wirebell
 from wirebell._protocol import scripts

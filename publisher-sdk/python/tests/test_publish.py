@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from announcement import Announcement
-from flavours import Flavour
-from servers import Redis
+from api_styles import ApiStyle
+from redis_servers import Redis
 
 from wirebell import AsyncPublisher, Event, LogRule, Retention, Unavailable
 
@@ -23,9 +23,9 @@ def log(redis: Redis, channel: str) -> list[tuple[str, dict[str, str]]]:
     return list(found)
 
 
-def test_an_event_is_in_the_log_and_announced_with_the_same_frame(flavour: Flavour, redis: Redis) -> None:
+def test_an_event_is_in_the_log_and_announced_with_the_same_frame(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:alone", "payment-status", {"status": "päid"}, id="order 7", source="pay", receipt=True)
-    with closing(redis.client()) as client, client.pubsub() as heard, flavour.publisher(redis.url) as wb:
+    with closing(redis.client()) as client, client.pubsub() as heard, api.publisher(redis.url) as wb:
         heard.ssubscribe("wb:{user:alone}:announce")
         assert heard.get_sharded_message(timeout=5)
         published = wb.publish(event)
@@ -46,24 +46,24 @@ def test_an_event_is_in_the_log_and_announced_with_the_same_frame(flavour: Flavo
     assert fields["h"] + f',"cursor":"{cursor}"' + fields["t"] == read.frame
 
 
-def test_the_same_id_again_changes_nothing(flavour: Flavour, redis: Redis) -> None:
+def test_the_same_id_again_changes_nothing(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:42", "t", 1, id="once")
-    with flavour.publisher(redis.url) as wb:
+    with api.publisher(redis.url) as wb:
         first, second = wb.publish(event), wb.publish(event)
         assert (first.id, first.channels) == (second.id, second.channels)
     assert len(log(redis, "user:42")) == 1
 
 
-def test_an_event_without_an_id_gets_one_that_nobody_else_has(flavour: Flavour, redis: Redis) -> None:
+def test_an_event_without_an_id_gets_one_that_nobody_else_has(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:42", "t", 1)
-    with flavour.publisher(redis.url) as wb:
+    with api.publisher(redis.url) as wb:
         ids = {wb.publish(event).id for _ in range(10)}
     assert len(ids) == 10
     assert all(re.fullmatch(r"0[0-9A-HJKMNP-TV-Z]{25}", one) for one in ids)
 
 
-def test_every_channel_is_answered_for_in_its_order(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_every_channel_is_answered_for_in_its_order(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         published = wb.publish(Event(["user:2", "user:1", "user:2"], "t", 1))
     assert [reached.channel for reached in published.channels] == ["user:2", "user:1"]
     assert published.cursor is None
@@ -71,9 +71,9 @@ def test_every_channel_is_answered_for_in_its_order(flavour: Flavour, redis: Red
         assert [cursor for cursor, _ in log(redis, reached.channel)] == [str(reached.cursor)]
 
 
-def test_many_are_logged_in_their_order(flavour: Flavour, redis: Redis) -> None:
+def test_many_are_logged_in_their_order(api: ApiStyle, redis: Redis) -> None:
     events = [Event(f"user:{number % 3}", "t", number) for number in range(1_000)]
-    with flavour.publisher(redis.url) as wb:
+    with api.publisher(redis.url) as wb:
         answers = wb.publish_all(events)
     assert [answer.channels[0].channel for answer in answers] == [f"user:{number % 3}" for number in range(1_000)]
     for user in range(3):
@@ -81,17 +81,17 @@ def test_many_are_logged_in_their_order(flavour: Flavour, redis: Redis) -> None:
         assert data == list(range(user, 1_000, 3))
 
 
-def test_one_bad_event_does_not_hold_up_the_others(flavour: Flavour, redis: Redis) -> None:
+def test_one_bad_event_does_not_hold_up_the_others(api: ApiStyle, redis: Redis) -> None:
     redis.ask("SET", "wb:{user:2}:log", "not a Stream")
-    with flavour.publisher(redis.url) as wb:
+    with api.publisher(redis.url) as wb:
         first, second, third = wb.publish_all([Event(f"user:{number}", "t", 1) for number in (1, 2, 3)])
     assert first.cursor is not None
     assert third.cursor is not None
     assert second.code == "WRONGTYPE"
 
 
-def test_what_is_no_event_does_not_either(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_what_is_no_event_does_not_either(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         first, second, third = wb.publish_all(
             [Event("user:42", "t", 1), {"to": "42", "type": "t", "data": 2}, {"to": "user:42", "type": "t", "data": 3}]
         )
@@ -100,8 +100,8 @@ def test_what_is_no_event_does_not_either(flavour: Flavour, redis: Redis) -> Non
     assert len(log(redis, "user:42")) == 2
 
 
-def test_retained_and_volatile(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_retained_and_volatile(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         for balance in (1, 2):
             wb.publish(Event("user:42", "account", balance, class_="retained", key="balance"))
         assert wb.publish(Event("user:42", "typing", None, class_="volatile")).cursor is None
@@ -111,13 +111,13 @@ def test_retained_and_volatile(flavour: Flavour, redis: Redis) -> None:
     assert log(redis, "user:42") == []
 
 
-def test_retention_and_its_rules_go_with_the_event(flavour: Flavour, redis: Redis) -> None:
+def test_retention_and_its_rules_go_with_the_event(api: ApiStyle, redis: Redis) -> None:
     options = {
         "retention": Retention(log_age=timedelta(hours=2), seen=timedelta(seconds=30)),
         "log_rules": [LogRule("topic:chat-*", 50, timedelta(minutes=1))],
         "prefix": "shop",
     }
-    with flavour.publisher(redis.url, **options) as wb:
+    with api.publisher(redis.url, **options) as wb:
         wb.publish_all([Event(to, "t", 1, id="e") for to in ("topic:chat-1", "topic:news")])
     for key, millis in (
         ("shop:{topic:chat-1}:log", 60_000),
@@ -128,8 +128,8 @@ def test_retention_and_its_rules_go_with_the_event(flavour: Flavour, redis: Redi
         assert millis - 5_000 < redis.ask("PTTL", key) <= millis * 33 / 32, key
 
 
-def test_scripts_that_somebody_has_flushed_are_loaded_again(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_scripts_that_somebody_has_flushed_are_loaded_again(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         wb.publish(Event("user:42", "t", 1))
         redis.ask("SCRIPT", "FLUSH")
         answers = wb.publish_all([Event("user:42", "t", number, receipt=True) for number in range(3)])
@@ -137,8 +137,8 @@ def test_scripts_that_somebody_has_flushed_are_loaded_again(flavour: Flavour, re
     assert len(log(redis, "user:42")) == 4
 
 
-def test_what_has_to_be_replicated_fails_where_there_is_no_replica(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url, timeout=0.6) as wb:
+def test_what_has_to_be_replicated_fails_where_there_is_no_replica(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url, timeout=0.6) as wb:
         with pytest.raises(Unavailable, match="no replica had it"):
             wb.publish(Event("user:42", "t", 1, id="kept", durability="replicated"))
         # It is there all the same, and trying again changes nothing.
@@ -146,16 +146,16 @@ def test_what_has_to_be_replicated_fails_where_there_is_no_replica(flavour: Flav
     assert len(log(redis, "user:42")) == 1
 
 
-def test_a_usual_durability_is_that_of_all_that_is_stored(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url, timeout=0.4, durability="replicated") as wb:
+def test_a_usual_durability_is_that_of_all_that_is_stored(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url, timeout=0.4, durability="replicated") as wb:
         wb.publish(Event("user:42", "t", 1, class_="volatile"))
         wb.publish(Event("user:42", "t", 1, durability="primary"))
         with pytest.raises(Unavailable):
             wb.publish(Event("user:42", "t", 1))
 
 
-def test_a_connection_that_broke_is_replaced(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_a_connection_that_broke_is_replaced(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         first = wb.publish(Event("user:42", "t", 1))
         redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         begun = time.monotonic()

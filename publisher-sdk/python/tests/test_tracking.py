@@ -7,18 +7,20 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from conftest import Way
-from flavours import Flavour
-from node import SERVICE_KEY, Node, acknowledging
-from servers import Redis, eventually
+from api_styles import ApiStyle
+from conftest import TransportCase
+from redis_servers import Redis, eventually
+from wirebell_node import SERVICE_KEY, Node, acknowledging
 
 import wirebell
 from wirebell import Event, RawJson, State
 
 
-def test_a_client_sees_what_was_published_byte_for_byte(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+def test_a_client_sees_what_was_published_byte_for_byte(
+    api: ApiStyle, case: TransportCase, node: Node, user: str
+) -> None:
     data = RawJson('{ "b": 1.00,  "a":"\\u00e9é" }')
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", data, id="e 1", time="2026-11-21T10:00:00Z"))
         assert published.nodes == 1
         assert device.text() == (
@@ -27,15 +29,15 @@ def test_a_client_sees_what_was_published_byte_for_byte(flavour: Flavour, way: W
         )
 
 
-def test_what_was_enqueued_reaches_a_client(flavour: Flavour, way: Way, node: Node, user: str) -> None:
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+def test_what_was_enqueued_reaches_a_client(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         for number in range(50):
             assert wb.enqueue({"to": f"user:{user}", "type": "t", "data": number})
         assert [device.next()["data"] for _ in range(50)] == list(range(50))
 
 
-def test_a_device_acknowledges(flavour: Flavour, way: Way, node: Node, user: str) -> None:
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+def test_a_device_acknowledges(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device) as seen:
             published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
             acknowledgement = published.acknowledged(timeout=10.0)
@@ -50,8 +52,8 @@ def test_a_device_acknowledges(flavour: Flavour, way: Way, node: Node, user: str
         assert wb.receipts(published.id)[0].connections[0].what == "written"
 
 
-def test_the_first_of_several_channels_counts(flavour: Flavour, way: Way, node: Node, user: str) -> None:
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+def test_the_first_of_several_channels_counts(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device):
             published = wb.publish(Event([f"user:{user}-away", f"user:{user}"], "t", 1, receipt=True))
             assert published.acknowledged(10.0).channel == f"user:{user}"
@@ -59,8 +61,8 @@ def test_the_first_of_several_channels_counts(flavour: Flavour, way: Way, node: 
         assert states == {f"user:{user}-away": State.ACCEPTED, f"user:{user}": State.ACKNOWLEDGED}
 
 
-def test_nobody_acknowledges_in_time(flavour: Flavour, way: Way, user: str) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_nobody_acknowledges_in_time(api: ApiStyle, case: TransportCase, user: str) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
         begun = time.monotonic()
         with pytest.raises(wirebell.NotInTime) as raised:
@@ -69,23 +71,23 @@ def test_nobody_acknowledges_in_time(flavour: Flavour, way: Way, user: str) -> N
         assert (raised.value.code, raised.value.after) == ("not_in_time", 1.0)
 
 
-def test_nobody_acknowledges_by_the_deadline(flavour: Flavour, way: Way, node: Node, user: str) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_nobody_acknowledges_by_the_deadline(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, deadline=1))
         with pytest.raises(wirebell.FallenBack):
             published.acknowledged(20.0)
         assert wb.receipts(published.id)[0].state == "fallen_back"
 
 
-def test_it_expires_first(flavour: Flavour, way: Way, node: Node, user: str) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_it_expires_first(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True, ttl=1))
         with pytest.raises(wirebell.Expired):
             published.acknowledged(20.0)
 
 
-def test_what_is_not_watched_cannot_be_waited_for(flavour: Flavour, way: Way, user: str) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_what_is_not_watched_cannot_be_waited_for(api: ApiStyle, case: TransportCase, user: str) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         for event in (
             Event(f"user:{user}", "t", 1),
             Event(f"user:{user}", "t", 1, receipt=True, class_="volatile"),
@@ -94,24 +96,24 @@ def test_what_is_not_watched_cannot_be_waited_for(flavour: Flavour, way: Way, us
                 wb.publish(event).acknowledged(1.0)
 
 
-def test_nothing_is_known_of_an_event_that_never_was(flavour: Flavour, way: Way) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_nothing_is_known_of_an_event_that_never_was(api: ApiStyle, case: TransportCase) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         for strange in ("never", "a/b ?#%", "..", "ü"):
             assert wb.receipts(strange) == []
             assert wb.cancel(strange) == "unknown"
 
 
-def test_a_record_that_is_gone(flavour: Flavour, way: Way, redis: Redis, user: str) -> None:
-    with flavour.publisher(way.url, **way.options) as wb:
+def test_a_record_that_is_gone(api: ApiStyle, case: TransportCase, redis: Redis, user: str) -> None:
+    with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
         redis.ask("DEL", f"wb:{{user:{user}}}:record:{published.id}")
         with pytest.raises(wirebell.NoRecord):
             published.acknowledged(5.0)
 
 
-def test_a_scheduled_event_comes_at_its_time(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+def test_a_scheduled_event_comes_at_its_time(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     at = datetime.now(timezone.utc) + timedelta(seconds=0.8)
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device) as seen:
             published = wb.publish(Event(f"user:{user}", "t", 1, deliver_at=at, receipt=True))
             assert (published.scheduled, published.cursor) == (True, None)
@@ -122,8 +124,8 @@ def test_a_scheduled_event_comes_at_its_time(flavour: Flavour, way: Way, node: N
         assert wb.cancel(published.id) == "published"
 
 
-def test_one_way_knows_what_was_published_the_other(flavour: Flavour, redis: Redis, node: Node, user: str) -> None:
-    with flavour.publisher(redis.url) as direct, flavour.publisher(node.url, service_key=SERVICE_KEY) as door:
+def test_one_way_knows_what_was_published_the_other(api: ApiStyle, redis: Redis, node: Node, user: str) -> None:
+    with api.publisher(redis.url) as direct, api.publisher(node.url, service_key=SERVICE_KEY) as door:
         for one, other in ((direct, door), (door, direct)):
             later = one.publish(Event(f"user:{user}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True))
             assert other.receipts(later.id) == one.receipts(later.id)
@@ -132,9 +134,9 @@ def test_one_way_knows_what_was_published_the_other(flavour: Flavour, redis: Red
             assert one.receipts(later.id)[0].state == "cancelled"
 
 
-def test_a_cancelled_event_never_comes(flavour: Flavour, way: Way, node: Node, user: str) -> None:
+def test_a_cancelled_event_never_comes(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     at = datetime.now(timezone.utc) + timedelta(seconds=0.7)
-    with closing(node.device(user, "phone")) as device, flavour.publisher(way.url, **way.options) as wb:
+    with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, deliver_at=at, receipt=True))
         assert wb.cancel(published.id) == "cancelled"
         assert wb.cancel(published.id) == "cancelled"

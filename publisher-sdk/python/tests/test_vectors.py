@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from announcement import Announcement
-from node import ROOT
+from wirebell_node import ROOT
 
 from wirebell import Cursor, Event, InvalidEvent, Retention
 from wirebell._protocol import calls, channel, inbox
 from wirebell._protocol.keys import Keys, shard_of
-from wirebell._protocol.pattern import fits
-from wirebell._protocol.prepared import Prepared, prepare
+from wirebell._protocol.pattern import matches
+from wirebell._protocol.prepared import PreparedEvent, prepare
 from wirebell.errors import WirebellError
 
 VECTORS = ROOT / "protocol/vectors"
@@ -34,7 +34,7 @@ def listed(name: str, *path: str) -> list[Any]:
     return found
 
 
-def stamped(vector: dict[str, str]) -> list[Prepared]:
+def stamped(vector: dict[str, str]) -> list[PreparedEvent]:
     event = Event.from_json(vector["event"], max_data_bytes=1_000)
     return prepare(event.stamped(vector.get("id", ""), vector.get("time", "")))
 
@@ -46,9 +46,9 @@ def test_channels(name: str) -> None:
 
 @pytest.mark.parametrize("vector", listed("channels", "bad"))
 def test_bad_channels(vector: dict[str, str]) -> None:
-    with pytest.raises(channel.BadChannel) as raised:
+    with pytest.raises(channel.InvalidChannel) as raised:
         channel.check(vector["text"])
-    assert raised.value.fault == vector["fault"]
+    assert raised.value.code == vector["fault"]
 
 
 def test_cursors() -> None:
@@ -68,7 +68,7 @@ def test_bad_cursors(text: str) -> None:
 def test_patterns(vector: dict[str, Any]) -> None:
     # A rule names whole channels, where a claim may leave out the kind.
     pattern = "topic:" + vector["pattern"].removeprefix("topic:")
-    assert fits(pattern, "topic:" + vector["topic"]) == vector["fits"]
+    assert matches(pattern, "topic:" + vector["topic"]) == vector["fits"]
 
 
 @pytest.mark.parametrize("vector", listed("events", "good"), ids=lambda vector: vector["name"])
@@ -99,7 +99,7 @@ def test_publishing(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", listed("publish", "answers"), ids=lambda vector: vector["text"])
 def test_answers(vector: dict[str, Any]) -> None:
-    accepted = calls.reply(vector["text"])
+    accepted = calls.read_publish_reply(vector["text"])
     cursor = None if accepted.cursor is None else str(accepted.cursor)
     assert (cursor, accepted.nodes, accepted.again) == (vector["cursor"], vector["nodes"], vector["again"])
     assert accepted.scheduled == vector["text"].startswith("scheduled")
@@ -108,7 +108,7 @@ def test_answers(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("text", listed("publish", "bad_answers"))
 def test_bad_answers(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
-        calls.reply(text)
+        calls.read_publish_reply(text)
 
 
 @pytest.mark.parametrize("vector", listed("announcements", "good"), ids=lambda vector: vector["name"])
@@ -142,31 +142,33 @@ def test_bad_entries_of_the_inbox(fields: dict[str, str]) -> None:
         inbox.InboxEntry.read(fields)
 
 
-def answer_of(text: str) -> inbox.Answer:
+def answer_of(text: str) -> inbox.EmitterReply:
     kind, _, what = text.partition(" ")
-    return inbox.Answer(kind, what)
+    return inbox.EmitterReply(kind, what)
 
 
 @pytest.mark.parametrize("vector", listed("inbox", "answers"), ids=lambda vector: vector["name"])
 def test_being_done_with_an_entry_of_the_inbox(vector: dict[str, Any]) -> None:
-    place = inbox.InboxPlace(shard_of(vector["user"]), vector["entry"], vector["group"])
+    place = inbox.InboxPosition(shard_of(vector["user"]), vector["entry"], vector["group"])
     dead = vector["dead"]
     letter = dead and inbox.dead_letter(dead["fields"], vector["group"], int(dead["tries"]), dead["reason"])
     of = (vector["user"], vector["id"])
-    call = inbox.answer(Keys(vector["prefix"]), place, of, answer_of(vector["answer"]), letter)
+    call = inbox.finish_call(Keys(vector["prefix"]), place, of, answer_of(vector["answer"]), letter)
     assert (list(call.keys), list(call.arguments)) == (vector["keys"], vector["arguments"])
 
 
 @pytest.mark.parametrize("vector", listed("inbox", "told"), ids=lambda vector: str(vector["words"]))
 def test_who_is_told(vector: dict[str, Any]) -> None:
     instead = (vector["connection"], vector["ref"]) if vector["told"] == "instead" else None
-    assert inbox.read_told(vector["words"]) == inbox.Told(own=vector["told"] == "entry", instead=instead)
+    assert inbox.read_finish_result(vector["words"]) == inbox.FinishResult(
+        entry_waits=vector["told"] == "entry", instead=instead
+    )
 
 
 @pytest.mark.parametrize("words", listed("inbox", "bad_told"), ids=str)
 def test_bad_answers_of_the_inbox(words: list[str]) -> None:
     with pytest.raises(ValueError, match=r"expected `done` or|not a connection id"):
-        inbox.read_told(words)
+        inbox.read_finish_result(words)
 
 
 @pytest.mark.parametrize("vector", listed("messages", "replies"), ids=lambda vector: vector["name"])

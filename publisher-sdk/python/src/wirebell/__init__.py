@@ -12,19 +12,19 @@ from ._inbox.event import InboxEvent
 from ._protocol.classes import Class, Durability
 from ._protocol.cursor import Cursor
 from ._protocol.event import Event
-from ._protocol.outcome import Outcome, Reached
+from ._protocol.publish_result import ChannelResult, PublishResult
 from ._protocol.raw_json import RawJson
-from ._protocol.receipt import Acknowledged, Noted, Receipt, State, What
+from ._protocol.receipt import Acknowledged, ConnectionState, ConnectionStatus, Receipt, State
 from ._protocol.retention import LogRule, Retention
 from ._publishing.enqueued import Counters, Enqueued, EnqueueStatus, Flushed
-from ._publishing.transport import Cancellation
-from ._tracking.acknowledged import Acknowledgement
+from ._tracking.acknowledgement import Acknowledgement
 from ._tracking.fallback import Fallback
 from ._tracking.published import AsyncPublished, Published
 from ._tracking.receipt_streams import AsyncReceipts, Receipts
-from ._tracking.told import Told
+from ._tracking.receipts import DeliveryUpdate
+from ._transport.interface import Cancellation
 from ._workers.base import Backlog
-from ._workers.desk import WorkerCounters
+from ._workers.lease_queue import WorkerCounters
 from .async_fallbacks import AsyncClaim, AsyncFallbacks
 from .async_inbox import AsyncInbox, AsyncInboxClaim, AsyncInboxHandler
 from .async_publisher import AsyncPublisher
@@ -51,7 +51,14 @@ from .inbox import Inbox, InboxClaim, InboxHandler
 from .publisher import Publisher
 
 FallbackCounters = WorkerCounters
-"""What a worker has done since it was made."""
+"""What a worker has done since it was created."""
+
+# The former names of these types, for programs that import them.
+Outcome = PublishResult
+Reached = ChannelResult
+Noted = ConnectionStatus
+What = ConnectionState
+Told = DeliveryUpdate
 
 __all__ = [
     "Acknowledged",
@@ -66,12 +73,16 @@ __all__ = [
     "AsyncReceipts",
     "Backlog",
     "Cancellation",
+    "ChannelResult",
     "Claim",
     "Class",
     "Closed",
     "ConfigurationError",
+    "ConnectionState",
+    "ConnectionStatus",
     "Counters",
     "Cursor",
+    "DeliveryUpdate",
     "Durability",
     "EnqueueStatus",
     "Enqueued",
@@ -96,6 +107,7 @@ __all__ = [
     "Noted",
     "Outcome",
     "PublishError",
+    "PublishResult",
     "Published",
     "Publisher",
     "RawJson",

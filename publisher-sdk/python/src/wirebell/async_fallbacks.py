@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from ._tracking.fallback import Fallback
 from ._tracking.fallbacks_base import FallbacksBase
 from ._workers.asynchronous import AsyncWorker
-from ._workers.desk import Desk
-from ._workers.job import Held
+from ._workers.job import InFlight
+from ._workers.lease_queue import LeaseQueue
 
 AsyncHandler = Callable[[Fallback], Awaitable[object]]
 
@@ -16,19 +16,19 @@ AsyncHandler = Callable[[Fallback], Awaitable[object]]
 class AsyncClaim:
     """A fallback in this worker's hand, until it says how taking it over ended."""
 
-    def __init__(self, desk: Desk[Fallback, None], held: Held[Fallback]) -> None:
-        self._desk = desk
-        self._held = held
-        self.fallback = held.job
+    def __init__(self, queue: LeaseQueue[Fallback, None], in_flight: InFlight[Fallback]) -> None:
+        self._queue = queue
+        self._in_flight = in_flight
+        self.fallback = in_flight.job
         """What is to be taken over."""
 
     async def done(self) -> None:
         """It is taken over. An error means that Redis could not be told: it will be handed out once more."""
-        await self._desk.done(self._held, None)
+        await self._queue.done(self._in_flight, None)
 
     async def failed(self, reason: str) -> None:
         """It could not be taken over: it is tried again later, or becomes a dead letter if that was the last try."""
-        await self._desk.failed(self._held, reason)
+        await self._queue.failed(self._in_flight, reason)
 
 
 class AsyncFallbacks(FallbacksBase, AsyncWorker[Fallback, None]):
@@ -40,8 +40,8 @@ class AsyncFallbacks(FallbacksBase, AsyncWorker[Fallback, None]):
 
     async def next(self, timeout: float | None = None) -> AsyncClaim | None:
         """The next event to be taken over; none once the worker is closed, or after so many seconds."""
-        held = await self._next(timeout)
-        return None if held is None else AsyncClaim(self._desk, held)
+        in_flight = await self._next(timeout)
+        return None if in_flight is None else AsyncClaim(self._queue, in_flight)
 
     async def run(self, handler: AsyncHandler) -> None:
         """Hands every event to the handler, several at a time.

@@ -10,8 +10,8 @@ from ._inbox.event import InboxEvent, InboxJob
 from ._inbox.jobs import Handled
 from ._inbox.reply import reply_json
 from ._workers.asynchronous import AsyncWorker
-from ._workers.desk import Desk
-from ._workers.job import Held
+from ._workers.job import InFlight
+from ._workers.lease_queue import LeaseQueue
 
 AsyncInboxHandler = Callable[[InboxEvent], Awaitable[object]]
 """Handles one event; what it returns is the reply."""
@@ -22,10 +22,10 @@ _H = TypeVar("_H", bound=AsyncInboxHandler)
 class AsyncInboxClaim:
     """An event in this worker's hand, until it says how handling it ended."""
 
-    def __init__(self, desk: Desk[InboxJob, Handled], held: Held[InboxJob]) -> None:
-        self._desk = desk
-        self._held = held
-        self.event = held.job.event
+    def __init__(self, queue: LeaseQueue[InboxJob, Handled], in_flight: InFlight[InboxJob]) -> None:
+        self._queue = queue
+        self._in_flight = in_flight
+        self.event = in_flight.job.event
         """What is to be handled."""
 
     async def done(self, reply: object = None) -> None:
@@ -34,18 +34,18 @@ class AsyncInboxClaim:
         After an `InvalidReply` the event is still in hand. Any other error means that Redis could not be told: it will
         be handed out once more.
         """
-        await self._desk.done(self._held, reply_json(reply))
+        await self._queue.done(self._in_flight, reply_json(reply))
 
     async def pass_over(self) -> None:
         """It is none of this service's: its emitter hears nothing from here."""
-        await self._desk.done(self._held, None)
+        await self._queue.done(self._in_flight, None)
 
     async def failed(self, reason: str) -> None:
         """It could not be handled: it is tried again later, or becomes a dead letter if that was the last try.
 
         Then its emitter is told `service_failed`.
         """
-        await self._desk.failed(self._held, reason)
+        await self._queue.failed(self._in_flight, reason)
 
 
 class AsyncInbox(InboxBase[AsyncInboxHandler], AsyncWorker[InboxJob, Handled]):
@@ -73,8 +73,8 @@ class AsyncInbox(InboxBase[AsyncInboxHandler], AsyncWorker[InboxJob, Handled]):
 
         While one of a user's events is in hand, the user's others wait.
         """
-        held = await self._next(timeout)
-        return None if held is None else AsyncInboxClaim(self._desk, held)
+        in_flight = await self._next(timeout)
+        return None if in_flight is None else AsyncInboxClaim(self._queue, in_flight)
 
     async def run(self) -> None:
         """Hands every event to the handler of its type, several at a time.

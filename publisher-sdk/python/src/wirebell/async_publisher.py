@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Iterable
 from types import TracebackType
 
-from ._asynchronous import AsyncWays
+from ._async_runtime import AsyncRuntime
 from ._protocol.receipt import Receipt
 from ._publishing.base import AnyEvent, PublisherBase
 from ._publishing.enqueued import Flushed
 from ._publishing.pump import pump
-from ._publishing.transport import Cancellation
 from ._tracking.published import AsyncPublished
 from ._tracking.receipt_streams import AsyncReceipts
-from ._tracking.told import Wanted
+from ._tracking.receipts import ReceiptFilter
+from ._transport.interface import Cancellation
 from .errors import PublishError
 
 
@@ -25,10 +25,10 @@ class AsyncPublisher(PublisherBase):
     ...     await wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
     """
 
-    def _make_ways(self) -> AsyncWays:
+    def _make_runtime(self) -> AsyncRuntime:
         self._worker: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        return AsyncWays()
+        return AsyncRuntime()
 
     async def open(self) -> AsyncPublisher:
         """Reaches for Redis once, so that a wrong password is found now and the first event finds a connection.
@@ -59,7 +59,7 @@ class AsyncPublisher(PublisherBase):
         """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
         return await self._receipts(event_id)
 
-    def follow(self, group: str | None = None, *, only: Wanted | None = None) -> AsyncReceipts:
+    def follow(self, group: str | None = None, *, only: ReceiptFilter | None = None) -> AsyncReceipts:
         """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
 
         It tells of all services' events. With a `group`, it is shared with all others who name that group: each

@@ -8,8 +8,8 @@ from ._io.blocking import finish
 from ._tracking.fallback import Fallback
 from ._tracking.fallbacks_base import FallbacksBase
 from ._workers.blocking import BlockingWorker
-from ._workers.desk import Desk
-from ._workers.job import Held
+from ._workers.job import InFlight
+from ._workers.lease_queue import LeaseQueue
 
 Handler = Callable[[Fallback], object]
 
@@ -17,19 +17,19 @@ Handler = Callable[[Fallback], object]
 class Claim:
     """A fallback in this worker's hand, until it says how taking it over ended."""
 
-    def __init__(self, desk: Desk[Fallback, None], held: Held[Fallback]) -> None:
-        self._desk = desk
-        self._held = held
-        self.fallback = held.job
+    def __init__(self, queue: LeaseQueue[Fallback, None], in_flight: InFlight[Fallback]) -> None:
+        self._queue = queue
+        self._in_flight = in_flight
+        self.fallback = in_flight.job
         """What is to be taken over."""
 
     def done(self) -> None:
         """It is taken over. An error means that Redis could not be told: it will be handed out once more."""
-        finish(self._desk.done(self._held, None))
+        finish(self._queue.done(self._in_flight, None))
 
     def failed(self, reason: str) -> None:
         """It could not be taken over: it is tried again later, or becomes a dead letter if that was the last try."""
-        finish(self._desk.failed(self._held, reason))
+        finish(self._queue.failed(self._in_flight, reason))
 
 
 class Fallbacks(FallbacksBase, BlockingWorker[Fallback, None]):
@@ -45,8 +45,8 @@ class Fallbacks(FallbacksBase, BlockingWorker[Fallback, None]):
 
     def next(self, timeout: float | None = None) -> Claim | None:
         """The next event to be taken over; none once the worker is closed, or after so many seconds."""
-        held = self._next(timeout)
-        return None if held is None else Claim(self._desk, held)
+        in_flight = self._next(timeout)
+        return None if in_flight is None else Claim(self._queue, in_flight)
 
     def run(self, handler: Handler) -> None:
         """Hands every event to the handler, several at a time, each in a thread of its own.

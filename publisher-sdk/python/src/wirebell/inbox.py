@@ -12,8 +12,8 @@ from ._inbox.jobs import Handled
 from ._inbox.reply import reply_json
 from ._io.blocking import finish
 from ._workers.blocking import BlockingWorker
-from ._workers.desk import Desk
-from ._workers.job import Held
+from ._workers.job import InFlight
+from ._workers.lease_queue import LeaseQueue
 from .errors import ConfigurationError
 
 InboxHandler = Callable[[InboxEvent], object]
@@ -25,10 +25,10 @@ _H = TypeVar("_H", bound=InboxHandler)
 class InboxClaim:
     """An event in this worker's hand, until it says how handling it ended."""
 
-    def __init__(self, desk: Desk[InboxJob, Handled], held: Held[InboxJob]) -> None:
-        self._desk = desk
-        self._held = held
-        self.event = held.job.event
+    def __init__(self, queue: LeaseQueue[InboxJob, Handled], in_flight: InFlight[InboxJob]) -> None:
+        self._queue = queue
+        self._in_flight = in_flight
+        self.event = in_flight.job.event
         """What is to be handled."""
 
     def done(self, reply: object = None) -> None:
@@ -37,18 +37,18 @@ class InboxClaim:
         After an `InvalidReply` the event is still in hand. Any other error means that Redis could not be told: it will
         be handed out once more.
         """
-        finish(self._desk.done(self._held, reply_json(reply)))
+        finish(self._queue.done(self._in_flight, reply_json(reply)))
 
     def pass_over(self) -> None:
         """It is none of this service's: its emitter hears nothing from here."""
-        finish(self._desk.done(self._held, None))
+        finish(self._queue.done(self._in_flight, None))
 
     def failed(self, reason: str) -> None:
         """It could not be handled: it is tried again later, or becomes a dead letter if that was the last try.
 
         Then its emitter is told `service_failed`.
         """
-        finish(self._desk.failed(self._held, reason))
+        finish(self._queue.failed(self._in_flight, reason))
 
 
 class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
@@ -84,8 +84,8 @@ class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
 
         While one of a user's events is in hand, the user's others wait.
         """
-        held = self._next(timeout)
-        return None if held is None else InboxClaim(self._desk, held)
+        in_flight = self._next(timeout)
+        return None if in_flight is None else InboxClaim(self._queue, in_flight)
 
     def run(self) -> None:
         """Hands every event to the handler of its type, several at a time, each in a thread of its own.

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 
-from ._blocking import BlockingWays
+from ._blocking_runtime import BlockingRuntime
 from ._io.blocking import finish
 from ._protocol.receipt import Receipt
 from ._publishing.base import AnyEvent, PublisherBase
 from ._publishing.enqueued import Flushed
 from ._publishing.pump import pump
-from ._publishing.transport import Cancellation
 from ._tracking.published import Published
 from ._tracking.receipt_streams import Receipts
-from ._tracking.told import Wanted
+from ._tracking.receipts import ReceiptFilter
+from ._transport.interface import Cancellation
 from .errors import PublishError
 
 
@@ -26,10 +26,10 @@ class Publisher(PublisherBase):
     ...     wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
     """
 
-    def _make_ways(self) -> BlockingWays:
+    def _make_runtime(self) -> BlockingRuntime:
         self._worker: threading.Thread | None = None
         self._starting = threading.Lock()
-        return BlockingWays()
+        return BlockingRuntime()
 
     def open(self) -> Publisher:
         """Reaches for Redis once, so that a wrong password is found now and the first event finds a connection.
@@ -67,7 +67,7 @@ class Publisher(PublisherBase):
         """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
         return finish(self._receipts(event_id))
 
-    def follow(self, group: str | None = None, *, only: Wanted | None = None) -> Receipts:
+    def follow(self, group: str | None = None, *, only: ReceiptFilter | None = None) -> Receipts:
         """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
 
         It tells of all services' events. With a `group`, it is shared with all others who name that group: each

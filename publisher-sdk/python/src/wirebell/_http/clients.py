@@ -6,10 +6,10 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from .._io.blocking import BlockingIo
-from .._io.seam import HttpAnswer, HttpRequest, Timeouts
-from .._publishing.failure import Failure, timed_out, unavailable
+from .._io.failure import Failure, timed_out, unavailable
+from .._io.interfaces import HttpRequest, HttpResponse, Timeouts
 from ..errors import ConfigurationError
-from .door import events_url, headers, unreachable
+from .transport import events_url, headers, unreachable
 
 if TYPE_CHECKING:
     import httpx
@@ -48,15 +48,15 @@ class BlockingClient:
         self._timeouts = timeouts
         self._io = io
 
-    async def ask(self, request: HttpRequest) -> HttpAnswer:
-        left = self._io.left()
-        timeout = _timeout(self._httpx, self._timeouts, request, left)
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        remaining = self._io.remaining()
+        timeout = _timeout(self._httpx, self._timeouts, request, remaining)
         body = bytearray()
         try:
             with self._client.stream(request.method, request.url, content=request.body, timeout=timeout) as response:
                 for part in response.iter_bytes():
-                    _add(body, part)
-                return HttpAnswer(response.status_code, response.headers, bytes(body))
+                    _append(body, part)
+                return HttpResponse(response.status_code, response.headers, bytes(body))
         except self._httpx.HTTPError as error:
             raise _failure(self._httpx, error, self._timeouts) from None
 
@@ -72,7 +72,7 @@ class AsyncClient:
         self._client: httpx.AsyncClient = self._httpx.AsyncClient(**_options(url, service_key))
         self._timeouts = timeouts
 
-    async def ask(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         timeout = _timeout(self._httpx, self._timeouts, request, float("inf"))
         body = bytearray()
         try:
@@ -80,8 +80,8 @@ class AsyncClient:
                 request.method, request.url, content=request.body, timeout=timeout
             ) as response:
                 async for part in response.aiter_bytes():
-                    _add(body, part)
-                return HttpAnswer(response.status_code, response.headers, bytes(body))
+                    _append(body, part)
+                return HttpResponse(response.status_code, response.headers, bytes(body))
         except self._httpx.HTTPError as error:
             raise _failure(self._httpx, error, self._timeouts) from None
 
@@ -89,12 +89,12 @@ class AsyncClient:
         await self._client.aclose()
 
 
-def _timeout(httpx: Any, timeouts: Timeouts, request: HttpRequest, left: float) -> Any:
-    answer = min(timeouts.answer + request.patience, left)
-    return httpx.Timeout(answer, connect=min(timeouts.connect, left))
+def _timeout(httpx: Any, timeouts: Timeouts, request: HttpRequest, remaining: float) -> Any:
+    answer = min(timeouts.answer + request.max_wait, remaining)
+    return httpx.Timeout(answer, connect=min(timeouts.connect, remaining))
 
 
-def _add(body: bytearray, part: bytes) -> None:
+def _append(body: bytearray, part: bytes) -> None:
     body.extend(part)
     if len(body) > _ANSWER_BYTES:
         raise unavailable("the answer is too long")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._protocol.cursor import Cursor
-from .._protocol.receipt import Acknowledged, Noted, Receipt, State, What
+from .._protocol.receipt import Acknowledged, ConnectionState, ConnectionStatus, Receipt, State
 
 
 def receipt(written: Mapping[str, Any]) -> Receipt:
@@ -23,7 +23,7 @@ def receipt(written: Mapping[str, Any]) -> Receipt:
         deadline_at=written.get("deadline_at"),
         closes_at=written.get("closes_at"),
         settled_at=written.get("settled_at"),
-        connections=tuple(_noted(one) for one in written["connections"]),
+        connections=tuple(_connection_status(one) for one in written["connections"]),
         more_connections=int(written.get("more_connections", 0)),
         acknowledged=tuple(
             Acknowledged(one["device"], one["connection"], int(one["at"])) for one in written["acknowledged"]
@@ -31,5 +31,7 @@ def receipt(written: Mapping[str, Any]) -> Receipt:
     )
 
 
-def _noted(written: Mapping[str, Any]) -> Noted:
-    return Noted(written["connection"], written.get("device"), What(written["what"]), int(written["at"]))
+def _connection_status(written: Mapping[str, Any]) -> ConnectionStatus:
+    return ConnectionStatus(
+        written["connection"], written.get("device"), ConnectionState(written["what"]), int(written["at"])
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .._redis.streams import Kind
+from .._redis.streams import StreamKind
 from .._workers.base import WorkerBase, settings
 from ..errors import ConfigurationError
 from .event import InboxEvent, InboxJob
@@ -59,7 +59,7 @@ class InboxBase(WorkerBase[InboxJob, Handled], Generic[H]):
         self._handlers: dict[str, H] = {}
         self._set_up(
             url,
-            Kind.INBOX,
+            StreamKind.INBOX,
             service,
             worker,
             prefix,

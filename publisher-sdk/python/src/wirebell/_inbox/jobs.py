@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from .._io.seam import Io
-from .._protocol.inbox import SERVICE_FAILED, Answer, InboxPlace, Told, dead_letter
-from .._publishing.retry import until
+from .._io.interfaces import Io
+from .._io.retry import until
+from .._protocol.inbox import SERVICE_FAILED, EmitterReply, FinishResult, InboxPosition, dead_letter
 from .._redis.bus import RedisBus
-from .._redis.inbox import finish, tell
+from .._redis.inbox import finish_entry, send_reply
 from .._redis.streams import Entry, Group
-from .._workers.job import Afterwards, Held, JobKind, Words
+from .._workers.job import FollowUp, InFlight, JobKind, Messages
 from ..errors import PublishError
 from .event import InboxJob
 
@@ -25,8 +25,8 @@ class InboxJobs(JobKind[InboxJob, Handled]):
     """What clients emit."""
 
     # Somebody waits for the answer.
-    look_every = 0.05
-    words = Words(
+    poll_interval = 0.05
+    messages = Messages(
         noun="inbox",
         outage="the inbox cannot be read, and it is tried again",
         outage_over="the inbox is read again",
@@ -45,44 +45,46 @@ class InboxJobs(JobKind[InboxJob, Handled]):
     def read(self, entry: Entry) -> InboxJob | None:
         return InboxJob.read(entry)
 
-    def turn(self, job: InboxJob) -> str:
+    def ordering_key(self, job: InboxJob) -> str:
         return job.event.user
 
-    async def done(self, held: Held[InboxJob], result: Handled) -> Afterwards:
+    async def done(self, in_flight: InFlight[InboxJob], result: Handled) -> FollowUp:
         if result is None:
-            await self._group.done([held.entry.place])
+            await self._group.done([in_flight.entry.position])
             return None
-        return await self._end(held.entry, held.job, Answer("reply", result), None)
+        return await self._end(in_flight.entry, in_flight.job, EmitterReply("reply", result), None)
 
-    async def bury(self, entry: Entry, job: InboxJob | None, reason: str) -> Afterwards:
+    async def dead_letter(self, entry: Entry, job: InboxJob | None, reason: str) -> FollowUp:
         letter = dead_letter(entry.fields, self._group.name, entry.tries, reason)
         return await self._end(entry, job, SERVICE_FAILED, letter)
 
-    async def _end(self, entry: Entry, job: InboxJob | None, answer: Answer, dead: Sequence[str] | None) -> Afterwards:
-        shard, id_ = entry.place
-        place = InboxPlace(shard, id_, self._group.name)
+    async def _end(
+        self, entry: Entry, job: InboxJob | None, answer: EmitterReply, dead: Sequence[str] | None
+    ) -> FollowUp:
+        shard, id_ = entry.position
+        position = InboxPosition(shard, id_, self._group.name)
         if job is None:
             # Nobody waits for what cannot be read.
-            await finish(self._bus, place, None, None, dead)
+            await finish_entry(self._bus, position, None, None, dead)
             return None
-        told = await finish(self._bus, place, (job.event.user, job.id), answer, dead)
-        whom = _whom(job, told)
-        if whom is None:
+        finished = await finish_entry(self._bus, position, (job.event.user, job.id), answer, dead)
+        waiting = _waiting_connection(job, finished)
+        if waiting is None:
             return None
 
-        async def afterwards() -> None:
+        async def follow_up() -> None:
             """The event is done with: that its emitter does not hear of it is no reason to handle it once more."""
             try:
-                await until(self._io, self._timeout, lambda: tell(self._bus, *whom, answer))
+                await until(self._io, self._timeout, lambda: send_reply(self._bus, *waiting, answer))
             except PublishError as error:
-                log.warning("an emitter could not be told what came of its event: %s: %s", whom[0], error)
+                log.warning("an emitter could not be told what came of its event: %s: %s", waiting[0], error)
 
-        return afterwards
+        return follow_up
 
 
-def _whom(job: InboxJob, told: Told) -> tuple[str, str] | None:
+def _waiting_connection(job: InboxJob, finished: FinishResult) -> tuple[str, str] | None:
     """Which connection is told, and by which `ref`."""
-    if not told.own:
-        return told.instead
+    if not finished.entry_waits:
+        return finished.instead
     connection, ref = job.event.connection, job.ref
     return None if connection is None or ref is None else (connection, ref)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TypeVar
 
-from .seam import OutOfTime
+from .interfaces import OutOfTime
 
 _Done = TypeVar("_Done")
 
@@ -46,7 +46,7 @@ class AsyncSignal:
         self._lock = threading.Lock()
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def give(self) -> None:
+    def notify(self) -> None:
         with self._lock:
             self.count += 1
             waiting, self._waiting = self._waiting, set()
@@ -55,7 +55,7 @@ class AsyncSignal:
             with suppress(RuntimeError):
                 one.get_loop().call_soon_threadsafe(_wake, one)
 
-    async def since(self, count: int, timeout: float | None) -> None:
+    async def wait_since(self, count: int, timeout: float | None) -> None:
         waiting = asyncio.get_running_loop().create_future()
         with self._lock:
             if self.count != count:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .seam import OutOfTime
+from .interfaces import OutOfTime
 
 _Done = TypeVar("_Done")
 
@@ -47,12 +47,12 @@ class BlockingIo:
         finally:
             self._ends.end = before
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """How many seconds this thread may still wait for something."""
-        left = float(getattr(self._ends, "end", float("inf"))) - self.now()
-        if left <= 0:
+        remaining = float(getattr(self._ends, "end", float("inf"))) - self.now()
+        if remaining <= 0:
             raise OutOfTime
-        return left
+        return remaining
 
     def lock(self) -> AbstractAsyncContextManager[object]:
         return _Lock()
@@ -81,11 +81,11 @@ class BlockingSignal:
         self._changed = threading.Condition()
         self.count = 0
 
-    def give(self) -> None:
+    def notify(self) -> None:
         with self._changed:
             self.count += 1
             self._changed.notify_all()
 
-    async def since(self, count: int, timeout: float | None) -> None:
+    async def wait_since(self, count: int, timeout: float | None) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self.count != count, timeout)

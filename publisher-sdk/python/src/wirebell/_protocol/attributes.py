@@ -81,7 +81,7 @@ def targets(value: object) -> tuple[str, ...]:
 def target(value: object) -> str:
     try:
         return channels.check(text("to", value))
-    except channels.BadChannel as error:
+    except channels.InvalidChannel as error:
         raise invalid("to", str(error)) from None
 
 

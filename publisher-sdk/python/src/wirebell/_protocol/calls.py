@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .classes import Class
 from .cursor import Cursor
 from .keys import Keys, shard_of
-from .prepared import Prepared
+from .prepared import PreparedEvent
 from .retention import Retention, millis
 from .scripts import Script
 
@@ -15,7 +15,7 @@ _LETTERS = {Class.DURABLE: "d", Class.RETAINED: "r", Class.VOLATILE: "v"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ScriptCall:
     """The keys, all in one slot, and the arguments of one call."""
 
     script: Script
@@ -24,7 +24,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class PublishReply:
     """What the bus did with an event on one channel."""
 
     cursor: Cursor | None
@@ -35,16 +35,16 @@ class Accepted:
     """It is kept until its time has come."""
 
 
-def publish(keys: Keys, event: Prepared, retention: Retention) -> Call:
+def publish(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCall:
     """Publishes the event, or schedules it. If it has to be tracked, `register` comes before."""
     at = event.tracking.deliver_at if event.tracking is not None else None
     arguments = _arguments(event, retention)
     if at is None:
-        return Call(Script.PUBLISH, _keys(keys, event), arguments)
-    return Call(Script.SCHEDULE, _keys(keys, event), (*arguments, str(at)))
+        return ScriptCall(Script.PUBLISH, _keys(keys, event), arguments)
+    return ScriptCall(Script.SCHEDULE, _keys(keys, event), (*arguments, str(at)))
 
 
-def all_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
+def event_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
     """The keys of an event that is retained or tracked."""
     return (
         keys.log(channel),
@@ -53,12 +53,12 @@ def all_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
         keys.end(channel),
         keys.retained(channel),
         keys.record(channel, event_id),
-        keys.watched(channel),
+        keys.tracked(channel),
     )
 
 
-def _keys(keys: Keys, event: Prepared) -> tuple[str, ...]:
-    all_of_them = all_keys(keys, event.channel, event.id)
+def _keys(keys: Keys, event: PreparedEvent) -> tuple[str, ...]:
+    all_of_them = event_keys(keys, event.channel, event.id)
     # Most events are neither retained nor tracked, and need the first four only.
     return all_of_them if event.class_ is Class.RETAINED or event.tracking is not None else all_of_them[:4]
 
@@ -67,8 +67,8 @@ def _number(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _arguments(event: Prepared, retention: Retention) -> tuple[str, ...]:
-    usual = (
+def _arguments(event: PreparedEvent, retention: Retention) -> tuple[str, ...]:
+    common = (
         _LETTERS[event.class_],
         event.channel,
         event.head,
@@ -80,13 +80,13 @@ def _arguments(event: Prepared, retention: Retention) -> tuple[str, ...]:
     )
     tracking = event.tracking
     if event.class_ is not Class.RETAINED and tracking is None:
-        return usual
+        return common
     deadline = tracking.deadline_millis if tracking is not None else None
     closes, kept = _record_times(event, retention, deadline or 0)
     return (
-        *usual,
+        *common,
         event.id if tracking is not None else "",
-        "w" if event.is_watched else "",
+        "w" if event.is_tracked else "",
         _number(deadline),
         str(closes),
         str(kept),
@@ -97,7 +97,7 @@ def _arguments(event: Prepared, retention: Retention) -> tuple[str, ...]:
     )
 
 
-def _record_times(event: Prepared, retention: Retention, due: int) -> tuple[int, int]:
+def _record_times(event: PreparedEvent, retention: Retention, due: int) -> tuple[int, int]:
     """After how many milliseconds its receipt closes, and for how many its record is kept."""
     receipts = millis(retention.receipts)
     closes = receipts if event.ttl_millis is None else event.ttl_millis
@@ -105,7 +105,7 @@ def _record_times(event: Prepared, retention: Retention, due: int) -> tuple[int,
     return closes, max(closes, due) + receipts
 
 
-def reply(text: str) -> Accepted:
+def read_publish_reply(text: str) -> PublishReply:
     """What publishing answered."""
     word, _, rest = text.partition(" ")
     cursor, _, rest = rest.partition(" ")
@@ -114,10 +114,10 @@ def reply(text: str) -> Accepted:
         expected = "expected `new|again|scheduled <cursor> <nodes>` from the publish script"
         raise ValueError(f"{expected}, found {text[:80]!r}")
     at = None if cursor == "-" else Cursor.parse(cursor)
-    return Accepted(at, int(nodes), again=word == "again", scheduled=word == "scheduled")
+    return PublishReply(at, int(nodes), again=word == "again", scheduled=word == "scheduled")
 
 
-def register(keys: Keys, event: Prepared, retention: Retention) -> Call | None:
+def register(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCall | None:
     """Sets the timer of an event that has to be tracked."""
     if event.tracking is None:
         return None
@@ -126,7 +126,7 @@ def register(keys: Keys, event: Prepared, retention: Retention) -> Call | None:
     deadline = event.tracking.deadline_millis
     delay = closes if deadline is None else deadline
     _, kept = _record_times(event, retention, delay)
-    return Call(
+    return ScriptCall(
         Script.REGISTER,
         (keys.timers(shard), keys.channels(event.id), keys.fallen(shard)),
         (
@@ -144,17 +144,17 @@ def timer(channel: str, event_id: str) -> str:
     return f"{channel} {event_id}"
 
 
-def cancel(keys: Keys, channel: str, event_id: str) -> Call:
+def cancel(keys: Keys, channel: str, event_id: str) -> ScriptCall:
     """Cancels a scheduled event on one channel."""
-    return Call(Script.CANCEL, (keys.record(channel, event_id),))
+    return ScriptCall(Script.CANCEL, (keys.record(channel, event_id),))
 
 
-def alarm(keys: Keys, channel: str, event_id: str) -> Call:
+def alarm(keys: Keys, channel: str, event_id: str) -> ScriptCall:
     """Asks the record of an event what is due."""
-    return Call(Script.ALARM, all_keys(keys, channel, event_id))
+    return ScriptCall(Script.ALARM, event_keys(keys, channel, event_id))
 
 
-def finish(keys: Keys, channel: str, event_id: str, answer: str) -> Call:
+def finish(keys: Keys, channel: str, event_id: str, answer: str) -> ScriptCall:
     """Finishes with a timer, as the alarm script answered. Answers 1 if somebody was told."""
     line, _, frame = answer.partition("\n")
     verb, *words = line.split(" ")
@@ -168,7 +168,7 @@ def finish(keys: Keys, channel: str, event_id: str, answer: str) -> Call:
     if not (at.isascii() and at.isdigit()):
         raise ValueError("the alarm script answered something else")
     shard = shard_of(event_id)
-    return Call(
+    return ScriptCall(
         Script.FINISH,
         (keys.timers(shard), keys.fallback(shard), keys.receipts(shard), keys.fallen(shard)),
         (verb, timer(channel, event_id), at, what, event_id, channel, frame),

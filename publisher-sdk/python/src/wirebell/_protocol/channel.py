@@ -12,31 +12,31 @@ KINDS = ("user", "topic", "conn")
 _CONNECTION = re.compile(r"[a-z0-9]{8}\.(?:0|[1-9a-f][0-9a-f]{0,15})")
 
 
-class BadChannel(ValueError):
+class InvalidChannel(ValueError):
     """The text is not the name of a channel. `fault` says in a word why."""
 
-    def __init__(self, fault: str, message: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.fault = fault
+        self.code = code
 
 
 def check(name: str) -> str:
     """The name, if it is one of a channel."""
     if utf8_length(name) > MAX_CHANNEL_BYTES:
-        raise BadChannel("too_long", f"longer than {MAX_CHANNEL_BYTES} bytes")
+        raise InvalidChannel("too_long", f"longer than {MAX_CHANNEL_BYTES} bytes")
     if name == "all":
         return name
     kind, colon, rest = name.partition(":")
     if not colon or kind not in KINDS:
-        raise BadChannel("kind", "expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`")
+        raise InvalidChannel("kind", "expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`")
     if not rest:
-        raise BadChannel("empty", "the part behind the colon is empty")
+        raise InvalidChannel("empty", "the part behind the colon is empty")
     # Whatever would break the hash tag of a key, or a header in which the name stands.
     if any(letter in "{}" or letter.isspace() or is_control(letter) for letter in rest):
         message = "a space, a control character, `{` or `}` is not allowed in a channel"
-        raise BadChannel("character", message)
+        raise InvalidChannel("character", message)
     if kind == "conn" and not _CONNECTION.fullmatch(rest):
-        raise BadChannel("connection", "not a connection id as in `wirebell.welcome`")
+        raise InvalidChannel("connection", "not a connection id as in `wirebell.welcome`")
     return name
 
 
@@ -59,4 +59,4 @@ def utf8_length(text: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise BadChannel("character", "half of a surrogate pair is not a character") from None
+        raise InvalidChannel("character", "half of a surrogate pair is not a character") from None

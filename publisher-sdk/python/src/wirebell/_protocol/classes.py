@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .word import Word
+from .text_enum import TextEnum
 
 
-class Class(Word):
+class Class(TextEnum):
     """How an event is kept, and what happens when a client is slow."""
 
     DURABLE = "durable"
@@ -16,7 +16,7 @@ class Class(Word):
     """Not stored; whoever is connected now."""
 
 
-class Durability(Word):
+class Durability(TextEnum):
     """When an event counts as published."""
 
     PRIMARY = "primary"

@@ -153,15 +153,18 @@ class Event:
         return "{" + ",".join(members) + "}"
 
     @property
-    def is_watched(self) -> bool:
-        """Does its publisher want to know what becomes of it?"""
+    def is_tracked(self) -> bool:
+        """Whether the bus keeps a delivery record: the event has `receipt` or a `deadline`."""
         return self.receipt or self.deadline is not None
+
+    is_watched = is_tracked
+    """The former name of `is_tracked`."""
 
     def stamped(self, new_id: str, now: str) -> Event:
         """The same with an id and a time, where it has none: so every try to publish it is the same event."""
         return self._with(id=self.id or new_id, time=self.time or now)
 
-    def with_usual(self, durability: Durability | None) -> Event:
+    def with_default_durability(self, durability: Durability | None) -> Event:
         """The same with a durability, where it has none and can have one: what is volatile is not stored."""
         if durability is None or self.durability is not None or self.class_ is Class.VOLATILE:
             return self

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .calls import Call
+from .calls import ScriptCall
 from .channel import check
 from .keys import Keys
 from .scripts import Script
@@ -58,7 +58,7 @@ class InboxEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EmitterReply:
     """What an emitter is told: `reply` and JSON, or `error` and the code of a fault."""
 
     kind: str
@@ -69,11 +69,11 @@ class Answer:
         return f"{self.kind} {self.what}"
 
 
-SERVICE_FAILED = Answer("error", "service_failed")
+SERVICE_FAILED = EmitterReply("error", "service_failed")
 
 
 @dataclass(frozen=True, slots=True)
-class InboxPlace:
+class InboxPosition:
     """Where an entry stands, and for which service."""
 
     shard: int
@@ -82,22 +82,22 @@ class InboxPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FinishResult:
     """Who is told once an entry is done with."""
 
-    own: bool = False
+    entry_waits: bool = False
     """The entry's own connection, if that waits."""
     instead: tuple[str, str] | None = None
     """This connection, by this `ref`: it has emitted the event again meanwhile."""
 
 
-def answer(
+def finish_call(
     keys: Keys,
-    place: InboxPlace,
+    place: InboxPosition,
     of: tuple[str, str] | None,
-    what: Answer | None,
+    what: EmitterReply | None,
     dead: Sequence[str] | None = None,
-) -> Call:
+) -> ScriptCall:
     """Finishes with an entry.
 
     `of` is the user and the event's id, if the entry could be read; `dead` are the names and values of the dead letter
@@ -106,7 +106,7 @@ def answer(
     user, id_ = of or ("", "")
     names = (keys.inbox(place.shard), keys.inbox_dead(place.shard), keys.emitted(place.shard, user, id_))
     letter = ("",) if dead is None else (str(_MOST_DEAD), *dead)
-    return Call(Script.ANSWER, names, (place.group, place.entry, "" if what is None else str(what), *letter))
+    return ScriptCall(Script.ANSWER, names, (place.group, place.entry, "" if what is None else str(what), *letter))
 
 
 def dead_letter(fields: Mapping[str, str], group: str, tries: int, reason: str) -> list[str]:
@@ -115,26 +115,26 @@ def dead_letter(fields: Mapping[str, str], group: str, tries: int, reason: str) 
     return [word for pair in pairs for word in pair]
 
 
-def read_told(words: object) -> Told:
+def read_finish_result(words: object) -> FinishResult:
     """What finishing answered."""
     match words:
         case ["gone", str(), str()]:
-            return Told()
+            return FinishResult()
         case ["done", "", str()]:
-            return Told(own=True)
+            return FinishResult(entry_waits=True)
         case ["done", str(connection), str(ref)]:
             check(f"conn:{connection}")
-            return Told(instead=(connection, ref) if ref else None)
+            return FinishResult(instead=(connection, ref) if ref else None)
     raise ValueError("expected `done` or `gone`, a connection and a ref from the answer script")
 
 
-def reply_message(connection: str, ref: str, what: Answer) -> str:
+def reply_message(connection: str, ref: str, what: EmitterReply) -> str:
     """The message for the node of that connection."""
     name = json.dumps(ref, ensure_ascii=False)
     return f"reply {connection} {name}\n{_frame(name, what)}"
 
 
-def _frame(ref: str, what: Answer) -> str:
+def _frame(ref: str, what: EmitterReply) -> str:
     if what.kind == "reply":
         return f'{{"type":"wirebell.reply","ref":{ref},"data":{what.what}}}'
     message = json.dumps(_WORDS.get(what.what, "the event was refused"))

@@ -32,76 +32,76 @@ class Keys:
             raise ValueError("expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`")
 
     def log(self, channel: str) -> str:
-        return self._of(channel, "log")
+        return self._channel_key(channel, "log")
 
     def end(self, channel: str) -> str:
-        return self._of(channel, "end")
+        return self._channel_key(channel, "end")
 
     def seen(self, channel: str, event_id: str) -> str:
-        return f"{self._of(channel, 'seen')}:{event_id}"
+        return f"{self._channel_key(channel, 'seen')}:{event_id}"
 
     def retained(self, channel: str) -> str:
-        return self._of(channel, "retained")
+        return self._channel_key(channel, "retained")
 
     def record(self, channel: str, event_id: str) -> str:
-        return f"{self._of(channel, 'record')}:{event_id}"
+        return f"{self._channel_key(channel, 'record')}:{event_id}"
 
-    def watched(self, channel: str) -> str:
-        return self._of(channel, "watched")
+    def tracked(self, channel: str) -> str:
+        return self._channel_key(channel, "watched")
 
     def announce(self, channel: str) -> str:
         """The pub/sub channel. All connections of a node share the node's."""
         at = connection(channel)
-        return f"{self.prefix}:{{{channel}}}:announce" if at is None else self._of_node(at[0])
+        return f"{self.prefix}:{{{channel}}}:announce" if at is None else self._node_key(at[0])
 
     def announce_to(self, connection_id: str) -> str:
         """The pub/sub channel on which a node hears of its connections."""
-        return self._of_node(connection_id.partition(".")[0])
+        return self._node_key(connection_id.partition(".")[0])
 
     def timers(self, shard: int) -> str:
-        return self._due(shard, "timers")
+        return self._shard_key(shard, "timers")
 
     def fallback(self, shard: int) -> str:
-        return self._due(shard, "fallback")
+        return self._shard_key(shard, "fallback")
 
     def dead_letters(self, shard: int) -> str:
-        return self._due(shard, "dead")
+        return self._shard_key(shard, "dead")
 
     def receipts(self, shard: int) -> str:
-        return self._due(shard, "receipts")
+        return self._shard_key(shard, "receipts")
 
     def fallen(self, shard: int) -> str:
-        return self._due(shard, "fallen")
+        return self._shard_key(shard, "fallen")
 
     def channels(self, event_id: str) -> str:
         """The channels of an event that has a record: it is known by its id only."""
-        return f"{self._due(shard_of(event_id), 'channels')}:{event_id}"
+        return f"{self._shard_key(shard_of(event_id), 'channels')}:{event_id}"
 
     def inbox(self, shard: int) -> str:
         """What clients have emitted. A user's events are in the shard of the user's id."""
-        return self._of_inbox(shard, "events")
+        return self._inbox_key(shard, "events")
 
     def inbox_dead(self, shard: int) -> str:
-        return self._of_inbox(shard, "dead")
+        return self._inbox_key(shard, "dead")
 
     def emitted(self, shard: int, user: str, event_id: str) -> str:
         """What is remembered of an id that a user's client has given to an event."""
-        return f"{self._of_inbox(shard, 'seen')}:{user} {event_id}"
+        return f"{self._inbox_key(shard, 'seen')}:{user} {event_id}"
 
-    def _of_inbox(self, shard: int, what: str) -> str:
+    def _inbox_key(self, shard: int, what: str) -> str:
         return f"{self.prefix}:{{inbox:{shard}}}:{what}"
 
-    def _of_node(self, node: str) -> str:
+    def _node_key(self, node: str) -> str:
         return f"{self.prefix}:{{node:{node}}}:announce"
 
-    def _of(self, channel: str, what: str) -> str:
+    def _channel_key(self, channel: str, what: str) -> str:
         at = connection(channel)
         if at is not None:
             node, number = at
             return f"{self.prefix}:{{node:{node}}}:{what}:{number}"
         return f"{self.prefix}:{{{channel}}}:{what}"
 
-    def _due(self, shard: int, what: str) -> str:
+    def _shard_key(self, shard: int, what: str) -> str:
         return f"{self.prefix}:{{due:{shard}}}:{what}"
 
 

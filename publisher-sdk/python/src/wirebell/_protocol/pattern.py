@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def fits(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str) -> bool:
     """Does the whole name fit?"""
     first, *others = pattern.split("*")
     if not others:

@@ -14,7 +14,7 @@ from .event import Event
 class Tracking:
     """What has to be kept of an event's fate."""
 
-    watched: bool
+    tracked: bool
     """Its publisher wants to know what becomes of it, or it has a deadline."""
     deadline_millis: int | None
     deliver_at: int | None
@@ -23,7 +23,7 @@ class Tracking:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedEvent:
     """One event on its way to one channel."""
 
     channel: str
@@ -37,8 +37,8 @@ class Prepared:
     tail: str
 
     @property
-    def is_watched(self) -> bool:
-        return self.tracking is not None and self.tracking.watched
+    def is_tracked(self) -> bool:
+        return self.tracking is not None and self.tracking.tracked
 
     @property
     def size(self) -> int:
@@ -50,14 +50,14 @@ class Prepared:
         return f"{self.head}{self.tail}" if cursor is None else f'{self.head},"cursor":"{cursor}"{self.tail}'
 
 
-def prepare(event: Event) -> list[Prepared]:
+def prepare(event: Event) -> list[PreparedEvent]:
     """One for each channel of a stamped event."""
     if event.id is None or event.time is None:
         raise ValueError("an event without an id has no identity that a second try could share: stamp it")
     tail, tracking, event_id = _tail(event, event.time), _tracking(event), event.id
     start = f'{{"type":{_json(event.type)},"id":{_json(event_id)},"channel":'
     return [
-        Prepared(
+        PreparedEvent(
             channel=channel,
             class_=event.class_,
             id=event_id,
@@ -80,7 +80,7 @@ def _tail(event: Event, time: str) -> str:
         members.append(f'"key":{_json(event.key or event.type)}')
     members.append(f'"data":{event.data.text}')
     # Only what has a cursor can be acknowledged.
-    if event.is_watched and event.class_ is Class.DURABLE:
+    if event.is_tracked and event.class_ is Class.DURABLE:
         members.append('"ack":true')
     # Last, where a node finds it without reading the rest.
     if event.traceparent is not None:
@@ -89,11 +89,11 @@ def _tail(event: Event, time: str) -> str:
 
 
 def _tracking(event: Event) -> Tracking | None:
-    if not event.is_watched and event.deliver_at is None:
+    if not event.is_tracked and event.deliver_at is None:
         return None
     at = None if event.deliver_at is None else timestamps.unix_millis(timestamps.parse(event.deliver_at))
     deadline = None if event.deadline is None else event.deadline * 1000
-    return Tracking(event.is_watched, deadline, at, event.source or "")
+    return Tracking(event.is_tracked, deadline, at, event.source or "")
 
 
 def _json(text: str) -> str:

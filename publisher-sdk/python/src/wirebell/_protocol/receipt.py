@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .cursor import Cursor
-from .word import Word
+from .text_enum import TextEnum
 
 
-class State(Word):
+class State(TextEnum):
     """Where an event stands."""
 
     SCHEDULED = "scheduled"
@@ -26,12 +26,15 @@ class State(Word):
     """Nobody acknowledged it for as long as that was waited for."""
 
     @property
-    def is_settled(self) -> bool:
-        """Will it never change again?"""
+    def is_final(self) -> bool:
+        """Whether this state never changes again."""
         return self not in (State.SCHEDULED, State.ACCEPTED)
 
+    is_settled = is_final
+    """The former name of `is_final`."""
 
-class What(Word):
+
+class ConnectionState(TextEnum):
     """What can become of an event on a connection."""
 
     WRITTEN = "written"
@@ -42,12 +45,12 @@ class What(Word):
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class ConnectionStatus:
     """What became of an event on one connection."""
 
     connection: str
     device: str | None
-    what: What
+    what: ConnectionState
     at: int
 
 
@@ -80,7 +83,7 @@ class Receipt:
     """Until when an acknowledgement is waited for, if there is no deadline."""
     settled_at: int | None
     """When it came to its state, unless that is `scheduled` or `accepted`."""
-    connections: tuple[Noted, ...]
+    connections: tuple[ConnectionStatus, ...]
     """What became of it on each connection, in order of time."""
     more_connections: int
     """Connections beyond those that were noted."""
@@ -94,7 +97,7 @@ def read(channel: str, record: Mapping[str, str]) -> Receipt | None:
         return None
     state, settled_at = _state(record)
     deadline_at = _number(record, "deadline")
-    noted = [_noted(name[2:], value) for name, value in record.items() if name.startswith("c:")]
+    statuses = [_connection_status(name[2:], value) for name, value in record.items() if name.startswith("c:")]
     acknowledged = [_acknowledged(name[2:], value) for name, value in record.items() if name.startswith("a:")]
     return Receipt(
         channel=channel,
@@ -107,7 +110,7 @@ def read(channel: str, record: Mapping[str, str]) -> Receipt | None:
         deadline_at=deadline_at,
         closes_at=_number(record, "closes") if deadline_at is None else None,
         settled_at=settled_at,
-        connections=tuple(sorted(filter(None, noted), key=lambda it: (it.at, it.connection))),
+        connections=tuple(sorted(filter(None, statuses), key=lambda it: (it.at, it.connection))),
         more_connections=_number(record, "more") or 0,
         acknowledged=tuple(sorted(filter(None, acknowledged), key=lambda it: (it.at, it.device))),
     )
@@ -138,10 +141,10 @@ def _cursor(record: Mapping[str, str]) -> Cursor | None:
         return None
 
 
-def _noted(connection: str, value: str) -> Noted | None:
+def _connection_status(connection: str, value: str) -> ConnectionStatus | None:
     at, what, device = ([*value.split(" ", 2), "", ""])[:3]
     try:
-        return Noted(connection, device or None, What(what), int(at))
+        return ConnectionStatus(connection, device or None, ConnectionState(what), int(at))
     except ValueError:
         return None
 

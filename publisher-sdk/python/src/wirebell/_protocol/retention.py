@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from .pattern import fits
+from .pattern import matches
 
 _DAY = timedelta(days=1)
 
@@ -42,14 +42,14 @@ class LogRule:
 class Retentions:
     """What is usual, and rules for some channels; the first that fits holds."""
 
-    usual: Retention = Retention()
+    default: Retention = Retention()
     rules: Sequence[LogRule] = ()
 
     def of(self, channel: str) -> Retention:
         for rule in self.rules:
-            if fits(rule.channels, channel):
-                return replace(self.usual, log_events=rule.events, log_age=rule.age)
-        return self.usual
+            if matches(rule.channels, channel):
+                return replace(self.default, log_events=rule.events, log_age=rule.age)
+        return self.default
 
 
 def millis(time: timedelta) -> int:

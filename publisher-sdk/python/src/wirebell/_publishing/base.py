@@ -5,29 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
-from .._http.door import HttpDoor
-from .._io.seam import HttpClient, Io, Timeouts, Wire
+from .._connect import build_keys, choose_transport
+from .._io.failure import Failure, FailureKind
+from .._io.interfaces import Runtime, Timeouts
+from .._io.retry import until
 from .._protocol.classes import Class, Durability
 from .._protocol.event import DurabilityName, Event
-from .._protocol.keys import Keys
 from .._protocol.receipt import Receipt
 from .._protocol.retention import LogRule, Retention, Retentions
 from .._redis.bus import RedisBus
-from .._redis.place import Place
-from .._redis.url import is_redis, read, wrong
-from .._tracking.published import Watch
-from .._tracking.told import Reader, Wanted
-from ..errors import Closed, ConfigurationError, InvalidEvent, PublishError
+from .._redis.url import invalid_url
+from .._tracking.published import AcknowledgementWaiter
+from .._tracking.receipts import ReceiptFilter, ReceiptReader
+from .._transport.interface import Cancellation, Options
+from .._transport.stamp import stamp
+from ..errors import Closed, InvalidEvent, PublishError
 from .buffer import Buffer, Limits
 from .delivery import deliver
 from .enqueued import Counters, Enqueued
-from .failure import Failure, Verdict
-from .retry import until
-from .stamp import stamp
-from .transport import Cancellation, Options, Transport
 
 log = logging.getLogger("wirebell")
 
@@ -35,48 +33,7 @@ AnyEvent = Event | Mapping[str, object]
 """An event, or its attributes named as in JSON."""
 
 _NO_RULES: Sequence[LogRule] = ()
-_USUAL = Retention()
-
-
-class Ways(Protocol):
-    """How a kind of program reaches the bus."""
-
-    @property
-    def io(self) -> Io:
-        """Its waiting."""
-
-    def wire(self, timeouts: Timeouts) -> Wire:
-        """Connections to Redis."""
-
-    def client(self, url: str, service_key: str | None, timeouts: Timeouts) -> HttpClient:
-        """Requests to a services' door."""
-
-
-def transport(url: str, options: Options, ways: Ways, service_key: str | None = None) -> Transport:
-    """Picks the transport by the URL's scheme. Nothing is sent yet."""
-    scheme, found, _ = url.partition("://")
-    if not found:
-        raise wrong("the one given has no scheme")
-    if scheme.lower() in ("http", "https"):
-        return HttpDoor(url, ways.client(url, service_key, options.timeouts))
-    return redis_bus(url, options, ways)
-
-
-def redis_bus(url: str, options: Options, ways: Ways) -> RedisBus:
-    """The Redis of this URL, for what only it can do."""
-    scheme = url.partition("://")[0].lower()
-    if scheme in ("http", "https"):
-        raise wrong("the one given is a services' door, and streams are read from Redis only")
-    if not is_redis(scheme):
-        raise wrong("the one given has another scheme")
-    return RedisBus(Place(read(url)), options, ways.wire(options.timeouts), ways.io)
-
-
-def keys(prefix: str) -> Keys:
-    try:
-        return Keys(prefix)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"prefix of the keys: {error}", "bad_prefix") from None
+_DEFAULT_RETENTION = Retention()
 
 
 class PublisherBase:
@@ -87,7 +44,7 @@ class PublisherBase:
         url: str,
         *,
         prefix: str = "wb",
-        retention: Retention = _USUAL,
+        retention: Retention = _DEFAULT_RETENTION,
         log_rules: Sequence[LogRule] = _NO_RULES,
         durability: DurabilityName | None = None,
         service_key: str | None = None,
@@ -113,17 +70,17 @@ class PublisherBase:
         """
         # Each try ends before the caller's patience does: only a try that ended says that the connection is dead.
         timeouts = Timeouts(connect_timeout, min(answer_timeout, 0.8 * timeout))
-        self._ways = self._make_ways()
-        self._io = self._ways.io
-        self._options = Options(keys(prefix), Retentions(retention, tuple(log_rules)), timeouts)
-        self._transport = transport(url, self._options, self._ways, service_key)
+        self._runtime = self._make_runtime()
+        self._io = self._runtime.io
+        self._options = Options(build_keys(prefix), Retentions(retention, tuple(log_rules)), timeouts)
+        self._transport = choose_transport(url, self._options, self._runtime, service_key)
         self._buffer = Buffer(Limits(buffer_events, buffer_bytes), self._io)
         self._timeout = timeout
         self._durability = None if durability is None else Durability(durability)
         self._closed = False
-        self._place = _without_secrets(url)
+        self._display_url = _without_secrets(url)
 
-    def _make_ways(self) -> Ways:
+    def _make_runtime(self) -> Runtime:
         raise NotImplementedError
 
     def _ensure_worker(self) -> None:
@@ -140,7 +97,7 @@ class PublisherBase:
         wrong password or service key is not the event's fault: events wait until it is put right.
         """
         try:
-            ready = self._ready(event)
+            ready = self._prepare(event)
         except PublishError as error:
             log.warning("what was enqueued is not an event: %s", error)
             return self._buffer.refuse(error)
@@ -155,50 +112,52 @@ class PublisherBase:
         return self._buffer.counters
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._place!r})"
+        return f"{type(self).__name__}({self._display_url!r})"
 
     async def _open(self) -> None:
         try:
             await self._transport.open()
         except Failure as failure:
-            if failure.verdict is Verdict.DOOR:
+            if failure.kind is FailureKind.PUBLISHER:
                 raise failure.error from None
             log.warning("no connection yet, events will wait for it: %s", failure.error)
 
-    def _ready(self, event: AnyEvent) -> Event:
+    def _prepare(self, event: AnyEvent) -> Event:
         if not isinstance(event, (Event, Mapping)):
             raise InvalidEvent(f"expected an Event or a mapping of its attributes, found `{type(event).__name__}`")
         found = event if isinstance(event, Event) else Event.from_dict(event)
-        return stamp(found.with_usual(self._durability))
+        return stamp(found.with_default_durability(self._durability))
 
-    async def _publish(self, events: Iterable[AnyEvent]) -> list[tuple[Any, Watch]]:
+    async def _publish(self, events: Iterable[AnyEvent]) -> list[tuple[Any, AcknowledgementWaiter]]:
         """An outcome or an error for each, and how to ask what becomes of it."""
         if self._closed:
             raise Closed
-        ready = [self._checked(event) for event in events]
-        sound = [event for event in ready if isinstance(event, Event)]
-        answers = iter(await deliver(self._io, self._transport, self._timeout, sound))
+        ready = [self._prepare_or_error(event) for event in events]
+        valid = [event for event in ready if isinstance(event, Event)]
+        answers = iter(await deliver(self._io, self._transport, self._timeout, valid))
         return [
-            (next(answers), self._watch(event)) if isinstance(event, Event) else (event, self._watch(None))
+            (next(answers), self._acknowledgement_waiter(event))
+            if isinstance(event, Event)
+            else (event, self._acknowledgement_waiter(None))
             for event in ready
         ]
 
-    def _checked(self, event: AnyEvent) -> Event | InvalidEvent:
+    def _prepare_or_error(self, event: AnyEvent) -> Event | InvalidEvent:
         """One that is wrong does not hold up the others."""
         try:
-            return self._ready(event)
+            return self._prepare(event)
         except InvalidEvent as error:
             return error
 
-    def _watch(self, event: Event | None) -> Watch:
+    def _acknowledgement_waiter(self, event: Event | None) -> AcknowledgementWaiter:
         # Only what has a cursor can be acknowledged.
-        can_be_acknowledged = event is not None and event.is_watched and event.class_ is Class.DURABLE
-        return Watch(self._io, self._transport, can_be_acknowledged)
+        can_be_acknowledged = event is not None and event.is_tracked and event.class_ is Class.DURABLE
+        return AcknowledgementWaiter(self._io, self._transport, can_be_acknowledged)
 
-    def _reader(self, group: str | None, only: Wanted | None) -> Reader:
+    def _reader(self, group: str | None, only: ReceiptFilter | None) -> ReceiptReader:
         if not isinstance(self._transport, RedisBus):
-            raise wrong("the one given is a services' door, and streams are read from Redis only")
-        return Reader(self._transport, self._io, self._timeout, group, only)
+            raise invalid_url("the one given is a services' door, and streams are read from Redis only")
+        return ReceiptReader(self._transport, self._io, self._timeout, group, only)
 
     async def _receipts(self, event_id: str) -> list[Receipt]:
         return await until(self._io, self._timeout, partial(self._transport.receipts, event_id))

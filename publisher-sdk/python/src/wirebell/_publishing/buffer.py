@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .._io.seam import Io
+from .._io.interfaces import Io
 from .._protocol.event import Event
+from .._transport.interface import PendingEvent
 from ..errors import PublishError
 from .delivery import Answer
 from .enqueued import Counters, Enqueued, EnqueueStatus, Flushed
-from .transport import Waiting
 
 log = logging.getLogger("wirebell")
 
@@ -32,12 +32,12 @@ class Buffer:
     def __init__(self, limits: Limits, io: Io) -> None:
         self._limits = limits
         self._lock = threading.Lock()
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[PendingEvent] = deque()
         # Also of those that the worker has in its hand.
         self._counters = Counters()
         self._next_slot = 0
         # The last event was turned away, which is told once and not for each.
-        self._overflowing = False
+        self._was_full = False
         self._oldest = 0
         """The number of the oldest event without an answer."""
         self.closed = False
@@ -60,11 +60,11 @@ class Buffer:
                 status = EnqueueStatus.FULL
             if status is not EnqueueStatus.ACCEPTED:
                 self._counters = replace(counters, dropped=counters.dropped + 1)
-            is_news = status is EnqueueStatus.FULL and not self._overflowing
-            self._overflowing = status is EnqueueStatus.FULL
+            should_log = status is EnqueueStatus.FULL and not self._was_full
+            self._was_full = status is EnqueueStatus.FULL
         if status is EnqueueStatus.ACCEPTED:
-            self.arrived.give()
-        elif is_news:
+            self.arrived.notify()
+        elif should_log:
             log.warning(
                 "the buffer is full, events are turned away: %d wait, among the first is %s", counters.waiting, event.id
             )
@@ -78,7 +78,7 @@ class Buffer:
 
     def _accept(self, event: Event, size: int) -> None:
         counters = self._counters
-        self._queue.append(Waiting(self._next_slot, size, event))
+        self._queue.append(PendingEvent(self._next_slot, size, event))
         self._next_slot += 1
         self._counters = replace(
             counters,
@@ -87,41 +87,41 @@ class Buffer:
             waiting_bytes=counters.waiting_bytes + size,
         )
 
-    def fill(self, hand: list[Waiting], most: int) -> None:
+    def fill(self, batch: list[PendingEvent], most: int) -> None:
         """Moves what waits into the worker's hand, up to `most` events there."""
         with self._lock:
-            while self._queue and len(hand) < most:
-                hand.append(self._queue.popleft())
+            while self._queue and len(batch) < most:
+                batch.append(self._queue.popleft())
 
-    def settle(self, settled: Sequence[tuple[Waiting, Answer]], hand: Sequence[Waiting]) -> None:
+    def record_results(self, final: Sequence[tuple[PendingEvent, Answer]], batch: Sequence[PendingEvent]) -> None:
         """Books the answers; `hand` holds what has none yet."""
-        refused = sum(isinstance(answer, PublishError) for _, answer in settled)
+        refused = sum(isinstance(answer, PublishError) for _, answer in final)
         with self._lock:
             counters = self._counters
             self._counters = replace(
                 counters,
-                published=counters.published + len(settled) - refused,
+                published=counters.published + len(final) - refused,
                 refused=counters.refused + refused,
-                retried=counters.retried + len(hand),
-                waiting=counters.waiting - len(settled),
-                waiting_bytes=counters.waiting_bytes - sum(event.size for event, _ in settled),
+                retried=counters.retried + len(batch),
+                waiting=counters.waiting - len(final),
+                waiting_bytes=counters.waiting_bytes - sum(event.size for event, _ in final),
             )
-            first = hand[0] if hand else self._queue[0] if self._queue else None
+            first = batch[0] if batch else self._queue[0] if self._queue else None
             self._oldest = self._next_slot if first is None else first.slot
-        self._progress.give()
+        self._progress.notify()
 
     def close(self) -> None:
         """Takes no more."""
         with self._lock:
             self.closed = True
-        self.arrived.give()
+        self.arrived.notify()
 
     def give_up(self) -> None:
         """Nobody waits for what is left: it is lost."""
         self.close()
         self.given_up = True
-        self.arrived.give()
-        self._progress.give()
+        self.arrived.notify()
+        self._progress.notify()
 
     async def flushed(self, within: float) -> Flushed:
         """Waits until every event taken so far has its answer."""
@@ -132,10 +132,10 @@ class Buffer:
             seen = self._progress.count
             with self._lock:
                 is_done, waiting = self._oldest >= target, self._counters.waiting
-            left = end - self._io.now()
-            if is_done or self.given_up or left <= 0:
+            remaining = end - self._io.now()
+            if is_done or self.given_up or remaining <= 0:
                 return Flushed(is_done, waiting)
-            await self._progress.since(seen, left)
+            await self._progress.wait_since(seen, remaining)
 
     @property
     def counters(self) -> Counters:

@@ -5,41 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from .._io.seam import Io, OutOfTime
+from .._io.failure import Failure, FailureKind
+from .._io.interfaces import Io, OutOfTime
+from .._io.retry import Backoff
 from .._protocol.event import Event
-from .._protocol.outcome import Outcome
+from .._protocol.publish_result import PublishResult
+from .._transport.interface import CHUNK, PendingEvent, Transport
 from ..errors import PublishError, TimedOut
-from .failure import Failure, Verdict
-from .retry import Backoff
-from .transport import Transport, Waiting
 
-CHUNK = 256
-"""Most events in one try: enough to hide the way to the bus and back, few enough to bound what a lost connection
-leaves in doubt."""
-
-Answer = Outcome | PublishError
+Answer = PublishResult | PublishError
 
 
-class Round:
+class AttemptResult:
     """What one try of a run of events came to."""
 
     def __init__(self) -> None:
-        self.settled: list[tuple[Waiting, Answer]] = []
-        self.left: list[Waiting] = []
+        self.final: list[tuple[PendingEvent, Answer]] = []
+        self.remaining: list[PendingEvent] = []
         """Those that are worth another try, in their order."""
-        self.kept: Failure | None = None
+        self.failure: Failure | None = None
         """Why they are."""
 
 
-async def attempt(transport: Transport, waiting: Sequence[Waiting]) -> Round:
+async def attempt(transport: Transport, waiting: Sequence[PendingEvent]) -> AttemptResult:
     """Tries the events once."""
-    done = Round()
+    done = AttemptResult()
     for event, answer in zip(waiting, await transport.send(waiting), strict=True):
-        if isinstance(answer, Failure) and answer.verdict is not Verdict.EVENT:
-            done.left.append(event)
-            done.kept = done.kept or answer
+        if isinstance(answer, Failure) and answer.kind is not FailureKind.EVENT:
+            done.remaining.append(event)
+            done.failure = done.failure or answer
         else:
-            done.settled.append((event, answer.error if isinstance(answer, Failure) else answer))
+            done.final.append((event, answer.error if isinstance(answer, Failure) else answer))
     return done
 
 
@@ -51,7 +47,7 @@ async def deliver(io: Io, transport: Transport, timeout: float, events: Sequence
     answers: dict[int, Answer] = {}
     given_up: PublishError = TimedOut(timeout)
     for start in range(0, len(events), CHUNK):
-        chunk = [Waiting(start + place, 0, event) for place, event in enumerate(events[start : start + CHUNK])]
+        chunk = [PendingEvent(start + offset, 0, event) for offset, event in enumerate(events[start : start + CHUNK])]
         stopped = await _deliver_chunk(io, transport, timeout, chunk, answers)
         if stopped is not None:
             given_up = stopped
@@ -60,7 +56,7 @@ async def deliver(io: Io, transport: Transport, timeout: float, events: Sequence
 
 
 async def _deliver_chunk(
-    io: Io, transport: Transport, timeout: float, chunk: list[Waiting], answers: dict[int, Answer]
+    io: Io, transport: Transport, timeout: float, chunk: list[PendingEvent], answers: dict[int, Answer]
 ) -> PublishError | None:
     """What stopped it, if something did."""
     end = io.now() + timeout
@@ -72,13 +68,13 @@ async def _deliver_chunk(
             done = await io.within(end - io.now(), partial(attempt, transport, chunk))
         except OutOfTime:
             return last
-        answers.update((event.slot, answer) for event, answer in done.settled)
-        if done.kept is None:
+        answers.update((event.slot, answer) for event, answer in done.final)
+        if done.failure is None:
             return None
-        pause = backoff.wait(done.kept.come_back_after)
-        last = done.kept.error
+        pause = backoff.wait(done.failure.retry_after)
+        last = done.failure.error
         # Where waiting helps nobody, the caller is told at once.
-        if done.kept.verdict is Verdict.DOOR or io.now() + pause >= end:
+        if done.failure.kind is FailureKind.PUBLISHER or io.now() + pause >= end:
             return last
-        chunk = done.left
+        chunk = done.remaining
         await io.sleep(pause)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._protocol.event import Event
-from .._protocol.word import Word
+from .._protocol.text_enum import TextEnum
 from ..errors import PublishError
 
 
-class EnqueueStatus(Word):
+class EnqueueStatus(TextEnum):
     """What `enqueue` did with an event."""
 
     ACCEPTED = "accepted"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from .._io.seam import Io
+from .._io.failure import Failure
+from .._io.interfaces import Io
+from .._io.retry import Backoff
+from .._transport.interface import CHUNK, PendingEvent, Transport
 from ..errors import PublishError
 from .buffer import Buffer
-from .delivery import CHUNK, Round, attempt
-from .failure import Failure
-from .retry import Backoff
-from .transport import Transport, Waiting
+from .delivery import AttemptResult, attempt
 
 log = logging.getLogger("wirebell")
 
@@ -20,28 +20,28 @@ LONGEST_WAIT = 2.0
 
 async def pump(io: Io, transport: Transport, buffer: Buffer) -> None:
     """Runs until the buffer is closed and empty, or given up. An ended worker loses what waits."""
-    hand: list[Waiting] = []
+    batch: list[PendingEvent] = []
     backoff = Backoff(LONGEST_WAIT)
     outage: Failure | None = None
     try:
         while not buffer.given_up:
             arrivals = buffer.arrived.count
-            buffer.fill(hand, CHUNK)
-            if not hand:
+            buffer.fill(batch, CHUNK)
+            if not batch:
                 if buffer.closed:
                     return
-                await buffer.arrived.since(arrivals, None)
+                await buffer.arrived.wait_since(arrivals, None)
                 continue
             # What is not the event's own fault may be mended while it waits, also a wrong password.
-            done = await attempt(transport, hand)
+            done = await attempt(transport, batch)
             _report_refused(done)
-            hand = done.left
-            buffer.settle(done.settled, hand)
-            outage = _report_outage(outage, done.kept, buffer)
+            batch = done.remaining
+            buffer.record_results(done.final, batch)
+            outage = _report_outage(outage, done.failure, buffer)
             if outage is None:
                 backoff.reset()
             else:
-                await _pause(io, buffer, backoff.wait(outage.come_back_after))
+                await _pause(io, buffer, backoff.wait(outage.retry_after))
     finally:
         buffer.give_up()
 
@@ -49,15 +49,15 @@ async def pump(io: Io, transport: Transport, buffer: Buffer) -> None:
 async def _pause(io: Io, buffer: Buffer, seconds: float) -> None:
     """Waits; whoever closes the publisher does not wait as long."""
     end = io.now() + seconds
-    while not buffer.given_up and (left := end - io.now()) > 0:
+    while not buffer.given_up and (remaining := end - io.now()) > 0:
         seen = buffer.arrived.count
-        await buffer.arrived.since(seen, min(left, 0.05) if buffer.closed else left)
+        await buffer.arrived.wait_since(seen, min(remaining, 0.05) if buffer.closed else remaining)
         if buffer.closed:
             return
 
 
-def _report_refused(done: Round) -> None:
-    for waiting, answer in done.settled:
+def _report_refused(done: AttemptResult) -> None:
+    for waiting, answer in done.final:
         if isinstance(answer, PublishError):
             log.error("an event was refused for good: %s: %s", waiting.event.id, answer)
 

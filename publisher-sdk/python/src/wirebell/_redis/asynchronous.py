@@ -9,52 +9,52 @@ from typing import Any
 from redis.asyncio.connection import Connection, SSLConnection
 from redis.exceptions import RedisError
 
-from .._io.seam import Answers, Server, Timeouts, Word
-from .._publishing.failure import Failure
-from . import verdicts
-from .connections import Free, Pipelines, options
+from .._io.failure import Failure
+from .._io.interfaces import Argument, Replies, Server, Timeouts
+from . import failures
+from .connections import IdleConnections, Pipelines, options
 
 MOST_AT_ONCE = 16
 """Connections to one server: thousands of tasks may want to publish at the same time, and take turns."""
 
 
-class AsyncWire:
+class AsyncRedisConnections:
     """Some connections to each server, which all tasks share."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
-        self._free: Free[Connection] = Free()
-        self._turns: dict[Server, asyncio.Semaphore] = {}
+        self._idle_connections: IdleConnections[Connection] = IdleConnections()
+        self._semaphores: dict[Server, asyncio.Semaphore] = {}
 
-    async def exchange(self, pipelines: Pipelines) -> list[Answers | Failure]:
+    async def exchange(self, pipelines: Pipelines) -> list[Replies | Failure]:
         if len(pipelines) == 1:
             return [await self._one(*pipelines[0])]
         return await asyncio.gather(*(self._one(server, commands) for server, commands in pipelines))
 
     async def drop(self) -> None:
-        for connection in self._free.drop():
+        for connection in self._idle_connections.drop():
             await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        for connection in self._free.drop():
+        for connection in self._idle_connections.drop():
             await connection.disconnect()
 
-    async def _one(self, server: Server, commands: Sequence[Sequence[Word]]) -> Answers | Failure:
-        async with self._turns.setdefault(server, asyncio.Semaphore(MOST_AT_ONCE)):
+    async def _one(self, server: Server, commands: Sequence[Sequence[Argument]]) -> Replies | Failure:
+        async with self._semaphores.setdefault(server, asyncio.Semaphore(MOST_AT_ONCE)):
             connection, generation = self._connection(server)
-            is_whole = False
+            is_complete = False
             try:
                 answers = await self._ask(connection, server, commands)
-                is_whole = not isinstance(answers, Failure)
+                is_complete = not isinstance(answers, Failure)
                 return answers
             finally:
                 # One from which not all has been read is of no use to anybody.
-                if not is_whole or not self._free.give_back(server, connection, generation):
+                if not is_complete or not self._idle_connections.give_back(server, connection, generation):
                     await connection.disconnect(nowait=True)
 
     async def _ask(
-        self, connection: Connection, server: Server, commands: Sequence[Sequence[Word]]
-    ) -> Answers | Failure:
+        self, connection: Connection, server: Server, commands: Sequence[Sequence[Argument]]
+    ) -> Replies | Failure:
         is_open = False
         try:
             await connection.connect()
@@ -62,10 +62,10 @@ class AsyncWire:
             await connection.send_packed_command(connection.pack_commands(commands))
             return [await _answer(connection) for _ in commands]
         except (RedisError, OSError, asyncio.TimeoutError) as error:
-            return verdicts.of_connection(error, server, self._timeouts, is_open=is_open)
+            return failures.from_connection(error, server, self._timeouts, is_open=is_open)
 
     def _connection(self, server: Server) -> tuple[Connection, int]:
-        free, generation = self._free.take(server)
+        free, generation = self._idle_connections.take(server)
         if free is None:
             kind: Any = SSLConnection if server.login.tls else Connection
             free = kind(**options(server, self._timeouts))
@@ -76,6 +76,6 @@ async def _answer(connection: Connection) -> Any:
     try:
         return await connection.read_response()
     except RedisError as error:
-        if verdicts.is_answer(error):
-            return verdicts.of_answer(error)
+        if failures.is_error_reply(error):
+            return failures.from_reply(error)
         raise

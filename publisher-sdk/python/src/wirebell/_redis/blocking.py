@@ -10,26 +10,26 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from .._io.blocking import BlockingIo
-from .._io.seam import Answers, OutOfTime, Server, Timeouts, Word
-from .._publishing.failure import Failure
-from . import verdicts
-from .connections import Free, Pipelines, options
+from .._io.failure import Failure
+from .._io.interfaces import Argument, OutOfTime, Replies, Server, Timeouts
+from . import failures
+from .connections import IdleConnections, Pipelines, options
 
-_NEVER = -1
+_NO_GENERATION = -1
 """No generation of connections."""
-_HARDLY = 0.005
+_NEGLIGIBLE = 0.005
 """Seconds in which nothing is waited for."""
 
 
-class BlockingWire:
+class BlockingRedisConnections:
     """One connection a thread that needs one; those that are free are kept."""
 
     def __init__(self, timeouts: Timeouts, io: BlockingIo) -> None:
         self.timeouts = timeouts
         self._io = io
-        self._free: Free[Connection] = Free()
+        self._idle_connections: IdleConnections[Connection] = IdleConnections()
 
-    async def exchange(self, pipelines: Pipelines) -> list[Answers | Failure]:
+    async def exchange(self, pipelines: Pipelines) -> list[Replies | Failure]:
         # All are written before the first is read: so the servers work at the same time.
         sent: list[_Exchange] = []
         try:
@@ -42,7 +42,7 @@ class BlockingWire:
                 one.end()
 
     async def drop(self) -> None:
-        for connection in self._free.drop():
+        for connection in self._idle_connections.drop():
             connection.disconnect()
 
     async def close(self) -> None:
@@ -50,33 +50,35 @@ class BlockingWire:
 
     def connection(self, server: Server) -> tuple[Connection, int]:
         """One that is free, or a new one."""
-        free, generation = self._free.take(server)
+        free, generation = self._idle_connections.take(server)
         if free is None:
             kind: Any = SSLConnection if server.login.tls else Connection
-            left = self.left()
-            timeouts = Timeouts(min(self.timeouts.connect, left), min(self.timeouts.answer, left))
+            remaining = self.remaining()
+            timeouts = Timeouts(min(self.timeouts.connect, remaining), min(self.timeouts.answer, remaining))
             free = kind(**options(server, timeouts))
             # One that was made in a hurry stays as impatient, and is not kept.
-            generation = generation if timeouts == self.timeouts else _NEVER
+            generation = generation if timeouts == self.timeouts else _NO_GENERATION
         return free, generation
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """For how many seconds this thread may still wait."""
-        return self._io.left()
+        return self._io.remaining()
 
     def give_back(self, server: Server, connection: Connection, generation: int) -> None:
-        if not self._free.give_back(server, connection, generation):
+        if not self._idle_connections.give_back(server, connection, generation):
             connection.disconnect()
 
 
 class _Exchange:
     """One pipeline to one server."""
 
-    def __init__(self, wire: BlockingWire, server: Server, commands: Sequence[Sequence[Word]]) -> None:
-        self._wire, self._server, self._commands = wire, server, commands
-        self._connection, self._generation = wire.connection(server)
+    def __init__(
+        self, connections: BlockingRedisConnections, server: Server, commands: Sequence[Sequence[Argument]]
+    ) -> None:
+        self._connections, self._server, self._commands = connections, server, commands
+        self._connection, self._generation = connections.connection(server)
         self._failure: Failure | None = None
-        self._is_whole = False
+        self._is_complete = False
 
     def send(self) -> None:
         is_open = False
@@ -87,37 +89,37 @@ class _Exchange:
         except (RedisError, OSError) as error:
             self._fail(error, is_open=is_open)
 
-    def receive(self) -> Answers | Failure:
-        answers: Answers = []
+    def receive(self) -> Replies | Failure:
+        answers: Replies = []
         for _ in self._commands:
             if self._failure is not None:
                 return self._failure
             answers.append(self._answer())
-        self._is_whole = self._failure is None
+        self._is_complete = self._failure is None
         return self._failure or answers
 
     def _answer(self) -> Any:
         try:
-            if not self._connection.can_read(min(self._wire.timeouts.answer, self._wire.left())):
+            if not self._connection.can_read(min(self._connections.timeouts.answer, self._connections.remaining())):
                 raise TimeoutError
             return self._connection.read_response()
         except OutOfTime:
             raise
         except (RedisError, OSError) as error:
-            if verdicts.is_answer(error):
-                return verdicts.of_answer(error)
+            if failures.is_error_reply(error):
+                return failures.from_reply(error)
             self._fail(error, is_open=True)
             return self._failure
 
     def _fail(self, error: Exception, *, is_open: bool) -> None:
-        if isinstance(error, (RedisTimeout, TimeoutError)) and self._wire.left() < _HARDLY:
+        if isinstance(error, (RedisTimeout, TimeoutError)) and self._connections.remaining() < _NEGLIGIBLE:
             # It was the caller's patience that has ended, and not that with this server.
             raise OutOfTime
-        self._failure = verdicts.of_connection(error, self._server, self._wire.timeouts, is_open=is_open)
+        self._failure = failures.from_connection(error, self._server, self._connections.timeouts, is_open=is_open)
 
     def end(self) -> None:
         """A connection from which not all has been read is of no use to anybody."""
-        if self._is_whole:
-            self._wire.give_back(self._server, self._connection, self._generation)
+        if self._is_complete:
+            self._connections.give_back(self._server, self._connection, self._generation)
         else:
             self._connection.disconnect()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from .._io.seam import Server, Timeouts, Word
+from .._io.interfaces import Argument, Server, Timeouts
 
 _Connection = TypeVar("_Connection")
 
@@ -34,7 +34,7 @@ def options(server: Server, timeouts: Timeouts) -> dict[str, Any]:
     }
 
 
-class Free(Generic[_Connection]):
+class IdleConnections(Generic[_Connection]):
     """The connections that nobody uses just now."""
 
     def __init__(self) -> None:
@@ -69,4 +69,4 @@ class Free(Generic[_Connection]):
         return [connection for many in idle.values() for connection in many]
 
 
-Pipelines = Sequence[tuple[Server, Sequence[Sequence[Word]]]]
+Pipelines = Sequence[tuple[Server, Sequence[Sequence[Argument]]]]

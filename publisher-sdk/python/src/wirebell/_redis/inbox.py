@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._protocol import inbox
-from .._protocol.inbox import Answer, InboxPlace, Told
+from .._protocol.inbox import EmitterReply, FinishResult, InboxPosition
 from .bus import RedisBus
-from .routes import call, command
-from .verdicts import strange
+from .failures import unexpected_reply
+from .routes import command, script_command
 
 
-async def finish(
+async def finish_entry(
     bus: RedisBus,
-    place: InboxPlace,
+    position: InboxPosition,
     of: tuple[str, str] | None,
-    what: Answer | None,
+    what: EmitterReply | None,
     dead: Sequence[str] | None = None,
-) -> Told:
+) -> FinishResult:
     """Finishes with an entry, once; says who is to be told."""
-    found = await bus.ask_one(call(inbox.answer(bus.options.keys, place, of, what, dead)))
+    found = await bus.execute_one(script_command(inbox.finish_call(bus.options.keys, position, of, what, dead)))
     try:
-        return inbox.read_told(found)
+        return inbox.read_finish_result(found)
     except ValueError as error:
-        raise strange(str(error)) from None
+        raise unexpected_reply(str(error)) from None
 
 
-async def tell(bus: RedisBus, connection: str, ref: str, what: Answer) -> None:
+async def send_reply(bus: RedisBus, connection: str, ref: str, what: EmitterReply) -> None:
     """Tells the node of that connection; a node that is gone is no failure."""
     channel = bus.options.keys.announce_to(connection)
-    await bus.ask_one(command("SPUBLISH", channel, inbox.reply_message(connection, ref, what)))
+    await bus.execute_one(command("SPUBLISH", channel, inbox.reply_message(connection, ref, what)))

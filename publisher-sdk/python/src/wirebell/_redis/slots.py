@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from redis.crc import key_slot
 
-from .._io.seam import Reply, Server
+from .._io.interfaces import Reply, Server
 
 _SLOTS = 16_384
 

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from .._io.seam import Reply, Word
+from .._io.failure import Failure
+from .._io.interfaces import Argument, Reply
 from .._protocol.keys import SHARDS
 from .._protocol.scripts import Script
-from .._publishing.failure import Failure
 from .bus import RedisBus, pairs
-from .routes import Command, command, whole
-from .verdicts import has_code
+from .failures import has_code
+from .routes import Command, command, eval_command
 
 _MOST_DEAD = 1_000_000
 """Most dead letters that a shard keeps."""
@@ -26,7 +26,7 @@ _MOST_OWN = 1_000
 """Most entries of this worker that are looked at in one shard at once: as many as it may have in its hand."""
 
 
-class Kind(Enum):
+class StreamKind(Enum):
     """Which Streams."""
 
     FALLBACK = "fallback"
@@ -37,7 +37,7 @@ class Kind(Enum):
     """What clients emit."""
 
 
-EntryPlace = tuple[int, str]
+EntryPosition = tuple[int, str]
 """The shard and the id of an entry."""
 
 
@@ -45,7 +45,7 @@ EntryPlace = tuple[int, str]
 class Entry:
     """An entry of a Stream that this worker has in its hand."""
 
-    place: EntryPlace
+    position: EntryPosition
     fields: dict[str, str]
     tries: int
     """How often it was handed to somebody."""
@@ -55,13 +55,13 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Taken:
+class ClaimedEntries:
     """Entries that are this worker's now, and the first failure of a shard that could not be asked."""
 
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
 
-    def unfailed(self, answer: Reply | Failure) -> Reply:
+    def reply_or_none(self, answer: Reply | Failure) -> Reply:
         """A shard's answer; nothing if there is none."""
         if isinstance(answer, Failure):
             self.failure = self.failure or answer
@@ -72,39 +72,39 @@ class Taken:
 class Streams:
     """The Streams of one kind, for whoever reads them alone."""
 
-    def __init__(self, bus: RedisBus, kind: Kind) -> None:
+    def __init__(self, bus: RedisBus, kind: StreamKind) -> None:
         self._bus = bus
         self._kind = kind
 
     def key(self, shard: int) -> str:
         keys = self._bus.options.keys
-        if self._kind is Kind.INBOX:
+        if self._kind is StreamKind.INBOX:
             return keys.inbox(shard)
-        return keys.fallback(shard) if self._kind is Kind.FALLBACK else keys.receipts(shard)
+        return keys.fallback(shard) if self._kind is StreamKind.FALLBACK else keys.receipts(shard)
 
     def dead(self, shard: int) -> str:
         keys = self._bus.options.keys
-        return keys.inbox_dead(shard) if self._kind is Kind.INBOX else keys.dead_letters(shard)
+        return keys.inbox_dead(shard) if self._kind is StreamKind.INBOX else keys.dead_letters(shard)
 
     async def ends(self) -> list[str]:
         """Where the Streams end now, shard by shard."""
         last = (command("XREVRANGE", self.key(shard), "+", "-", "COUNT", 1) for shard in SHARDS)
-        return [next((id_ for id_, _ in _rows(answer)), "0-0") for answer in await self._bus.ask_all(last)]
+        return [next((id_ for id_, _ in _rows(answer)), "0-0") for answer in await self._bus.execute_all(last)]
 
-    async def behind(self, ends: Sequence[str], most: int) -> list[Entry]:
+    async def after(self, ends: Sequence[str], most: int) -> list[Entry]:
         """Up to `most` entries of each shard behind these ends."""
         asked = (
             command("XRANGE", self.key(shard), f"({end}", "+", "COUNT", most)
             for shard, end in zip(SHARDS, ends, strict=True)
         )
-        answers = zip(SHARDS, await self._bus.ask_all(asked), strict=True)
+        answers = zip(SHARDS, await self._bus.execute_all(asked), strict=True)
         return [Entry((shard, id_), fields, 1) for shard, answer in answers for id_, fields in _rows(answer)]
 
 
 class Group(Streams):
     """A consumer group on the Streams of all shards, and this worker in it."""
 
-    def __init__(self, bus: RedisBus, kind: Kind, name: str, worker: str) -> None:
+    def __init__(self, bus: RedisBus, kind: StreamKind, name: str, worker: str) -> None:
         super().__init__(bus, kind)
         self.name = name
         self._worker = worker
@@ -115,86 +115,90 @@ class Group(Streams):
             Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self.name, 0, "MKSTREAM"))
             for shard in SHARDS
         ]
-        for answer in await self._bus.ask(asked):
+        for answer in await self._bus.execute(asked):
             if isinstance(answer, Failure) and not has_code(answer, "BUSYGROUP"):
                 raise answer
 
-    async def read(self, most: int) -> Taken:
+    async def read(self, most: int) -> ClaimedEntries:
         """Takes up to `most` new entries of each shard."""
-        start: tuple[Word, ...] = ("XREADGROUP", "GROUP", self.name, self._worker, "COUNT", most)
+        start: tuple[Argument, ...] = ("XREADGROUP", "GROUP", self.name, self._worker, "COUNT", most)
         asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
-        taken = Taken()
-        for shard, answer in zip(SHARDS, await self._bus.ask(asked), strict=True):
-            match taken.unfailed(answer):
+        claimed = ClaimedEntries()
+        for shard, answer in zip(SHARDS, await self._bus.execute(asked), strict=True):
+            match claimed.reply_or_none(answer):
                 case [[_, rows]]:
-                    taken.entries += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
-        return taken
+                    claimed.entries += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
+        return claimed
 
-    async def take_over(self, idle: float, held: Collection[EntryPlace]) -> Taken:
+    async def take_over(self, idle: float, in_flight: Collection[EntryPosition]) -> ClaimedEntries:
         """Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those in `held`."""
-        return await self._claim(("IDLE", millis(idle), "-", "+", _MOST_IDLE), idle, held)
+        return await self._claim(("IDLE", millis(idle), "-", "+", _MOST_IDLE), idle, in_flight)
 
-    async def mislaid(self, held: Collection[EntryPlace]) -> Taken:
+    async def claim_unaccounted(self, in_flight: Collection[EntryPosition]) -> ClaimedEntries:
         """Takes what is this worker's by Redis' word and not in `held`, as after an answer that never came."""
-        return await self._claim(("-", "+", _MOST_OWN, self._worker), 0.0, held)
+        return await self._claim(("-", "+", _MOST_OWN, self._worker), 0.0, in_flight)
 
-    async def _claim(self, which: Sequence[Word], idle: float, held: Collection[EntryPlace]) -> Taken:
+    async def _claim(
+        self, which: Sequence[Argument], idle: float, in_flight: Collection[EntryPosition]
+    ) -> ClaimedEntries:
         """Takes those that are found, if they have been idle for so long."""
-        taken = Taken()
+        claimed = ClaimedEntries()
         looks = [command("XPENDING", self.key(shard), self.name, *which) for shard in SHARDS]
         found: dict[int, dict[str, int]] = {}
-        for shard, answer in zip(SHARDS, await self._bus.ask(looks), strict=True):
-            rows = _pending(taken.unfailed(answer))
-            tries = {id_: count for id_, count in rows if (shard, id_) not in held}
+        for shard, answer in zip(SHARDS, await self._bus.execute(looks), strict=True):
+            rows = _pending(claimed.reply_or_none(answer))
+            tries = {id_: count for id_, count in rows if (shard, id_) not in in_flight}
             if tries:
                 found[shard] = tries
         claims = [
             command("XCLAIM", self.key(shard), self.name, self._worker, millis(idle), *tries)
             for shard, tries in found.items()
         ]
-        claimed = await self._bus.ask(claims) if claims else []
-        for (shard, tries), answer in zip(found.items(), claimed, strict=True):
-            rows_ = _rows(taken.unfailed(answer))
-            taken.entries += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows_]
-        return taken
+        replies = await self._bus.execute(claims) if claims else []
+        for (shard, tries), answer in zip(found.items(), replies, strict=True):
+            rows_ = _rows(claimed.reply_or_none(answer))
+            claimed.entries += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows_]
+        return claimed
 
-    async def keep(self, held: Iterable[EntryPlace]) -> None:
+    async def renew(self, in_flight: Iterable[EntryPosition]) -> None:
         """These are still being attended to."""
-        await self._bus.ask_all(
-            whole(Script.KEEP, [self.key(shard)], self.name, self._worker, *ids)
-            for shard, ids in _by_shard(held).items()
+        await self._bus.execute_all(
+            eval_command(Script.KEEP, [self.key(shard)], self.name, self._worker, *ids)
+            for shard, ids in _by_shard(in_flight).items()
         )
 
-    async def done(self, places: Iterable[EntryPlace]) -> None:
+    async def done(self, positions: Iterable[EntryPosition]) -> None:
         """These are done with."""
-        await self._bus.ask_all(
-            command("XACK", self.key(shard), self.name, *ids) for shard, ids in _by_shard(places).items()
+        await self._bus.execute_all(
+            command("XACK", self.key(shard), self.name, *ids) for shard, ids in _by_shard(positions).items()
         )
 
-    async def set(self, entry: Entry, so_far: float, tries: int) -> None:
+    async def set_attempt(self, entry: Entry, so_far: float, tries: int) -> None:
         """It counts as having been idle for so long, and as having been tried so often."""
-        shard, id_ = entry.place
+        shard, id_ = entry.position
         claim = command("XCLAIM", self.key(shard), self.name, self._worker, 0, id_)
         words = (*claim.words, "IDLE", millis(so_far), "RETRYCOUNT", tries, "JUSTID")
-        await self._bus.ask_one(replace(claim, words=words))
+        await self._bus.execute_one(replace(claim, words=words))
 
-    async def bury(self, entry: Entry, reason: str) -> None:
+    async def dead_letter(self, entry: Entry, reason: str) -> None:
         """It goes to the dead letters, once, and is done with."""
-        shard, id_ = entry.place
+        shard, id_ = entry.position
         fields = {"group": self.name, "tries": str(entry.tries), "reason": reason, **entry.fields}
         words = [word for pair in fields.items() for word in pair]
         keys = [self.key(shard), self.dead(shard)]
-        await self._bus.ask_one(whole(Script.BURY, keys, self.name, id_, _MOST_DEAD, *words))
+        await self._bus.execute_one(eval_command(Script.BURY, keys, self.name, id_, _MOST_DEAD, *words))
 
     async def leave(self) -> None:
         """This worker takes no part any more, unless something is still in its hand."""
-        await self._bus.ask_all(whole(Script.LEAVE, [self.key(shard)], self.name, self._worker) for shard in SHARDS)
+        await self._bus.execute_all(
+            eval_command(Script.LEAVE, [self.key(shard)], self.name, self._worker) for shard in SHARDS
+        )
 
     async def backlog(self) -> tuple[int | None, int, int]:
         """What the group has not read yet, if Redis knows; what its workers have in their hands; the dead letters."""
         groups = [Command(self.key(shard), ("XINFO", "GROUPS", self.key(shard))) for shard in SHARDS]
         dead = [command("XLEN", self.dead(shard)) for shard in SHARDS]
-        answers = await self._bus.ask_all([*groups, *dead])
+        answers = await self._bus.execute_all([*groups, *dead])
         ours = [self._ours(answer) for answer in answers[: len(groups)]]
         lags = [int(one["lag"]) if one.get("lag", "None") != "None" else None for one in ours]
         lag = None if None in lags else sum(lag for lag in lags if lag is not None)
@@ -232,8 +236,8 @@ def _pending(answer: Reply) -> list[tuple[str, int]]:
     return found
 
 
-def _by_shard(places: Iterable[EntryPlace]) -> dict[int, list[str]]:
+def _by_shard(positions: Iterable[EntryPosition]) -> dict[int, list[str]]:
     sorted_: dict[int, list[str]] = {}
-    for shard, id_ in places:
+    for shard, id_ in positions:
         sorted_.setdefault(shard, []).append(id_)
     return sorted_

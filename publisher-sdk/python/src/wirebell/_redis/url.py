@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .._io.seam import Login, Server
+from .._io.interfaces import Login, Server
 from ..errors import ConfigurationError
 
 _SCHEME = re.compile(r"(redis|valkey)(s?)(|-cluster|-sentinel)")
@@ -20,10 +20,10 @@ _EXPECTED = (
 )
 
 
-class Kind(Enum):
+class Topology(Enum):
     """Who knows where the data are."""
 
-    ALONE = ""
+    SINGLE = ""
     CLUSTER = "-cluster"
     SENTINEL = "-sentinel"
 
@@ -32,7 +32,7 @@ class Kind(Enum):
 class Url:
     """What the URL says."""
 
-    kind: Kind
+    kind: Topology
     servers: tuple[Server, ...]
     """Of the data, or sentinels."""
     login: Login
@@ -41,7 +41,7 @@ class Url:
     """What the sentinels call the primary."""
 
 
-def wrong(found: str) -> ConfigurationError:
+def invalid_url(found: str) -> ConfigurationError:
     """The URL is not one of a bus. It is not shown, since it may hold a password."""
     return ConfigurationError(f"{_EXPECTED}; {found}", "bad_url")
 
@@ -56,30 +56,30 @@ def read(text: str) -> Url:
         parts = urlsplit(text)
         host, port, query = parts.hostname, parts.port, parse_qsl(parts.query)
     except ValueError:
-        raise wrong("the one given cannot be read as a URL") from None
+        raise invalid_url("the one given cannot be read as a URL") from None
     scheme = _SCHEME.fullmatch(parts.scheme)
     if scheme is None:
-        raise wrong("the one given has another scheme")
+        raise invalid_url("the one given has another scheme")
     if not host:
-        raise wrong("the one given has no host")
+        raise invalid_url("the one given has no host")
     if parts.fragment:
-        raise wrong("the one given has a `#`: certificates are always checked")
-    kind = Kind(scheme[3])
+        raise invalid_url("the one given has a `#`: certificates are always checked")
+    kind = Topology(scheme[3])
     database = parts.path.strip("/")
     if database and not (database.isascii() and database.isdigit() and len(database) < 10):
-        raise wrong("the one given has a database that is not a number")
-    if kind is Kind.CLUSTER and int(database or 0):
-        raise wrong("the one given has a database: a Cluster has one only")
+        raise invalid_url("the one given has a database that is not a number")
+    if kind is Topology.CLUSTER and int(database or 0):
+        raise invalid_url("the one given has a database: a Cluster has one only")
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     login = Login(bool(scheme[2]), user, password, int(database or 0))
-    if kind is Kind.ALONE:
+    if kind is Topology.SINGLE:
         return Url(kind, (Server(host, port or 6379, login),), login)
-    if kind is Kind.CLUSTER:
+    if kind is Topology.CLUSTER:
         return Url(kind, _servers(host, port or 6379, query, login), login)
     named = dict(query)
     service = named.get("sentinelServiceName", "")
     if not service:
-        raise wrong("the one given has no `sentinelServiceName`")
+        raise invalid_url("the one given has no `sentinelServiceName`")
     # Sentinels have users and passwords of their own, or none.
     sentinel = Login(login.tls, named.get("sentinelUsername"), named.get("sentinelPassword"))
     return Url(kind, _servers(host, port or 26379, query, sentinel), login, service)
@@ -93,5 +93,5 @@ def _servers(host: str, port: int, query: list[tuple[str, str]], login: Login) -
 def _node(text: str, login: Login) -> Server:
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise wrong("the one given has a `node` that is not host:port")
+        raise invalid_url("the one given has a `node` that is not host:port")
     return Server(host.strip("[]"), int(port), login)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._protocol.channel import check
 from .._redis.streams import Entry, Group
-from .._workers.job import Held, JobKind, Words
+from .._workers.job import InFlight, JobKind, Messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Fallback:
 class FallbackJobs(JobKind[Fallback, None]):
     """What has fallen back."""
 
-    look_every = 0.15
-    words = Words(
+    poll_interval = 0.15
+    messages = Messages(
         noun="fallback",
         outage="fallbacks cannot be read, and it is tried again",
         outage_over="fallbacks are read again",
@@ -67,8 +67,8 @@ class FallbackJobs(JobKind[Fallback, None]):
     def read(self, entry: Entry) -> Fallback | None:
         return Fallback.read(entry)
 
-    async def done(self, held: Held[Fallback], result: None) -> None:
-        await self._group.done([held.entry.place])
+    async def done(self, in_flight: InFlight[Fallback], result: None) -> None:
+        await self._group.done([in_flight.entry.position])
 
-    async def bury(self, entry: Entry, job: Fallback | None, reason: str) -> None:
-        await self._group.bury(entry, reason)
+    async def dead_letter(self, entry: Entry, job: Fallback | None, reason: str) -> None:
+        await self._group.dead_letter(entry, reason)

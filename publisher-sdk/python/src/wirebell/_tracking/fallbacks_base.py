@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._redis.streams import Kind
+from .._redis.streams import StreamKind
 from .._workers.base import WorkerBase, settings
 from ..errors import ConfigurationError
 from .fallback import Fallback, FallbackJobs
@@ -50,7 +50,9 @@ class FallbacksBase(WorkerBase[Fallback, None]):
             at_once=at_once,
             timeout=timeout,
         )
-        self._set_up(url, Kind.FALLBACK, group, worker, prefix, chosen, lambda _, members, __: FallbackJobs(members))
+        self._set_up(
+            url, StreamKind.FALLBACK, group, worker, prefix, chosen, lambda _, members, __: FallbackJobs(members)
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(group={self._group!r})"

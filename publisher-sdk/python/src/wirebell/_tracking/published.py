@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .._io.blocking import finish
-from .._io.seam import Io
-from .._protocol.outcome import Outcome
-from .._publishing.transport import Transport
+from .._io.interfaces import Io
+from .._protocol.publish_result import PublishResult
+from .._transport.interface import Transport
 from ..errors import NotWatched
-from .acknowledged import Acknowledgement, wait
+from .acknowledgement import Acknowledgement, wait
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class AcknowledgementWaiter:
     """How to ask what becomes of an event."""
 
     io: Io
     transport: Transport
     can_be_acknowledged: bool
 
-    async def acknowledged(self, outcome: Outcome, timeout: float) -> Acknowledgement:
+    async def acknowledged(self, outcome: PublishResult, timeout: float) -> Acknowledgement:
         if not self.can_be_acknowledged:
             raise NotWatched
         channels = [reached.channel for reached in outcome.channels]
@@ -28,10 +28,10 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Published(Outcome):
+class Published(PublishResult):
     """The bus has the event."""
 
-    _watch: Watch = field(repr=False, compare=False)
+    _waiter: AcknowledgementWaiter = field(repr=False, compare=False)
 
     def acknowledged(self, timeout: float) -> Acknowledgement:
         """Waits until a device has acknowledged the event: the first one, on whichever of its channels.
@@ -41,15 +41,15 @@ class Published(Outcome):
         and again, each time after an eighth of the time waited so far, between 10 ms and half a second; over HTTP
         the node does so.
         """
-        return finish(self._watch.acknowledged(self, timeout))
+        return finish(self._waiter.acknowledged(self, timeout))
 
 
 @dataclass(frozen=True, slots=True)
-class AsyncPublished(Outcome):
+class AsyncPublished(PublishResult):
     """The bus has the event."""
 
-    _watch: Watch = field(repr=False, compare=False)
+    _waiter: AcknowledgementWaiter = field(repr=False, compare=False)
 
     async def acknowledged(self, timeout: float) -> Acknowledgement:
         """Waits until a device has acknowledged the event, as :meth:`Published.acknowledged` does."""
-        return await self._watch.acknowledged(self, timeout)
+        return await self._waiter.acknowledged(self, timeout)

@@ -5,30 +5,30 @@ from __future__ import annotations
 from types import TracebackType
 
 from .._io.blocking import finish
-from .told import Reader, Told
+from .receipts import DeliveryUpdate, ReceiptReader
 
 
 class Receipts:
     """What becomes of all watched events, one after the other. It ends once it is closed."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ReceiptReader) -> None:
         self._reader = reader
 
     def __iter__(self) -> Receipts:
         return self
 
-    def __next__(self) -> Told:
+    def __next__(self) -> DeliveryUpdate:
         """The next receipt. It waits for as long as there is none, also through an outage of Redis.
 
         Coming back for the next one says that the last one has been attended to; until then it stands in the group as
         begun, and is handed out again should this reader be gone for a minute.
         """
-        told = self.next()
-        if told is None:
+        update = self.next()
+        if update is None:
             raise StopIteration
-        return told
+        return update
 
-    def next(self, timeout: float | None = None) -> Told | None:
+    def next(self, timeout: float | None = None) -> DeliveryUpdate | None:
         """The next receipt; none after so many seconds, or once it is closed."""
         return finish(self._reader.next(timeout))
 
@@ -38,7 +38,7 @@ class Receipts:
 
     def close(self) -> None:
         """Ends it, from any thread."""
-        self._reader.shut()
+        self._reader.stop()
 
     def __enter__(self) -> Receipts:
         return self
@@ -52,20 +52,20 @@ class Receipts:
 class AsyncReceipts:
     """What becomes of all watched events, one after the other. It ends once it is closed."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ReceiptReader) -> None:
         self._reader = reader
 
     def __aiter__(self) -> AsyncReceipts:
         return self
 
-    async def __anext__(self) -> Told:
+    async def __anext__(self) -> DeliveryUpdate:
         """The next receipt, as :meth:`Receipts.__next__` hands it out."""
-        told = await self.next()
-        if told is None:
+        update = await self.next()
+        if update is None:
             raise StopAsyncIteration
-        return told
+        return update
 
-    async def next(self, timeout: float | None = None) -> Told | None:
+    async def next(self, timeout: float | None = None) -> DeliveryUpdate | None:
         """The next receipt; none after so many seconds, or once it is closed."""
         return await self._reader.next(timeout)
 
@@ -75,7 +75,7 @@ class AsyncReceipts:
 
     async def close(self) -> None:
         """Ends it."""
-        self._reader.shut()
+        self._reader.stop()
 
     async def __aenter__(self) -> AsyncReceipts:
         return self

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TypeVar
 
-from .._asynchronous import AsyncWays
+from .._async_runtime import AsyncRuntime
 from .base import Backlog, WorkerBase, work
-from .job import Held, J, R
+from .job import InFlight, J, R
 
 _Self = TypeVar("_Self", bound="AsyncWorker")  # type: ignore[type-arg]
 
@@ -17,9 +17,9 @@ _Self = TypeVar("_Self", bound="AsyncWorker")  # type: ignore[type-arg]
 class AsyncWorker(WorkerBase[J, R]):
     """How a worker under asyncio is used, save what it hands out."""
 
-    def _make_ways(self) -> AsyncWays:
-        self._feeding: asyncio.Task[None] | None = None
-        return AsyncWays()
+    def _make_runtime(self) -> AsyncRuntime:
+        self._fetching: asyncio.Task[None] | None = None
+        return AsyncRuntime()
 
     async def open(self: _Self) -> _Self:
         """Begins to read. A Redis that cannot be reached is no error: it is tried again until it is there."""
@@ -28,17 +28,17 @@ class AsyncWorker(WorkerBase[J, R]):
         return self
 
     def _start(self) -> None:
-        if self._feeding is None and not self._desk.closed:
-            self._feeding = asyncio.get_running_loop().create_task(self._feed.run())
+        if self._fetching is None and not self._queue.closed:
+            self._fetching = asyncio.get_running_loop().create_task(self._fetcher.run())
 
-    async def _next(self, timeout: float | None) -> Held[J] | None:
+    async def _next(self, timeout: float | None) -> InFlight[J] | None:
         self._start()
-        return await self._desk.next(timeout)
+        return await self._queue.next(timeout)
 
     async def _run(self, attempt: Callable[[J], Awaitable[R]]) -> None:
         """Has every job tried, several at a time, until the worker is closed."""
         self._start()
-        await asyncio.gather(*(work(self._desk, attempt) for _ in range(self._desk.settings.at_once)))
+        await asyncio.gather(*(work(self._queue, attempt) for _ in range(self._queue.settings.at_once)))
 
     async def backlog(self) -> Backlog:
         """How much waits for the group."""
@@ -50,11 +50,11 @@ class AsyncWorker(WorkerBase[J, R]):
         Other workers get that at once. Answers how many were still in hand at the end: they are tried again by others
         once this worker counts as gone.
         """
-        left = await self._desk.close(timeout)
-        self._feed.end()
-        if self._feeding is not None:
-            self._feeding.cancel()
-            await asyncio.wait([self._feeding])
+        left = await self._queue.close(timeout)
+        self._fetcher.end()
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
         await self._bus.close()
         return left
 

@@ -7,19 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from .._io.seam import Io, Timeouts
+from .._connect import build_keys, open_redis_bus
+from .._io.failure import Failure, FailureKind
+from .._io.interfaces import Io, Runtime, Timeouts
+from .._io.retry import until
 from .._protocol.retention import Retentions
-from .._publishing.base import Ways, keys, redis_bus
-from .._publishing.failure import Failure, Verdict
-from .._publishing.retry import until
-from .._publishing.stamp import new_id
-from .._publishing.transport import Options
 from .._redis.bus import RedisBus
-from .._redis.streams import Group, Kind
+from .._redis.streams import Group, StreamKind
+from .._transport.interface import Options
+from .._transport.stamp import new_id
 from ..errors import PublishError
-from .desk import Desk, Settings, WorkerCounters
-from .feed import Feed
+from .fetcher import Fetcher
 from .job import J, JobKind, R
+from .lease_queue import LeaseQueue, Settings, WorkerCounters
 
 log = logging.getLogger("wirebell")
 
@@ -44,7 +44,7 @@ class WorkerBase(Generic[J, R]):
     def _set_up(
         self,
         url: str,
-        streams: Kind,
+        streams: StreamKind,
         group: str,
         worker: str | None,
         prefix: str,
@@ -52,32 +52,32 @@ class WorkerBase(Generic[J, R]):
         kind: Callable[[RedisBus, Group, Io], JobKind[J, R]],
     ) -> None:
         """Looks at the URL, and sends nothing yet."""
-        ways = self._make_ways()
-        options = Options(keys(prefix), Retentions(), _TIMEOUTS)
-        self._bus = redis_bus(url, options, ways)
+        runtime = self._make_runtime()
+        options = Options(build_keys(prefix), Retentions(), _TIMEOUTS)
+        self._bus = open_redis_bus(url, options, runtime)
         self._group = group
         members = Group(self._bus, streams, group, worker or new_id())
-        self._desk = Desk(members, kind(self._bus, members, ways.io), settings, ways.io)
-        self._feed = Feed(self._desk)
+        self._queue = LeaseQueue(members, kind(self._bus, members, runtime.io), settings, runtime.io)
+        self._fetcher = Fetcher(self._queue)
 
-    def _make_ways(self) -> Ways:
+    def _make_runtime(self) -> Runtime:
         raise NotImplementedError
 
     @property
     def counters(self) -> WorkerCounters:
         """What this worker has done so far."""
-        return self._desk.counters
+        return self._queue.counters
 
     async def _open(self) -> None:
         try:
             await self._bus.open()
         except Failure as failure:
-            if failure.verdict is Verdict.DOOR:
+            if failure.kind is FailureKind.PUBLISHER:
                 raise failure.error from None
             log.warning("no connection yet, it is tried again: %s", failure.error)
 
     async def _backlog(self) -> Backlog:
-        return Backlog(*await until(self._desk.io, self._desk.settings.timeout, self._desk.group.backlog))
+        return Backlog(*await until(self._queue.io, self._queue.settings.timeout, self._queue.group.backlog))
 
 
 def settings(
@@ -94,19 +94,19 @@ def settings(
     )
 
 
-async def work(desk: Desk[J, R], attempt: Callable[[J], Awaitable[R]]) -> None:
+async def work(queue: LeaseQueue[J, R], attempt: Callable[[J], Awaitable[R]]) -> None:
     """Has one job after the other tried, until the desk is closed. Several of these run side by side."""
-    while (held := await desk.next()) is not None:
-        words = desk.kind.words
+    while (in_flight := await queue.next()) is not None:
+        messages = queue.kind.messages
         try:
             try:
-                result = await attempt(held.job)
+                result = await attempt(in_flight.job)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is a try that failed
-                log.warning("%s: %s: %s", words.failed, held.job.id, type(error).__name__)
-                await desk.failed(held, f"{type(error).__name__}: {error}")
+                log.warning("%s: %s: %s", messages.failed, in_flight.job.id, type(error).__name__)
+                await queue.failed(in_flight, f"{type(error).__name__}: {error}")
             else:
-                await desk.done(held, result)
+                await queue.done(in_flight, result)
         except PublishError as error:
-            log.warning("%s: %s: %s", words.untold, held.job.id, error)
+            log.warning("%s: %s: %s", messages.untold, in_flight.job.id, error)
         finally:
-            desk.let_go(held)
+            queue.release(in_flight)

@@ -25,12 +25,12 @@ class Job(Protocol):
 J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 
-Afterwards = Callable[[], Awaitable[None]] | None
+FollowUp = Callable[[], Awaitable[None]] | None
 """What comes after an end that Redis knows of already: it can fail without undoing it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Messages:
     """What is told of a kind of jobs."""
 
     noun: str
@@ -48,7 +48,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Held(Generic[J]):
+class InFlight(Generic[J]):
     """An entry, and what it says."""
 
     entry: Entry
@@ -58,22 +58,22 @@ class Held(Generic[J]):
 class JobKind(ABC, Generic[J, R]):
     """A kind of jobs. Each end is one try, which may be made again."""
 
-    look_every: float
+    poll_interval: float
     """How many seconds may pass at most between two looks at the Streams."""
-    words: Words
+    messages: Messages
 
     @abstractmethod
     def read(self, entry: Entry) -> J | None:
         """Reads an entry; none if it is none of this kind."""
 
-    def turn(self, job: J) -> str | None:
+    def ordering_key(self, job: J) -> str | None:
         """Jobs that have this in common are handed out one after the other."""
         return None
 
     @abstractmethod
-    async def done(self, held: Held[J], result: R) -> Afterwards:
+    async def done(self, in_flight: InFlight[J], result: R) -> FollowUp:
         """It is done with."""
 
     @abstractmethod
-    async def bury(self, entry: Entry, job: J | None, reason: str) -> Afterwards:
+    async def dead_letter(self, entry: Entry, job: J | None, reason: str) -> FollowUp:
         """It is a dead letter, once, and done with. An entry that nobody can read has no job."""

@@ -7,15 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
-from .._publishing.failure import Failure
+from .failure import Failure
 
 _Done = TypeVar("_Done")
 
-Word = str | int
+Argument = str | int
 """A part of a command."""
 Reply: TypeAlias = "int | str | list[Reply] | None"
 """What a server of Redis answers."""
-Answers: TypeAlias = "list[Reply | Failure]"
+Replies: TypeAlias = "list[Reply | Failure]"
 """What it answers to a pipeline; a failure where it answered with an error."""
 
 
@@ -60,10 +60,10 @@ class Signal(Protocol):
     def count(self) -> int:
         """How often it was given. It is read before one looks, and told to `since`: so none is missed."""
 
-    def give(self) -> None:
+    def notify(self) -> None:
         """Wakes all who wait."""
 
-    async def since(self, count: int, timeout: float | None) -> None:
+    async def wait_since(self, count: int, timeout: float | None) -> None:
         """Waits until it has been given since then, but no longer than so many seconds."""
 
 
@@ -86,10 +86,12 @@ class Io(Protocol):
         """A new one."""
 
 
-class Wire(Protocol):
+class RedisConnections(Protocol):
     """Connections to servers of Redis."""
 
-    async def exchange(self, pipelines: Sequence[tuple[Server, Sequence[Sequence[Word]]]]) -> list[Answers | Failure]:
+    async def exchange(
+        self, pipelines: Sequence[tuple[Server, Sequence[Sequence[Argument]]]]
+    ) -> list[Replies | Failure]:
         """Sends each server its commands, all at once, and reads the answers. A failure is that of a connection."""
 
     async def drop(self) -> None:
@@ -106,12 +108,12 @@ class HttpRequest:
     method: str
     url: str
     body: str | None = None
-    patience: float = 0.0
+    max_wait: float = 0.0
     """For how many seconds beyond the usual the answer may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """What came back, read whole."""
 
     status: int
@@ -122,8 +124,22 @@ class HttpAnswer:
 class HttpClient(Protocol):
     """Requests to a services' door."""
 
-    async def ask(self, request: HttpRequest) -> HttpAnswer:
+    async def send(self, request: HttpRequest) -> HttpResponse:
         """One request; a `Failure` if there is no answer."""
 
     async def close(self) -> None:
         """Closes its connections."""
+
+
+class Runtime(Protocol):
+    """How a kind of program reaches the bus."""
+
+    @property
+    def io(self) -> Io:
+        """Its waiting."""
+
+    def redis_connections(self, timeouts: Timeouts) -> RedisConnections:
+        """Connections to Redis."""
+
+    def http_client(self, url: str, service_key: str | None, timeouts: Timeouts) -> HttpClient:
+        """Requests to a services' door."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from .._io.seam import Io, OutOfTime
+from .._io.failure import Failure, FailureKind
+from .._io.interfaces import Io, OutOfTime
 from .._protocol.receipt import Receipt, State
-from .._publishing.failure import Failure, Verdict
-from .._publishing.transport import Transport
+from .._transport.interface import Transport
 from ..errors import (
     Expired,
     FallenBack,
@@ -24,9 +24,9 @@ from ..errors import (
 
 _PAUSES = (0.01, 0.5)
 """Between two looks, at least and at most."""
-_LONGEST_ROUND = 25.0
+_MAX_POLL_WAIT = 25.0
 """Longest time that a node is asked to wait; it bounds how long a connection is held."""
-_LAST_LOOK = 1.0
+_LAST_POLL_GRACE = 1.0
 """A look that begins in time may end so much later."""
 
 _ENDS: tuple[tuple[State, type[NotAcknowledged]], ...] = (
@@ -54,47 +54,47 @@ class Acknowledgement:
 
 async def wait(io: Io, transport: Transport, event_id: str, channels: Sequence[str], timeout: float) -> Acknowledgement:
     """Waits for the first acknowledgement on any of the channels."""
-    begun = io.now()
-    end = begun + timeout
+    started = io.now()
+    end = started + timeout
     while True:
         so_far: WirebellError = NotInTime(timeout)
         # One of several channels may be acknowledged long before the others are settled.
-        longest = _LONGEST_ROUND if len(channels) == 1 else 1.0
-        patience = min(max(0.0, end - io.now()), longest)
+        longest = _MAX_POLL_WAIT if len(channels) == 1 else 1.0
+        max_wait = min(max(0.0, end - io.now()), longest)
         try:
-            left = max(0.0, end - io.now()) + _LAST_LOOK
-            found = await io.within(left, partial(_look, transport, event_id, channels, patience))
+            left = max(0.0, end - io.now()) + _LAST_POLL_GRACE
+            found = await io.within(left, partial(_poll, transport, event_id, channels, max_wait))
             if found is not None:
                 return found
         except OutOfTime:
             so_far = TimedOut(timeout)
         except Failure as failure:
             so_far = failure.error
-            if failure.verdict is not Verdict.MOMENT:
+            if failure.kind is not FailureKind.TEMPORARY:
                 raise so_far from None
         now = io.now()
         if now >= end:
             raise so_far from None
-        pause = min(max((now - begun) / 8, _PAUSES[0]), _PAUSES[1])
+        pause = min(max((now - started) / 8, _PAUSES[0]), _PAUSES[1])
         # Those who began together do not ask together.
         await io.sleep(min(pause * random.uniform(0.9, 1.1), end - now))
 
 
-async def _look(
-    transport: Transport, event_id: str, channels: Sequence[str], patience: float
+async def _poll(
+    transport: Transport, event_id: str, channels: Sequence[str], max_wait: float
 ) -> Acknowledgement | None:
-    states = await transport.states(event_id, channels, patience)
-    if not judge(states):
+    states = await transport.states(event_id, channels, max_wait)
+    if not is_acknowledged(states):
         return None
     # The record's details are read once it has come to that: they may be many.
     return _first(event_id, channels, await transport.receipts(event_id))
 
 
-def judge(states: Sequence[State | None]) -> bool:
+def is_acknowledged(states: Sequence[State | None]) -> bool:
     """Has it been acknowledged on any channel? Raises the other end, once it has come to one on all of them."""
     if State.ACKNOWLEDGED in states:
         return True
-    if any(state is not None and not state.is_settled for state in states):
+    if any(state is not None and not state.is_final for state in states):
         return False
     raise next((end for state, end in _ENDS if state in states), NoRecord)()
 

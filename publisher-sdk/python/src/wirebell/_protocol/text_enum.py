@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Word(str, Enum):
+class TextEnum(str, Enum):
     """Text as it stands in JSON and in Redis. Printed, it is that text and not its Python name."""
 
     def __str__(self) -> str:

@@ -38,7 +38,7 @@ class Loop:
         self._loop.close()
 
 
-class Blocked:
+class BlockingProxy:
     """Something of the asyncio flavour, to be used as its sibling is."""
 
     def __init__(self, inner: Any, loop: Loop) -> None:
@@ -63,7 +63,7 @@ class Blocked:
     def _wrap(self, answer: Any) -> Any:
         if isinstance(answer, list):
             return [self._wrap(one) for one in answer]
-        return Blocked(answer, self._loop) if isinstance(answer, ASYNC) else answer
+        return BlockingProxy(answer, self._loop) if isinstance(answer, ASYNC) else answer
 
     def __enter__(self) -> Any:
         return self.open() if hasattr(self._inner, "open") else self
@@ -82,7 +82,7 @@ def _in_a_thread(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return handle
 
 
-class Flavour:
+class ApiStyle:
     """Makes publishers and workers of one flavour."""
 
     def __init__(self, name: str) -> None:
@@ -92,17 +92,17 @@ class Flavour:
     def publisher(self, url: str, **options: Any) -> Any:
         if self._loop is None:
             return wirebell.Publisher(url, **options)
-        return Blocked(wirebell.AsyncPublisher(url, **options), self._loop)
+        return BlockingProxy(wirebell.AsyncPublisher(url, **options), self._loop)
 
     def fallbacks(self, url: str, group: str, **options: Any) -> Any:
         if self._loop is None:
             return wirebell.Fallbacks(url, group, **options)
-        return Blocked(wirebell.AsyncFallbacks(url, group, **options), self._loop)
+        return BlockingProxy(wirebell.AsyncFallbacks(url, group, **options), self._loop)
 
     def inbox(self, url: str, service: str, **options: Any) -> Any:
         if self._loop is None:
             return wirebell.Inbox(url, service, **options)
-        return Blocked(wirebell.AsyncInbox(url, service, **options), self._loop)
+        return BlockingProxy(wirebell.AsyncInbox(url, service, **options), self._loop)
 
     def stop(self) -> None:
         if self._loop is not None:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers import eventually, free_port
+from redis_servers import eventually, free_port
 from websockets.sync.client import ClientConnection, connect
 
 SECRET = "a-secret-of-the-tests-of-the-python-sdk"

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from .._io.seam import HttpClient, HttpRequest
-from .._protocol.outcome import Outcome
+from .._io.failure import Failure, unavailable
+from .._io.interfaces import HttpClient, HttpRequest
+from .._protocol.publish_result import PublishResult
 from .._protocol.receipt import Receipt, State
-from .._publishing.failure import Failure, unavailable
-from .._publishing.transport import Cancellation, Waiting
-from .._redis.url import wrong
+from .._redis.url import invalid_url
+from .._transport.interface import Cancellation, PendingEvent
 from ..errors import ConfigurationError
-from . import answers
+from . import responses
 
 _REQUEST_BYTES = 512 * 1024
 """Most bytes of events in one request."""
 
 
-class HttpDoor:
+class HttpTransport:
     """The services' door of a node."""
 
     def __init__(self, url: str, client: HttpClient) -> None:
@@ -31,60 +31,62 @@ class HttpDoor:
     async def close(self) -> None:
         await self._client.close()
 
-    async def send(self, events: Sequence[Waiting]) -> list[Outcome | Failure]:
+    async def send(self, events: Sequence[PendingEvent]) -> list[PublishResult | Failure]:
         """Posts the events in requests of a bounded size, one after the other."""
         bodies = [waiting.event.to_json() for waiting in events]
-        done: list[Outcome | Failure] = []
-        most = len(bodies)
+        done: list[PublishResult | Failure] = []
+        max_events = len(bodies)
         while len(done) < len(bodies):
-            batch = bodies[len(done) : len(done) + _fitting(bodies[len(done) :], most)]
+            batch = bodies[len(done) : len(done) + _count_fitting(bodies[len(done) :], max_events)]
             try:
-                came = await self._post(batch)
+                results = await self._post(batch)
             except Failure as failure:
                 return done + [failure] * (len(bodies) - len(done))
-            if came is None:
+            if results is None:
                 # Something about the whole was not to the door's liking; the parts may be.
-                most = (len(batch) + 1) // 2
+                max_events = (len(batch) + 1) // 2
                 continue
-            done += came
-            stopped = next((answer for answer in came if isinstance(answer, Failure) and answer.stops), None)
-            if stopped is not None:
-                return done + [stopped] * (len(bodies) - len(done))
+            done += results
+            stop = next(
+                (answer for answer in results if isinstance(answer, Failure) and answer.stops_later_events), None
+            )
+            if stop is not None:
+                return done + [stop] * (len(bodies) - len(done))
         return done
 
-    async def _post(self, batch: Sequence[str]) -> list[Outcome | Failure] | None:
+    async def _post(self, batch: Sequence[str]) -> list[PublishResult | Failure] | None:
         body = batch[0] if len(batch) == 1 else f"[{','.join(batch)}]"
-        answer = await self._client.ask(HttpRequest("POST", self._events, body))
-        return answers.published(answer, len(batch))
+        answer = await self._client.send(HttpRequest("POST", self._events, body))
+        return responses.published(answer, len(batch))
 
-    async def states(self, event_id: str, channels: Sequence[str], patience: float) -> list[State | None]:
-        found = {receipt.channel: receipt.state for receipt in await self._receipts(event_id, int(patience))}
+    async def states(self, event_id: str, channels: Sequence[str], max_wait: float) -> list[State | None]:
+        found = {receipt.channel: receipt.state for receipt in await self._receipts(event_id, int(max_wait))}
         return [found.get(channel) for channel in channels]
 
     async def receipts(self, event_id: str) -> list[Receipt]:
         return await self._receipts(event_id, 0)
 
-    async def _receipts(self, event_id: str, patience: int) -> list[Receipt]:
-        wait = f"?wait={patience}" if patience > 0 else ""
-        request = HttpRequest("GET", self._event(event_id) + wait, patience=patience)
-        return answers.receipts(await self._client.ask(request))
+    async def _receipts(self, event_id: str, max_wait: int) -> list[Receipt]:
+        wait = f"?wait={max_wait}" if max_wait > 0 else ""
+        request = HttpRequest("GET", self._event(event_id) + wait, max_wait=max_wait)
+        return responses.receipts(await self._client.send(request))
 
     async def cancel(self, event_id: str) -> Cancellation:
-        return answers.cancelled(await self._client.ask(HttpRequest("DELETE", self._event(event_id))))
+        return responses.cancelled(await self._client.send(HttpRequest("DELETE", self._event(event_id))))
 
     def _event(self, event_id: str) -> str:
         # A name of dots alone would be taken for a way up.
         return f"{self._events}/{quote(event_id, safe='').replace('.', '%2E')}"
 
 
-def _fitting(bodies: Sequence[str], most: int) -> int:
+def _count_fitting(bodies: Sequence[str], max_events: int) -> int:
     """How many of the bodies go into one request: at least one."""
     size = 0
-    for count, body in enumerate(bodies[:most]):
+    for count, body in enumerate(bodies[:max_events]):
         size += len(body.encode())
         if size > _REQUEST_BYTES:
             return max(1, count)
-    return min(most, len(bodies))
+    return min(max_events, len(bodies))
 
 
 def events_url(url: str) -> str:
@@ -93,13 +95,13 @@ def events_url(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise wrong("the one given cannot be read as a URL") from None
+        raise invalid_url("the one given cannot be read as a URL") from None
     if not host:
-        raise wrong("the one given has no host")
+        raise invalid_url("the one given has no host")
     if parts.username is not None or parts.password is not None:
-        raise wrong("the one given has a user or password: the service key goes into `service_key`")
+        raise invalid_url("the one given has a user or password: the service key goes into `service_key`")
     if parts.query or parts.fragment:
-        raise wrong("the one given has a query or a fragment")
+        raise invalid_url("the one given has a query or a fragment")
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/v1/events", "", ""))
 
 

@@ -10,8 +10,8 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from flavours import Flavour
-from servers import Cluster, Redis, Sentinels, eventually, running
+from api_styles import ApiStyle
+from redis_servers import Cluster, Redis, Sentinels, eventually, running
 
 from wirebell import Event, Unavailable
 
@@ -34,27 +34,27 @@ def logged(redis: Redis, channel: str) -> list[int]:
     return [int(re.findall(r'"data":(\d+)', fields["t"])[0]) for _, fields in rows]
 
 
-def test_sentinels_name_the_primary(flavour: Flavour, sentinels: Sentinels) -> None:
-    channel = f"user:{flavour.name}"
-    with flavour.publisher(sentinels.url) as wb:
+def test_sentinels_name_the_primary(api: ApiStyle, sentinels: Sentinels) -> None:
+    channel = f"user:{api.name}"
+    with api.publisher(sentinels.url) as wb:
         assert wb.publish(Event(channel, "t", 1, durability="replicated")).cursor is not None
         assert logged(sentinels.primary, channel) == [1]
         replica = next(server for server in sentinels.servers if server is not sentinels.primary)
         assert logged(replica, channel) == [1]
 
 
-def test_an_unknown_service(flavour: Flavour, sentinels: Sentinels) -> None:
+def test_an_unknown_service(api: ApiStyle, sentinels: Sentinels) -> None:
     url = sentinels.url.replace("sentinelServiceName=wirebell", "sentinelServiceName=other")
-    with flavour.publisher(url, timeout=0.5) as wb, pytest.raises(Unavailable, match="know no service `other`"):
+    with api.publisher(url, timeout=0.5) as wb, pytest.raises(Unavailable, match="know no service `other`"):
         wb.publish(Event("all", "t", 1))
 
 
-def test_publishing_goes_on_through_a_failover(flavour: Flavour, sentinels: Sentinels) -> None:
-    if flavour.name == "blocking":
+def test_publishing_goes_on_through_a_failover(api: ApiStyle, sentinels: Sentinels) -> None:
+    if api.name == "blocking":
         pytest.skip("it takes long, and what finds the new primary is the same")
-    channel = f"user:failover-{flavour.name}"
+    channel = f"user:failover-{api.name}"
     before = sentinels.primary
-    with flavour.publisher(sentinels.url, timeout=20.0) as wb:
+    with api.publisher(sentinels.url, timeout=20.0) as wb:
         assert wb.publish(Event(channel, "t", 0, durability="replicated"))
         sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "wirebell")
         number = 1
@@ -67,17 +67,17 @@ def test_publishing_goes_on_through_a_failover(flavour: Flavour, sentinels: Sent
     eventually("the other follows", lambda: sentinels.sentinels[0].ask("INFO", "sentinel"))
 
 
-def test_sentinels_and_servers_with_passwords(flavour: Flavour) -> None:
+def test_sentinels_and_servers_with_passwords(api: ApiStyle) -> None:
     with running(Sentinels("pass of the data", "pass-of-the-sentinels")) as sentinels:
         url = sentinels.url.replace("pass of the data", "pass%20of%20the%20data")
-        with flavour.publisher(url) as wb:
+        with api.publisher(url) as wb:
             assert wb.publish(Event("user:42", "t", 1, receipt=True)).cursor is not None
         assert logged(sentinels.primary, "user:42") == [1]
 
 
-def test_every_channel_goes_to_the_server_of_its_slot(flavour: Flavour, cluster: Cluster) -> None:
-    channels = [f"user:{flavour.name}-{number}" for number in range(60)]
-    with flavour.publisher(cluster.url) as wb:
+def test_every_channel_goes_to_the_server_of_its_slot(api: ApiStyle, cluster: Cluster) -> None:
+    channels = [f"user:{api.name}-{number}" for number in range(60)]
+    with api.publisher(cluster.url) as wb:
         published = wb.publish(Event(channels, "t", 7, receipt=True))
         assert [reached.channel for reached in published.channels] == channels
         answers = wb.publish_all([Event(channel, "t", 8) for channel in channels])
@@ -90,11 +90,11 @@ def test_every_channel_goes_to_the_server_of_its_slot(flavour: Flavour, cluster:
         assert logged(owner, channel) == [7, 8]
 
 
-def test_what_is_enqueued_follows_a_slot_that_moves(flavour: Flavour, cluster: Cluster) -> None:
-    channel = f"user:moving-{flavour.name}"
+def test_what_is_enqueued_follows_a_slot_that_moves(api: ApiStyle, cluster: Cluster) -> None:
+    channel = f"user:moving-{api.name}"
     key = f"wb:{{{channel}}}:log"
     done = threading.Event()
-    with flavour.publisher(cluster.url) as wb, flavour.publisher(cluster.url) as asking:
+    with api.publisher(cluster.url) as wb, api.publisher(cluster.url) as asking:
         watched = asking.publish(Event(channel, "t", 1_000, receipt=True))
 
         def enqueue() -> None:
@@ -118,8 +118,8 @@ def test_what_is_enqueued_follows_a_slot_that_moves(flavour: Flavour, cluster: C
     assert logged(cluster.owner(key), channel) == [1_000, *range(400)]
 
 
-def test_receipts_and_fallbacks_are_read_from_all_shards(flavour: Flavour, cluster: Cluster) -> None:
-    with flavour.publisher(cluster.url) as wb, wb.follow() as told:
+def test_receipts_and_fallbacks_are_read_from_all_shards(api: ApiStyle, cluster: Cluster) -> None:
+    with api.publisher(cluster.url) as wb, wb.follow() as told:
         assert told.next(0.3) is None
         ids = [
             wb.publish(Event(f"user:{number}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True)).id
@@ -129,15 +129,15 @@ def test_receipts_and_fallbacks_are_read_from_all_shards(flavour: Flavour, clust
         heard = [told.next(10.0) for _ in range(12)]
         assert sorted(one.id for one in heard) == sorted(ids)
         assert {one.outcome.value for one in heard} == {"cancelled"}
-    with flavour.fallbacks(cluster.url, "sms") as worker:
+    with api.fallbacks(cluster.url, "sms") as worker:
         assert worker.next(0.3) is None
         assert (worker.backlog().lag, worker.backlog().pending, worker.backlog().dead) == (0, 0, 0)
 
 
-def test_a_primary_that_dies_is_replaced_by_its_replica(flavour: Flavour) -> None:
-    if flavour.name == "asyncio":
+def test_a_primary_that_dies_is_replaced_by_its_replica(api: ApiStyle) -> None:
+    if api.name == "asyncio":
         pytest.skip("it takes long, and what finds the new primary is the same")
-    with running(Cluster(replicas=True)) as cluster, flavour.publisher(cluster.url, timeout=20.0) as wb:
+    with running(Cluster(replicas=True)) as cluster, api.publisher(cluster.url, timeout=20.0) as wb:
         key = "wb:{user:42}:log"
         owner = cluster.owner(key)
         for number in range(20):

@@ -8,7 +8,7 @@ from .cursor import Cursor
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ChannelResult:
     """What happened on one channel."""
 
     channel: str
@@ -21,12 +21,12 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PublishResult:
     """What became of one event."""
 
     id: str
     """The event's id, given by the publisher or made for it."""
-    channels: tuple[Reached, ...]
+    channels: tuple[ChannelResult, ...]
     """One entry a channel, in the order of `to`."""
 
     @property

@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .._io.seam import Timeouts
+from .._io.failure import Failure
+from .._io.interfaces import Timeouts
 from .._protocol.event import Event
 from .._protocol.keys import Keys
-from .._protocol.outcome import Outcome
+from .._protocol.publish_result import PublishResult
 from .._protocol.receipt import Receipt, State
 from .._protocol.retention import Retentions
-from .._protocol.word import Word
-from .failure import Failure
+from .._protocol.text_enum import TextEnum
+
+CHUNK = 256
+"""Most events in one attempt.
+
+The number hides the round trip to the bus, and bounds what a lost connection leaves in doubt.
+"""
 
 
-class Cancellation(Word):
+class Cancellation(TextEnum):
     """What came of cancelling an event."""
 
     CANCELLED = "cancelled"
@@ -37,7 +43,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingEvent:
     """A stamped event that has no answer yet."""
 
     slot: int
@@ -53,14 +59,14 @@ class Transport(Protocol):
     async def open(self) -> None:
         """Reaches for the bus once, where there is a connection to keep."""
 
-    async def send(self, events: Sequence[Waiting]) -> list[Outcome | Failure]:
+    async def send(self, events: Sequence[PendingEvent]) -> list[PublishResult | Failure]:
         """One try: sends the events in their order, and answers for each.
 
         After a failure that concerns more than one event, those behind it are not sent and share it, so that none
         overtakes.
         """
 
-    async def states(self, event_id: str, channels: Sequence[str], patience: float) -> list[State | None]:
+    async def states(self, event_id: str, channels: Sequence[str], max_wait: float) -> list[State | None]:
         """Where the event stands on each of these channels; none where there is no record.
 
         Over HTTP the answer may come as late as `patience` where nothing is settled yet; over Redis at once.

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Generic
 
-from .._io.seam import Io, OutOfTime
-from .._publishing.failure import Failure
-from .._publishing.retry import until
-from .._redis.streams import Entry, EntryPlace, Group
-from .job import Held, J, JobKind, R
+from .._io.failure import Failure
+from .._io.interfaces import Io, OutOfTime
+from .._io.retry import until
+from .._redis.streams import Entry, EntryPosition, Group
+from .job import InFlight, J, JobKind, R
 
 log = logging.getLogger("wirebell")
 
-_MOST_IN_HAND = 1_000
+_MAX_IN_FLIGHT = 1_000
 """Most entries in one worker's hand: where every try fails, nothing more is taken, and others may be luckier."""
 
 
@@ -52,7 +52,7 @@ class Settings:
     """For how long it is tried to tell Redis something."""
 
 
-class Desk(Generic[J, R]):
+class LeaseQueue(Generic[J, R]):
     """What a worker has in its hand. It may be used from any thread."""
 
     def __init__(self, group: Group, kind: JobKind[J, R], settings: Settings, io: Io) -> None:
@@ -64,13 +64,13 @@ class Desk(Generic[J, R]):
         self.counters = WorkerCounters()
         self.changed = io.signal()
         self._lock = threading.Lock()
-        self._ready: deque[Held[J]] = deque()
-        self._handed_out: set[EntryPlace] = set()
+        self._ready: deque[InFlight[J]] = deque()
+        self._handed_out: set[EntryPosition] = set()
         # Whose turn it is just now: what has the same turn waits.
-        self._turns: set[str | None] = set()
-        self._later: list[tuple[float, Entry]] = []
+        self._busy_keys: set[str | None] = set()
+        self._retries: list[tuple[float, Entry]] = []
 
-    async def next(self, timeout: float | None = None) -> Held[J] | None:
+    async def next(self, timeout: float | None = None) -> InFlight[J] | None:
         """Hands out what has been ready longest and may go; none once the desk is closed, or after so many seconds."""
         end = float("inf") if timeout is None else self.io.now() + timeout
         while True:
@@ -78,17 +78,17 @@ class Desk(Generic[J, R]):
             with self._lock:
                 if self.closed:
                     return None
-                held = next(filter(self._may_go, self._ready), None)
-                if held is not None:
-                    self._ready.remove(held)
-                    self._handed_out.add(held.entry.place)
-                    self._turns.add(self.kind.turn(held.job))
+                in_flight = next(filter(self._is_free, self._ready), None)
+                if in_flight is not None:
+                    self._ready.remove(in_flight)
+                    self._handed_out.add(in_flight.entry.position)
+                    self._busy_keys.add(self.kind.ordering_key(in_flight.job))
                     self.counters = replace(self.counters, handed_out=self.counters.handed_out + 1)
-                    return held
+                    return in_flight
             left = end - self.io.now()
             if left <= 0:
                 return None
-            await self.changed.since(seen, None if timeout is None else left)
+            await self.changed.wait_since(seen, None if timeout is None else left)
 
     def take(self, entries: Iterable[Entry]) -> list[Entry]:
         """Takes entries from the stream, to be handed out; answers those that nobody can read."""
@@ -99,105 +99,107 @@ class Desk(Generic[J, R]):
                 if job is None:
                     unreadable.append(entry)
                 else:
-                    self._ready.append(Held(entry, job))
-        self.changed.give()
+                    self._ready.append(InFlight(entry, job))
+        self.changed.notify()
         return unreadable
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """How many more entries may be taken."""
         with self._lock:
-            in_hand = len(self._ready) + len(self._handed_out) + len(self._later)
+            positions = len(self._ready) + len(self._handed_out) + len(self._retries)
             # No more is read ahead than is soon handed out: other workers are idle, maybe.
-            ahead = 2 * self.settings.at_once - sum(map(self._may_go, self._ready))
-            return 0 if self.closed else max(0, min(_MOST_IN_HAND - in_hand, ahead))
+            ahead = 2 * self.settings.at_once - sum(map(self._is_free, self._ready))
+            return 0 if self.closed else max(0, min(_MAX_IN_FLIGHT - positions, ahead))
 
-    def in_hand(self) -> set[EntryPlace]:
+    def positions(self) -> set[EntryPosition]:
         """Everything in hand."""
         with self._lock:
-            waiting = [held.entry.place for held in self._ready] + [entry.place for _, entry in self._later]
+            waiting = [in_flight.entry.position for in_flight in self._ready] + [
+                entry.position for _, entry in self._retries
+            ]
             return self._handed_out.union(waiting)
 
-    def later(self, entry: Entry) -> None:
+    def schedule_retry(self, entry: Entry) -> None:
         """It is tried again, after a while that doubles with each try."""
         doubled = self.settings.first_wait * 2 ** min(entry.tries - 1, 16)
         wait = min(doubled, self.settings.longest_wait) * random.uniform(0.9, 1.1)
         with self._lock:
-            self._later.append((self.io.now() + wait, entry))
+            self._retries.append((self.io.now() + wait, entry))
 
-    def due(self) -> list[Entry]:
+    def due_retries(self) -> list[Entry]:
         """Takes back what has waited long enough for another try."""
         now = self.io.now()
         with self._lock:
-            due = [entry for at, entry in self._later if at <= now]
-            self._later = [(at, entry) for at, entry in self._later if at > now]
+            due = [entry for at, entry in self._retries if at <= now]
+            self._retries = [(at, entry) for at, entry in self._retries if at > now]
         return due
 
-    def let_go(self, held: Held[J]) -> None:
+    def release(self, in_flight: InFlight[J]) -> None:
         """It is nobody's any more."""
         with self._lock:
-            if held.entry.place in self._handed_out:
-                self._handed_out.remove(held.entry.place)
-                self._turns.discard(self.kind.turn(held.job))
-        self.changed.give()
+            if in_flight.entry.position in self._handed_out:
+                self._handed_out.remove(in_flight.entry.position)
+                self._busy_keys.discard(self.kind.ordering_key(in_flight.job))
+        self.changed.notify()
 
-    def _may_go(self, held: Held[J]) -> bool:
-        turn = self.kind.turn(held.job)
-        return turn is None or turn not in self._turns
+    def _is_free(self, in_flight: InFlight[J]) -> bool:
+        key = self.kind.ordering_key(in_flight.job)
+        return key is None or key not in self._busy_keys
 
     def count(self, **more: int) -> None:
         with self._lock:
             added = {name: getattr(self.counters, name) + number for name, number in more.items()}
             self.counters = replace(self.counters, **added)
 
-    async def done(self, held: Held[J], result: R) -> None:
+    async def done(self, in_flight: InFlight[J], result: R) -> None:
         """It is done with. A failure means that Redis could not be told: it will be handed out once more."""
         try:
-            afterwards = await until(self.io, self.settings.timeout, lambda: self.kind.done(held, result))
+            follow_up = await until(self.io, self.settings.timeout, lambda: self.kind.done(in_flight, result))
             self.count(done=1)
-            if afterwards is not None:
-                await afterwards()
+            if follow_up is not None:
+                await follow_up()
         finally:
-            self.let_go(held)
+            self.release(in_flight)
 
-    async def failed(self, held: Held[J], reason: str) -> None:
+    async def failed(self, in_flight: InFlight[J], reason: str) -> None:
         """It could not be done: it is tried again later, or becomes a dead letter if that was the last try."""
         self.count(failed=1)
-        entry, job = held.entry, held.job
+        entry, job = in_flight.entry, in_flight.job
         try:
             if entry.tries < self.settings.tries:
-                self.later(entry)
+                self.schedule_retry(entry)
                 return
             log.error("an event has become a dead letter after %d tries: %s", entry.tries, job.id)
-            afterwards = await until(self.io, self.settings.timeout, lambda: self.kind.bury(entry, job, reason))
+            follow_up = await until(self.io, self.settings.timeout, lambda: self.kind.dead_letter(entry, job, reason))
             self.count(dead=1)
-            if afterwards is not None:
-                await afterwards()
+            if follow_up is not None:
+                await follow_up()
         finally:
-            self.let_go(held)
+            self.release(in_flight)
 
-    def shut(self) -> None:
+    def stop(self) -> None:
         """Hands out nothing more."""
         with self._lock:
             self.closed = True
-        self.changed.give()
+        self.changed.notify()
 
     async def close(self, timeout: float) -> int:
         """Hands out nothing more, waits for what is handed out, and gives back the rest.
 
         Answers how many have not come to their end.
         """
-        self.shut()
-        await self._all_ended(timeout)
+        self.stop()
+        await self._wait_for_handed_out(timeout)
         with self._lock:
             ready, self._ready = self._ready, deque()
-            later, self._later = self._later, []
+            retries, self._retries = self._retries, []
         with suppress(OutOfTime, Failure):
             # Others will notice if it cannot be told.
-            await self.io.within(self.settings.timeout, lambda: self._give_back(ready, later))
+            await self.io.within(self.settings.timeout, lambda: self._give_back(ready, retries))
         with self._lock:
             return len(self._handed_out)
 
-    async def _all_ended(self, timeout: float) -> None:
+    async def _wait_for_handed_out(self, timeout: float) -> None:
         end = self.io.now() + timeout
         while True:
             seen = self.changed.count
@@ -205,13 +207,13 @@ class Desk(Generic[J, R]):
             with self._lock:
                 if not self._handed_out or left <= 0:
                     return
-            await self.changed.since(seen, left)
+            await self.changed.wait_since(seen, left)
 
-    async def _give_back(self, ready: Iterable[Held[J]], later: Iterable[tuple[float, Entry]]) -> None:
-        for held in ready:
+    async def _give_back(self, ready: Iterable[InFlight[J]], retries: Iterable[tuple[float, Entry]]) -> None:
+        for in_flight in ready:
             # It was not tried, whatever the stream says.
-            await self.group.set(held.entry, self.settings.gone_after, held.entry.tries - 1)
-        for at, entry in later:
+            await self.group.set_attempt(in_flight.entry, self.settings.gone_after, in_flight.entry.tries - 1)
+        for at, entry in retries:
             so_far = self.settings.gone_after - max(0.0, at - self.io.now())
-            await self.group.set(entry, so_far, entry.tries)
+            await self.group.set_attempt(entry, so_far, entry.tries)
         await self.group.leave()

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from node import ROOT
-from servers import Redis
+from redis_servers import Redis
+from wirebell_node import ROOT
 
 from wirebell._protocol.keys import shard_of
 
@@ -45,7 +45,7 @@ def emit(
     )
 
 
-class Told:
+class NodeMessages:
     """What the node of a connection hears."""
 
     def __init__(self, subscription: Any) -> None:
@@ -71,10 +71,10 @@ class Told:
 
 
 @contextmanager
-def listening(redis: Redis, connection: str = CONNECTION) -> Iterator[Told]:
+def node_messages(redis: Redis, connection: str = CONNECTION) -> Iterator[NodeMessages]:
     """The node of that connection."""
     with closing(redis.client()) as client, closing(client.pubsub()) as subscription:
         subscription.ssubscribe(f"wb:{{node:{connection.partition('.')[0]}}}:announce")
         # The answer to the subscription.
         subscription.get_sharded_message(timeout=5.0)
-        yield Told(subscription)
+        yield NodeMessages(subscription)

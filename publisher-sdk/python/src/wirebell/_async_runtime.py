@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from ._http.clients import AsyncClient
 from ._io.asynchronous import AsyncIo
-from ._io.seam import HttpClient, Timeouts, Wire
-from ._redis.asynchronous import AsyncWire
+from ._io.interfaces import HttpClient, RedisConnections, Timeouts
+from ._redis.asynchronous import AsyncRedisConnections
 
 
-class AsyncWays:
+class AsyncRuntime:
     """How a program under asyncio reaches the bus."""
 
     def __init__(self) -> None:
         self.io = AsyncIo()
 
-    def wire(self, timeouts: Timeouts) -> Wire:
-        return AsyncWire(timeouts)
+    def redis_connections(self, timeouts: Timeouts) -> RedisConnections:
+        return AsyncRedisConnections(timeouts)
 
-    def client(self, url: str, service_key: str | None, timeouts: Timeouts) -> HttpClient:
+    def http_client(self, url: str, service_key: str | None, timeouts: Timeouts) -> HttpClient:
         return AsyncClient(url, service_key, timeouts)

@@ -6,12 +6,12 @@ import re
 
 import redis.exceptions as errors
 
-from .._io.seam import Server, Timeouts
-from .._publishing.failure import Failure, of_door, of_event, timed_out, unavailable
+from .._io.failure import Failure, event_failure, publisher_failure, timed_out, unavailable
+from .._io.interfaces import Server, Timeouts
 from ..errors import Refused
 
 # Said before anything was written, and true only for now.
-_PASSING = frozenset(
+_TEMPORARY = frozenset(
     (
         *("ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED"),
         *("NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN", "UNKILLABLE"),
@@ -20,7 +20,7 @@ _PASSING = frozenset(
 # Said of this connection, which has to be replaced: its server has become a replica, has given a slot away, is cut
 # off from its Cluster, or wants a password now. Not so where a slot is on its way (`ASK`, `TRYAGAIN`): the script's
 # keys are in two places then, and until they are in one again nobody can run it.
-_ELSEWHERE = frozenset(("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"))
+_REROUTE = frozenset(("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"))
 
 # redis-py takes the code off the message of errors that have a class of their own.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
@@ -38,27 +38,27 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 _CODE = re.compile(r"([A-Z][A-Z0-9_]*) (.*)", re.DOTALL)
 
 
-def judge(code: str, detail: str) -> Failure:
+def from_code(code: str, detail: str) -> Failure:
     """Judges by the error's code."""
-    failure = _verdict(code, detail)
-    return failure.of_connection() if code in _ELSEWHERE else failure
+    failure = _classify(code, detail)
+    return failure.as_connection_failure() if code in _REROUTE else failure
 
 
-def _verdict(code: str, detail: str) -> Failure:
+def _classify(code: str, detail: str) -> Failure:
     words = f"Redis answered {code}: {detail}"
-    if code in _PASSING:
+    if code in _TEMPORARY:
         return unavailable(words)
     refused = Refused(words, code)
     # A missing permission for a command concerns every event, one for a key only those of that channel.
     if code in ("NOAUTH", "WRONGPASS") or (code == "NOPERM" and "command" in detail):
-        return of_door(refused)
+        return publisher_failure(refused)
     # It may come from within the script, after the event was appended: trying again could append it twice.
-    return of_event(refused)
+    return event_failure(refused)
 
 
-def of_answer(error: Exception) -> Failure:
+def from_reply(error: Exception) -> Failure:
     """An error in the place of an answer."""
-    return judge(*code_of(error))
+    return from_code(*code_of(error))
 
 
 def code_of(error: Exception) -> tuple[str, str]:
@@ -73,25 +73,25 @@ def code_of(error: Exception) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("ERR", text)
 
 
-def of_connection(error: Exception, server: Server, timeouts: Timeouts, *, is_open: bool) -> Failure:
+def from_connection(error: Exception, server: Server, timeouts: Timeouts, *, is_open: bool) -> Failure:
     """Why a connection is of no use: each of the requests on it shares that."""
     if isinstance(error, errors.AuthenticationError):
         code, _ = code_of(error)
         what = "wants a password" if code == "NOAUTH" else "does not know this user with this password"
-        return of_door(Refused(f"Redis {what}", code)).of_connection()
+        return publisher_failure(Refused(f"Redis {what}", code)).as_connection_failure()
     if isinstance(error, (errors.TimeoutError, TimeoutError)):
         if is_open:
-            return timed_out(timeouts.answer).of_connection()
-        return unavailable(f"no connection to Redis at {server} within {timeouts.connect:g} s").of_connection()
+            return timed_out(timeouts.answer).as_connection_failure()
+        return unavailable(f"no connection to Redis at {server} within {timeouts.connect:g} s").as_connection_failure()
     if isinstance(error, (errors.ResponseError, errors.BusyLoadingError, errors.MasterDownError)):
-        return of_answer(error).of_connection()
+        return from_reply(error).as_connection_failure()
     what = "the connection to Redis at {} broke" if is_open else "no connection to Redis at {}"
-    return unavailable(f"{what.format(server)}: {error}").of_connection()
+    return unavailable(f"{what.format(server)}: {error}").as_connection_failure()
 
 
-def strange(detail: str) -> Failure:
+def unexpected_reply(detail: str) -> Failure:
     """Redis answered something else than it does."""
-    return of_event(Refused(detail, "bad_reply"))
+    return event_failure(Refused(detail, "bad_reply"))
 
 
 def has_code(failure: Failure, code: str) -> bool:
@@ -99,6 +99,6 @@ def has_code(failure: Failure, code: str) -> bool:
     return isinstance(failure.error, Refused) and failure.error.code == code
 
 
-def is_answer(error: Exception) -> bool:
+def is_error_reply(error: Exception) -> bool:
     """Is it what Redis answered to one command, after which the connection goes on?"""
     return isinstance(error, errors.ResponseError)

@@ -6,9 +6,9 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from .._io.seam import Io, OutOfTime
 from ..errors import PublishError, TimedOut
-from .failure import Failure, Verdict
+from .failure import Failure, FailureKind
+from .interfaces import Io, OutOfTime
 
 _SHORTEST = 0.02
 """The first wait: a broken connection is usually good again at once."""
@@ -50,8 +50,8 @@ async def until(io: Io, timeout: float, attempt: Callable[[], Awaitable[_Done]])
         except OutOfTime:
             raise last from None
         except Failure as failure:
-            pause = backoff.wait(failure.come_back_after)
+            pause = backoff.wait(failure.retry_after)
             last = failure.error
-            if failure.verdict is not Verdict.MOMENT or io.now() + pause >= end:
+            if failure.kind is not FailureKind.TEMPORARY or io.now() + pause >= end:
                 raise last from None
         await io.sleep(pause)

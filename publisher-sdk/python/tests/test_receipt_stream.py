@@ -7,15 +7,15 @@ import time
 from contextlib import closing
 from typing import Any
 
-from flavours import Flavour
-from node import Node, acknowledging
-from servers import Redis
+from api_styles import ApiStyle
+from redis_servers import Redis
+from wirebell_node import Node, acknowledging
 
 from wirebell import Event, State
 
 
-def test_the_stream_of_receipts(flavour: Flavour, redis: Redis, node: Node, user: str) -> None:
-    with closing(node.device(user, "phone")) as device, flavour.publisher(redis.url) as wb:
+def test_the_stream_of_receipts(api: ApiStyle, redis: Redis, node: Node, user: str) -> None:
+    with closing(node.device(user, "phone")) as device, api.publisher(redis.url) as wb:
         with wb.follow() as now, wb.follow("orders", only=lambda told: told.channel == f"user:{user}") as group:
             assert now.next(0.3) is None
             with acknowledging(device, wanted=3):
@@ -35,9 +35,9 @@ def test_the_stream_of_receipts(flavour: Flavour, redis: Redis, node: Node, user
 
 
 def test_what_a_reader_had_not_attended_to_stands_in_the_group(
-    flavour: Flavour, redis: Redis, node: Node, user: str
+    api: ApiStyle, redis: Redis, node: Node, user: str
 ) -> None:
-    with closing(node.device(user, "phone")) as device, flavour.publisher(redis.url) as wb:
+    with closing(node.device(user, "phone")) as device, api.publisher(redis.url) as wb:
         with acknowledging(device):
             wb.publish(Event(f"user:{user}", "t", 1, receipt=True)).acknowledged(10.0)
         reader = wb.follow("orders")
@@ -56,8 +56,8 @@ def pending(redis: Redis) -> int:
     return sum(one["pending"] for one in counts)
 
 
-def test_following_ends_when_it_is_closed(flavour: Flavour, redis: Redis) -> None:
-    with flavour.publisher(redis.url) as wb:
+def test_following_ends_when_it_is_closed(api: ApiStyle, redis: Redis) -> None:
+    with api.publisher(redis.url) as wb:
         reader = wb.follow("orders")
         found: list[object] = []
         thread = threading.Thread(target=lambda: found.extend(reader))

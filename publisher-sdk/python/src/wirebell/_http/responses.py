@@ -1,0 +1,127 @@
+"""What the services' door answers: outcomes, problem documents, and lists of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .._io.failure import Failure, FailureKind, event_failure, publisher_failure, unavailable
+from .._io.interfaces import HttpResponse
+from .._protocol.cursor import Cursor
+from .._protocol.publish_result import ChannelResult, PublishResult
+from .._protocol.receipt import Receipt
+from .._transport.interface import Cancellation
+from ..errors import InvalidEvent, Refused
+from . import receipts as receipt_json
+
+_TEMPORARY = frozenset((408, 425, 429, 500, 502, 503, 504))
+_EVENT_STATUSES = frozenset((400, 413, 422))
+"""What may be one event's fault."""
+
+
+def published(response: HttpResponse, wanted: int) -> list[PublishResult | Failure] | None:
+    """What a request with so many events came to.
+
+    None where the door refused the whole for something that may be one event's fault, or its length. A failure is
+    raised where nothing that is sent now can come to more.
+    """
+    if not 200 <= response.status < 300:
+        if response.status in _EVENT_STATUSES and wanted > 1:
+            return None
+        failure = _failure(response.status, _problem(response), _retry_after(response))
+        if failure.kind is FailureKind.EVENT or response.status in _EVENT_STATUSES:
+            return [failure]
+        raise failure
+    items = _json(response)
+    if isinstance(items, dict) and wanted == 1:
+        items = [items]
+    if not isinstance(items, list) or len(items) != wanted:
+        raise _unexpected_response(response.status)
+    return [_event_result(item, response.status) for item in items]
+
+
+def _event_result(item: object, response_status: int) -> PublishResult | Failure:
+    if not isinstance(item, dict):
+        return _unexpected_response(response_status)
+    status = item.get("status", response_status)
+    if status >= 300:
+        return _failure(status, item, None)
+    try:
+        return PublishResult(str(item["id"]), tuple(_channel_result(one) for one in item["channels"]))
+    except (KeyError, TypeError, ValueError):
+        return _unexpected_response(status)
+
+
+def _channel_result(item: Mapping[str, Any]) -> ChannelResult:
+    cursor = item.get("cursor")
+    at = None if cursor is None else Cursor.parse(cursor)
+    return ChannelResult(str(item["channel"]), at, int(item["nodes"]), bool(item.get("scheduled", False)))
+
+
+def receipts(response: HttpResponse) -> list[Receipt]:
+    """What became of an event: nothing where the door knows nothing of it."""
+    if response.status == 404 and _problem(response).get("code") == "not_found":
+        return []
+    if response.status != 200:
+        raise _failure_from(response)
+    try:
+        found: Any = _json(response)
+        return [receipt_json.receipt(one) for one in found["channels"]]
+    except (KeyError, TypeError, ValueError):
+        raise _unexpected_response(200) from None
+
+
+def cancelled(response: HttpResponse) -> Cancellation:
+    """What came of cancelling an event."""
+    if response.status == 200:
+        return Cancellation.CANCELLED
+    match response.status, _problem(response).get("code"):
+        case 409, "already_published":
+            return Cancellation.PUBLISHED
+        case 404, "not_found":
+            return Cancellation.UNKNOWN
+    raise _failure_from(response)
+
+
+def _failure_from(response: HttpResponse) -> Failure:
+    if response.status < 300:
+        return _unexpected_response(response.status)
+    return _failure(response.status, _problem(response), _retry_after(response))
+
+
+def _failure(status: int, problem: Mapping[str, Any], retry_after: float | None) -> Failure:
+    """The status and the code decide together."""
+    words = str(problem.get("detail") or problem.get("title") or f"answered {status} without saying why")
+    code = problem.get("code")
+    if status in _TEMPORARY:
+        return unavailable(words, retry_after)
+    if code in ("invalid_event", "too_large", "unsupported"):
+        return event_failure(InvalidEvent(words, str(problem.get("attribute") or "event"), code))
+    refused = Refused(words, str(code or f"http_{status}"), status)
+    return event_failure(refused) if status in _EVENT_STATUSES else publisher_failure(refused)
+
+
+def _unexpected_response(status: int) -> Failure:
+    """Something answers there that is not a services' door."""
+    words = f"expected the answer of a Wirebell node, found another with status {status}"
+    return publisher_failure(Refused(words, "not_wirebell", status))
+
+
+def _problem(response: HttpResponse) -> Mapping[str, Any]:
+    found = _json(response)
+    return found if isinstance(found, dict) else {}
+
+
+def _json(response: HttpResponse) -> object:
+    try:
+        found: object = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _retry_after(response: HttpResponse) -> float | None:
+    """`Retry-After` in seconds, as a node gives it; a date is as good as none."""
+    text = response.headers.get("retry-after", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

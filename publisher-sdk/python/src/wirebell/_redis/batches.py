@@ -1,0 +1,77 @@
+"""Pipelines: cuts events into runs of calls, one for each channel, and puts the answers together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .._io.failure import Failure
+from .._protocol.calls import PublishReply
+from .._protocol.prepared import PreparedEvent, prepare
+from .._protocol.publish_result import ChannelResult, PublishResult
+from .._transport.interface import CHUNK, PendingEvent
+
+PIPELINE_BYTES = 1024 * 1024
+"""Most bytes in one pipeline: it is written whole before the first answer is read."""
+
+Batch = list[tuple[int, PreparedEvent]]
+"""Events on their way to a channel, each with the place of its event."""
+
+
+def batches(events: Sequence[PendingEvent]) -> Iterator[Batch]:
+    """The calls of a run of events, cut to size."""
+    batch: Batch = []
+    size = 0
+    for index, pending in enumerate(events):
+        for prepared in prepare(pending.event):
+            if batch and (len(batch) == CHUNK or size + prepared.size > PIPELINE_BYTES):
+                yield batch
+                batch, size = [], 0
+            batch.append((index, prepared))
+            size += prepared.size
+    if batch:
+        yield batch
+
+
+class BatchResults:
+    """The answers so far, event by event."""
+
+    def __init__(self, events: Sequence[PendingEvent]) -> None:
+        self._events = [pending.event for pending in events]
+        self._channel_results: list[list[ChannelResult]] = [[] for _ in events]
+        self._failures: dict[int, Failure] = {}
+
+    def add(self, batch: Batch, answers: Sequence[PublishReply | Failure]) -> None:
+        """Takes the answers to one batch."""
+        for (index, prepared), answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Failure):
+                known = self._failures.get(index)
+                # One channel that is worth another try makes the event worth one: the others answer as before.
+                if known is None or answer.kind > known.kind:
+                    self._failures[index] = answer
+            else:
+                reached = ChannelResult(prepared.channel, answer.cursor, answer.nodes, answer.scheduled)
+                self._channel_results[index].append(reached)
+
+    @property
+    def needs_reroute(self) -> bool:
+        """Did an answer say that this connection leads to the wrong server?"""
+        return any(failure.reroute for failure in self._failures.values())
+
+    @property
+    def stopped(self) -> Failure | None:
+        """The failure that stops what has not been sent yet, if there was one."""
+        return next(
+            (self._failures[index] for index in sorted(self._failures) if self._failures[index].stops_later_events),
+            None,
+        )
+
+    def finish(self, rest: Failure) -> list[PublishResult | Failure]:
+        """The answer for each event; `rest` for those that were not sent to all of their channels."""
+        return [self._answer(index, rest) for index in range(len(self._events))]
+
+    def _answer(self, index: int, rest: Failure) -> PublishResult | Failure:
+        event, reached = self._events[index], self._channel_results[index]
+        failure = self._failures.get(index)
+        if failure is not None or len(reached) != len(event.to):
+            return failure or rest
+        return PublishResult(event.id or "", tuple(reached))
