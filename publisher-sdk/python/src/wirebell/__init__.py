@@ -1,11 +1,11 @@
-"""Publish events to Wirebell from Python: to one user, a topic or everybody, whichever node they are connected to.
+"""Publishes events to Wirebell from Python: to one user, to a topic or to all clients, on any node.
 
 >>> from wirebell import Event, Publisher
 >>> with Publisher("redis://127.0.0.1:6379") as wb:  # doctest: +SKIP
 ...     published = wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
 ...     print(published.id, published.nodes)
 
-:class:`AsyncPublisher` is the same under asyncio. Every other name below is what they take and give.
+:class:`AsyncPublisher` offers the same under asyncio. The other names are arguments and results of these classes.
 """
 
 from ._inbox.event import InboxEvent

@@ -1,4 +1,4 @@
-"""How a program under asyncio reaches the bus: where its waiting, its connections and its requests meet."""
+"""Runtime for asyncio programs: waiting, Redis connections and HTTP requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._redis.asynchronous import AsyncRedisConnections
 
 
 class AsyncRuntime:
-    """How a program under asyncio reaches the bus."""
+    """Provides the I/O of an asyncio program."""
 
     def __init__(self) -> None:
         self.io = AsyncIo()

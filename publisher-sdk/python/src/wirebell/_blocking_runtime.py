@@ -1,4 +1,4 @@
-"""How a program that blocks reaches the bus: where its waiting, its connections and its requests meet."""
+"""Runtime for blocking programs: waiting, Redis connections and HTTP requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._redis.blocking import BlockingRedisConnections
 
 
 class BlockingRuntime:
-    """How a program that blocks reaches the bus."""
+    """Provides the I/O of a blocking program."""
 
     def __init__(self) -> None:
         self.io = BlockingIo()

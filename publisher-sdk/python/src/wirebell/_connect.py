@@ -13,27 +13,28 @@ from .errors import ConfigurationError
 
 
 def choose_transport(url: str, options: Options, runtime: Runtime, service_key: str | None = None) -> Transport:
-    """Picks the transport by the URL's scheme. Nothing is sent yet."""
+    """Returns the transport for the URL's scheme. It sends nothing yet."""
     scheme, found, _ = url.partition("://")
     if not found:
-        raise invalid_url("the one given has no scheme")
+        raise invalid_url("the URL has no scheme")
     if scheme.lower() in ("http", "https"):
         return HttpTransport(url, runtime.http_client(url, service_key, options.timeouts))
     return open_redis_bus(url, options, runtime)
 
 
 def open_redis_bus(url: str, options: Options, runtime: Runtime) -> RedisBus:
-    """The Redis of this URL, for what only it can do."""
+    """Returns the Redis transport. Fails for an HTTP URL, because streams need Redis."""
     scheme = url.partition("://")[0].lower()
     if scheme in ("http", "https"):
-        raise invalid_url("the one given is a services' door, and streams are read from Redis only")
+        raise invalid_url("the URL is a server API; streams are read from Redis only")
     if not is_redis(scheme):
-        raise invalid_url("the one given has another scheme")
+        raise invalid_url("the URL has an unsupported scheme")
     return RedisBus(RedisEndpoint(read(url)), options, runtime.redis_connections(options.timeouts), runtime.io)
 
 
 def build_keys(prefix: str) -> Keys:
+    """Returns the key names with this prefix."""
     try:
         return Keys(prefix)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"prefix of the keys: {error}", "bad_prefix") from None
+        raise ConfigurationError(f"invalid key prefix: {error}", "bad_prefix") from None

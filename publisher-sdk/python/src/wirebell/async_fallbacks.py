@@ -1,4 +1,4 @@
-"""Fallbacks under asyncio: a service takes over what no device has acknowledged by its deadline."""
+"""Fallbacks for asyncio programs: a service handles events that no device acknowledged by their deadline."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ AsyncHandler = Callable[[Fallback], Awaitable[object]]
 
 
 class AsyncClaim:
-    """A fallback in this worker's hand, until it says how taking it over ended."""
+    """A fallback event leased by this worker until `done` or `failed` is called."""
 
     def __init__(self, queue: LeaseQueue[Fallback, None], in_flight: InFlight[Fallback]) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self.fallback = in_flight.job
-        """What is to be taken over."""
+        """The event to handle."""
 
     async def done(self) -> None:
-        """It is taken over. An error means that Redis could not be told: it will be handed out once more."""
+        """Marks the event as handled. On an error Redis does not have the result, and the event is delivered again."""
         await self._queue.done(self._in_flight, None)
 
     async def failed(self, reason: str) -> None:
-        """It could not be taken over: it is tried again later, or becomes a dead letter if that was the last try."""
+        """Reports a failed attempt. The event is retried later; after the last attempt it becomes a dead letter."""
         await self._queue.failed(self._in_flight, reason)
 
 
@@ -39,15 +39,15 @@ class AsyncFallbacks(FallbacksBase, AsyncWorker[Fallback, None]):
     """
 
     async def next(self, timeout: float | None = None) -> AsyncClaim | None:
-        """The next event to be taken over; none once the worker is closed, or after so many seconds."""
+        """Returns the next event, or `None` once the worker is closed or `timeout` seconds have passed."""
         in_flight = await self._next(timeout)
         return None if in_flight is None else AsyncClaim(self._queue, in_flight)
 
     async def run(self, handler: AsyncHandler) -> None:
-        """Hands every event to the handler, several at a time.
+        """Passes every event to the handler, several at a time.
 
-        It returns when the worker is closed and the last handler has come to its end. What a handler raises is a try
-        that failed: it is tried again later, and ends as a dead letter.
+        Returns once the worker is closed and the last handler has returned. An exception in a handler
+        is a failed attempt: the event is retried later, and finally becomes a dead letter.
         """
 
         async def attempt(fallback: Fallback) -> None:

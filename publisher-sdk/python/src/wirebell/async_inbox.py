@@ -1,4 +1,4 @@
-"""The inbox under asyncio: a service handles what clients emit, and hears who comes and goes."""
+"""The inbox for asyncio programs: a service handles client events and presence events."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from ._workers.job import InFlight
 from ._workers.lease_queue import LeaseQueue
 
 AsyncInboxHandler = Callable[[InboxEvent], Awaitable[object]]
-"""Handles one event; what it returns is the reply."""
+"""Handles one event and returns the reply."""
 
 _H = TypeVar("_H", bound=AsyncInboxHandler)
 
 
 class AsyncInboxClaim:
-    """An event in this worker's hand, until it says how handling it ended."""
+    """An event leased by this worker until `done`, `pass_over` or `failed` is called."""
 
     def __init__(self, queue: LeaseQueue[InboxJob, Handled], in_flight: InFlight[InboxJob]) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self.event = in_flight.job.event
-        """What is to be handled."""
+        """The event to handle."""
 
     async def done(self, reply: object = None) -> None:
-        """It is handled; the reply, anything that JSON can write, goes to its emitter, if that waits for one.
+        """Marks the event as handled, and sends the reply to the client that waits for one.
 
-        After an `InvalidReply` the event is still in hand. Any other error means that Redis could not be told: it will
-        be handed out once more.
+        The reply is any JSON value. After an `InvalidReply` the event is still leased. On any other
+        error Redis does not have the result, and the event is delivered again.
         """
         await self._queue.done(self._in_flight, reply_json(reply))
 
     async def pass_over(self) -> None:
-        """It is none of this service's: its emitter hears nothing from here."""
+        """Skips an event that this service does not handle. The client gets no reply from this service."""
         await self._queue.done(self._in_flight, None)
 
     async def failed(self, reason: str) -> None:
-        """It could not be handled: it is tried again later, or becomes a dead letter if that was the last try.
+        """Reports a failed attempt. The event is retried later; after the last attempt it becomes a dead letter.
 
-        Then its emitter is told `service_failed`.
+        The client then receives the error `service_failed`.
         """
         await self._queue.failed(self._in_flight, reason)
 
@@ -60,7 +60,7 @@ class AsyncInbox(InboxBase[AsyncInboxHandler], AsyncWorker[InboxJob, Handled]):
     """
 
     def on(self, type: str) -> Callable[[_H], _H]:
-        """Names the coroutine that follows as the handler of a type."""
+        """Registers the decorated coroutine function as the handler of an event type."""
 
         def add(handler: _H) -> _H:
             self._add(type, handler)
@@ -69,19 +69,19 @@ class AsyncInbox(InboxBase[AsyncInboxHandler], AsyncWorker[InboxJob, Handled]):
         return add
 
     async def next(self, timeout: float | None = None) -> AsyncInboxClaim | None:
-        """The next event, of whatever type; none once the worker is closed, or after so many seconds.
+        """Returns the next event of any type, or `None` once closed or after `timeout` seconds.
 
-        While one of a user's events is in hand, the user's others wait.
+        While an event of a user is leased, other events of the same user wait.
         """
         in_flight = await self._next(timeout)
         return None if in_flight is None else AsyncInboxClaim(self._queue, in_flight)
 
     async def run(self) -> None:
-        """Hands every event to the handler of its type, several at a time.
+        """Passes every event to the handler of its type, several at a time, but one at a time for each user.
 
-        One user's are handled one after the other. It returns when the worker is closed and the last handler has come
-        to its end. What a handler raises is a try that failed: it is tried again later, and ends as a dead letter.
-        Events whose type has no handler are passed over.
+        Returns once the worker is closed and the last handler has returned. An exception in a handler
+        is a failed attempt: the event is retried later, and finally becomes a dead letter. Events
+        whose type has no handler are skipped.
         """
 
         async def attempt(job: InboxJob) -> Handled:

@@ -1,4 +1,4 @@
-"""The publisher under asyncio: FastAPI, Starlette, aiohttp."""
+"""The publisher for asyncio programs: FastAPI, Starlette, aiohttp."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .errors import PublishError
 
 
 class AsyncPublisher(PublisherBase):
-    """Publishes events: to one user, to a topic or to everybody. It may be shared by all tasks of an event loop.
+    """Publishes events to one user, to a topic or to all clients. All tasks of one event loop may share it.
 
     >>> async with AsyncPublisher("redis://127.0.0.1:6379") as wb:  # doctest: +SKIP
     ...     await wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
@@ -31,10 +31,10 @@ class AsyncPublisher(PublisherBase):
         return AsyncRuntime()
 
     async def open(self) -> AsyncPublisher:
-        """Reaches for Redis once, so that a wrong password is found now and the first event finds a connection.
+        """Connects to Redis once: a wrong password fails here, and the first event finds an open connection.
 
-        A Redis that cannot be reached is no error: a service must be able to start while Redis is down. Over HTTP
-        nothing is sent before the first event. What was enqueued before begins to be published.
+        It does not fail while Redis is unreachable, because a service must be able to start then. Over
+        HTTP it sends nothing. Events that are already enqueued begin to be published.
         """
         self._loop = asyncio.get_running_loop()
         self._ensure_worker_for_what_waits()
@@ -42,44 +42,44 @@ class AsyncPublisher(PublisherBase):
         return self
 
     async def publish(self, event: AnyEvent) -> AsyncPublished:
-        """Publishes one event, and returns once the bus has it. See :meth:`Publisher.publish`."""
+        """Publishes one event and returns once the bus has it. See :meth:`Publisher.publish`."""
         (answer,) = await self.publish_all([event])
         if isinstance(answer, PublishError):
             raise answer
         return answer
 
     async def publish_all(self, events: Iterable[AnyEvent]) -> list[AsyncPublished | PublishError]:
-        """Publishes many events, and answers for each, in their order. See :meth:`Publisher.publish_all`."""
+        """Publishes several events and returns one result each, in their order. See :meth:`Publisher.publish_all`."""
         return [
             answer if isinstance(answer, PublishError) else AsyncPublished(answer.id, answer.channels, watch)
             for answer, watch in await self._publish(events)
         ]
 
     async def receipts(self, event_id: str) -> list[Receipt]:
-        """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
+        """Returns the event's receipt for each of its channels, or an empty list if the bus has no record."""
         return await self._receipts(event_id)
 
     def follow(self, group: str | None = None, *, only: ReceiptFilter | None = None) -> AsyncReceipts:
-        """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
+        """Returns the stream of receipts: delivery updates of all tracked events on this bus. Redis only.
 
-        It tells of all services' events. With a `group`, it is shared with all others who name that group: each
-        receipt goes to one of them, at least once, and goes on where they were after a restart; a new group begins
-        with the oldest receipts that are kept. Without one, it is what is told from now on. `only` picks some; of a
-        group's, the others are done with.
+        The stream covers the events of all services. Readers with the same `group` share it: each update
+        goes to one of them, at least once, and reading continues there after a restart. A new group begins
+        with the oldest update that is kept. Without a group, reading begins now. `only` selects updates;
+        in a group, the other updates are acknowledged without being returned.
         """
         return AsyncReceipts(self._reader(group, only))
 
     async def cancel(self, event_id: str) -> Cancellation:
-        """Cancels an event with `deliver_at` whose time has not come. Doing it twice is doing it once."""
+        """Cancels an event whose `deliver_at` has not come. Calling it twice has no further effect."""
         return await self._cancel(event_id)
 
     async def flush(self, timeout: float = 5.0) -> Flushed:
-        """Waits until everything enqueued so far has been published or refused, but no longer than `timeout`."""
+        """Waits up to `timeout` seconds until every event enqueued so far is published or rejected."""
         self._ensure_worker_for_what_waits()
         return await self._buffer.flushed(timeout)
 
     async def close(self, timeout: float = 5.0) -> Flushed:
-        """Takes no more events, waits as `flush` does, and closes the connections."""
+        """Accepts no more events, waits as `flush` does, and closes the connections."""
         self._closed = True
         self._ensure_worker_for_what_waits()
         self._buffer.close()
@@ -101,7 +101,7 @@ class AsyncPublisher(PublisherBase):
         await self.close()
 
     def _ensure_worker_for_what_waits(self) -> None:
-        """Something may have been enqueued where there was no event loop."""
+        """Starts the worker for events that were enqueued while there was no event loop."""
         if self.counters.waiting:
             self._ensure_worker()
 
@@ -111,7 +111,7 @@ class AsyncPublisher(PublisherBase):
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
-            # Another thread, such as that of an endpoint which blocks. Without a loop yet, `open` will see to it.
+            # Called from another thread, such as that of a blocking endpoint. Without a loop, `open` starts it.
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._start)
         else:

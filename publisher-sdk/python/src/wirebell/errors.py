@@ -1,20 +1,20 @@
-"""What can go wrong, in words for whoever has to act on it. No message here holds a payload, a password or a key.
+"""Errors of this package. No message contains a payload, a password or a key.
 
-Every error has a `code` for programs: that of the protocol where it has one.
+Every error has a `code` for programs: the protocol's code where the protocol defines one.
 """
 
 from __future__ import annotations
 
 
 class WirebellError(Exception):
-    """Everything that this package raises."""
+    """The base class of all errors of this package."""
 
     code: str = "internal"
-    """A stable word for programs."""
+    """A stable name of the error, for programs."""
 
 
 class ConfigurationError(WirebellError, ValueError):
-    """What the publisher was made from is wrong: its URL, the prefix of the keys, the service key."""
+    """An invalid setting: the URL, the key prefix, the API key, a group, a service or a handler."""
 
     def __init__(self, message: str, code: str = "bad_configuration") -> None:
         super().__init__(message)
@@ -22,16 +22,16 @@ class ConfigurationError(WirebellError, ValueError):
 
 
 class PublishError(WirebellError):
-    """An event was not published, or nobody can tell whether it was."""
+    """The event was not published, or it is unknown whether it was."""
 
 
 class InvalidEvent(PublishError, ValueError):
-    """The event itself is wrong: publishing it again cannot help."""
+    """The event itself is invalid. Publishing it again does not help."""
 
     def __init__(self, message: str, attribute: str = "event", code: str = "invalid_event") -> None:
         super().__init__(message)
         self.attribute = attribute
-        """Which attribute, as the publisher writes it."""
+        """The attribute that is invalid, by its name in the protocol."""
         self.code = code
         """`invalid_event`, `too_large` or `unsupported`."""
 
@@ -40,9 +40,9 @@ class InvalidEvent(PublishError, ValueError):
 
 
 class Unavailable(PublishError):
-    """The bus could not be reached, or takes nothing just now.
+    """The bus cannot be reached, or accepts nothing at the moment.
 
-    Where the connection broke after the event had left, the bus may have it: publish it again under the same id.
+    If the connection broke after the event was sent, the bus may have it: publish it again with the same id.
     """
 
     code = "unavailable"
@@ -52,35 +52,35 @@ class Unavailable(PublishError):
 
 
 class TimedOut(PublishError):
-    """The bus was reached and did not answer in time. It may have the event: publish it again under the same id."""
+    """The bus did not reply in time. It may have the event: publish it again with the same id."""
 
     code = "timed_out"
 
     def __init__(self, after: float) -> None:
         super().__init__(after)
         self.after = after
-        """How many seconds were waited."""
+        """The number of seconds waited."""
 
     def __str__(self) -> str:
-        return f"the bus did not answer within {self.after:g} s"
+        return f"the bus did not reply within {self.after:g} s"
 
 
 class Refused(PublishError):
-    """The bus answered, and said no: a wrong password, an unknown service key, a missing permission."""
+    """The bus rejected the request: a wrong password, an unknown API key, a missing permission."""
 
     def __init__(self, detail: str, code: str = "internal", status: int | None = None) -> None:
         super().__init__(detail)
         self.code = code
-        """The problem's `code`, or Redis' error code."""
+        """The `code` of the problem document, or the error code of Redis."""
         self.status = status
-        """The HTTP status; none from Redis."""
+        """The HTTP status; `None` over Redis."""
 
     def __str__(self) -> str:
-        return f"the bus refused: {self.args[0]} ({self.code})"
+        return f"the bus rejected the request: {self.args[0]} ({self.code})"
 
 
 class InvalidReply(WirebellError, ValueError):
-    """What a handler of the inbox returned cannot be sent to the emitter."""
+    """The value that an inbox handler returned cannot be sent as a reply."""
 
     code = "invalid_reply"
 
@@ -90,71 +90,71 @@ class InvalidReply(WirebellError, ValueError):
         """`invalid_reply` or `too_large`."""
 
     def __str__(self) -> str:
-        return f"the reply: {self.args[0]}"
+        return f"invalid reply: {self.args[0]}"
 
 
 class NotAcknowledged(WirebellError):
-    """No device has acknowledged the event. Which of the ends below it was is the class, and `code`."""
+    """No device has acknowledged the event. The subclass and `code` say why."""
 
-    says = "no device has acknowledged the event"
+    _message = "no device has acknowledged the event"
 
     def __str__(self) -> str:
-        return self.says
+        return self._message
 
 
 class NotInTime(NotAcknowledged):
-    """Nobody has acknowledged it yet; somebody still may."""
+    """No device has acknowledged the event within the timeout. A later acknowledgement is still possible."""
 
     code = "not_in_time"
 
     def __init__(self, after: float) -> None:
         super().__init__(after)
         self.after = after
-        """How many seconds were waited."""
+        """The number of seconds waited."""
 
     def __str__(self) -> str:
         return f"no device has acknowledged the event within {self.after:g} s"
 
 
 class FallenBack(NotAcknowledged):
-    """Its deadline has passed: it has gone to the fallback stream, on all channels where nobody had."""
+    """The deadline passed without an acknowledgement on any channel. The event is in the fallback stream."""
 
     code = "fallen_back"
-    says = "no device has acknowledged the event by its deadline: it has fallen back"
+    _message = "no device acknowledged the event by its deadline; it was added to the fallback stream"
 
 
 class Expired(NotAcknowledged):
-    """Nobody has for as long as that was worth waiting for: its `ttl`, or a day."""
+    """No device acknowledged the event within its `ttl`, or within a day without one."""
 
     code = "expired"
-    says = "the event has expired without an acknowledgement"
+    _message = "the event expired without an acknowledgement"
 
 
 class WasCancelled(NotAcknowledged):
-    """It was cancelled before its time came."""
+    """The event was cancelled before its `deliver_at`."""
 
     code = "cancelled"
-    says = "the event was cancelled before its time came"
+    _message = "the event was cancelled before its `deliver_at`"
 
 
 class NotWatched(NotAcknowledged):
-    """Nobody asked for acknowledgements when it was published."""
+    """The event was published without asking for acknowledgements."""
 
     code = "not_watched"
-    says = "the event is not watched: publish it as a durable one, with `receipt=True` or a `deadline`"
+    _message = "the event is not tracked; publish it as a durable event with `receipt=True` or a `deadline`"
 
 
 class NoRecord(NotAcknowledged):
-    """The bus has no record of it: it was published unwatched before, that is too long ago, or a failover lost it."""
+    """The bus has no delivery record: the event was first published untracked, too long ago, or lost in a failover."""
 
     code = "unknown"
-    says = "the bus has no record of the event"
+    _message = "the bus has no delivery record of the event"
 
 
 class Closed(PublishError):
-    """The publisher was closed before."""
+    """The publisher is closed."""
 
     code = "closed"
 
     def __str__(self) -> str:
-        return "the publisher was closed"
+        return "the publisher is closed"

@@ -1,4 +1,4 @@
-"""The inbox for programs that block: a service handles what clients emit, and hears who comes and goes."""
+"""The inbox for blocking programs: a service handles client events and presence events."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from ._workers.lease_queue import LeaseQueue
 from .errors import ConfigurationError
 
 InboxHandler = Callable[[InboxEvent], object]
-"""Handles one event; what it returns is the reply."""
+"""Handles one event and returns the reply."""
 
 _H = TypeVar("_H", bound=InboxHandler)
 
 
 class InboxClaim:
-    """An event in this worker's hand, until it says how handling it ended."""
+    """An event leased by this worker until `done`, `pass_over` or `failed` is called."""
 
     def __init__(self, queue: LeaseQueue[InboxJob, Handled], in_flight: InFlight[InboxJob]) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self.event = in_flight.job.event
-        """What is to be handled."""
+        """The event to handle."""
 
     def done(self, reply: object = None) -> None:
-        """It is handled; the reply, anything that JSON can write, goes to its emitter, if that waits for one.
+        """Marks the event as handled, and sends the reply to the client that waits for one.
 
-        After an `InvalidReply` the event is still in hand. Any other error means that Redis could not be told: it will
-        be handed out once more.
+        The reply is any JSON value. After an `InvalidReply` the event is still leased. On any other
+        error Redis does not have the result, and the event is delivered again.
         """
         finish(self._queue.done(self._in_flight, reply_json(reply)))
 
     def pass_over(self) -> None:
-        """It is none of this service's: its emitter hears nothing from here."""
+        """Skips an event that this service does not handle. The client gets no reply from this service."""
         finish(self._queue.done(self._in_flight, None))
 
     def failed(self, reason: str) -> None:
-        """It could not be handled: it is tried again later, or becomes a dead letter if that was the last try.
+        """Reports a failed attempt. The event is retried later; after the last attempt it becomes a dead letter.
 
-        Then its emitter is told `service_failed`.
+        The client then receives the error `service_failed`.
         """
         finish(self._queue.failed(self._in_flight, reason))
 
@@ -54,9 +54,9 @@ class InboxClaim:
 class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
     """One worker of a service on the inbox.
 
-    What a client emits is in the inbox once. From there each service gets it, that is one worker of each consumer
-    group, at least once: where a worker dies after it has handled the event and before it has said so, another handles
-    it again. So what a handler does should be harmless twice; the event's id tells.
+    A client event is in the inbox once. Every service, that is every consumer group, gets it at least once:
+    if a worker dies after it handled the event but before `done`, another worker handles it again. A handler
+    must therefore be idempotent; use the event's id.
 
     >>> inbox = Inbox("redis://127.0.0.1:6379", "chat")  # doctest: +SKIP
     >>> @inbox.on("send-message")  # doctest: +SKIP
@@ -67,12 +67,12 @@ class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
     """
 
     def on(self, type: str) -> Callable[[_H], _H]:
-        """Names the function that follows as the handler of a type."""
+        """Registers the decorated function as the handler of an event type."""
 
         def add(handler: _H) -> _H:
             if inspect.iscoroutinefunction(handler):
                 raise ConfigurationError(
-                    f"the handler of `{type}` is a coroutine: AsyncInbox takes those", "bad_handler"
+                    f"the handler of `{type}` is a coroutine function; use AsyncInbox", "bad_handler"
                 )
             self._add(type, handler)
             return handler
@@ -80,19 +80,19 @@ class Inbox(InboxBase[InboxHandler], BlockingWorker[InboxJob, Handled]):
         return add
 
     def next(self, timeout: float | None = None) -> InboxClaim | None:
-        """The next event, of whatever type; none once the worker is closed, or after so many seconds.
+        """Returns the next event of any type, or `None` once closed or after `timeout` seconds.
 
-        While one of a user's events is in hand, the user's others wait.
+        While an event of a user is leased, other events of the same user wait.
         """
         in_flight = self._next(timeout)
         return None if in_flight is None else InboxClaim(self._queue, in_flight)
 
     def run(self) -> None:
-        """Hands every event to the handler of its type, several at a time, each in a thread of its own.
+        """Passes every event to the handler of its type, several at a time, each in its own thread.
 
-        One user's are handled one after the other. It returns when the worker is closed and the last handler has come
-        to its end. What a handler raises is a try that failed: it is tried again later, and ends as a dead letter.
-        Events whose type has no handler are passed over.
+        Events of one user are handled one at a time. Returns once the worker is closed and the last handler
+        has returned. An exception in a handler is a failed attempt: the event is retried later, and finally
+        becomes a dead letter. Events whose type has no handler are skipped.
         """
 
         def attempt(job: InboxJob) -> Handled:

@@ -1,4 +1,4 @@
-"""The publisher for programs that block: Django, Flask, Celery, a script."""
+"""The publisher for blocking programs: Django, Flask, Celery, scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .errors import PublishError
 
 
 class Publisher(PublisherBase):
-    """Publishes events: to one user, to a topic or to everybody. It may be shared by all threads.
+    """Publishes events to one user, to a topic or to all clients. All threads may share it.
 
     >>> with Publisher("redis://127.0.0.1:6379") as wb:  # doctest: +SKIP
     ...     wb.publish(Event("user:42", "payment-status", {"status": "paid"}))
@@ -32,19 +32,19 @@ class Publisher(PublisherBase):
         return BlockingRuntime()
 
     def open(self) -> Publisher:
-        """Reaches for Redis once, so that a wrong password is found now and the first event finds a connection.
+        """Connects to Redis once: a wrong password fails here, and the first event finds an open connection.
 
-        A Redis that cannot be reached is no error: a service must be able to start while Redis is down. Over HTTP
-        nothing is sent before the first event.
+        It does not fail while Redis is unreachable, because a service must be able to start then. Over
+        HTTP it sends nothing.
         """
         finish(self._open())
         return self
 
     def publish(self, event: AnyEvent) -> Published:
-        """Publishes one event, and returns once the bus has it.
+        """Publishes one event and returns once the bus has it.
 
-        It is tried until the publisher's timeout is over, each time as the same event, so that it is published once
-        however often it is tried. A wrong event and a wrong password are told at once.
+        It retries until the publisher's timeout. Every attempt sends the same event id, so the event is
+        published once. An invalid event or a wrong password raises at once.
         """
         (answer,) = self.publish_all([event])
         if isinstance(answer, PublishError):
@@ -52,11 +52,11 @@ class Publisher(PublisherBase):
         return answer
 
     def publish_all(self, events: Iterable[AnyEvent]) -> list[Published | PublishError]:
-        """Publishes many events, many at a time, and answers for each, in their order.
+        """Publishes several events and returns one result each, in their order.
 
-        Events of one channel get into its log in the order given, also where some have to be tried again. The timeout
-        holds for each run of up to 256. Once a run could not be finished, none behind it is sent, and the error stands
-        for each of them.
+        Events of one channel enter its log in the given order, even if some are retried. The timeout applies
+        to each batch of up to 256 events. If a batch fails, the later batches are not sent, and their events
+        get the same error.
         """
         return [
             answer if isinstance(answer, PublishError) else Published(answer.id, answer.channels, watch)
@@ -64,36 +64,36 @@ class Publisher(PublisherBase):
         ]
 
     def receipts(self, event_id: str) -> list[Receipt]:
-        """What became of an event, on each of its channels; empty if the bus knows nothing of it."""
+        """Returns the event's receipt for each of its channels, or an empty list if the bus has no record."""
         return finish(self._receipts(event_id))
 
     def follow(self, group: str | None = None, *, only: ReceiptFilter | None = None) -> Receipts:
-        """The stream of receipts: what becomes of every watched event on this bus. Only over Redis.
+        """Returns the stream of receipts: delivery updates of all tracked events on this bus. Redis only.
 
-        It tells of all services' events. With a `group`, it is shared with all others who name that group: each
-        receipt goes to one of them, at least once, and goes on where they were after a restart; a new group begins
-        with the oldest receipts that are kept. Without one, it is what is told from now on. `only` picks some; of a
-        group's, the others are done with.
+        The stream covers the events of all services. Readers with the same `group` share it: each update
+        goes to one of them, at least once, and reading continues there after a restart. A new group begins
+        with the oldest update that is kept. Without a group, reading begins now. `only` selects updates;
+        in a group, the other updates are acknowledged without being returned.
         """
         return Receipts(self._reader(group, only))
 
     def cancel(self, event_id: str) -> Cancellation:
-        """Cancels an event with `deliver_at` whose time has not come. Doing it twice is doing it once."""
+        """Cancels an event whose `deliver_at` has not come. Calling it twice has no further effect."""
         return finish(self._cancel(event_id))
 
     def flush(self, timeout: float = 5.0) -> Flushed:
-        """Waits until everything enqueued so far has been published or refused, but no longer than `timeout`."""
+        """Waits up to `timeout` seconds until every event enqueued so far is published or rejected."""
         return finish(self._buffer.flushed(timeout))
 
     def close(self, timeout: float = 5.0) -> Flushed:
-        """Takes no more events, waits as `flush` does, and closes the connections."""
+        """Accepts no more events, waits as `flush` does, and closes the connections."""
         self._closed = True
         self._buffer.close()
         flushed = finish(self._buffer.flushed(timeout))
         self._buffer.give_up()
         worker = self._worker
         if worker is not None:
-            # It is in the middle of a try, at the most.
+            # At most one attempt is still running.
             worker.join(self._options.timeouts.answer)
         finish(self._transport.close())
         return flushed
@@ -107,7 +107,7 @@ class Publisher(PublisherBase):
         self.close()
 
     def _ensure_worker(self) -> None:
-        # A child that was forked has the buffer and not the thread.
+        # A forked child process has the buffer but not the thread.
         if self._worker is not None and self._worker.is_alive():
             return
         with self._starting:

@@ -1,1 +1,6 @@
-"""HTTP as the way to the bus: the services' door of a node, or of a load balancer before several."""
+"""HTTP transport: publishes through the server API of a node, or of a load balancer for several nodes.
+
+It owns the requests to `/v1/events` and reads the responses: publish results, receipts and problem
+documents. Events come in from `_publishing`; results or failures go out. It does not know about Redis,
+retries or the buffer.
+"""

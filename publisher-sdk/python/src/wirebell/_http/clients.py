@@ -1,4 +1,4 @@
-"""Requests over httpx, for programs that block and under asyncio. The only file that names it."""
+"""HTTP clients for blocking and asyncio programs. Only this file imports httpx."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import httpx
 
 _ANSWER_BYTES = 4 * 1024 * 1024
-"""Most bytes of an answer that are read: a node sends some hundred for an event."""
+"""Most bytes of a response that are read. A node sends a few hundred bytes for each event."""
 
 
 def _httpx() -> Any:
     try:
         import httpx
     except ImportError:
-        message = "a URL of `http://` or `https://` needs httpx: install `wirebell[http]`"
+        message = "an `http://` or `https://` URL needs httpx; install `wirebell[http]`"
         raise ConfigurationError(message, "missing_extra") from None
     return httpx
 
@@ -31,16 +31,16 @@ def _options(url: str, service_key: str | None) -> dict[str, Any]:
     secure = events_url(url).startswith("https")
     return {
         "headers": headers(service_key),
-        # A redirect would carry the service key elsewhere; a proxy has no business before an internal door.
+        # A redirect would leak the API key to another server. An internal API needs no proxy.
         "follow_redirects": False,
         "trust_env": False,
-        # Without TLS, a machine without certificates is as good as any, and need not read them.
+        # Without TLS, no certificates are needed, so they are not loaded.
         "verify": ssl.create_default_context() if secure else False,
     }
 
 
 class BlockingClient:
-    """Requests that block."""
+    """Sends requests that block."""
 
     def __init__(self, url: str, service_key: str | None, timeouts: Timeouts, io: BlockingIo) -> None:
         self._httpx = _httpx()
@@ -65,7 +65,7 @@ class BlockingClient:
 
 
 class AsyncClient:
-    """Requests under asyncio."""
+    """Sends requests under asyncio."""
 
     def __init__(self, url: str, service_key: str | None, timeouts: Timeouts) -> None:
         self._httpx = _httpx()
@@ -97,11 +97,11 @@ def _timeout(httpx: Any, timeouts: Timeouts, request: HttpRequest, remaining: fl
 def _append(body: bytearray, part: bytes) -> None:
     body.extend(part)
     if len(body) > _ANSWER_BYTES:
-        raise unavailable("the answer is too long")
+        raise unavailable(f"the response is longer than {_ANSWER_BYTES} bytes")
 
 
 def _failure(httpx: Any, error: Exception, timeouts: Timeouts) -> Failure:
-    # One that has not begun cannot have been heard.
+    # A request whose connection never opened has not reached the server.
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return timed_out(timeouts.answer)
     return unreachable(error)

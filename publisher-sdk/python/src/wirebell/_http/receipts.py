@@ -1,4 +1,4 @@
-"""Receipts as a services' door writes them, in JSON."""
+"""Reads receipts from the JSON of the server API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._protocol.receipt import Acknowledged, ConnectionState, ConnectionStatus,
 
 
 def receipt(written: Mapping[str, Any]) -> Receipt:
-    """Reads one; a `KeyError`, a `TypeError` or a `ValueError` if it is none."""
+    """Reads one receipt. Raises `KeyError`, `TypeError` or `ValueError` if it is invalid."""
     cursor = written.get("cursor")
     return Receipt(
         channel=str(written["channel"]),

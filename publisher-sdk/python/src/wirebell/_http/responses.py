@@ -1,4 +1,4 @@
-"""What the services' door answers: outcomes, problem documents, and lists of both."""
+"""Reads responses of the server API: publish results, receipts and problem documents."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from . import receipts as receipt_json
 
 _TEMPORARY = frozenset((408, 425, 429, 500, 502, 503, 504))
 _EVENT_STATUSES = frozenset((400, 413, 422))
-"""What may be one event's fault."""
+"""Statuses that one event of a request may have caused."""
 
 
 def published(response: HttpResponse, wanted: int) -> list[PublishResult | Failure] | None:
-    """What a request with so many events came to.
+    """Returns one result for each of the `wanted` events of a request.
 
-    None where the door refused the whole for something that may be one event's fault, or its length. A failure is
-    raised where nothing that is sent now can come to more.
+    Returns `None` if the API rejected the request because of one event or its total size: a smaller request
+    may succeed. Raises a failure that concerns every event sent now.
     """
     if not 200 <= response.status < 300:
         if response.status in _EVENT_STATUSES and wanted > 1:
@@ -60,7 +60,7 @@ def _channel_result(item: Mapping[str, Any]) -> ChannelResult:
 
 
 def receipts(response: HttpResponse) -> list[Receipt]:
-    """What became of an event: nothing where the door knows nothing of it."""
+    """Returns the receipts of an event, or an empty list if the API does not know the event."""
     if response.status == 404 and _problem(response).get("code") == "not_found":
         return []
     if response.status != 200:
@@ -73,7 +73,7 @@ def receipts(response: HttpResponse) -> list[Receipt]:
 
 
 def cancelled(response: HttpResponse) -> Cancellation:
-    """What came of cancelling an event."""
+    """Reads the response to a cancellation."""
     if response.status == 200:
         return Cancellation.CANCELLED
     match response.status, _problem(response).get("code"):
@@ -91,8 +91,8 @@ def _failure_from(response: HttpResponse) -> Failure:
 
 
 def _failure(status: int, problem: Mapping[str, Any], retry_after: float | None) -> Failure:
-    """The status and the code decide together."""
-    words = str(problem.get("detail") or problem.get("title") or f"answered {status} without saying why")
+    """Classifies a problem by its status and its code."""
+    words = str(problem.get("detail") or problem.get("title") or f"HTTP status {status} without a reason")
     code = problem.get("code")
     if status in _TEMPORARY:
         return unavailable(words, retry_after)
@@ -103,8 +103,8 @@ def _failure(status: int, problem: Mapping[str, Any], retry_after: float | None)
 
 
 def _unexpected_response(status: int) -> Failure:
-    """Something answers there that is not a services' door."""
-    words = f"expected the answer of a Wirebell node, found another with status {status}"
+    """The failure for a response that is not from the server API."""
+    words = f"the response with status {status} is not from a Wirebell node; check the URL"
     return publisher_failure(Refused(words, "not_wirebell", status))
 
 
@@ -122,6 +122,6 @@ def _json(response: HttpResponse) -> object:
 
 
 def _retry_after(response: HttpResponse) -> float | None:
-    """`Retry-After` in seconds, as a node gives it; a date is as good as none."""
+    """Returns `Retry-After` in seconds, as a node writes it. A date is ignored."""
     text = response.headers.get("retry-after", "").strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

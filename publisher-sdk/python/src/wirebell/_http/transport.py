@@ -1,4 +1,4 @@
-"""The services' door: what is asked of it, and in which pieces."""
+"""HTTP transport: sends events to the server API in requests of bounded size."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _REQUEST_BYTES = 512 * 1024
 
 
 class HttpTransport:
-    """The services' door of a node."""
+    """The server API of a node."""
 
     def __init__(self, url: str, client: HttpClient) -> None:
         self._events = events_url(url)
         self._client = client
 
     async def open(self) -> None:
-        """A service key is only looked at with an event, so there is nothing to learn beforehand."""
+        """Does nothing: the API key is only checked with an event."""
 
     async def close(self) -> None:
         await self._client.close()
 
     async def send(self, events: Sequence[PendingEvent]) -> list[PublishResult | Failure]:
-        """Posts the events in requests of a bounded size, one after the other."""
+        """Posts the events in requests of bounded size, one after the other."""
         bodies = [waiting.event.to_json() for waiting in events]
         done: list[PublishResult | Failure] = []
         max_events = len(bodies)
@@ -43,7 +43,7 @@ class HttpTransport:
             except Failure as failure:
                 return done + [failure] * (len(bodies) - len(done))
             if results is None:
-                # Something about the whole was not to the door's liking; the parts may be.
+                # The API rejected the request as a whole. Smaller requests may succeed.
                 max_events = (len(batch) + 1) // 2
                 continue
             done += results
@@ -75,12 +75,12 @@ class HttpTransport:
         return responses.cancelled(await self._client.send(HttpRequest("DELETE", self._event(event_id))))
 
     def _event(self, event_id: str) -> str:
-        # A name of dots alone would be taken for a way up.
+        # `..` as a path segment would mean the parent path.
         return f"{self._events}/{quote(event_id, safe='').replace('.', '%2E')}"
 
 
 def _count_fitting(bodies: Sequence[str], max_events: int) -> int:
-    """How many of the bodies go into one request: at least one."""
+    """Returns how many of the bodies fit into one request: at least one."""
     size = 0
     for count, body in enumerate(bodies[:max_events]):
         size += len(body.encode())
@@ -90,32 +90,32 @@ def _count_fitting(bodies: Sequence[str], max_events: int) -> int:
 
 
 def events_url(url: str) -> str:
-    """Where events are posted to."""
+    """Returns the URL of the events endpoint."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise invalid_url("the one given cannot be read as a URL") from None
+        raise invalid_url("the URL cannot be parsed") from None
     if not host:
-        raise invalid_url("the one given has no host")
+        raise invalid_url("the URL has no host")
     if parts.username is not None or parts.password is not None:
-        raise invalid_url("the one given has a user or password: the service key goes into `service_key`")
+        raise invalid_url("the URL has a user or password; pass the API key as `service_key`")
     if parts.query or parts.fragment:
-        raise invalid_url("the one given has a query or a fragment")
+        raise invalid_url("the URL has a query or a fragment")
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/v1/events", "", ""))
 
 
 def headers(service_key: str | None) -> dict[str, str]:
-    """What every request carries."""
+    """Returns the headers of every request."""
     found = {"Content-Type": "application/json"}
     if service_key is not None:
         if not service_key.isascii() or not service_key.isprintable():
-            message = "the service key holds a character that cannot stand in an HTTP header"
+            message = "`service_key` contains a character that an HTTP header cannot hold"
             raise ConfigurationError(message, "bad_service_key")
         found["Authorization"] = f"Bearer {service_key}"
     return found
 
 
 def unreachable(error: Exception) -> Failure:
-    """No connection, or it broke."""
+    """The failure for a connection that was not opened, or that broke."""
     return unavailable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -1,4 +1,4 @@
-"""What both kinds of workers on the inbox are made from."""
+"""The base class of both inbox workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ H = TypeVar("H", bound=Callable[[InboxEvent], object])
 
 
 class InboxBase(WorkerBase[InboxJob, Handled], Generic[H]):
-    """A worker on the inbox, however its program waits."""
+    """A worker on the inbox, independent of blocking or asyncio."""
 
     def __init__(
         self,
@@ -31,20 +31,20 @@ class InboxBase(WorkerBase[InboxJob, Handled], Generic[H]):
         at_once: int = 16,
         timeout: float = 5.0,
     ) -> None:
-        """Looks at the URL, and sends nothing yet.
+        """Checks the URL and sends nothing yet.
 
-        :param url: of a Redis; the inbox is not read over HTTP.
-        :param service: workers that name the same one share the events; every service gets all of them. A new one
-            begins with the oldest that is kept.
-        :param worker: its name in the service, which no other may have at the same time; one of its own if absent.
-        :param prefix: of the keys in Redis, as the nodes have it in `bus.prefix`.
-        :param tries: how often an event is tried before it becomes a dead letter; a worker's death over it is a try.
-        :param first_wait: seconds before the second try; each wait is twice the one before.
-        :param longest_wait: seconds between two tries at the most.
-        :param gone_after: a worker that has given no sign of life for so many seconds is gone, and others take over. A
-            handler may take longer than that: its worker goes on giving signs.
-        :param at_once: how many events `run` hands out at once.
-        :param timeout: for how many seconds it is tried to tell Redis how an event's handling ended.
+        :param url: URL of a Redis. The inbox cannot be read over HTTP.
+        :param service: name of the service. Workers of one service share the events; every service gets all of
+            them. A new service begins with the oldest event that is kept.
+        :param worker: name of this worker, unique in its service. A generated name by default.
+        :param prefix: prefix of the keys in Redis; must equal `bus.prefix` of the nodes.
+        :param tries: number of attempts before an event becomes a dead letter. A worker's death counts as one.
+        :param first_wait: seconds before the second attempt. Every further wait is twice as long.
+        :param longest_wait: most seconds between two attempts.
+        :param gone_after: seconds without a lease renewal after which other workers take over a worker's events.
+            A handler may take longer: its worker renews the lease meanwhile.
+        :param at_once: number of events that `run` handles at the same time.
+        :param timeout: seconds for which reporting a result to Redis is retried.
         """
         if not service:
             raise ConfigurationError("the name of the service is empty", "bad_service")
@@ -72,13 +72,13 @@ class InboxBase(WorkerBase[InboxJob, Handled], Generic[H]):
 
     def _add(self, type: str, handler: H) -> None:
         if not isinstance(type, str) or not type:
-            raise ConfigurationError("expected the type of an event, such as `send-message`", "bad_handler")
+            raise ConfigurationError("expected an event type, such as `send-message`", "bad_handler")
         if not callable(handler):
-            raise ConfigurationError(f"expected a function that handles `{type}`", "bad_handler")
+            raise ConfigurationError(f"expected a function as the handler of `{type}`", "bad_handler")
         if type in self._handlers:
-            raise ConfigurationError(f"`{type}` has a handler", "bad_handler")
+            raise ConfigurationError(f"`{type}` already has a handler", "bad_handler")
         self._handlers[type] = handler
 
     def _check_handlers(self) -> None:
         if not self._handlers:
-            raise ConfigurationError("there is no handler: expected `on` before `run`", "bad_handler")
+            raise ConfigurationError("no handler is registered; call `on` before `run`", "bad_handler")

@@ -1,4 +1,4 @@
-"""An event in the inbox, as a handler gets it."""
+"""An inbox event, as a handler gets it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ from .._redis.streams import Entry
 
 @dataclass(frozen=True, slots=True)
 class InboxEvent:
-    """What a client has emitted, or what a node tells of a user's presence: `user.online`, `user.offline`.
+    """An event from a client, or a presence event from a node: `user.online`, `user.offline`.
 
-    The user, the connection and the device are what the node knows of them, and nothing that a client could say of
-    itself.
+    The node sets the user, the connection and the device from the session. A client cannot choose them.
     """
 
     id: str
-    """The event's id: the same however often it is handed out."""
+    """The event's id. It is the same in every attempt."""
     type: str
     user: str
-    """Whose session it was, as its token says."""
+    """The user of the session, as its token says."""
     at: int
-    """When the bus took it, in milliseconds since the Unix epoch, by the bus' clock."""
+    """When the bus accepted it, in milliseconds since the Unix epoch, by the bus's clock."""
     data: Any = field(repr=False)
-    """What the client gave; none where it gave nothing."""
+    """The client's data; `None` if there is none."""
     json: str = field(repr=False)
-    """The same in JSON, byte for byte."""
+    """The data in JSON, byte for byte."""
     tries: int
-    """Which try this is, from 1."""
+    """The number of this attempt, from 1."""
     connection: str | None = None
-    """Over which connection: `conn:<connection>` is its channel. None where no client has emitted it."""
+    """The id of the connection; `conn:<connection>` is its channel. `None` for a presence event."""
     device: str | None = None
-    """From which device, if the token names it."""
+    """The device, if the token names one."""
     traceparent: str | None = None
-    """W3C trace context, if the client gave one."""
+    """W3C trace context, if the client sent one."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxJob:
-    """An event, and by which name its connection waits for an answer."""
+    """An event, and the `ref` under which its connection waits for a reply."""
 
     event: InboxEvent
     ref: str | None
@@ -56,7 +55,7 @@ class InboxJob:
 
     @classmethod
     def read(cls, entry: Entry) -> InboxJob | None:
-        """None if it is not an entry of the inbox."""
+        """Reads a stream entry. Returns `None` if it is not an inbox entry."""
         try:
             found = InboxEntry.read(entry.fields)
             event = InboxEvent(

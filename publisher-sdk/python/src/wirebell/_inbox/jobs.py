@@ -1,4 +1,4 @@
-"""How an event in the inbox comes to its end, and how its emitter hears of it."""
+"""The job type of inbox workers: finishes an event and sends the reply to its client."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .event import InboxJob
 log = logging.getLogger("wirebell")
 
 Handled = str | None
-"""The reply, in JSON; none where this service does not handle events of the type."""
+"""The reply in JSON; `None` if this service does not handle the event type."""
 
 
 class InboxJobs(JobKind[InboxJob, Handled]):
-    """What clients emit."""
+    """The job type of inbox workers."""
 
-    # Somebody waits for the answer.
+    # A client waits for the reply.
     poll_interval = 0.05
     messages = Messages(
         noun="inbox",
-        outage="the inbox cannot be read, and it is tried again",
-        outage_over="the inbox is read again",
-        failed="an event from a client could not be handled",
-        dead="an event from a client has become a dead letter",
-        unreadable="it is not an event of the inbox",
-        untold="nobody was told how handling an event ended, it will be tried again",
+        outage="cannot read the inbox; retrying",
+        outage_over="reading the inbox again",
+        failed="handling a client event failed",
+        dead="a client event became a dead letter",
+        unreadable="it is not an inbox event",
+        result_lost="Redis did not get the result of a client event; it will be delivered again",
     )
 
     def __init__(self, bus: RedisBus, group: Group, io: Io, timeout: float) -> None:
@@ -64,7 +64,7 @@ class InboxJobs(JobKind[InboxJob, Handled]):
         shard, id_ = entry.position
         position = InboxPosition(shard, id_, self._group.name)
         if job is None:
-            # Nobody waits for what cannot be read.
+            # No connection waits for an unreadable entry.
             await finish_entry(self._bus, position, None, None, dead)
             return None
         finished = await finish_entry(self._bus, position, (job.event.user, job.id), answer, dead)
@@ -73,17 +73,17 @@ class InboxJobs(JobKind[InboxJob, Handled]):
             return None
 
         async def follow_up() -> None:
-            """The event is done with: that its emitter does not hear of it is no reason to handle it once more."""
+            """Sends the reply. A failure does not undo that the event is finished."""
             try:
                 await until(self._io, self._timeout, lambda: send_reply(self._bus, *waiting, answer))
             except PublishError as error:
-                log.warning("an emitter could not be told what came of its event: %s: %s", waiting[0], error)
+                log.warning("cannot send a reply to connection %s: %s", waiting[0], error)
 
         return follow_up
 
 
 def _waiting_connection(job: InboxJob, finished: FinishResult) -> tuple[str, str] | None:
-    """Which connection is told, and by which `ref`."""
+    """Returns the connection that waits for the reply, and its `ref`."""
     if not finished.entry_waits:
         return finished.instead
     connection, ref = job.event.connection, job.ref

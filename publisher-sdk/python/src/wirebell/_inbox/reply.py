@@ -1,4 +1,4 @@
-"""What a service answers, as JSON."""
+"""Writes the reply of a service as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..errors import InvalidReply
 
 
 def reply_json(reply: object) -> str:
-    """The reply as JSON."""
+    """Returns the reply as JSON."""
     try:
         text = raw_json.check(reply.text) if isinstance(reply, RawJson) else raw_json.write(reply)
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidReply("half of a surrogate pair is not a character") from None
+        raise InvalidReply("a lone surrogate is not a character") from None
     except ValueError as error:
         raise InvalidReply(str(error)) from None
     if size > MAX_REPLY_BYTES:

@@ -1,5 +1,6 @@
-"""Waiting and asking: the one seam between what is decided and how a program waits for it.
+"""I/O interfaces: waiting, Redis connections and HTTP requests, and the failures they return.
 
-All that decides is written once, as coroutines over this seam. Under asyncio they are awaited. Where a program
-blocks, their waiting blocks as well, so that they come to their end without ever being suspended.
+The logic of this package is written once, as coroutines that use these interfaces. An asyncio program
+awaits them. In a blocking program every interface blocks, so a coroutine runs to its end without being
+suspended. This package also owns retries. It does not know about events or channels.
 """

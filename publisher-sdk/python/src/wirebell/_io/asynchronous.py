@@ -1,4 +1,4 @@
-"""Waiting under asyncio."""
+"""I/O interfaces for asyncio."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Done = TypeVar("_Done")
 
 
 class AsyncIo:
-    """Time and waiting of a task."""
+    """Time and waiting for tasks."""
 
     def now(self) -> float:
         return time.monotonic()
@@ -39,7 +39,7 @@ class AsyncIo:
 
 
 class AsyncSignal:
-    """Something has changed, told to tasks. It may be given from any thread."""
+    """Notifies tasks of a change. Any thread may call `notify`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -51,7 +51,7 @@ class AsyncSignal:
             self.count += 1
             waiting, self._waiting = self._waiting, set()
         for one in waiting:
-            # An event loop that has ended waits for nothing any more.
+            # A closed event loop has no waiting task.
             with suppress(RuntimeError):
                 one.get_loop().call_soon_threadsafe(_wake, one)
 

@@ -1,4 +1,4 @@
-"""Waiting for programs that block."""
+"""I/O interfaces for blocking programs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _Done = TypeVar("_Done")
 
 
 def finish(work: Coroutine[Any, Any, _Done]) -> _Done:
-    """Does the work here and now. All that it waits for blocks, so it comes to its end without being suspended."""
+    """Runs a coroutine to its end. Everything that it awaits blocks, so it is never suspended."""
     try:
         work.send(None)
     except StopIteration as end:
         done: _Done = end.value
         return done
     work.close()
-    raise RuntimeError("something under a blocking publisher has waited for an event loop")
+    raise RuntimeError("a blocking publisher awaited an event loop")
 
 
 class BlockingIo:
-    """Time and waiting of a thread."""
+    """Time and waiting for threads."""
 
     def __init__(self) -> None:
         self._ends = threading.local()
@@ -39,7 +39,7 @@ class BlockingIo:
             time.sleep(seconds)
 
     async def within(self, seconds: float, work: Callable[[], Awaitable[_Done]]) -> _Done:
-        """Nothing can stop a thread that waits; what it waits for is told how long it may take: see `left`."""
+        """Runs the work. A waiting thread cannot be stopped, so every wait inside is bounded by `remaining`."""
         before = getattr(self._ends, "end", float("inf"))
         self._ends.end = min(before, self.now() + seconds)
         try:
@@ -48,7 +48,7 @@ class BlockingIo:
             self._ends.end = before
 
     def remaining(self) -> float:
-        """How many seconds this thread may still wait for something."""
+        """Returns the seconds for which this thread may still wait."""
         remaining = float(getattr(self._ends, "end", float("inf"))) - self.now()
         if remaining <= 0:
             raise OutOfTime
@@ -75,7 +75,7 @@ class _Lock(AbstractAsyncContextManager[object]):
 
 
 class BlockingSignal:
-    """Something has changed, told to threads."""
+    """Notifies threads of a change."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

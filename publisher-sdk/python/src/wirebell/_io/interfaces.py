@@ -1,4 +1,4 @@
-"""What the coroutines of this package ask of the world."""
+"""The interfaces that the coroutines of this package use for I/O."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .failure import Failure
 _Done = TypeVar("_Done")
 
 Argument = str | int
-"""A part of a command."""
+"""An argument of a Redis command."""
 Reply: TypeAlias = "int | str | list[Reply] | None"
-"""What a server of Redis answers."""
+"""A reply of a Redis server."""
 Replies: TypeAlias = "list[Reply | Failure]"
-"""What it answers to a pipeline; a failure where it answered with an error."""
+"""The replies to a pipeline; an error reply is a failure."""
 
 
 class OutOfTime(Exception):
-    """The time for something is over."""
+    """The time limit was reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to connect to a server of Redis, whatever its address."""
+    """How to log in to a Redis server."""
 
     tls: bool = False
     username: str | None = None
@@ -35,7 +35,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server of Redis."""
+    """A Redis server."""
 
     host: str
     port: int
@@ -47,74 +47,74 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """For how many seconds a connection may take to open, and the answer to one try."""
+    """Seconds that opening a connection may take, and that a reply may take."""
 
     connect: float
     answer: float
 
 
 class Signal(Protocol):
-    """Something has changed. It may be given from any thread."""
+    """Notifies waiters of a change. Any thread may call `notify`."""
 
     @property
     def count(self) -> int:
-        """How often it was given. It is read before one looks, and told to `since`: so none is missed."""
+        """The number of notifications. Read it before checking a condition, and pass it to `wait_since`."""
 
     def notify(self) -> None:
-        """Wakes all who wait."""
+        """Wakes all waiters."""
 
     async def wait_since(self, count: int, timeout: float | None) -> None:
-        """Waits until it has been given since then, but no longer than so many seconds."""
+        """Waits until there are more than `count` notifications, or `timeout` seconds have passed."""
 
 
 class Io(Protocol):
     """Time and waiting."""
 
     def now(self) -> float:
-        """Seconds, from whenever."""
+        """Returns monotonic time in seconds."""
 
     async def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Waits for `seconds`."""
 
     async def within(self, seconds: float, work: Callable[[], Awaitable[_Done]]) -> _Done:
-        """Does the work, or raises `OutOfTime`."""
+        """Runs the work, or raises `OutOfTime` after `seconds`."""
 
     def lock(self) -> AbstractAsyncContextManager[object]:
-        """A lock for whoever waits while holding it."""
+        """Returns a new lock that may be held while waiting."""
 
     def signal(self) -> Signal:
-        """A new one."""
+        """Returns a new signal."""
 
 
 class RedisConnections(Protocol):
-    """Connections to servers of Redis."""
+    """Connections to Redis servers."""
 
     async def exchange(
         self, pipelines: Sequence[tuple[Server, Sequence[Sequence[Argument]]]]
     ) -> list[Replies | Failure]:
-        """Sends each server its commands, all at once, and reads the answers. A failure is that of a connection."""
+        """Sends all pipelines, then reads the replies. A failure stands for a whole connection."""
 
     async def drop(self) -> None:
-        """Closes the connections that nobody uses just now: they lead to the wrong servers."""
+        """Closes the idle connections: they lead to the wrong servers."""
 
     async def close(self) -> None:
-        """Closes them all."""
+        """Closes all connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request to a services' door."""
+    """A request to the server API."""
 
     method: str
     url: str
     body: str | None = None
     max_wait: float = 0.0
-    """For how many seconds beyond the usual the answer may take."""
+    """Seconds that the response may take beyond the usual timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back, read whole."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -122,24 +122,24 @@ class HttpResponse:
 
 
 class HttpClient(Protocol):
-    """Requests to a services' door."""
+    """Sends requests to the server API."""
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """One request; a `Failure` if there is no answer."""
+        """Sends a request. Raises a `Failure` if there is no response."""
 
     async def close(self) -> None:
-        """Closes its connections."""
+        """Closes the connections."""
 
 
 class Runtime(Protocol):
-    """How a kind of program reaches the bus."""
+    """The I/O of one kind of program, blocking or asyncio."""
 
     @property
     def io(self) -> Io:
-        """Its waiting."""
+        """Time and waiting."""
 
     def redis_connections(self, timeouts: Timeouts) -> RedisConnections:
-        """Connections to Redis."""
+        """Returns connections to Redis servers."""
 
     def http_client(self, url: str, service_key: str | None, timeouts: Timeouts) -> HttpClient:
-        """Requests to a services' door."""
+        """Returns a client for the server API."""

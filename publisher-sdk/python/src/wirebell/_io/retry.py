@@ -1,4 +1,4 @@
-"""Retrying: how long to wait before the next try."""
+"""Retries: how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .failure import Failure, FailureKind
 from .interfaces import Io, OutOfTime
 
 _SHORTEST = 0.02
-"""The first wait: a broken connection is usually good again at once."""
+"""The first wait. A broken connection usually works again at once."""
 LONGEST = 1.0
 
 _Done = TypeVar("_Done")
 
 
 class Backoff:
-    """Waits that double up to a bound, each shortened at random by up to a half.
+    """Waits that double up to a limit, each randomly shortened by up to a half.
 
-    Many publishers that lost the same Redis do not come back in step then.
+    The jitter keeps publishers that lost the same Redis from reconnecting at the same time.
     """
 
     def __init__(self, longest: float = LONGEST) -> None:
@@ -28,19 +28,19 @@ class Backoff:
         self._tries = 0
 
     def wait(self, asked: float | None = None) -> float:
-        """How long to wait now; never less than the bus asked for."""
+        """Returns how long to wait now. It is at least what the bus asked for."""
         full: float = min(_SHORTEST * 2 ** min(self._tries, 16), self._longest)
         self._tries += 1
         jittered = full * random.uniform(0.5, 1.0)
         return jittered if asked is None else min(asked + jittered, max(self._longest, asked))
 
     def reset(self) -> None:
-        """The last try went well."""
+        """Resets the wait after a successful attempt."""
         self._tries = 0
 
 
 async def until(io: Io, timeout: float, attempt: Callable[[], Awaitable[_Done]]) -> _Done:
-    """Tries something that may be done twice until it is done, cannot be done, or the time is over."""
+    """Repeats an idempotent operation until it succeeds, cannot succeed, or the time is over."""
     end = io.now() + timeout
     backoff = Backoff()
     last: PublishError = TimedOut(timeout)

@@ -1,4 +1,6 @@
-"""The contract: what a publisher and the bus say to each other, byte for byte. No I/O and no clock.
+"""The protocol: events, frames, key names and script calls, byte for byte.
 
-`protocol/` of the repository says the same in Rust, and its vectors hold both to it.
+Events come in as Python values; script arguments and frames go out; replies are parsed back. It does no
+I/O and reads no clock. The same is written in Rust in `protocol/` of the repository; the vectors there
+test both.
 """

@@ -1,4 +1,4 @@
-"""The attributes of an event, one by one, so that an error names the attribute and what was expected."""
+"""Checks the attributes of an event one by one, so an error names the attribute and the expected value."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def too_large(attribute: str, message: str) -> InvalidEvent:
 
 
 def shape(value: object) -> str:
-    """What kind of value it is: enough for the one who wrote it, and nothing of the payload."""
+    """Describes a value by its type only: an error must not contain the payload."""
     return f"a value of type `{type(value).__name__}`"
 
 
 def text(attribute: str, value: object) -> str:
     if not isinstance(value, str):
         raise invalid(attribute, f"expected a string, found {shape(value)}")
-    # A subclass, such as a member of an enumeration, may write itself in another way.
+    # A subclass, such as an enumeration member, may have another `__str__`.
     return str.__str__(value)
 
 
@@ -54,7 +54,7 @@ def name(attribute: str, value: object) -> str:
     if length > MAX_NAME_BYTES:
         raise too_large(attribute, f"longer than {MAX_NAME_BYTES} bytes")
     if any(map(channels.is_control, found)):
-        raise invalid(attribute, "has a control character")
+        raise invalid(attribute, "contains a control character")
     return found
 
 
@@ -74,7 +74,7 @@ def targets(value: object) -> tuple[str, ...]:
     found = [target(one) for one in value]
     if len(found) > MAX_CHANNELS:
         raise too_large("to", f"{len(found)} channels; at most {MAX_CHANNELS}")
-    # The same channel named twice is still one delivery.
+    # A channel that is named twice still gets one delivery.
     return tuple(dict.fromkeys(found))
 
 
@@ -90,7 +90,7 @@ def data(value: object, most: int) -> str:
         found = raw_json.check(value.text) if isinstance(value, RawJson) else raw_json.write(value)
         length = len(found.encode())
     except UnicodeEncodeError:
-        raise invalid("data", "half of a surrogate pair is not a character") from None
+        raise invalid("data", "a lone surrogate is not a character") from None
     except ValueError as error:
         raise invalid("data", f"cannot be written as JSON: {error}") from None
     if length > min(most, MAX_DATA_BYTES):
@@ -99,7 +99,7 @@ def data(value: object, most: int) -> str:
 
 
 def copies(to: Sequence[str], data: str) -> None:
-    """Each channel has a log of its own, and gets a copy."""
+    """Bounds the copies of the data: every channel has its own log."""
     copied = len(to) * len(data.encode())
     if copied > MAX_COPIED_BYTES:
         raise too_large("to", f"{copied} bytes of data over all channels; at most {MAX_COPIED_BYTES}")

@@ -1,4 +1,4 @@
-"""The scripts with what goes into them and what comes out."""
+"""Calls of the Lua scripts: their keys, arguments and replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LETTERS = {Class.DURABLE: "d", Class.RETAINED: "r", Class.VOLATILE: "v"}
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """The keys, all in one slot, and the arguments of one call."""
+    """A script call: its keys, all in one slot, and its arguments."""
 
     script: Script
     keys: tuple[str, ...]
@@ -25,18 +25,18 @@ class ScriptCall:
 
 @dataclass(frozen=True, slots=True)
 class PublishReply:
-    """What the bus did with an event on one channel."""
+    """The reply of the publish script for one channel."""
 
     cursor: Cursor | None
     nodes: int
     again: bool
-    """The id was seen before: nothing was done, and this is what the first time answered."""
+    """Whether the id was seen before. Then nothing was done, and this is the first reply again."""
     scheduled: bool
-    """It is kept until its time has come."""
+    """Whether the event is stored until its `deliver_at`."""
 
 
 def publish(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCall:
-    """Publishes the event, or schedules it. If it has to be tracked, `register` comes before."""
+    """Publishes the event, or schedules it. A tracked event needs a call of `register` first."""
     at = event.tracking.deliver_at if event.tracking is not None else None
     arguments = _arguments(event, retention)
     if at is None:
@@ -45,7 +45,7 @@ def publish(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCal
 
 
 def event_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
-    """The keys of an event that is retained or tracked."""
+    """The keys of a retained or tracked event."""
     return (
         keys.log(channel),
         keys.seen(channel, event_id),
@@ -59,7 +59,7 @@ def event_keys(keys: Keys, channel: str, event_id: str) -> tuple[str, ...]:
 
 def _keys(keys: Keys, event: PreparedEvent) -> tuple[str, ...]:
     all_of_them = event_keys(keys, event.channel, event.id)
-    # Most events are neither retained nor tracked, and need the first four only.
+    # Most events are neither retained nor tracked, and need only the first four keys.
     return all_of_them if event.class_ is Class.RETAINED or event.tracking is not None else all_of_them[:4]
 
 
@@ -98,15 +98,15 @@ def _arguments(event: PreparedEvent, retention: Retention) -> tuple[str, ...]:
 
 
 def _record_times(event: PreparedEvent, retention: Retention, due: int) -> tuple[int, int]:
-    """After how many milliseconds its receipt closes, and for how many its record is kept."""
+    """Returns after how many milliseconds the receipt closes, and how long the delivery record is kept."""
     receipts = millis(retention.receipts)
     closes = receipts if event.ttl_millis is None else event.ttl_millis
-    # A receipt that was waited for in vain is kept for as long again, to be asked for.
+    # A receipt without an acknowledgement is kept for the same time again, so that it can be read.
     return closes, max(closes, due) + receipts
 
 
 def read_publish_reply(text: str) -> PublishReply:
-    """What publishing answered."""
+    """Parses the reply of the publish script."""
     word, _, rest = text.partition(" ")
     cursor, _, rest = rest.partition(" ")
     nodes = rest.partition(" ")[0]
@@ -118,7 +118,7 @@ def read_publish_reply(text: str) -> PublishReply:
 
 
 def register(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCall | None:
-    """Sets the timer of an event that has to be tracked."""
+    """Sets the timer of a tracked event. Returns `None` for an untracked one."""
     if event.tracking is None:
         return None
     shard = shard_of(event.id)
@@ -140,7 +140,7 @@ def register(keys: Keys, event: PreparedEvent, retention: Retention) -> ScriptCa
 
 
 def timer(channel: str, event_id: str) -> str:
-    """An event's timer on a channel, as it stands among the timers. Channels hold no spaces; ids may."""
+    """The name of an event's timer on a channel. Channels contain no spaces; ids may."""
     return f"{channel} {event_id}"
 
 
@@ -150,12 +150,12 @@ def cancel(keys: Keys, channel: str, event_id: str) -> ScriptCall:
 
 
 def alarm(keys: Keys, channel: str, event_id: str) -> ScriptCall:
-    """Asks the record of an event what is due."""
+    """Reads from the delivery record what is due."""
     return ScriptCall(Script.ALARM, event_keys(keys, channel, event_id))
 
 
 def finish(keys: Keys, channel: str, event_id: str, answer: str) -> ScriptCall:
-    """Finishes with a timer, as the alarm script answered. Answers 1 if somebody was told."""
+    """Finishes a timer as the alarm script replied. The reply is 1 if an entry was added to a stream."""
     line, _, frame = answer.partition("\n")
     verb, *words = line.split(" ")
     what, at = "", "0"
@@ -164,9 +164,9 @@ def finish(keys: Keys, channel: str, event_id: str, answer: str) -> ScriptCall:
     elif (verb, len(words)) == ("outcome", 2):
         what, at = words
     elif (verb, len(words)) not in (("absent", 0), ("done", 0)):
-        raise ValueError("the alarm script answered something else")
+        raise ValueError("unexpected reply from the alarm script")
     if not (at.isascii() and at.isdigit()):
-        raise ValueError("the alarm script answered something else")
+        raise ValueError("unexpected reply from the alarm script")
     shard = shard_of(event_id)
     return ScriptCall(
         Script.FINISH,

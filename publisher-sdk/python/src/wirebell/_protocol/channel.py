@@ -1,4 +1,4 @@
-"""A channel: the address of an event. It is a plain string here; this module tells which strings are one."""
+"""Channels: the addresses of events. A channel is a plain string; this module checks it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONNECTION = re.compile(r"[a-z0-9]{8}\.(?:0|[1-9a-f][0-9a-f]{0,15})")
 
 
 class InvalidChannel(ValueError):
-    """The text is not the name of a channel. `fault` says in a word why."""
+    """The text is not a channel name. `code` is the reason in one word."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class InvalidChannel(ValueError):
 
 
 def check(name: str) -> str:
-    """The name, if it is one of a channel."""
+    """Returns the name if it is a channel."""
     if utf8_length(name) > MAX_CHANNEL_BYTES:
         raise InvalidChannel("too_long", f"longer than {MAX_CHANNEL_BYTES} bytes")
     if name == "all":
@@ -30,8 +30,8 @@ def check(name: str) -> str:
     if not colon or kind not in KINDS:
         raise InvalidChannel("kind", "expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`")
     if not rest:
-        raise InvalidChannel("empty", "the part behind the colon is empty")
-    # Whatever would break the hash tag of a key, or a header in which the name stands.
+        raise InvalidChannel("empty", "the part after the colon is empty")
+    # These characters would break the hash tag of a key, or a header that contains the name.
     if any(letter in "{}" or letter.isspace() or is_control(letter) for letter in rest):
         message = "a space, a control character, `{` or `}` is not allowed in a channel"
         raise InvalidChannel("character", message)
@@ -41,7 +41,7 @@ def check(name: str) -> str:
 
 
 def connection(name: str) -> tuple[str, str] | None:
-    """The node and the number, if it is the channel of one connection."""
+    """Returns the node and the number if the channel is that of a connection."""
     kind, _, rest = name.partition(":")
     if kind != "conn":
         return None
@@ -50,13 +50,13 @@ def connection(name: str) -> tuple[str, str] | None:
 
 
 def is_control(letter: str) -> bool:
-    """Is it a control character, of ASCII or beyond?"""
+    """Returns whether it is a control character, in ASCII or beyond."""
     return unicodedata.category(letter) == "Cc"
 
 
 def utf8_length(text: str) -> int:
-    """How many bytes it takes. Half of a surrogate pair cannot be written as UTF-8 at all."""
+    """Returns the length in bytes. Raises for a lone surrogate, which UTF-8 cannot represent."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidChannel("character", "half of a surrogate pair is not a character") from None
+        raise InvalidChannel("character", "a lone surrogate is not a character") from None

@@ -1,4 +1,4 @@
-"""How an event is kept, and when it counts as published."""
+"""Delivery classes and durability."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from .text_enum import TextEnum
 
 
 class Class(TextEnum):
-    """How an event is kept, and what happens when a client is slow."""
+    """How an event is stored, and what happens if a client is slow."""
 
     DURABLE = "durable"
-    """In the channel's log; every device, in order, also after it was away."""
+    """Stored in the channel's log. Every device receives it, in order, also after a disconnect."""
     RETAINED = "retained"
-    """The last one per key, also for whoever connects later."""
+    """The last event of each key is stored. Clients that connect later receive it too."""
     VOLATILE = "volatile"
-    """Not stored; whoever is connected now."""
+    """Not stored. Only connected clients receive it."""
 
 
 class Durability(TextEnum):
     """When an event counts as published."""
 
     PRIMARY = "primary"
-    """The primary has it."""
+    """The primary has the event."""
     REPLICATED = "replicated"
-    """A replica has it too, so that a failover does not lose it."""
+    """A replica has the event too, so a failover does not lose it."""

@@ -1,4 +1,4 @@
-"""A cursor: a position in a channel's log."""
+"""Cursors: positions in a channel's log."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _LARGEST = 2**64 - 1
 
 
 class Cursor(NamedTuple):
-    """A position in a log. Later events have larger ones."""
+    """A position in a log. Later events have larger cursors."""
 
     millis: int
-    """Milliseconds since the Unix epoch, by the bus' clock."""
+    """Milliseconds since the Unix epoch, by the bus's clock."""
     sequence: int
-    """The event's number within that millisecond."""
+    """The number of the event within that millisecond."""
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """Reads a cursor as an event carries it."""
+        """Parses a cursor."""
         found = _TEXT.fullmatch(text)
-        # Longer ones are none, and reading thousands of digits would take long.
+        # A longer text is no cursor, and converting thousands of digits takes long.
         parts = [int(part) for part in found.groups() if len(part) <= 40] if found else []
         if len(parts) != 2 or max(parts) > _LARGEST:
             raise ValueError("expected a cursor as an event carries it, like `1763719200123-0`")

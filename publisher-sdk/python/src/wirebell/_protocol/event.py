@@ -1,4 +1,4 @@
-"""An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one."""
+"""Events: what a service publishes. Attributes follow CloudEvents 1.0 where it defines them."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ DurabilityName = Durability | Literal["primary", "replicated"]
 
 @dataclass(frozen=True, slots=True, init=False)
 class Event:
-    """Something that a service has to tell.
+    """An event to publish.
 
-    It is checked, and its `data` written as JSON, when it is made: what is wrong is told there, and what happens to
-    the data later does not change the event.
+    It is checked when it is created, and its `data` is written as JSON then. Later changes of the data do
+    not change the event.
     """
 
     to: tuple[str, ...]
-    """The channels it goes to: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`."""
+    """The target channels: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`."""
     type: str
     data: RawJson = field(repr=False)
-    """What it says, as JSON text. It is kept out of logs."""
+    """The payload as JSON text. It is never logged."""
     id: str | None
-    """Its identity and idempotency key; made by the publisher if absent."""
+    """Identity and idempotency key. The publisher generates one if absent."""
     source: str | None
-    """Which service says so."""
+    """Name of the publishing service."""
     time: str | None
-    """When it happened; made by the publisher if absent."""
+    """When it happened. The publisher sets the current time if absent."""
     class_: Class
     key: str | None
-    """Of a retained event: what it is the newest value of; its type if absent."""
+    """For a retained event: the key whose latest value it is. Its type if absent."""
     ttl: int | None
-    """For how many seconds it is worth delivering."""
+    """Seconds after which it is no longer delivered."""
     deliver_at: str | None
-    """Not before this time; it can be cancelled until then."""
+    """Earliest time of delivery. The event can be cancelled until then."""
     receipt: bool
-    """Its publisher wants to know what becomes of it."""
+    """Whether the publisher wants receipts."""
     deadline: int | None
-    """If no device has acknowledged it after so many seconds, it goes to the fallback stream."""
+    """Seconds after which the event is added to the fallback stream, unless a device has acknowledged it."""
     durability: Durability | None
-    """When it counts as published, if it says so itself."""
+    """When it counts as published; the publisher's default if absent."""
     traceparent: str | None
     """The W3C trace context that the delivery continues."""
 
@@ -72,7 +72,7 @@ class Event:
         traceparent: str | None = None,
         max_data_bytes: int = check.MAX_DATA_BYTES,
     ) -> None:
-        """Checks and keeps the attributes. `data` is anything that `json` writes, or :class:`RawJson`."""
+        """Checks and stores the attributes. `data` is any JSON value, or :class:`RawJson`."""
         given = (to, type, data, id, source, time, class_, key, ttl, deliver_at, receipt, deadline, durability)
         self._keep((*given, traceparent), max_data_bytes)
 
@@ -102,26 +102,26 @@ class Event:
         self._check_whole()
 
     def _check_whole(self) -> None:
-        """What attributes ask of each other."""
+        """Checks attributes that depend on each other."""
         if self.key is not None and self.class_ is not Class.RETAINED:
-            raise check.invalid("key", 'belongs to a retained event: add `class_="retained"`')
+            raise check.invalid("key", 'only a retained event has a key; add `class_="retained"`')
         if self.deadline is not None and self.class_ is not Class.DURABLE:
             raise check.invalid("deadline", "only a durable event can be acknowledged by its deadline")
         if self.class_ is Class.RETAINED and any(map(connection, self.to)):
-            message = "nothing can be retained for a connection, which never comes back; use `durable`"
+            message = "a connection cannot retain events, because its id is never used again; use `durable`"
             raise check.invalid("to", message)
         if self.class_ is Class.VOLATILE and self.durability is Durability.REPLICATED:
-            raise check.invalid("durability", "a volatile event is not stored, so there is nothing to replicate")
+            raise check.invalid("durability", "a volatile event is not stored, so it cannot be replicated")
 
     @classmethod
     def from_dict(cls, attributes: Mapping[str, object], max_data_bytes: int = check.MAX_DATA_BYTES) -> Event:
-        """An event by its attributes, named as in JSON. `None` counts as absent, save in `data`."""
+        """Creates an event from a mapping with JSON names. `None` counts as absent, except in `data`."""
         unknown = sorted(str(name) for name in attributes if name not in _ATTRIBUTES)
         if unknown:
             raise check.invalid("event", f"unknown attribute `{unknown[0]}`; expected {', '.join(_ATTRIBUTES)}")
         for required in ("to", "type", "data"):
             if required not in attributes or (attributes[required] is None and required != "data"):
-                raise check.invalid(required, "is required: `to`, `type` and `data` make an event")
+                raise check.invalid(required, "is required; an event needs `to`, `type` and `data`")
         event = cls.__new__(cls)
         given = [attributes.get(name) for name in _ATTRIBUTES]
         usual = {"class": Class.DURABLE, "receipt": False}
@@ -131,19 +131,19 @@ class Event:
 
     @classmethod
     def from_json(cls, text: str | bytes, max_data_bytes: int = check.MAX_DATA_BYTES) -> Event:
-        """Reads an event as it stands in JSON. Its `data` stays as it is, byte for byte."""
+        """Parses an event from JSON. Its `data` is kept byte for byte."""
         try:
             written = raw_json.members(text.decode() if isinstance(text, bytes) else text)
             found: dict[str, object] = {
                 name: RawJson(value) if name == "data" else raw_json.read(value) for name, value in written.items()
             }
         except ValueError as error:
-            message = f"expected one JSON object with the attributes of an event: {error}"
+            message = f"expected a JSON object with the attributes of an event: {error}"
             raise check.invalid("event", message) from None
         return cls.from_dict(found, max_data_bytes)
 
     def to_json(self) -> str:
-        """The event as a service writes it, which a services' door takes."""
+        """Returns the event as JSON, as the server API accepts it."""
         members = ['"to":' + _json(self.to[0] if len(self.to) == 1 else list(self.to))]
         members += ['"type":' + _json(self.type), '"data":' + self.data.text]
         for name in _BEHIND_DATA:
@@ -161,11 +161,11 @@ class Event:
     """The former name of `is_tracked`."""
 
     def stamped(self, new_id: str, now: str) -> Event:
-        """The same with an id and a time, where it has none: so every try to publish it is the same event."""
+        """Returns the event with this id and time, unless it has its own. Every attempt then sends the same event."""
         return self._with(id=self.id or new_id, time=self.time or now)
 
     def with_default_durability(self, durability: Durability | None) -> Event:
-        """The same with a durability, where it has none and can have one: what is volatile is not stored."""
+        """Returns the event with this durability, unless it has its own or is volatile."""
         if durability is None or self.durability is not None or self.class_ is Class.VOLATILE:
             return self
         return self._with(durability=durability)

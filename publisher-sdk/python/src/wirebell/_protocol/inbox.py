@@ -1,4 +1,4 @@
-"""The inbox as services see it: what an entry says, how to be done with one, and what its emitter is told."""
+"""The inbox for services: reading entries, finishing them, and replying to the client."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from .keys import Keys
 from .scripts import Script
 
 MAX_REPLY_BYTES = 1_048_576
-"""The longest reply, in bytes of JSON."""
+"""Most bytes of a reply, as JSON."""
 _MOST_DEAD = 1_000_000
-"""Most dead letters that a shard keeps."""
+"""Most dead letters in one shard."""
 _WORDS = {"service_failed": "the service could not handle the event"}
-"""What people are told."""
+"""Messages of error frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
-    """What an entry of the inbox says."""
+    """An inbox entry."""
 
     id: str
     type: str
     user: str
     at: int
     data: str
-    """JSON, as the client wrote it."""
+    """The data in JSON, as the client wrote it."""
     connection: str | None
-    """None where no client has emitted it."""
+    """`None` if no client emitted it."""
     device: str | None
     ref: str | None
-    """The connection waits for an answer by this name."""
+    """The `ref` under which the connection waits for a reply."""
     traceparent: str | None
 
     @classmethod
     def read(cls, fields: Mapping[str, str]) -> InboxEntry:
-        """Reads an entry, or raises `KeyError` or `ValueError` if it is not one of the inbox."""
+        """Reads an entry. Raises `KeyError` or `ValueError` if it is not an inbox entry."""
         connection, at = fields.get("connection"), fields["at"]
         if connection is not None:
             check(f"conn:{connection}")
@@ -59,13 +59,13 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class EmitterReply:
-    """What an emitter is told: `reply` and JSON, or `error` and the code of a fault."""
+    """What the client receives: `reply` with JSON, or `error` with an error code."""
 
     kind: str
     what: str
 
     def __str__(self) -> str:
-        """As the scripts know it."""
+        """Returns the form that the scripts use."""
         return f"{self.kind} {self.what}"
 
 
@@ -74,7 +74,7 @@ SERVICE_FAILED = EmitterReply("error", "service_failed")
 
 @dataclass(frozen=True, slots=True)
 class InboxPosition:
-    """Where an entry stands, and for which service."""
+    """The position of an entry, and the group that finishes it."""
 
     shard: int
     entry: str
@@ -83,12 +83,12 @@ class InboxPosition:
 
 @dataclass(frozen=True, slots=True)
 class FinishResult:
-    """Who is told once an entry is done with."""
+    """The connection that waits for the reply of a finished entry, if any."""
 
     entry_waits: bool = False
-    """The entry's own connection, if that waits."""
+    """Whether the connection of the entry waits, if it asked for a reply."""
     instead: tuple[str, str] | None = None
-    """This connection, by this `ref`: it has emitted the event again meanwhile."""
+    """Another connection and its `ref`, if it has emitted the same event again in the meantime."""
 
 
 def finish_call(
@@ -98,10 +98,10 @@ def finish_call(
     what: EmitterReply | None,
     dead: Sequence[str] | None = None,
 ) -> ScriptCall:
-    """Finishes with an entry.
+    """Finishes an entry.
 
-    `of` is the user and the event's id, if the entry could be read; `dead` are the names and values of the dead letter
-    that it becomes.
+    `of` is the user and the event id, if the entry could be read. `dead` are the names and values of the dead
+    letter, if it becomes one.
     """
     user, id_ = of or ("", "")
     names = (keys.inbox(place.shard), keys.inbox_dead(place.shard), keys.emitted(place.shard, user, id_))
@@ -110,13 +110,13 @@ def finish_call(
 
 
 def dead_letter(fields: Mapping[str, str], group: str, tries: int, reason: str) -> list[str]:
-    """The names and values of a dead letter: those of the entry, and who gave it up, after how many tries, and why."""
+    """Returns names and values of a dead letter: those of the entry, then the group, the attempts and the reason."""
     pairs = [*sorted(fields.items()), ("group", group), ("tries", str(tries)), ("reason", reason)]
     return [word for pair in pairs for word in pair]
 
 
 def read_finish_result(words: object) -> FinishResult:
-    """What finishing answered."""
+    """Parses the reply of the answer script."""
     match words:
         case ["gone", str(), str()]:
             return FinishResult()
@@ -129,7 +129,7 @@ def read_finish_result(words: object) -> FinishResult:
 
 
 def reply_message(connection: str, ref: str, what: EmitterReply) -> str:
-    """The message for the node of that connection."""
+    """Returns the message to the node of the connection."""
     name = json.dumps(ref, ensure_ascii=False)
     return f"reply {connection} {name}\n{_frame(name, what)}"
 

@@ -1,4 +1,4 @@
-"""The names of everything in Redis. All keys of a channel share a hash tag, so that one script may touch them all."""
+"""The names of keys and channels in Redis. All keys of a channel share a hash tag, so one script can use them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from .channel import connection
 
 SHARDS = range(8)
-"""The parts that timers, and what follows from them, are spread over."""
+"""The shards of timers, receipts, fallbacks and the inbox."""
 
 _PREFIX = re.compile(r"[a-zA-Z0-9_.-]{1,32}")
 
 
 def shard_of(id_: str) -> int:
-    """The shard of an event, or of a user's inbox, by the FNV-1a hash of the id."""
+    """Returns the shard of an event or of a user's inbox: the FNV-1a hash of the id."""
     hashed = 0x811C9DC5
     for byte in id_.encode():
         hashed = (hashed ^ byte) * 0x01000193 & 0xFFFFFFFF
@@ -23,7 +23,7 @@ def shard_of(id_: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The names that begin with a prefix, which keeps installations apart that share a Redis."""
+    """Builds names with a prefix, which separates installations that share a Redis."""
 
     prefix: str = "wb"
 
@@ -50,12 +50,12 @@ class Keys:
         return self._channel_key(channel, "watched")
 
     def announce(self, channel: str) -> str:
-        """The pub/sub channel. All connections of a node share the node's."""
+        """The pub/sub channel of a channel. All connections of a node share the node's."""
         at = connection(channel)
         return f"{self.prefix}:{{{channel}}}:announce" if at is None else self._node_key(at[0])
 
     def announce_to(self, connection_id: str) -> str:
-        """The pub/sub channel on which a node hears of its connections."""
+        """The pub/sub channel of the connection's node."""
         return self._node_key(connection_id.partition(".")[0])
 
     def timers(self, shard: int) -> str:
@@ -74,18 +74,18 @@ class Keys:
         return self._shard_key(shard, "fallen")
 
     def channels(self, event_id: str) -> str:
-        """The channels of an event that has a record: it is known by its id only."""
+        """The channels of a tracked event. Its id is enough to find them."""
         return f"{self._shard_key(shard_of(event_id), 'channels')}:{event_id}"
 
     def inbox(self, shard: int) -> str:
-        """What clients have emitted. A user's events are in the shard of the user's id."""
+        """The stream of client events. A user's events are in the shard of the user's id."""
         return self._inbox_key(shard, "events")
 
     def inbox_dead(self, shard: int) -> str:
         return self._inbox_key(shard, "dead")
 
     def emitted(self, shard: int, user: str, event_id: str) -> str:
-        """What is remembered of an id that a user's client has given to an event."""
+        """What is stored about an event id that a user's client chose."""
         return f"{self._inbox_key(shard, 'seen')}:{user} {event_id}"
 
     def _inbox_key(self, shard: int, what: str) -> str:
@@ -106,6 +106,6 @@ class Keys:
 
 
 def barrier(beside: str) -> str:
-    """What is written before waiting for a replica, so that there is something to wait for: in the slot of this key."""
+    """A key in the slot of another key. It is written before `WAIT`, so that there is something to replicate."""
     tag, brace, _ = beside.partition("}")
     return f"{tag}{brace}:barrier"

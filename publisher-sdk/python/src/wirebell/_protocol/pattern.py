@@ -1,10 +1,10 @@
-"""Patterns over names, in which `*` stands for any run of characters, also none. Nothing else is special."""
+"""Patterns over names: `*` matches any run of characters, also an empty one. No other character is special."""
 
 from __future__ import annotations
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Does the whole name fit?"""
+    """Returns whether the whole name matches."""
     first, *others = pattern.split("*")
     if not others:
         return name == pattern

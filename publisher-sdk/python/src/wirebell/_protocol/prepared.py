@@ -1,4 +1,4 @@
-"""An event made ready for one of its channels: its frame in two halves, around the cursor that the log gives."""
+"""Prepares an event for one channel: its frame in two halves, around the cursor that the log assigns."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .event import Event
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """What has to be kept of an event's fate."""
+    """What is tracked or scheduled for an event."""
 
     tracked: bool
-    """Its publisher wants to know what becomes of it, or it has a deadline."""
+    """Whether there is a receipt or a deadline."""
     deadline_millis: int | None
     deliver_at: int | None
-    """When it is to be published, in milliseconds since the Unix epoch."""
+    """When to publish it, in milliseconds since the Unix epoch."""
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedEvent:
-    """One event on its way to one channel."""
+    """One event for one channel."""
 
     channel: str
     class_: Class
@@ -42,18 +42,18 @@ class PreparedEvent:
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes, to bound a pipeline by."""
+        """The approximate size in bytes, to bound a pipeline."""
         return len(self.head) + len(self.tail)
 
     def frame(self, cursor: str | None) -> str:
-        """What clients get, once the log has given the cursor."""
+        """Returns the frame for clients, once the log has assigned the cursor."""
         return f"{self.head}{self.tail}" if cursor is None else f'{self.head},"cursor":"{cursor}"{self.tail}'
 
 
 def prepare(event: Event) -> list[PreparedEvent]:
-    """One for each channel of a stamped event."""
+    """Prepares a stamped event for each of its channels."""
     if event.id is None or event.time is None:
-        raise ValueError("an event without an id has no identity that a second try could share: stamp it")
+        raise ValueError("an event needs an id before its first attempt, so that a retry is the same event: stamp it")
     tail, tracking, event_id = _tail(event, event.time), _tracking(event), event.id
     start = f'{{"type":{_json(event.type)},"id":{_json(event_id)},"channel":'
     return [
@@ -79,10 +79,10 @@ def _tail(event: Event, time: str) -> str:
     if event.class_ is Class.RETAINED:
         members.append(f'"key":{_json(event.key or event.type)}')
     members.append(f'"data":{event.data.text}')
-    # Only what has a cursor can be acknowledged.
+    # Only an event with a cursor can be acknowledged.
     if event.is_tracked and event.class_ is Class.DURABLE:
         members.append('"ack":true')
-    # Last, where a node finds it without reading the rest.
+    # It is the last member, where a node finds it without parsing the rest.
     if event.traceparent is not None:
         members.append(f'"traceparent":{_json(event.traceparent)}')
     return "".join(f",{member}" for member in members) + "}"

@@ -1,4 +1,4 @@
-"""Outcomes: what the publisher is told once the bus has its event."""
+"""Publish results."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from .cursor import Cursor
 
 @dataclass(frozen=True, slots=True)
 class ChannelResult:
-    """What happened on one channel."""
+    """The result on one channel."""
 
     channel: str
     cursor: Cursor | None
-    """Where the event stands in the channel's log; none for what is not stored."""
+    """The position in the channel's log; `None` if the event is not stored."""
     nodes: int
-    """How many nodes listened at that moment: 0 means that nobody is connected."""
+    """Nodes that were subscribed at that moment. 0 means that no client is connected."""
     scheduled: bool = False
-    """It is kept until its `deliver_at`."""
+    """Whether the event is stored until its `deliver_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """What became of one event."""
+    """The result of publishing one event."""
 
     id: str
-    """The event's id, given by the publisher or made for it."""
+    """The event's id, given by the caller or generated."""
     channels: tuple[ChannelResult, ...]
-    """One entry a channel, in the order of `to`."""
+    """One result for each channel, in the order of `to`."""
 
     @property
     def cursor(self) -> Cursor | None:
-        """The cursor, where the event went to one channel and is durable."""
+        """The cursor, if the event went to one channel and is durable."""
         return self.channels[0].cursor if len(self.channels) == 1 else None
 
     @property
     def nodes(self) -> int:
-        """How many nodes listened, summed over the channels."""
+        """The number of subscribed nodes, summed over the channels."""
         return sum(reached.nodes for reached in self.channels)
 
     @property
     def scheduled(self) -> bool:
-        """Is it kept until its `deliver_at`, at least on one of its channels?"""
+        """Whether the event is stored until its `deliver_at` on at least one channel."""
         return any(reached.scheduled for reached in self.channels)

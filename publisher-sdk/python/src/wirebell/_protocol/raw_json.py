@@ -1,4 +1,4 @@
-"""JSON that keeps its bytes: `data` reaches the client as its publisher wrote it, down to the spaces."""
+"""JSON that keeps its bytes: clients receive `data` exactly as the publisher wrote it, including spaces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 @dataclass(frozen=True, slots=True)
 class RawJson:
-    """JSON text, to be used as an event's `data` as it is instead of being written anew."""
+    """JSON text that is used as an event's `data` unchanged."""
 
     text: str
 
@@ -24,51 +24,51 @@ def _passed(_: str) -> object:
     return None
 
 
-# To find where a value ends. What numbers come to matters to nobody here, and long ones take long to read.
+# Only finds where a value ends. It skips converting numbers, because long ones take long.
 _SCANNER = json.JSONDecoder(parse_constant=_refused, parse_int=_passed, parse_float=_passed)
 _READER = json.JSONDecoder(parse_constant=_refused)
 
 
 def write(value: object) -> str:
-    """The value as JSON, or why it cannot be written."""
+    """Returns the value as JSON, or raises with the reason."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         text.encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair is not a character") from None
+        raise ValueError("a lone surrogate is not a character") from None
     except (TypeError, ValueError) as error:
         raise ValueError(_in_words(error)) from None
     return text
 
 
 def _in_words(error: Exception) -> str:
-    """What went wrong, in words that hold nothing of the payload."""
+    """Returns the reason without any part of the payload."""
     text = str(error)
     if "Circular" in text:
-        return "it holds itself"
+        return "it contains itself"
     if "range float" in text:
-        return "it holds `nan` or an infinity, which JSON has no word for"
+        return "it contains `nan` or an infinity, which JSON cannot represent"
     return text
 
 
 def check(text: str) -> str:
-    """The text without the space around it, if it is one JSON value."""
+    """Returns the text of one JSON value without the surrounding space."""
     start = _skip(text, 0)
     end = _end(text, start)
     if _skip(text, end) != len(text):
-        raise ValueError("something stands behind the value")
+        raise ValueError("unexpected text after the value")
     return text[start:end]
 
 
 def read(text: str) -> object:
-    """What the text of one value says."""
+    """Parses the text of one value."""
     return _READER.decode(text)
 
 
 def members(text: str) -> dict[str, str]:
-    """The members of one JSON object, each with its value as it stands there."""
+    """Returns the members of a JSON object, each with the text of its value."""
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         raise ValueError("expected an object")
@@ -80,12 +80,12 @@ def members(text: str) -> dict[str, str]:
             at = _skip(text, _behind(text, at, ","))
         name, start, end = _member(text, at)
         if name in found:
-            raise ValueError(f"`{name}` stands there twice")
+            raise ValueError(f"duplicate member `{name}`")
         found[name] = text[start:end]
         at = _skip(text, end)
         is_first = False
     if _skip(text, at + 1) != len(text):
-        raise ValueError("something stands behind the object")
+        raise ValueError("unexpected text after the object")
     return found
 
 

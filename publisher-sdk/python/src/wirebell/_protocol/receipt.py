@@ -1,4 +1,4 @@
-"""A receipt: what became of an event on one channel, as its record has it."""
+"""Receipts: the state of an event on one channel, read from its delivery record."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .text_enum import TextEnum
 
 
 class State(TextEnum):
-    """Where an event stands."""
+    """The state of an event on one channel."""
 
     SCHEDULED = "scheduled"
-    """Its time has not come."""
+    """Its `deliver_at` has not come."""
     CANCELLED = "cancelled"
-    """It was cancelled before its time came."""
+    """It was cancelled before its `deliver_at`."""
     ACCEPTED = "accepted"
-    """The bus has it; no device has acknowledged it yet."""
+    """The bus has it, and no device has acknowledged it yet."""
     ACKNOWLEDGED = "acknowledged"
-    """A device has acknowledged it in time."""
+    """A device acknowledged it in time."""
     FALLEN_BACK = "fallen_back"
-    """It fell back at its deadline."""
+    """It was added to the fallback stream at its deadline."""
     EXPIRED = "expired"
-    """Nobody acknowledged it for as long as that was waited for."""
+    """No device acknowledged it in time."""
 
     @property
     def is_final(self) -> bool:
@@ -35,18 +35,18 @@ class State(TextEnum):
 
 
 class ConnectionState(TextEnum):
-    """What can become of an event on a connection."""
+    """The state of an event on one connection."""
 
     WRITTEN = "written"
     DROPPED = "dropped"
-    """The connection's outbox was full, and its class may be dropped."""
+    """The connection's send buffer was full, and the event's class allows dropping."""
     EXPIRED = "expired"
-    """It was too old by then."""
+    """The event had expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """What became of an event on one connection."""
+    """The state of an event on one connection, and when it was reached."""
 
     connection: str
     device: str | None
@@ -56,43 +56,43 @@ class ConnectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """One device's acknowledgement."""
+    """The acknowledgement of one device."""
 
     device: str
-    """The device, as its token names it; the connection's id where it names none."""
+    """The device, as its token names it; the connection id if the token names none."""
     connection: str
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an event on one channel. Times are milliseconds since the Unix epoch, by the bus' clock."""
+    """The receipt of an event on one channel. Times are in milliseconds since the Unix epoch, by the bus's clock."""
 
     channel: str
     state: State
     deliver_at: int | None
-    """When it is to be published, if it was scheduled."""
+    """When it is published, if it was scheduled."""
     accepted_at: int | None
     cursor: Cursor | None
     nodes: int
-    """Nodes that listened for the channel then."""
+    """Nodes that were subscribed when it was published."""
     expires_at: int | None
     deadline_at: int | None
-    """When it falls back, unless a device has acknowledged it before."""
+    """When it goes to the fallback stream, unless a device acknowledges it before."""
     closes_at: int | None
-    """Until when an acknowledgement is waited for, if there is no deadline."""
+    """Until when an acknowledgement is possible, if there is no deadline."""
     settled_at: int | None
-    """When it came to its state, unless that is `scheduled` or `accepted`."""
+    """When its state became final; `None` while it is `scheduled` or `accepted`."""
     connections: tuple[ConnectionStatus, ...]
-    """What became of it on each connection, in order of time."""
+    """The state on each connection, in order of time."""
     more_connections: int
-    """Connections beyond those that were noted."""
+    """Connections beyond those that are listed."""
     acknowledged: tuple[Acknowledged, ...]
-    """Which devices have acknowledged it, in order of time."""
+    """The acknowledgements of devices, in order of time."""
 
 
 def read(channel: str, record: Mapping[str, str]) -> Receipt | None:
-    """Reads a record, as Redis has it; none if there is none."""
+    """Reads a delivery record. Returns `None` if there is none."""
     if "answer" not in record and "deliver_at" not in record:
         return None
     state, settled_at = _state(record)
@@ -117,7 +117,7 @@ def read(channel: str, record: Mapping[str, str]) -> Receipt | None:
 
 
 def _state(record: Mapping[str, str]) -> tuple[State, int | None]:
-    """What settled it first counts: an acknowledgement after the deadline is noted, and changes nothing."""
+    """Returns the first final state. An acknowledgement after the deadline is recorded but does not change it."""
     ends = (("fallen", State.FALLEN_BACK), ("expired", State.EXPIRED), ("acked", State.ACKNOWLEDGED))
     for name, state in ends:
         if name in record:

@@ -1,4 +1,4 @@
-"""How long and how much is kept, which may differ from channel to channel."""
+"""How much is stored and for how long, which may differ between channels."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long and how much is kept, as the nodes have it. Only over Redis; over HTTP the nodes see to it."""
+    """How much is stored and for how long; must equal the settings of the nodes. Over HTTP the nodes decide."""
 
     log_events: int = 1_000
-    """Events in a channel's log; Redis may keep some more, where trimming them costs more than they do."""
+    """Events in a channel's log. Redis may keep some more where trimming costs more than it saves."""
     log_age: timedelta = _DAY
-    """For how long an event stays in its log."""
+    """How long an event stays in its log."""
     seen: timedelta = timedelta(minutes=5)
-    """For how long an event's id is remembered: publishing it again changes nothing."""
+    """How long an event's id is remembered. Publishing it again has no effect."""
     receipts: timedelta = _DAY
-    """For how long an acknowledgement is waited for, and then its record is kept."""
+    """How long an acknowledgement is possible, and then how long its delivery record is kept."""
     retained_keys: int = 1_000
     """Retained values of a channel."""
     retained_age: timedelta = 30 * _DAY
-    """For how long a channel keeps its retained values after the last change."""
+    """How long a channel keeps its retained values after the last change."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogRule:
-    """Other bounds for the logs of the channels that fit. In `channels`, `*` stands for any run of characters."""
+    """Other limits for the logs of matching channels. In `channels`, `*` matches any run of characters."""
 
     channels: str
     events: int
@@ -40,7 +40,7 @@ class LogRule:
 
 @dataclass(frozen=True, slots=True)
 class Retentions:
-    """What is usual, and rules for some channels; the first that fits holds."""
+    """The default, and rules for some channels. The first matching rule applies."""
 
     default: Retention = Retention()
     rules: Sequence[LogRule] = ()
@@ -53,5 +53,5 @@ class Retentions:
 
 
 def millis(time: timedelta) -> int:
-    """Whole milliseconds."""
+    """Returns whole milliseconds."""
     return time // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""The Lua scripts: the files of `protocol/`, put into this package when it is built."""
+"""The Lua scripts: files of the repository that are copied into this package when it is built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 
 
 class Script(Enum):
-    """A script, by the files that it is made of."""
+    """A script, and the files it consists of."""
 
     PUBLISH = ("publish", "main")
     SCHEDULE = ("publish", "schedule")
@@ -18,7 +18,7 @@ class Script(Enum):
     REGISTER = ("register",)
     FINISH = ("finish",)
     ANSWER = ("answer",)
-    # Those that run seldom, and are sent whole.
+    # Scripts that run rarely and are sent as source.
     KEEP = ("keep",)
     BURY = ("bury",)
     LEAVE = ("leave",)
@@ -28,17 +28,17 @@ LOADED = (
     *(Script.PUBLISH, Script.SCHEDULE, Script.ALARM, Script.CANCEL, Script.REGISTER, Script.FINISH),
     Script.ANSWER,
 )
-"""Those that are called by their digests."""
+"""Scripts that are called by digest."""
 
 
 @cache
 def source(script: Script) -> str:
-    """Its text, as every other port of the protocol has it: it is found in Redis by the digest of these bytes."""
+    """Returns the text. Redis finds it by the digest of these bytes, which every port of the protocol shares."""
     folder = resources.files("wirebell") / "lua"
     return "".join((folder / f"{name}.lua").read_bytes().decode() for name in script.value)
 
 
 @cache
 def digest(script: Script) -> str:
-    """The name by which Redis knows it."""
+    """Returns the digest by which Redis finds the script."""
     return hashlib.sha1(source(script).encode(), usedforsecurity=False).hexdigest()

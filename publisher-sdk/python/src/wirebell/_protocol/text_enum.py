@@ -1,4 +1,4 @@
-"""A word of the protocol: an enumeration's member that is its own text."""
+"""Enumerations of the protocol whose members are their own text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class TextEnum(str, Enum):
-    """Text as it stands in JSON and in Redis. Printed, it is that text and not its Python name."""
+    """A string enumeration. A member prints as its text in JSON and Redis, not as its Python name."""
 
     def __str__(self) -> str:
         return str(self.value)

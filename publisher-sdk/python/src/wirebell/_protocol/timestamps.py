@@ -1,4 +1,4 @@
-"""Times as RFC 3339 writes them."""
+"""Times in the format of RFC 3339."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def parse(text: str) -> datetime:
-    """Reads a time; what is shorter than a microsecond is cut off."""
+    """Parses a time. Digits beyond microseconds are cut off."""
     found = _TEXT.fullmatch(text)
     if found is None:
         raise ValueError("expected RFC 3339, like `2026-11-21T10:00:00.123Z`")
@@ -27,12 +27,12 @@ def parse(text: str) -> datetime:
 
 
 def write(at: datetime) -> str:
-    """UTC with exactly three digits of a second: texts of one length sort by time."""
+    """Returns UTC with exactly three fractional digits: texts of one length sort by time."""
     if at.tzinfo is None or at.utcoffset() is None:
-        raise ValueError("expected a time with its zone, as in `datetime.now(timezone.utc)`")
+        raise ValueError("expected a time with a zone, as in `datetime.now(timezone.utc)`")
     return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def unix_millis(at: datetime) -> int:
-    """Milliseconds since the Unix epoch, 0 for what was before."""
+    """Returns milliseconds since the Unix epoch; 0 for earlier times."""
     return max(0, (at - _EPOCH) // timedelta(milliseconds=1))

@@ -8,5 +8,5 @@ _VERSION_0 = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f
 
 
 def is_traceparent(text: str) -> bool:
-    """Is it `00-<trace id>-<parent id>-<flags>`, in lower-case hexadecimal, with neither id all zeros?"""
+    """Returns whether it is `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal, with no id of zeros."""
     return _VERSION_0.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""ULIDs: ids that nobody else makes, and that sort by the millisecond in which they were made."""
+"""ULIDs: unique ids that sort by the millisecond of their creation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def ulid(millis: int, random: int) -> str:
-    """The one of this time, with eighty random bits, both of which the caller brings."""
+    """Returns the ULID of a time and eighty random bits."""
     number = millis << 80 | random
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))

@@ -1,1 +1,5 @@
-"""How events get to the bus: tries, their order, and the buffer behind `enqueue`. Nothing here opens a socket."""
+"""Publishing: the two publishers, delivery in order with retries, and the buffer of `enqueue`.
+
+Events come in from the caller; prepared runs of events go out to a transport, and results come back. It
+opens no socket, and does not know which transport is used.
+"""

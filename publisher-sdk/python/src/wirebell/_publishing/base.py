@@ -1,4 +1,4 @@
-"""What both publishers are, however their programs wait. All that does I/O stands here once, as coroutines."""
+"""The base class of both publishers. All code with I/O is written once, as coroutines."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from .enqueued import Counters, Enqueued
 log = logging.getLogger("wirebell")
 
 AnyEvent = Event | Mapping[str, object]
-"""An event, or its attributes named as in JSON."""
+"""An event, or a mapping of its attributes with their JSON names."""
 
 _NO_RULES: Sequence[LogRule] = ()
 _DEFAULT_RETENTION = Retention()
 
 
 class PublisherBase:
-    """Everything about a publisher save how it waits."""
+    """A publisher, independent of blocking or asyncio."""
 
     def __init__(
         self,
@@ -54,21 +54,21 @@ class PublisherBase:
         connect_timeout: float = 2.0,
         answer_timeout: float = 2.0,
     ) -> None:
-        """Looks at the URL, and sends nothing yet.
+        """Checks the URL and sends nothing yet.
 
-        :param url: `redis://`, `redis-sentinel://` or `redis-cluster://`, `rediss…` with TLS; or `http://`, `https://`.
-        :param prefix: of the keys in Redis, as the nodes have it in `bus.prefix`.
-        :param retention: how much a log keeps and for how long an id is remembered, as the nodes have it. Over Redis.
-        :param log_rules: other bounds for some logs, as the nodes have them in `bus.logs`. Over Redis.
-        :param durability: of events that say nothing of it themselves; with `replicated` a replica has to have them.
-        :param service_key: opens the services' door. Over HTTP.
-        :param buffer_events: how many events may wait behind `enqueue`.
-        :param buffer_bytes: how many bytes of events, as JSON, may wait there.
-        :param timeout: for how many seconds `publish` tries, all tries together.
-        :param connect_timeout: for how many seconds one connection may take to open.
-        :param answer_timeout: for how many seconds the answer to one try may take.
+        :param url: `redis://`, `redis-sentinel://` or `redis-cluster://` (`rediss…` with TLS), `http://` or `https://`.
+        :param prefix: prefix of the keys in Redis; must equal `bus.prefix` of the nodes.
+        :param retention: how much a log keeps, and how long an id is remembered; as in the nodes. Redis only.
+        :param log_rules: other limits for some logs; must equal `bus.logs` of the nodes. Redis only.
+        :param durability: default for events without one; with `replicated` a replica must have them.
+        :param service_key: API key for the server API. HTTP only.
+        :param buffer_events: most events in the buffer of `enqueue`.
+        :param buffer_bytes: most bytes of events, as JSON, in that buffer.
+        :param timeout: seconds for which `publish` tries, all attempts together.
+        :param connect_timeout: seconds that opening a connection may take.
+        :param answer_timeout: seconds that the reply to one attempt may take.
         """
-        # Each try ends before the caller's patience does: only a try that ended says that the connection is dead.
+        # An attempt must end before the caller's timeout: only a finished attempt shows a dead connection.
         timeouts = Timeouts(connect_timeout, min(answer_timeout, 0.8 * timeout))
         self._runtime = self._make_runtime()
         self._io = self._runtime.io
@@ -87,20 +87,19 @@ class PublisherBase:
         raise NotImplementedError
 
     def enqueue(self, event: AnyEvent) -> Enqueued:
-        """Hands an event over and returns at once, whatever state the bus is in. It never raises.
+        """Puts an event into the buffer and returns at once, in any state of the bus. It never raises.
 
-        The event is published in the background, in the order of enqueueing, for as long as that takes; the buffer
-        bounds how much may wait. It may be called from any thread. What it did with the event is in its answer, which
-        is true where the event was taken.
+        The event is published in the background, in the order of the calls, for as long as that takes. The
+        buffer limits how much may wait. Any thread may call it. The result is true if the buffer has the event.
 
-        An event that is refused for good is counted and logged by its id, and does not hold up those behind it. A
-        wrong password or service key is not the event's fault: events wait until it is put right.
+        An event that the bus rejects is counted and logged by its id, and does not block later events. A
+        wrong password or API key is not the event's fault: events wait until it is corrected.
         """
         try:
             ready = self._prepare(event)
         except PublishError as error:
-            log.warning("what was enqueued is not an event: %s", error)
-            return self._buffer.refuse(error)
+            log.warning("enqueue got an invalid event: %s", error)
+            return self._buffer.reject_invalid(error)
         enqueued = self._buffer.push(ready)
         if enqueued:
             self._ensure_worker()
@@ -108,7 +107,7 @@ class PublisherBase:
 
     @property
     def counters(self) -> Counters:
-        """What became of the events enqueued so far."""
+        """Counters of the enqueued events."""
         return self._buffer.counters
 
     def __repr__(self) -> str:
@@ -120,7 +119,7 @@ class PublisherBase:
         except Failure as failure:
             if failure.kind is FailureKind.PUBLISHER:
                 raise failure.error from None
-            log.warning("no connection yet, events will wait for it: %s", failure.error)
+            log.warning("cannot connect yet; events wait in the buffer: %s", failure.error)
 
     def _prepare(self, event: AnyEvent) -> Event:
         if not isinstance(event, (Event, Mapping)):
@@ -129,7 +128,7 @@ class PublisherBase:
         return stamp(found.with_default_durability(self._durability))
 
     async def _publish(self, events: Iterable[AnyEvent]) -> list[tuple[Any, AcknowledgementWaiter]]:
-        """An outcome or an error for each, and how to ask what becomes of it."""
+        """Returns a result or an error for each event, and a waiter for its acknowledgements."""
         if self._closed:
             raise Closed
         ready = [self._prepare_or_error(event) for event in events]
@@ -143,20 +142,20 @@ class PublisherBase:
         ]
 
     def _prepare_or_error(self, event: AnyEvent) -> Event | InvalidEvent:
-        """One that is wrong does not hold up the others."""
+        """Prepares an event; an invalid event does not block the others."""
         try:
             return self._prepare(event)
         except InvalidEvent as error:
             return error
 
     def _acknowledgement_waiter(self, event: Event | None) -> AcknowledgementWaiter:
-        # Only what has a cursor can be acknowledged.
+        # Only an event with a cursor can be acknowledged.
         can_be_acknowledged = event is not None and event.is_tracked and event.class_ is Class.DURABLE
         return AcknowledgementWaiter(self._io, self._transport, can_be_acknowledged)
 
     def _reader(self, group: str | None, only: ReceiptFilter | None) -> ReceiptReader:
         if not isinstance(self._transport, RedisBus):
-            raise invalid_url("the one given is a services' door, and streams are read from Redis only")
+            raise invalid_url("the URL is a server API; streams are read from Redis only")
         return ReceiptReader(self._transport, self._io, self._timeout, group, only)
 
     async def _receipts(self, event_id: str) -> list[Receipt]:

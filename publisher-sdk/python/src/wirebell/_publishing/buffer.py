@@ -1,4 +1,4 @@
-"""The buffer behind `enqueue`: bounded in events and in bytes, first in, first out."""
+"""The buffer of `enqueue`: a FIFO queue that is bounded in events and in bytes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ log = logging.getLogger("wirebell")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may wait."""
+    """The limits of the buffer."""
 
     events: int
     bytes: int
 
 
 class Buffer:
-    """What waits, and how far the worker behind it has come. It may be used from any thread."""
+    """The enqueued events, and the progress of the worker. Any thread may use it."""
 
     def __init__(self, limits: Limits, io: Io) -> None:
         self._limits = limits
         self._lock = threading.Lock()
         self._queue: deque[PendingEvent] = deque()
-        # Also of those that the worker has in its hand.
+        # The counters include the events that the worker has taken.
         self._counters = Counters()
         self._next_slot = 0
-        # The last event was turned away, which is told once and not for each.
+        # Whether the last event was rejected: an overflow is logged once, not for each event.
         self._was_full = False
         self._oldest = 0
-        """The number of the oldest event without an answer."""
+        """The slot of the oldest event without a result."""
         self.closed = False
         self.given_up = False
         self.arrived = io.signal()
@@ -47,7 +47,7 @@ class Buffer:
         self._io = io
 
     def push(self, event: Event) -> Enqueued:
-        """Takes a stamped event, if there is room."""
+        """Adds a stamped event if there is room."""
         size = len(event.to_json().encode())
         with self._lock:
             counters = self._counters
@@ -66,12 +66,14 @@ class Buffer:
             self.arrived.notify()
         elif should_log:
             log.warning(
-                "the buffer is full, events are turned away: %d wait, among the first is %s", counters.waiting, event.id
+                "the buffer is full; rejecting events: %d wait, the first rejected event is %s",
+                counters.waiting,
+                event.id,
             )
         return Enqueued(status, event.id, event)
 
-    def refuse(self, error: PublishError) -> Enqueued:
-        """Counts an event that is none."""
+    def reject_invalid(self, error: PublishError) -> Enqueued:
+        """Counts a value that is not a valid event."""
         with self._lock:
             self._counters = replace(self._counters, dropped=self._counters.dropped + 1)
         return Enqueued(EnqueueStatus.INVALID, error=error)
@@ -88,13 +90,13 @@ class Buffer:
         )
 
     def fill(self, batch: list[PendingEvent], most: int) -> None:
-        """Moves what waits into the worker's hand, up to `most` events there."""
+        """Moves events into the worker's batch, until it has `most` events."""
         with self._lock:
             while self._queue and len(batch) < most:
                 batch.append(self._queue.popleft())
 
     def record_results(self, final: Sequence[tuple[PendingEvent, Answer]], batch: Sequence[PendingEvent]) -> None:
-        """Books the answers; `hand` holds what has none yet."""
+        """Counts the final results. `batch` holds the events without one."""
         refused = sum(isinstance(answer, PublishError) for _, answer in final)
         with self._lock:
             counters = self._counters
@@ -111,20 +113,20 @@ class Buffer:
         self._progress.notify()
 
     def close(self) -> None:
-        """Takes no more."""
+        """Accepts no more events."""
         with self._lock:
             self.closed = True
         self.arrived.notify()
 
     def give_up(self) -> None:
-        """Nobody waits for what is left: it is lost."""
+        """Ends the buffer. Events that are left are lost."""
         self.close()
         self.given_up = True
         self.arrived.notify()
         self._progress.notify()
 
     async def flushed(self, within: float) -> Flushed:
-        """Waits until every event taken so far has its answer."""
+        """Waits until every event accepted so far has a result."""
         with self._lock:
             target = self._next_slot
         end = self._io.now() + within

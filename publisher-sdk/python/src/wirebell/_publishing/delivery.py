@@ -1,4 +1,4 @@
-"""Delivery: tries a run of events until each has its answer. What is tried again keeps its place."""
+"""Delivery: repeats attempts until every event has a result, and keeps the order of the events."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Answer = PublishResult | PublishError
 
 
 class AttemptResult:
-    """What one try of a run of events came to."""
+    """The outcome of one attempt."""
 
     def __init__(self) -> None:
         self.final: list[tuple[PendingEvent, Answer]] = []
         self.remaining: list[PendingEvent] = []
-        """Those that are worth another try, in their order."""
+        """The events to retry, in their order."""
         self.failure: Failure | None = None
-        """Why they are."""
+        """Why they must be retried."""
 
 
 async def attempt(transport: Transport, waiting: Sequence[PendingEvent]) -> AttemptResult:
-    """Tries the events once."""
+    """Sends the events once."""
     done = AttemptResult()
     for event, answer in zip(waiting, await transport.send(waiting), strict=True):
         if isinstance(answer, Failure) and answer.kind is not FailureKind.EVENT:
@@ -40,9 +40,9 @@ async def attempt(transport: Transport, waiting: Sequence[PendingEvent]) -> Atte
 
 
 async def deliver(io: Io, transport: Transport, timeout: float, events: Sequence[Event]) -> list[Answer]:
-    """Publishes the events in their order, each chunk within `timeout`.
+    """Publishes the events in their order, each chunk within `timeout` seconds.
 
-    Once a chunk could not be finished, those behind it are not tried: they would overtake.
+    If a chunk fails, the later chunks are not sent, because they would overtake it.
     """
     answers: dict[int, Answer] = {}
     given_up: PublishError = TimedOut(timeout)
@@ -58,10 +58,10 @@ async def deliver(io: Io, transport: Transport, timeout: float, events: Sequence
 async def _deliver_chunk(
     io: Io, transport: Transport, timeout: float, chunk: list[PendingEvent], answers: dict[int, Answer]
 ) -> PublishError | None:
-    """What stopped it, if something did."""
+    """Delivers one chunk. Returns the error that stopped it, if any."""
     end = io.now() + timeout
     backoff = Backoff()
-    # What a try ran into that came to its end says more than that the last one did not.
+    # The error of a finished attempt says more than the timeout of the last one.
     last: PublishError = TimedOut(timeout)
     while True:
         try:
@@ -73,7 +73,7 @@ async def _deliver_chunk(
             return None
         pause = backoff.wait(done.failure.retry_after)
         last = done.failure.error
-        # Where waiting helps nobody, the caller is told at once.
+        # If waiting cannot help, the caller gets the error at once.
         if done.failure.kind is FailureKind.PUBLISHER or io.now() + pause >= end:
             return last
         chunk = done.remaining

@@ -1,4 +1,4 @@
-"""The named ends of `enqueue`, `flush` and `close`, and the counters behind them."""
+"""Results of `enqueue`, `flush` and `close`, and the counters."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ class EnqueueStatus(TextEnum):
     """What `enqueue` did with an event."""
 
     ACCEPTED = "accepted"
-    """It waits in the buffer, and is published as soon as the bus takes it."""
+    """The event is in the buffer, and is published as soon as possible."""
     FULL = "full"
-    """The buffer is full: the bus has been out of reach for too long, or is too slow."""
+    """The buffer is full: the bus was unreachable for too long, or is too slow."""
     CLOSED = "closed"
-    """The publisher was closed."""
+    """The publisher is closed."""
     INVALID = "invalid"
-    """It is not an event; `error` says why."""
+    """The value is not a valid event; see `error`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What `enqueue` did with an event. It is true where the event was taken."""
+    """The result of `enqueue`. It is true if the buffer has the event."""
 
     status: EnqueueStatus
     id: str | None = None
     """The event's id."""
     event: Event | None = None
-    """The event, with its id and its time: to be kept elsewhere if it was not taken."""
+    """The event, with its id and its time, so that the caller can keep it if it was not accepted."""
     error: PublishError | None = None
 
     def __bool__(self) -> bool:
@@ -39,11 +39,11 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """How waiting for the buffer ended. It is true where every event that was enqueued before has its answer."""
+    """The result of `flush` or `close`. It is true if every event enqueued before has a result."""
 
     done: bool
     waiting: int
-    """Events that wait. After `flush` they go on being tried; after `close` they are lost."""
+    """Events without a result. After `flush` they are still retried; after `close` they are lost."""
 
     def __bool__(self) -> bool:
         return self.done
@@ -51,19 +51,19 @@ class Flushed:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What became of the events given to `enqueue`. `enqueued` is the sum of `published`, `refused` and `waiting`."""
+    """Counters of the enqueued events. `enqueued` is the sum of `published`, `refused` and `waiting`."""
 
     enqueued: int = 0
-    """Taken into the buffer."""
+    """Events accepted by the buffer."""
     published: int = 0
-    """The bus has them."""
+    """Events that the bus has."""
     refused: int = 0
-    """The bus refused them for good."""
+    """Events that the bus rejected. They are not retried."""
     retried: int = 0
-    """Times that an event had to be tried again."""
+    """Retries of events."""
     dropped: int = 0
-    """Not taken into the buffer: it was full or closed, or they were none."""
+    """Events that the buffer did not accept: it was full or closed, or they were invalid."""
     waiting: int = 0
-    """In the buffer now, or on their way."""
+    """Events in the buffer or in flight."""
     waiting_bytes: int = 0
-    """The bytes of those, as JSON."""
+    """The bytes of these events, as JSON."""

@@ -1,4 +1,4 @@
-"""The worker behind `enqueue`: publishes what waits in the buffer, in its order, for as long as it takes."""
+"""The worker of `enqueue`: publishes the buffered events in order, for as long as it takes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .delivery import AttemptResult, attempt
 log = logging.getLogger("wirebell")
 
 LONGEST_WAIT = 2.0
-"""So long after the bus is back, at the latest, events flow again."""
+"""The longest wait between attempts, in seconds. It bounds how late events flow again after an outage."""
 
 
 async def pump(io: Io, transport: Transport, buffer: Buffer) -> None:
-    """Runs until the buffer is closed and empty, or given up. An ended worker loses what waits."""
+    """Runs until the buffer is closed and empty, or ended. Events left then are lost."""
     batch: list[PendingEvent] = []
     backoff = Backoff(LONGEST_WAIT)
     outage: Failure | None = None
@@ -32,7 +32,7 @@ async def pump(io: Io, transport: Transport, buffer: Buffer) -> None:
                     return
                 await buffer.arrived.wait_since(arrivals, None)
                 continue
-            # What is not the event's own fault may be mended while it waits, also a wrong password.
+            # Anything but a rejected event can be corrected while it waits, even a wrong password.
             done = await attempt(transport, batch)
             _report_refused(done)
             batch = done.remaining
@@ -47,7 +47,7 @@ async def pump(io: Io, transport: Transport, buffer: Buffer) -> None:
 
 
 async def _pause(io: Io, buffer: Buffer, seconds: float) -> None:
-    """Waits; whoever closes the publisher does not wait as long."""
+    """Waits; shorter once the publisher is being closed."""
     end = io.now() + seconds
     while not buffer.given_up and (remaining := end - io.now()) > 0:
         seen = buffer.arrived.count
@@ -59,13 +59,13 @@ async def _pause(io: Io, buffer: Buffer, seconds: float) -> None:
 def _report_refused(done: AttemptResult) -> None:
     for waiting, answer in done.final:
         if isinstance(answer, PublishError):
-            log.error("an event was refused for good: %s: %s", waiting.event.id, answer)
+            log.error("an event was rejected and is not retried: %s: %s", waiting.event.id, answer)
 
 
 def _report_outage(before: Failure | None, now: Failure | None, buffer: Buffer) -> Failure | None:
-    """Once when it begins and once when it is over."""
+    """Logs an outage once when it begins, and once when it ends."""
     if before is None and now is not None:
-        log.warning("%s; %d events wait and are tried again", now.error, buffer.counters.waiting)
+        log.warning("%s; retrying %d waiting events", now.error, buffer.counters.waiting)
     elif before is not None and now is None:
         log.info("events are published again")
     return now

@@ -1,5 +1,7 @@
-"""Redis as the bus: one server, one behind sentinels, or a Cluster.
+"""Redis transport: a single server, a primary that sentinels name, or a Cluster.
 
-One server is the case of one primary that has all slots. After a failure that says that a server is no longer the
-right one, all is forgotten, and the next request finds out anew where the data are.
+It owns the connections, the routing of commands to primaries, the Lua script calls and the stream readers.
+Events come in from `_publishing`, jobs go out to `_workers` and `_tracking`. A single server is treated as
+one primary with all slots. When a reply says that a server is the wrong one, the routes are dropped, and
+the next request looks them up again. It does not know about retries of a caller.
 """

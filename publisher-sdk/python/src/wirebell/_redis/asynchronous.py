@@ -1,4 +1,4 @@
-"""Connections to Redis under asyncio."""
+"""Redis connections for asyncio."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from . import failures
 from .connections import IdleConnections, Pipelines, options
 
 MOST_AT_ONCE = 16
-"""Connections to one server: thousands of tasks may want to publish at the same time, and take turns."""
+"""Most connections to one server. More tasks than that wait for a free one."""
 
 
 class AsyncRedisConnections:
-    """Some connections to each server, which all tasks share."""
+    """A bounded number of connections to each server, shared by all tasks."""
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -48,7 +48,7 @@ class AsyncRedisConnections:
                 is_complete = not isinstance(answers, Failure)
                 return answers
             finally:
-                # One from which not all has been read is of no use to anybody.
+                # A connection with unread replies cannot be used again.
                 if not is_complete or not self._idle_connections.give_back(server, connection, generation):
                     await connection.disconnect(nowait=True)
 

@@ -1,4 +1,4 @@
-"""Pipelines: cuts events into runs of calls, one for each channel, and puts the answers together again."""
+"""Splits a run of events into batches of script calls, and collects their results."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .._protocol.publish_result import ChannelResult, PublishResult
 from .._transport.interface import CHUNK, PendingEvent
 
 PIPELINE_BYTES = 1024 * 1024
-"""Most bytes in one pipeline: it is written whole before the first answer is read."""
+"""Most bytes in one pipeline: it is sent whole before the first reply is read."""
 
 Batch = list[tuple[int, PreparedEvent]]
-"""Events on their way to a channel, each with the place of its event."""
+"""Prepared events, each with the index of its event."""
 
 
 def batches(events: Sequence[PendingEvent]) -> Iterator[Batch]:
-    """The calls of a run of events, cut to size."""
+    """Splits events into batches of bounded size."""
     batch: Batch = []
     size = 0
     for index, pending in enumerate(events):
@@ -33,7 +33,7 @@ def batches(events: Sequence[PendingEvent]) -> Iterator[Batch]:
 
 
 class BatchResults:
-    """The answers so far, event by event."""
+    """The results so far, event by event."""
 
     def __init__(self, events: Sequence[PendingEvent]) -> None:
         self._events = [pending.event for pending in events]
@@ -41,11 +41,11 @@ class BatchResults:
         self._failures: dict[int, Failure] = {}
 
     def add(self, batch: Batch, answers: Sequence[PublishReply | Failure]) -> None:
-        """Takes the answers to one batch."""
+        """Adds the replies to one batch."""
         for (index, prepared), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Failure):
                 known = self._failures.get(index)
-                # One channel that is worth another try makes the event worth one: the others answer as before.
+                # If one channel is worth a retry, the event is: the other channels then reply as before.
                 if known is None or answer.kind > known.kind:
                     self._failures[index] = answer
             else:
@@ -54,19 +54,19 @@ class BatchResults:
 
     @property
     def needs_reroute(self) -> bool:
-        """Did an answer say that this connection leads to the wrong server?"""
+        """Whether a reply says that a connection leads to the wrong server."""
         return any(failure.reroute for failure in self._failures.values())
 
     @property
     def stopped(self) -> Failure | None:
-        """The failure that stops what has not been sent yet, if there was one."""
+        """The failure that stops the events not sent yet, if any."""
         return next(
             (self._failures[index] for index in sorted(self._failures) if self._failures[index].stops_later_events),
             None,
         )
 
     def finish(self, rest: Failure) -> list[PublishResult | Failure]:
-        """The answer for each event; `rest` for those that were not sent to all of their channels."""
+        """Returns a result for each event; `rest` for events that were not sent to all their channels."""
         return [self._answer(index, rest) for index in range(len(self._events))]
 
     def _answer(self, index: int, rest: Failure) -> PublishResult | Failure:

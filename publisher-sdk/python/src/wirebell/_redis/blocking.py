@@ -1,4 +1,4 @@
-"""Connections to Redis for programs that block. What is awaited here is never suspended."""
+"""Redis connections for blocking programs. Nothing awaited here is ever suspended."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from . import failures
 from .connections import IdleConnections, Pipelines, options
 
 _NO_GENERATION = -1
-"""No generation of connections."""
+"""A generation that no connection has."""
 _NEGLIGIBLE = 0.005
-"""Seconds in which nothing is waited for."""
+"""Seconds that are too short to wait."""
 
 
 class BlockingRedisConnections:
-    """One connection a thread that needs one; those that are free are kept."""
+    """One connection for each thread that needs one. Idle connections are kept."""
 
     def __init__(self, timeouts: Timeouts, io: BlockingIo) -> None:
         self.timeouts = timeouts
@@ -30,7 +30,7 @@ class BlockingRedisConnections:
         self._idle_connections: IdleConnections[Connection] = IdleConnections()
 
     async def exchange(self, pipelines: Pipelines) -> list[Replies | Failure]:
-        # All are written before the first is read: so the servers work at the same time.
+        # Everything is sent before the first reply is read, so the servers work in parallel.
         sent: list[_Exchange] = []
         try:
             for server, commands in pipelines:
@@ -49,19 +49,19 @@ class BlockingRedisConnections:
         await self.drop()
 
     def connection(self, server: Server) -> tuple[Connection, int]:
-        """One that is free, or a new one."""
+        """Returns an idle connection or a new one, and its generation."""
         free, generation = self._idle_connections.take(server)
         if free is None:
             kind: Any = SSLConnection if server.login.tls else Connection
             remaining = self.remaining()
             timeouts = Timeouts(min(self.timeouts.connect, remaining), min(self.timeouts.answer, remaining))
             free = kind(**options(server, timeouts))
-            # One that was made in a hurry stays as impatient, and is not kept.
+            # A connection made with shortened timeouts keeps them, so it is not kept.
             generation = generation if timeouts == self.timeouts else _NO_GENERATION
         return free, generation
 
     def remaining(self) -> float:
-        """For how many seconds this thread may still wait."""
+        """Returns the seconds for which this thread may still wait."""
         return self._io.remaining()
 
     def give_back(self, server: Server, connection: Connection, generation: int) -> None:
@@ -113,12 +113,12 @@ class _Exchange:
 
     def _fail(self, error: Exception, *, is_open: bool) -> None:
         if isinstance(error, (RedisTimeout, TimeoutError)) and self._connections.remaining() < _NEGLIGIBLE:
-            # It was the caller's patience that has ended, and not that with this server.
+            # The caller's time limit was reached, not the timeout of this server.
             raise OutOfTime
         self._failure = failures.from_connection(error, self._server, self._connections.timeouts, is_open=is_open)
 
     def end(self) -> None:
-        """A connection from which not all has been read is of no use to anybody."""
+        """Keeps the connection, or closes it if it has unread replies."""
         if self._is_complete:
             self._connections.give_back(self._server, self._connection, self._generation)
         else:

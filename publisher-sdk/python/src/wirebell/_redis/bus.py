@@ -1,4 +1,4 @@
-"""The bus that is a Redis: publishing, receipts, cancelling."""
+"""The Redis transport: publishing, receipts, cancelling."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .endpoint import RedisEndpoint
 from .failures import unexpected_reply
 from .routes import Command, Routes, command, script_command
 
-# The fields of a record that say where its event stands. The others may be many, or as large as the event.
+# The fields of a delivery record that hold the event's state. Other fields may be many or as large as the event.
 _STATE_FIELDS = ("answer", "deliver_at", "fallen", "expired", "acked", "cancelled")
-# For how many seconds a note outlives a record that has gone.
+# How long a note outlives its deleted delivery record, in seconds.
 _NOTE_TTL_SECONDS = 3_600
 
 
 class RedisBus:
-    """Redis: one server, one behind sentinels, or a Cluster."""
+    """A bus on Redis: a single server, a primary that sentinels name, or a Cluster."""
 
     def __init__(self, endpoint: RedisEndpoint, options: Options, connections: RedisConnections, io: Io) -> None:
         self.options = options
@@ -43,7 +43,7 @@ class RedisBus:
         await self._connections.close()
 
     async def _open(self) -> Routes:
-        """The routes of now. All who find none wait for one of them to find them."""
+        """Returns the current routes. If there are none, one caller looks them up and the others wait."""
         if self._routes is not None:
             return self._routes
         async with self._opening:
@@ -52,13 +52,13 @@ class RedisBus:
             return self._routes
 
     async def _forget(self, used: Routes) -> None:
-        """Takes the routes out, unless somebody has found others since."""
+        """Drops these routes, unless they were replaced in the meantime."""
         if self._routes is used:
             self._routes = None
             await self._connections.drop()
 
     async def execute(self, commands: Iterable[Command]) -> Replies:
-        """Asks for several things; one answer each."""
+        """Runs the commands and returns one reply each."""
         asked = list(commands)
         try:
             routes = await self._open()
@@ -70,7 +70,7 @@ class RedisBus:
         return answers
 
     async def execute_all(self, commands: Iterable[Command]) -> list[Reply]:
-        """All answers, or the first failure."""
+        """Runs the commands and returns their replies, or raises the first failure."""
         return [_reply_or_raise(answer) for answer in await self.execute(commands)]
 
     async def execute_one(self, command: Command) -> Reply:
@@ -90,15 +90,15 @@ class RedisBus:
                 if results.needs_reroute:
                     await self._forget(routes)
                 return results.finish(stopped)
-        return results.finish(unavailable("not every channel was answered for"))
+        return results.finish(unavailable("not every channel got a reply"))
 
     async def _publish(self, routes: Routes, batch: Batch) -> list[PublishReply | Failure]:
-        """One batch: first the timers of the events that have to be tracked, then the events."""
+        """Sends one batch: first the timers of tracked events, then the events."""
         unset = await self._set_timers(routes, batch)
-        # What comes behind an event that has to be tried again must not overtake it.
+        # Events after one that must be retried are not sent, so that they cannot overtake it.
         end = min((index for index, failure in unset.items() if failure.stops_later_events), default=len(batch))
         indexes = [index for index in range(end) if index not in unset]
-        stopped = unset.get(end) or unavailable("no answer")
+        stopped = unset.get(end) or unavailable("no reply")
         answers: list[PublishReply | Failure] = [unset.get(index, stopped) for index in range(len(batch))]
         if indexes:
             asked = await routes.execute([self._publish_command(batch[index][1]) for index in indexes])
@@ -111,14 +111,14 @@ class RedisBus:
         return script_command(asked, replicated=_is_replicated(event))
 
     async def _set_timers(self, routes: Routes, batch: Batch) -> dict[int, Failure]:
-        """Sets the timers of those that need one, which stand in other slots; says whose could not be set."""
+        """Sets the timers of the tracked events, which are in other slots. Returns the failed ones."""
         asked: dict[int, Command] = {}
         for index, (_, event) in enumerate(batch):
             if event.tracking is not None:
                 register = calls.register(self.options.keys, event, self.options.retentions.of(event.channel))
                 if register is not None:
                     asked[index] = script_command(register, replicated=_is_replicated(event))
-        # Most events need none, and then nothing is asked.
+        # Most events are untracked and need no request.
         answers = await routes.execute(list(asked.values())) if asked else []
         pairs = zip(asked, answers, strict=True)
         return {index: answer for index, answer in pairs if isinstance(answer, Failure)}
@@ -136,7 +136,7 @@ class RedisBus:
         return [one for one in found if one is not None]
 
     async def cancel(self, event_id: str) -> Cancellation:
-        """Cancels the event on all of its channels. Doing it twice is doing it once."""
+        """Cancels the event on all its channels. Calling it twice has no further effect."""
         channels = await self._channels(event_id)
         keys = self.options.keys
         answers = await self.execute_all(script_command(calls.cancel(keys, name, event_id)) for name in channels)
@@ -149,7 +149,7 @@ class RedisBus:
         return Cancellation.UNKNOWN
 
     async def _finish_now(self, channel: str, event_id: str) -> None:
-        """Has told at once what would be told when the timer goes off."""
+        """Writes the receipt at once, instead of when the timer is due."""
         keys = self.options.keys
         answer = await self.execute_one(script_command(calls.alarm(keys, channel, event_id)))
         try:
@@ -162,7 +162,7 @@ class RedisBus:
             await self.execute_all(note)
 
     async def _channels(self, event_id: str) -> list[str]:
-        """The channels on which the event may have a record, in the order of their names."""
+        """Returns the channels on which the event may have a delivery record, sorted by name."""
         names = await self.execute_one(command("SMEMBERS", self.options.keys.channels(event_id)))
         return sorted(name for name in _texts(names) if _is_channel(name))
 
@@ -194,7 +194,7 @@ def _texts(answer: Reply) -> list[str]:
 
 
 def pairs(answer: Reply) -> dict[str, str]:
-    """A list of names and values, by turns."""
+    """Reads a flat list of names and values."""
     words = answer if isinstance(answer, list) else []
     return {str(name): str(value) for name, value in zip(words[::2], words[1::2], strict=False)}
 

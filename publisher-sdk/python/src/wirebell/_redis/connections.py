@@ -1,4 +1,4 @@
-"""What both kinds of connections to Redis share: how they are made, and which of them are free."""
+"""Shared parts of both kinds of Redis connections: their options, and the idle ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .._io.interfaces import Argument, Server, Timeouts
 _Connection = TypeVar("_Connection")
 
 MOST_IDLE = 16
-"""Connections to one server that wait for the next one who needs one."""
+"""Most idle connections to one server."""
 
 
 def options(server: Server, timeouts: Timeouts) -> dict[str, Any]:
-    """What redis-py has to know. Nothing is tried again below: this package knows better what may be."""
+    """Returns the options for redis-py. It does not retry: this package knows which attempts are safe to repeat."""
     login = server.login
     return {
         "host": server.host,
         "port": server.port,
         "db": login.database,
         "username": login.username,
-        # redis-py leaves out an empty password; a user without one has to be named all the same.
+        # redis-py omits an empty password, but a user without one must still be named.
         "password": login.password if login.username is None else login.password or "",
         "socket_connect_timeout": timeouts.connect,
         "socket_timeout": timeouts.answer,
@@ -35,7 +35,7 @@ def options(server: Server, timeouts: Timeouts) -> dict[str, Any]:
 
 
 class IdleConnections(Generic[_Connection]):
-    """The connections that nobody uses just now."""
+    """The connections that are not in use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,16 +44,16 @@ class IdleConnections(Generic[_Connection]):
         self._process = os.getpid()
 
     def take(self, server: Server) -> tuple[_Connection | None, int]:
-        """The one that was used last, if there is one; and what to show when giving it back."""
+        """Returns the most recently used connection, if any, and the generation for `give_back`."""
         with self._lock:
             if self._process != os.getpid():
-                # Those of the process that this one was forked from are still in use there.
+                # A forked process must not use the connections of its parent.
                 self._idle, self._process = {}, os.getpid()
             idle = self._idle.get(server)
             return (idle.pop() if idle else None), self._generation
 
     def give_back(self, server: Server, connection: _Connection, generation: int) -> bool:
-        """False if it is not wanted any more, and has to be closed."""
+        """Keeps the connection. Returns `False` if the caller must close it."""
         with self._lock:
             idle = self._idle.setdefault(server, [])
             if generation != self._generation or len(idle) >= MOST_IDLE:
@@ -62,7 +62,7 @@ class IdleConnections(Generic[_Connection]):
             return True
 
     def drop(self) -> list[_Connection]:
-        """All of them, to be closed. Those that are in use are not wanted any more, either."""
+        """Returns all idle connections for closing. Those in use will not be kept either."""
         with self._lock:
             self._generation += 1
             idle, self._idle = self._idle, {}

@@ -1,4 +1,4 @@
-"""Where Redis is. It is asked for anew each time that all was forgotten."""
+"""The address of a Redis deployment, and its lookup. The lookup runs again after the routes were dropped."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .url import Topology, Url
 
 
 class RedisEndpoint:
-    """Who has which slots, as the URL's servers tell."""
+    """Finds the owners of the slots through the servers of the URL."""
 
     def __init__(self, url: Url) -> None:
         self._url = url
-        # The primaries of last time: the URL's may be long gone.
+        # The primaries of the last lookup: the servers of the URL may no longer exist.
         self._known: tuple[Server, ...] = ()
 
     @property
     def can_fail_over(self) -> bool:
-        """May the server that is connected to turn into a replica, while another takes its place?"""
+        """Whether another server can become the primary."""
         return self._url.kind is not Topology.SINGLE
 
     async def find_slots(self, connections: RedisConnections) -> Slots:
-        """Who has which slots now."""
+        """Looks up the current owner of every slot."""
         if self._url.kind is Topology.SINGLE:
             return Slots.all_at(self._url.servers[0])
         servers = list(dict.fromkeys((*self._known, *self._url.servers)))
-        # In an order by chance: one that knows less than the others is not asked for ever.
+        # In random order: a server with outdated information is not always asked first.
         random.shuffle(servers)
-        last = unavailable("there is nobody to ask where Redis is")
+        last = unavailable("the URL names no server to ask for the primary")
         for server in servers:
             try:
                 return await self._ask(connections, server)
@@ -50,13 +50,13 @@ class RedisEndpoint:
                     return Slots.all_at(Server(host, int(port), self._url.login))
                 case Failure():
                     raise unavailable(str(primary.error))
-            raise unavailable(f"the sentinels know no service `{self._url.service}`")
+            raise unavailable(f"the sentinels do not know the service `{self._url.service}`")
         (rows,) = await exchange_one(connections, server, [("CLUSTER", "SLOTS")])
         if isinstance(rows, Failure):
             raise unavailable(str(rows.error))
         found = slots.read(rows, server)
         if found is None:
-            raise unavailable(f"{server} does not know an owner for every slot")
+            raise unavailable(f"{server} reports slots without an owner")
         self._known = found.owners
         return found
 
@@ -64,7 +64,7 @@ class RedisEndpoint:
 async def exchange_one(
     connections: RedisConnections, server: Server, commands: Sequence[Sequence[Argument]]
 ) -> Replies:
-    """One pipeline to one server."""
+    """Sends one pipeline to one server."""
     (answers,) = await connections.exchange([(server, commands)])
     if isinstance(answers, Failure):
         raise answers

@@ -1,4 +1,4 @@
-"""What an error that Redis answered with says about the next try."""
+"""Classifies error replies of Redis by what they mean for the next attempt."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .._io.failure import Failure, event_failure, publisher_failure, timed_out, 
 from .._io.interfaces import Server, Timeouts
 from ..errors import Refused
 
-# Said before anything was written, and true only for now.
+# Replies from before anything was written, and that are only temporary.
 _TEMPORARY = frozenset(
     (
         *("ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED"),
         *("NOREPLICAS", "NOSCRIPT", "OOM", "READONLY", "TRYAGAIN", "UNKILLABLE"),
     )
 )
-# Said of this connection, which has to be replaced: its server has become a replica, has given a slot away, is cut
-# off from its Cluster, or wants a password now. Not so where a slot is on its way (`ASK`, `TRYAGAIN`): the script's
-# keys are in two places then, and until they are in one again nobody can run it.
+# Replies that make the connection unusable: its server became a replica, lost a slot, is cut off from its
+# Cluster, or requires a password now. A slot that is being migrated (`ASK`, `TRYAGAIN`) is not such a case:
+# the keys of the script are on two servers, and no server can run it until they are on one again.
 _REROUTE = frozenset(("CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"))
 
-# redis-py takes the code off the message of errors that have a class of their own.
+# redis-py removes the code from the message of errors that have their own class.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.NoScriptError, "NOSCRIPT"),
     (errors.ReadOnlyError, "READONLY"),
@@ -39,7 +39,7 @@ _CODE = re.compile(r"([A-Z][A-Z0-9_]*) (.*)", re.DOTALL)
 
 
 def from_code(code: str, detail: str) -> Failure:
-    """Judges by the error's code."""
+    """Returns the failure for an error code."""
     failure = _classify(code, detail)
     return failure.as_connection_failure() if code in _REROUTE else failure
 
@@ -49,20 +49,20 @@ def _classify(code: str, detail: str) -> Failure:
     if code in _TEMPORARY:
         return unavailable(words)
     refused = Refused(words, code)
-    # A missing permission for a command concerns every event, one for a key only those of that channel.
+    # A missing permission for a command concerns all events; for a key only the events of that channel.
     if code in ("NOAUTH", "WRONGPASS") or (code == "NOPERM" and "command" in detail):
         return publisher_failure(refused)
-    # It may come from within the script, after the event was appended: trying again could append it twice.
+    # The error may come from within the script, after the event was appended: a retry could append it twice.
     return event_failure(refused)
 
 
 def from_reply(error: Exception) -> Failure:
-    """An error in the place of an answer."""
+    """Returns the failure for an error reply."""
     return from_code(*code_of(error))
 
 
 def code_of(error: Exception) -> tuple[str, str]:
-    """The code of an error that Redis answered with, and its words."""
+    """Returns the code of an error reply, and its text."""
     text = str(error)
     for kind, code in _CODES:
         if type(error) is kind:
@@ -74,31 +74,31 @@ def code_of(error: Exception) -> tuple[str, str]:
 
 
 def from_connection(error: Exception, server: Server, timeouts: Timeouts, *, is_open: bool) -> Failure:
-    """Why a connection is of no use: each of the requests on it shares that."""
+    """Returns the failure for an unusable connection. It applies to every request on it."""
     if isinstance(error, errors.AuthenticationError):
         code, _ = code_of(error)
-        what = "wants a password" if code == "NOAUTH" else "does not know this user with this password"
+        what = "requires a password" if code == "NOAUTH" else "rejected the user name or the password"
         return publisher_failure(Refused(f"Redis {what}", code)).as_connection_failure()
     if isinstance(error, (errors.TimeoutError, TimeoutError)):
         if is_open:
             return timed_out(timeouts.answer).as_connection_failure()
-        return unavailable(f"no connection to Redis at {server} within {timeouts.connect:g} s").as_connection_failure()
+        return unavailable(f"cannot connect to Redis at {server} within {timeouts.connect:g} s").as_connection_failure()
     if isinstance(error, (errors.ResponseError, errors.BusyLoadingError, errors.MasterDownError)):
         return from_reply(error).as_connection_failure()
-    what = "the connection to Redis at {} broke" if is_open else "no connection to Redis at {}"
+    what = "lost the connection to Redis at {}" if is_open else "cannot connect to Redis at {}"
     return unavailable(f"{what.format(server)}: {error}").as_connection_failure()
 
 
 def unexpected_reply(detail: str) -> Failure:
-    """Redis answered something else than it does."""
+    """Returns the failure for a reply that Redis should not have sent."""
     return event_failure(Refused(detail, "bad_reply"))
 
 
 def has_code(failure: Failure, code: str) -> bool:
-    """Does Redis say so in this failure?"""
+    """Returns whether the failure is an error reply with this code."""
     return isinstance(failure.error, Refused) and failure.error.code == code
 
 
 def is_error_reply(error: Exception) -> bool:
-    """Is it what Redis answered to one command, after which the connection goes on?"""
+    """Returns whether the error is a reply to one command, after which the connection is still usable."""
     return isinstance(error, errors.ResponseError)

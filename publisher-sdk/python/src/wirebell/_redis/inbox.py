@@ -1,4 +1,4 @@
-"""The inbox in Redis: being done with an entry, and telling the node of its connection."""
+"""Inbox operations in Redis: finishing an entry, and sending a reply to the node of a connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def finish_entry(
     what: EmitterReply | None,
     dead: Sequence[str] | None = None,
 ) -> FinishResult:
-    """Finishes with an entry, once; says who is to be told."""
+    """Finishes an entry once, and returns which connection waits for a reply."""
     found = await bus.execute_one(script_command(inbox.finish_call(bus.options.keys, position, of, what, dead)))
     try:
         return inbox.read_finish_result(found)
@@ -27,6 +27,6 @@ async def finish_entry(
 
 
 async def send_reply(bus: RedisBus, connection: str, ref: str, what: EmitterReply) -> None:
-    """Tells the node of that connection; a node that is gone is no failure."""
+    """Sends the reply to the connection's node. A node that is gone is not a failure."""
     channel = bus.options.keys.announce_to(connection)
     await bus.execute_one(command("SPUBLISH", channel, inbox.reply_message(connection, ref, what)))

@@ -1,4 +1,4 @@
-"""Routes: who has which slots, and how commands get to the right server."""
+"""Routes commands to the primaries that own their keys."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from .slots import Slots
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something to ask of Redis, and the key that it is about."""
+    """A Redis command, and the key that decides its server."""
 
     key: str
     words: tuple[Argument, ...]
     replicated: bool = False
-    """It counts as done only once a replica has it."""
+    """Whether a replica must have it before it counts as done."""
 
 
 def command(name: str, key: str, *words: Argument) -> Command:
-    """A command whose first argument is its key."""
+    """Builds a command whose first argument is its key."""
     return Command(key, (name, key, *words))
 
 
 def script_command(call: ScriptCall, *, replicated: bool = False) -> Command:
-    """A script, by its digest."""
+    """Builds a script call by digest."""
     start: tuple[Argument, ...] = ("EVALSHA", scripts.digest(call.script), len(call.keys))
     words = (*start, *call.keys, *call.arguments)
     return Command(call.keys[0], words, replicated)
 
 
 def eval_command(script: Script, keys: Sequence[str], *words: Argument) -> Command:
-    """A script that runs seldom enough to be sent whole."""
+    """Builds a script call with the source, for scripts that run rarely."""
     return Command(keys[0], ("EVAL", scripts.source(script), len(keys), *keys, *words))
 
 
 class Routes:
-    """Every primary, with the scripts loaded, and who has which slots."""
+    """The primaries, with the scripts loaded, and the slots of each."""
 
     def __init__(self, connections: RedisConnections, timeouts: Timeouts, slots: Slots) -> None:
         self._connections = connections
@@ -53,7 +53,7 @@ class Routes:
 
     @classmethod
     async def open(cls, connections: RedisConnections, timeouts: Timeouts, endpoint: RedisEndpoint) -> Routes:
-        """Finds out where the data are, and connects to all who have some."""
+        """Looks up the primaries and connects to all of them."""
         routes = cls(connections, timeouts, await endpoint.find_slots(connections))
         load = _load(must_be_primary=endpoint.can_fail_over)
         for answers in await connections.exchange([(owner, load) for owner in routes._slots.owners]):
@@ -61,7 +61,7 @@ class Routes:
         return routes
 
     async def execute(self, commands: Sequence[Command]) -> Replies:
-        """One pipeline to each primary that has some of it. Those about one key are asked in their order."""
+        """Sends one pipeline to each primary. Commands on one key keep their order."""
         by_owner: dict[Server, list[int]] = {}
         for index, one in enumerate(commands):
             by_owner.setdefault(self._slots.owner(one.key), []).append(index)
@@ -76,10 +76,10 @@ class Routes:
         exchanged = await self._connections.exchange([(owner, self._words(commands)) for owner, commands in pipelines])
         done: list[Replies] = []
         for (owner, commands), answers in zip(pipelines, exchanged, strict=True):
-            # Somebody flushed the scripts. What was not run is run now, in its order.
+            # The scripts were flushed. Run the missed commands again, in their order.
             if not isinstance(answers, Failure) and any(map(_is_missing, answers)):
                 answers = await self._run_missed(owner, commands, answers)
-            # A failure of the connection is that of each command on it.
+            # A failure of the connection stands for each command on it.
             shared: Replies = [answers] * len(commands) if isinstance(answers, Failure) else []
             done.append(shared if isinstance(answers, Failure) else self._replicated(commands, answers))
         return done
@@ -95,28 +95,28 @@ class Routes:
         again = again[len(load) :]
         for index, answer in zip(indexes, again, strict=False):
             answers[index] = answer
-        # What stands behind the commands is about the replicas, if they were asked.
+        # Replies after those of the commands come from the replication check.
         return answers[: len(commands)] + (again[len(missed) :] or answers[len(commands) :])
 
     def _words(self, commands: Sequence[Command]) -> list[tuple[Argument, ...]]:
         words = [exchange_one.words for exchange_one in commands]
         replicated = next((exchange_one for exchange_one in commands if exchange_one.replicated), None)
         if replicated is not None:
-            # An event that was published before writes nothing now, and `WAIT` is about what this connection has
-            # written: so that it covers what came before as well, there is always something.
+            # `WAIT` covers only writes of this connection. A repeated event writes nothing, so this
+            # write makes `WAIT` cover earlier writes as well.
             words.append(("SET", barrier(replicated.key), 1, "PX", 1_000))
             words.append(("WAIT", 1, max(1, round(self._timeouts.answer / 2 * 1_000))))
         return words
 
     def _replicated(self, commands: Sequence[Command], answers: Replies) -> Replies:
-        """The answers, where nothing counts as done that should be replicated and is not."""
+        """Returns the replies; a failure replaces a reply whose event is not replicated as requested."""
         done, waited = answers[: len(commands)], answers[len(commands) :]
         if not waited or (isinstance(waited[-1], int) and waited[-1] >= 1):
             return done
         failed = next((answer for answer in waited if isinstance(answer, Failure)), None)
         missing = failed or unavailable(
-            "the primary has the event, and no replica had it within "
-            f"{self._timeouts.answer / 2:g} s; publishing it again under the same id is safe"
+            f"no replica confirmed the event within {self._timeouts.answer / 2:g} s; "
+            "publishing it again with the same id is safe"
         )
         return [
             missing if exchange_one.replicated and not isinstance(answer, Failure) else answer
@@ -137,7 +137,7 @@ def _load(*, must_be_primary: bool) -> list[tuple[Argument, ...]]:
 
 
 def _check_loaded(answers: Replies | Failure, *, must_be_primary: bool) -> None:
-    """An older Redis would append to the log and then fail to announce."""
+    """Raises if a script is not loaded, or if Redis is too old: it would append an event but fail to announce it."""
     if isinstance(answers, Failure):
         raise answers
     known, *rest = answers
@@ -145,8 +145,8 @@ def _check_loaded(answers: Replies | Failure, *, must_be_primary: bool) -> None:
     for answer in rest:
         if isinstance(answer, Failure):
             raise answer
-    # They may also be hidden from this user, which says nothing: a write will tell.
+    # The commands may also be hidden from this user without an error; the first write then fails.
     if isinstance(role, list) and role[:1] != ["master"]:
-        raise unavailable("this Redis is a replica now, and nobody knows yet who took its index")
+        raise unavailable("this Redis is a replica now, and its new primary is not known yet")
     if known == [None]:
-        raise publisher_failure(Refused("Redis 7 or Valkey 7.2 is needed: this one has no sharded pub/sub", "too_old"))
+        raise publisher_failure(Refused("this Redis has no sharded pub/sub; use Redis 7 or Valkey 7.2", "too_old"))

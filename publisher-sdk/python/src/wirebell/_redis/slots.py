@@ -1,4 +1,4 @@
-"""Which server holds what: the slots of a Cluster, or all of them on one server."""
+"""The owners of the slots: the primaries of a Cluster, or one server for all slots."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ _SLOTS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The owners of the slots, in order, each with the last slot of its range."""
+    """The owners of the slots in order, each with the last slot of its range."""
 
     lasts: tuple[int, ...]
     ranges: tuple[Server, ...]
 
     @classmethod
     def all_at(cls, server: Server) -> Slots:
-        """One server has them all."""
+        """Assigns all slots to one server."""
         return cls((_SLOTS - 1,), (server,))
 
     @property
     def owners(self) -> tuple[Server, ...]:
-        """All owners, each once."""
+        """Every owner once."""
         return tuple(dict.fromkeys(self.ranges))
 
     def owner(self, key: str) -> Server:
-        """Who has the slot of this key."""
+        """Returns the owner of the key's slot."""
         if len(self.ranges) == 1:
             return self.ranges[0]
         return self.ranges[bisect_left(self.lasts, key_slot(key.encode()))]
 
 
 def read(answer: Reply, asked: Server) -> Slots | None:
-    """Reads what a server answers to `CLUSTER SLOTS`.
+    """Reads the reply to `CLUSTER SLOTS`.
 
-    None if it is something else, or not every slot has an owner: a channel without one could not be published to.
+    Returns `None` if it is something else, or if a slot has no owner: its channels could not be published to.
     """
     if not isinstance(answer, list):
         return None
     ranges = [_range(row, asked) for row in answer]
     whole = sorted((one for one in ranges if one is not None), key=lambda one: one[0])
-    behind = [0, *(last + 1 for _, last, _ in whole)]
-    if len(whole) != len(ranges) or behind != [*(first for first, _, _ in whole), _SLOTS]:
+    starts = [0, *(last + 1 for _, last, _ in whole)]
+    if len(whole) != len(ranges) or starts != [*(first for first, _, _ in whole), _SLOTS]:
         return None
     return Slots(tuple(last for _, last, _ in whole), tuple(owner for *_, owner in whole))
 
@@ -55,7 +55,7 @@ def _range(row: Reply, asked: Server) -> tuple[int, int, Server] | None:
     """Reads `[first, last, [host, port, …], …replicas]`."""
     match row:
         case [int(first), int(last), [host, int(port), *_], *_]:
-            # A server that does not know its own host leaves it out: then it is the one by which it was reached.
+            # A server that does not know its own host omits it: use the address that it was reached by.
             is_known = isinstance(host, str) and host not in ("", "?")
             return first, last, replace(asked, host=host if is_known else asked.host, port=port)  # type: ignore[arg-type]
     return None

@@ -1,7 +1,7 @@
-"""The Streams in which it is told what became of events, which have fallen back, and what clients emit.
+"""The streams of receipts, fallback events and client events.
 
-One Stream a shard, all of them asked together, again and again. Nothing blocks a connection, and an answer that does
-not come is noticed like any other.
+There is one stream for each shard. All shards are polled together. No command blocks its connection, so a
+missing reply is noticed like any other.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from .failures import has_code
 from .routes import Command, command, eval_command
 
 _MOST_DEAD = 1_000_000
-"""Most dead letters that a shard keeps."""
+"""Most dead letters in one shard."""
 _MOST_IDLE = 100
-"""Most idle entries that are looked at in one shard at once."""
+"""Most idle entries that one request lists in one shard."""
 _MOST_OWN = 1_000
-"""Most entries of this worker that are looked at in one shard at once: as many as it may have in its hand."""
+"""Most own entries that one request lists in one shard: as many as a worker may have in flight."""
 
 
 class StreamKind(Enum):
-    """Which Streams."""
+    """The kind of streams."""
 
     FALLBACK = "fallback"
-    """What has fallen back."""
+    """Events without an acknowledgement by their deadline."""
     RECEIPTS = "receipts"
-    """What became of events."""
+    """Final states of tracked events."""
     INBOX = "inbox"
-    """What clients emit."""
+    """Client events."""
 
 
 EntryPosition = tuple[int, str]
@@ -43,12 +43,12 @@ EntryPosition = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a Stream that this worker has in its hand."""
+    """A stream entry that this worker has leased."""
 
     position: EntryPosition
     fields: dict[str, str]
     tries: int
-    """How often it was handed to somebody."""
+    """How often it was delivered."""
 
     def tried(self, tries: int) -> Entry:
         return replace(self, tries=tries)
@@ -56,13 +56,13 @@ class Entry:
 
 @dataclass(slots=True)
 class ClaimedEntries:
-    """Entries that are this worker's now, and the first failure of a shard that could not be asked."""
+    """Entries that this worker now has leased, and the first failure of a shard."""
 
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
 
     def reply_or_none(self, answer: Reply | Failure) -> Reply:
-        """A shard's answer; nothing if there is none."""
+        """Returns the reply of a shard, or notes its failure and returns `None`."""
         if isinstance(answer, Failure):
             self.failure = self.failure or answer
             return None
@@ -70,7 +70,7 @@ class ClaimedEntries:
 
 
 class Streams:
-    """The Streams of one kind, for whoever reads them alone."""
+    """The streams of one kind, for a reader without a group."""
 
     def __init__(self, bus: RedisBus, kind: StreamKind) -> None:
         self._bus = bus
@@ -87,12 +87,12 @@ class Streams:
         return keys.inbox_dead(shard) if self._kind is StreamKind.INBOX else keys.dead_letters(shard)
 
     async def ends(self) -> list[str]:
-        """Where the Streams end now, shard by shard."""
+        """Returns the id of the last entry of every shard."""
         last = (command("XREVRANGE", self.key(shard), "+", "-", "COUNT", 1) for shard in SHARDS)
         return [next((id_ for id_, _ in _rows(answer)), "0-0") for answer in await self._bus.execute_all(last)]
 
     async def after(self, ends: Sequence[str], most: int) -> list[Entry]:
-        """Up to `most` entries of each shard behind these ends."""
+        """Returns up to `most` entries of every shard after the given ids."""
         asked = (
             command("XRANGE", self.key(shard), f"({end}", "+", "COUNT", most)
             for shard, end in zip(SHARDS, ends, strict=True)
@@ -102,7 +102,7 @@ class Streams:
 
 
 class Group(Streams):
-    """A consumer group on the Streams of all shards, and this worker in it."""
+    """A consumer group on the streams of all shards, and this worker in it."""
 
     def __init__(self, bus: RedisBus, kind: StreamKind, name: str, worker: str) -> None:
         super().__init__(bus, kind)
@@ -110,7 +110,7 @@ class Group(Streams):
         self._worker = worker
 
     async def open(self) -> None:
-        """Makes the group where there is none, with everything that stands in the Streams before it."""
+        """Creates the group if it is missing. It begins with the oldest entry."""
         asked = [
             Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self.name, 0, "MKSTREAM"))
             for shard in SHARDS
@@ -120,7 +120,7 @@ class Group(Streams):
                 raise answer
 
     async def read(self, most: int) -> ClaimedEntries:
-        """Takes up to `most` new entries of each shard."""
+        """Takes up to `most` new entries of every shard."""
         start: tuple[Argument, ...] = ("XREADGROUP", "GROUP", self.name, self._worker, "COUNT", most)
         asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
         claimed = ClaimedEntries()
@@ -131,17 +131,17 @@ class Group(Streams):
         return claimed
 
     async def take_over(self, idle: float, in_flight: Collection[EntryPosition]) -> ClaimedEntries:
-        """Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those in `held`."""
+        """Takes over entries that were idle for so long: their worker is gone. Skips those in `in_flight`."""
         return await self._claim(("IDLE", millis(idle), "-", "+", _MOST_IDLE), idle, in_flight)
 
     async def claim_unaccounted(self, in_flight: Collection[EntryPosition]) -> ClaimedEntries:
-        """Takes what is this worker's by Redis' word and not in `held`, as after an answer that never came."""
+        """Takes entries that Redis assigns to this worker but that it does not have, as after a lost reply."""
         return await self._claim(("-", "+", _MOST_OWN, self._worker), 0.0, in_flight)
 
     async def _claim(
         self, which: Sequence[Argument], idle: float, in_flight: Collection[EntryPosition]
     ) -> ClaimedEntries:
-        """Takes those that are found, if they have been idle for so long."""
+        """Lists pending entries and claims those that were idle for so long."""
         claimed = ClaimedEntries()
         looks = [command("XPENDING", self.key(shard), self.name, *which) for shard in SHARDS]
         found: dict[int, dict[str, int]] = {}
@@ -161,27 +161,27 @@ class Group(Streams):
         return claimed
 
     async def renew(self, in_flight: Iterable[EntryPosition]) -> None:
-        """These are still being attended to."""
+        """Renews the lease of these entries."""
         await self._bus.execute_all(
             eval_command(Script.KEEP, [self.key(shard)], self.name, self._worker, *ids)
             for shard, ids in _by_shard(in_flight).items()
         )
 
     async def done(self, positions: Iterable[EntryPosition]) -> None:
-        """These are done with."""
+        """Acknowledges these entries."""
         await self._bus.execute_all(
             command("XACK", self.key(shard), self.name, *ids) for shard, ids in _by_shard(positions).items()
         )
 
     async def set_attempt(self, entry: Entry, so_far: float, tries: int) -> None:
-        """It counts as having been idle for so long, and as having been tried so often."""
+        """Sets the idle time and the number of attempts of an entry."""
         shard, id_ = entry.position
         claim = command("XCLAIM", self.key(shard), self.name, self._worker, 0, id_)
         words = (*claim.words, "IDLE", millis(so_far), "RETRYCOUNT", tries, "JUSTID")
         await self._bus.execute_one(replace(claim, words=words))
 
     async def dead_letter(self, entry: Entry, reason: str) -> None:
-        """It goes to the dead letters, once, and is done with."""
+        """Moves the entry to the dead letters, once, and acknowledges it."""
         shard, id_ = entry.position
         fields = {"group": self.name, "tries": str(entry.tries), "reason": reason, **entry.fields}
         words = [word for pair in fields.items() for word in pair]
@@ -189,13 +189,13 @@ class Group(Streams):
         await self._bus.execute_one(eval_command(Script.BURY, keys, self.name, id_, _MOST_DEAD, *words))
 
     async def leave(self) -> None:
-        """This worker takes no part any more, unless something is still in its hand."""
+        """Removes this worker from the group, unless it still has entries in flight."""
         await self._bus.execute_all(
             eval_command(Script.LEAVE, [self.key(shard)], self.name, self._worker) for shard in SHARDS
         )
 
     async def backlog(self) -> tuple[int | None, int, int]:
-        """What the group has not read yet, if Redis knows; what its workers have in their hands; the dead letters."""
+        """Returns the unread entries (if Redis knows), the leased entries, and the dead letters."""
         groups = [Command(self.key(shard), ("XINFO", "GROUPS", self.key(shard))) for shard in SHARDS]
         dead = [command("XLEN", self.dead(shard)) for shard in SHARDS]
         answers = await self._bus.execute_all([*groups, *dead])
@@ -215,7 +215,7 @@ def millis(seconds: float) -> int:
 
 
 def _rows(answer: Reply) -> list[tuple[str, dict[str, str]]]:
-    """Reads `[[id, [name, value, …]], …]`. What was deleted meanwhile has no fields, and is left out."""
+    """Reads `[[id, [name, value, …]], …]`. A deleted entry has no fields and is omitted."""
     rows = answer if isinstance(answer, list) else []
     found = []
     for row in rows:
@@ -226,7 +226,7 @@ def _rows(answer: Reply) -> list[tuple[str, dict[str, str]]]:
 
 
 def _pending(answer: Reply) -> list[tuple[str, int]]:
-    """Reads `[[id, worker, idle, tries], …]`."""
+    """Reads `[[id, worker, idle, attempts], …]`."""
     rows = answer if isinstance(answer, list) else []
     found = []
     for row in rows:

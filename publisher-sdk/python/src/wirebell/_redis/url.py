@@ -1,4 +1,4 @@
-"""The URL of a Redis: one server, sentinels that know a primary, or a Cluster."""
+"""Parses the URL of a Redis: a single server, sentinels, or a Cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXPECTED = (
 
 
 class Topology(Enum):
-    """Who knows where the data are."""
+    """How the data servers are found."""
 
     SINGLE = ""
     CLUSTER = "-cluster"
@@ -30,19 +30,19 @@ class Topology(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """What the URL says."""
+    """A parsed URL."""
 
     kind: Topology
     servers: tuple[Server, ...]
-    """Of the data, or sentinels."""
+    """The data servers, or the sentinels."""
     login: Login
-    """To the servers of the data."""
+    """The login for the data servers."""
     service: str = ""
-    """What the sentinels call the primary."""
+    """The name of the primary in the sentinels."""
 
 
 def invalid_url(found: str) -> ConfigurationError:
-    """The URL is not one of a bus. It is not shown, since it may hold a password."""
+    """The error for an invalid URL. It does not show the URL, which may contain a password."""
     return ConfigurationError(f"{_EXPECTED}; {found}", "bad_url")
 
 
@@ -51,25 +51,25 @@ def is_redis(scheme: str) -> bool:
 
 
 def read(text: str) -> Url:
-    """Reads the URL of a Redis."""
+    """Parses the URL of a Redis."""
     try:
         parts = urlsplit(text)
         host, port, query = parts.hostname, parts.port, parse_qsl(parts.query)
     except ValueError:
-        raise invalid_url("the one given cannot be read as a URL") from None
+        raise invalid_url("the URL cannot be parsed") from None
     scheme = _SCHEME.fullmatch(parts.scheme)
     if scheme is None:
-        raise invalid_url("the one given has another scheme")
+        raise invalid_url("the URL has an unsupported scheme")
     if not host:
-        raise invalid_url("the one given has no host")
+        raise invalid_url("the URL has no host")
     if parts.fragment:
-        raise invalid_url("the one given has a `#`: certificates are always checked")
+        raise invalid_url("the URL has a `#` fragment; certificate checks cannot be turned off")
     kind = Topology(scheme[3])
     database = parts.path.strip("/")
     if database and not (database.isascii() and database.isdigit() and len(database) < 10):
-        raise invalid_url("the one given has a database that is not a number")
+        raise invalid_url("the database in the URL is not a number")
     if kind is Topology.CLUSTER and int(database or 0):
-        raise invalid_url("the one given has a database: a Cluster has one only")
+        raise invalid_url("the URL has a database; a Redis Cluster has only database 0")
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     login = Login(bool(scheme[2]), user, password, int(database or 0))
     if kind is Topology.SINGLE:
@@ -79,8 +79,8 @@ def read(text: str) -> Url:
     named = dict(query)
     service = named.get("sentinelServiceName", "")
     if not service:
-        raise invalid_url("the one given has no `sentinelServiceName`")
-    # Sentinels have users and passwords of their own, or none.
+        raise invalid_url("the URL has no `sentinelServiceName`")
+    # Sentinels have their own users and passwords, or none.
     sentinel = Login(login.tls, named.get("sentinelUsername"), named.get("sentinelPassword"))
     return Url(kind, _servers(host, port or 26379, query, sentinel), login, service)
 
@@ -93,5 +93,5 @@ def _servers(host: str, port: int, query: list[tuple[str, str]], login: Login) -
 def _node(text: str, login: Login) -> Server:
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise invalid_url("the one given has a `node` that is not host:port")
+        raise invalid_url("a `node` parameter of the URL is not host:port")
     return Server(host.strip("[]"), int(port), login)

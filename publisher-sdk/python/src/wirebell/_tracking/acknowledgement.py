@@ -1,4 +1,4 @@
-"""Waiting for an acknowledgement."""
+"""Waits for an acknowledgement by polling the bus."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..errors import (
 )
 
 _PAUSES = (0.01, 0.5)
-"""Between two looks, at least and at most."""
+"""The shortest and the longest pause between two polls."""
 _MAX_POLL_WAIT = 25.0
-"""Longest time that a node is asked to wait; it bounds how long a connection is held."""
+"""The longest time that a node is asked to hold a request; it bounds how long a connection is used."""
 _LAST_POLL_GRACE = 1.0
-"""A look that begins in time may end so much later."""
+"""A poll that starts in time may end this much later."""
 
 _ENDS: tuple[tuple[State, type[NotAcknowledged]], ...] = (
     (State.FALLEN_BACK, FallenBack),
@@ -38,18 +38,18 @@ _ENDS: tuple[tuple[State, type[NotAcknowledged]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """A device has acknowledged an event."""
+    """An acknowledgement of an event by a device."""
 
     id: str
     """The event's id."""
     channel: str
-    """On which of its channels."""
+    """The channel on which it was acknowledged."""
     device: str
-    """Which device, as its token names it; the connection's id where it names none."""
+    """The device, as its token names it; the connection id if the token names none."""
     connection: str
-    """Over which connection."""
+    """The id of the connection."""
     at: int
-    """When, in milliseconds since the Unix epoch, by the bus' clock."""
+    """Time of the acknowledgement, in milliseconds since the Unix epoch, by the bus's clock."""
 
 
 async def wait(io: Io, transport: Transport, event_id: str, channels: Sequence[str], timeout: float) -> Acknowledgement:
@@ -58,7 +58,7 @@ async def wait(io: Io, transport: Transport, event_id: str, channels: Sequence[s
     end = started + timeout
     while True:
         so_far: WirebellError = NotInTime(timeout)
-        # One of several channels may be acknowledged long before the others are settled.
+        # With several channels, one may be acknowledged long before the others are final.
         longest = _MAX_POLL_WAIT if len(channels) == 1 else 1.0
         max_wait = min(max(0.0, end - io.now()), longest)
         try:
@@ -76,7 +76,7 @@ async def wait(io: Io, transport: Transport, event_id: str, channels: Sequence[s
         if now >= end:
             raise so_far from None
         pause = min(max((now - started) / 8, _PAUSES[0]), _PAUSES[1])
-        # Those who began together do not ask together.
+        # Waiters that started together do not poll together.
         await io.sleep(min(pause * random.uniform(0.9, 1.1), end - now))
 
 
@@ -86,12 +86,12 @@ async def _poll(
     states = await transport.states(event_id, channels, max_wait)
     if not is_acknowledged(states):
         return None
-    # The record's details are read once it has come to that: they may be many.
+    # The receipts may be large, so they are read only when there is an acknowledgement.
     return _first(event_id, channels, await transport.receipts(event_id))
 
 
 def is_acknowledged(states: Sequence[State | None]) -> bool:
-    """Has it been acknowledged on any channel? Raises the other end, once it has come to one on all of them."""
+    """Returns whether any channel is acknowledged. Raises if all channels are final without one."""
     if State.ACKNOWLEDGED in states:
         return True
     if any(state is not None and not state.is_final for state in states):
@@ -100,7 +100,7 @@ def is_acknowledged(states: Sequence[State | None]) -> bool:
 
 
 def _first(event_id: str, channels: Sequence[str], receipts: Sequence[Receipt]) -> Acknowledgement | None:
-    """The first acknowledgement that came in time."""
+    """Returns the first acknowledgement in time."""
     found = [
         Acknowledgement(event_id, receipt.channel, device.device, device.connection, device.at)
         for receipt in receipts

@@ -1,4 +1,4 @@
-"""An event that nobody has acknowledged in time, as a worker's job."""
+"""A fallback event, and the job type of the workers that handle it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .._workers.job import InFlight, JobKind, Messages
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """An event that no device has acknowledged by its deadline."""
+    """An event that no device acknowledged by its deadline."""
 
     id: str
-    """The event's id: the same however often it is handed out."""
+    """The event's id. It is the same in every attempt."""
     channel: str
-    """On which channel nobody has acknowledged it."""
+    """The channel without an acknowledgement."""
     at: int
-    """When it fell back, in milliseconds since the Unix epoch, by the bus' clock."""
+    """When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus's clock."""
     event: str
-    """The event as clients get it, in JSON."""
+    """The event as clients receive it, in JSON."""
     tries: int
-    """Which try this is, from 1."""
+    """The number of this attempt, from 1."""
 
     @property
     def data(self) -> Any:
@@ -38,7 +38,7 @@ class Fallback:
 
     @classmethod
     def read(cls, entry: Entry) -> Fallback | None:
-        """Reads an entry of the stream; none if it is not one that a node writes."""
+        """Reads a stream entry. Returns `None` if a node did not write it."""
         fields = entry.fields
         try:
             channel, at = check(fields["channel"]), int(fields["at"])
@@ -48,17 +48,17 @@ class Fallback:
 
 
 class FallbackJobs(JobKind[Fallback, None]):
-    """What has fallen back."""
+    """The job type of fallback workers."""
 
     poll_interval = 0.15
     messages = Messages(
         noun="fallback",
-        outage="fallbacks cannot be read, and it is tried again",
-        outage_over="fallbacks are read again",
-        failed="taking over an event failed",
-        dead="a fallback has become a dead letter",
-        unreadable="it is not an event that has fallen back",
-        untold="nobody was told how taking over an event ended, it will be tried again",
+        outage="cannot read the fallback stream; retrying",
+        outage_over="reading the fallback stream again",
+        failed="handling a fallback event failed",
+        dead="a fallback event became a dead letter",
+        unreadable="it is not a fallback event",
+        result_lost="Redis did not get the result of a fallback event; it will be delivered again",
     )
 
     def __init__(self, group: Group) -> None:

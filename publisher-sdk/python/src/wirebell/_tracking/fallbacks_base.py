@@ -1,4 +1,4 @@
-"""What both kinds of workers on the fallback stream are made from."""
+"""The base class of both fallback workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .fallback import Fallback, FallbackJobs
 
 
 class FallbacksBase(WorkerBase[Fallback, None]):
-    """A worker on the fallback stream, however its program waits."""
+    """A worker on the fallback stream, independent of blocking or asyncio."""
 
     def __init__(
         self,
@@ -25,20 +25,20 @@ class FallbacksBase(WorkerBase[Fallback, None]):
         at_once: int = 16,
         timeout: float = 5.0,
     ) -> None:
-        """Looks at the URL, and sends nothing yet.
+        """Checks the URL and sends nothing yet.
 
-        :param url: of a Redis; fallbacks are not read over HTTP.
-        :param group: workers that name the same one share the work; every group gets everything. A new one begins with
-            the oldest entry that is kept.
-        :param worker: its name in the group, which no other may have at the same time; one of its own if absent.
-        :param prefix: of the keys in Redis, as the nodes have it in `bus.prefix`.
-        :param tries: how often an event is tried before it becomes a dead letter; a worker's death over it is a try.
-        :param first_wait: seconds before the second try; each wait is twice the one before.
-        :param longest_wait: seconds between two tries at the most.
-        :param gone_after: a worker that has given no sign of life for so many seconds is gone, and others take over. A
-            handler may take longer than that: its worker goes on giving signs.
-        :param at_once: how many events `run` hands out at once.
-        :param timeout: for how many seconds it is tried to tell Redis how an event's handling ended.
+        :param url: URL of a Redis. Fallback events cannot be read over HTTP.
+        :param group: name of the consumer group. Workers of one group share the events; every group gets all of
+            them. A new group begins with the oldest entry that is kept.
+        :param worker: name of this worker, unique in its group. A generated name by default.
+        :param prefix: prefix of the keys in Redis; must equal `bus.prefix` of the nodes.
+        :param tries: number of attempts before an event becomes a dead letter. A worker's death counts as one.
+        :param first_wait: seconds before the second attempt. Every further wait is twice as long.
+        :param longest_wait: most seconds between two attempts.
+        :param gone_after: seconds without a lease renewal after which other workers take over a worker's events.
+            A handler may take longer: its worker renews the lease meanwhile.
+        :param at_once: number of events that `run` handles at the same time.
+        :param timeout: seconds for which reporting a result to Redis is retried.
         """
         if not group:
             raise ConfigurationError("the name of the group is empty", "bad_group")

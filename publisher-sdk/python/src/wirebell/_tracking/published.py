@@ -1,4 +1,4 @@
-"""What `publish` answers: the outcome, and a hold on the event to ask what becomes of it."""
+"""Results of `publish`: the publish result, and a way to wait for an acknowledgement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .acknowledgement import Acknowledgement, wait
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgementWaiter:
-    """How to ask what becomes of an event."""
+    """Waits for acknowledgements of one event."""
 
     io: Io
     transport: Transport
@@ -29,27 +29,26 @@ class AcknowledgementWaiter:
 
 @dataclass(frozen=True, slots=True)
 class Published(PublishResult):
-    """The bus has the event."""
+    """The result of a published event."""
 
     _waiter: AcknowledgementWaiter = field(repr=False, compare=False)
 
     def acknowledged(self, timeout: float) -> Acknowledgement:
-        """Waits until a device has acknowledged the event: the first one, on whichever of its channels.
+        """Waits until a device acknowledges the event on any of its channels, and returns the first acknowledgement.
 
-        Any other end is a :class:`NotAcknowledged`; those that are final are raised as soon as they are so on all
-        channels. The event has to be durable and published with ``receipt`` or a ``deadline``. The bus is asked again
-        and again, each time after an eighth of the time waited so far, between 10 ms and half a second; over HTTP
-        the node does so.
+        Otherwise raises a :class:`NotAcknowledged`: at once if all channels are final, else at the timeout. The
+        event must be durable and published with ``receipt`` or a ``deadline``. Over Redis it polls, each time
+        after an eighth of the time waited so far, between 10 ms and half a second; over HTTP the node polls.
         """
         return finish(self._waiter.acknowledged(self, timeout))
 
 
 @dataclass(frozen=True, slots=True)
 class AsyncPublished(PublishResult):
-    """The bus has the event."""
+    """The result of a published event."""
 
     _waiter: AcknowledgementWaiter = field(repr=False, compare=False)
 
     async def acknowledged(self, timeout: float) -> Acknowledgement:
-        """Waits until a device has acknowledged the event, as :meth:`Published.acknowledged` does."""
+        """Waits until a device acknowledges the event, as :meth:`Published.acknowledged` does."""
         return await self._waiter.acknowledged(self, timeout)

@@ -1,4 +1,4 @@
-"""The stream of receipts, as programs that block and programs under asyncio read it."""
+"""Iterators over the stream of receipts, for blocking and asyncio programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .receipts import DeliveryUpdate, ReceiptReader
 
 
 class Receipts:
-    """What becomes of all watched events, one after the other. It ends once it is closed."""
+    """Iterates over the delivery updates of all tracked events. It ends once it is closed."""
 
     def __init__(self, reader: ReceiptReader) -> None:
         self._reader = reader
@@ -18,10 +18,10 @@ class Receipts:
         return self
 
     def __next__(self) -> DeliveryUpdate:
-        """The next receipt. It waits for as long as there is none, also through an outage of Redis.
+        """Returns the next update. It waits as long as there is none, also while Redis is down.
 
-        Coming back for the next one says that the last one has been attended to; until then it stands in the group as
-        begun, and is handed out again should this reader be gone for a minute.
+        Reading the next update acknowledges the previous one. Until then it stays pending in the group,
+        and is delivered again if this reader is gone for a minute.
         """
         update = self.next()
         if update is None:
@@ -29,15 +29,15 @@ class Receipts:
         return update
 
     def next(self, timeout: float | None = None) -> DeliveryUpdate | None:
-        """The next receipt; none after so many seconds, or once it is closed."""
+        """Returns the next update, or `None` after `timeout` seconds or once closed."""
         return finish(self._reader.next(timeout))
 
     def commit(self) -> None:
-        """Says that everything handed out so far has been attended to, before this reader goes."""
+        """Acknowledges every update returned so far, before this reader ends."""
         finish(self._reader.commit())
 
     def close(self) -> None:
-        """Ends it, from any thread."""
+        """Closes the stream. Any thread may call it."""
         self._reader.stop()
 
     def __enter__(self) -> Receipts:
@@ -50,7 +50,7 @@ class Receipts:
 
 
 class AsyncReceipts:
-    """What becomes of all watched events, one after the other. It ends once it is closed."""
+    """Iterates over the delivery updates of all tracked events. It ends once it is closed."""
 
     def __init__(self, reader: ReceiptReader) -> None:
         self._reader = reader
@@ -59,22 +59,22 @@ class AsyncReceipts:
         return self
 
     async def __anext__(self) -> DeliveryUpdate:
-        """The next receipt, as :meth:`Receipts.__next__` hands it out."""
+        """Returns the next update, as :meth:`Receipts.__next__` does."""
         update = await self.next()
         if update is None:
             raise StopAsyncIteration
         return update
 
     async def next(self, timeout: float | None = None) -> DeliveryUpdate | None:
-        """The next receipt; none after so many seconds, or once it is closed."""
+        """Returns the next update, or `None` after `timeout` seconds or once closed."""
         return await self._reader.next(timeout)
 
     async def commit(self) -> None:
-        """Says that everything handed out so far has been attended to, before this reader goes."""
+        """Acknowledges every update returned so far, before this reader ends."""
         await self._reader.commit()
 
     async def close(self) -> None:
-        """Ends it."""
+        """Closes the stream."""
         self._reader.stop()
 
     async def __aenter__(self) -> AsyncReceipts:

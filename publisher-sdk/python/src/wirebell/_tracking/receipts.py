@@ -1,4 +1,7 @@
-"""The stream of receipts: what becomes of every watched event, for whoever publishes too many to wait for each."""
+"""The stream of receipts: delivery updates of all tracked events.
+
+It is for services that publish too many events to wait for each one.
+"""
 
 from __future__ import annotations
 
@@ -20,27 +23,27 @@ from .._transport.stamp import new_id
 log = logging.getLogger("wirebell")
 
 _LOOK_EVERY = 0.1
-"""How often the streams are looked at while nothing comes."""
+"""Seconds between two polls while nothing arrives."""
 _MOST_AT_ONCE = 100
-"""Entries of one shard that are taken at once."""
+"""Most entries of one shard that one request takes."""
 _GONE_AFTER = 60.0
-"""A reader that has been silent for so long is gone."""
+"""Seconds of silence after which a reader counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryUpdate:
-    """What has become of an event on one channel: acknowledged, fallen back, expired or cancelled."""
+    """A final state of an event on one channel: acknowledged, fallen back, expired or cancelled."""
 
     id: str
     """The event's id."""
     channel: str
     outcome: State
     at: int
-    """When, in milliseconds since the Unix epoch, by the bus' clock."""
+    """Time of the change, in milliseconds since the Unix epoch, by the bus's clock."""
 
     @classmethod
     def read(cls, fields: dict[str, str]) -> DeliveryUpdate | None:
-        """Reads an entry; none if it is not one that a node writes."""
+        """Reads a stream entry. Returns `None` if a node did not write it."""
         try:
             return cls(fields["id"], check(fields["channel"]), State(fields["outcome"]), int(fields["at"]))
         except (KeyError, ValueError):
@@ -51,7 +54,7 @@ ReceiptFilter = Callable[[DeliveryUpdate], bool]
 
 
 class ReceiptReader:
-    """One reader of the stream, alone or one of a group."""
+    """A reader of the stream, alone or in a group."""
 
     def __init__(self, bus: RedisBus, io: Io, timeout: float, group: str | None, only: ReceiptFilter | None) -> None:
         self._io = io
@@ -62,15 +65,15 @@ class ReceiptReader:
         self._ends: list[str] | None = None
         self._is_open = False
         self._waiting: deque[tuple[EntryPosition, DeliveryUpdate]] = deque()
-        # Handed to the caller, who comes back for the next once done with it.
+        # Returned to the caller. The next call of `next` acknowledges them.
         self._handed_out: list[EntryPosition] = []
         self._closed = False
         self._changed = io.signal()
 
     async def next(self, timeout: float | None = None) -> DeliveryUpdate | None:
-        """The next receipt; none once the reader is closed, or after so many seconds.
+        """Returns the next update, or `None` once closed or after `timeout` seconds.
 
-        Coming back for the next one says that the last one has been attended to.
+        Reading the next update acknowledges the previous one.
         """
         end = float("inf") if timeout is None else self._io.now() + timeout
         backoff = Backoff(2.0)
@@ -85,7 +88,7 @@ class ReceiptReader:
                 if not await self._fetch():
                     pause = _LOOK_EVERY
             except Failure as failure:
-                log.debug("receipts cannot be read, and it is tried again: %s", failure.error)
+                log.debug("cannot read receipts; retrying: %s", failure.error)
                 pause = backoff.wait(failure.retry_after)
             if not self._waiting and (left := end - self._io.now()) <= pause:
                 await self._changed.wait_since(seen, max(0.0, left))
@@ -95,11 +98,11 @@ class ReceiptReader:
         return None
 
     async def commit(self) -> None:
-        """Says that everything handed out so far has been attended to."""
+        """Acknowledges every update returned so far."""
         await until(self._io, self._timeout, self._acknowledge)
 
     def stop(self) -> None:
-        """Whoever waits for the next one is told that there is none."""
+        """Ends the reader. A waiting `next` returns `None`."""
         self._closed = True
         self._changed.notify()
 
@@ -109,7 +112,7 @@ class ReceiptReader:
         self._handed_out.clear()
 
     async def _fetch(self) -> bool:
-        """Was anything found?"""
+        """Fetches entries. Returns whether there were any."""
         await self._acknowledge()
         entries = await (self._read_alone() if self._group is None else self._read_shared(self._group))
         for entry in entries:
@@ -136,10 +139,10 @@ class ReceiptReader:
             self._is_open = True
         read = await group.read(_MOST_AT_ONCE)
         if read.failure is not None and has_code(read.failure, "NOGROUP"):
-            # The streams are gone, as in a Redis that came back empty: the group is made again.
+            # The streams are gone, as after a restart of Redis without its data: create the group again.
             self._is_open = False
         taken = read if read.entries or read.failure else await group.take_over(_GONE_AFTER, ())
-        # A shard that is away keeps nobody from what the others have handed over.
+        # An unreachable shard does not block entries of the other shards.
         if not taken.entries and taken.failure is not None:
             raise taken.failure
         return taken.entries

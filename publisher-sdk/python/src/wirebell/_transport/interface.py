@@ -1,4 +1,4 @@
-"""The transports: one seam, one folder for each bus."""
+"""The interface of transports, and its types."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ The number hides the round trip to the bus, and bounds what a lost connection le
 
 
 class Cancellation(TextEnum):
-    """What came of cancelling an event."""
+    """The result of cancelling an event."""
 
     CANCELLED = "cancelled"
-    """It will not be published; also if it was cancelled before."""
+    """The event will not be published. Also the result of cancelling it again."""
     PUBLISHED = "published"
-    """It was published already, at least on one of its channels: there, it is too late."""
+    """The event was already published on at least one of its channels."""
     UNKNOWN = "unknown"
-    """The bus knows no such event."""
+    """The bus does not know the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a transport has to know beside the URL."""
+    """Options of a transport beside the URL."""
 
     keys: Keys
     retentions: Retentions
@@ -44,36 +44,36 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """A stamped event that has no answer yet."""
+    """A stamped event without a result."""
 
     slot: int
-    """Its number among its kind, to give the answer to."""
+    """The number of the event, which its result refers to."""
     size: int
-    """What it weighs in a buffer."""
+    """Its size in the buffer, in bytes."""
     event: Event
 
 
 class Transport(Protocol):
-    """Where events go."""
+    """A connection to a bus."""
 
     async def open(self) -> None:
-        """Reaches for the bus once, where there is a connection to keep."""
+        """Connects once, if the transport keeps connections."""
 
     async def send(self, events: Sequence[PendingEvent]) -> list[PublishResult | Failure]:
-        """One try: sends the events in their order, and answers for each.
+        """Sends the events once, in their order, and returns one result each.
 
-        After a failure that concerns more than one event, those behind it are not sent and share it, so that none
-        overtakes.
+        After a failure that concerns more than one event, the later events are not sent and get the same
+        failure, so that no event overtakes another.
         """
 
     async def states(self, event_id: str, channels: Sequence[str], max_wait: float) -> list[State | None]:
-        """Where the event stands on each of these channels; none where there is no record.
+        """Returns the event's state on each of these channels; `None` without a delivery record.
 
-        Over HTTP the answer may come as late as `patience` where nothing is settled yet; over Redis at once.
+        Over HTTP the response may take up to `max_wait` seconds while no state is final; over Redis it is immediate.
         """
 
     async def receipts(self, event_id: str) -> list[Receipt]:
-        """What became of the event on each of its channels that has a record."""
+        """Returns a receipt for each channel with a delivery record."""
 
     async def cancel(self, event_id: str) -> Cancellation:
         """Cancels a scheduled event."""

@@ -1,4 +1,4 @@
-"""A worker under asyncio: one task reads, and several handle."""
+"""A worker for asyncio: one task fetches entries, several tasks handle them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Self = TypeVar("_Self", bound="AsyncWorker")  # type: ignore[type-arg]
 
 
 class AsyncWorker(WorkerBase[J, R]):
-    """How a worker under asyncio is used, save what it hands out."""
+    """The asyncio part of a worker, independent of its job type."""
 
     def _make_runtime(self) -> AsyncRuntime:
         self._fetching: asyncio.Task[None] | None = None
         return AsyncRuntime()
 
     async def open(self: _Self) -> _Self:
-        """Begins to read. A Redis that cannot be reached is no error: it is tried again until it is there."""
+        """Starts fetching. It does not fail while Redis is unreachable; it retries."""
         await self._open()
         self._start()
         return self
@@ -36,19 +36,19 @@ class AsyncWorker(WorkerBase[J, R]):
         return await self._queue.next(timeout)
 
     async def _run(self, attempt: Callable[[J], Awaitable[R]]) -> None:
-        """Has every job tried, several at a time, until the worker is closed."""
+        """Passes every job to `attempt`, several at a time, until the worker is closed."""
         self._start()
         await asyncio.gather(*(work(self._queue, attempt) for _ in range(self._queue.settings.at_once)))
 
     async def backlog(self) -> Backlog:
-        """How much waits for the group."""
+        """Returns how many events wait in the group."""
         return await self._backlog()
 
     async def close(self, timeout: float = 10.0) -> int:
-        """Takes nothing more, waits for what is in hand, but no longer than `timeout`, and gives back the rest.
+        """Takes no more events, waits up to `timeout` seconds for running handlers, and returns the rest to the group.
 
-        Other workers get that at once. Answers how many were still in hand at the end: they are tried again by others
-        once this worker counts as gone.
+        Other workers get the returned events at once. Returns the number of events still in flight: other
+        workers retry them once this worker counts as gone.
         """
         left = await self._queue.close(timeout)
         self._fetcher.end()

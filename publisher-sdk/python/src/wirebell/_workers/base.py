@@ -1,4 +1,4 @@
-"""What both kinds of workers are, however their programs wait."""
+"""The base class of both workers."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _TIMEOUTS = Timeouts(2.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits for a group."""
+    """How many events wait in a group."""
 
     lag: int | None
-    """Events that no worker has got yet; none if Redis does not know, as after entries were deleted by hand."""
+    """Events that no worker has read; `None` if Redis does not know, as after entries were deleted by hand."""
     pending: int
-    """Events that a worker has got and not finished: in its hand, waiting for another try, or its worker is gone."""
+    """Events that a worker has read but not finished: in flight, waiting for a retry, or its worker is gone."""
     dead: int
-    """Dead letters, of all groups."""
+    """Dead letters of all groups."""
 
 
 class WorkerBase(Generic[J, R]):
-    """Everything about a worker save how it waits, and what it works on."""
+    """A worker, independent of blocking or asyncio and of its job type."""
 
     def _set_up(
         self,
@@ -51,7 +51,7 @@ class WorkerBase(Generic[J, R]):
         settings: Settings,
         kind: Callable[[RedisBus, Group, Io], JobKind[J, R]],
     ) -> None:
-        """Looks at the URL, and sends nothing yet."""
+        """Checks the URL and sends nothing yet."""
         runtime = self._make_runtime()
         options = Options(build_keys(prefix), Retentions(), _TIMEOUTS)
         self._bus = open_redis_bus(url, options, runtime)
@@ -65,7 +65,7 @@ class WorkerBase(Generic[J, R]):
 
     @property
     def counters(self) -> WorkerCounters:
-        """What this worker has done so far."""
+        """Counters of this worker."""
         return self._queue.counters
 
     async def _open(self) -> None:
@@ -74,7 +74,7 @@ class WorkerBase(Generic[J, R]):
         except Failure as failure:
             if failure.kind is FailureKind.PUBLISHER:
                 raise failure.error from None
-            log.warning("no connection yet, it is tried again: %s", failure.error)
+            log.warning("cannot connect yet; retrying: %s", failure.error)
 
     async def _backlog(self) -> Backlog:
         return Backlog(*await until(self._queue.io, self._queue.settings.timeout, self._queue.group.backlog))
@@ -83,7 +83,7 @@ class WorkerBase(Generic[J, R]):
 def settings(
     *, tries: int, first_wait: float, longest_wait: float, gone_after: float, at_once: int, timeout: float
 ) -> Settings:
-    """What was chosen, within its bounds."""
+    """Returns the settings, limited to valid ranges."""
     return Settings(
         tries=max(1, tries),
         first_wait=first_wait,
@@ -95,18 +95,18 @@ def settings(
 
 
 async def work(queue: LeaseQueue[J, R], attempt: Callable[[J], Awaitable[R]]) -> None:
-    """Has one job after the other tried, until the desk is closed. Several of these run side by side."""
+    """Passes one job after the other to `attempt`, until the queue is closed. Several of these run in parallel."""
     while (in_flight := await queue.next()) is not None:
         messages = queue.kind.messages
         try:
             try:
                 result = await attempt(in_flight.job)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises is a try that failed
+            except Exception as error:  # noqa: BLE001 - any exception of a handler is a failed attempt
                 log.warning("%s: %s: %s", messages.failed, in_flight.job.id, type(error).__name__)
                 await queue.failed(in_flight, f"{type(error).__name__}: {error}")
             else:
                 await queue.done(in_flight, result)
         except PublishError as error:
-            log.warning("%s: %s: %s", messages.untold, in_flight.job.id, error)
+            log.warning("%s: %s: %s", messages.result_lost, in_flight.job.id, error)
         finally:
             queue.release(in_flight)

@@ -1,4 +1,4 @@
-"""A worker of a program that blocks: threads read, and threads handle."""
+"""A worker for blocking programs: one thread fetches entries, several threads handle them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Self = TypeVar("_Self", bound="BlockingWorker")  # type: ignore[type-arg]
 
 
 class BlockingWorker(WorkerBase[J, R]):
-    """How a worker of a program that blocks is used, save what it hands out."""
+    """The blocking part of a worker, independent of its job type."""
 
     def _make_runtime(self) -> BlockingRuntime:
         self._fetching: threading.Thread | None = None
@@ -24,7 +24,7 @@ class BlockingWorker(WorkerBase[J, R]):
         return BlockingRuntime()
 
     def open(self: _Self) -> _Self:
-        """Begins to read. A Redis that cannot be reached is no error: it is tried again until it is there."""
+        """Starts fetching. It does not fail while Redis is unreachable; it retries."""
         finish(self._open())
         self._start()
         return self
@@ -44,7 +44,7 @@ class BlockingWorker(WorkerBase[J, R]):
         return finish(self._queue.next(timeout))
 
     def _run(self, attempt: Callable[[J], R]) -> None:
-        """Has every job tried, several at a time, each in a thread of its own, until the worker is closed."""
+        """Passes every job to `attempt`, several at a time, each in its own thread, until the worker is closed."""
 
         async def attempt_async(job: J) -> R:
             return attempt(job)
@@ -63,18 +63,18 @@ class BlockingWorker(WorkerBase[J, R]):
             for thread in threads:
                 thread.join()
         finally:
-            # Whoever interrupts this interrupts all of them.
+            # An interrupt of this thread stops all of them.
             self._queue.stop()
 
     def backlog(self) -> Backlog:
-        """How much waits for the group."""
+        """Returns how many events wait in the group."""
         return finish(self._backlog())
 
     def close(self, timeout: float = 10.0) -> int:
-        """Takes nothing more, waits for what is in hand, but no longer than `timeout`, and gives back the rest.
+        """Takes no more events, waits up to `timeout` seconds for running handlers, and returns the rest to the group.
 
-        Other workers get that at once. Answers how many were still in hand at the end: they are tried again by others
-        once this worker counts as gone.
+        Other workers get the returned events at once. Returns the number of events still in flight: other
+        workers retry them once this worker counts as gone.
         """
         left = finish(self._queue.close(timeout))
         self._fetcher.end()

@@ -1,7 +1,7 @@
-"""What fills a worker's desk. It outlives every outage.
+"""The fetcher of a worker: fills its lease queue from the stream, and survives outages of Redis.
 
-It reads the stream as there is room, takes over from workers that are gone, gives signs of life for what is in hand,
-and brings back what is to be tried again.
+It reads new entries while there is capacity, takes over entries of dead workers, renews leases, and
+brings due retries back into the queue.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from .lease_queue import LeaseQueue
 log = logging.getLogger("wirebell")
 
 _SOON = 0.005
-"""After how long the stream is looked at again after something came. Each wait for nothing is twice the one before."""
+"""Seconds until the next poll after something was found. Every empty poll doubles the wait."""
 _LONGEST_WAIT = 2.0
 """The longest wait after failures."""
 _MOST_AT_ONCE = 32
-"""Entries of one shard that are taken at once."""
+"""Most entries of one shard that one request takes."""
 
 
 class Fetcher(Generic[J, R]):
-    """Fills the desk until that is closed, and gives signs of life for what is still in somebody's hand then."""
+    """Fills the lease queue until it is closed, and then renews the leases of the jobs still in flight."""
 
     def __init__(self, queue: LeaseQueue[J, R]) -> None:
         self._queue = queue
         self._is_open = False
         self._renewed_at = queue.io.now()
         self._last_takeover: float | None = None
-        # Something failed: Redis may have counted entries as this worker's whose answer never came.
+        # After a failure Redis may have assigned entries to this worker whose reply was lost.
         self._may_have_unaccounted = False
         self.ended = False
 
     def end(self) -> None:
-        """It is enough."""
+        """Stops the fetcher."""
         self.ended = True
         self._queue.changed.notify()
 
     async def run(self) -> None:
-        """Runs until it is ended."""
+        """Runs until `end` is called."""
         backoff = Backoff(_LONGEST_WAIT)
         is_outage = False
         wait = _SOON
@@ -65,14 +65,14 @@ class Fetcher(Generic[J, R]):
             await self._pause(seen, pause)
 
     async def _pause(self, seen: int, seconds: float) -> None:
-        """Waits, but no longer than until it is ended."""
+        """Waits, but not beyond `end`."""
         end = self._queue.io.now() + seconds
         while not self.ended and (left := end - self._queue.io.now()) > 0:
             await self._queue.changed.wait_since(seen, left)
             seen = self._queue.changed.count
 
     async def _poll_once(self) -> bool:
-        """Was anything found?"""
+        """Polls once. Returns whether anything was found."""
         queue, group = self._queue, self._queue.group
         third = queue.settings.gone_after / 3
         if not self._is_open:
@@ -88,12 +88,12 @@ class Fetcher(Generic[J, R]):
         if capacity == 0:
             return False
         late = await self._claim_unaccounted() or await self._take_over(third)
-        # A shard that is away keeps nobody from what is in the others.
+        # An unreachable shard does not block entries of the other shards.
         if late is not None and late.reroute:
             raise late
         read = await group.read(min(-(-capacity // 8), _MOST_AT_ONCE))
         if read.failure is not None and has_code(read.failure, "NOGROUP"):
-            # The streams are gone, as in a Redis that came back empty: the group is made again.
+            # The streams are gone, as after a restart of Redis without its data: create the group again.
             self._is_open = False
         failed = await self._add(read) or late
         if failed is not None:
@@ -101,7 +101,7 @@ class Fetcher(Generic[J, R]):
         return bool(read.entries)
 
     async def _claim_unaccounted(self) -> Failure | None:
-        """What Redis says is in this worker's hand, and is not."""
+        """Claims entries that Redis assigns to this worker but that it does not have."""
         if not self._may_have_unaccounted:
             return None
         found = await self._queue.group.claim_unaccounted(self._queue.positions())
@@ -119,16 +119,16 @@ class Fetcher(Generic[J, R]):
         return await self._add(taken)
 
     async def _add(self, taken: ClaimedEntries) -> Failure | None:
-        """Whatever failed, what is in hand already must not wait for that."""
+        """Adds the claimed entries, even if a shard failed, and returns the failure."""
         await self._add_or_dead_letter(taken.entries)
         return taken.failure
 
     async def _add_or_dead_letter(self, entries: list[Entry]) -> None:
-        """What has been tried too often by workers that died over it is given up before another does."""
+        """Adds entries to the queue. Unreadable ones, and those with too many attempts, become dead letters."""
         queue, most = self._queue, self._queue.settings.tries
         unreadable = queue.take(entry for entry in entries if entry.tries <= most)
         hopeless = [entry for entry in entries if entry.tries > most]
-        reasons = ((hopeless, "its workers died over it"), (unreadable, queue.kind.messages.unreadable))
+        reasons = ((hopeless, "its workers died while handling it"), (unreadable, queue.kind.messages.unreadable))
         for given_up, reason in reasons:
             for entry in given_up:
                 log.error("%s: %s: %s", queue.kind.messages.dead, entry.position[1], reason)
@@ -142,7 +142,7 @@ class Fetcher(Generic[J, R]):
         while due:
             again = due[0].tried(due[0].tries + 1)
             try:
-                # That it is tried once more has to outlive this worker.
+                # The number of attempts must survive a crash of this worker.
                 await self._queue.group.set_attempt(again, 0.0, again.tries)
             except Failure:
                 for entry in due:

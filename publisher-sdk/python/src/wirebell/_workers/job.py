@@ -1,4 +1,4 @@
-"""What makes one kind of worker another: what its entries say, and how they come to their end."""
+"""The interface of a job type: reading entries and finishing them."""
 
 from __future__ import annotations
 
@@ -11,69 +11,69 @@ from .._redis.streams import Entry
 
 
 class Job(Protocol):
-    """What an entry says, once it is read."""
+    """A parsed entry."""
 
     @property
     def id(self) -> str:
-        """The event's id: the same however often it is handed out."""
+        """The event's id. It is the same in every attempt."""
 
     @property
     def tries(self) -> int:
-        """Which try this is, from 1."""
+        """The number of this attempt, from 1."""
 
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 
 FollowUp = Callable[[], Awaitable[None]] | None
-"""What comes after an end that Redis knows of already: it can fail without undoing it."""
+"""A step after Redis has the result. Its failure does not undo the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What is told of a kind of jobs."""
+    """Log messages and labels of a job type."""
 
     noun: str
-    """In the names of threads."""
+    """Part of the thread names."""
     outage: str
     outage_over: str
     failed: str
-    """One try that failed."""
+    """An attempt failed."""
     dead: str
-    """An entry was given up that was never handed out."""
+    """An entry became a dead letter without being handed out."""
     unreadable: str
-    """Why nobody can read an entry."""
-    untold: str
-    """Redis could not be told how a job ended."""
+    """Why an entry cannot be read."""
+    result_lost: str
+    """Redis did not get a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class InFlight(Generic[J]):
-    """An entry, and what it says."""
+    """A leased entry and its job."""
 
     entry: Entry
     job: J
 
 
 class JobKind(ABC, Generic[J, R]):
-    """A kind of jobs. Each end is one try, which may be made again."""
+    """A job type. Its methods may be called again after a failure."""
 
     poll_interval: float
-    """How many seconds may pass at most between two looks at the Streams."""
+    """Most seconds between two polls of the streams."""
     messages: Messages
 
     @abstractmethod
     def read(self, entry: Entry) -> J | None:
-        """Reads an entry; none if it is none of this kind."""
+        """Reads an entry. Returns `None` if it is not of this type."""
 
     def ordering_key(self, job: J) -> str | None:
-        """Jobs that have this in common are handed out one after the other."""
+        """Returns a key: jobs with the same key are handed out one at a time, in order."""
         return None
 
     @abstractmethod
     async def done(self, in_flight: InFlight[J], result: R) -> FollowUp:
-        """It is done with."""
+        """Finishes a job."""
 
     @abstractmethod
     async def dead_letter(self, entry: Entry, job: J | None, reason: str) -> FollowUp:
-        """It is a dead letter, once, and done with. An entry that nobody can read has no job."""
+        """Moves an entry to the dead letters, once. An unreadable entry has no job."""

@@ -1,4 +1,4 @@
-"""The desk: what a worker has in its hand: ready to be handed out, handed out, or waiting for another try."""
+"""The queue of leased entries of one worker: ready, handed out, or waiting for a retry."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from .job import InFlight, J, JobKind, R
 log = logging.getLogger("wirebell")
 
 _MAX_IN_FLIGHT = 1_000
-"""Most entries in one worker's hand: where every try fails, nothing more is taken, and others may be luckier."""
+"""Most entries in flight. If every attempt fails, the worker takes no more, and other workers may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounters:
-    """What a worker has done since it was made."""
+    """Counters of a worker since it was created."""
 
     handed_out: int = 0
-    """Handed out, each try counted."""
+    """Events handed out; every attempt counts."""
     done: int = 0
-    """Finished."""
+    """Finished events."""
     failed: int = 0
-    """Tries that failed."""
+    """Failed attempts."""
     dead: int = 0
-    """Given up: they are dead letters now."""
+    """Events that became dead letters."""
     taken_over: int = 0
-    """Taken over from workers that were gone."""
+    """Events taken over from workers that were gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What can be chosen."""
+    """The settings of a worker."""
 
     tries: int
     first_wait: float
@@ -49,11 +49,11 @@ class Settings:
     gone_after: float
     at_once: int
     timeout: float
-    """For how long it is tried to tell Redis something."""
+    """Seconds for which reporting a result to Redis is retried."""
 
 
 class LeaseQueue(Generic[J, R]):
-    """What a worker has in its hand. It may be used from any thread."""
+    """The leased entries of a worker. Any thread may use it."""
 
     def __init__(self, group: Group, kind: JobKind[J, R], settings: Settings, io: Io) -> None:
         self.group = group
@@ -66,12 +66,12 @@ class LeaseQueue(Generic[J, R]):
         self._lock = threading.Lock()
         self._ready: deque[InFlight[J]] = deque()
         self._handed_out: set[EntryPosition] = set()
-        # Whose turn it is just now: what has the same turn waits.
+        # Ordering keys of the jobs handed out. Other jobs with such a key wait.
         self._busy_keys: set[str | None] = set()
         self._retries: list[tuple[float, Entry]] = []
 
     async def next(self, timeout: float | None = None) -> InFlight[J] | None:
-        """Hands out what has been ready longest and may go; none once the desk is closed, or after so many seconds."""
+        """Hands out the oldest job that is free, or `None` once closed or after `timeout` seconds."""
         end = float("inf") if timeout is None else self.io.now() + timeout
         while True:
             seen = self.changed.count
@@ -91,7 +91,7 @@ class LeaseQueue(Generic[J, R]):
             await self.changed.wait_since(seen, None if timeout is None else left)
 
     def take(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Takes entries from the stream, to be handed out; answers those that nobody can read."""
+        """Adds entries from the stream, and returns those that cannot be read."""
         unreadable = []
         with self._lock:
             for entry in entries:
@@ -104,15 +104,15 @@ class LeaseQueue(Generic[J, R]):
         return unreadable
 
     def capacity(self) -> int:
-        """How many more entries may be taken."""
+        """Returns how many more entries may be fetched."""
         with self._lock:
             positions = len(self._ready) + len(self._handed_out) + len(self._retries)
-            # No more is read ahead than is soon handed out: other workers are idle, maybe.
+            # Read only a little ahead: other workers may be idle.
             ahead = 2 * self.settings.at_once - sum(map(self._is_free, self._ready))
             return 0 if self.closed else max(0, min(_MAX_IN_FLIGHT - positions, ahead))
 
     def positions(self) -> set[EntryPosition]:
-        """Everything in hand."""
+        """Returns the positions of all leased entries."""
         with self._lock:
             waiting = [in_flight.entry.position for in_flight in self._ready] + [
                 entry.position for _, entry in self._retries
@@ -120,14 +120,14 @@ class LeaseQueue(Generic[J, R]):
             return self._handed_out.union(waiting)
 
     def schedule_retry(self, entry: Entry) -> None:
-        """It is tried again, after a while that doubles with each try."""
+        """Schedules a retry. The wait doubles with every attempt."""
         doubled = self.settings.first_wait * 2 ** min(entry.tries - 1, 16)
         wait = min(doubled, self.settings.longest_wait) * random.uniform(0.9, 1.1)
         with self._lock:
             self._retries.append((self.io.now() + wait, entry))
 
     def due_retries(self) -> list[Entry]:
-        """Takes back what has waited long enough for another try."""
+        """Removes and returns the retries that are due."""
         now = self.io.now()
         with self._lock:
             due = [entry for at, entry in self._retries if at <= now]
@@ -135,7 +135,7 @@ class LeaseQueue(Generic[J, R]):
         return due
 
     def release(self, in_flight: InFlight[J]) -> None:
-        """It is nobody's any more."""
+        """Removes the entry from those handed out."""
         with self._lock:
             if in_flight.entry.position in self._handed_out:
                 self._handed_out.remove(in_flight.entry.position)
@@ -152,7 +152,7 @@ class LeaseQueue(Generic[J, R]):
             self.counters = replace(self.counters, **added)
 
     async def done(self, in_flight: InFlight[J], result: R) -> None:
-        """It is done with. A failure means that Redis could not be told: it will be handed out once more."""
+        """Finishes a job. On a failure Redis does not have the result, and the job is delivered again."""
         try:
             follow_up = await until(self.io, self.settings.timeout, lambda: self.kind.done(in_flight, result))
             self.count(done=1)
@@ -162,14 +162,14 @@ class LeaseQueue(Generic[J, R]):
             self.release(in_flight)
 
     async def failed(self, in_flight: InFlight[J], reason: str) -> None:
-        """It could not be done: it is tried again later, or becomes a dead letter if that was the last try."""
+        """Reports a failed attempt. The job is retried later; after the last attempt it becomes a dead letter."""
         self.count(failed=1)
         entry, job = in_flight.entry, in_flight.job
         try:
             if entry.tries < self.settings.tries:
                 self.schedule_retry(entry)
                 return
-            log.error("an event has become a dead letter after %d tries: %s", entry.tries, job.id)
+            log.error("an event became a dead letter after %d attempts: %s", entry.tries, job.id)
             follow_up = await until(self.io, self.settings.timeout, lambda: self.kind.dead_letter(entry, job, reason))
             self.count(dead=1)
             if follow_up is not None:
@@ -178,15 +178,15 @@ class LeaseQueue(Generic[J, R]):
             self.release(in_flight)
 
     def stop(self) -> None:
-        """Hands out nothing more."""
+        """Stops handing out jobs."""
         with self._lock:
             self.closed = True
         self.changed.notify()
 
     async def close(self, timeout: float) -> int:
-        """Hands out nothing more, waits for what is handed out, and gives back the rest.
+        """Stops, waits for the jobs handed out, and returns the other entries to the group.
 
-        Answers how many have not come to their end.
+        Returns how many jobs have not finished.
         """
         self.stop()
         await self._wait_for_handed_out(timeout)
@@ -194,7 +194,7 @@ class LeaseQueue(Generic[J, R]):
             ready, self._ready = self._ready, deque()
             retries, self._retries = self._retries, []
         with suppress(OutOfTime, Failure):
-            # Others will notice if it cannot be told.
+            # If Redis cannot be reached, other workers take the entries over later.
             await self.io.within(self.settings.timeout, lambda: self._give_back(ready, retries))
         with self._lock:
             return len(self._handed_out)
@@ -211,7 +211,7 @@ class LeaseQueue(Generic[J, R]):
 
     async def _give_back(self, ready: Iterable[InFlight[J]], retries: Iterable[tuple[float, Entry]]) -> None:
         for in_flight in ready:
-            # It was not tried, whatever the stream says.
+            # The stream counts a delivery, but no attempt was made.
             await self.group.set_attempt(in_flight.entry, self.settings.gone_after, in_flight.entry.tries - 1)
         for at, entry in retries:
             so_far = self.settings.gone_after - max(0.0, at - self.io.now())
