@@ -1,4 +1,4 @@
-"""An announcement as a node reads it: one header line, and the frame for the client."""
+"""Reads an announcement as a node does: a header line, and the frame for clients."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Announcement:
     @classmethod
     def read(cls, message: str) -> Announcement:
         header, end, frame = message.partition("\n")
-        # An id may hold spaces: it is the last.
-        version, letter, name, cursor, previous, accepted, expires, *watched = header.split(" ", 7)
+        # An id may contain spaces, so it is the last word.
+        version, letter, name, cursor, previous, accepted, expires, *tracked = header.split(" ", 7)
         if not end or version != "1" or letter not in CLASSES:
             raise ValueError("not an announcement of version 1")
-        place = None if cursor == "-" else (str(Cursor.parse(cursor)), str(Cursor.parse(previous)))
+        position = None if cursor == "-" else (str(Cursor.parse(cursor)), str(Cursor.parse(previous)))
         return cls(
             channel=channel.check(name),
             class_=CLASSES[letter],
-            cursor=place and place[0],
-            previous=place and place[1],
+            cursor=position and position[0],
+            previous=position and position[1],
             accepted_at=int(accepted),
             expires_at=None if expires == "-" else int(expires),
-            watched=watched[0] if watched else None,
+            watched=tracked[0] if tracked else None,
             frame=frame,
         )

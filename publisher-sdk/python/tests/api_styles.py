@@ -1,4 +1,4 @@
-"""Both flavours of the package under one set of tests: what is said of one holds for the other."""
+"""Runs the same tests against the blocking and the asyncio API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASYNC = (
 
 
 class Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in its own thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -39,7 +39,7 @@ class Loop:
 
 
 class BlockingProxy:
-    """Something of the asyncio flavour, to be used as its sibling is."""
+    """Wraps an object of the asyncio API, so that it can be used like its blocking counterpart."""
 
     def __init__(self, inner: Any, loop: Loop) -> None:
         self._inner = inner
@@ -83,7 +83,7 @@ def _in_a_thread(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class ApiStyle:
-    """Makes publishers and workers of one flavour."""
+    """Creates publishers and workers of one API style."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Servers that several tests share."""
+"""Fixtures that several tests share."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class TransportCase:
 
 
 def pytest_sessionstart() -> None:
-    """What is tested is the package as it was built and installed, and not this folder."""
+    """The tests must run against the installed package, not against this folder."""
     folder = Path(wirebell.__file__).resolve()
     if "site-packages" not in folder.parts:
-        raise pytest.UsageError(f"wirebell comes from {folder}, and not from an installed wheel: use ./run")
+        raise pytest.UsageError(f"wirebell is imported from {folder}, not from an installed wheel; use ./run")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def shared_redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def redis(shared_redis: Redis) -> Redis:
-    """An empty server."""
+    """The shared server, empty."""
     shared_redis.ask("FLUSHALL")
     shared_redis.ask("SCRIPT", "FLUSH")
     return shared_redis
@@ -44,7 +44,7 @@ def redis(shared_redis: Redis) -> Redis:
 
 @pytest.fixture(scope="session")
 def node(shared_redis: Redis) -> Iterator[Node]:
-    """A node on the shared server."""
+    """A node on the shared Redis."""
     with running(Node(shared_redis.url)) as node:
         yield node
 
@@ -57,7 +57,7 @@ def api(request: pytest.FixtureRequest) -> Iterator[ApiStyle]:
 
 @pytest.fixture(params=["redis", "http"])
 def case(request: pytest.FixtureRequest, redis: Redis, node: Node) -> TransportCase:
-    """The two ways to the same bus, with a node on it."""
+    """Both transports to the same bus, with a node on it."""
     if request.param == "redis":
         return TransportCase(redis.url, {})
     return TransportCase(node.url, {"service_key": SERVICE_KEY})
@@ -68,5 +68,5 @@ _users = iter(range(1_000_000))
 
 @pytest.fixture
 def user() -> str:
-    """One that no other test has."""
+    """A user name that no other test uses."""
     return f"u{next(_users)}"

@@ -1,4 +1,4 @@
-"""Writes the programs of the README into a folder, for a type checker to look at."""
+"""Writes the Python snippets of the README into a folder for a type checker."""
 
 import re
 import sys

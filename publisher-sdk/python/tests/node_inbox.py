@@ -1,4 +1,4 @@
-"""What a node does when a client emits, by the protocol's own script; and what a node is told of its connections."""
+"""Does what a node does when a client emits, with the script of the protocol; reads messages to a node."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def emit(
     connection: str = CONNECTION,
     **more: str,
 ) -> list[str]:
-    """A client of that connection emits; answers what the script does."""
+    """Emits as a client of the connection, and returns the reply of the script."""
     keys = [stream_of(user)]
     if id is not None:
         keys.append(f"wb:{{inbox:{shard_of(user)}}}:seen:{user} {id}")
@@ -46,7 +46,7 @@ def emit(
 
 
 class NodeMessages:
-    """What the node of a connection hears."""
+    """The messages to the node of a connection."""
 
     def __init__(self, subscription: Any) -> None:
         self._subscription = subscription
@@ -57,7 +57,7 @@ class NodeMessages:
             message = self._subscription.get_sharded_message(timeout=left, ignore_subscribe_messages=True)
             if message is not None:
                 return str(message["data"])
-        raise AssertionError(f"the node was told nothing within {within} s")
+        raise AssertionError(f"no message to the node within {within} s")
 
     def frame(self, within: float = 5.0) -> dict[str, Any]:
         return dict(json.loads(self.next(within).partition("\n")[2]))
@@ -72,9 +72,9 @@ class NodeMessages:
 
 @contextmanager
 def node_messages(redis: Redis, connection: str = CONNECTION) -> Iterator[NodeMessages]:
-    """The node of that connection."""
+    """Subscribes as the node of the connection."""
     with closing(redis.client()) as client, closing(client.pubsub()) as subscription:
         subscription.ssubscribe(f"wb:{{node:{connection.partition('.')[0]}}}:announce")
-        # The answer to the subscription.
+        # The confirmation of the subscription.
         subscription.get_sharded_message(timeout=5.0)
         yield NodeMessages(subscription)

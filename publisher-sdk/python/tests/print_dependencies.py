@@ -1,4 +1,4 @@
-"""Prints what the package depends on, its extras included, for whoever has to fetch that beforehand."""
+"""Prints the dependencies of the package and of its extras, for a download in advance."""
 
 import sys
 from pathlib import Path

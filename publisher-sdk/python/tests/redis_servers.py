@@ -1,4 +1,4 @@
-"""Real servers of Redis: one, one behind sentinels, a Cluster. Each on a free port, stopped by its pid."""
+"""Real Redis servers: a single one, one with sentinels, a Cluster. Each uses a free port and is stopped by its pid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOTS = 16_384
 
 
 def free_port() -> int:
-    """One below those of outgoing connections: on one of those, a client that tries again may meet itself."""
+    """A port below those of outgoing connections: on such a port, a retrying client could connect to itself."""
     while True:
         port = random.randrange(20_000, 32_000)
         with contextlib.suppress(OSError), socket.socket() as taken:
@@ -28,19 +28,19 @@ def free_port() -> int:
             return port
 
 
-def eventually(what: str, is_so: Callable[[], object], within: float = 20.0) -> None:
+def eventually(what: str, condition: Callable[[], object], within: float = 20.0) -> None:
     end = time.monotonic() + within
     while True:
         with contextlib.suppress(redis.RedisError, OSError):
-            if is_so():
+            if condition():
                 return
         if time.monotonic() > end:
-            raise AssertionError(f"not within {within} s: {what}")
+            raise AssertionError(f"not true within {within} s: {what}")
         time.sleep(0.03)
 
 
 class Redis:
-    """One server."""
+    """A Redis server."""
 
     def __init__(self, *options: str, password: str | None = None) -> None:
         self.port = free_port()
@@ -62,11 +62,11 @@ class Redis:
     def start(self) -> None:
         command = ["redis-server"]
         if "--sentinel" in self._options:
-            # A sentinel keeps what it learns in a file, which has to be there.
+            # A sentinel stores its state in a file, which must exist.
             (self._folder / "redis.conf").touch()
             command.append(str(self._folder / "redis.conf"))
-        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        self._process = subprocess.Popen([*command, *where, *self._options], stdout=subprocess.DEVNULL)
+        address = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        self._process = subprocess.Popen([*command, *address, *self._options], stdout=subprocess.DEVNULL)
         eventually("redis-server answers", lambda: self.ask("PING"))
 
     def kill(self) -> None:
@@ -76,7 +76,7 @@ class Redis:
             self._process = None
 
     def signal(self, number: int) -> None:
-        """To its process."""
+        """Sends a signal to the process."""
         assert self._process is not None
         self._process.send_signal(number)
 
@@ -93,7 +93,7 @@ class Redis:
 
 
 class Cluster:
-    """Three primaries, and a replica of each if that is wanted."""
+    """Three primaries, each with a replica if requested."""
 
     def __init__(self, *, replicas: bool = False) -> None:
         self.nodes: list[Redis] = []
@@ -101,16 +101,16 @@ class Cluster:
             gossip = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", str(free_port())]
             self.nodes.append(Redis(*gossip))
         primaries = self.nodes[:3]
-        for place, node in enumerate(primaries):
-            node.ask("CLUSTER", "ADDSLOTSRANGE", place * SLOTS // 3, (place + 1) * SLOTS // 3 - 1)
+        for index, node in enumerate(primaries):
+            node.ask("CLUSTER", "ADDSLOTSRANGE", index * SLOTS // 3, (index + 1) * SLOTS // 3 - 1)
         for node in self.nodes:
             self.nodes[0].ask("CLUSTER", "MEET", "127.0.0.1", node.port, self._gossip(node))
         for node in self.nodes:
-            eventually("all know each other", lambda node=node: self._known(node) == len(self.nodes))
-        for place, node in enumerate(self.nodes[3:]):
-            node.ask("CLUSTER", "REPLICATE", primaries[place].ask("CLUSTER", "MYID"))
+            eventually("all nodes know each other", lambda node=node: self._known(node) == len(self.nodes))
+        for index, node in enumerate(self.nodes[3:]):
+            node.ask("CLUSTER", "REPLICATE", primaries[index].ask("CLUSTER", "MYID"))
         for node in self.nodes:
-            eventually("it is ready", lambda node=node: self._is_ready(node))
+            eventually("the node is ready", lambda node=node: self._is_ready(node))
 
     @staticmethod
     def _gossip(node: Redis) -> str:
@@ -133,24 +133,24 @@ class Cluster:
         others = "&".join(f"node=127.0.0.1:{node.port}" for node in self.nodes[1:])
         return f"redis-cluster://127.0.0.1:{self.nodes[0].port}?{others}"
 
-    def owner(self, key: str, asked: int = 0) -> Redis:
-        """The primary that has the key's slot, as one of the servers sees it."""
-        client = self.nodes[asked].client()
+    def owner(self, key: str, through: int = 0) -> Redis:
+        """The primary of the key's slot, as one of the servers reports it."""
+        client = self.nodes[through].client()
         slot = client.cluster("KEYSLOT", key)
-        for first, last, primary, *_ in self.slots(asked):
+        for first, last, primary, *_ in self.slots(through):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == primary[1])
-        raise AssertionError(f"nobody has slot {slot}")
+        raise AssertionError(f"no server has slot {slot}")
 
-    def slots(self, asked: int) -> Any:
-        raw = redis.Connection(host="127.0.0.1", port=self.nodes[asked].port, decode_responses=True)
+    def slots(self, through: int) -> Any:
+        raw = redis.Connection(host="127.0.0.1", port=self.nodes[through].port, decode_responses=True)
         raw.send_command("CLUSTER", "SLOTS")
         answer = raw.read_response()
         raw.disconnect()
         return answer
 
     def move(self, key: str) -> None:
-        """Moves the key's slot, with all that is in it, to another primary."""
+        """Moves the key's slot, with its keys, to another primary."""
         slot = self.nodes[0].client().cluster("KEYSLOT", key)
         source = self.owner(key)
         target = next(node for node in self.nodes[:3] if node is not source)
@@ -168,7 +168,7 @@ class Cluster:
 
 
 class Sentinels:
-    """A primary, a replica, and three sentinels that agree when the primary is gone."""
+    """A primary, a replica, and three sentinels."""
 
     def __init__(self, password: str | None = None, sentinel_password: str | None = None) -> None:
         primary = Redis(password=password)

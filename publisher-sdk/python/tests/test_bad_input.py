@@ -1,4 +1,4 @@
-"""What is wrong is told clearly, at once, and without secrets."""
+"""Invalid input raises at once, with a clear message and without secrets."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from wirebell import Event, InvalidEvent, RawJson
 WRONG_URLS = {
     "": "no scheme",
     "127.0.0.1:6379": "no scheme",
-    "amqp://:s3cret@host": "another scheme",
+    "amqp://:s3cret@host": "unsupported scheme",
     "redis://": "no host",
-    "redis://:s3cret@host:99999": "cannot be read",
-    "redis://:s3cret@host/first": "a database that is not a number",
-    "redis://:s3cret@host#insecure": "certificates are always checked",
-    "redis-cluster://:s3cret@host/3": "a Cluster has one only",
+    "redis://:s3cret@host:99999": "cannot be parsed",
+    "redis://:s3cret@host/first": "the database in the URL is not a number",
+    "redis://:s3cret@host#insecure": "certificate checks cannot be turned off",
+    "redis-cluster://:s3cret@host/3": "a Redis Cluster has only database 0",
     "redis-cluster://:s3cret@host?node=other": "not host:port",
     "redis-sentinel://:s3cret@host": "no `sentinelServiceName`",
-    "redis-ring://host": "another scheme",
+    "redis-ring://host": "unsupported scheme",
     "http://": "no host",
-    "http://user:s3cret@host": "the service key goes into `service_key`",
+    "http://user:s3cret@host": "pass the API key as `service_key`",
     "http://host?key=s3cret": "a query or a fragment",
 }
 
 
 @pytest.mark.parametrize("url", WRONG_URLS)
-def test_a_wrong_url_is_told_without_showing_it(api: ApiStyle, url: str) -> None:
+def test_invalid_url_raises_without_showing_the_password(api: ApiStyle, url: str) -> None:
     with pytest.raises(wirebell.ConfigurationError, match=WRONG_URLS[url]) as raised:
         api.publisher(url)
     assert raised.value.code == "bad_url"
@@ -59,11 +59,11 @@ def test_a_wrong_url_is_told_without_showing_it(api: ApiStyle, url: str) -> None
         "https://host/path/",
     ],
 )
-def test_a_right_url_is_taken_and_shows_no_secret(api: ApiStyle, url: str) -> None:
+def test_valid_url_is_accepted_and_repr_hides_the_password(api: ApiStyle, url: str) -> None:
     assert "s3cret" not in repr(api.publisher(url))
 
 
-def test_other_settings_that_are_wrong(api: ApiStyle) -> None:
+def test_other_invalid_settings_raise(api: ApiStyle) -> None:
     for options, code in (({"prefix": "a b"}, "bad_prefix"), ({"service_key": "a\nb"}, "bad_service_key")):
         with pytest.raises(wirebell.ConfigurationError) as raised:
             api.publisher("http://127.0.0.1", **options)
@@ -88,16 +88,16 @@ def nest(depth: int) -> Any:
 
 
 WRONG_EVENTS: dict[str, tuple[Callable[[], object], str, str, str]] = {
-    "not a number": (lambda: Event("all", "t", math.nan), "data", "invalid_event", "JSON has no word"),
-    "an infinity": (lambda: Event("all", "t", [math.inf]), "data", "invalid_event", "JSON has no word"),
+    "not a number": (lambda: Event("all", "t", math.nan), "data", "invalid_event", "JSON cannot represent"),
+    "an infinity": (lambda: Event("all", "t", [math.inf]), "data", "invalid_event", "JSON cannot represent"),
     "a set": (lambda: Event("all", "t", {1}), "data", "invalid_event", "type set is not JSON serializable"),
-    "a cycle": (lambda: Event("all", "t", circle()), "data", "invalid_event", "holds itself"),
+    "a cycle": (lambda: Event("all", "t", circle()), "data", "invalid_event", "contains itself"),
     "too deep": (lambda: Event("all", "t", nest(100_000)), "data", "invalid_event", "nested too deeply"),
     "half a pair": (lambda: Event("all", "t", "\ud800"), "data", "invalid_event", "surrogate"),
     "bytes": (lambda: Event("all", "t", b"x"), "data", "invalid_event", "bytes is not JSON serializable"),
     "a tuple as a name": (lambda: Event("all", "t", {(1, 2): 3}), "data", "invalid_event", "keys must be"),
     "raw text that is not JSON": (lambda: Event("all", "t", RawJson("{")), "data", "invalid_event", "JSON"),
-    "two raw values": (lambda: Event("all", "t", RawJson("1 2")), "data", "invalid_event", "behind the value"),
+    "two raw values": (lambda: Event("all", "t", RawJson("1 2")), "data", "invalid_event", "after the value"),
     "a raw NaN": (lambda: Event("all", "t", RawJson("[NaN]")), "data", "invalid_event", "not JSON"),
     "too large": (lambda: Event("all", "t", "x" * 1_048_576), "data", "too_large", "at most 1048576"),
     "too large over all": (
@@ -130,7 +130,7 @@ WRONG_EVENTS: dict[str, tuple[Callable[[], object], str, str, str]] = {
         lambda: Event("all", "t", 1, deliver_at=datetime(2026, 11, 21)),
         "deliver_at",
         "invalid_event",
-        "with its zone",
+        "with a zone",
     ),
     "a day that there is not": (
         lambda: Event("all", "t", 1, time="2026-02-30T00:00:00Z"),
@@ -149,14 +149,14 @@ WRONG_EVENTS: dict[str, tuple[Callable[[], object], str, str, str]] = {
         lambda: Event.from_json('{"to":"all","to":"all","type":"t","data":1}'),
         "event",
         "invalid_event",
-        "twice",
+        "duplicate",
     ),
     "not UTF-8": (lambda: Event.from_json(b"\xff"), "event", "invalid_event", "utf-8"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG_EVENTS)
-def test_a_wrong_event_names_its_attribute(name: str) -> None:
+def test_invalid_event_names_its_attribute(name: str) -> None:
     make, attribute, code, words = WRONG_EVENTS[name]
     with pytest.raises(InvalidEvent, match=words) as raised:
         make()
@@ -165,7 +165,7 @@ def test_a_wrong_event_names_its_attribute(name: str) -> None:
     assert len(str(raised.value)) < 400
 
 
-def test_what_happens_to_the_data_later_does_not_change_the_event() -> None:
+def test_changing_the_data_later_does_not_change_the_event() -> None:
     data = {"status": "paid"}
     event = Event("all", "t", data)
     data["status"] = "refunded"
@@ -173,17 +173,17 @@ def test_what_happens_to_the_data_later_does_not_change_the_event() -> None:
     assert "paid" not in repr(event)
 
 
-def test_something_else_than_an_event(api: ApiStyle, redis: Redis) -> None:
+def test_publishing_a_value_that_is_no_event_raises(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         for wrong in (None, "event", {"to": "all"}, {"to": "all", "type": "t", "data": {1}}):
             with pytest.raises(InvalidEvent):
                 wb.publish(wrong)
 
 
-def test_redis_is_down(api: ApiStyle) -> None:
+def test_unreachable_redis_raises_unavailable(api: ApiStyle) -> None:
     begun = time.monotonic()
     with api.publisher(f"redis://:s3cret@127.0.0.1:{free_port()}", timeout=1.0) as wb:
-        with pytest.raises(wirebell.Unavailable, match="no connection to Redis at") as raised:
+        with pytest.raises(wirebell.Unavailable, match="cannot connect to Redis at") as raised:
             wb.publish(Event("all", "t", 1))
         assert (raised.value.code, "s3cret" in str(raised.value)) == ("unavailable", False)
         with pytest.raises(wirebell.Unavailable):
@@ -191,7 +191,7 @@ def test_redis_is_down(api: ApiStyle) -> None:
     assert time.monotonic() - begun < 3.0
 
 
-def test_redis_does_not_answer(api: ApiStyle) -> None:
+def test_hanging_redis_raises_timed_out(api: ApiStyle) -> None:
     with running(Redis()) as redis, api.publisher(redis.url, timeout=1.0) as wb:
         wb.publish(Event("all", "t", 1))
         redis.signal(signal.SIGSTOP)
@@ -205,7 +205,7 @@ def test_redis_does_not_answer(api: ApiStyle) -> None:
         assert wb.publish(Event("all", "t", 1)).cursor is not None
 
 
-def test_a_wrong_password_is_told_at_once(api: ApiStyle) -> None:
+def test_wrong_password_raises_at_once(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis:
         for user, code in ((":wr0ng@", "WRONGPASS"), ("", "NOAUTH")):
             url = f"redis://{user}127.0.0.1:{redis.port}"
@@ -221,14 +221,14 @@ def test_a_wrong_password_is_told_at_once(api: ApiStyle) -> None:
             assert wb.publish(Event("all", "t", 1)).cursor is not None
 
 
-def test_a_closed_publisher_says_so(api: ApiStyle, redis: Redis) -> None:
+def test_closed_publisher_raises_closed(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         pass
     with pytest.raises(wirebell.Closed):
         wb.publish(Event("all", "t", 1))
 
 
-def test_a_wrong_service_key(api: ApiStyle, node: Node) -> None:
+def test_wrong_api_key_raises_refused(api: ApiStyle, node: Node) -> None:
     with api.publisher(node.url, service_key="wr0ng") as wb:
         with pytest.raises(wirebell.Refused) as raised:
             wb.publish(Event("all", "t", 1))
@@ -236,23 +236,23 @@ def test_a_wrong_service_key(api: ApiStyle, node: Node) -> None:
         assert "wr0ng" not in str(raised.value)
 
 
-def test_a_node_takes_less_than_the_protocol_allows(api: ApiStyle, node: Node) -> None:
+def test_event_above_the_limit_of_a_node_is_rejected(api: ApiStyle, node: Node) -> None:
     large = Event("user:42", "t", "x" * 70_000)
     with api.publisher(node.url, service_key=SERVICE_KEY) as wb:
         begun = time.monotonic()
         with pytest.raises(InvalidEvent) as raised:
             wb.publish(large)
-        # At once: trying again cannot help.
+        # It fails at once, because a retry cannot help.
         assert time.monotonic() - begun < 3.0
         assert (raised.value.attribute, raised.value.code) == ("data", "too_large")
-        # One that is too large does not hold up the others.
+        # An event that is too large does not block the others.
         first, second, third = wb.publish_all([Event("user:42", "t", 1), large, Event("user:42", "t", 2)])
         assert first.cursor < third.cursor
         assert second.code == "too_large"
 
 
-class Door(BaseHTTPRequestHandler):
-    """Something that is no node."""
+class FakeApi(BaseHTTPRequestHandler):
+    """A server that is not a node."""
 
     answers: list[tuple[int, str]]
 
@@ -270,8 +270,8 @@ class Door(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def door(*answers: tuple[int, str]) -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), type("Answering", (Door,), {"answers": list(answers)})) as server:
+def fake_api(*answers: tuple[int, str]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), type("Answering", (FakeApi,), {"answers": list(answers)})) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -296,46 +296,46 @@ def door(*answers: tuple[int, str]) -> Iterator[str]:
         ),
     ],
 )
-def test_what_another_server_answers(
+def test_response_of_another_server_raises(
     api: ApiStyle, answer: tuple[int, str], kind: type[wirebell.PublishError], code: str
 ) -> None:
-    with door(answer) as url, api.publisher(url, timeout=0.5) as wb, pytest.raises(kind) as raised:
+    with fake_api(answer) as url, api.publisher(url, timeout=0.5) as wb, pytest.raises(kind) as raised:
         wb.publish(Event("all", "t", 1))
     assert raised.value.code == code
 
 
-def test_a_door_that_is_away_for_a_moment_is_tried_again(api: ApiStyle) -> None:
+def test_unavailable_api_is_retried(api: ApiStyle) -> None:
     accepted = '{"id":"e","channels":[{"channel":"all","cursor":"5-1","nodes":2}]}'
-    with door((503, "{}"), (202, accepted)) as url, api.publisher(url) as wb:
+    with fake_api((503, "{}"), (202, accepted)) as url, api.publisher(url) as wb:
         published = wb.publish(Event("all", "t", 1, id="e"))
     assert (published.id, str(published.cursor), published.nodes) == ("e", "5-1", 2)
 
 
-def test_a_list_that_is_refused_as_a_whole_is_taken_apart(api: ApiStyle) -> None:
+def test_rejected_batch_is_split(api: ApiStyle) -> None:
     def accepted(name: str) -> tuple[int, str]:
         return 202, '{"id":"' + name + '","channels":[{"channel":"all","cursor":"5-1","nodes":2}]}'
 
-    # All three, two of them, and then each by itself.
+    # The batch of three, the first two, and then each event alone.
     answers = ((413, ""), (413, ""), accepted("a"), (422, '{"code":"invalid_event"}'), accepted("c"))
-    with door(*answers) as url, api.publisher(url) as wb:
+    with fake_api(*answers) as url, api.publisher(url) as wb:
         first, second, third = wb.publish_all([Event("all", "t", 1, id=name) for name in "abc"])
     assert [getattr(one, "id", None) or one.code for one in (first, second, third)] == ["a", "invalid_event", "c"]
 
 
-def test_no_door_at_all(api: ApiStyle) -> None:
+def test_unreachable_api_raises_unavailable(api: ApiStyle) -> None:
     with api.publisher(f"http://127.0.0.1:{free_port()}", timeout=0.5) as wb, pytest.raises(wirebell.Unavailable):
         wb.publish(Event("all", "t", 1))
 
 
-def test_a_door_that_does_not_answer(api: ApiStyle) -> None:
+def test_hanging_api_raises_timed_out(api: ApiStyle) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with api.publisher(url, timeout=0.5) as wb, pytest.raises(wirebell.TimedOut):
             wb.publish(Event("all", "t", 1))
 
 
-def test_errors_survive_a_process_boundary() -> None:
-    """As they have to where a task queue hands them on."""
+def test_errors_can_be_pickled() -> None:
+    """A task queue passes errors between processes."""
     for error in (
         wirebell.InvalidEvent("is empty", "to", "too_large"),
         wirebell.Refused("no", "NOAUTH", 401),

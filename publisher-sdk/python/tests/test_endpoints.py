@@ -1,4 +1,4 @@
-"""Sentinels and a Cluster: failovers, slots that move, passwords."""
+"""Sentinels and Clusters: failovers, moving slots, passwords."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_sentinels_name_the_primary(api: ApiStyle, sentinels: Sentinels) -> None
         assert logged(replica, channel) == [1]
 
 
-def test_an_unknown_service(api: ApiStyle, sentinels: Sentinels) -> None:
+def test_unknown_sentinel_service_raises_unavailable(api: ApiStyle, sentinels: Sentinels) -> None:
     url = sentinels.url.replace("sentinelServiceName=wirebell", "sentinelServiceName=other")
-    with api.publisher(url, timeout=0.5) as wb, pytest.raises(Unavailable, match="know no service `other`"):
+    with api.publisher(url, timeout=0.5) as wb, pytest.raises(Unavailable, match="do not know the service `other`"):
         wb.publish(Event("all", "t", 1))
 
 
-def test_publishing_goes_on_through_a_failover(api: ApiStyle, sentinels: Sentinels) -> None:
+def test_publishing_survives_a_failover(api: ApiStyle, sentinels: Sentinels) -> None:
     if api.name == "blocking":
         pytest.skip("it takes long, and what finds the new primary is the same")
     channel = f"user:failover-{api.name}"
@@ -62,12 +62,12 @@ def test_publishing_goes_on_through_a_failover(api: ApiStyle, sentinels: Sentine
             assert wb.publish(Event(channel, "t", number, durability="replicated")).cursor is not None
             number += 1
         assert wb.publish(Event(channel, "t", number)).cursor is not None
-    # Each once, and in their order, on the one that took over.
+    # The new primary has each event once and in order.
     assert logged(sentinels.primary, channel) == list(range(number + 1))
     eventually("the other follows", lambda: sentinels.sentinels[0].ask("INFO", "sentinel"))
 
 
-def test_sentinels_and_servers_with_passwords(api: ApiStyle) -> None:
+def test_sentinels_and_servers_may_have_passwords(api: ApiStyle) -> None:
     with running(Sentinels("pass of the data", "pass-of-the-sentinels")) as sentinels:
         url = sentinels.url.replace("pass of the data", "pass%20of%20the%20data")
         with api.publisher(url) as wb:
@@ -75,7 +75,7 @@ def test_sentinels_and_servers_with_passwords(api: ApiStyle) -> None:
         assert logged(sentinels.primary, "user:42") == [1]
 
 
-def test_every_channel_goes_to_the_server_of_its_slot(api: ApiStyle, cluster: Cluster) -> None:
+def test_event_goes_to_the_server_of_its_slot(api: ApiStyle, cluster: Cluster) -> None:
     channels = [f"user:{api.name}-{number}" for number in range(60)]
     with api.publisher(cluster.url) as wb:
         published = wb.publish(Event(channels, "t", 7, receipt=True))
@@ -90,12 +90,12 @@ def test_every_channel_goes_to_the_server_of_its_slot(api: ApiStyle, cluster: Cl
         assert logged(owner, channel) == [7, 8]
 
 
-def test_what_is_enqueued_follows_a_slot_that_moves(api: ApiStyle, cluster: Cluster) -> None:
+def test_enqueued_events_follow_a_moving_slot(api: ApiStyle, cluster: Cluster) -> None:
     channel = f"user:moving-{api.name}"
     key = f"wb:{{{channel}}}:log"
     done = threading.Event()
-    with api.publisher(cluster.url) as wb, api.publisher(cluster.url) as asking:
-        watched = asking.publish(Event(channel, "t", 1_000, receipt=True))
+    with api.publisher(cluster.url) as wb, api.publisher(cluster.url) as reader:
+        tracked = reader.publish(Event(channel, "t", 1_000, receipt=True))
 
         def enqueue() -> None:
             for number in range(400):
@@ -112,29 +112,29 @@ def test_what_is_enqueued_follows_a_slot_that_moves(api: ApiStyle, cluster: Clus
         thread.join()
         assert wb.flush(20.0)
         assert wb.counters.published == 400
-        # Whoever only asks finds out that it has moved, too.
-        assert asking.receipts(watched.id)[0].state == "accepted"
+        # A publisher that only reads finds the new server too.
+        assert reader.receipts(tracked.id)[0].state == "accepted"
     assert done.is_set()
     assert logged(cluster.owner(key), channel) == [1_000, *range(400)]
 
 
 def test_receipts_and_fallbacks_are_read_from_all_shards(api: ApiStyle, cluster: Cluster) -> None:
-    with api.publisher(cluster.url) as wb, wb.follow() as told:
-        assert told.next(0.3) is None
+    with api.publisher(cluster.url) as wb, wb.follow() as updates:
+        assert updates.next(0.3) is None
         ids = [
             wb.publish(Event(f"user:{number}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True)).id
             for number in range(12)
         ]
         assert [wb.cancel(one) for one in ids] == ["cancelled"] * 12
-        heard = [told.next(10.0) for _ in range(12)]
-        assert sorted(one.id for one in heard) == sorted(ids)
-        assert {one.outcome.value for one in heard} == {"cancelled"}
+        received = [updates.next(10.0) for _ in range(12)]
+        assert sorted(one.id for one in received) == sorted(ids)
+        assert {one.outcome.value for one in received} == {"cancelled"}
     with api.fallbacks(cluster.url, "sms") as worker:
         assert worker.next(0.3) is None
         assert (worker.backlog().lag, worker.backlog().pending, worker.backlog().dead) == (0, 0, 0)
 
 
-def test_a_primary_that_dies_is_replaced_by_its_replica(api: ApiStyle) -> None:
+def test_replica_replaces_a_dead_primary(api: ApiStyle) -> None:
     if api.name == "asyncio":
         pytest.skip("it takes long, and what finds the new primary is the same")
     with running(Cluster(replicas=True)) as cluster, api.publisher(cluster.url, timeout=20.0) as wb:
@@ -147,6 +147,6 @@ def test_a_primary_that_dies_is_replaced_by_its_replica(api: ApiStyle) -> None:
             assert wb.enqueue(Event("user:42", "t", number))
         assert wb.publish(Event("user:43", "t", 1)).cursor is not None
         assert wb.flush(20.0)
-        asked = next(place for place, node in enumerate(cluster.nodes) if node is not owner)
-        eventually("a replica has taken over", lambda: cluster.owner(key, asked) is not owner)
-        assert logged(cluster.owner(key, asked), "user:42") == list(range(30))
+        survivor = next(index for index, node in enumerate(cluster.nodes) if node is not owner)
+        eventually("a replica has taken over", lambda: cluster.owner(key, survivor) is not owner)
+        assert logged(cluster.owner(key, survivor), "user:42") == list(range(30))

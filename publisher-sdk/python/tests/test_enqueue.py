@@ -1,4 +1,4 @@
-"""The buffer: it never waits, never raises, and what it does with an event has a name and a number."""
+"""The buffer: `enqueue` never waits and never raises, and every result has a name and a counter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def logged(redis: Redis, channel: str = "user:42") -> list[int]:
     return [int(re.findall(r'"data":(\d+)', fields["t"])[0]) for _, fields in rows]
 
 
-def test_what_is_enqueued_is_published_in_its_order(api: ApiStyle, redis: Redis) -> None:
+def test_enqueued_events_are_published_in_order(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         answers = [wb.enqueue(Event("user:42", "t", number)) for number in range(700)]
         assert all(answers)
@@ -34,7 +34,7 @@ def test_what_is_enqueued_is_published_in_its_order(api: ApiStyle, redis: Redis)
     assert (counters.enqueued, counters.published, counters.waiting, counters.waiting_bytes) == (700, 700, 0, 0)
 
 
-def test_closing_drains(api: ApiStyle, redis: Redis) -> None:
+def test_close_publishes_buffered_events(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         for number in range(300):
             wb.enqueue(Event("user:42", "t", number))
@@ -43,7 +43,7 @@ def test_closing_drains(api: ApiStyle, redis: Redis) -> None:
     assert (bool(refused), refused.status, refused.event.data.text) == (False, "closed", "1")
 
 
-def test_a_buffer_that_is_full_gives_the_event_back(api: ApiStyle, caplog: pytest.LogCaptureFixture) -> None:
+def test_full_buffer_returns_the_event(api: ApiStyle, caplog: pytest.LogCaptureFixture) -> None:
     with api.publisher(f"redis://127.0.0.1:{free_port()}", buffer_events=3, timeout=0.3) as wb:
         answers = [wb.enqueue({"to": "user:42", "type": "t", "data": number}) for number in range(5)]
         assert [answer.status for answer in answers] == ["accepted"] * 3 + ["full"] * 2
@@ -56,12 +56,12 @@ def test_a_buffer_that_is_full_gives_the_event_back(api: ApiStyle, caplog: pytes
         closed = wb.close(0.2)
         assert (closed.done, closed.waiting) == (False, 3)
         assert time.monotonic() - begun < 2.0
-    # It is told once, and not for each.
+    # The overflow is logged once, not for each event.
     assert sum("the buffer is full" in record.message for record in caplog.records) == 1
-    assert sum("events wait and are tried again" in record.message for record in caplog.records) == 1
+    assert sum("retrying" in record.message and "waiting events" in record.message for record in caplog.records) == 1
 
 
-def test_bytes_are_bounded_too(api: ApiStyle) -> None:
+def test_buffer_is_bounded_in_bytes(api: ApiStyle) -> None:
     with api.publisher(f"redis://127.0.0.1:{free_port()}", buffer_bytes=1_000) as wb:
         answers = [wb.enqueue(Event("user:42", "t", "x" * 300)) for _ in range(4)]
         assert [answer.status for answer in answers] == ["accepted", "accepted", "full", "full"]
@@ -72,14 +72,14 @@ def test_bytes_are_bounded_too(api: ApiStyle) -> None:
 @pytest.mark.parametrize(
     "wrong", [None, 7, {}, {"to": "42", "type": "t", "data": 1}, {"to": "all", "type": "t", "data": {1}}]
 )
-def test_nothing_that_is_enqueued_raises(api: ApiStyle, redis: Redis, wrong: object) -> None:
+def test_enqueue_never_raises(api: ApiStyle, redis: Redis, wrong: object) -> None:
     with api.publisher(redis.url) as wb:
         answer = wb.enqueue(wrong)
         assert (bool(answer), answer.status, answer.error.code) == (False, "invalid", "invalid_event")
         assert (wb.counters.dropped, wb.counters.enqueued) == (1, 0)
 
 
-def test_it_returns_at_once_while_redis_is_away_and_catches_up_when_it_is_back(api: ApiStyle) -> None:
+def test_enqueue_returns_at_once_while_redis_is_down_and_catches_up(api: ApiStyle) -> None:
     with running(Redis()) as redis, api.publisher(redis.url) as wb:
         wb.enqueue(Event("user:42", "t", 0))
         assert wb.flush()
@@ -91,12 +91,12 @@ def test_it_returns_at_once_while_redis_is_away_and_catches_up_when_it_is_back(a
         time.sleep(0.2)
         redis.start()
         assert wb.flush(10.0)
-        # What was there before went with the server, which keeps nothing.
+        # The server does not persist data: the first event is gone.
         assert logged(redis) == list(range(1, 201))
         assert wb.counters.retried > 0
 
 
-def test_an_event_that_is_refused_for_good_does_not_hold_up_the_others(
+def test_rejected_event_does_not_block_the_others(
     api: ApiStyle, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis.ask("SET", "wb:{user:1}:log", "not a Stream")
@@ -109,7 +109,7 @@ def test_an_event_that_is_refused_for_good_does_not_hold_up_the_others(
     assert any("the-wrong-one" in record.message for record in caplog.records if record.levelno == logging.ERROR)
 
 
-def test_a_wrong_password_is_waited_out(api: ApiStyle) -> None:
+def test_events_wait_until_the_password_is_corrected(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis:
         wb = api.publisher(f"redis://:wrong@127.0.0.1:{redis.port}")
         with pytest.raises(Refused):
@@ -122,7 +122,7 @@ def test_a_wrong_password_is_waited_out(api: ApiStyle) -> None:
         assert logged(redis) == [1]
 
 
-def test_from_many_threads(api: ApiStyle, redis: Redis) -> None:
+def test_many_threads_may_enqueue(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
 
         def enqueue(user: int) -> None:
@@ -139,7 +139,7 @@ def test_from_many_threads(api: ApiStyle, redis: Redis) -> None:
         assert logged(redis, f"user:{user}") == list(range(100))
 
 
-def test_what_was_enqueued_before_there_was_a_loop_is_published_with_it(redis: Redis) -> None:
+def test_events_enqueued_without_a_loop_are_published_later(redis: Redis) -> None:
     wb = AsyncPublisher(redis.url)
     assert wb.enqueue(Event("user:42", "t", 7))
 
@@ -150,8 +150,8 @@ def test_what_was_enqueued_before_there_was_a_loop_is_published_with_it(redis: R
     assert logged(redis) == [7]
 
 
-def test_a_child_that_was_forked_publishes_too(redis: Redis) -> None:
-    """As a server's workers are, where the program is loaded before they are made."""
+def test_forked_process_publishes_on_its_own_connections(redis: Redis) -> None:
+    """A server may load the program before it forks its workers."""
     wb = Publisher(redis.url)
     wb.publish(Event("user:42", "t", 1))
     assert wb.enqueue(Event("user:42", "t", 2))
@@ -162,7 +162,7 @@ def test_a_child_that_was_forked_publishes_too(redis: Redis) -> None:
         is_done = wb.enqueue(Event("user:42", "t", 3)) and wb.flush() and wb.publish(Event("user:42", "t", 4))
         os._exit(0 if is_done else 1)
     assert os.waitpid(child, 0)[1] == 0
-    # On connections of its own, beside the one that asks.
+    # The child opened its own connections, besides the one that reads the statistics.
     assert connections_made(redis) - before > 1
     wb.publish(Event("user:42", "t", 5))
     wb.close()

@@ -1,4 +1,4 @@
-"""The examples, run as their users run them: a real FastAPI app under uvicorn, a script."""
+"""Runs the examples as users do: a FastAPI app under uvicorn, and a script."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 class App:
-    """The FastAPI app."""
+    """The FastAPI app in its own process."""
 
     def __init__(self, redis: Redis) -> None:
         self._port = free_port()
@@ -56,7 +56,7 @@ class App:
             return json.loads(answer.read() or "null")
 
     def end(self) -> tuple[int, str]:
-        """Asks it to stop; its code, and what it wrote."""
+        """Stops it, and returns its exit code and its output."""
         self._process.terminate()
         _, wrote = self._process.communicate(timeout=15)
         return self._process.returncode, wrote
@@ -72,7 +72,7 @@ def app(redis: Redis, node: Node) -> Iterator[App]:
         yield app
 
 
-def test_a_webhook_becomes_an_event_once(app: App, node: Node, user: str) -> None:
+def test_repeated_webhook_becomes_one_event(app: App, node: Node, user: str) -> None:
     payment = {"id": "7", "user": user, "status": "paid"}
     with closing(node.device(user, "phone")) as device:
         app.post("/webhooks/payments", payment)
@@ -86,12 +86,12 @@ def test_a_webhook_becomes_an_event_once(app: App, node: Node, user: str) -> Non
     assert code in (0, -15)
 
 
-def test_a_service_asks_whether_it_was_seen(app: App, node: Node, user: str) -> None:
+def test_endpoint_returns_whether_the_event_was_seen(app: App, node: Node, user: str) -> None:
     with closing(node.device(user, "phone")) as device, acknowledging(device):
         assert app.post(f"/payments/7/confirm?user={user}") == {"seen": "yes", "device": "phone"}
 
 
-def test_the_script(redis: Redis, node: Node) -> None:
+def test_script_prints_the_acknowledging_device(redis: Redis, node: Node) -> None:
     script = [sys.executable, "-W", "error", str(EXAMPLES / "publish.py"), redis.url]
     with closing(node.device("42", "laptop")) as device, acknowledging(device):
         done = subprocess.run(script, capture_output=True, text=True, timeout=20, check=False)
@@ -99,9 +99,9 @@ def test_the_script(redis: Redis, node: Node) -> None:
     assert done.stdout.endswith("seen on laptop\n")
 
 
-def test_the_script_without_a_redis() -> None:
+def test_script_without_a_redis_prints_the_error() -> None:
     script = [sys.executable, str(EXAMPLES / "publish.py"), f"redis://127.0.0.1:{free_port()}"]
     done = subprocess.run(script, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
-    assert "unavailable: the bus is unavailable: no connection to Redis" in done.stderr
+    assert "unavailable: the bus is unavailable: cannot connect to Redis" in done.stderr
     assert "Traceback" not in done.stderr

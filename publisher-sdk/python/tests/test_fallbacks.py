@@ -1,4 +1,4 @@
-"""Taking over what no device has acknowledged by its deadline, with a real node that lets events fall back."""
+"""Fallback workers, with a real node that moves events to the fallback stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wirebell._protocol.keys import shard_of
 
 
 def fall_back(redis: Redis, *ids: str) -> None:
-    """Events that nobody is there for."""
+    """Publishes events with a deadline to users without a device."""
     with Publisher(redis.url) as wb:
         answers = wb.publish_all([Event(f"user:{id_}", "sms", {"text": id_}, id=id_, deadline=1) for id_ in ids])
         assert all(answer.nodes == 0 for answer in answers if not isinstance(answer, Exception))
@@ -41,7 +41,7 @@ def dead(redis: Redis) -> list[dict[str, str]]:
 
 @contextmanager
 def working(worker: Any, handler: Any) -> Iterator[None]:
-    """A worker whose `run` runs beside the test."""
+    """Calls `run` of a worker in a thread."""
     thread = threading.Thread(target=worker.run, args=(handler,))
     thread.start()
     try:
@@ -52,7 +52,7 @@ def working(worker: Any, handler: Any) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_unacknowledged_event_is_passed_to_the_handler(api: ApiStyle, redis: Redis, node: Node) -> None:
     taken: list[Fallback] = []
     with api.fallbacks(redis.url, "sms") as worker, working(worker, taken.append):
         fall_back(redis, "a", "b", "c")
@@ -66,7 +66,7 @@ def test_an_event_that_nobody_acknowledges_is_handed_to_a_handler(api: ApiStyle,
         assert one.event.startswith('{"type":"sms","id":"')
 
 
-def test_an_acknowledged_event_does_not_fall_back(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_acknowledged_event_does_not_fall_back(api: ApiStyle, redis: Redis, node: Node) -> None:
     user = f"here-{api.name}"
     with closing(node.device(user, "phone")) as device, Publisher(redis.url) as wb:
         published = wb.publish(Event(f"user:{user}", "sms", 1, deadline=1))
@@ -80,7 +80,7 @@ def test_an_acknowledged_event_does_not_fall_back(api: ApiStyle, redis: Redis, n
             assert worker.next(1.0) is None
 
 
-def test_every_group_gets_everything_and_workers_share(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_every_group_gets_all_events_and_its_workers_share_them(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, *(f"e{number}" for number in range(20)))
     ours: list[str] = []
     theirs: list[str] = []
@@ -96,7 +96,7 @@ def test_every_group_gets_everything_and_workers_share(api: ApiStyle, redis: Red
     assert sorted(ours) == sorted(theirs) == sorted(f"e{number}" for number in range(20))
 
 
-def test_what_fails_is_tried_again_and_then_buried(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_failing_event_is_retried_and_becomes_a_dead_letter(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "good", "bad")
     tries: dict[str, list[int]] = {"good": [], "bad": []}
 
@@ -122,7 +122,7 @@ def test_what_fails_is_tried_again_and_then_buried(api: ApiStyle, redis: Redis, 
     assert '"data":{"text":"bad"}' in letter["event"]
 
 
-def test_what_is_no_event_is_buried(api: ApiStyle, redis: Redis) -> None:
+def test_unreadable_entry_becomes_a_dead_letter(api: ApiStyle, redis: Redis) -> None:
     redis.ask("XADD", "wb:{due:3}:fallback", "*", "hello", "world")
     with api.fallbacks(redis.url, "sms") as worker:
         assert worker.next(1.0) is None
@@ -130,7 +130,7 @@ def test_what_is_no_event_is_buried(api: ApiStyle, redis: Redis) -> None:
     assert dead(redis)[0]["hello"] == "world"
 
 
-def test_closing_lets_handlers_finish_and_gives_back_the_rest(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_close_waits_for_handlers_and_returns_other_events(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, *(f"e{number}" for number in range(6)))
     begun = threading.Event()
     finished: list[str] = []
@@ -145,7 +145,7 @@ def test_closing_lets_handlers_finish_and_gives_back_the_rest(api: ApiStyle, red
             assert begun.wait(5)
         assert worker.close() == 0
     assert 1 <= len(finished) <= 4
-    # The others get what was not begun at once, as if it had never been tried.
+    # Other workers get the unstarted events at once, as if they had never been tried.
     rest: list[Fallback] = []
     with api.fallbacks(redis.url, "sms") as other, working(other, rest.append):
         eventually("the rest is handed out", lambda: len(rest) + len(finished) >= 6, within=3.0)
@@ -162,14 +162,14 @@ time.sleep(60)
 """
 
 
-def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_event_of_a_dead_worker_is_taken_over(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "a")
     dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
     try:
         assert dying.stdout is not None
         assert dying.stdout.readline() == "a\n"
         with api.fallbacks(redis.url, "sms", gone_after=1.0) as worker:
-            # For as long as it lives, it gives signs of life for what it has in its hand.
+            # A living worker renews the lease of its event.
             assert worker.next(1.8) is None
             dying.send_signal(signal.SIGKILL)
             claim = worker.next(10.0)
@@ -183,7 +183,7 @@ def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Re
             dying.stdout.close()
 
 
-def test_a_slow_handler_is_not_taken_for_dead(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_slow_handler_keeps_its_lease(api: ApiStyle, redis: Redis, node: Node) -> None:
     fall_back(redis, "a")
     with api.fallbacks(redis.url, "sms", gone_after=0.3) as slow:
         claim = slow.next(5.0)
@@ -193,7 +193,7 @@ def test_a_slow_handler_is_not_taken_for_dead(api: ApiStyle, redis: Redis, node:
         assert slow.backlog().pending == 0
 
 
-def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(api: ApiStyle, redis: Redis, node: Node) -> None:
+def test_unreadable_shard_does_not_block_other_shards(api: ApiStyle, redis: Redis, node: Node) -> None:
     with api.fallbacks(redis.url, "sms") as worker:
         fall_back(redis, "a")
         worker.next(5.0).done()
@@ -202,7 +202,7 @@ def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(api: ApiStyle,
         ids = [id_ for id_ in (f"e{number}" for number in range(30)) if shard_of(id_) != broken]
         for id_ in ids:
             leave(redis, id_)
-        # Left pending, they would be taken over after half a minute.
+        # If they stayed pending, they would be taken over only after half a minute.
         taken = [worker.next(5.0) for _ in ids]
         assert sorted(claim.fallback.id for claim in taken) == sorted(ids)
         assert {claim.fallback.tries for claim in taken} == {1}
@@ -210,7 +210,7 @@ def test_a_shard_that_cannot_be_read_keeps_nobody_from_the_others(api: ApiStyle,
             claim.done()
 
 
-def test_entries_whose_answer_was_lost_are_found_when_redis_is_back(api: ApiStyle) -> None:
+def test_entries_of_a_lost_reply_are_claimed_after_an_outage(api: ApiStyle) -> None:
     with (
         running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis,
         api.fallbacks(redis.url, "sms", worker="me") as worker,
@@ -224,14 +224,14 @@ def test_entries_whose_answer_was_lost_are_found_when_redis_is_back(api: ApiStyl
         claim = worker.next(10.0)
         assert claim.fallback.id == "b"
         claim.done()
-        # What it has in its hand is not found a second time.
+        # An event in flight is not delivered a second time.
         assert worker.next(1.0) is None
         held.done()
         assert (worker.backlog().pending, worker.backlog().lag) == (0, 0)
 
 
 def leave(redis: Redis, id_: str, lost_by: str | None = None) -> None:
-    """Puts an entry there, and lets a worker have read it whose answer never came."""
+    """Adds an entry. With `lost_by`, that worker reads it but never gets the reply."""
     key = f"wb:{{due:{shard_of(id_)}}}:fallback"
     words = ("id", id_, "channel", "user:1", "at", "7", "event", "{}")
     lose = "redis.call('XREADGROUP', 'GROUP', 'sms', ARGV[9], 'STREAMS', KEYS[1], '>')" if lost_by else ""
@@ -239,7 +239,7 @@ def leave(redis: Redis, id_: str, lost_by: str | None = None) -> None:
     redis.ask("EVAL", script, 1, key, *words, lost_by or "")
 
 
-def test_a_redis_that_is_away_is_waited_for(api: ApiStyle) -> None:
+def test_worker_waits_for_an_unreachable_redis(api: ApiStyle) -> None:
     with running(Redis()) as redis, running(Node(redis.url)):
         redis.kill()
         with api.fallbacks(redis.url, "sms") as worker:
@@ -253,6 +253,6 @@ def test_a_redis_that_is_away_is_waited_for(api: ApiStyle) -> None:
                 claim.done()
 
 
-def test_a_wrong_password_is_told(api: ApiStyle) -> None:
+def test_wrong_password_raises_on_open(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis, pytest.raises(Refused):
         api.fallbacks(f"redis://:wrong@127.0.0.1:{redis.port}", "sms").open()

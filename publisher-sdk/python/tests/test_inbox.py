@@ -1,4 +1,4 @@
-"""Handling what clients emit. What a node would put into the inbox is put there by its script."""
+"""Inbox workers. The script of the protocol adds what a node would add to the inbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from wirebell._protocol.keys import shard_of
 
 @contextmanager
 def working(worker: Any) -> Iterator[None]:
-    """A worker whose `run` runs beside the test."""
+    """Calls `run` of a worker in a thread."""
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -40,7 +40,7 @@ def dead(redis: Redis, user: str) -> list[dict[str, str]]:
     return [fields for _, fields in rows]
 
 
-def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(api: ApiStyle, redis: Redis) -> None:
+def test_handler_gets_the_event_and_the_client_gets_the_reply(api: ApiStyle, redis: Redis) -> None:
     seen: list[InboxEvent] = []
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with node_messages(redis) as node, api.inbox(redis.url, "chat") as inbox:
@@ -73,7 +73,7 @@ def test_a_handler_gets_what_the_client_emitted_and_its_emitter_the_answer(api: 
     assert "é" not in repr(event)
 
 
-def test_what_nodes_tell_of_presence(api: ApiStyle, redis: Redis) -> None:
+def test_presence_event_has_no_connection(api: ApiStyle, redis: Redis) -> None:
     fields = {"id": "42/1", "type": "user.online", "user": "42", "at": "7", "data": "{}"}
     redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
     with node_messages(redis) as node, api.inbox(redis.url, "presence") as inbox:
@@ -83,7 +83,7 @@ def test_what_nodes_tell_of_presence(api: ApiStyle, redis: Redis) -> None:
         assert node.nothing()
 
 
-def test_every_service_gets_everything_and_workers_share(api: ApiStyle, redis: Redis) -> None:
+def test_every_service_gets_all_events_and_its_workers_share_them(api: ApiStyle, redis: Redis) -> None:
     for number in range(20):
         emit(redis, f"u{number}", number)
     ours: list[str] = []
@@ -99,7 +99,7 @@ def test_every_service_gets_everything_and_workers_share(api: ApiStyle, redis: R
         assert other.backlog().pending == 0
 
 
-def test_what_fails_is_tried_again_and_its_emitter_told(
+def test_failing_event_is_retried_and_the_client_gets_service_failed(
     api: ApiStyle, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[int] = []
@@ -139,7 +139,7 @@ def test_what_fails_is_tried_again_and_its_emitter_told(
         },
         **{"group": "chat", "tries": "3", "reason": "RuntimeError: no disk"},
     }
-    # Emitted again, it is answered at once by the node: this is what it is told.
+    # When it is emitted again, the node replies with this result at once.
     assert emit(redis, "42", type="bad", id="m1", ref="9")[2:] == ["1", "error service_failed"]
     assert "s3cret" not in caplog.text
 
@@ -154,8 +154,8 @@ MOST = 1_048_576
 WRONG_REPLIES: dict[str, tuple[Any, str]] = {
     "a set": ({1}, "type set is not JSON serializable"),
     "bytes": (b"x", "bytes is not JSON serializable"),
-    "a cycle": (circle(), "holds itself"),
-    "not a number": (float("nan"), "JSON has no word"),
+    "a cycle": (circle(), "contains itself"),
+    "not a number": (float("nan"), "JSON cannot represent"),
     "half a pair": ("\ud800", "surrogate"),
     "raw text that is not JSON": (RawJson("{"), "Expecting"),
     "too large": ("x" * (MOST - 1), f"{MOST + 1} bytes; at most {MOST}"),
@@ -163,7 +163,7 @@ WRONG_REPLIES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG_REPLIES)
-def test_a_reply_that_cannot_be_sent(api: ApiStyle, redis: Redis, name: str) -> None:
+def test_invalid_reply_raises(api: ApiStyle, redis: Redis, name: str) -> None:
     reply, words = WRONG_REPLIES[name]
     with node_messages(redis) as node, api.inbox(redis.url, "chat", tries=1) as inbox:
         emit(redis, "42", ref="1")
@@ -171,7 +171,7 @@ def test_a_reply_that_cannot_be_sent(api: ApiStyle, redis: Redis, name: str) -> 
         with pytest.raises(InvalidReply, match=words) as raised:
             claim.done(reply)
         assert raised.value.code == ("too_large" if name == "too large" else "invalid_reply")
-        # It is still in hand.
+        # The event is still leased.
         claim.done(RawJson('{"a" : 1.0}'))
         assert node.next().endswith('"data":{"a" : 1.0}}')
         inbox.on("send-message")(lambda _: reply)
@@ -180,7 +180,7 @@ def test_a_reply_that_cannot_be_sent(api: ApiStyle, redis: Redis, name: str) -> 
             assert node.frame()["code"] == "service_failed"
 
 
-def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(api: ApiStyle, redis: Redis) -> None:
+def test_repeated_event_gets_one_reply_to_the_last_connection(api: ApiStyle, redis: Redis) -> None:
     emit(redis, "42", id="m1", ref="first")
     with node_messages(redis) as node, api.inbox(redis.url, "chat") as inbox:
         claim = inbox.next(5.0)
@@ -191,7 +191,7 @@ def test_an_event_that_was_emitted_again_is_answered_once_to_who_asked_last(api:
         assert node.nothing()
 
 
-def test_one_users_events_are_handled_one_after_the_other(api: ApiStyle, redis: Redis) -> None:
+def test_events_of_one_user_are_handled_in_order(api: ApiStyle, redis: Redis) -> None:
     ended: list[str] = []
     for number in range(3):
         emit(redis, "slow", number)
@@ -208,7 +208,7 @@ def test_one_users_events_are_handled_one_after_the_other(api: ApiStyle, redis: 
             eventually("all are done", lambda: inbox.counters.done == 23)
     assert [one for one in ended if one.startswith("quick")] == [f"quick {number}" for number in range(20)]
     assert [one for one in ended if one.startswith("slow")] == [f"slow {number}" for number in range(3)]
-    # Nobody waits for another's.
+    # Events of different users do not wait for each other.
     assert ended[-1] == "slow 2"
 
 
@@ -220,14 +220,14 @@ time.sleep(60)
 """
 
 
-def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Redis) -> None:
+def test_event_of_a_dead_worker_is_taken_over(api: ApiStyle, redis: Redis) -> None:
     emit(redis, "42", id="a", ref="1")
     dying = subprocess.Popen([sys.executable, "-c", WORKER, redis.url], stdout=subprocess.PIPE, text=True)
     try:
         assert dying.stdout is not None
         assert dying.stdout.readline() == "a\n"
         with node_messages(redis) as node, api.inbox(redis.url, "chat", gone_after=1.0) as worker:
-            # For as long as it lives, it gives signs of life for what it has in its hand.
+            # A living worker renews the lease of its event.
             assert worker.next(1.8) is None
             dying.send_signal(signal.SIGKILL)
             claim = worker.next(10.0)
@@ -242,7 +242,7 @@ def test_a_worker_that_dies_leaves_its_event_to_another(api: ApiStyle, redis: Re
             dying.stdout.close()
 
 
-def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(api: ApiStyle) -> None:
+def test_worker_survives_outages_of_redis(api: ApiStyle) -> None:
     with running(Redis("--appendonly", "yes", "--appendfsync", "always")) as redis:
         redis.kill()
         with api.inbox(redis.url, "chat", timeout=1.0) as inbox:
@@ -256,14 +256,14 @@ def test_a_redis_that_is_away_at_the_beginning_and_in_the_middle(api: ApiStyle) 
             with pytest.raises(Unavailable):
                 claim.done("nobody hears")
             redis.start()
-            # It was handled, and nobody knows: at least once.
+            # It was handled, but Redis does not know: it is delivered at least once.
             again = inbox.next(10.0)
             assert (again.event.id, again.event.tries) == ("a", 2)
             again.done()
             assert (inbox.backlog().pending, inbox.backlog().dead) == (0, 0)
 
 
-def test_what_is_no_event_of_the_inbox_is_buried(api: ApiStyle, redis: Redis) -> None:
+def test_unreadable_inbox_entry_becomes_a_dead_letter(api: ApiStyle, redis: Redis) -> None:
     good = {"id": "1", "type": "t", "user": "42", "at": "1", "data": "1"}
     for fields in ({"hello": "world"}, {**good, "data": "{"}, {**good, "at": "-1"}, {**good, "connection": "me"}):
         redis.ask("XADD", stream_of("42"), "*", *(word for pair in fields.items() for word in pair))
@@ -280,7 +280,7 @@ def echoing(api: ApiStyle, url: str) -> Any:
     return inbox
 
 
-def test_in_a_cluster_also_the_node_of_the_connection_is_told(api: ApiStyle) -> None:
+def test_replies_reach_the_node_in_a_cluster(api: ApiStyle) -> None:
     with running(Cluster()) as cluster, echoing(api, cluster.url) as inbox, working(inbox):
         with node_messages(cluster.owner("{node:k3j9x2ma}")) as node:
             for number in range(9):
@@ -290,7 +290,7 @@ def test_in_a_cluster_also_the_node_of_the_connection_is_told(api: ApiStyle) -> 
         assert (inbox.backlog().lag, inbox.backlog().pending) == (0, 0)
 
 
-def test_behind_sentinels_also_after_a_failover(api: ApiStyle) -> None:
+def test_replies_reach_the_node_after_a_sentinel_failover(api: ApiStyle) -> None:
     if api.name == "blocking":
         pytest.skip("it takes long, and what finds the new primary is the same")
     with running(Sentinels()) as sentinels, echoing(api, sentinels.url) as inbox, working(inbox):
@@ -305,7 +305,7 @@ def test_behind_sentinels_also_after_a_failover(api: ApiStyle) -> None:
             assert node.frame(20.0)["data"] == 2
 
 
-def test_what_an_inbox_cannot_be_made_from(api: ApiStyle) -> None:
+def test_invalid_inbox_settings_raise(api: ApiStyle) -> None:
     for url, words in (("http://127.0.0.1:9090", "read from Redis only"), ("nonsense", "scheme"), ("redis://", "host")):
         with pytest.raises(wirebell.ConfigurationError, match=words) as raised:
             api.inbox(url, "chat")
@@ -315,16 +315,16 @@ def test_what_an_inbox_cannot_be_made_from(api: ApiStyle) -> None:
     with pytest.raises(wirebell.ConfigurationError, match="prefix"):
         api.inbox("redis://127.0.0.1", "chat", prefix="a b")
     inbox = api.inbox(f"redis://127.0.0.1:{free_port()}", "chat")
-    with pytest.raises(wirebell.ConfigurationError, match="expected `on` before `run`"):
+    with pytest.raises(wirebell.ConfigurationError, match="call `on` before `run`"):
         inbox.run()
     inbox.on("t")(lambda _: None)
-    with pytest.raises(wirebell.ConfigurationError, match="`t` has a handler"):
+    with pytest.raises(wirebell.ConfigurationError, match="`t` already has a handler"):
         inbox.on("t")(lambda _: None)
-    with pytest.raises(wirebell.ConfigurationError, match="expected the type of an event"):
+    with pytest.raises(wirebell.ConfigurationError, match="expected an event type"):
         inbox.on("")(lambda _: None)
 
 
-def test_a_coroutine_is_no_handler_of_a_program_that_blocks() -> None:
+def test_blocking_inbox_rejects_a_coroutine_handler() -> None:
     with pytest.raises(wirebell.ConfigurationError, match="AsyncInbox"):
 
         @wirebell.Inbox("redis://127.0.0.1", "chat").on("t")
@@ -332,6 +332,6 @@ def test_a_coroutine_is_no_handler_of_a_program_that_blocks() -> None:
             pass
 
 
-def test_a_wrong_password_is_told(api: ApiStyle) -> None:
+def test_wrong_password_raises_on_open(api: ApiStyle) -> None:
     with running(Redis(password="right")) as redis, pytest.raises(wirebell.Refused):
         api.inbox(f"redis://:wrong@127.0.0.1:{redis.port}", "chat").open()

@@ -1,7 +1,9 @@
-"""What is packed, and that it is what the rest of the repository has."""
+"""The contents of the package, and that they equal those of the repository."""
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import os
 import subprocess
 import sys
@@ -21,12 +23,12 @@ FOLDERS = ("protocol/src/publish", "protocol/src/tracking", "protocol/src/inbox"
 
 
 def in_repository(name: str) -> bytes:
-    """The only script of that name."""
+    """Reads the only script with that name."""
     (found,) = [ROOT / folder / name for folder in FOLDERS if (ROOT / folder / name).is_file()]
     return found.read_bytes()
 
 
-def test_the_scripts_are_those_of_the_repository_byte_for_byte() -> None:
+def test_packed_scripts_equal_those_of_the_repository() -> None:
     folder = resources.files("wirebell") / "lua"
     packed = {file.name: file.read_bytes() for file in folder.iterdir()}
     needed = {f"{name}.lua" for script in Script for name in script.value}
@@ -34,25 +36,25 @@ def test_the_scripts_are_those_of_the_repository_byte_for_byte() -> None:
     assert packed == {name: in_repository(name) for name in packed}
 
 
-def test_nodes_call_the_same_scripts() -> None:
-    """What a node has used on an empty Redis is found there by our digests."""
+def test_nodes_use_the_same_scripts() -> None:
+    """After a node has used the scripts on an empty Redis, they are found there by our digests."""
     with running(Redis()) as redis, running(Node(redis.url)) as node:
-        with wirebell.Publisher(node.url, service_key=SERVICE_KEY) as door:
-            door.publish(wirebell.Event("user:42", "t", 1, receipt=True))
-            later = door.publish(wirebell.Event("user:42", "t", 1, deliver_at="2999-01-01T00:00:00Z"))
-            assert door.cancel(later.id) == "cancelled"
-        # Those that services call, and nodes seldom.
+        with wirebell.Publisher(node.url, service_key=SERVICE_KEY) as over_http:
+            over_http.publish(wirebell.Event("user:42", "t", 1, receipt=True))
+            later = over_http.publish(wirebell.Event("user:42", "t", 1, deliver_at="2999-01-01T00:00:00Z"))
+            assert over_http.cancel(later.id) == "cancelled"
+        # The scripts that services call and nodes rarely do.
         for script in set(scripts.LOADED) - {Script.ANSWER}:
             is_known = redis.ask("SCRIPT", "EXISTS", scripts.digest(script)) == [1]
             assert is_known, f"the node has another {script}: is its program older than protocol/?"
 
 
-def test_the_version_is_that_of_the_workspace() -> None:
+def test_version_equals_that_of_the_workspace() -> None:
     (line,) = [line for line in (ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = ")]
     assert metadata.version("wirebell") == line.split('"')[1]
 
 
-def test_both_licences_and_the_types_are_packed() -> None:
+def test_licenses_and_types_are_packed() -> None:
     wheel = zipfile.ZipFile(os.environ["WIREBELL_WHEEL"]).namelist()
     assert "wirebell/py.typed" in wheel
     for licence in ("LICENSE-MIT", "LICENSE-APACHE"):
@@ -60,19 +62,19 @@ def test_both_licences_and_the_types_are_packed() -> None:
     assert metadata.metadata("wirebell")["License-Expression"] == "MIT OR Apache-2.0"
 
 
-def test_the_source_distribution_has_all_that_the_wheel_is_built_from() -> None:
+def test_source_distribution_can_build_the_wheel() -> None:
     with tarfile.open(os.environ["WIREBELL_SDIST"]) as packed:
         names = {Path(*Path(name).parts[1:]).as_posix() for name in packed.getnames()}
     assert {"LICENSE-MIT", "LICENSE-APACHE", "hatch_build.py", "src/wirebell/lua/publish.lua"} <= names
     assert not any(name.startswith("tests") for name in names)
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert all(hasattr(wirebell, name) for name in wirebell.__all__)
 
 
-def test_redis_is_published_to_without_httpx() -> None:
-    """It is asked for only where the URL needs it, and then by name."""
+def test_redis_transport_does_not_need_httpx() -> None:
+    """httpx is only needed for an HTTP URL; the error then names the extra."""
     code = """
 import sys
 sys.modules["httpx"] = None
@@ -88,7 +90,24 @@ except wirebell.ConfigurationError as error:
     assert "wirebell[http]" in done.stdout
 
 
-def test_importing_does_nothing_but_import() -> None:
+def test_import_starts_no_thread() -> None:
     code = "import threading, wirebell; print(threading.active_count())"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_packages_have_no_import_circle() -> None:
+    """A module belongs to its package, such as `_redis`; a top-level module stands for itself."""
+    root = Path(wirebell.__file__).parent
+    imports: dict[str, set[str]] = {}
+    for file in root.rglob("*.py"):
+        parts = file.relative_to(root).with_suffix("").parts
+        found = imports.setdefault(parts[0], set())
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == len(parts):
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                found.update(name.split(".")[0] for name in names)
+    graph = {name: found - {name} for name, found in imports.items()}
+    # Raises `CycleError`, which names the circle.
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert order.index("errors") < order.index("_protocol") < order.index("_redis") < order.index("publisher")

@@ -1,4 +1,4 @@
-"""Publishing into a real Redis: what stands there afterwards, and what is announced."""
+"""Publishing to a real Redis: the stored log, and the announcements."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def log(redis: Redis, channel: str) -> list[tuple[str, dict[str, str]]]:
     return list(found)
 
 
-def test_an_event_is_in_the_log_and_announced_with_the_same_frame(api: ApiStyle, redis: Redis) -> None:
+def test_event_is_logged_and_announced_with_the_same_frame(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:alone", "payment-status", {"status": "päid"}, id="order 7", source="pay", receipt=True)
-    with closing(redis.client()) as client, client.pubsub() as heard, api.publisher(redis.url) as wb:
-        heard.ssubscribe("wb:{user:alone}:announce")
-        assert heard.get_sharded_message(timeout=5)
+    with closing(redis.client()) as client, client.pubsub() as subscription, api.publisher(redis.url) as wb:
+        subscription.ssubscribe("wb:{user:alone}:announce")
+        assert subscription.get_sharded_message(timeout=5)
         published = wb.publish(event)
-        message: Any = heard.get_sharded_message(ignore_subscribe_messages=True, timeout=5)
+        message: Any = subscription.get_sharded_message(ignore_subscribe_messages=True, timeout=5)
     read = Announcement.read(message["data"])
     ((cursor, fields),) = log(redis, "user:alone")
     assert (published.id, str(published.cursor), published.nodes) == ("order 7", cursor, 1)
@@ -46,7 +46,7 @@ def test_an_event_is_in_the_log_and_announced_with_the_same_frame(api: ApiStyle,
     assert fields["h"] + f',"cursor":"{cursor}"' + fields["t"] == read.frame
 
 
-def test_the_same_id_again_changes_nothing(api: ApiStyle, redis: Redis) -> None:
+def test_repeated_id_has_no_effect(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:42", "t", 1, id="once")
     with api.publisher(redis.url) as wb:
         first, second = wb.publish(event), wb.publish(event)
@@ -54,7 +54,7 @@ def test_the_same_id_again_changes_nothing(api: ApiStyle, redis: Redis) -> None:
     assert len(log(redis, "user:42")) == 1
 
 
-def test_an_event_without_an_id_gets_one_that_nobody_else_has(api: ApiStyle, redis: Redis) -> None:
+def test_event_without_an_id_gets_a_unique_ulid(api: ApiStyle, redis: Redis) -> None:
     event = Event("user:42", "t", 1)
     with api.publisher(redis.url) as wb:
         ids = {wb.publish(event).id for _ in range(10)}
@@ -62,7 +62,7 @@ def test_an_event_without_an_id_gets_one_that_nobody_else_has(api: ApiStyle, red
     assert all(re.fullmatch(r"0[0-9A-HJKMNP-TV-Z]{25}", one) for one in ids)
 
 
-def test_every_channel_is_answered_for_in_its_order(api: ApiStyle, redis: Redis) -> None:
+def test_result_has_every_channel_in_order(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         published = wb.publish(Event(["user:2", "user:1", "user:2"], "t", 1))
     assert [reached.channel for reached in published.channels] == ["user:2", "user:1"]
@@ -71,7 +71,7 @@ def test_every_channel_is_answered_for_in_its_order(api: ApiStyle, redis: Redis)
         assert [cursor for cursor, _ in log(redis, reached.channel)] == [str(reached.cursor)]
 
 
-def test_many_are_logged_in_their_order(api: ApiStyle, redis: Redis) -> None:
+def test_publish_all_keeps_the_order(api: ApiStyle, redis: Redis) -> None:
     events = [Event(f"user:{number % 3}", "t", number) for number in range(1_000)]
     with api.publisher(redis.url) as wb:
         answers = wb.publish_all(events)
@@ -81,7 +81,7 @@ def test_many_are_logged_in_their_order(api: ApiStyle, redis: Redis) -> None:
         assert data == list(range(user, 1_000, 3))
 
 
-def test_one_bad_event_does_not_hold_up_the_others(api: ApiStyle, redis: Redis) -> None:
+def test_event_that_redis_rejects_does_not_block_the_others(api: ApiStyle, redis: Redis) -> None:
     redis.ask("SET", "wb:{user:2}:log", "not a Stream")
     with api.publisher(redis.url) as wb:
         first, second, third = wb.publish_all([Event(f"user:{number}", "t", 1) for number in (1, 2, 3)])
@@ -90,7 +90,7 @@ def test_one_bad_event_does_not_hold_up_the_others(api: ApiStyle, redis: Redis) 
     assert second.code == "WRONGTYPE"
 
 
-def test_what_is_no_event_does_not_either(api: ApiStyle, redis: Redis) -> None:
+def test_invalid_event_does_not_block_the_others(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         first, second, third = wb.publish_all(
             [Event("user:42", "t", 1), {"to": "42", "type": "t", "data": 2}, {"to": "user:42", "type": "t", "data": 3}]
@@ -100,7 +100,7 @@ def test_what_is_no_event_does_not_either(api: ApiStyle, redis: Redis) -> None:
     assert len(log(redis, "user:42")) == 2
 
 
-def test_retained_and_volatile(api: ApiStyle, redis: Redis) -> None:
+def test_retained_and_volatile_events_are_not_logged(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         for balance in (1, 2):
             wb.publish(Event("user:42", "account", balance, class_="retained", key="balance"))
@@ -111,7 +111,7 @@ def test_retained_and_volatile(api: ApiStyle, redis: Redis) -> None:
     assert log(redis, "user:42") == []
 
 
-def test_retention_and_its_rules_go_with_the_event(api: ApiStyle, redis: Redis) -> None:
+def test_retention_and_log_rules_are_applied(api: ApiStyle, redis: Redis) -> None:
     options = {
         "retention": Retention(log_age=timedelta(hours=2), seen=timedelta(seconds=30)),
         "log_rules": [LogRule("topic:chat-*", 50, timedelta(minutes=1))],
@@ -124,11 +124,11 @@ def test_retention_and_its_rules_go_with_the_event(api: ApiStyle, redis: Redis) 
         ("shop:{topic:news}:log", 7_200_000),
         ("shop:{topic:news}:seen:e", 30_000),
     ):
-        # The scripts keep a log for up to a 32nd longer.
+        # The scripts keep a log up to 1/32 longer.
         assert millis - 5_000 < redis.ask("PTTL", key) <= millis * 33 / 32, key
 
 
-def test_scripts_that_somebody_has_flushed_are_loaded_again(api: ApiStyle, redis: Redis) -> None:
+def test_flushed_scripts_are_loaded_again(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         wb.publish(Event("user:42", "t", 1))
         redis.ask("SCRIPT", "FLUSH")
@@ -137,16 +137,16 @@ def test_scripts_that_somebody_has_flushed_are_loaded_again(api: ApiStyle, redis
     assert len(log(redis, "user:42")) == 4
 
 
-def test_what_has_to_be_replicated_fails_where_there_is_no_replica(api: ApiStyle, redis: Redis) -> None:
+def test_replicated_event_fails_without_a_replica(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url, timeout=0.6) as wb:
-        with pytest.raises(Unavailable, match="no replica had it"):
+        with pytest.raises(Unavailable, match="no replica confirmed the event"):
             wb.publish(Event("user:42", "t", 1, id="kept", durability="replicated"))
-        # It is there all the same, and trying again changes nothing.
+        # The event is stored, and publishing it again has no effect.
         assert wb.publish(Event("user:42", "t", 1, id="kept")).cursor is not None
     assert len(log(redis, "user:42")) == 1
 
 
-def test_a_usual_durability_is_that_of_all_that_is_stored(api: ApiStyle, redis: Redis) -> None:
+def test_default_durability_applies_to_stored_events(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url, timeout=0.4, durability="replicated") as wb:
         wb.publish(Event("user:42", "t", 1, class_="volatile"))
         wb.publish(Event("user:42", "t", 1, durability="primary"))
@@ -154,7 +154,7 @@ def test_a_usual_durability_is_that_of_all_that_is_stored(api: ApiStyle, redis: 
             wb.publish(Event("user:42", "t", 1))
 
 
-def test_a_connection_that_broke_is_replaced(api: ApiStyle, redis: Redis) -> None:
+def test_broken_connection_is_replaced(api: ApiStyle, redis: Redis) -> None:
     with api.publisher(redis.url) as wb:
         first = wb.publish(Event("user:42", "t", 1))
         redis.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

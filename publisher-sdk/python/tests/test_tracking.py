@@ -1,4 +1,4 @@
-"""What becomes of an event, with a real node and real devices."""
+"""Tracking, with a real node and real devices."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ import wirebell
 from wirebell import Event, RawJson, State
 
 
-def test_a_client_sees_what_was_published_byte_for_byte(
-    api: ApiStyle, case: TransportCase, node: Node, user: str
-) -> None:
+def test_client_receives_the_data_byte_for_byte(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     data = RawJson('{ "b": 1.00,  "a":"\\u00e9é" }')
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", data, id="e 1", time="2026-11-21T10:00:00Z"))
@@ -29,14 +27,14 @@ def test_a_client_sees_what_was_published_byte_for_byte(
         )
 
 
-def test_what_was_enqueued_reaches_a_client(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_enqueued_events_reach_a_client(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         for number in range(50):
             assert wb.enqueue({"to": f"user:{user}", "type": "t", "data": number})
         assert [device.next()["data"] for _ in range(50)] == list(range(50))
 
 
-def test_a_device_acknowledges(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_acknowledgement_names_the_device(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device) as seen:
             published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
@@ -52,7 +50,9 @@ def test_a_device_acknowledges(api: ApiStyle, case: TransportCase, node: Node, u
         assert wb.receipts(published.id)[0].connections[0].what == "written"
 
 
-def test_the_first_of_several_channels_counts(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_first_acknowledgement_of_several_channels_counts(
+    api: ApiStyle, case: TransportCase, node: Node, user: str
+) -> None:
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device):
             published = wb.publish(Event([f"user:{user}-away", f"user:{user}"], "t", 1, receipt=True))
@@ -61,7 +61,7 @@ def test_the_first_of_several_channels_counts(api: ApiStyle, case: TransportCase
         assert states == {f"user:{user}-away": State.ACCEPTED, f"user:{user}": State.ACKNOWLEDGED}
 
 
-def test_nobody_acknowledges_in_time(api: ApiStyle, case: TransportCase, user: str) -> None:
+def test_missing_acknowledgement_raises_not_in_time(api: ApiStyle, case: TransportCase, user: str) -> None:
     with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
         begun = time.monotonic()
@@ -71,7 +71,7 @@ def test_nobody_acknowledges_in_time(api: ApiStyle, case: TransportCase, user: s
         assert (raised.value.code, raised.value.after) == ("not_in_time", 1.0)
 
 
-def test_nobody_acknowledges_by_the_deadline(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_passed_deadline_raises_fallen_back(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, deadline=1))
         with pytest.raises(wirebell.FallenBack):
@@ -79,14 +79,14 @@ def test_nobody_acknowledges_by_the_deadline(api: ApiStyle, case: TransportCase,
         assert wb.receipts(published.id)[0].state == "fallen_back"
 
 
-def test_it_expires_first(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_expired_event_raises_expired(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True, ttl=1))
         with pytest.raises(wirebell.Expired):
             published.acknowledged(20.0)
 
 
-def test_what_is_not_watched_cannot_be_waited_for(api: ApiStyle, case: TransportCase, user: str) -> None:
+def test_untracked_event_raises_not_watched(api: ApiStyle, case: TransportCase, user: str) -> None:
     with api.publisher(case.url, **case.options) as wb:
         for event in (
             Event(f"user:{user}", "t", 1),
@@ -96,14 +96,14 @@ def test_what_is_not_watched_cannot_be_waited_for(api: ApiStyle, case: Transport
                 wb.publish(event).acknowledged(1.0)
 
 
-def test_nothing_is_known_of_an_event_that_never_was(api: ApiStyle, case: TransportCase) -> None:
+def test_unknown_event_has_no_receipts(api: ApiStyle, case: TransportCase) -> None:
     with api.publisher(case.url, **case.options) as wb:
         for strange in ("never", "a/b ?#%", "..", "ü"):
             assert wb.receipts(strange) == []
             assert wb.cancel(strange) == "unknown"
 
 
-def test_a_record_that_is_gone(api: ApiStyle, case: TransportCase, redis: Redis, user: str) -> None:
+def test_missing_delivery_record_raises_no_record(api: ApiStyle, case: TransportCase, redis: Redis, user: str) -> None:
     with api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, receipt=True))
         redis.ask("DEL", f"wb:{{user:{user}}}:record:{published.id}")
@@ -111,7 +111,7 @@ def test_a_record_that_is_gone(api: ApiStyle, case: TransportCase, redis: Redis,
             published.acknowledged(5.0)
 
 
-def test_a_scheduled_event_comes_at_its_time(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_scheduled_event_is_delivered_at_its_time(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     at = datetime.now(timezone.utc) + timedelta(seconds=0.8)
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         with acknowledging(device) as seen:
@@ -124,9 +124,9 @@ def test_a_scheduled_event_comes_at_its_time(api: ApiStyle, case: TransportCase,
         assert wb.cancel(published.id) == "published"
 
 
-def test_one_way_knows_what_was_published_the_other(api: ApiStyle, redis: Redis, node: Node, user: str) -> None:
-    with api.publisher(redis.url) as direct, api.publisher(node.url, service_key=SERVICE_KEY) as door:
-        for one, other in ((direct, door), (door, direct)):
+def test_both_transports_see_the_same_receipts(api: ApiStyle, redis: Redis, node: Node, user: str) -> None:
+    with api.publisher(redis.url) as direct, api.publisher(node.url, service_key=SERVICE_KEY) as over_http:
+        for one, other in ((direct, over_http), (over_http, direct)):
             later = one.publish(Event(f"user:{user}", "t", 1, deliver_at="2999-01-01T00:00:00Z", receipt=True))
             assert other.receipts(later.id) == one.receipts(later.id)
             assert other.receipts(later.id)[0].state == "scheduled"
@@ -134,7 +134,7 @@ def test_one_way_knows_what_was_published_the_other(api: ApiStyle, redis: Redis,
             assert one.receipts(later.id)[0].state == "cancelled"
 
 
-def test_a_cancelled_event_never_comes(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
+def test_cancelled_event_is_never_delivered(api: ApiStyle, case: TransportCase, node: Node, user: str) -> None:
     at = datetime.now(timezone.utc) + timedelta(seconds=0.7)
     with closing(node.device(user, "phone")) as device, api.publisher(case.url, **case.options) as wb:
         published = wb.publish(Event(f"user:{user}", "t", 1, deliver_at=at, receipt=True))

@@ -1,4 +1,4 @@
-"""Holds the package to `protocol/vectors`, to which every port of the protocol is held."""
+"""Tests the package with `protocol/vectors`, as every port of the protocol is tested."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def stamped(vector: dict[str, str]) -> list[PreparedEvent]:
 
 
 @pytest.mark.parametrize("name", listed("channels", "good"))
-def test_channels(name: str) -> None:
+def test_valid_channels_are_accepted(name: str) -> None:
     assert channel.check(name) == name
 
 
 @pytest.mark.parametrize("vector", listed("channels", "bad"))
-def test_bad_channels(vector: dict[str, str]) -> None:
+def test_invalid_channels_name_the_reason(vector: dict[str, str]) -> None:
     with pytest.raises(channel.InvalidChannel) as raised:
         channel.check(vector["text"])
     assert raised.value.code == vector["fault"]
 
 
-def test_cursors() -> None:
+def test_cursors_sort_in_order() -> None:
     texts = listed("cursors", "in_order")
     read = [Cursor.parse(text) for text in texts]
     assert [str(cursor) for cursor in read] == texts
@@ -59,46 +59,46 @@ def test_cursors() -> None:
 
 
 @pytest.mark.parametrize("text", listed("cursors", "bad"))
-def test_bad_cursors(text: str) -> None:
+def test_invalid_cursors_raise(text: str) -> None:
     with pytest.raises(ValueError, match="expected a cursor"):
         Cursor.parse(text)
 
 
 @pytest.mark.parametrize("vector", listed("patterns"))
-def test_patterns(vector: dict[str, Any]) -> None:
-    # A rule names whole channels, where a claim may leave out the kind.
+def test_patterns_match_as_in_the_vectors(vector: dict[str, Any]) -> None:
+    # A log rule names whole channels; a claim may omit the kind.
     pattern = "topic:" + vector["pattern"].removeprefix("topic:")
     assert matches(pattern, "topic:" + vector["topic"]) == vector["fits"]
 
 
 @pytest.mark.parametrize("vector", listed("events", "good"), ids=lambda vector: vector["name"])
-def test_events(vector: dict[str, Any]) -> None:
+def test_frames_equal_the_vectors(vector: dict[str, Any]) -> None:
     frames = [one.frame(vector["cursor"]) for one in stamped(vector)]
     assert [frame.encode() for frame in frames] == [frame.encode() for frame in vector["frames"]]
 
 
 @pytest.mark.parametrize("vector", listed("events", "good"), ids=lambda vector: vector["name"])
-def test_what_a_service_writes_reads_back(vector: dict[str, Any]) -> None:
+def test_event_json_round_trips(vector: dict[str, Any]) -> None:
     event = Event.from_json(vector["event"])
     assert Event.from_json(event.to_json()) == event
 
 
 @pytest.mark.parametrize("vector", listed("events", "bad"), ids=lambda vector: vector["event"])
-def test_bad_events(vector: dict[str, str]) -> None:
+def test_invalid_events_name_attribute_and_code(vector: dict[str, str]) -> None:
     with pytest.raises(InvalidEvent) as raised:
         Event.from_json(vector["event"], max_data_bytes=1_000)
     assert (raised.value.attribute, raised.value.code) == (vector["attribute"], vector["code"])
 
 
 @pytest.mark.parametrize("vector", listed("publish", "calls"), ids=lambda vector: vector["name"])
-def test_publishing(vector: dict[str, Any]) -> None:
+def test_publish_call_equals_the_vectors(vector: dict[str, Any]) -> None:
     (prepared,) = stamped(vector)
     call = calls.publish(Keys(vector["prefix"]), prepared, Retention())
     assert (list(call.keys), list(call.arguments)) == (vector["keys"], vector["arguments"])
 
 
 @pytest.mark.parametrize("vector", listed("publish", "answers"), ids=lambda vector: vector["text"])
-def test_answers(vector: dict[str, Any]) -> None:
+def test_publish_replies_are_parsed(vector: dict[str, Any]) -> None:
     accepted = calls.read_publish_reply(vector["text"])
     cursor = None if accepted.cursor is None else str(accepted.cursor)
     assert (cursor, accepted.nodes, accepted.again) == (vector["cursor"], vector["nodes"], vector["again"])
@@ -106,38 +106,38 @@ def test_answers(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", listed("publish", "bad_answers"))
-def test_bad_answers(text: str) -> None:
+def test_invalid_publish_replies_raise(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         calls.read_publish_reply(text)
 
 
 @pytest.mark.parametrize("vector", listed("announcements", "good"), ids=lambda vector: vector["name"])
-def test_announcements(vector: dict[str, Any]) -> None:
-    """The reader with which other tests look at what the scripts announce."""
+def test_announcements_are_parsed(vector: dict[str, Any]) -> None:
+    """Tests the reader that other tests use for announcements of the scripts."""
     read = Announcement.read(vector["message"])
     for name in ("channel", "class", "cursor", "previous", "accepted_at", "expires_at", "watched", "frame"):
         assert getattr(read, name.replace("class", "class_")) == vector.get(name), name
 
 
 @pytest.mark.parametrize("message", listed("announcements", "bad"))
-def test_bad_announcements(message: str) -> None:
+def test_invalid_announcements_raise(message: str) -> None:
     with pytest.raises((ValueError, InvalidEvent)):
         Announcement.read(message)
 
 
 @pytest.mark.parametrize(("text", "hashed"), [("", 0x811C9DC5), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
-def test_a_shard_is_that_of_the_hash(text: str, hashed: int) -> None:
+def test_shard_is_the_fnv_hash_of_the_id(text: str, hashed: int) -> None:
     """From the published test vectors of FNV-1a."""
     assert shard_of(text) == hashed % 8
 
 
 @pytest.mark.parametrize("vector", listed("inbox", "entries"), ids=lambda vector: vector["name"])
-def test_entries_of_the_inbox(vector: dict[str, Any]) -> None:
+def test_inbox_entries_are_parsed(vector: dict[str, Any]) -> None:
     assert asdict(inbox.InboxEntry.read(vector["fields"])) == vector["event"]
 
 
 @pytest.mark.parametrize("fields", listed("inbox", "bad_entries"), ids=str)
-def test_bad_entries_of_the_inbox(fields: dict[str, str]) -> None:
+def test_invalid_inbox_entries_raise(fields: dict[str, str]) -> None:
     with pytest.raises((KeyError, ValueError)):
         inbox.InboxEntry.read(fields)
 
@@ -148,17 +148,17 @@ def answer_of(text: str) -> inbox.EmitterReply:
 
 
 @pytest.mark.parametrize("vector", listed("inbox", "answers"), ids=lambda vector: vector["name"])
-def test_being_done_with_an_entry_of_the_inbox(vector: dict[str, Any]) -> None:
-    place = inbox.InboxPosition(shard_of(vector["user"]), vector["entry"], vector["group"])
+def test_finish_call_equals_the_vectors(vector: dict[str, Any]) -> None:
+    position = inbox.InboxPosition(shard_of(vector["user"]), vector["entry"], vector["group"])
     dead = vector["dead"]
     letter = dead and inbox.dead_letter(dead["fields"], vector["group"], int(dead["tries"]), dead["reason"])
     of = (vector["user"], vector["id"])
-    call = inbox.finish_call(Keys(vector["prefix"]), place, of, answer_of(vector["answer"]), letter)
+    call = inbox.finish_call(Keys(vector["prefix"]), position, of, answer_of(vector["answer"]), letter)
     assert (list(call.keys), list(call.arguments)) == (vector["keys"], vector["arguments"])
 
 
 @pytest.mark.parametrize("vector", listed("inbox", "told"), ids=lambda vector: str(vector["words"]))
-def test_who_is_told(vector: dict[str, Any]) -> None:
+def test_finish_replies_name_the_waiting_connection(vector: dict[str, Any]) -> None:
     instead = (vector["connection"], vector["ref"]) if vector["told"] == "instead" else None
     assert inbox.read_finish_result(vector["words"]) == inbox.FinishResult(
         entry_waits=vector["told"] == "entry", instead=instead
@@ -166,19 +166,19 @@ def test_who_is_told(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("words", listed("inbox", "bad_told"), ids=str)
-def test_bad_answers_of_the_inbox(words: list[str]) -> None:
+def test_invalid_finish_replies_raise(words: list[str]) -> None:
     with pytest.raises(ValueError, match=r"expected `done` or|not a connection id"):
         inbox.read_finish_result(words)
 
 
 @pytest.mark.parametrize("vector", listed("messages", "replies"), ids=lambda vector: vector["name"])
-def test_what_an_emitter_is_told(vector: dict[str, str]) -> None:
+def test_reply_messages_equal_the_vectors(vector: dict[str, str]) -> None:
     message = inbox.reply_message(vector["connection"], vector["ref"], answer_of(vector["answer"]))
     assert message.encode() == vector["message"].encode()
 
 
-def test_codes() -> None:
-    """Every code of an error is one of the protocol, or stands here as one that has none there."""
+def test_error_codes_are_those_of_the_protocol() -> None:
+    """Every error code is in the protocol's list, or in this list of codes that exist only here."""
     ours = {
         "invalid_reply",
         "closed",

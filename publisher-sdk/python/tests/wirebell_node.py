@@ -1,4 +1,4 @@
-"""A node: the program `wirebell`, on a Redis of the test; and a device of a user, which is a real WebSocket client."""
+"""A node: the program `wirebell` on a Redis of the test; and a device: a real WebSocket client of a user."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def program() -> str:
-    """`target/release/wirebell`, or what WIREBELL_BIN names."""
+    """`target/release/wirebell`, or the value of WIREBELL_BIN."""
     return os.environ.get("WIREBELL_BIN") or str(ROOT / "target/release/wirebell")
 
 
 class Node:
-    """One node."""
+    """A node."""
 
     def __init__(self, redis_url: str, **settings: str) -> None:
         self.clients, self.services = free_port(), free_port()
@@ -51,7 +51,7 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Of its services' door."""
+        """The URL of its server API."""
         return f"http://127.0.0.1:{self.services}"
 
     def _is_ready(self) -> bool:
@@ -62,11 +62,11 @@ class Node:
             return False
 
     def device(self, user: str, device: str) -> Device:
-        """A device of a user, connected and welcome."""
+        """Connects a device of a user and waits for its `wirebell.welcome`."""
         return Device(f"ws://127.0.0.1:{self.clients}/ws", user, device)
 
     def stop(self) -> None:
-        # Without a goodbye: a node that is asked to stop gives its clients time to go.
+        # A kill instead of a drain, which would wait for clients to leave.
         self._process.kill()
         self._process.wait()
 
@@ -85,7 +85,7 @@ class Device:
         return dict(json.loads(self.text(within)))
 
     def text(self, within: float = 10.0) -> str:
-        """The next frame as it comes."""
+        """The next frame as text."""
         return str(self._socket.recv(within))
 
     def acknowledge(self, event: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Device:
 
 @contextmanager
 def acknowledging(device: Device, wanted: int = 1) -> Iterator[list[dict[str, Any]]]:
-    """A device whose handler runs for each event, and which says so."""
+    """Acknowledges each event that the device receives."""
     seen: list[dict[str, Any]] = []
 
     def handle() -> None:
@@ -115,7 +115,7 @@ def acknowledging(device: Device, wanted: int = 1) -> Iterator[list[dict[str, An
 
 
 def sign(claims: dict[str, Any]) -> str:
-    """A token, as the users' own sign-in would make it."""
+    """A token, as the sign-in of an application would issue it."""
     parts = [_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
     signature = hmac.new(SECRET.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
     return ".".join((*parts, _base64(signature)))

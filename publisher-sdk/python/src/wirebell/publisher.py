@@ -94,7 +94,7 @@ class Publisher(PublisherBase):
         worker = self._worker
         if worker is not None:
             # At most one attempt is still running.
-            worker.join(self._options.timeouts.answer)
+            worker.join(self._options.timeouts.reply)
         finish(self._transport.close())
         return flushed
 

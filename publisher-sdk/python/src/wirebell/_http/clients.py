@@ -14,7 +14,7 @@ from .transport import events_url, headers, unreachable
 if TYPE_CHECKING:
     import httpx
 
-_ANSWER_BYTES = 4 * 1024 * 1024
+_MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 """Most bytes of a response that are read. A node sends a few hundred bytes for each event."""
 
 
@@ -90,18 +90,18 @@ class AsyncClient:
 
 
 def _timeout(httpx: Any, timeouts: Timeouts, request: HttpRequest, remaining: float) -> Any:
-    answer = min(timeouts.answer + request.max_wait, remaining)
-    return httpx.Timeout(answer, connect=min(timeouts.connect, remaining))
+    response = min(timeouts.reply + request.max_wait, remaining)
+    return httpx.Timeout(response, connect=min(timeouts.connect, remaining))
 
 
 def _append(body: bytearray, part: bytes) -> None:
     body.extend(part)
-    if len(body) > _ANSWER_BYTES:
-        raise unavailable(f"the response is longer than {_ANSWER_BYTES} bytes")
+    if len(body) > _MAX_RESPONSE_BYTES:
+        raise unavailable(f"the response is longer than {_MAX_RESPONSE_BYTES} bytes")
 
 
 def _failure(httpx: Any, error: Exception, timeouts: Timeouts) -> Failure:
     # A request whose connection never opened has not reached the server.
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-        return timed_out(timeouts.answer)
+        return timed_out(timeouts.reply)
     return unreachable(error)

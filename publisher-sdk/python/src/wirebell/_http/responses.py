@@ -92,20 +92,20 @@ def _failure_from(response: HttpResponse) -> Failure:
 
 def _failure(status: int, problem: Mapping[str, Any], retry_after: float | None) -> Failure:
     """Classifies a problem by its status and its code."""
-    words = str(problem.get("detail") or problem.get("title") or f"HTTP status {status} without a reason")
+    message = str(problem.get("detail") or problem.get("title") or f"HTTP status {status} without a reason")
     code = problem.get("code")
     if status in _TEMPORARY:
-        return unavailable(words, retry_after)
+        return unavailable(message, retry_after)
     if code in ("invalid_event", "too_large", "unsupported"):
-        return event_failure(InvalidEvent(words, str(problem.get("attribute") or "event"), code))
-    refused = Refused(words, str(code or f"http_{status}"), status)
-    return event_failure(refused) if status in _EVENT_STATUSES else publisher_failure(refused)
+        return event_failure(InvalidEvent(message, str(problem.get("attribute") or "event"), code))
+    rejected = Refused(message, str(code or f"http_{status}"), status)
+    return event_failure(rejected) if status in _EVENT_STATUSES else publisher_failure(rejected)
 
 
 def _unexpected_response(status: int) -> Failure:
     """The failure for a response that is not from the server API."""
-    words = f"the response with status {status} is not from a Wirebell node; check the URL"
-    return publisher_failure(Refused(words, "not_wirebell", status))
+    message = f"the response with status {status} is not from a Wirebell node; check the URL"
+    return publisher_failure(Refused(message, "not_wirebell", status))
 
 
 def _problem(response: HttpResponse) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ class HttpTransport:
 
     async def send(self, events: Sequence[PendingEvent]) -> list[PublishResult | Failure]:
         """Posts the events in requests of bounded size, one after the other."""
-        bodies = [waiting.event.to_json() for waiting in events]
+        bodies = [pending.event.to_json() for pending in events]
         done: list[PublishResult | Failure] = []
         max_events = len(bodies)
         while len(done) < len(bodies):
@@ -60,8 +60,10 @@ class HttpTransport:
         return responses.published(answer, len(batch))
 
     async def states(self, event_id: str, channels: Sequence[str], max_wait: float) -> list[State | None]:
-        found = {receipt.channel: receipt.state for receipt in await self._receipts(event_id, int(max_wait))}
-        return [found.get(channel) for channel in channels]
+        receipts_by_channel = {
+            receipt.channel: receipt.state for receipt in await self._receipts(event_id, int(max_wait))
+        }
+        return [receipts_by_channel.get(channel) for channel in channels]
 
     async def receipts(self, event_id: str) -> list[Receipt]:
         return await self._receipts(event_id, 0)
@@ -107,13 +109,13 @@ def events_url(url: str) -> str:
 
 def headers(service_key: str | None) -> dict[str, str]:
     """Returns the headers of every request."""
-    found = {"Content-Type": "application/json"}
+    receipts_by_channel = {"Content-Type": "application/json"}
     if service_key is not None:
         if not service_key.isascii() or not service_key.isprintable():
             message = "`service_key` contains a character that an HTTP header cannot hold"
             raise ConfigurationError(message, "bad_service_key")
-        found["Authorization"] = f"Bearer {service_key}"
-    return found
+        receipts_by_channel["Authorization"] = f"Bearer {service_key}"
+    return receipts_by_channel
 
 
 def unreachable(error: Exception) -> Failure:

@@ -44,32 +44,32 @@ class AsyncSignal:
     def __init__(self) -> None:
         self.count = 0
         self._lock = threading.Lock()
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
 
     def notify(self) -> None:
         with self._lock:
             self.count += 1
-            waiting, self._waiting = self._waiting, set()
-        for one in waiting:
+            waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
             # A closed event loop has no waiting task.
             with suppress(RuntimeError):
-                one.get_loop().call_soon_threadsafe(_wake, one)
+                waiter.get_loop().call_soon_threadsafe(_wake, waiter)
 
     async def wait_since(self, count: int, timeout: float | None) -> None:
-        waiting = asyncio.get_running_loop().create_future()
+        waiter = asyncio.get_running_loop().create_future()
         with self._lock:
             if self.count != count:
                 return
-            self._waiting.add(waiting)
+            self._waiters.add(waiter)
         try:
-            await asyncio.wait_for(waiting, timeout)
+            await asyncio.wait_for(waiter, timeout)
         except asyncio.TimeoutError:
             pass
         finally:
             with self._lock:
-                self._waiting.discard(waiting)
+                self._waiters.discard(waiter)
 
 
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

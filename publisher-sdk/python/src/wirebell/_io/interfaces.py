@@ -50,7 +50,7 @@ class Timeouts:
     """Seconds that opening a connection may take, and that a reply may take."""
 
     connect: float
-    answer: float
+    reply: float
 
 
 class Signal(Protocol):

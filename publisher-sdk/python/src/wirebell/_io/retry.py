@@ -25,18 +25,18 @@ class Backoff:
 
     def __init__(self, longest: float = LONGEST) -> None:
         self._longest = longest
-        self._tries = 0
+        self._attempts = 0
 
-    def wait(self, asked: float | None = None) -> float:
+    def wait(self, minimum: float | None = None) -> float:
         """Returns how long to wait now. It is at least what the bus asked for."""
-        full: float = min(_SHORTEST * 2 ** min(self._tries, 16), self._longest)
-        self._tries += 1
+        full: float = min(_SHORTEST * 2 ** min(self._attempts, 16), self._longest)
+        self._attempts += 1
         jittered = full * random.uniform(0.5, 1.0)
-        return jittered if asked is None else min(asked + jittered, max(self._longest, asked))
+        return jittered if minimum is None else min(minimum + jittered, max(self._longest, minimum))
 
     def reset(self) -> None:
         """Resets the wait after a successful attempt."""
-        self._tries = 0
+        self._attempts = 0
 
 
 async def until(io: Io, timeout: float, attempt: Callable[[], Awaitable[_Done]]) -> _Done:

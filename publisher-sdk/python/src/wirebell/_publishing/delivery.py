@@ -27,10 +27,10 @@ class AttemptResult:
         """Why they must be retried."""
 
 
-async def attempt(transport: Transport, waiting: Sequence[PendingEvent]) -> AttemptResult:
+async def attempt(transport: Transport, pending: Sequence[PendingEvent]) -> AttemptResult:
     """Sends the events once."""
     done = AttemptResult()
-    for event, answer in zip(waiting, await transport.send(waiting), strict=True):
+    for event, answer in zip(pending, await transport.send(pending), strict=True):
         if isinstance(answer, Failure) and answer.kind is not FailureKind.EVENT:
             done.remaining.append(event)
             done.failure = done.failure or answer

@@ -57,9 +57,9 @@ async def _pause(io: Io, buffer: Buffer, seconds: float) -> None:
 
 
 def _report_refused(done: AttemptResult) -> None:
-    for waiting, answer in done.final:
+    for pending, answer in done.final:
         if isinstance(answer, PublishError):
-            log.error("an event was rejected and is not retried: %s: %s", waiting.event.id, answer)
+            log.error("an event was rejected and is not retried: %s: %s", pending.event.id, answer)
 
 
 def _report_outage(before: Failure | None, now: Failure | None, buffer: Buffer) -> Failure | None:

@@ -44,9 +44,9 @@ class AsyncRedisConnections:
             connection, generation = self._connection(server)
             is_complete = False
             try:
-                answers = await self._ask(connection, server, commands)
-                is_complete = not isinstance(answers, Failure)
-                return answers
+                replies = await self._ask(connection, server, commands)
+                is_complete = not isinstance(replies, Failure)
+                return replies
             finally:
                 # A connection with unread replies cannot be used again.
                 if not is_complete or not self._idle_connections.give_back(server, connection, generation):
@@ -60,7 +60,7 @@ class AsyncRedisConnections:
             await connection.connect()
             is_open = True
             await connection.send_packed_command(connection.pack_commands(commands))
-            return [await _answer(connection) for _ in commands]
+            return [await _read_reply(connection) for _ in commands]
         except (RedisError, OSError, asyncio.TimeoutError) as error:
             return failures.from_connection(error, server, self._timeouts, is_open=is_open)
 
@@ -72,7 +72,7 @@ class AsyncRedisConnections:
         return free, generation
 
 
-async def _answer(connection: Connection) -> Any:
+async def _read_reply(connection: Connection) -> Any:
     try:
         return await connection.read_response()
     except RedisError as error:

@@ -40,17 +40,17 @@ class BatchResults:
         self._channel_results: list[list[ChannelResult]] = [[] for _ in events]
         self._failures: dict[int, Failure] = {}
 
-    def add(self, batch: Batch, answers: Sequence[PublishReply | Failure]) -> None:
+    def add(self, batch: Batch, replies: Sequence[PublishReply | Failure]) -> None:
         """Adds the replies to one batch."""
-        for (index, prepared), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Failure):
-                known = self._failures.get(index)
+        for (index, prepared), reply in zip(batch, replies, strict=True):
+            if isinstance(reply, Failure):
+                earlier = self._failures.get(index)
                 # If one channel is worth a retry, the event is: the other channels then reply as before.
-                if known is None or answer.kind > known.kind:
-                    self._failures[index] = answer
+                if earlier is None or reply.kind > earlier.kind:
+                    self._failures[index] = reply
             else:
-                reached = ChannelResult(prepared.channel, answer.cursor, answer.nodes, answer.scheduled)
-                self._channel_results[index].append(reached)
+                result = ChannelResult(prepared.channel, reply.cursor, reply.nodes, reply.scheduled)
+                self._channel_results[index].append(result)
 
     @property
     def needs_reroute(self) -> bool:
@@ -67,11 +67,11 @@ class BatchResults:
 
     def finish(self, rest: Failure) -> list[PublishResult | Failure]:
         """Returns a result for each event; `rest` for events that were not sent to all their channels."""
-        return [self._answer(index, rest) for index in range(len(self._events))]
+        return [self._read_reply(index, rest) for index in range(len(self._events))]
 
-    def _answer(self, index: int, rest: Failure) -> PublishResult | Failure:
-        event, reached = self._events[index], self._channel_results[index]
+    def _read_reply(self, index: int, rest: Failure) -> PublishResult | Failure:
+        event, results = self._events[index], self._channel_results[index]
         failure = self._failures.get(index)
-        if failure is not None or len(reached) != len(event.to):
+        if failure is not None or len(results) != len(event.to):
             return failure or rest
-        return PublishResult(event.id or "", tuple(reached))
+        return PublishResult(event.id or "", tuple(results))

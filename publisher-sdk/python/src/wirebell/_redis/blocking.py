@@ -54,7 +54,7 @@ class BlockingRedisConnections:
         if free is None:
             kind: Any = SSLConnection if server.login.tls else Connection
             remaining = self.remaining()
-            timeouts = Timeouts(min(self.timeouts.connect, remaining), min(self.timeouts.answer, remaining))
+            timeouts = Timeouts(min(self.timeouts.connect, remaining), min(self.timeouts.reply, remaining))
             free = kind(**options(server, timeouts))
             # A connection made with shortened timeouts keeps them, so it is not kept.
             generation = generation if timeouts == self.timeouts else _NO_GENERATION
@@ -90,17 +90,17 @@ class _Exchange:
             self._fail(error, is_open=is_open)
 
     def receive(self) -> Replies | Failure:
-        answers: Replies = []
+        replies: Replies = []
         for _ in self._commands:
             if self._failure is not None:
                 return self._failure
-            answers.append(self._answer())
+            replies.append(self._read_reply())
         self._is_complete = self._failure is None
-        return self._failure or answers
+        return self._failure or replies
 
-    def _answer(self) -> Any:
+    def _read_reply(self) -> Any:
         try:
-            if not self._connection.can_read(min(self._connections.timeouts.answer, self._connections.remaining())):
+            if not self._connection.can_read(min(self._connections.timeouts.reply, self._connections.remaining())):
                 raise TimeoutError
             return self._connection.read_response()
         except OutOfTime:

@@ -59,19 +59,19 @@ class RedisBus:
 
     async def execute(self, commands: Iterable[Command]) -> Replies:
         """Runs the commands and returns one reply each."""
-        asked = list(commands)
+        batch = list(commands)
         try:
             routes = await self._open()
         except Failure as failure:
-            return [failure] * len(asked)
-        answers = await routes.execute(asked)
-        if any(isinstance(answer, Failure) and answer.reroute for answer in answers):
+            return [failure] * len(batch)
+        replies = await routes.execute(batch)
+        if any(isinstance(reply, Failure) and reply.reroute for reply in replies):
             await self._forget(routes)
-        return answers
+        return replies
 
     async def execute_all(self, commands: Iterable[Command]) -> list[Reply]:
         """Runs the commands and returns their replies, or raises the first failure."""
-        return [_reply_or_raise(answer) for answer in await self.execute(commands)]
+        return [_reply_or_raise(reply) for reply in await self.execute(commands)]
 
     async def execute_one(self, command: Command) -> Reply:
         return (await self.execute_all([command]))[0]
@@ -94,66 +94,66 @@ class RedisBus:
 
     async def _publish(self, routes: Routes, batch: Batch) -> list[PublishReply | Failure]:
         """Sends one batch: first the timers of tracked events, then the events."""
-        unset = await self._set_timers(routes, batch)
+        failed = await self._set_timers(routes, batch)
         # Events after one that must be retried are not sent, so that they cannot overtake it.
-        end = min((index for index, failure in unset.items() if failure.stops_later_events), default=len(batch))
-        indexes = [index for index in range(end) if index not in unset]
-        stopped = unset.get(end) or unavailable("no reply")
-        answers: list[PublishReply | Failure] = [unset.get(index, stopped) for index in range(len(batch))]
+        end = min((index for index, failure in failed.items() if failure.stops_later_events), default=len(batch))
+        indexes = [index for index in range(end) if index not in failed]
+        stopped = failed.get(end) or unavailable("no reply")
+        replies: list[PublishReply | Failure] = [failed.get(index, stopped) for index in range(len(batch))]
         if indexes:
-            asked = await routes.execute([self._publish_command(batch[index][1]) for index in indexes])
-            for index, answer in zip(indexes, asked, strict=True):
-                answers[index] = _publish_reply(answer)
-        return answers
+            published = await routes.execute([self._publish_command(batch[index][1]) for index in indexes])
+            for index, reply in zip(indexes, published, strict=True):
+                replies[index] = _publish_reply(reply)
+        return replies
 
     def _publish_command(self, event: PreparedEvent) -> Command:
-        asked = calls.publish(self.options.keys, event, self.options.retentions.of(event.channel))
-        return script_command(asked, replicated=_is_replicated(event))
+        call = calls.publish(self.options.keys, event, self.options.retentions.of(event.channel))
+        return script_command(call, replicated=_is_replicated(event))
 
     async def _set_timers(self, routes: Routes, batch: Batch) -> dict[int, Failure]:
         """Sets the timers of the tracked events, which are in other slots. Returns the failed ones."""
-        asked: dict[int, Command] = {}
+        timers: dict[int, Command] = {}
         for index, (_, event) in enumerate(batch):
             if event.tracking is not None:
                 register = calls.register(self.options.keys, event, self.options.retentions.of(event.channel))
                 if register is not None:
-                    asked[index] = script_command(register, replicated=_is_replicated(event))
+                    timers[index] = script_command(register, replicated=_is_replicated(event))
         # Most events are untracked and need no request.
-        answers = await routes.execute(list(asked.values())) if asked else []
-        pairs = zip(asked, answers, strict=True)
-        return {index: answer for index, answer in pairs if isinstance(answer, Failure)}
+        replies = await routes.execute(list(timers.values())) if timers else []
+        results = zip(timers, replies, strict=True)
+        return {index: reply for index, reply in results if isinstance(reply, Failure)}
 
     async def states(self, event_id: str, channels: Sequence[str], max_wait: float) -> list[State | None]:
-        answers = await self.execute_all(
+        replies = await self.execute_all(
             command("HMGET", self._record(name, event_id), *_STATE_FIELDS) for name in channels
         )
-        return [_state(name, answer) for name, answer in zip(channels, answers, strict=True)]
+        return [_state(name, reply) for name, reply in zip(channels, replies, strict=True)]
 
     async def receipts(self, event_id: str) -> list[Receipt]:
         channels = await self._channels(event_id)
-        answers = await self.execute_all(command("HGETALL", self._record(name, event_id)) for name in channels)
-        found = [receipt.read(name, pairs(answer)) for name, answer in zip(channels, answers, strict=True)]
+        replies = await self.execute_all(command("HGETALL", self._record(name, event_id)) for name in channels)
+        found = [receipt.read(name, pairs(reply)) for name, reply in zip(channels, replies, strict=True)]
         return [one for one in found if one is not None]
 
     async def cancel(self, event_id: str) -> Cancellation:
         """Cancels the event on all its channels. Calling it twice has no further effect."""
         channels = await self._channels(event_id)
         keys = self.options.keys
-        answers = await self.execute_all(script_command(calls.cancel(keys, name, event_id)) for name in channels)
-        for name, answer in zip(channels, answers, strict=True):
-            if answer == "cancelled":
+        replies = await self.execute_all(script_command(calls.cancel(keys, name, event_id)) for name in channels)
+        for name, reply in zip(channels, replies, strict=True):
+            if reply == "cancelled":
                 await self._finish_now(name, event_id)
         for end in (Cancellation.PUBLISHED, Cancellation.CANCELLED):
-            if end.value in answers:
+            if end.value in replies:
                 return end
         return Cancellation.UNKNOWN
 
     async def _finish_now(self, channel: str, event_id: str) -> None:
         """Writes the receipt at once, instead of when the timer is due."""
         keys = self.options.keys
-        answer = await self.execute_one(script_command(calls.alarm(keys, channel, event_id)))
+        reply = await self.execute_one(script_command(calls.alarm(keys, channel, event_id)))
         try:
-            finish = calls.finish(keys, channel, event_id, str(answer))
+            finish = calls.finish(keys, channel, event_id, str(reply))
         except ValueError as error:
             raise unexpected_reply(str(error)) from None
         if await self.execute_one(script_command(finish)) == 1:
@@ -174,33 +174,33 @@ def _is_replicated(event: PreparedEvent) -> bool:
     return event.durability is Durability.REPLICATED
 
 
-def _reply_or_raise(answer: Reply | Failure) -> Reply:
-    if isinstance(answer, Failure):
-        raise answer
-    return answer
+def _reply_or_raise(reply: Reply | Failure) -> Reply:
+    if isinstance(reply, Failure):
+        raise reply
+    return reply
 
 
-def _publish_reply(answer: Reply | Failure) -> PublishReply | Failure:
-    if isinstance(answer, Failure):
-        return answer
+def _publish_reply(reply: Reply | Failure) -> PublishReply | Failure:
+    if isinstance(reply, Failure):
+        return reply
     try:
-        return calls.read_publish_reply(str(answer))
+        return calls.read_publish_reply(str(reply))
     except ValueError as error:
         return unexpected_reply(str(error))
 
 
-def _texts(answer: Reply) -> list[str]:
-    return [one for one in answer if isinstance(one, str)] if isinstance(answer, list) else []
+def _texts(reply: Reply) -> list[str]:
+    return [one for one in reply if isinstance(one, str)] if isinstance(reply, list) else []
 
 
-def pairs(answer: Reply) -> dict[str, str]:
+def pairs(reply: Reply) -> dict[str, str]:
     """Reads a flat list of names and values."""
-    words = answer if isinstance(answer, list) else []
+    words = reply if isinstance(reply, list) else []
     return {str(name): str(value) for name, value in zip(words[::2], words[1::2], strict=False)}
 
 
-def _state(channel: str, answer: Reply) -> State | None:
-    values = answer if isinstance(answer, list) else []
+def _state(channel: str, reply: Reply) -> State | None:
+    values = reply if isinstance(reply, list) else []
     fields = {name: value for name, value in zip(_STATE_FIELDS, values, strict=False) if isinstance(value, str)}
     found = receipt.read(channel, fields)
     return None if found is None else found.state

@@ -26,7 +26,7 @@ def options(server: Server, timeouts: Timeouts) -> dict[str, Any]:
         # redis-py omits an empty password, but a user without one must still be named.
         "password": login.password if login.username is None else login.password or "",
         "socket_connect_timeout": timeouts.connect,
-        "socket_timeout": timeouts.answer,
+        "socket_timeout": timeouts.reply,
         "socket_keepalive": True,
         "decode_responses": True,
         "encoding_errors": "replace",

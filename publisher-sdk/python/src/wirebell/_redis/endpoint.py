@@ -65,7 +65,7 @@ async def exchange_one(
     connections: RedisConnections, server: Server, commands: Sequence[Sequence[Argument]]
 ) -> Replies:
     """Sends one pipeline to one server."""
-    (answers,) = await connections.exchange([(server, commands)])
-    if isinstance(answers, Failure):
-        raise answers
-    return answers
+    (replies,) = await connections.exchange([(server, commands)])
+    if isinstance(replies, Failure):
+        raise replies
+    return replies

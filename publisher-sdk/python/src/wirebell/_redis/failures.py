@@ -45,15 +45,15 @@ def from_code(code: str, detail: str) -> Failure:
 
 
 def _classify(code: str, detail: str) -> Failure:
-    words = f"Redis answered {code}: {detail}"
+    message = f"Redis answered {code}: {detail}"
     if code in _TEMPORARY:
-        return unavailable(words)
-    refused = Refused(words, code)
+        return unavailable(message)
+    rejected = Refused(message, code)
     # A missing permission for a command concerns all events; for a key only the events of that channel.
     if code in ("NOAUTH", "WRONGPASS") or (code == "NOPERM" and "command" in detail):
-        return publisher_failure(refused)
+        return publisher_failure(rejected)
     # The error may come from within the script, after the event was appended: a retry could append it twice.
-    return event_failure(refused)
+    return event_failure(rejected)
 
 
 def from_reply(error: Exception) -> Failure:
@@ -81,7 +81,7 @@ def from_connection(error: Exception, server: Server, timeouts: Timeouts, *, is_
         return publisher_failure(Refused(f"Redis {what}", code)).as_connection_failure()
     if isinstance(error, (errors.TimeoutError, TimeoutError)):
         if is_open:
-            return timed_out(timeouts.answer).as_connection_failure()
+            return timed_out(timeouts.reply).as_connection_failure()
         return unavailable(f"cannot connect to Redis at {server} within {timeouts.connect:g} s").as_connection_failure()
     if isinstance(error, (errors.ResponseError, errors.BusyLoadingError, errors.MasterDownError)):
         return from_reply(error).as_connection_failure()

@@ -56,36 +56,36 @@ class Routes:
         """Looks up the primaries and connects to all of them."""
         routes = cls(connections, timeouts, await endpoint.find_slots(connections))
         load = _load(must_be_primary=endpoint.can_fail_over)
-        for answers in await connections.exchange([(owner, load) for owner in routes._slots.owners]):
-            _check_loaded(answers, must_be_primary=endpoint.can_fail_over)
+        for replies in await connections.exchange([(owner, load) for owner in routes._slots.owners]):
+            _check_loaded(replies, must_be_primary=endpoint.can_fail_over)
         return routes
 
     async def execute(self, commands: Sequence[Command]) -> Replies:
         """Sends one pipeline to each primary. Commands on one key keep their order."""
         by_owner: dict[Server, list[int]] = {}
-        for index, one in enumerate(commands):
-            by_owner.setdefault(self._slots.owner(one.key), []).append(index)
+        for index, command in enumerate(commands):
+            by_owner.setdefault(self._slots.owner(command.key), []).append(index)
         pipelines = [(owner, [commands[index] for index in indexes]) for owner, indexes in by_owner.items()]
-        answers: Replies = [None] * len(commands)
+        replies: Replies = [None] * len(commands)
         for indexes, done in zip(by_owner.values(), await self._run(pipelines), strict=True):
-            for index, answer in zip(indexes, done, strict=True):
-                answers[index] = answer
-        return answers
+            for index, reply in zip(indexes, done, strict=True):
+                replies[index] = reply
+        return replies
 
     async def _run(self, pipelines: Sequence[tuple[Server, Sequence[Command]]]) -> list[Replies]:
         exchanged = await self._connections.exchange([(owner, self._words(commands)) for owner, commands in pipelines])
         done: list[Replies] = []
-        for (owner, commands), answers in zip(pipelines, exchanged, strict=True):
+        for (owner, commands), replies in zip(pipelines, exchanged, strict=True):
             # The scripts were flushed. Run the missed commands again, in their order.
-            if not isinstance(answers, Failure) and any(map(_is_missing, answers)):
-                answers = await self._run_missed(owner, commands, answers)
+            if not isinstance(replies, Failure) and any(map(_is_missing, replies)):
+                replies = await self._run_missed(owner, commands, replies)
             # A failure of the connection stands for each command on it.
-            shared: Replies = [answers] * len(commands) if isinstance(answers, Failure) else []
-            done.append(shared if isinstance(answers, Failure) else self._replicated(commands, answers))
+            shared: Replies = [replies] * len(commands) if isinstance(replies, Failure) else []
+            done.append(shared if isinstance(replies, Failure) else self._replicated(commands, replies))
         return done
 
-    async def _run_missed(self, owner: Server, commands: Sequence[Command], answers: Replies) -> Replies | Failure:
-        indexes = [index for index in range(len(commands)) if _is_missing(answers[index])]
+    async def _run_missed(self, owner: Server, commands: Sequence[Command], replies: Replies) -> Replies | Failure:
+        indexes = [index for index in range(len(commands)) if _is_missing(replies[index])]
         missed = [commands[index] for index in indexes]
         load = _load(must_be_primary=False)
         try:
@@ -93,40 +93,40 @@ class Routes:
         except Failure as failure:
             return failure
         again = again[len(load) :]
-        for index, answer in zip(indexes, again, strict=False):
-            answers[index] = answer
+        for index, reply in zip(indexes, again, strict=False):
+            replies[index] = reply
         # Replies after those of the commands come from the replication check.
-        return answers[: len(commands)] + (again[len(missed) :] or answers[len(commands) :])
+        return replies[: len(commands)] + (again[len(missed) :] or replies[len(commands) :])
 
     def _words(self, commands: Sequence[Command]) -> list[tuple[Argument, ...]]:
-        words = [exchange_one.words for exchange_one in commands]
-        replicated = next((exchange_one for exchange_one in commands if exchange_one.replicated), None)
+        words = [command.words for command in commands]
+        replicated = next((command for command in commands if command.replicated), None)
         if replicated is not None:
             # `WAIT` covers only writes of this connection. A repeated event writes nothing, so this
             # write makes `WAIT` cover earlier writes as well.
             words.append(("SET", barrier(replicated.key), 1, "PX", 1_000))
-            words.append(("WAIT", 1, max(1, round(self._timeouts.answer / 2 * 1_000))))
+            words.append(("WAIT", 1, max(1, round(self._timeouts.reply / 2 * 1_000))))
         return words
 
-    def _replicated(self, commands: Sequence[Command], answers: Replies) -> Replies:
+    def _replicated(self, commands: Sequence[Command], replies: Replies) -> Replies:
         """Returns the replies; a failure replaces a reply whose event is not replicated as requested."""
-        done, waited = answers[: len(commands)], answers[len(commands) :]
+        done, waited = replies[: len(commands)], replies[len(commands) :]
         if not waited or (isinstance(waited[-1], int) and waited[-1] >= 1):
             return done
-        failed = next((answer for answer in waited if isinstance(answer, Failure)), None)
+        failed = next((reply for reply in waited if isinstance(reply, Failure)), None)
         missing = failed or unavailable(
-            f"no replica confirmed the event within {self._timeouts.answer / 2:g} s; "
+            f"no replica confirmed the event within {self._timeouts.reply / 2:g} s; "
             "publishing it again with the same id is safe"
         )
         return [
-            missing if exchange_one.replicated and not isinstance(answer, Failure) else answer
-            for exchange_one, answer in zip(commands, done, strict=True)
+            missing if command.replicated and not isinstance(reply, Failure) else reply
+            for command, reply in zip(commands, done, strict=True)
         ]
 
 
-def _is_missing(answer: Reply | Failure) -> bool:
-    is_passing = isinstance(answer, Failure) and isinstance(answer.error, Unavailable)
-    return is_passing and "answered NOSCRIPT" in str(answer)
+def _is_missing(reply: Reply | Failure) -> bool:
+    is_temporary = isinstance(reply, Failure) and isinstance(reply.error, Unavailable)
+    return is_temporary and "answered NOSCRIPT" in str(reply)
 
 
 def _load(*, must_be_primary: bool) -> list[tuple[Argument, ...]]:
@@ -136,15 +136,15 @@ def _load(*, must_be_primary: bool) -> list[tuple[Argument, ...]]:
     return words + [("SCRIPT", "LOAD", scripts.source(script)) for script in scripts.LOADED]
 
 
-def _check_loaded(answers: Replies | Failure, *, must_be_primary: bool) -> None:
+def _check_loaded(replies: Replies | Failure, *, must_be_primary: bool) -> None:
     """Raises if a script is not loaded, or if Redis is too old: it would append an event but fail to announce it."""
-    if isinstance(answers, Failure):
-        raise answers
-    known, *rest = answers
+    if isinstance(replies, Failure):
+        raise replies
+    known, *rest = replies
     role = rest.pop(0) if must_be_primary else None
-    for answer in rest:
-        if isinstance(answer, Failure):
-            raise answer
+    for reply in rest:
+        if isinstance(reply, Failure):
+            raise reply
     # The commands may also be hidden from this user without an error; the first write then fails.
     if isinstance(role, list) and role[:1] != ["master"]:
         raise unavailable("this Redis is a replica now, and its new primary is not known yet")

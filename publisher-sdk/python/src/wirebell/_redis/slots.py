@@ -36,14 +36,14 @@ class Slots:
         return self.ranges[bisect_left(self.lasts, key_slot(key.encode()))]
 
 
-def read(answer: Reply, asked: Server) -> Slots | None:
+def read(reply: Reply, responder: Server) -> Slots | None:
     """Reads the reply to `CLUSTER SLOTS`.
 
     Returns `None` if it is something else, or if a slot has no owner: its channels could not be published to.
     """
-    if not isinstance(answer, list):
+    if not isinstance(reply, list):
         return None
-    ranges = [_range(row, asked) for row in answer]
+    ranges = [_range(row, responder) for row in reply]
     whole = sorted((one for one in ranges if one is not None), key=lambda one: one[0])
     starts = [0, *(last + 1 for _, last, _ in whole)]
     if len(whole) != len(ranges) or starts != [*(first for first, _, _ in whole), _SLOTS]:
@@ -51,11 +51,11 @@ def read(answer: Reply, asked: Server) -> Slots | None:
     return Slots(tuple(last for _, last, _ in whole), tuple(owner for *_, owner in whole))
 
 
-def _range(row: Reply, asked: Server) -> tuple[int, int, Server] | None:
+def _range(row: Reply, responder: Server) -> tuple[int, int, Server] | None:
     """Reads `[first, last, [host, port, …], …replicas]`."""
     match row:
         case [int(first), int(last), [host, int(port), *_], *_]:
             # A server that does not know its own host omits it: use the address that it was reached by.
             is_known = isinstance(host, str) and host not in ("", "?")
-            return first, last, replace(asked, host=host if is_known else asked.host, port=port)  # type: ignore[arg-type]
+            return first, last, replace(responder, host=host if is_known else responder.host, port=port)  # type: ignore[arg-type]
     return None

@@ -50,7 +50,7 @@ class Entry:
     tries: int
     """How often it was delivered."""
 
-    def tried(self, tries: int) -> Entry:
+    def with_attempts(self, tries: int) -> Entry:
         return replace(self, tries=tries)
 
 
@@ -61,12 +61,12 @@ class ClaimedEntries:
     entries: list[Entry] = field(default_factory=list)
     failure: Failure | None = None
 
-    def reply_or_none(self, answer: Reply | Failure) -> Reply:
+    def reply_or_none(self, reply: Reply | Failure) -> Reply:
         """Returns the reply of a shard, or notes its failure and returns `None`."""
-        if isinstance(answer, Failure):
-            self.failure = self.failure or answer
+        if isinstance(reply, Failure):
+            self.failure = self.failure or reply
             return None
-        return answer
+        return reply
 
 
 class Streams:
@@ -89,16 +89,16 @@ class Streams:
     async def ends(self) -> list[str]:
         """Returns the id of the last entry of every shard."""
         last = (command("XREVRANGE", self.key(shard), "+", "-", "COUNT", 1) for shard in SHARDS)
-        return [next((id_ for id_, _ in _rows(answer)), "0-0") for answer in await self._bus.execute_all(last)]
+        return [next((id_ for id_, _ in _rows(reply)), "0-0") for reply in await self._bus.execute_all(last)]
 
     async def after(self, ends: Sequence[str], most: int) -> list[Entry]:
         """Returns up to `most` entries of every shard after the given ids."""
-        asked = (
+        commands = (
             command("XRANGE", self.key(shard), f"({end}", "+", "COUNT", most)
             for shard, end in zip(SHARDS, ends, strict=True)
         )
-        answers = zip(SHARDS, await self._bus.execute_all(asked), strict=True)
-        return [Entry((shard, id_), fields, 1) for shard, answer in answers for id_, fields in _rows(answer)]
+        replies = zip(SHARDS, await self._bus.execute_all(commands), strict=True)
+        return [Entry((shard, id_), fields, 1) for shard, reply in replies for id_, fields in _rows(reply)]
 
 
 class Group(Streams):
@@ -111,21 +111,21 @@ class Group(Streams):
 
     async def open(self) -> None:
         """Creates the group if it is missing. It begins with the oldest entry."""
-        asked = [
+        commands = [
             Command(self.key(shard), ("XGROUP", "CREATE", self.key(shard), self.name, 0, "MKSTREAM"))
             for shard in SHARDS
         ]
-        for answer in await self._bus.execute(asked):
-            if isinstance(answer, Failure) and not has_code(answer, "BUSYGROUP"):
-                raise answer
+        for reply in await self._bus.execute(commands):
+            if isinstance(reply, Failure) and not has_code(reply, "BUSYGROUP"):
+                raise reply
 
     async def read(self, most: int) -> ClaimedEntries:
         """Takes up to `most` new entries of every shard."""
         start: tuple[Argument, ...] = ("XREADGROUP", "GROUP", self.name, self._worker, "COUNT", most)
-        asked = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
+        commands = [Command(self.key(shard), (*start, "STREAMS", self.key(shard), ">")) for shard in SHARDS]
         claimed = ClaimedEntries()
-        for shard, answer in zip(SHARDS, await self._bus.execute(asked), strict=True):
-            match claimed.reply_or_none(answer):
+        for shard, reply in zip(SHARDS, await self._bus.execute(commands), strict=True):
+            match claimed.reply_or_none(reply):
                 case [[_, rows]]:
                     claimed.entries += [Entry((shard, id_), fields, 1) for id_, fields in _rows(rows)]
         return claimed
@@ -145,8 +145,8 @@ class Group(Streams):
         claimed = ClaimedEntries()
         looks = [command("XPENDING", self.key(shard), self.name, *which) for shard in SHARDS]
         found: dict[int, dict[str, int]] = {}
-        for shard, answer in zip(SHARDS, await self._bus.execute(looks), strict=True):
-            rows = _pending(claimed.reply_or_none(answer))
+        for shard, reply in zip(SHARDS, await self._bus.execute(looks), strict=True):
+            rows = _pending(claimed.reply_or_none(reply))
             tries = {id_: count for id_, count in rows if (shard, id_) not in in_flight}
             if tries:
                 found[shard] = tries
@@ -155,8 +155,8 @@ class Group(Streams):
             for shard, tries in found.items()
         ]
         replies = await self._bus.execute(claims) if claims else []
-        for (shard, tries), answer in zip(found.items(), replies, strict=True):
-            rows_ = _rows(claimed.reply_or_none(answer))
+        for (shard, tries), reply in zip(found.items(), replies, strict=True):
+            rows_ = _rows(claimed.reply_or_none(reply))
             claimed.entries += [Entry((shard, id_), fields, tries.get(id_, 0) + 1) for id_, fields in rows_]
         return claimed
 
@@ -198,12 +198,12 @@ class Group(Streams):
         """Returns the unread entries (if Redis knows), the leased entries, and the dead letters."""
         groups = [Command(self.key(shard), ("XINFO", "GROUPS", self.key(shard))) for shard in SHARDS]
         dead = [command("XLEN", self.dead(shard)) for shard in SHARDS]
-        answers = await self._bus.execute_all([*groups, *dead])
-        ours = [self._ours(answer) for answer in answers[: len(groups)]]
+        replies = await self._bus.execute_all([*groups, *dead])
+        ours = [self._ours(reply) for reply in replies[: len(groups)]]
         lags = [int(one["lag"]) if one.get("lag", "None") != "None" else None for one in ours]
         lag = None if None in lags else sum(lag for lag in lags if lag is not None)
         pending = sum(int(one.get("pending", 0)) for one in ours)
-        return lag, pending, sum(answer for answer in answers[len(groups) :] if isinstance(answer, int))
+        return lag, pending, sum(reply for reply in replies[len(groups) :] if isinstance(reply, int))
 
     def _ours(self, groups: Reply) -> dict[str, str]:
         found = [pairs(group) for group in groups] if isinstance(groups, list) else []
@@ -214,9 +214,9 @@ def millis(seconds: float) -> int:
     return max(0, round(seconds * 1_000))
 
 
-def _rows(answer: Reply) -> list[tuple[str, dict[str, str]]]:
+def _rows(reply: Reply) -> list[tuple[str, dict[str, str]]]:
     """Reads `[[id, [name, value, …]], …]`. A deleted entry has no fields and is omitted."""
-    rows = answer if isinstance(answer, list) else []
+    rows = reply if isinstance(reply, list) else []
     found = []
     for row in rows:
         match row:
@@ -225,9 +225,9 @@ def _rows(answer: Reply) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def _pending(answer: Reply) -> list[tuple[str, int]]:
+def _pending(reply: Reply) -> list[tuple[str, int]]:
     """Reads `[[id, worker, idle, attempts], …]`."""
-    rows = answer if isinstance(answer, list) else []
+    rows = reply if isinstance(reply, list) else []
     found = []
     for row in rows:
         match row:

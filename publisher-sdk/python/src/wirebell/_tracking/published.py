@@ -20,11 +20,11 @@ class AcknowledgementWaiter:
     transport: Transport
     can_be_acknowledged: bool
 
-    async def acknowledged(self, outcome: PublishResult, timeout: float) -> Acknowledgement:
+    async def acknowledged(self, result: PublishResult, timeout: float) -> Acknowledgement:
         if not self.can_be_acknowledged:
             raise NotWatched
-        channels = [reached.channel for reached in outcome.channels]
-        return await wait(self.io, self.transport, outcome.id, channels, timeout)
+        channels = [channel_result.channel for channel_result in result.channels]
+        return await wait(self.io, self.transport, result.id, channels, timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class Fetcher(Generic[J, R]):
     async def _requeue_retries(self) -> None:
         due = self._queue.due_retries()
         while due:
-            again = due[0].tried(due[0].tries + 1)
+            again = due[0].with_attempts(due[0].tries + 1)
             try:
                 # The number of attempts must survive a crash of this worker.
                 await self._queue.group.set_attempt(again, 0.0, again.tries)
