@@ -51,7 +51,7 @@ fn read(criterion: &mut Criterion) {
         group.bench_function(format!("{length} bytes"), |bench| {
             let mut reader = Reader::new(65_536);
             bench.iter(|| {
-                reader.take(black_box(&frame));
+                reader.push(black_box(&frame));
                 reader.next().unwrap().unwrap()
             });
         });

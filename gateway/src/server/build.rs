@@ -88,18 +88,18 @@ fn bus(
 ) -> Result<(SharedBus, Option<Roster>, Deliveries), StartError> {
     let (inbox, webhook, config) = (bounds(config.inbox), &config.webhook, &config.bus);
     let retentions = retentions(config);
-    let plan = webhook::Plan { tries: webhook.tries, at_once: webhook.concurrency };
+    let limits = webhook::DeliveryLimits { attempts: webhook.tries, concurrency: webhook.concurrency };
     let Some(url) = &config.redis else {
         let (bus, deliveries) = MemoryBus::start(node, retentions, inbox, config.queue, life, Arc::clone(metrics));
         if let Some(to) = &webhook.url {
-            webhook::start(to, webhook, webhook::Source::memory(&bus, plan), life, metrics)?;
+            webhook::start(to, webhook, webhook::Source::memory(&bus, limits), life, metrics)?;
         }
         return Ok((Arc::new(bus), None, deliveries));
     };
     // The configuration has checked the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
     if let Some(to) = &webhook.url {
-        let source = webhook::Source::redis(url.expose(), &config.prefix, plan);
+        let source = webhook::Source::redis(url.expose(), &config.prefix, limits);
         webhook::start(to, webhook, source, life, metrics)?;
     }
     let durability = config.durability;

@@ -58,8 +58,8 @@ fn clients_door(config: &Config, node: &Node) -> Router {
         origins: Arc::new(Origins::new(&config.clients.allowed_origins)),
         max_frame_bytes: config.clients.max_frame_bytes,
         cookie: config.clients.cookie.as_deref().map(Arc::from),
-        posts: transport::Posts::default(),
-        links: transport::Links::default(),
+        streams: transport::StreamRegistry::default(),
+        polling: transport::PollingRegistry::default(),
     })
 }
 

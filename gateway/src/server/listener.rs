@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::ServiceExt;
 
 use crate::lifecycle::{CancellationToken, Lifecycle};
-use crate::transport::Claim;
+use crate::transport::ConnectionTakeover;
 
 /// How long a client has for a request's head, also for the next one on the same connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
@@ -63,8 +63,8 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
-    let claim = Claim::default();
-    let brought = claim.clone();
+    let takeover = ConnectionTakeover::default();
+    let brought = takeover.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -77,5 +77,5 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: C
         .max_buf_size(MOST_HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service);
     // How a connection ends, by its client or by the protocol, is no news.
-    let _ = claim.serve(serving, stop.cancelled()).await;
+    let _ = takeover.serve(serving, stop.cancelled()).await;
 }

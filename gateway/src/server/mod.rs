@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use crate::bus::BusError;
 use crate::config::{Config, Faults, Mode};
 use crate::lifecycle::{Lifecycle, Signals};
-use crate::webhook::NoClient;
+use crate::webhook::WebhookError;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum StartError {
     Bus(#[from] BusError),
     /// The webhook cannot even be tried.
     #[error(transparent)]
-    Webhook(#[from] NoClient),
+    Webhook(#[from] WebhookError),
     /// The signals cannot be listened for.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

@@ -4,7 +4,7 @@
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
-use super::answer;
+use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
 use crate::hub::{Ack, Note, Watched};
@@ -80,26 +80,26 @@ impl<P: Peer> Session<P> {
         self.shared.hub.reporter().note(Note {
             channel: event.channel.clone(),
             id: event.id.clone(),
-            connection: self.who.seat.id(),
-            device: self.who.identity.device.as_deref().map(Box::from),
+            connection: self.client.membership.id(),
+            device: self.client.identity.device.as_deref().map(Box::from),
             what,
         });
     }
 
     /// `wirebell.ack`: heard in silence, unless it has a `ref`.
     pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
-        if self.who.seat.since(channel).is_none() {
+        if self.client.membership.since(channel).is_none() {
             let message = format!("this connection does not listen for {channel}");
-            return self.write(answer::error(Fault::BadChannel, &message, reference)).await;
+            return self.write(frames::error(Fault::BadChannel, &message, reference)).await;
         }
         if self.acks.acknowledged(channel, cursor) {
-            let connection = self.who.seat.id();
+            let connection = self.client.membership.id();
             let device =
-                self.who.identity.device.as_deref().map_or_else(|| connection.to_string().into(), Box::from);
+                self.client.identity.device.as_deref().map_or_else(|| connection.to_string().into(), Box::from);
             self.shared.hub.reporter().acknowledge(Ack { channel: channel.clone(), device, connection, cursor });
         }
         match reference {
-            Some(_) => self.write(answer::acknowledged(channel, cursor, reference)).await,
+            Some(_) => self.write(frames::acknowledged(channel, cursor, reference)).await,
             None => Ok(()),
         }
     }

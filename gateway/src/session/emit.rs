@@ -3,7 +3,7 @@
 use wirebell_protocol::Fault;
 use wirebell_protocol::inbox::Emission;
 
-use super::answer;
+use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
 use crate::auth::Refusal;
@@ -12,27 +12,27 @@ use crate::lifecycle::uptime_millis;
 impl<P: Peer> Session<P> {
     /// An event for the services.
     pub(super) async fn emit(&mut self, emission: &Emission) -> Step {
-        if let Err(refusal) = self.may_emit(emission) {
+        if let Err(refusal) = self.check_emit(emission) {
             self.shared.metrics.emits.with_label_values(&[refusal.fault.code()]).inc();
             let reference = emission.reference.as_deref();
-            return self.write(answer::error(refusal.fault, &refusal.message, reference)).await;
+            return self.write(frames::error(refusal.fault, &refusal.message, reference)).await;
         }
-        let identity = &self.who.identity;
-        match self.who.seat.emit(identity.user(), identity.device.as_deref(), emission).await {
+        let identity = &self.client.identity;
+        match self.client.membership.emit(identity.user(), identity.device.as_deref(), emission).await {
             Some(frame) => self.write(frame).await,
             None => Ok(()),
         }
     }
 
-    fn may_emit(&mut self, emission: &Emission) -> Result<(), Refusal> {
+    fn check_emit(&mut self, emission: &Emission) -> Result<(), Refusal> {
         let limits = &self.shared.limits;
-        self.who.identity.may_emit(&emission.kind)?;
-        let (length, most) = (emission.data.len(), limits.emit_bytes);
-        if length > most {
-            let message = format!("`data` has {length} bytes; expected at most {most}");
+        self.client.identity.may_emit(&emission.kind)?;
+        let (length, max) = (emission.data.len(), limits.emit_bytes);
+        if length > max {
+            let message = format!("`data` has {length} bytes; expected at most {max}");
             return Err(Refusal::new(Fault::DataTooLarge, message));
         }
-        if !self.pace.take(1_000 * uptime_millis(), limits.emit_rate, limits.emit_burst) {
+        if !self.rate_limiter.try_acquire(1_000 * uptime_millis(), limits.emit_rate, limits.emit_burst) {
             let message = format!("expected at most {} events a second", limits.emit_rate);
             return Err(Refusal::new(Fault::RateLimited, message));
         }

@@ -8,16 +8,16 @@ use std::num::NonZeroU64;
 pub(super) struct Expiry {
     at: u64,
     /// None once it was given.
-    notice_at: Option<NonZeroU64>,
+    warn_at: Option<NonZeroU64>,
 }
 
 /// What has to be done when the expiry is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     /// Tell the client that its token expires soon.
-    Notice,
+    Warning,
     /// It has expired.
-    End,
+    Expired,
 }
 
 impl Expiry {
@@ -25,21 +25,21 @@ impl Expiry {
     /// half of its life has passed.
     pub(super) fn new(now: u64, left: u64, notice: u64) -> Self {
         let at = now.saturating_add(left);
-        Self { at, notice_at: NonZeroU64::new((at - notice.min(left / 2)).max(1)) }
+        Self { at, warn_at: NonZeroU64::new((at - notice.min(left / 2)).max(1)) }
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.notice_at.map_or(self.at, NonZeroU64::get)
+        self.warn_at.map_or(self.at, NonZeroU64::get)
     }
 
     /// What the time asks for, if anything.
     pub(super) fn check(&mut self, now: u64) -> Option<Due> {
         if now >= self.at {
-            return Some(Due::End);
+            return Some(Due::Expired);
         }
-        (self.notice_at?.get() <= now).then(|| {
-            self.notice_at = None;
-            Due::Notice
+        (self.warn_at?.get() <= now).then(|| {
+            self.warn_at = None;
+            Due::Warning
         })
     }
 }
@@ -52,9 +52,9 @@ mod tests {
     fn one_notice_then_the_end() {
         let mut expiry = Expiry::new(1000, 600, 60);
         assert_eq!((expiry.due(), expiry.check(1539)), (1540, None));
-        assert_eq!(expiry.check(1540), Some(Due::Notice));
+        assert_eq!(expiry.check(1540), Some(Due::Warning));
         assert_eq!((expiry.due(), expiry.check(1541)), (1600, None));
-        assert_eq!(expiry.check(1600), Some(Due::End));
+        assert_eq!(expiry.check(1600), Some(Due::Expired));
     }
 
     #[test]

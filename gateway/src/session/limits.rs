@@ -28,8 +28,8 @@ pub struct Limits {
 }
 
 /// Frames in a row that were not understood, until a client is sent away.
-pub const MOST_FAULTS: u8 = 20;
+pub const MAX_INVALID_FRAMES: u8 = 20;
 /// How long a client waits for the bus to confirm a subscription, until it is asked to come back later.
-pub const JOIN_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the answer to a client's request may wait for the welcome.
-pub const OPENING_PATIENCE: Duration = Duration::from_millis(500);
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the frames to a client's request may wait for the welcome.
+pub const EARLY_FLUSH_DELAY: Duration = Duration::from_millis(500);

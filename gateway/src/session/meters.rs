@@ -13,7 +13,7 @@ pub struct Meters {
     caught_up: [IntCounter; 2],
     expired: IntCounter,
     understood: [(&'static str, IntCounter); 7],
-    refused: Vec<(Fault, IntCounter)>,
+    rejected: Vec<(Fault, IntCounter)>,
 }
 
 impl Meters {
@@ -26,7 +26,7 @@ impl Meters {
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
             understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping", "emit"]
                 .map(|kind| (kind, frames(kind, "understood"))),
-            refused: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
+            rejected: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Meters {
             Ok(ClientFrame::Ping { .. }) => "ping",
             Ok(ClientFrame::Emit(_)) => "emit",
             Err(error) => {
-                self.refused
+                self.rejected
                     .iter()
                     .filter(|(fault, _)| *fault == error.fault)
                     .for_each(|(_, counter)| counter.inc());
@@ -58,7 +58,7 @@ impl Meters {
     }
 
     /// Has the event not expired yet? If it has, it is counted.
-    pub(super) fn is_worth_delivering(&self, event: &Announcement) -> bool {
+    pub(super) fn is_current(&self, event: &Announcement) -> bool {
         let is_expired = event.is_expired(|| millis(wall_clock()));
         if is_expired {
             self.expired.inc();

@@ -1,18 +1,18 @@
-//! One client, from its admission to its goodbye. The session knows no sockets: it runs over a [`Peer`], which any
+//! One client, from its accept to its close_reason. The session knows no sockets: it runs over a [`Peer`], which any
 //! transport can be.
 
+mod accept;
 mod acks;
-mod admission;
-mod answer;
 mod catchup;
+mod close_reason;
+mod connection_log;
 mod emit;
 mod expiry;
-mod goodbye;
-mod history;
+mod frames;
 pub mod limits;
 mod meters;
-mod pace;
 mod peer;
+mod rate_limiter;
 mod requests;
 mod resume;
 mod run;
@@ -28,14 +28,14 @@ pub use crate::hub::{Frame, Pinged, Wire, Written};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
-pub use admission::Entrance;
-pub use goodbye::Goodbye;
+pub use accept::ConnectRequest;
+pub use close_reason::CloseReason;
 pub use limits::Limits;
 pub use meters::Meters;
-pub use peer::{Gone, Incoming, Peer};
+pub use peer::{Disconnected, Incoming, Peer};
 #[cfg(test)]
 pub(crate) use run::task_bytes;
-pub use run::{Entered, enter, run};
+pub use run::{Joined, join, run};
 
 /// What every session of a node shares.
 pub struct Sessions {

@@ -20,16 +20,16 @@ pub enum Incoming<T> {
     /// A frame larger than the limit; the rest of it cannot be read.
     TooLarge,
     /// A text frame that is not text; nothing more can be read.
-    NotText,
+    InvalidUtf8,
     /// The client broke the transport's protocol; nothing more can be read.
-    Broken,
-    /// The client said goodbye, or the connection is gone.
-    Gone,
+    ProtocolError,
+    /// The client said close_reason, or the connection is gone.
+    Closed,
 }
 
 /// The connection is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+pub struct Disconnected;
 
 /// One client's connection: a stream of frames from it, and a sink of frames to it.
 pub trait Peer: Send {
@@ -50,14 +50,14 @@ pub trait Peer: Send {
     fn receive(&mut self) -> impl Future<Output = Incoming<Self::Text>> + Send;
 
     /// Queues a text frame; [`Peer::flush`] sends it.
-    fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
     /// Sends what is queued.
-    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn flush(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
     /// Asks the client for a sign of life.
-    fn ping(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn ping(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
-    /// Says goodbye, and waits a moment for the client to say it too.
+    /// Says close_reason, and waits a moment for the client to say it too.
     fn close(&mut self, code: CloseCode, reason: &'static str) -> impl Future<Output = ()> + Send;
 }

@@ -3,8 +3,8 @@
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
-use super::answer;
-use super::catchup::Lag;
+use super::catchup::PendingLog;
+use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
 use crate::hub::{Line, Watched};
@@ -14,80 +14,80 @@ impl<P: Peer> Session<P> {
     pub(super) async fn resume(&mut self, cursors: Vec<(Channel, Cursor)>, reference: Option<&str>) -> Step {
         let mut recovered = Vec::with_capacity(cursors.len());
         for (channel, cursor) in cursors {
-            let Some(since) = self.who.seat.since(&channel) else {
+            let Some(since) = self.client.membership.since(&channel) else {
                 let message =
                     format!("this connection does not listen for {channel}; subscribe with a cursor instead");
-                self.write(answer::error(Fault::BadChannel, &message, reference)).await?;
+                self.write(frames::error(Fault::BadChannel, &message, reference)).await?;
                 continue;
             };
-            if self.catchup.reads(&channel) {
+            if self.catchup.is_resuming(&channel) {
                 let message = format!("what was missed on {channel} is being sent already");
-                self.write(answer::error(Fault::TooMany, &message, reference)).await?;
+                self.write(frames::error(Fault::TooMany, &message, reference)).await?;
                 continue;
             }
-            match self.who.seat.reaches_back(&channel, cursor).await {
+            match self.client.membership.reaches_back(&channel, cursor).await {
                 Ok(reaches_back) => {
                     recovered.push((channel.clone(), reaches_back));
                     if !reaches_back {
-                        self.gap(&channel, cursor, None).await?;
+                        self.send_gap(&channel, cursor, None).await?;
                     }
                     self.acks.resumed(&channel, cursor);
                     if cursor < since {
-                        self.catchup.push(Lag::between(&channel, cursor, since).whole(reaches_back));
+                        self.catchup.push(PendingLog::range(&channel, cursor, since).recovered(reaches_back));
                     }
                 }
                 Err(error) => {
-                    self.write(answer::error(Fault::Unavailable, &error.to_string(), reference)).await?;
+                    self.write(frames::error(Fault::Unavailable, &error.to_string(), reference)).await?;
                 }
             }
         }
-        self.write(answer::recovered(&recovered, reference)).await
+        self.write(frames::recovered(&recovered, reference)).await
     }
 
     /// Answers a subscription that begins at a cursor, and begins it.
-    pub(super) async fn subscribed_from(
+    pub(super) async fn subscribe_from(
         &mut self,
         channel: &Channel,
         cursor: Cursor,
         reference: Option<&str>,
     ) -> Step {
-        // Without an answer the log is read as soon as it can be; whether it reaches back cannot be promised.
-        let (after, recovered) = self.who.seat.begin(channel, cursor).await.unwrap_or((cursor, false));
+        // Without an frames the log is read as soon as it can be; whether it reaches back cannot be promised.
+        let (after, recovered) = self.client.membership.begin(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
-        self.write(answer::subscribed(channel, after, Some(recovered), reference)).await?;
+        self.write(frames::subscribed(channel, after, Some(recovered), reference)).await?;
         if !recovered {
-            self.gap(channel, cursor, None).await?;
+            self.send_gap(channel, cursor, None).await?;
         }
-        self.catchup.push(Lag::to_the_end(Line::log(channel), after).whole(recovered));
+        self.catchup.push(PendingLog::to_end(Line::log(channel), after).recovered(recovered));
         Ok(())
     }
 
     /// Reads the next piece of a log that this session is behind on, and writes it at the client's speed.
     pub(super) async fn catch_up(&mut self) -> Step {
-        let Some(mut lag) = self.catchup.take() else { return Ok(()) };
-        let events = match self.who.seat.read(&lag.line, lag.after, PIECE).await {
+        let Some(mut pending) = self.catchup.take() else { return Ok(()) };
+        let events = match self.client.membership.read(&pending.log, pending.after, READ_BATCH).await {
             Ok(events) => events,
             Err(error) => {
-                tracing::debug!(%error, channel = %lag.line.channel, "not read yet");
-                self.catchup.refused(lag);
+                tracing::debug!(%error, channel = %pending.log.channel, "not read yet");
+                self.catchup.retry_later(pending);
                 return Ok(());
             }
         };
-        let (read, complete) = (events.len(), events.len() < PIECE);
+        let (read, complete) = (events.len(), events.len() < READ_BATCH);
         for event in events {
-            let Some(place) = event.place else { continue };
-            if lag.until.is_some_and(|until| place.cursor > until) {
-                self.who.seat.has_read(&lag.line);
+            let Some(position) = event.place else { continue };
+            if pending.until.is_some_and(|until| position.cursor > until) {
+                self.client.membership.has_read(&pending.log);
                 return Ok(());
             }
-            if place.previous != lag.after && lag.line.is_log() && !lag.told {
-                self.gap(&lag.line.channel, lag.after, Some(place.cursor)).await?;
+            if position.previous != pending.after && pending.log.is_log() && !pending.gap_sent {
+                self.send_gap(&pending.log.channel, pending.after, Some(position.cursor)).await?;
             }
-            (lag.after, lag.told) = (place.cursor, false);
+            (pending.after, pending.gap_sent) = (position.cursor, false);
             let watched = Watched::of(&event);
-            if self.shared.meters.is_worth_delivering(&event) {
+            if self.shared.meters.is_current(&event) {
                 self.write(event.frame).await?;
-                self.shared.meters.caught_up(lag.line.lane);
+                self.shared.meters.caught_up(pending.log.lane);
                 if let Some(event) = &watched {
                     self.written(event);
                 }
@@ -95,37 +95,37 @@ impl<P: Peer> Session<P> {
                 self.report(event, What::Expired);
             }
         }
-        match (complete, lag.until) {
+        match (complete, pending.until) {
             (true, Some(_)) => {
-                self.who.seat.has_read(&lag.line);
+                self.client.membership.has_read(&pending.log);
                 Ok(())
             }
-            (true, None) => self.at_the_end(lag, read).await,
+            (true, None) => self.reached_end(pending, read).await,
             (false, _) => {
-                self.catchup.push(lag);
+                self.catchup.push(pending);
                 Ok(())
             }
         }
     }
 
     /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
-    async fn at_the_end(&mut self, mut lag: Lag, read: usize) -> Step {
-        let Some(newest) = self.who.seat.caught_up(&lag.line, lag.after) else {
-            self.caught_up(&lag);
+    async fn reached_end(&mut self, mut pending: PendingLog, read: usize) -> Step {
+        let Some(newest) = self.client.membership.caught_up(&pending.log, pending.after) else {
+            self.log_caught_up(&pending);
             return Ok(());
         };
         // Announced before the line was read, and not in it: trimmed, expired, or lost with a Redis.
-        if read == 0 && lag.expected.is_some_and(|expected| expected > lag.after) {
-            if lag.line.is_log() {
-                self.gap(&lag.line.channel, lag.after, Some(newest)).await?;
+        if read == 0 && pending.announced.is_some_and(|announced| announced > pending.after) {
+            if pending.log.is_log() {
+                self.send_gap(&pending.log.channel, pending.after, Some(newest)).await?;
             }
-            (lag.after, lag.told) = (newest, true);
+            (pending.after, pending.gap_sent) = (newest, true);
         }
-        lag.expected = Some(newest);
-        self.catchup.push(lag);
+        pending.announced = Some(newest);
+        self.catchup.push(pending);
         Ok(())
     }
 }
 
 /// Events of a log in one piece: the session looks at its client, its timers and its orders in between.
-const PIECE: usize = 32;
+const READ_BATCH: usize = 32;

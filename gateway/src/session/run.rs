@@ -1,81 +1,81 @@
-//! From a client's first token to its last goodbye.
+//! From a client's first token to its last close_reason.
 
 use std::sync::Arc;
 
 use wirebell_protocol::{Channel, ConnectionId, Transport};
 
-use super::admission::{self, Admitted, Entrance, Rejected};
+use super::accept::{self, AcceptError, Accepted, ConnectRequest};
 use super::peer::Peer;
 use super::serve::Session;
-use super::{Sessions, history};
+use super::{Sessions, connection_log};
 use crate::auth::Refusal;
 
-/// Admits a client, and serves it in a task of its own until it or the node says goodbye. What only admission needs is
+/// Admits a client, and serves it in a task of its own until it or the node says close_reason. What only accept needs is
 /// gone by then: an idle session is as small as it can be.
-pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, entrance: Entrance) {
-    match enter(&shared, &mut peer, entrance).await {
-        Ok(entered) => entered.begin(shared, peer),
-        Err(Some(refusal)) => admission::reject(&mut peer, refusal).await,
+pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request: ConnectRequest) {
+    match join(&shared, &mut peer, request).await {
+        Ok(joined) => joined.spawn(shared, peer),
+        Err(Some(refusal)) => accept::reject(&mut peer, refusal).await,
         Err(None) => {}
     }
 }
 
 /// Admits a client. What it is told first is fed to its peer. None if it went away by itself; a refusal is the
 /// caller's to tell.
-pub async fn enter<P: Peer>(
+pub async fn join<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,
-    entrance: Entrance,
-) -> Result<Entered, Option<Refusal>> {
-    let transport = entrance.transport;
-    match admission::admit(shared, peer, entrance).await {
-        Ok(admitted) => Ok(Entered { admitted, transport }),
-        Err(rejected) => {
-            history::refused(shared, &rejected);
-            let Rejected::Refused(refusal) = rejected else { return Err(None) };
+    request: ConnectRequest,
+) -> Result<Joined, Option<Refusal>> {
+    let transport = request.transport;
+    match accept::accept(shared, peer, request).await {
+        Ok(accepted) => Ok(Joined { accepted, transport }),
+        Err(error) => {
+            connection_log::log_rejected(shared, &error);
+            let AcceptError::Rejected(refusal) = error else { return Err(None) };
             shared.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
             Err(Some(refusal))
         }
     }
 }
 
-/// A client that has a seat, and is not served yet.
-pub struct Entered {
-    admitted: Admitted,
+/// A client that has a membership, and is not served yet.
+pub struct Joined {
+    accepted: Accepted,
     transport: Transport,
 }
 
-impl Entered {
+impl Joined {
     /// The connection's id.
     pub fn connection(&self) -> ConnectionId {
-        self.admitted.seat.id()
+        self.accepted.membership.id()
     }
 
     /// The channel of the user whose connection it is.
     pub fn user(&self) -> &Channel {
-        &self.admitted.identity.channel
+        &self.accepted.identity.channel
     }
 
     /// Serves the client in a task of its own.
-    pub fn begin<P: Peer + 'static>(self, shared: Arc<Sessions>, peer: P) {
+    pub fn spawn<P: Peer + 'static>(self, shared: Arc<Sessions>, peer: P) {
         shared.metrics.admissions.with_label_values(&[self.transport.as_str()]).inc();
         let life = shared.life.clone();
-        life.tasks.spawn(attend(Session::new(shared, peer, self.admitted), self.transport));
+        life.tasks.spawn(session_task(Session::new(shared, peer, self.accepted), self.transport));
     }
 }
 
 /// The task of a session. It is not an `async fn`: those keep a second place for each argument.
-fn attend<P: Peer>(mut session: Session<P>, transport: Transport) -> impl Future<Output = ()> + Send {
-    session.opened(transport);
+fn session_task<P: Peer>(mut session: Session<P>, transport: Transport) -> impl Future<Output = ()> + Send {
+    session.log_opened(transport);
     let open = session.shared.metrics.sessions.with_label_values(&[transport.as_str()]);
     open.inc();
-    session.who.seat.live();
+    session.client.membership.live();
     async move {
-        let goodbye = session.serve().await;
+        let close_reason = session.serve().await;
         open.dec();
-        session.shared.metrics.goodbyes.with_label_values(&[goodbye.label()]).inc();
-        if let Some((code, reason)) = goodbye.close() {
-            Box::pin(session.farewell(code, reason)).await;
+        session.shared.metrics.goodbyes.with_label_values(&[close_reason.label()]).inc();
+        if let Some((code, reason)) = close_reason.close_frame() {
+            Box::pin(session.close(code, reason)).await;
         }
     }
 }
@@ -86,5 +86,5 @@ pub(crate) fn task_bytes<P: Peer>() -> usize {
     fn size<P, F>(_: impl FnOnce(Session<P>, Transport) -> F) -> usize {
         size_of::<F>()
     }
-    size(attend::<P>)
+    size(session_task::<P>)
 }

@@ -8,78 +8,79 @@ use tokio::time::{Instant, sleep_until};
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::{Channel, CloseCode, Cursor, Fault};
 
+use super::accept::Accepted;
 use super::acks::Acks;
-use super::admission::Admitted;
-use super::catchup::{Catchup, Lag};
-use super::goodbye::Goodbye;
-use super::pace::Pace;
+use super::catchup::{CatchUp, PendingLog};
+use super::close_reason::CloseReason;
 use super::peer::{Incoming, Peer};
+use super::rate_limiter::RateLimiter;
 use super::state::{Action, State};
-use super::{Sessions, answer};
+use super::{Sessions, frames};
 use crate::auth::Token;
 use crate::hub::{Line, Next, Order};
 use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
-/// One admitted client.
+/// One accepted client.
 pub(super) struct Session<P> {
     pub(super) shared: Arc<Sessions>,
     pub(super) peer: P,
-    pub(super) who: Admitted,
-    pub(super) catchup: Catchup,
+    pub(super) client: Accepted,
+    pub(super) catchup: CatchUp,
     pub(super) acks: Acks,
     pub(super) state: State,
-    pub(super) pace: Pace,
+    pub(super) rate_limiter: RateLimiter,
 }
 
 /// What a step of the loop comes to.
-pub(super) type Step = Result<(), Goodbye>;
+pub(super) type Step = Result<(), CloseReason>;
 
 enum Event<T> {
     Incoming(Incoming<T>),
     Next(Next),
     CatchUp,
-    Due,
+    Timer,
 }
 
 impl<P: Peer> Session<P> {
-    pub(super) fn new(shared: Arc<Sessions>, peer: P, who: Admitted) -> Self {
-        let left = millis_left(who.identity.expires, shared.limits.leeway);
-        let (mut catchup, mut acks) = (Catchup::default(), Acks::default());
-        if let Some(after) = who.behind.as_deref().copied() {
-            acks.resumed(&who.identity.channel, after);
-            catchup.push(Lag::to_the_end(Line::log(&who.identity.channel), after).whole(who.recovered));
+    pub(super) fn new(shared: Arc<Sessions>, peer: P, client: Accepted) -> Self {
+        let left = token_millis_left(client.identity.expires, shared.limits.leeway);
+        let (mut catchup, mut acks) = (CatchUp::default(), Acks::default());
+        if let Some(after) = client.replay_after.as_deref().copied() {
+            acks.resumed(&client.identity.channel, after);
+            catchup
+                .push(PendingLog::to_end(Line::log(&client.identity.channel), after).recovered(client.recovered));
         }
-        for channel in [&who.identity.channel, &Channel::all()] {
-            if who.seat.has_to_read_retained(channel) {
-                catchup.push(Lag::to_the_end(Line::retained(channel), Cursor::START));
+        for channel in [&client.identity.channel, &Channel::all()] {
+            if client.membership.has_to_read_retained(channel) {
+                catchup.push(PendingLog::to_end(Line::retained(channel), Cursor::START));
             }
         }
         let state = State::new(uptime_millis(), left, millis(shared.limits.expiring_notice));
-        Self { shared, peer, who, catchup, acks, state, pace: Pace::default() }
+        Self { shared, peer, client, catchup, acks, state, rate_limiter: RateLimiter::default() }
     }
 
-    /// Serves the client until one of the two says goodbye.
-    pub(super) async fn serve(&mut self) -> Goodbye {
-        let mut due = self.state.due();
-        let mut alarm = pin!(sleep_until(Instant::from_std(instant_at(due))));
+    /// Serves the client until one of the two says close_reason.
+    pub(super) async fn serve(&mut self) -> CloseReason {
+        let mut wake_at = self.state.wake_at();
+        let mut timer = pin!(sleep_until(Instant::from_std(instant_at(wake_at))));
         loop {
             let event = tokio::select! {
                 incoming = self.peer.receive() => Event::Incoming(incoming),
-                next = self.who.seat.next() => Event::Next(next),
-                () = self.catchup.due() => Event::CatchUp,
-                () = &mut alarm => Event::Due,
+                next = self.client.membership.next() => Event::Next(next),
+                () = self.catchup.ready() => Event::CatchUp,
+                () = &mut timer => Event::Timer,
             };
-            self.who.seat.stir(matches!(event, Event::Incoming(_)));
+            self.client.membership.stir(matches!(event, Event::Incoming(_)));
             // On the heap, what a step needs does not make every session larger that has nothing to do.
             if !matches!(event, Event::Incoming(Incoming::Alive))
-                && let Err(goodbye) = Box::pin(self.step(event)).await
+                && let Err(close_reason) = Box::pin(self.step(event)).await
             {
-                self.closed(goodbye);
-                return goodbye;
+                self.log_closed(close_reason);
+                return close_reason;
             }
-            if self.state.due() != due || alarm.is_elapsed() {
-                due = self.state.due();
-                alarm.as_mut().reset(Instant::from_std(instant_at(due)));
+            if self.state.wake_at() != wake_at || timer.is_elapsed() {
+                wake_at = self.state.wake_at();
+                timer.as_mut().reset(Instant::from_std(instant_at(wake_at)));
             }
         }
     }
@@ -89,7 +90,7 @@ impl<P: Peer> Session<P> {
             Event::Incoming(incoming) => self.incoming(incoming).await,
             Event::Next(next) => self.outgoing(next).await,
             Event::CatchUp => self.catch_up().await,
-            Event::Due => {
+            Event::Timer => {
                 let action = self.state.tick(uptime_millis());
                 self.act(action).await
             }
@@ -105,10 +106,10 @@ impl<P: Peer> Session<P> {
             }
             Incoming::Binary => self.state.binary(),
             Incoming::Alive => Action::Nothing,
-            Incoming::TooLarge => return Err(Goodbye::TooLarge),
-            Incoming::NotText => return Err(Goodbye::NotText),
-            Incoming::Broken => return Err(Goodbye::Protocol),
-            Incoming::Gone => return Err(Goodbye::Client),
+            Incoming::TooLarge => return Err(CloseReason::FrameTooLarge),
+            Incoming::InvalidUtf8 => return Err(CloseReason::InvalidUtf8),
+            Incoming::ProtocolError => return Err(CloseReason::ProtocolError),
+            Incoming::Closed => return Err(CloseReason::Client),
         };
         self.act(action).await
     }
@@ -118,45 +119,46 @@ impl<P: Peer> Session<P> {
             Next::Frames(frames) => self.deliver(frames).await,
             Next::Behind(lines) => {
                 for (line, after) in lines {
-                    self.slow(&line, after);
-                    self.catchup.push(Lag::to_the_end(line, after));
+                    self.log_slow(&line, after);
+                    self.catchup.push(PendingLog::to_end(line, after));
                 }
                 Ok(())
             }
             Next::Ping => self.ping().await,
-            Next::Order(Order::Dead) => Err(Goodbye::Dead),
+            Next::Order(Order::Dead) => Err(CloseReason::HeartbeatTimeout),
             Next::Order(Order::Check) => self.check_token().await,
             Next::Order(Order::Leave { after }) => {
                 self.check_token().await?;
-                self.state.leave(uptime_millis(), after);
+                self.state.close_within(uptime_millis(), after);
                 let after = Duration::from_millis(after).as_secs_f64();
                 self.write(ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
             }
             Next::Order(Order::Replaced) => {
-                self.last_word(Fault::Replaced, "another connection of this user took this one's place").await;
-                Err(Goodbye::Replaced)
+                self.write_final_error(Fault::Replaced, "another connection of this user took this one's place")
+                    .await;
+                Err(CloseReason::Replaced)
             }
             Next::Order(Order::Disconnected { reason }) => {
                 let reason = reason.as_ref().map_or("a service has ended this session", |reason| reason.as_str());
-                self.last_word(Fault::Disconnected, reason).await;
-                Err(Goodbye::Disconnected)
+                self.write_final_error(Fault::Disconnected, reason).await;
+                Err(CloseReason::DisconnectedByService)
             }
-            Next::Order(Order::Stop) => Err(Goodbye::Stop),
+            Next::Order(Order::Stop) => Err(CloseReason::Shutdown),
         }
     }
 
     async fn act(&mut self, action: Action) -> Step {
         match action {
             Action::Nothing => Ok(()),
-            Action::Close(goodbye) => Err(goodbye),
+            Action::Close(close_reason) => Err(close_reason),
             Action::Pong { reference } => {
                 self.write(ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
             }
-            Action::Refuse(error) => {
-                self.write(answer::error(error.fault, &error.message, error.reference.as_deref())).await
+            Action::SendError(error) => {
+                self.write(frames::error(error.fault, &error.message, error.reference.as_deref())).await
             }
-            Action::Expiring => {
-                self.write(ServerFrame::Expiring { expires: self.who.identity.expires }.encode()).await
+            Action::NotifyExpiring => {
+                self.write(ServerFrame::Expiring { expires: self.client.identity.expires }.encode()).await
             }
             Action::Acknowledge { channel, cursor, reference } => {
                 self.acknowledge(&channel, cursor, reference.as_deref()).await
@@ -168,36 +170,36 @@ impl<P: Peer> Session<P> {
             }
             Action::Resume { cursors, reference } => self.resume(cursors, reference.as_deref()).await,
             Action::Unsubscribe { channel, reference } => {
-                if channel == self.who.identity.channel || !self.leave(&channel) {
+                if channel == self.client.identity.channel || !self.unsubscribe(&channel) {
                     let message = "this connection is not subscribed to it";
-                    return self.write(answer::error(Fault::BadChannel, message, reference.as_deref())).await;
+                    return self.write(frames::error(Fault::BadChannel, message, reference.as_deref())).await;
                 }
-                self.write(answer::about_channel(&channel, reference.as_deref())).await
+                self.write(frames::about_channel(&channel, reference.as_deref())).await
             }
         }
     }
 
     /// Ends if the token was revoked.
     async fn check_token(&mut self) -> Step {
-        let Err(refusal) = self.shared.verifier.check(&self.who.identity) else { return Ok(()) };
-        self.last_word(refusal.fault, &refusal.message).await;
-        Err(Goodbye::Revoked)
+        let Err(refusal) = self.shared.verifier.check(&self.client.identity) else { return Ok(()) };
+        self.write_final_error(refusal.fault, &refusal.message).await;
+        Err(CloseReason::TokenRevoked)
     }
 
     /// Says why the session ends. It ends all the same if that does not get through.
-    async fn last_word(&mut self, fault: Fault, message: &str) {
-        let _ = self.write(answer::error(fault, message, None)).await;
+    async fn write_final_error(&mut self, fault: Fault, message: &str) {
+        let _ = self.write(frames::error(fault, message, None)).await;
     }
 
     /// Closes the client's connection.
-    pub(super) async fn farewell(&mut self, code: CloseCode, reason: &'static str) {
+    pub(super) async fn close(&mut self, code: CloseCode, reason: &'static str) {
         self.peer.close(code, reason).await;
     }
 }
 
 /// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts. A
 /// token that was let in after its expiry, since clocks differ, lives for what is left of that tolerance.
-pub(super) fn millis_left(expires: u64, leeway: Duration) -> u64 {
+pub(super) fn token_millis_left(expires: u64, leeway: Duration) -> u64 {
     let now = millis(wall_clock());
     let expires = expires.saturating_mul(1000);
     let end = if expires > now { expires } else { expires.saturating_add(millis(leeway)) };

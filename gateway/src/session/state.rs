@@ -7,18 +7,18 @@ use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::inbox::Emission;
 use wirebell_protocol::{Channel, Cursor, Fault};
 
+use super::close_reason::CloseReason;
 use super::expiry::{Due, Expiry};
-use super::goodbye::Goodbye;
-use super::limits::MOST_FAULTS;
+use super::limits::MAX_INVALID_FRAMES;
 
-/// An admitted session.
+/// An accepted session.
 #[derive(Debug)]
 pub(super) struct State {
     expiry: Expiry,
     /// When it has to have left, once it was told to.
-    leave_at: Option<NonZeroU64>,
+    close_at: Option<NonZeroU64>,
     /// Frames in a row that were not understood.
-    faults: u8,
+    invalid_frames: u8,
 }
 
 /// What a session has to do.
@@ -39,11 +39,11 @@ pub(super) enum Action {
     /// Answer a ping.
     Pong { reference: Option<String> },
     /// Say what was wrong.
-    Refuse(FrameError),
+    SendError(FrameError),
     /// Say that the token expires soon.
-    Expiring,
+    NotifyExpiring,
     /// End.
-    Close(Goodbye),
+    Close(CloseReason),
     /// Nothing.
     Nothing,
 }
@@ -51,22 +51,22 @@ pub(super) enum Action {
 impl State {
     /// A session whose token lives for `token_left` milliseconds, and which says so `notice` before its end.
     pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
-        Self { expiry: Expiry::new(now, token_left, notice), leave_at: None, faults: 0 }
+        Self { expiry: Expiry::new(now, token_left, notice), close_at: None, invalid_frames: 0 }
     }
 
     /// When the session has to look at the time again.
-    pub(super) fn due(&self) -> u64 {
-        let due = self.expiry.due();
-        self.leave_at.map_or(due, |leave_at| leave_at.get().min(due))
+    pub(super) fn wake_at(&self) -> u64 {
+        let wake_at = self.expiry.due();
+        self.close_at.map_or(wake_at, |close_at| close_at.get().min(wake_at))
     }
 
     /// A frame from the client.
     pub(super) fn frame(&mut self, frame: Result<ClientFrame, FrameError>) -> Action {
         let frame = match frame {
             Ok(frame) => frame,
-            Err(error) => return self.fault(error),
+            Err(error) => return self.invalid_frame(error),
         };
-        self.faults = 0;
+        self.invalid_frames = 0;
         match frame {
             ClientFrame::Auth { token, reference } => Action::Renew { token, reference },
             ClientFrame::Subscribe { channel, cursor, reference } => {
@@ -83,22 +83,26 @@ impl State {
     /// A frame that cannot be one.
     pub(super) fn binary(&mut self) -> Action {
         let message = "binary frames are not understood; frames are JSON text".into();
-        self.fault(FrameError { fault: Fault::BinaryFrame, message, reference: None })
+        self.invalid_frame(FrameError { fault: Fault::BinaryFrame, message, reference: None })
     }
 
-    fn fault(&mut self, error: FrameError) -> Action {
-        self.faults += 1;
-        if self.faults >= MOST_FAULTS { Action::Close(Goodbye::Faults) } else { Action::Refuse(error) }
+    fn invalid_frame(&mut self, error: FrameError) -> Action {
+        self.invalid_frames += 1;
+        if self.invalid_frames >= MAX_INVALID_FRAMES {
+            Action::Close(CloseReason::InvalidFrames)
+        } else {
+            Action::SendError(error)
+        }
     }
 
-    /// The time has come that [`State::due`] named.
+    /// The time has come that [`State::wake_at`] named.
     pub(super) fn tick(&mut self, now: u64) -> Action {
-        if self.leave_at.is_some_and(|at| at.get() <= now) {
-            return Action::Close(Goodbye::Drain);
+        if self.close_at.is_some_and(|at| at.get() <= now) {
+            return Action::Close(CloseReason::Drain);
         }
         match self.expiry.check(now) {
-            Some(Due::End) => Action::Close(Goodbye::Expired),
-            Some(Due::Notice) => Action::Expiring,
+            Some(Due::Expired) => Action::Close(CloseReason::TokenExpired),
+            Some(Due::Warning) => Action::NotifyExpiring,
             None => Action::Nothing,
         }
     }
@@ -109,8 +113,8 @@ impl State {
     }
 
     /// The session has to have left in `after` milliseconds.
-    pub(super) fn leave(&mut self, now: u64, after: u64) {
-        self.leave_at = NonZeroU64::new((now + after).max(1));
+    pub(super) fn close_within(&mut self, now: u64, after: u64) {
+        self.close_at = NonZeroU64::new((now + after).max(1));
     }
 }
 
@@ -127,31 +131,31 @@ mod tests {
     #[test]
     fn faults_in_a_row_end_it_and_a_good_frame_forgives_them() {
         let mut state = session(100_000);
-        for _ in 1..MOST_FAULTS {
-            assert!(matches!(state.frame(ClientFrame::parse("nonsense")), Action::Refuse(_)));
+        for _ in 1..MAX_INVALID_FRAMES {
+            assert!(matches!(state.frame(ClientFrame::parse("nonsense")), Action::SendError(_)));
         }
         assert!(matches!(state.frame(ClientFrame::parse(r#"{"type":"wirebell.ping"}"#)), Action::Pong { .. }));
-        for _ in 1..MOST_FAULTS {
-            assert!(matches!(state.binary(), Action::Refuse(_)));
+        for _ in 1..MAX_INVALID_FRAMES {
+            assert!(matches!(state.binary(), Action::SendError(_)));
         }
-        assert_eq!(state.binary(), Action::Close(Goodbye::Faults));
+        assert_eq!(state.binary(), Action::Close(CloseReason::InvalidFrames));
     }
 
     #[test]
     fn a_token_is_asked_for_in_time_and_a_new_one_is_good_for_longer() {
         let mut state = session(400);
-        assert_eq!(state.due(), 300);
-        assert_eq!(state.tick(300), Action::Expiring);
+        assert_eq!(state.wake_at(), 300);
+        assert_eq!(state.tick(300), Action::NotifyExpiring);
         state.renewed(350, 10_000, NOTICE);
         assert_eq!(state.tick(400), Action::Nothing);
-        assert_eq!(state.tick(10_350), Action::Close(Goodbye::Expired));
+        assert_eq!(state.tick(10_350), Action::Close(CloseReason::TokenExpired));
     }
 
     #[test]
     fn it_leaves_when_it_was_told_to() {
         let mut state = session(100_000);
-        state.leave(10, 40);
-        assert_eq!(state.due(), 50);
-        assert_eq!(state.tick(50), Action::Close(Goodbye::Drain));
+        state.close_within(10, 40);
+        assert_eq!(state.wake_at(), 50);
+        assert_eq!(state.tick(50), Action::Close(CloseReason::Drain));
     }
 }

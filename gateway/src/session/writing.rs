@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::Sessions;
-use super::goodbye::Goodbye;
-use super::peer::{Gone, Peer};
+use super::close_reason::CloseReason;
+use super::peer::{Disconnected, Peer};
 use super::serve::{Session, Step};
 use crate::hub::Frame;
 
@@ -22,18 +22,18 @@ impl<P: Peer> Session<P> {
             peer.feed(frame).await?;
             peer.flush().await
         };
-        in_time(&self.shared, writing).await
+        with_write_timeout(&self.shared, writing).await
     }
 
     /// Asks the client for a sign of life.
     pub(super) async fn ping(&mut self) -> Step {
-        in_time(&self.shared, self.peer.ping()).await
+        with_write_timeout(&self.shared, self.peer.ping()).await
     }
 
     /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
     pub(super) async fn deliver(&mut self, mut frames: VecDeque<Frame>) -> Step {
         if frames.is_empty() {
-            return in_time(&self.shared, self.peer.flush()).await;
+            return with_write_timeout(&self.shared, self.peer.flush()).await;
         }
         while !frames.is_empty() {
             let (mut bytes, mut count) = (0, 0);
@@ -49,7 +49,7 @@ impl<P: Peer> Session<P> {
                 }
                 peer.flush().await
             };
-            in_time(&self.shared, writing).await?;
+            with_write_timeout(&self.shared, writing).await?;
             self.shared.hub.meters().written(frames.range(..count));
             for frame in frames.drain(..count) {
                 if let Some(event) = &frame.watched {
@@ -62,10 +62,10 @@ impl<P: Peer> Session<P> {
 }
 
 /// A write of which nothing is taken in time ends the session.
-async fn in_time(shared: &Sessions, writing: impl Future<Output = Result<(), Gone>>) -> Step {
+async fn with_write_timeout(shared: &Sessions, writing: impl Future<Output = Result<(), Disconnected>>) -> Step {
     match timeout(shared.limits.write_timeout, writing).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(Gone)) => Err(Goodbye::Client),
-        Err(_) => Err(Goodbye::Stalled),
+        Ok(Err(Disconnected)) => Err(CloseReason::Client),
+        Err(_) => Err(CloseReason::WriteTimeout),
     }
 }

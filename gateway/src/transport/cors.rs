@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Context, refusal};
+use super::{Context, rejection};
 
 /// How long a browser may remember the answer to a preflight, in seconds: as long as Chromium does at most.
-const REMEMBER: &str = "7200";
+const MAX_AGE_SECONDS: &str = "7200";
 const METHODS: &str = "GET, POST";
 const HEADERS: &str = "authorization, content-type, last-event-id, cache-control";
 
@@ -17,8 +17,8 @@ const HEADERS: &str = "authorization, content-type, last-event-id, cache-control
 pub(super) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let name = origin.as_ref().map(|origin| origin.to_str().unwrap_or("?"));
-    if !context.origins.permit(name) {
-        return refusal::answer(refusal::counted(&context, refusal::origin()));
+    if !context.origins.permits(name) {
+        return rejection::response(rejection::count(&context, rejection::origin()));
     }
     let mut response = next.run(request).await;
     allow(&context, origin.as_ref(), response.headers_mut());
@@ -30,7 +30,7 @@ pub(super) async fn guard(State(context): State<Context>, request: Request, next
 pub(super) fn allow(context: &Context, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return };
-    if origin.to_str().is_ok_and(|origin| context.origins.name(origin)) {
+    if origin.to_str().is_ok_and(|origin| context.origins.lists(origin)) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     } else {
@@ -45,6 +45,6 @@ pub(super) async fn preflight() -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(HEADERS));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(REMEMBER));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS));
     response
 }

@@ -14,9 +14,9 @@ pub(super) fn token(context: &Context, headers: &HeaderMap, query: Option<&str>)
         return Ok(token);
     }
     if let Some(token) = cookie(context, headers) {
-        return if is_our_page(context, headers) { Ok(token) } else { Err(foreign()) };
+        return if is_trusted_page(context, headers) { Ok(token) } else { Err(untrusted_page()) };
     }
-    query.and_then(Token::from_query).ok_or_else(missing)
+    query.and_then(Token::from_query).ok_or_else(missing_token)
 }
 
 fn cookie(context: &Context, headers: &HeaderMap) -> Option<Token> {
@@ -28,7 +28,7 @@ fn cookie(context: &Context, headers: &HeaderMap) -> Option<Token> {
 
 /// A page of the node's own origin, or of one that is listed by name. A request without an `Origin` is no page's, or a
 /// page's own GET; browsers say in `Sec-Fetch-Site` whose it is.
-fn is_our_page(context: &Context, headers: &HeaderMap) -> bool {
+fn is_trusted_page(context: &Context, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return text(headers, &SEC_FETCH_SITE).is_none_or(|site| matches!(site, "same-origin" | "none"));
     };
@@ -36,7 +36,7 @@ fn is_our_page(context: &Context, headers: &HeaderMap) -> bool {
     let own = text(headers, &header::HOST).is_some_and(|host| {
         origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
     });
-    own || context.origins.name(origin)
+    own || context.origins.lists(origin)
 }
 
 const SEC_FETCH_SITE: header::HeaderName = header::HeaderName::from_static("sec-fetch-site");
@@ -45,14 +45,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn foreign() -> Refusal {
+fn untrusted_page() -> Refusal {
     Refusal::new(
         Fault::NotAllowed,
         "a token in a cookie counts for pages of this host, and of origins that `clients.allowed_origins` lists by name",
     )
 }
 
-fn missing() -> Refusal {
+fn missing_token() -> Refusal {
     Refusal::new(
         Fault::TokenMissing,
         "no token; expected `Authorization: Bearer`, the cookie that `clients.cookie` names, or the query `access_token`",

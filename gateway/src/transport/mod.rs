@@ -1,15 +1,15 @@
 //! How clients come in: bytes and HTTP on one side, a session on the other.
 
-mod claim;
 mod cors;
 mod credentials;
-mod mailbox;
+mod frame_queue;
 mod origin;
-mod pipe;
-mod refusal;
+mod rejection;
 mod socketio;
 mod sse;
+mod takeover;
 pub mod websocket;
+mod writer;
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use axum::routing::{get, post};
 
 use crate::session::Sessions;
 
-pub use claim::{Claim, claimed};
 pub use origin::Origins;
-pub use socketio::Links;
-pub use sse::Posts;
+pub use socketio::PollingRegistry;
+pub use sse::StreamRegistry;
+pub use takeover::{ConnectionTakeover, taken_over};
 
 /// What the clients' door needs.
 #[derive(Clone)]
@@ -36,9 +36,9 @@ pub struct Context {
     /// The cookie that may hold a token, if one may.
     pub cookie: Option<Arc<str>>,
     /// The streams of this node.
-    pub posts: Posts,
+    pub streams: StreamRegistry,
     /// The connections of this node that poll.
-    pub links: Links,
+    pub polling: PollingRegistry,
 }
 
 /// The routes of the clients' door.

@@ -19,7 +19,7 @@ impl Origins {
     }
 
     /// May a page of this origin connect?
-    pub fn permit(&self, origin: Option<&str>) -> bool {
+    pub fn permits(&self, origin: Option<&str>) -> bool {
         match (self, origin) {
             (Self::Any, _) | (_, None) => true,
             (Self::Only(list), Some(origin)) => list.contains(&origin.to_ascii_lowercase()),
@@ -29,7 +29,7 @@ impl Origins {
 
 impl Origins {
     /// Is this origin listed by its name?
-    pub fn name(&self, origin: &str) -> bool {
+    pub fn lists(&self, origin: &str) -> bool {
         matches!(self, Self::Only(list) if list.contains(&origin.to_ascii_lowercase()))
     }
 }
@@ -41,13 +41,13 @@ mod tests {
     #[test]
     fn only_the_listed_pages_and_those_that_are_none() {
         let origins = Origins::new(&["https://Shop.example/".to_owned()]);
-        assert!(origins.permit(Some("https://shop.example")));
-        assert!(origins.permit(None));
-        assert!(!origins.permit(Some("https://shop.example.evil")));
-        assert!(!origins.permit(Some("http://shop.example")));
-        assert!(!origins.permit(Some("null")));
+        assert!(origins.permits(Some("https://shop.example")));
+        assert!(origins.permits(None));
+        assert!(!origins.permits(Some("https://shop.example.evil")));
+        assert!(!origins.permits(Some("http://shop.example")));
+        assert!(!origins.permits(Some("null")));
         let any = Origins::new(&["*".to_owned()]);
-        assert!(any.permit(Some("null")) && !any.name("null"));
-        assert!(origins.name("https://SHOP.example") && !origins.name("http://shop.example"));
+        assert!(any.permits(Some("null")) && !any.lists("null"));
+        assert!(origins.lists("https://SHOP.example") && !origins.lists("http://shop.example"));
     }
 }

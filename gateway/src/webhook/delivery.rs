@@ -23,15 +23,16 @@ pub(super) struct Delivery {
 /// There is no way to send anything.
 #[derive(Debug, thiserror::Error)]
 #[error("webhook.url: {0}")]
-pub struct NoClient(String);
+pub struct WebhookError(String);
 
 impl Delivery {
-    pub(super) fn new(url: &str, keys: &[Vec<u8>], timeout: Duration) -> Result<Self, NoClient> {
+    pub(super) fn new(url: &str, keys: &[Vec<u8>], timeout: Duration) -> Result<Self, WebhookError> {
         // The address may hold a password, so that no message repeats it.
-        let url = Url::parse(url).map_err(|error| NoClient(format!("an address that cannot be read ({error})")))?;
+        let url =
+            Url::parse(url).map_err(|error| WebhookError(format!("an address that cannot be read ({error})")))?;
         // Where a redirect leads to, nobody has said that it may know.
         let client = Client::builder().timeout(timeout).redirect(Policy::none()).no_proxy().build();
-        let client = client.map_err(|error| NoClient(format!("no way to use TLS ({error})")))?;
+        let client = client.map_err(|error| WebhookError(format!("no way to use TLS ({error})")))?;
         Ok(Self { client, url, signer: Signer::new(keys) })
     }
 

@@ -14,15 +14,15 @@ use futures_util::stream::FuturesUnordered;
 use wirebell_protocol::Pattern;
 
 use self::delivery::Delivery;
-pub use self::delivery::NoClient;
-use self::source::Claim;
-pub use self::source::{Plan, SERVICE, Source};
+pub use self::delivery::WebhookError;
+use self::source::ClaimedEvent;
+pub use self::source::{DeliveryLimits, SERVICE, Source};
 use crate::config;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
 /// How long what is in hand may take when the node is being stopped.
-const LAST_MOMENTS: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What every request of a node shares.
 struct Webhook {
@@ -39,7 +39,7 @@ pub fn start(
     source: Source,
     life: &Lifecycle,
     metrics: &Arc<Metrics>,
-) -> Result<(), NoClient> {
+) -> Result<(), WebhookError> {
     let webhook = Webhook {
         delivery: Delivery::new(url, &config.keys(), config.timeout)?,
         types: config.types.iter().map(|pattern| Pattern::whole(pattern)).collect(),
@@ -52,7 +52,7 @@ pub fn start(
             () = webhook.run(&source) => {}
             () = async {
                 drain.cancelled().await;
-                source.close(LAST_MOMENTS).await;
+                source.close(SHUTDOWN_TIMEOUT).await;
             } => {}
         }
     });
@@ -61,25 +61,25 @@ pub fn start(
 
 impl Webhook {
     async fn run(&self, source: &Source) {
-        let mut at_work = FuturesUnordered::new();
+        let mut in_flight = FuturesUnordered::new();
         let mut open = true;
-        while open || !at_work.is_empty() {
-            let has_room = open && at_work.len() < self.concurrency;
+        while open || !in_flight.is_empty() {
+            let has_room = open && in_flight.len() < self.concurrency;
             tokio::select! {
                 claim = source.next(), if has_room => match claim {
-                    Some(claim) => at_work.push(self.attend(claim)),
+                    Some(claim) => in_flight.push(self.handle(claim)),
                     None => open = false,
                 },
-                Some(()) = at_work.next(), if !at_work.is_empty() => {}
+                Some(()) = in_flight.next(), if !in_flight.is_empty() => {}
             }
         }
     }
 
-    async fn attend(&self, claim: Claim) {
+    async fn handle(&self, claim: ClaimedEvent) {
         let event = claim.event();
         if !self.types.iter().any(|pattern| pattern.matches(&event.kind)) {
             self.count("passed_over");
-            return claim.pass_over().await;
+            return claim.skip().await;
         }
         let begun = Instant::now();
         let answer = self.delivery.send(&event).await;
@@ -91,7 +91,12 @@ impl Webhook {
             }
             Err(reason) => {
                 self.count("failed");
-                tracing::warn!(id = event.id, tries = claim.tries(), reason, "the webhook did not take an event");
+                tracing::warn!(
+                    id = event.id,
+                    attempts = claim.attempts(),
+                    reason,
+                    "the webhook did not take an event"
+                );
                 claim.failed(&reason).await;
             }
         }

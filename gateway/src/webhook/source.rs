@@ -14,15 +14,15 @@ pub const SERVICE: &str = "webhook";
 /// Before the second try, and at most before any.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// The pause before Redis is tried again that has refused.
-const PAUSE: Duration = Duration::from_secs(5);
+const CONNECT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// How often what is tried, and how much at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct DeliveryLimits {
     /// Tries of an event.
-    pub tries: u32,
+    pub attempts: u32,
     /// Events at the same time.
-    pub at_once: usize,
+    pub concurrency: usize,
 }
 
 /// The inbox.
@@ -34,7 +34,7 @@ pub enum Source {
 }
 
 /// An event that is to be sent.
-pub(super) enum Claim {
+pub(super) enum ClaimedEvent {
     Redis(InboxClaim),
     Memory(memory::Claim),
 }
@@ -54,23 +54,24 @@ pub(super) struct Event {
 
 impl Source {
     /// The inbox in the Redis at that URL.
-    pub fn redis(url: &str, prefix: &str, plan: Plan) -> Self {
-        let builder = Inbox::builder(url, SERVICE).prefix(prefix).tries(plan.tries).at_once(plan.at_once);
+    pub fn redis(url: &str, prefix: &str, limits: DeliveryLimits) -> Self {
+        let builder =
+            Inbox::builder(url, SERVICE).prefix(prefix).tries(limits.attempts).at_once(limits.concurrency);
         Self::Redis(Box::new(builder.backoff(BACKOFF.0, BACKOFF.1)), tokio::sync::OnceCell::new())
     }
 
     /// The inbox of the embedded bus.
-    pub fn memory(bus: &memory::MemoryBus, plan: Plan) -> Self {
-        Self::Memory(bus.service(memory::Tries { most: plan.tries, backoff: BACKOFF }))
+    pub fn memory(bus: &memory::MemoryBus, limits: DeliveryLimits) -> Self {
+        Self::Memory(bus.service(memory::Tries { most: limits.attempts, backoff: BACKOFF }))
     }
 
     /// The next event; none once the source is closed.
-    pub(super) async fn next(&self) -> Option<Claim> {
+    pub(super) async fn next(&self) -> Option<ClaimedEvent> {
         match self {
             Self::Redis(builder, inbox) => {
-                inbox.get_or_init(|| connected(builder)).await.next().await.map(Claim::Redis)
+                inbox.get_or_init(|| connected(builder)).await.next().await.map(ClaimedEvent::Redis)
             }
-            Self::Memory(service) => Some(Claim::Memory(service.next().await)),
+            Self::Memory(service) => Some(ClaimedEvent::Memory(service.next().await)),
         }
     }
 
@@ -91,11 +92,11 @@ async fn connected(builder: &InboxBuilder) -> Inbox {
             Ok(inbox) => return inbox,
             Err(error) => tracing::error!(%error, "the webhook cannot read the inbox, and tries again"),
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(CONNECT_RETRY_DELAY).await;
     }
 }
 
-impl Claim {
+impl ClaimedEvent {
     pub(super) fn event(&self) -> Event {
         match self {
             Self::Redis(claim) => {
@@ -127,7 +128,7 @@ impl Claim {
         }
     }
 
-    pub(super) fn tries(&self) -> u32 {
+    pub(super) fn attempts(&self) -> u32 {
         match self {
             Self::Redis(claim) => claim.tries,
             Self::Memory(claim) => claim.tries(),
@@ -137,15 +138,15 @@ impl Claim {
     /// The backend has it, and answers this.
     pub(super) async fn done(self, answer: Box<RawValue>) {
         match self {
-            Self::Redis(claim) => told(claim.done(&answer).await),
+            Self::Redis(claim) => log_error(claim.done(&answer).await),
             Self::Memory(claim) => claim.done(&Answer::Reply(answer.get().into())),
         }
     }
 
     /// It is not for the backend.
-    pub(super) async fn pass_over(self) {
+    pub(super) async fn skip(self) {
         match self {
-            Self::Redis(claim) => told(claim.pass_over().await),
+            Self::Redis(claim) => log_error(claim.pass_over().await),
             Self::Memory(claim) => claim.pass_over(),
         }
     }
@@ -153,14 +154,14 @@ impl Claim {
     /// The backend did not take it.
     pub(super) async fn failed(self, reason: &str) {
         match self {
-            Self::Redis(claim) => told(claim.failed(reason).await),
+            Self::Redis(claim) => log_error(claim.failed(reason).await),
             Self::Memory(claim) => claim.failed(),
         }
     }
 }
 
-fn told<E: std::fmt::Display>(outcome: Result<(), E>) {
+fn log_error<E: std::fmt::Display>(outcome: Result<(), E>) {
     if let Err(error) = outcome {
-        tracing::warn!(%error, "Redis was not told how sending an event ended: it will be sent again");
+        tracing::warn!(%error, "cannot write the result of a webhook request to Redis; the event is sent again");
     }
 }

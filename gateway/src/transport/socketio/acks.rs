@@ -6,34 +6,34 @@ use serde_json::json;
 use wirebell_protocol::{Channel, Cursor};
 
 /// So many are remembered; the oldest go first.
-const MOST: usize = 1_000;
+const MAX_PENDING: usize = 1_000;
 
 /// One client's.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     last: u64,
-    wanted: VecDeque<(u64, Channel, Cursor)>,
+    pending: VecDeque<(u64, Channel, Cursor)>,
 }
 
 impl Acks {
     /// The id of the next one.
-    pub(super) fn wanted(&mut self, channel: Channel, cursor: Cursor) -> u64 {
+    pub(super) fn register(&mut self, channel: Channel, cursor: Cursor) -> u64 {
         self.last += 1;
-        if self.wanted.len() == MOST {
-            self.wanted.pop_front();
+        if self.pending.len() == MAX_PENDING {
+            self.pending.pop_front();
         }
-        self.wanted.push_back((self.last, channel, cursor));
+        self.pending.push_back((self.last, channel, cursor));
         self.last
     }
 
     /// The frame that an acknowledgement is. As with any `wirebell.ack`, what came before on the channel counts as
     /// handled, too.
     pub(super) fn acknowledged(&mut self, id: u64) -> Option<String> {
-        let place = self.wanted.iter().position(|(wanted, ..)| *wanted == id)?;
-        let (_, channel, cursor) = self.wanted.remove(place)?;
-        self.wanted.retain(|(_, other, at)| *other != channel || *at > cursor);
-        if self.wanted.is_empty() {
-            self.wanted = VecDeque::new();
+        let index = self.pending.iter().position(|(pending, ..)| *pending == id)?;
+        let (_, channel, cursor) = self.pending.remove(index)?;
+        self.pending.retain(|(_, other, at)| *other != channel || *at > cursor);
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
         }
         Some(json!({ "type": "wirebell.ack", "channel": channel, "cursor": cursor.to_string() }).to_string())
     }
@@ -51,8 +51,8 @@ mod tests {
     fn each_is_heard_once_and_covers_what_was_before() {
         let mut acks = Acks::default();
         let user = Channel::user("42").unwrap();
-        let ids = [5, 6, 7].map(|millis| acks.wanted(user.clone(), at(millis)));
-        let other = acks.wanted(Channel::all(), at(1));
+        let ids = [5, 6, 7].map(|millis| acks.register(user.clone(), at(millis)));
+        let other = acks.register(Channel::all(), at(1));
         let frame = acks.acknowledged(ids[1]).unwrap();
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&frame).unwrap(),
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_oldest_are_forgotten() {
         let mut acks = Acks::default();
-        let ids: Vec<u64> = (0..=1_000).map(|millis| acks.wanted(Channel::all(), at(millis))).collect();
-        assert_eq!((acks.wanted.len(), acks.acknowledged(ids[0])), (MOST, None));
+        let ids: Vec<u64> = (0..=1_000).map(|millis| acks.register(Channel::all(), at(millis))).collect();
+        assert_eq!((acks.pending.len(), acks.acknowledged(ids[0])), (MAX_PENDING, None));
     }
 }

@@ -17,15 +17,15 @@ pub(super) enum Packet<'a> {
     /// One that announces binary data.
     Binary,
     /// Not a packet.
-    Broken,
+    Invalid,
 }
 
 /// The namespace of whoever asks for none.
-pub(super) const MAIN: &str = "/";
+pub(super) const MAIN_NAMESPACE: &str = "/";
 
 impl<'a> Packet<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        let Some(kind) = text.as_bytes().first() else { return Self::Broken };
+    pub(super) fn parse(text: &'a str) -> Self {
+        let Some(kind) = text.as_bytes().first() else { return Self::Invalid };
         let rest = text.get(1..).unwrap_or("");
         let (namespace, rest) = namespace(rest);
         match kind {
@@ -36,20 +36,20 @@ impl<'a> Packet<'a> {
                 let (id, arguments) = rest.split_at(digits);
                 match (kind, id.parse().ok()) {
                     (b'3', Some(id)) => Self::Ack { id },
-                    (b'3', None) => Self::Broken,
+                    (b'3', None) => Self::Invalid,
                     (_, id) if digits == 0 || id.is_some() => Self::Event { id, arguments },
-                    _ => Self::Broken,
+                    _ => Self::Invalid,
                 }
             }
             b'5' | b'6' => Self::Binary,
-            _ => Self::Broken,
+            _ => Self::Invalid,
         }
     }
 }
 
 fn namespace(text: &str) -> (&str, &str) {
     if !text.starts_with('/') {
-        return (MAIN, text);
+        return (MAIN_NAMESPACE, text);
     }
     let (namespace, rest) = text.split_once(',').unwrap_or((text, ""));
     (namespace.split('?').next().unwrap_or(namespace), rest)
@@ -106,13 +106,13 @@ mod tests {
             (r#"212["foo"]"#, Packet::Event { id: Some(12), arguments: r#"["foo"]"# }),
             (r#"3/admin,13["bar"]"#, Packet::Ack { id: 13 }),
             (r#"51-["baz",{"_placeholder":true,"num":0}]"#, Packet::Binary),
-            ("3[]", Packet::Broken),
-            ("299999999999999999999[]", Packet::Broken),
-            ("", Packet::Broken),
-            ("é", Packet::Broken),
-            ("7", Packet::Broken),
+            ("3[]", Packet::Invalid),
+            ("299999999999999999999[]", Packet::Invalid),
+            ("", Packet::Invalid),
+            ("é", Packet::Invalid),
+            ("7", Packet::Invalid),
         ] {
-            assert_eq!(Packet::of(text), expected, "{text}");
+            assert_eq!(Packet::parse(text), expected, "{text}");
         }
     }
 

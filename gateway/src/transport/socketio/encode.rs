@@ -15,7 +15,7 @@ use crate::auth::Refusal;
 
 /// Names that Socket.IO's clients keep for themselves: an event of such a type goes by another name, or it would end the
 /// connection.
-const KEPT: [&str; 6] = [
+const RESERVED_NAMES: [&str; 6] = [
     r#""connect""#,
     r#""connect_error""#,
     r#""disconnect""#,
@@ -24,7 +24,7 @@ const KEPT: [&str; 6] = [
     r#""removeListener""#,
 ];
 /// The name by which it goes; its type stands in the second argument.
-const RENAMED: &str = r#""wirebell.event""#;
+const SUBSTITUTE_NAME: &str = r#""wirebell.event""#;
 
 /// The members of a frame, in their order.
 struct Frame<'a>(Vec<(&'a str, &'a RawValue)>);
@@ -38,10 +38,10 @@ impl<'a> Frame<'a> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    /// What of it is not told in another way.
+    /// What of it is not is_omitted in another way.
     fn envelope(&self, with_type: bool) -> String {
-        let told = |name: &str| matches!(name, "data" | "ack") || (name == "type" && !with_type);
-        let members = self.0.iter().filter(|(name, _)| !told(name));
+        let is_omitted = |name: &str| matches!(name, "data" | "ack") || (name == "type" && !with_type);
+        let members = self.0.iter().filter(|(name, _)| !is_omitted(name));
         let members: Vec<_> = members.map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
         format!("{{{}}}", members.join(","))
     }
@@ -69,14 +69,14 @@ pub(super) fn packets(frame: &[u8], acks: Option<&mut Acks>, mut take: impl FnMu
 }
 
 fn event(members: &Frame<'_>, kind: &str, acks: Option<&mut Acks>) -> String {
-    let is_kept = KEPT.contains(&kind);
-    let name = if is_kept { RENAMED } else { kind };
+    let is_reserved = RESERVED_NAMES.contains(&kind);
+    let name = if is_reserved { SUBSTITUTE_NAME } else { kind };
     let id = acks.filter(|_| members.get("ack") == Some("true")).and_then(|acks| {
         let channel = Channel::parse(&members.text("channel")?).ok()?;
-        Some(acks.wanted(channel, members.text("cursor")?.parse().ok()?).to_string())
+        Some(acks.register(channel, members.text("cursor")?.parse().ok()?).to_string())
     });
     let (id, data) = (id.unwrap_or_default(), members.get("data").unwrap_or("null"));
-    format!("42{id}[{name},{data},{}]", members.envelope(is_kept))
+    format!("42{id}[{name},{data},{}]", members.envelope(is_reserved))
 }
 
 /// A callback gets the answer's data, or why there is none.
@@ -89,7 +89,7 @@ fn answer(members: &Frame<'_>, kind: &str, id: u64) -> String {
 }
 
 /// Why a client was not let in. Its `connect_error` has the message, and the code in `data`.
-pub(super) fn refused(refusal: &Refusal) -> String {
+pub(super) fn connect_error(refusal: &Refusal) -> String {
     let why = json!({ "message": refusal.message, "data": { "code": refusal.fault.code() } });
     format!("44{why}")
 }

@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::session::Limits;
 
 /// What stands between the packets of a poll.
-pub(super) const BETWEEN: char = '\x1e';
+pub(super) const SEPARATOR: char = '\x1e';
 
 pub(super) const CLOSE: &str = "1";
 pub(super) const PING: &str = "2";
 pub(super) const PONG: &str = "3";
 pub(super) const PROBE: &str = "2probe";
-pub(super) const PROBED: &str = "3probe";
+pub(super) const PROBE_REPLY: &str = "3probe";
 pub(super) const UPGRADE: &str = "5";
 pub(super) const NOOP: &str = "6";
 
@@ -30,7 +30,7 @@ pub(super) enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(super) fn parse(text: &'a str) -> Self {
         let rest = text.get(1..).unwrap_or("");
         match text.as_bytes().first() {
             Some(b'1') => Self::Close,

@@ -4,16 +4,16 @@
 
 mod acks;
 mod client;
+mod connect;
+mod connection;
 mod decode;
 mod encode;
 mod engine;
-mod greet;
-mod link;
-mod links;
 mod polling;
+mod registry;
 mod request;
 mod upgrade;
 mod wire;
 
-pub use links::Links;
+pub use registry::PollingRegistry;
 pub(super) use request::{get, post};

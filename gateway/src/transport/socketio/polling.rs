@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
 
-use super::engine::{BETWEEN, NOOP};
+use super::engine::{NOOP, SEPARATOR};
 use crate::transport::websocket::Socket;
 
 /// Packets that may wait for a session. A post is taken whole where none wait.
-const MOST: usize = 32;
+const MAX_PACKETS: usize = 32;
 
 /// One connection.
 #[derive(Default)]
@@ -20,10 +20,10 @@ pub(super) struct Polling(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// Packets for the next poll.
-    out: String,
+    outgoing: String,
     /// The poll that waits.
     poll: Option<oneshot::Sender<String>>,
-    come: VecDeque<String>,
+    received: VecDeque<String>,
     /// A WebSocket is being tried: polls are answered at once.
     is_upgrading: bool,
     socket: Option<Box<Socket>>,
@@ -32,52 +32,52 @@ struct State {
 }
 
 /// What a poll comes to.
-pub(super) enum Polled {
+pub(super) enum PollResponse {
     /// This is for it.
     Now(String),
     /// This will be; nothing if the connection ends.
     Later(oneshot::Receiver<String>),
     /// Another one waits already, which no client does.
-    Twice,
+    Duplicate,
 }
 
 /// What comes to the session.
-pub(super) enum Come {
+pub(super) enum Received {
     Packet(String),
     Socket(Box<Socket>),
     Closed,
 }
 
 impl Polling {
-    /// A poll has come.
-    pub(super) fn poll(&self) -> Polled {
+    /// A poll has received.
+    pub(super) fn poll(&self) -> PollResponse {
         let mut state = self.lock();
         if state.poll.as_ref().is_some_and(|poll| !poll.is_closed()) {
-            return Polled::Twice;
+            return PollResponse::Duplicate;
         }
-        if state.out.is_empty() && !state.is_upgrading && !state.is_closed {
+        if state.outgoing.is_empty() && !state.is_upgrading && !state.is_closed {
             let (give, take) = oneshot::channel();
             state.poll = Some(give);
-            return Polled::Later(take);
+            return PollResponse::Later(take);
         }
-        let out = std::mem::take(&mut state.out);
+        let outgoing = std::mem::take(&mut state.outgoing);
         wake(state);
-        Polled::Now(if out.is_empty() { NOOP.to_owned() } else { out })
+        PollResponse::Now(if outgoing.is_empty() { NOOP.to_owned() } else { outgoing })
     }
 
-    /// A post has come. It is given back if there is no room.
+    /// A post has received. It is given back if there is no room.
     pub(super) fn post(&self, packets: Vec<String>) -> Result<(), Vec<String>> {
         let mut state = self.lock();
-        if !state.come.is_empty() && state.come.len() + packets.len() > MOST {
+        if !state.received.is_empty() && state.received.len() + packets.len() > MAX_PACKETS {
             return Err(packets);
         }
-        state.come.extend(packets);
+        state.received.extend(packets);
         wake(state);
         Ok(())
     }
 
     /// A WebSocket is being tried, or is not any more.
-    pub(super) fn upgrading(&self, is_upgrading: bool) {
+    pub(super) fn set_upgrading(&self, is_upgrading: bool) {
         let mut state = self.lock();
         state.is_upgrading = is_upgrading;
         if is_upgrading && let Some(poll) = state.poll.take() {
@@ -107,29 +107,29 @@ impl Polling {
 
     /// Puts a packet behind what waits.
     pub(super) fn queue(&self, packet: &str) {
-        let out = &mut self.lock().out;
-        if !out.is_empty() {
-            out.push(BETWEEN);
+        let outgoing = &mut self.lock().outgoing;
+        if !outgoing.is_empty() {
+            outgoing.push(SEPARATOR);
         }
-        out.push_str(packet);
+        outgoing.push_str(packet);
     }
 
     /// What waits for a poll, for another way to send it.
-    pub(super) fn take_out(&self) -> String {
-        std::mem::take(&mut self.lock().out)
+    pub(super) fn take_outgoing(&self) -> String {
+        std::mem::take(&mut self.lock().outgoing)
     }
 
     /// Ready once a poll has taken all that waits, or the client has gone over.
     pub(super) fn poll_flush(&self, context: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.out.is_empty() || state.socket.is_some() || state.is_closed {
+        if state.outgoing.is_empty() || state.socket.is_some() || state.is_closed {
             return Poll::Ready(());
         }
         if let Some(poll) = state.poll.take() {
-            match poll.send(std::mem::take(&mut state.out)) {
+            match poll.send(std::mem::take(&mut state.outgoing)) {
                 Ok(()) => return Poll::Ready(()),
                 // It was given up.
-                Err(out) => state.out = out,
+                Err(outgoing) => state.outgoing = outgoing,
             }
         }
         state.session = Some(context.waker().clone());
@@ -137,16 +137,16 @@ impl Polling {
     }
 
     /// What comes next.
-    pub(super) fn poll_come(&self, context: &Context<'_>) -> Poll<Come> {
+    pub(super) fn poll_received(&self, context: &Context<'_>) -> Poll<Received> {
         let mut state = self.lock();
-        if let Some(packet) = state.come.pop_front() {
-            return Poll::Ready(Come::Packet(packet));
+        if let Some(packet) = state.received.pop_front() {
+            return Poll::Ready(Received::Packet(packet));
         }
         if let Some(socket) = state.socket.take() {
-            return Poll::Ready(Come::Socket(socket));
+            return Poll::Ready(Received::Socket(socket));
         }
         if state.is_closed {
-            return Poll::Ready(Come::Closed);
+            return Poll::Ready(Received::Closed);
         }
         state.session = Some(context.waker().clone());
         Poll::Pending
@@ -179,10 +179,10 @@ mod tests {
         polling.queue("42[1]");
         polling.queue("42[2]");
         assert!(!flushed(&polling));
-        assert!(matches!(polling.poll(), Polled::Now(text) if text == "42[1]\x1e42[2]"));
+        assert!(matches!(polling.poll(), PollResponse::Now(text) if text == "42[1]\x1e42[2]"));
         assert!(flushed(&polling));
-        let Polled::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
-        assert!(matches!(polling.poll(), Polled::Twice));
+        let PollResponse::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
+        assert!(matches!(polling.poll(), PollResponse::Duplicate));
         polling.queue("42[3]");
         assert!(flushed(&polling));
         assert_eq!(waits.try_recv().as_deref(), Ok("42[3]"));
@@ -194,16 +194,16 @@ mod tests {
         drop(polling.poll());
         polling.queue("42[1]");
         assert!(!flushed(&polling));
-        assert!(matches!(polling.poll(), Polled::Now(text) if text == "42[1]"));
+        assert!(matches!(polling.poll(), PollResponse::Now(text) if text == "42[1]"));
     }
 
     #[test]
     fn polls_end_at_once_while_the_client_goes_over() {
         let polling = Polling::default();
-        let Polled::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
-        polling.upgrading(true);
+        let PollResponse::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
+        polling.set_upgrading(true);
         assert_eq!(waits.try_recv().as_deref(), Ok("6"));
-        assert!(matches!(polling.poll(), Polled::Now(text) if text == "6"));
+        assert!(matches!(polling.poll(), PollResponse::Now(text) if text == "6"));
     }
 
     #[test]

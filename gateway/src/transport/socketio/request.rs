@@ -7,20 +7,20 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use wirebell_protocol::Fault;
 
-use super::engine::{self, BETWEEN, Error};
-use super::link::Link;
-use super::polling::{Polled, Polling};
-use super::{greet, upgrade};
+use super::connection::Connection;
+use super::engine::{self, Error, SEPARATOR};
+use super::polling::{PollResponse, Polling};
+use super::{connect, upgrade};
 use crate::auth::Token;
 use crate::problem::Problem;
-use crate::transport::{Context, credentials, refusal};
+use crate::transport::{Context, credentials, rejection};
 
 /// How often it is looked whether there is room for a post.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(20);
+const POST_RETRY_INTERVAL: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What each request says of itself.
 #[derive(Deserialize)]
-struct Asked {
+struct EngineQuery {
     #[serde(rename = "EIO")]
     version: Option<String>,
     transport: Option<String>,
@@ -29,20 +29,20 @@ struct Asked {
 
 /// `GET /socket.io/`: a connection, a poll, or a WebSocket.
 pub(in super::super) async fn get(State(context): State<Context>, request: Request) -> Response {
-    let asked = match Asked::of(&request) {
-        Ok(asked) => asked,
+    let query = match EngineQuery::of(&request) {
+        Ok(query) => query,
         Err(error) => return error.into_response(),
     };
-    match (asked.transport.as_deref(), asked.sid.as_deref()) {
+    match (query.transport.as_deref(), query.sid.as_deref()) {
         _ if request.method() != Method::GET => Error::Method.into_response(),
         (Some("polling"), None) => begin(&context, &request),
         (Some("polling"), Some(sid)) => poll(&context, sid).await,
-        (Some("websocket"), None) => match let_in(&context, &request) {
+        (Some("websocket"), None) => match check_request(&context, &request) {
             Ok(token) => upgrade::begin(context, request, token).await,
-            Err(problem) => refusal::answer(problem),
+            Err(problem) => rejection::response(problem),
         },
-        (Some("websocket"), Some(sid)) => match context.links.find(sid) {
-            Some(polling) => upgrade::go_over(&context, request, polling).await,
+        (Some("websocket"), Some(sid)) => match context.polling.find(sid) {
+            Some(polling) => upgrade::upgrade(&context, request, polling).await,
             None => Error::Session.into_response(),
         },
         _ => Error::Transport.into_response(),
@@ -51,19 +51,19 @@ pub(in super::super) async fn get(State(context): State<Context>, request: Reque
 
 /// `POST /socket.io/`: what a client says that polls.
 pub(in super::super) async fn post(State(context): State<Context>, request: Request) -> Response {
-    let asked = match Asked::of(&request) {
-        Ok(asked) => asked,
+    let query = match EngineQuery::of(&request) {
+        Ok(query) => query,
         Err(error) => return error.into_response(),
     };
-    let Some(sid) = asked.sid else { return Error::Method.into_response() };
-    let Some(polling) = context.links.find(&sid) else { return Error::Session.into_response() };
+    let Some(sid) = query.sid else { return Error::Method.into_response() };
+    let Some(polling) = context.polling.find(&sid) else { return Error::Session.into_response() };
     let most = context.max_frame_bytes;
     let Ok(bytes) = to_bytes(request.into_body(), most).await else {
         let detail = format!("expected packets of up to {most} bytes together");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail).into_response();
     };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Error::Request.into_response() };
-    take(&polling, text.split(BETWEEN).map(str::to_owned).collect()).await
+    take(&polling, text.split(SEPARATOR).map(str::to_owned).collect()).await
 }
 
 /// A client says more only when this is taken: it waits for its answer.
@@ -73,35 +73,35 @@ async fn take(polling: &Polling, mut packets: Vec<String>) -> Response {
         if polling.is_closed() {
             return Error::Session.into_response();
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POST_RETRY_INTERVAL).await;
     }
     engine::text("ok")
 }
 
 /// Begins a connection that polls.
 fn begin(context: &Context, request: &Request) -> Response {
-    let token = match let_in(context, request) {
+    let token = match check_request(context, request) {
         Ok(token) => token,
-        Err(problem) => return refusal::answer(problem),
+        Err(problem) => return rejection::response(problem),
     };
-    let Some(entry) = context.links.enter() else {
+    let Some(registration) = context.polling.register() else {
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, "no randomness for an id");
-        return refusal::answer(problem);
+        return rejection::response(problem);
     };
-    let open = engine::open(entry.sid(), &["websocket"], &context.sessions.limits, context.max_frame_bytes);
-    context.sessions.life.tasks.spawn(greet::greet(context.clone(), Link::Polling(entry), token));
+    let open = engine::open(registration.sid(), &["websocket"], &context.sessions.limits, context.max_frame_bytes);
+    context.sessions.life.tasks.spawn(connect::connect(context.clone(), Connection::Polling(registration), token));
     engine::text(open)
 }
 
 async fn poll(context: &Context, sid: &str) -> Response {
-    let Some(polling) = context.links.find(sid) else { return Error::Session.into_response() };
+    let Some(polling) = context.polling.find(sid) else { return Error::Session.into_response() };
     match polling.poll() {
-        Polled::Now(text) => engine::text(text),
-        Polled::Later(text) => match text.await {
+        PollResponse::Now(text) => engine::text(text),
+        PollResponse::Later(text) => match text.await {
             Ok(text) => engine::text(text),
             Err(_) => engine::text(engine::CLOSE),
         },
-        Polled::Twice => {
+        PollResponse::Duplicate => {
             polling.close();
             Error::Request.into_response()
         }
@@ -109,25 +109,25 @@ async fn poll(context: &Context, sid: &str) -> Response {
 }
 
 /// May somebody come in? The token, if one came with the request.
-fn let_in(context: &Context, request: &Request) -> Result<Option<Token>, Problem> {
-    let count = |problem| refusal::counted(context, problem);
-    if let Some(problem) = refusal::draining(context) {
+fn check_request(context: &Context, request: &Request) -> Result<Option<Token>, Problem> {
+    let count = |problem| rejection::count(context, problem);
+    if let Some(problem) = rejection::draining(context) {
         return Err(count(problem));
     }
-    if context.links.len() >= context.sessions.limits.connections {
+    if context.polling.len() >= context.sessions.limits.connections {
         let detail = "this node has as many connections as it takes";
         return Err(count(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::TooMany, detail).retry_after(5)));
     }
     match credentials::token(context, request.headers(), request.uri().query()) {
         Ok(token) => Ok(Some(token)),
         Err(refused) if refused.fault == Fault::TokenMissing => Ok(None),
-        Err(refused) => Err(count(refusal::problem(&refused))),
+        Err(refused) => Err(count(rejection::problem(&refused))),
     }
 }
 
-impl Asked {
+impl EngineQuery {
     fn of(request: &Request<Body>) -> Result<Self, Error> {
-        let Query(asked) = Query::<Self>::try_from_uri(request.uri()).map_err(|_| Error::Request)?;
-        if asked.version.as_deref() == Some("4") { Ok(asked) } else { Err(Error::Version) }
+        let Query(query) = Query::<Self>::try_from_uri(request.uri()).map_err(|_| Error::Request)?;
+        if query.version.as_deref() == Some("4") { Ok(query) } else { Err(Error::Version) }
     }
 }

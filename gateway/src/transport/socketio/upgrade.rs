@@ -7,14 +7,14 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::engine::{self, Error, PROBE, PROBED, UPGRADE};
-use super::link::Link;
+use super::connection::Connection;
+use super::engine::{self, Error, PROBE, PROBE_REPLY, UPGRADE};
 use super::polling::Polling;
-use super::{greet, links};
+use super::{connect, registry};
 use crate::auth::Token;
 use crate::problem::Problem;
 use crate::transport::Context;
-use crate::transport::claimed;
+use crate::transport::taken_over;
 use crate::transport::websocket::{Message, Socket, accept};
 
 /// How long going over may take, as long as in the server of Socket.IO itself.
@@ -22,49 +22,49 @@ const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection that begins as a WebSocket.
 pub(super) async fn begin(context: Context, request: Request, token: Option<Token>) -> Response {
-    let Some(sid) = links::new_sid() else { return Error::Request.into_response() };
-    let most_bytes = context.max_frame_bytes;
-    let accepted = accept(request, &[], most_bytes, move |socket, _| {
-        let open = engine::open(&sid, &[], &context.sessions.limits, most_bytes);
+    let Some(sid) = registry::new_sid() else { return Error::Request.into_response() };
+    let max_bytes = context.max_frame_bytes;
+    let accepted = accept(request, &[], max_bytes, move |socket, _| {
+        let open = engine::open(&sid, &[], &context.sessions.limits, max_bytes);
         context.sessions.life.tasks.clone().spawn(async move {
             socket.queue_text(open.as_bytes());
             if socket.flush().await.is_ok() {
-                greet::greet(context, Link::Socket(socket), token).await;
+                connect::connect(context, Connection::WebSocket(socket), token).await;
             }
         });
     });
-    answer(accepted).await
+    finish(accepted).await
 }
 
 /// One that goes over.
-pub(super) async fn go_over(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
+pub(super) async fn upgrade(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
     let tasks = context.sessions.life.tasks.clone();
     let accepted = accept(request, &[], context.max_frame_bytes, move |socket, _| {
         tasks.spawn(async move {
-            match timeout(UPGRADE_PATIENCE, probed(socket, &polling)).await {
+            match timeout(UPGRADE_PATIENCE, probe(socket, &polling)).await {
                 Ok(Some(socket)) => polling.upgraded(socket),
-                _ => polling.upgrading(false),
+                _ => polling.set_upgrading(false),
             }
         });
     });
-    answer(accepted).await
+    finish(accepted).await
 }
 
-async fn answer(accepted: Result<(), Problem>) -> Response {
+async fn finish(accepted: Result<(), Problem>) -> Response {
     match accepted {
-        Ok(()) => claimed().await,
+        Ok(()) => taken_over().await,
         Err(problem) => problem.into_response(),
     }
 }
 
 /// The client tries the socket, waits until its poll has ended, and says that it goes over. None if it does not.
-async fn probed(mut socket: Socket, polling: &Polling) -> Option<Socket> {
+async fn probe(mut socket: Socket, polling: &Polling) -> Option<Socket> {
     if text(&mut socket).await? != PROBE {
         return None;
     }
-    socket.queue_text(PROBED.as_bytes());
+    socket.queue_text(PROBE_REPLY.as_bytes());
     socket.flush().await.ok()?;
-    polling.upgrading(true);
+    polling.set_upgrading(true);
     (text(&mut socket).await? == UPGRADE).then_some(socket)
 }
 

@@ -10,9 +10,9 @@ use crate::transport::websocket::{Sender, Socket, write_text};
 
 /// Empty while the client polls.
 #[derive(Debug, Default)]
-pub(super) struct Line(OnceLock<Arc<Sender>>);
+pub(super) struct SocketWire(OnceLock<Arc<Sender>>);
 
-impl Line {
+impl SocketWire {
     pub(super) fn is_open(&self) -> bool {
         self.0.get().is_some()
     }
@@ -22,7 +22,7 @@ impl Line {
     }
 }
 
-impl Wire for Line {
+impl Wire for SocketWire {
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
         let Some(sender) = self.0.get() else { return Written::Some(0) };
         sender.try_write_as(frames, |frame, into| {

@@ -11,7 +11,7 @@ use super::position::Position;
 /// What says nothing, and keeps the connection from looking dead: a comment.
 pub(super) const HEARTBEAT: &[u8] = b":\n\n";
 /// A client that was told to come back is sent away when its time has come: there is nothing more to wait for then.
-const AT_ONCE: u32 = 100;
+const RECONNECT_MILLIS: u32 = 100;
 
 #[derive(Deserialize)]
 struct Frame<'a> {
@@ -30,12 +30,12 @@ struct Frame<'a> {
 #[derive(Deserialize)]
 struct Reply<'a> {
     #[serde(borrow)]
-    data: Begun<'a>,
+    data: Subscribed<'a>,
 }
 
 /// The answer to a subscription.
 #[derive(Deserialize)]
-struct Begun<'a> {
+struct Subscribed<'a> {
     #[serde(borrow)]
     channel: Cow<'a, str>,
     #[serde(borrow)]
@@ -48,10 +48,10 @@ pub(super) fn write(frame: &[u8], position: &mut Position, into: &mut Vec<u8>) {
     let Ok(head) = serde_json::from_slice::<Frame<'_>>(frame) else { return };
     let _ = writeln!(into, "event: {}", one_line(&head.r#type));
     if head.r#type == "wirebell.reconnect" {
-        let _ = writeln!(into, "retry: {AT_ONCE}");
+        let _ = writeln!(into, "retry: {RECONNECT_MILLIS}");
     }
-    if let Some((channel, cursor)) = reached(&head, frame)
-        && position.reached(&channel, cursor)
+    if let Some((channel, cursor)) = progress(&head, frame)
+        && position.advance(&channel, cursor)
     {
         let _ = writeln!(into, "id: {position}");
     }
@@ -76,8 +76,8 @@ fn reached<'a>(head: &Frame<'a>, frame: &'a [u8]) -> Option<(Cow<'a, str>, Curso
         }
         // To what the request itself asked for. Any other answer has a `ref`, and may say whatever a service likes.
         "wirebell.reply" if head.r#ref.is_none() => {
-            let begun = serde_json::from_slice::<Reply<'_>>(frame).ok()?.data;
-            Some((begun.channel, begun.cursor.parse().ok()?))
+            let subscribed = serde_json::from_slice::<Reply<'_>>(frame).ok()?.data;
+            Some((subscribed.channel, subscribed.cursor.parse().ok()?))
         }
         own if own.starts_with("wirebell.") => None,
         _ => Some((head.channel.clone()?, head.cursor.as_deref()?.parse().ok()?)),

@@ -2,14 +2,14 @@
 //! events of a stream, and whose own frames come as requests beside it.
 
 mod encode;
-mod later;
 mod open;
-mod outlet;
+mod output;
 mod position;
 mod post;
-mod posts;
+mod registry;
+mod retry_stream;
 mod stream;
 
 pub(super) use open::open;
 pub(super) use post::post;
-pub use posts::Posts;
+pub use registry::StreamRegistry;

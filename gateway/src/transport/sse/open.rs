@@ -13,75 +13,77 @@ use socket2::SockRef;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Fault, Transport};
 
-use super::super::mailbox::Mailbox;
-use super::super::{Claim, claimed};
-use super::super::{Context, cors, credentials, refusal};
-use super::outlet::Outlet;
-use super::position::{Brought, Position};
+use super::super::frame_queue::FrameQueue;
+use super::super::{ConnectionTakeover, taken_over};
+use super::super::{Context, cors, credentials, rejection};
+use super::output::StreamOutput;
+use super::position::{Position, ResumePosition};
 use super::stream::Stream;
-use super::{encode, later};
+use super::{encode, retry_stream};
 use crate::problem::Problem;
-use crate::session::{self, Entrance};
+use crate::session::{self, ConnectRequest};
 
 /// Seconds until a client comes back whose stream breaks without a word; by chance, so that those of a node that
 /// died do not come together.
-const RETRY: (f64, f64) = (0.5, 3.0);
+const RETRY_SECONDS: (f64, f64) = (0.5, 3.0);
 
 /// What a client wants.
-struct Wanted {
-    brought: Brought,
+struct StreamRequest {
+    resume: ResumePosition,
     topics: Vec<Channel>,
 }
 
 /// `GET /events`.
 pub(in super::super) async fn open(State(context): State<Context>, request: Request) -> Response {
-    let gives_up = later::gives_up(request.headers());
-    match admitted(&context, request).await {
-        Ok(()) => claimed().await,
-        Err(problem) if gives_up && later::passes(&problem) => later::answer(&problem),
-        Err(problem) => refusal::answer(problem),
+    let accepts_only_stream = retry_stream::accepts_only_stream(request.headers());
+    match accept(&context, request).await {
+        Ok(()) => taken_over().await,
+        Err(problem) if accepts_only_stream && retry_stream::is_temporary(&problem) => {
+            retry_stream::response(&problem)
+        }
+        Err(problem) => rejection::response(problem),
     }
 }
 
-async fn admitted(context: &Context, request: Request) -> Result<(), Problem> {
-    let count = |problem| refusal::counted(context, problem);
+async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
+    let count = |problem| rejection::count(context, problem);
     if request.method() != Method::GET {
-        let detail = "a stream is asked for by GET";
+        let detail = "expected GET to open a stream";
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail));
     }
-    if let Some(problem) = refusal::draining(context) {
+    if let Some(problem) = rejection::draining(context) {
         return Err(count(problem));
     }
     let token = credentials::token(context, request.headers(), request.uri().query());
-    let token = token.map_err(|refused| count(refusal::problem(&refused)))?;
-    let wanted = Wanted::of(&request).map_err(count)?;
-    let Some(claim) = request.extensions().get::<Claim>().cloned() else {
+    let token = token.map_err(|refused| count(rejection::problem(&refused)))?;
+    let wanted = StreamRequest::of(&request).map_err(count)?;
+    let Some(takeover) = request.extensions().get::<ConnectionTakeover>().cloned() else {
         return Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             Fault::Internal,
             "this connection cannot stream",
         ));
     };
-    let cursor = wanted.brought.user.map(|cursor| cursor.to_string());
-    let mailbox = Arc::new(Mailbox::holding(wanted.frames()));
-    let outlet = Arc::new(Outlet::new(wanted.position(), head(context, request.headers())));
+    let cursor = wanted.resume.user.map(|cursor| cursor.to_string());
+    let frame_queue = Arc::new(FrameQueue::with_frames(wanted.frames()));
+    let output = Arc::new(StreamOutput::new(wanted.position(), head(context, request.headers())));
     drop(request);
-    let mut stream = Stream::new(Arc::clone(&outlet), Arc::clone(&mailbox));
-    let entrance = Entrance { token: Some(token), cursor, transport: Transport::Sse };
-    let entered = match session::enter(&context.sessions, &mut stream, entrance).await {
-        Ok(entered) => entered,
-        Err(refused) => return Err(refusal::problem(&refused.unwrap_or_else(gone))),
+    let mut stream = Stream::new(Arc::clone(&output), Arc::clone(&frame_queue));
+    let connect = ConnectRequest { token: Some(token), cursor, transport: Transport::Sse };
+    let joined = match session::join(&context.sessions, &mut stream, connect).await {
+        Ok(joined) => joined,
+        Err(refused) => return Err(rejection::problem(&refused.unwrap_or_else(gone))),
     };
-    let entry = context.posts.enter(entered.connection(), entered.user().clone(), mailbox);
+    let registration = context.streams.register(joined.connection(), joined.user().clone(), frame_queue);
     let sessions = Arc::clone(&context.sessions);
     // A client sends nothing on its stream.
-    claim.make(move |connection, _| {
+    takeover.take_over(move |connection, _| {
         let _ = SockRef::from(&connection).set_tcp_user_timeout(Some(2 * sessions.limits.heartbeat));
-        outlet.attach(connection);
-        let mut stream = stream.listed(entry);
+        output.attach(connection);
+        let mut stream = stream.registered(registration);
         sessions.life.tasks.clone().spawn(async move {
             if session::Peer::flush(&mut stream).await.is_ok() {
-                entered.begin(sessions, stream);
+                joined.spawn(sessions, stream);
             }
         });
     });
@@ -92,7 +94,7 @@ fn gone() -> crate::auth::Refusal {
     crate::auth::Refusal::new(Fault::Internal, "the client has gone")
 }
 
-impl Wanted {
+impl StreamRequest {
     /// `Last-Event-ID` is newer than the address, which a browser asks for again as it was.
     fn of(request: &Request) -> Result<Self, Problem> {
         let bad = |name: &str, fault, says: String| {
@@ -103,24 +105,24 @@ impl Wanted {
         let last = request.headers().get("last-event-id").filter(|value| !value.is_empty());
         let last = last.map(|value| ("Last-Event-ID", String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let named = || pairs.iter().find(|(name, _)| name == "cursor").map(|(_, value)| ("cursor", value.clone()));
-        let brought = match last.or_else(named) {
+        let resume = match last.or_else(named) {
             Some((name, text)) => {
-                text.parse::<Brought>().map_err(|error| bad(name, Fault::BadCursor, error.to_string()))?
+                text.parse::<ResumePosition>().map_err(|error| bad(name, Fault::BadCursor, error.to_string()))?
             }
-            None => Brought::default(),
+            None => ResumePosition::default(),
         };
         let topics = pairs.iter().filter(|(name, _)| name == "topic").map(|(_, topic)| Channel::topic(topic));
         let topics = topics.collect::<Result<_, _>>();
         let topics = topics.map_err(|error| bad("topic", Fault::BadChannel, error.to_string()))?;
-        Ok(Self { brought, topics })
+        Ok(Self { resume, topics })
     }
 
     /// What a client would say by itself, had it a way to: its topics, each from where it was; and what it missed of
     /// `all`.
     fn frames(&self) -> VecDeque<String> {
         let subscribe = self.topics.iter().map(|topic| {
-            let brought = self.brought.others.iter().find(|(channel, _)| channel == topic);
-            let cursor = brought.map(|(_, cursor)| cursor.to_string());
+            let resume = self.resume.others.iter().find(|(channel, _)| channel == topic);
+            let cursor = resume.map(|(_, cursor)| cursor.to_string());
             json!({ "type": "wirebell.subscribe", "channel": topic, "cursor": cursor }).to_string()
         });
         let missed = self.all().map(|(channel, cursor)| {
@@ -133,25 +135,25 @@ impl Wanted {
     fn position(&self) -> Position {
         let mut position = Position::new(self.topics.iter().cloned());
         if let Some((channel, cursor)) = self.all() {
-            position.reached(channel.as_str(), *cursor);
+            position.advance(channel.as_str(), *cursor);
         }
         position
     }
 
     fn all(&self) -> Option<&(Channel, wirebell_protocol::Cursor)> {
-        self.brought.others.iter().find(|(channel, _)| channel.kind() == Kind::All)
+        self.resume.others.iter().find(|(channel, _)| channel.kind() == Kind::All)
     }
 }
 
 /// The head of the answer. It has no length: it ends with its connection, which is a stream's and no other request's.
-fn head(context: &Context, asked: &HeaderMap) -> Vec<u8> {
+fn head(context: &Context, request_headers: &HeaderMap) -> Vec<u8> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     // nginx keeps answers back otherwise, until a buffer is full.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    cors::allow(context, asked.get(header::ORIGIN), &mut headers);
+    cors::allow(context, request_headers.get(header::ORIGIN), &mut headers);
     let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
     for (name, value) in &headers {
         let _ = write!(head, "{name}: ");
@@ -159,7 +161,7 @@ fn head(context: &Context, asked: &HeaderMap) -> Vec<u8> {
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
-    let (least, most) = RETRY;
+    let (least, most) = RETRY_SECONDS;
     encode::retry(least + (most - least) * fastrand::f64(), &mut head);
     head
 }

@@ -17,7 +17,7 @@ pub(super) struct Position {
 
 /// What a client brings of an earlier stream.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Brought {
+pub(super) struct ResumePosition {
     pub(super) user: Option<Cursor>,
     pub(super) others: Vec<(Channel, Cursor)>,
 }
@@ -25,16 +25,16 @@ pub(super) struct Brought {
 /// The text is not an `id` of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a cursor, or the `id` of an event: a cursor and `<channel>=<cursor>` for each other channel")]
-pub(super) struct NotAnId;
+pub(super) struct InvalidEventId;
 
 impl Position {
-    /// With these topics, and with `all` if it was brought.
+    /// With these topics, and with `all` if it was resume.
     pub(super) fn new(channels: impl Iterator<Item = Channel>) -> Self {
         Self { user: Cursor::START, others: channels.map(|channel| (channel, None)).collect() }
     }
 
     /// The client has this. False if it cannot come back to the channel.
-    pub(super) fn reached(&mut self, channel: &str, cursor: Cursor) -> bool {
+    pub(super) fn advance(&mut self, channel: &str, cursor: Cursor) -> bool {
         if let Some((_, at)) = self.others.iter_mut().find(|(other, _)| other.as_str() == channel) {
             *at = Some(at.unwrap_or_default().max(cursor));
             return true;
@@ -61,14 +61,14 @@ impl fmt::Display for Position {
     }
 }
 
-impl std::str::FromStr for Brought {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
+impl std::str::FromStr for ResumePosition {
+    type Err = InvalidEventId;
+    fn from_str(text: &str) -> Result<Self, InvalidEventId> {
         let mut parts = text.split_ascii_whitespace();
-        let user = parts.next().ok_or(NotAnId)?.parse().map_err(|_| NotAnId)?;
+        let user = parts.next().ok_or(InvalidEventId)?.parse().map_err(|_| InvalidEventId)?;
         let other = |part: &str| {
-            let (channel, cursor) = part.rsplit_once('=').ok_or(NotAnId)?;
-            Ok((Channel::parse(channel).map_err(|_| NotAnId)?, cursor.parse().map_err(|_| NotAnId)?))
+            let (channel, cursor) = part.rsplit_once('=').ok_or(InvalidEventId)?;
+            Ok((Channel::parse(channel).map_err(|_| InvalidEventId)?, cursor.parse().map_err(|_| InvalidEventId)?))
         };
         Ok(Self { user: Some(user), others: parts.map(other).collect::<Result<_, _>>()? })
     }
@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn where_there_is_only_the_users_log_the_id_is_its_cursor() {
         let mut position = Position::new(std::iter::empty());
-        assert!(position.reached("user:42", at("7-1")));
+        assert!(position.advance("user:42", at("7-1")));
         assert_eq!(position.to_string(), "7-1");
-        assert!(position.reached("user:42", at("6-0")), "what was asked for again comes late");
+        assert!(position.advance("user:42", at("6-0")), "what was asked for again comes late");
         assert_eq!(position.to_string(), "7-1");
     }
 
@@ -95,19 +95,19 @@ mod tests {
     fn each_channel_that_can_be_come_back_to_has_its_part() {
         let mut position =
             Position::new([Channel::topic("a=b").unwrap(), Channel::topic("c").unwrap()].into_iter());
-        assert!(position.reached("topic:a=b", at("8-0")));
-        assert!(position.reached("all", at("9-0")));
-        assert!(!position.reached("topic:other", at("9-1")));
+        assert!(position.advance("topic:a=b", at("8-0")));
+        assert!(position.advance("all", at("9-0")));
+        assert!(!position.advance("topic:other", at("9-1")));
         assert_eq!(position.to_string(), "0-0 topic:a=b=8-0 all=9-0");
-        let brought: Brought = position.to_string().parse().unwrap();
+        let resume: ResumePosition = position.to_string().parse().unwrap();
         let others = vec![(Channel::topic("a=b").unwrap(), at("8-0")), (Channel::all(), at("9-0"))];
-        assert_eq!(brought, Brought { user: Some(Cursor::START), others });
+        assert_eq!(resume, ResumePosition { user: Some(Cursor::START), others });
     }
 
     #[test]
     fn what_is_no_id_is_refused() {
         for text in ["", " ", "x", "1-0 all", "1-0 news=1-0", "1-0 all=x", "all=1-0"] {
-            assert_eq!(text.parse::<Brought>(), Err(NotAnId), "{text}");
+            assert_eq!(text.parse::<ResumePosition>(), Err(InvalidEventId), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::{ConnectionId, Fault};
 
-use super::super::{Context, credentials, refusal};
+use super::super::{Context, credentials, rejection};
 use crate::problem::Problem;
 
 /// `POST /events/{connection}`.
@@ -16,32 +16,32 @@ pub(in super::super) async fn post(
     Path(connection): Path<String>,
     request: Request,
 ) -> Response {
-    match taken(&context, &connection, request).await {
+    match enqueue(&context, &connection, request).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(problem) => refusal::answer(problem),
+        Err(problem) => rejection::response(problem),
     }
 }
 
-async fn taken(context: &Context, connection: &str, request: Request) -> Result<(), Problem> {
+async fn enqueue(context: &Context, connection: &str, request: Request) -> Result<(), Problem> {
     let token = credentials::token(context, request.headers(), request.uri().query());
     let identity = match token {
         Ok(token) => context.sessions.verifier.verify(&token).await,
         Err(refused) => Err(refused),
     };
-    let user = identity.map_err(|refused| refusal::problem(&refused))?.channel;
+    let user = identity.map_err(|refused| rejection::problem(&refused))?.channel;
     let connection: ConnectionId = connection.parse().map_err(|error| {
         let detail = format!("the connection's id: {error}, as in `wirebell.welcome`");
         Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
     })?;
     let frame = text(context, request.into_body()).await?;
     if connection.node != context.sessions.hub.node() {
-        return Err(elsewhere());
+        return Err(wrong_node());
     }
-    let mailbox = context.posts.find(connection, &user).ok_or_else(|| {
+    let frame_queue = context.streams.find(connection, &user).ok_or_else(|| {
         let detail = "this user has no stream of that id here; it has ended, or is no stream of Server-Sent Events";
         Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
     })?;
-    mailbox.put(std::iter::once(frame)).map_err(|_| {
+    frame_queue.push(std::iter::once(frame)).map_err(|_| {
         let detail = "more waits for this stream's session than it may; slow down";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
     })
@@ -62,7 +62,7 @@ async fn text(context: &Context, body: Body) -> Result<String, Problem> {
 }
 
 /// RFC 9110 §15.5.20: this server cannot answer for that connection.
-fn elsewhere() -> Problem {
+fn wrong_node() -> Problem {
     let detail = "this stream is another node's, which its id names before the dot; send requests for a stream to the \
                   node that has it, as balancers do that stick a client to a node";
     Problem::new(StatusCode::MISDIRECTED_REQUEST, Fault::NotFound, detail)

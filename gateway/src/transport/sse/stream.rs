@@ -11,32 +11,32 @@ use tokio::time::timeout;
 use wirebell_protocol::CloseCode;
 use wirebell_protocol::frame::server::ServerFrame;
 
-use super::super::mailbox::Mailbox;
+use super::super::frame_queue::FrameQueue;
 use super::encode::HEARTBEAT;
-use super::outlet::Outlet;
-use super::posts::Entry;
-use crate::session::{Gone, Incoming, Peer, Wire};
+use super::output::StreamOutput;
+use super::registry::Registration;
+use crate::session::{Disconnected, Incoming, Peer, Wire};
 
 /// How long a client has to hang up once the stream is over.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One client's stream.
 pub(super) struct Stream {
-    outlet: Arc<Outlet>,
-    mailbox: Arc<Mailbox>,
-    entry: Option<Entry>,
+    output: Arc<StreamOutput>,
+    frame_queue: Arc<FrameQueue>,
+    registration: Option<Registration>,
     /// A heartbeat was taken.
-    is_alive: bool,
+    heartbeat_sent: bool,
 }
 
 impl Stream {
-    pub(super) fn new(outlet: Arc<Outlet>, mailbox: Arc<Mailbox>) -> Self {
-        Self { outlet, mailbox, entry: None, is_alive: false }
+    pub(super) fn new(output: Arc<StreamOutput>, frame_queue: Arc<FrameQueue>) -> Self {
+        Self { output, frame_queue, registration: None, heartbeat_sent: false }
     }
 
     /// It can be found by requests for as long as it lives.
-    pub(super) fn listed(self, entry: Entry) -> Self {
-        Self { entry: Some(entry), ..self }
+    pub(super) fn registered(self, registration: Registration) -> Self {
+        Self { registration: Some(registration), ..self }
     }
 }
 
@@ -44,51 +44,51 @@ impl Peer for Stream {
     type Text = String;
 
     async fn receive(&mut self) -> Incoming<String> {
-        if std::mem::take(&mut self.is_alive) {
+        if std::mem::take(&mut self.heartbeat_sent) {
             return Incoming::Alive;
         }
-        let Some(pipe) = self.outlet.pipe() else { return Incoming::Gone };
-        std::future::poll_fn(|context| match self.mailbox.poll(context) {
+        let Some(writer) = self.output.writer() else { return Incoming::Closed };
+        std::future::poll_fn(|context| match self.frame_queue.poll(context) {
             Poll::Ready(frame) => Poll::Ready(Incoming::Text(frame)),
-            Poll::Pending => pipe.poll_gone(context).map(|()| Incoming::Gone),
+            Poll::Pending => writer.poll_closed(context).map(|()| Incoming::Closed),
         })
         .await
     }
 
-    async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
-        self.outlet.queue(&frame);
+    async fn feed(&mut self, frame: Bytes) -> Result<(), Disconnected> {
+        self.output.queue(&frame);
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        match self.outlet.pipe() {
-            Some(pipe) => pipe.flush().await.map_err(|_| Gone),
+    async fn flush(&mut self) -> Result<(), Disconnected> {
+        match self.output.writer() {
+            Some(writer) => writer.flush().await.map_err(|_| Disconnected),
             None => Ok(()),
         }
     }
 
     /// As the hub does it by the wire, and therefore as if it were answered.
-    async fn ping(&mut self) -> Result<(), Gone> {
-        self.outlet.queue_bytes(HEARTBEAT);
+    async fn ping(&mut self) -> Result<(), Disconnected> {
+        self.output.queue_bytes(HEARTBEAT);
         self.flush().await?;
-        self.is_alive = true;
+        self.heartbeat_sent = true;
         Ok(())
     }
 
     async fn close(&mut self, code: CloseCode, reason: &'static str) {
-        self.entry = None;
-        self.outlet.queue(&ServerFrame::Close { code, reason }.encode());
-        let Some(pipe) = self.outlet.pipe() else { return };
-        let seen_off = async {
-            if pipe.flush().await.is_ok() && SockRef::from(pipe.stream()).shutdown(Shutdown::Write).is_ok() {
-                std::future::poll_fn(|context| pipe.poll_gone(context)).await;
+        self.registration = None;
+        self.output.queue(&ServerFrame::Close { code, reason }.encode());
+        let Some(writer) = self.output.writer() else { return };
+        let finish_close = async {
+            if writer.flush().await.is_ok() && SockRef::from(writer.stream()).shutdown(Shutdown::Write).is_ok() {
+                std::future::poll_fn(|context| writer.poll_closed(context)).await;
             }
         };
-        let _ = timeout(GOODBYE_PATIENCE, seen_off).await;
+        let _ = timeout(CLOSE_TIMEOUT, finish_close).await;
     }
 
     fn wire(&self) -> Option<Arc<dyn Wire>> {
-        Some(Arc::<Outlet>::clone(&self.outlet))
+        Some(Arc::<StreamOutput>::clone(&self.output))
     }
 }
 

@@ -8,7 +8,7 @@ use wirebell_protocol::cloudevents;
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 
 use super::socket::Socket;
-use crate::session::{Gone, Incoming, Peer};
+use crate::session::{Disconnected, Incoming, Peer};
 
 /// A socket and the translation.
 pub(super) struct CloudEvents {
@@ -32,15 +32,15 @@ impl Peer for CloudEvents {
         self.socket.receive()
     }
 
-    async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
+    async fn feed(&mut self, frame: Bytes) -> Result<(), Disconnected> {
         self.socket.feed(cloudevents::encode(&frame, || ulid::Ulid::generate().to_string())).await
     }
 
-    fn flush(&mut self) -> impl Future<Output = Result<(), Gone>> + Send {
+    fn flush(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send {
         Peer::flush(&mut self.socket)
     }
 
-    fn ping(&mut self) -> impl Future<Output = Result<(), Gone>> + Send {
+    fn ping(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send {
         self.socket.ping()
     }
 

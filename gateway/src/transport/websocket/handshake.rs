@@ -5,70 +5,73 @@ use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wirebell_protocol::Fault;
 
-use super::super::Claim;
+use super::super::ConnectionTakeover;
 use super::socket::Socket;
 use crate::problem::Problem;
 
-/// Accepts a request for a WebSocket, and is done with it. The socket's messages are up to `most_bytes` long, and it has the
+/// Accepts a request for a WebSocket, and is done with it. The socket's messages are up to `max_bytes` long, and it has the
 /// subprotocol of these that the client offers first, if any. `take` gets the socket, and the subprotocol, once the request
-/// is gone, whose answer is none but the socket's own: it waits there for what is said first, or for the first read, and
+/// is gone, whose response is none but the socket's own: it waits there for what is said first, or for the first read, and
 /// leaves in one piece with it.
 pub fn accept(
     request: Request,
     subprotocols: &[&'static str],
-    most_bytes: usize,
+    max_bytes: usize,
     take: impl FnOnce(Socket, Option<&'static str>) + Send + 'static,
 ) -> Result<(), Problem> {
     let key = check(request.method(), request.version(), request.headers())?;
     let subprotocol = tokens(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL)
         .find_map(|offer| subprotocols.iter().find(|known| **known == offer).copied());
-    let claim = request
+    let takeover = request
         .extensions()
-        .get::<Claim>()
-        .ok_or_else(|| refuse(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded"))?;
-    let answer = answer(&derive_accept_key(key.as_bytes()), subprotocol);
-    claim.make(move |connection, come| take(Socket::new(connection, answer, come, most_bytes), subprotocol));
+        .get::<ConnectionTakeover>()
+        .ok_or_else(|| problem(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded"))?;
+    let response = response(&derive_accept_key(key.as_bytes()), subprotocol);
+    takeover.take_over(move |connection, received| {
+        take(Socket::new(connection, response, received, max_bytes), subprotocol)
+    });
     // Whoever waits to be answered by the socket needs nothing of it any more.
     drop(request);
     Ok(())
 }
 
-fn answer(accepted: &str, subprotocol: Option<&str>) -> Vec<u8> {
-    let mut answer = Vec::with_capacity(192);
-    answer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+fn response(accepted: &str, subprotocol: Option<&str>) -> Vec<u8> {
+    let mut response = Vec::with_capacity(192);
+    response
+        .extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
     let lines = [("Sec-WebSocket-Accept", Some(accepted)), ("Sec-WebSocket-Protocol", subprotocol)];
     for (name, value) in lines.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         for part in [name, ": ", value, "\r\n"] {
-            answer.extend_from_slice(part.as_bytes());
+            response.extend_from_slice(part.as_bytes());
         }
     }
-    answer.extend_from_slice(b"\r\n");
-    answer
+    response.extend_from_slice(b"\r\n");
+    response
 }
 
 /// What a client has to ask for. Answers its key.
 fn check<'a>(method: &Method, version: Version, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
     let holds = |name, wanted: &str| tokens(headers, &name).any(|token| token.eq_ignore_ascii_case(wanted));
     if method != Method::GET {
-        return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is asked for by GET"));
+        return Err(problem(StatusCode::METHOD_NOT_ALLOWED, "expected GET to open a WebSocket"));
     }
     if version < Version::HTTP_11 {
-        return Err(refuse(StatusCode::UPGRADE_REQUIRED, "a WebSocket is asked for by HTTP/1.1"));
+        return Err(problem(StatusCode::UPGRADE_REQUIRED, "expected HTTP/1.1 to open a WebSocket"));
     }
     if !holds(header::UPGRADE, "websocket") || !holds(header::CONNECTION, "upgrade") {
         let detail = "this path is for WebSockets; expected `Connection: Upgrade` and `Upgrade: websocket`";
-        return Err(refuse(StatusCode::UPGRADE_REQUIRED, detail));
+        return Err(problem(StatusCode::UPGRADE_REQUIRED, detail));
     }
     if !holds(header::SEC_WEBSOCKET_VERSION, "13") {
-        return Err(refuse(StatusCode::UPGRADE_REQUIRED, "expected `Sec-WebSocket-Version: 13`"));
+        return Err(problem(StatusCode::UPGRADE_REQUIRED, "expected `Sec-WebSocket-Version: 13`"));
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
     // Sixteen bytes in base64.
     key.filter(|key| key.len() == 24 && key.ends_with("=="))
-        .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key`: expected 16 bytes in base64"))
+        .ok_or_else(|| problem(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key`: expected 16 bytes in base64"))
 }
 
-fn refuse(status: StatusCode, detail: &'static str) -> Problem {
+fn problem(status: StatusCode, detail: &'static str) -> Problem {
     let fault = if status == StatusCode::METHOD_NOT_ALLOWED { Fault::MethodNotAllowed } else { Fault::BadRequest };
     Problem::new(status, fault, detail)
 }
@@ -88,7 +91,7 @@ mod tests {
         lines.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
-    fn asked(changed: Option<(header::HeaderName, &'static str)>) -> Result<String, u16> {
+    fn checked(changed: Option<(header::HeaderName, &'static str)>) -> Result<String, u16> {
         let mut all = headers(&[
             (header::CONNECTION, "keep-alive, Upgrade"),
             (header::UPGRADE, "WebSocket"),
@@ -103,31 +106,31 @@ mod tests {
 
     #[test]
     fn what_every_browser_sends_is_enough() {
-        assert_eq!(asked(None).as_deref(), Ok("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert_eq!(checked(None).as_deref(), Ok("dGhlIHNhbXBsZSBub25jZQ=="));
         // RFC 6455 §1.3 has this pair.
         assert_eq!(derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
     fn whatever_is_missing_is_named_by_its_status() {
-        assert_eq!(asked(Some((header::CONNECTION, "close"))), Err(426));
-        assert_eq!(asked(Some((header::UPGRADE, "h2c"))), Err(426));
-        assert_eq!(asked(Some((header::SEC_WEBSOCKET_VERSION, "8"))), Err(426));
-        assert_eq!(asked(Some((header::SEC_WEBSOCKET_KEY, "short"))), Err(400));
+        assert_eq!(checked(Some((header::CONNECTION, "close"))), Err(426));
+        assert_eq!(checked(Some((header::UPGRADE, "h2c"))), Err(426));
+        assert_eq!(checked(Some((header::SEC_WEBSOCKET_VERSION, "8"))), Err(426));
+        assert_eq!(checked(Some((header::SEC_WEBSOCKET_KEY, "short"))), Err(400));
         let none = headers(&[]);
-        let asked = |method, version| {
+        let checked = |method, version| {
             check(&method, version, &none).map(str::to_owned).map_err(|problem| problem.status().as_u16())
         };
-        assert_eq!(asked(Method::POST, Version::HTTP_11), Err(405));
-        assert_eq!(asked(Method::GET, Version::HTTP_10), Err(426));
+        assert_eq!(checked(Method::POST, Version::HTTP_11), Err(405));
+        assert_eq!(checked(Method::GET, Version::HTTP_10), Err(426));
     }
 
     #[test]
     fn the_answer_names_what_was_agreed() {
         let with = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
             Sec-WebSocket-Accept: k\r\nSec-WebSocket-Protocol: p\r\n\r\n";
-        assert_eq!(String::from_utf8(answer("k", Some("p"))).as_deref(), Ok(with));
+        assert_eq!(String::from_utf8(response("k", Some("p"))).as_deref(), Ok(with));
         let without = with.replace("Sec-WebSocket-Protocol: p\r\n", "");
-        assert_eq!(String::from_utf8(answer("k", None)), Ok(without));
+        assert_eq!(String::from_utf8(response("k", None)), Ok(without));
     }
 }

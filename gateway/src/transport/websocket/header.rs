@@ -12,7 +12,7 @@ pub(super) enum Opcode {
 }
 
 impl Opcode {
-    fn of(bits: u8) -> Option<Self> {
+    fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
             0 => Self::Continuation,
             1 => Self::Text,
@@ -42,7 +42,7 @@ impl Opcode {
 }
 
 /// The most that a control frame may carry.
-pub(super) const MOST_CONTROL: usize = 125;
+pub(super) const MAX_CONTROL_BYTES: usize = 125;
 
 /// Appends a server's whole frame.
 pub(super) fn write(opcode: Opcode, payload: &[u8], into: &mut Vec<u8>) {
@@ -77,37 +77,37 @@ pub(super) struct Header {
 
 /// It is not as RFC 6455 has it: a reserved bit or opcode, no mask, or a control frame that is long or in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotAHeader;
+pub(super) struct InvalidHeader;
 
 impl Header {
     /// Reads the header at the beginning. None if there are not enough bytes yet; what is wrong is seen as early as
     /// it can be.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, NotAHeader> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, InvalidHeader> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         let (is_final, reserved) = (first & 0x80 != 0, first & 0x70);
-        let opcode = Opcode::of(first & 0x0f).filter(|_| reserved == 0).ok_or(NotAHeader)?;
+        let opcode = Opcode::from_bits(first & 0x0f).filter(|_| reserved == 0).ok_or(InvalidHeader)?;
         if opcode.is_control() && !is_final {
-            return Err(NotAHeader);
+            return Err(InvalidHeader);
         }
         let Some(&second) = bytes.get(1) else { return Ok(None) };
         let (is_masked, short) = (second & 0x80 != 0, second & 0x7f);
-        if !is_masked || (opcode.is_control() && usize::from(short) > MOST_CONTROL) {
-            return Err(NotAHeader);
+        if !is_masked || (opcode.is_control() && usize::from(short) > MAX_CONTROL_BYTES) {
+            return Err(InvalidHeader);
         }
-        let Some((length, behind)) = length(short, &bytes[2..]) else { return Ok(None) };
+        let Some((length, extended)) = length(short, &bytes[2..]) else { return Ok(None) };
         // The highest bit has to be zero.
         if length > u64::MAX / 2 {
-            return Err(NotAHeader);
+            return Err(InvalidHeader);
         }
-        let size = 2 + behind + 4;
-        let Some(&mask) = bytes.get(2 + behind..).and_then(|rest| rest.first_chunk::<4>()) else {
+        let size = 2 + extended + 4;
+        let Some(&mask) = bytes.get(2 + extended..).and_then(|rest| rest.first_chunk::<4>()) else {
             return Ok(None);
         };
         Ok(Some(Self { opcode, is_final, mask, length, size }))
     }
 }
 
-/// The length, and how many bytes it takes behind the first two.
+/// The length, and how many bytes it takes extended the first two.
 fn length(short: u8, rest: &[u8]) -> Option<(u64, usize)> {
     match short {
         126 => rest.first_chunk().map(|bytes| (u64::from(u16::from_be_bytes(*bytes)), 2)),
@@ -185,7 +185,7 @@ mod tests {
             ("a ping of 126 bytes", &[0x89, 0xfe]),
             ("a length of 2^63", &[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]),
         ] {
-            assert_eq!(Header::read(bytes), Err(NotAHeader), "{name}");
+            assert_eq!(Header::read(bytes), Err(InvalidHeader), "{name}");
         }
     }
 }

@@ -10,7 +10,7 @@ use wirebell_protocol::CloseCode;
 use super::reader::{Message, Violation};
 use super::sender::Sender;
 use super::socket::{Ended, Socket};
-use crate::session::{Gone, Incoming, Peer, Wire};
+use crate::session::{Disconnected, Incoming, Peer, Wire};
 
 impl Peer for Socket {
     type Text = String;
@@ -19,16 +19,16 @@ impl Peer for Socket {
         poll_fn(|context| self.poll_receive(context))
     }
 
-    async fn feed(&mut self, frame: Bytes) -> Result<(), Gone> {
+    async fn feed(&mut self, frame: Bytes) -> Result<(), Disconnected> {
         self.queue_text(&frame);
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        Socket::flush(self).await.map_err(|_| Gone)
+    async fn flush(&mut self) -> Result<(), Disconnected> {
+        Socket::flush(self).await.map_err(|_| Disconnected)
     }
 
-    async fn ping(&mut self) -> Result<(), Gone> {
+    async fn ping(&mut self) -> Result<(), Disconnected> {
         self.queue_ping();
         Peer::flush(self).await
     }
@@ -44,25 +44,25 @@ impl Peer for Socket {
 
 impl Socket {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
-        if self.heard_goodbye {
-            return self.poll_leave(context);
+        if self.close_received {
+            return self.poll_finish_close(context);
         }
         Poll::Ready(match ready!(self.poll_read(context)) {
             Ok(Message::Text(text)) => Incoming::Text(text),
             Ok(Message::Binary(_)) => Incoming::Binary,
             Ok(Message::Ping(_) | Message::Pong) => Incoming::Alive,
-            Ok(Message::Close(_)) => return self.poll_leave(context),
-            Err(Ended::Gone) => Incoming::Gone,
+            Ok(Message::Close(_)) => return self.poll_finish_close(context),
+            Err(Ended::Closed) => Incoming::Closed,
             Err(Ended::Violation(Violation::TooLarge)) => Incoming::TooLarge,
-            Err(Ended::Violation(Violation::NotText)) => Incoming::NotText,
-            Err(Ended::Violation(Violation::Protocol)) => Incoming::Broken,
+            Err(Ended::Violation(Violation::InvalidUtf8)) => Incoming::InvalidUtf8,
+            Err(Ended::Violation(Violation::Protocol)) => Incoming::ProtocolError,
         })
     }
 
     /// Sends the answer to the client's goodbye. There is nobody to tell if it does not arrive.
-    fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
-        self.heard_goodbye = true;
-        self.sender().poll_flush(context).map(|_| Incoming::Gone)
+    fn poll_finish_close(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
+        self.close_received = true;
+        self.sender().poll_flush(context).map(|_| Incoming::Closed)
     }
 }
 

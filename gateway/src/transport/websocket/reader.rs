@@ -7,9 +7,9 @@ use super::header::{Header, Opcode, unmask};
 /// What a client sends.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
-    /// A text, of whichever parts.
+    /// A text, of whichever fragments.
     Text(String),
-    /// Bytes, of whichever parts.
+    /// Bytes, of whichever fragments.
     Binary(Vec<u8>),
     /// A ping, which wants a pong with the same payload.
     Ping(Vec<u8>),
@@ -27,7 +27,7 @@ pub enum Violation {
     /// Larger than the limit.
     TooLarge,
     /// A text that is not UTF-8.
-    NotText,
+    InvalidUtf8,
 }
 
 impl Violation {
@@ -36,7 +36,7 @@ impl Violation {
         match self {
             Self::Protocol => CloseCode::Protocol,
             Self::TooLarge => CloseCode::FrameTooLarge,
-            Self::NotText => CloseCode::InvalidText,
+            Self::InvalidUtf8 => CloseCode::InvalidText,
         }
     }
 }
@@ -47,25 +47,25 @@ pub(super) struct Reader {
     bytes: Vec<u8>,
     /// How much of the bytes has been read.
     read: usize,
-    /// The parts of a message so far. Boxed, since hardly any message comes in parts.
-    parts: Option<Box<Parts>>,
-    most: usize,
+    /// The fragments of a message so far. Boxed, since hardly any message comes in fragments.
+    fragments: Option<Box<Fragments>>,
+    max_bytes: usize,
 }
 
 #[derive(Debug)]
-struct Parts {
+struct Fragments {
     is_text: bool,
     payload: Vec<u8>,
 }
 
 impl Reader {
-    /// Reads messages of up to `most` bytes.
-    pub(super) fn new(most: usize) -> Self {
-        Self { bytes: Vec::new(), read: 0, parts: None, most }
+    /// Reads messages of up to `max_bytes` bytes.
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { bytes: Vec::new(), read: 0, fragments: None, max_bytes }
     }
 
     /// These bytes have come.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend_from_slice(bytes);
@@ -79,13 +79,13 @@ impl Reader {
             let Some(payload) = self.bytes.get(begin..begin + length) else { return Ok(None) };
             let message = match header.opcode {
                 Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                    let first = || Parts { is_text: header.opcode == Opcode::Text, payload: Vec::new() };
-                    let mut parts = self.parts.take().map_or_else(first, |parts| *parts);
-                    unmask(payload, header.mask, &mut parts.payload);
+                    let first = || Fragments { is_text: header.opcode == Opcode::Text, payload: Vec::new() };
+                    let mut fragments = self.fragments.take().map_or_else(first, |fragments| *fragments);
+                    unmask(payload, header.mask, &mut fragments.payload);
                     if header.is_final {
-                        Some(parts.whole()?)
+                        Some(fragments.finish()?)
                     } else {
-                        self.parts = Some(Box::new(parts));
+                        self.fragments = Some(Box::new(fragments));
                         None
                     }
                 }
@@ -105,16 +105,16 @@ impl Reader {
 
     /// The frame's length, if a frame like this may come now.
     fn length(&self, header: Header) -> Result<usize, Violation> {
-        let begun = match (header.opcode, &self.parts) {
+        let length_so_far = match (header.opcode, &self.fragments) {
             (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
                 return Err(Violation::Protocol);
             }
-            (Opcode::Continuation, Some(parts)) => parts.payload.len(),
+            (Opcode::Continuation, Some(fragments)) => fragments.payload.len(),
             _ => 0,
         };
         let length = usize::try_from(header.length).map_err(|_| Violation::TooLarge)?;
         // A control frame may carry 125 bytes, however small the limit is.
-        if !header.opcode.is_control() && length > self.most.saturating_sub(begun) {
+        if !header.opcode.is_control() && length > self.max_bytes.saturating_sub(length_so_far) {
             return Err(Violation::TooLarge);
         }
         Ok(length)
@@ -128,25 +128,25 @@ impl Reader {
     }
 }
 
-impl Parts {
-    fn whole(self) -> Result<Message, Violation> {
+impl Fragments {
+    fn finish(self) -> Result<Message, Violation> {
         if !self.is_text {
             return Ok(Message::Binary(self.payload));
         }
-        String::from_utf8(self.payload).map(Message::Text).map_err(|_| Violation::NotText)
+        String::from_utf8(self.payload).map(Message::Text).map_err(|_| Violation::InvalidUtf8)
     }
 }
 
 fn control(opcode: Opcode, payload: Vec<u8>) -> Result<Message, Violation> {
     match opcode {
         Opcode::Ping => Ok(Message::Ping(payload)),
-        Opcode::Close => goodbye(&payload),
+        Opcode::Close => close(&payload),
         _ => Ok(Message::Pong),
     }
 }
 
 /// RFC 6455 §5.5.1 and §7.4: nothing, or a code that may be sent, and a reason in UTF-8.
-fn goodbye(payload: &[u8]) -> Result<Message, Violation> {
+fn close(payload: &[u8]) -> Result<Message, Violation> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() { Ok(Message::Close(None)) } else { Err(Violation::Protocol) };
     };
@@ -156,7 +156,7 @@ fn goodbye(payload: &[u8]) -> Result<Message, Violation> {
     }
     match std::str::from_utf8(reason) {
         Ok(_) => Ok(Message::Close(Some(code))),
-        Err(_) => Err(Violation::NotText),
+        Err(_) => Err(Violation::InvalidUtf8),
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
 
     fn all(bytes: &[u8]) -> Result<Vec<Message>, Violation> {
         let (mut reader, mut messages) = (Reader::new(100), Vec::new());
-        reader.take(bytes);
+        reader.push(bytes);
         while let Some(message) = reader.next()? {
             messages.push(message);
         }
@@ -198,7 +198,7 @@ mod tests {
         let mut reader = Reader::new(100);
         for byte in frame(0x81, b"hello") {
             assert_eq!(reader.next(), Ok(None));
-            reader.take(&[byte]);
+            reader.push(&[byte]);
         }
         assert_eq!(reader.next(), Ok(Some(text("hello"))));
         assert_eq!(reader.bytes.capacity(), 0, "between frames it holds nothing");
@@ -227,18 +227,18 @@ mod tests {
     }
 
     #[test]
-    fn goodbyes_by_the_rfc() {
+    fn closes_by_the_rfc() {
         assert_eq!(all(&frame(0x88, b"")), Ok(vec![Message::Close(None)]));
         assert_eq!(all(&frame(0x88, &1000u16.to_be_bytes())), Ok(vec![Message::Close(Some(1000))]));
         assert_eq!(all(&frame(0x88, b"x")), Err(Violation::Protocol));
         for code in [0u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
             assert_eq!(all(&frame(0x88, &code.to_be_bytes())), Err(Violation::Protocol), "{code}");
         }
-        assert_eq!(all(&frame(0x88, &[0x03, 0xe8, 0xff])), Err(Violation::NotText));
+        assert_eq!(all(&frame(0x88, &[0x03, 0xe8, 0xff])), Err(Violation::InvalidUtf8));
     }
 
     #[test]
     fn a_text_that_is_not_utf_8_is_refused() {
-        assert_eq!(all(&frame(0x81, &[0xff])), Err(Violation::NotText));
+        assert_eq!(all(&frame(0x81, &[0xff])), Err(Violation::InvalidUtf8));
     }
 }

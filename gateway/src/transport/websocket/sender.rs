@@ -1,4 +1,4 @@
-//! The writing half of a socket: frames into the pipe, each behind its header.
+//! The writing half of a socket: frames into the writer, each behind its header.
 
 use std::collections::VecDeque;
 use std::io;
@@ -6,17 +6,17 @@ use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
 
-use super::super::pipe::{Pipe, Taken};
+use super::super::writer::{Progress, Writer};
 use super::header::{self, Opcode};
 use crate::session::{Frame, Pinged, Wire, Written};
 
 #[derive(Debug)]
-pub(in super::super) struct Sender(Pipe);
+pub(in super::super) struct Sender(Writer);
 
 impl Sender {
     /// `first` goes out before everything else.
     pub(super) fn new(stream: TcpStream, first: Vec<u8>) -> Self {
-        Self(Pipe::new(stream, first))
+        Self(Writer::new(stream, first))
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -49,9 +49,9 @@ impl Sender {
         }
         while taken < frames.len() {
             match self.0.offer(frames.range(taken..), &mut write) {
-                Taken::Whole(count) => taken += count,
-                Taken::Begun(count) => return Written::Some(taken + count),
-                Taken::Nothing => return Written::Some(taken),
+                Progress::Complete(count) => taken += count,
+                Progress::Partial(count) => return Written::Some(taken + count),
+                Progress::Nothing => return Written::Some(taken),
             }
         }
         Written::All

@@ -19,7 +19,7 @@ use super::reader::{Message, Reader, Violation};
 use super::sender::Sender;
 
 /// How long a client has to answer a goodbye.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes that are read in one call.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -34,11 +34,11 @@ pub struct Socket {
     sender: Arc<Sender>,
     reader: Reader,
     /// What came last cannot be understood, nor what comes behind it.
-    is_lost: bool,
+    is_broken: bool,
     /// A goodbye was said, or answered: nothing may be sent behind it.
-    said_goodbye: bool,
+    close_sent: bool,
     /// The client has said its own: nothing comes behind it.
-    pub(super) heard_goodbye: bool,
+    pub(super) close_received: bool,
 }
 
 /// Why there is nothing to read any more.
@@ -47,21 +47,21 @@ pub enum Ended {
     /// The client broke the rules.
     Violation(Violation),
     /// The connection is gone.
-    Gone,
+    Closed,
 }
 
 impl Socket {
-    /// A socket on the connection that has asked for it. `answer` goes out before everything else; `come` is what the
+    /// A socket on the connection that has asked for it. `answer` goes out before everything else; `received` is what the
     /// client has sent already.
-    pub(super) fn new(stream: TcpStream, answer: Vec<u8>, come: &[u8], most_bytes: usize) -> Self {
-        let mut reader = Reader::new(most_bytes);
-        reader.take(come);
+    pub(super) fn new(stream: TcpStream, answer: Vec<u8>, received: &[u8], max_bytes: usize) -> Self {
+        let mut reader = Reader::new(max_bytes);
+        reader.push(received);
         Self {
             sender: Arc::new(Sender::new(stream, answer)),
             reader,
-            is_lost: false,
-            said_goodbye: false,
-            heard_goodbye: false,
+            is_broken: false,
+            close_sent: false,
+            close_received: false,
         }
     }
 
@@ -78,8 +78,8 @@ impl Socket {
 
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Ended>> {
         loop {
-            if self.is_lost {
-                return Poll::Ready(Err(Ended::Gone));
+            if self.is_broken {
+                return Poll::Ready(Err(Ended::Closed));
             }
             match self.reader.next() {
                 Ok(Some(message)) => {
@@ -88,25 +88,25 @@ impl Socket {
                 }
                 Ok(None) => {}
                 Err(violation) => {
-                    self.is_lost = true;
+                    self.is_broken = true;
                     return Poll::Ready(Err(Ended::Violation(violation)));
                 }
             }
             // Answers must not pile up before a client that sends and takes nothing.
             if ready!(self.sender.poll_flush(context)).is_err() {
-                return Poll::Ready(Err(Ended::Gone));
+                return Poll::Ready(Err(Ended::Closed));
             }
             if let Ok(0) | Err(_) = ready!(self.poll_fill(context)) {
-                return Poll::Ready(Err(Ended::Gone));
+                return Poll::Ready(Err(Ended::Closed));
             }
         }
     }
 
     fn answer(&mut self, message: &Message) {
         match message {
-            Message::Ping(payload) if !self.said_goodbye => self.sender.queue(Opcode::Pong, payload),
-            Message::Close(code) if !self.said_goodbye => {
-                self.said_goodbye = true;
+            Message::Ping(payload) if !self.close_sent => self.sender.queue(Opcode::Pong, payload),
+            Message::Close(code) if !self.close_sent => {
+                self.close_sent = true;
                 let code = code.map(u16::to_be_bytes);
                 self.sender.queue(Opcode::Close, code.as_ref().map_or(&[][..], |code| code));
             }
@@ -118,9 +118,9 @@ impl Socket {
         let (stream, reader) = (self.sender.stream(), &mut self.reader);
         loop {
             ready!(stream.poll_read_ready(context))?;
-            match READ.with_borrow_mut(|buffer| read(stream, buffer, |come| reader.take(come))) {
+            match READ.with_borrow_mut(|buffer| read(stream, buffer, |received| reader.push(received))) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                come => return Poll::Ready(come),
+                received => return Poll::Ready(received),
             }
         }
     }
@@ -147,19 +147,19 @@ impl Socket {
 
     /// Says goodbye, unless the client was first, and waits a moment until it has said it, too.
     pub async fn close(&mut self, code: CloseCode, reason: &str) {
-        if std::mem::replace(&mut self.said_goodbye, true) {
+        if std::mem::replace(&mut self.close_sent, true) {
             return;
         }
         let payload = [&code.number().to_be_bytes(), reason.as_bytes()].concat();
         self.sender.queue(Opcode::Close, &payload);
-        let _ = timeout(GOODBYE_PATIENCE, self.see_off()).await;
+        let _ = timeout(CLOSE_TIMEOUT, self.finish_close()).await;
     }
 
-    async fn see_off(&mut self) {
+    async fn finish_close(&mut self) {
         if self.sender.flush().await.is_err() {
             return;
         }
-        if !self.is_lost {
+        if !self.is_broken {
             while !matches!(self.read().await, Ok(Message::Close(_)) | Err(_)) {}
             return;
         }
@@ -175,19 +175,19 @@ impl Socket {
     }
 }
 
-/// Reads what has come. Where that does not fill the buffer, nothing more has: said to the runtime right away, that spares
+/// Reads what has received. Where that does not fill the buffer, nothing more has: said to the runtime right away, that spares
 /// the call by which it would find out. It does the same for itself in `AsyncRead`, which needs the stream for its own.
 fn read(stream: &TcpStream, buffer: &mut [u8], take: impl FnOnce(&[u8])) -> std::io::Result<usize> {
     let mut all = None;
-    let come = stream.try_io(Interest::READABLE, || {
-        let come = (&*SockRef::from(stream)).read(buffer)?;
-        if come == buffer.len() || come == 0 {
-            return Ok(come);
+    let received = stream.try_io(Interest::READABLE, || {
+        let received = (&*SockRef::from(stream)).read(buffer)?;
+        if received == buffer.len() || received == 0 {
+            return Ok(received);
         }
-        all = Some(come);
+        all = Some(received);
         Err(ErrorKind::WouldBlock.into())
     });
-    let come = all.map_or(come, Ok)?;
-    take(&buffer[..come]);
-    Ok(come)
+    let received = all.map_or(received, Ok)?;
+    take(&buffer[..received]);
+    Ok(received)
 }

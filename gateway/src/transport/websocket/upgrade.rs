@@ -9,44 +9,44 @@ use axum::response::{IntoResponse, Response};
 use wirebell_protocol::frame::SUBPROTOCOL;
 use wirebell_protocol::{Transport, cloudevents};
 
-use super::super::{Context, claimed, refusal};
+use super::super::{Context, rejection, taken_over};
 use super::cloudevents::CloudEvents;
 use super::handshake;
 use crate::auth::Token;
 use crate::problem::Problem;
-use crate::session::{self, Entrance};
+use crate::session::{self, ConnectRequest};
 
 /// What a client may ask to speak. One that asks for none of these speaks the first.
 const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL, cloudevents::SUBPROTOCOL];
 
 /// `GET /ws`.
 pub(in super::super) async fn upgrade(State(context): State<Context>, request: Request) -> Response {
-    match accepted(&context, request) {
-        Ok(()) => claimed().await,
+    match accept(&context, request) {
+        Ok(()) => taken_over().await,
         Err(problem) => {
             context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
-            refused(problem)
+            error_response(problem)
         }
     }
 }
 
-fn accepted(context: &Context, request: Request) -> Result<(), Problem> {
-    if let Some(problem) = refusal(context, request.headers()) {
+fn accept(context: &Context, request: Request) -> Result<(), Problem> {
+    if let Some(problem) = check(context, request.headers()) {
         return Err(problem);
     }
-    let (entrance, sessions) = (entrance(&request), Arc::clone(&context.sessions));
+    let (connect, sessions) = (connect_request(&request), Arc::clone(&context.sessions));
     handshake::accept(request, &SUBPROTOCOLS, context.max_frame_bytes, move |socket, subprotocol| {
         let tasks = sessions.life.tasks.clone();
         if subprotocol == Some(cloudevents::SUBPROTOCOL) {
-            tasks.spawn(session::run(sessions, CloudEvents::over(socket), entrance));
+            tasks.spawn(session::run(sessions, CloudEvents::over(socket), connect));
         } else {
-            tasks.spawn(session::run(sessions, socket, entrance));
+            tasks.spawn(session::run(sessions, socket, connect));
         }
     })
 }
 
 /// RFC 9110 §15.5.22 and RFC 6455 §4.2.2 want it said what would be understood.
-fn refused(problem: Problem) -> Response {
+fn error_response(problem: Problem) -> Response {
     let is_upgrade = problem.status() == StatusCode::UPGRADE_REQUIRED;
     let mut response = problem.into_response();
     if is_upgrade {
@@ -57,22 +57,22 @@ fn refused(problem: Problem) -> Response {
     response
 }
 
-fn entrance(request: &Request) -> Entrance {
+fn connect_request(request: &Request) -> ConnectRequest {
     let query = request.uri().query();
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    Entrance {
+    ConnectRequest {
         token: Token::from_request(text(header::AUTHORIZATION), text(header::SEC_WEBSOCKET_PROTOCOL), query),
         cursor: query.and_then(cursor),
         transport: Transport::WebSocket,
     }
 }
 
-fn refusal(context: &Context, headers: &HeaderMap) -> Option<Problem> {
-    if let Some(problem) = refusal::draining(context) {
+fn check(context: &Context, headers: &HeaderMap) -> Option<Problem> {
+    if let Some(problem) = rejection::draining(context) {
         return Some(problem);
     }
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("?"));
-    (!context.origins.permit(origin)).then(refusal::origin)
+    (!context.origins.permits(origin)).then(rejection::origin)
 }
 
 /// The cursor in a raw query. Cursors are digits and a dash, so nothing has to be decoded.

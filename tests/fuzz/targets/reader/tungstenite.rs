@@ -61,7 +61,7 @@ fn ours(message: Theirs) -> Message {
 fn end(error: Error) -> End {
     match error {
         Error::Io(error) if error.kind() == ErrorKind::WouldBlock => End::Waiting,
-        Error::Utf8(_) => End::Refused(Violation::NotText),
+        Error::Utf8(_) => End::Refused(Violation::InvalidUtf8),
         Error::Capacity(_) => End::Refused(Violation::TooLarge),
         Error::Protocol(_) => End::Refused(Violation::Protocol),
         other => panic!("not of the bytes: {other}"),

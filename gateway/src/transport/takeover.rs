@@ -15,25 +15,25 @@ use tokio::sync::Notify;
 
 /// The right to the connection. Each of its requests brings it along.
 #[derive(Clone, Default)]
-pub struct Claim(Arc<Shared>);
+pub struct ConnectionTakeover(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    taker: Mutex<Option<Taker>>,
-    made: Notify,
+    callback: Mutex<Option<Callback>>,
+    requested: Notify,
 }
 
-type Taker = Box<dyn FnOnce(TcpStream, &[u8]) + Send>;
+type Callback = Box<dyn FnOnce(TcpStream, &[u8]) + Send>;
 
-impl Claim {
-    /// Claims the connection. `take` gets it, and what the client has sent behind its request, as soon as what serves
-    /// HTTP is gone: no answer can come in between.
-    pub(super) fn make(&self, take: impl FnOnce(TcpStream, &[u8]) + Send + 'static) {
-        *self.0.taker.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(take));
-        self.0.made.notify_one();
+impl ConnectionTakeover {
+    /// Claims the connection. `callback` gets it, and what the client has sent behind its request, as soon as what serves
+    /// HTTP is gone: no answer can received in between.
+    pub(super) fn take_over(&self, callback: impl FnOnce(TcpStream, &[u8]) + Send + 'static) {
+        *self.0.callback.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(callback));
+        self.0.requested.notify_one();
     }
 
-    /// Serves the connection until it ends or is claimed. Once `stop` is done, it ends with the request it is at.
+    /// Serves the connection until it ends or is taken_over. Once `stop` is done, it ends with the request it is at.
     ///
     /// # Errors
     ///
@@ -50,37 +50,37 @@ impl Claim {
         tokio::select! {
             biased;
             ended = &mut serving => return ended,
-            () = self.0.made.notified() => {}
+            () = self.0.requested.notified() => {}
             () = stop => {
                 std::pin::Pin::new(&mut serving).graceful_shutdown();
                 tokio::select! {
                     biased;
                     ended = &mut serving => return ended,
-                    () = self.0.made.notified() => {}
+                    () = self.0.requested.notified() => {}
                 }
             }
         }
         let Parts { io, read_buf, .. } = serving.into_parts();
-        self.grant(io.into_inner(), &read_buf);
+        self.hand_over(io.into_inner(), &read_buf);
         Ok(())
     }
 
     /// Hands the connection over, and what was read from it behind the request.
-    fn grant(&self, connection: TcpStream, come: &[u8]) {
-        let taker = self.0.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(take) = taker {
-            take(connection, come);
+    fn hand_over(&self, connection: TcpStream, received: &[u8]) {
+        let callback = self.0.callback.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(callback) = callback {
+            callback(connection, received);
         }
     }
 }
 
-impl fmt::Debug for Claim {
+impl fmt::Debug for ConnectionTakeover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Claim")
+        f.write_str("ConnectionTakeover")
     }
 }
 
-/// The answer to a request that has claimed its connection: none. It is dropped with what serves HTTP.
-pub async fn claimed() -> Response {
+/// The answer to a request that has taken_over its connection: none. It is dropped with what serves HTTP.
+pub async fn taken_over() -> Response {
     std::future::pending().await
 }

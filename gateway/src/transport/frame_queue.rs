@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Frames that may wait for one session.
-const MOST: usize = 32;
+const CAPACITY: usize = 32;
 
 /// One session's.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox(Mutex<State>);
+pub(super) struct FrameQueue(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,16 +22,16 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
-impl Mailbox {
+impl FrameQueue {
     /// What the session finds when it begins.
-    pub(super) fn holding(frames: VecDeque<String>) -> Self {
+    pub(super) fn with_frames(frames: VecDeque<String>) -> Self {
         Self(Mutex::new(State { frames, waker: None }))
     }
 
     /// All of the frames, or none.
-    pub(super) fn put(&self, frames: impl ExactSizeIterator<Item = String>) -> Result<(), Full> {
+    pub(super) fn push(&self, frames: impl ExactSizeIterator<Item = String>) -> Result<(), Full> {
         let mut state = self.lock();
-        if state.frames.len() + frames.len() > MOST {
+        if state.frames.len() + frames.len() > CAPACITY {
             return Err(Full);
         }
         state.frames.extend(frames);
@@ -73,12 +73,12 @@ mod tests {
 
     #[test]
     fn it_holds_so_many_and_takes_no_part_of_more() {
-        let (mailbox, context) = (Mailbox::default(), Context::from_waker(Waker::noop()));
-        assert!(mailbox.poll(&context).is_pending());
-        mailbox.put(frames(30)).unwrap();
-        assert_eq!(mailbox.put(frames(3)), Err(Full));
-        assert_eq!(mailbox.put(frames(2)), Ok(()));
-        assert_eq!(mailbox.poll(&context), Poll::Ready("0".to_owned()));
-        assert_eq!(mailbox.put(frames(1)), Ok(()));
+        let (frame_queue, context) = (FrameQueue::default(), Context::from_waker(Waker::noop()));
+        assert!(frame_queue.poll(&context).is_pending());
+        frame_queue.push(frames(30)).unwrap();
+        assert_eq!(frame_queue.push(frames(3)), Err(Full));
+        assert_eq!(frame_queue.push(frames(2)), Ok(()));
+        assert_eq!(frame_queue.poll(&context), Poll::Ready("0".to_owned()));
+        assert_eq!(frame_queue.push(frames(1)), Ok(()));
     }
 }

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::net::TcpStream;
 
-use super::super::pipe::{Pipe, Taken};
+use super::super::writer::{Progress, Writer};
 use super::encode::{self, HEARTBEAT};
 use super::position::Position;
 use crate::session::{Frame, Pinged, Wire, Written};
 
 /// Frames go in, events of the stream come out.
-pub(super) struct Outlet {
-    pipe: OnceLock<Pipe>,
+pub(super) struct StreamOutput {
+    writer: OnceLock<Writer>,
     state: Mutex<State>,
 }
 
@@ -23,35 +23,35 @@ struct State {
     early: Vec<u8>,
 }
 
-impl Outlet {
+impl StreamOutput {
     /// With what stands before the first event.
     pub(super) fn new(position: Position, head: Vec<u8>) -> Self {
-        Self { pipe: OnceLock::new(), state: Mutex::new(State { position, early: head }) }
+        Self { writer: OnceLock::new(), state: Mutex::new(State { position, early: head }) }
     }
 
     /// The connection is there, and gets what was written so far.
     pub(super) fn attach(&self, stream: TcpStream) {
         let early = std::mem::take(&mut self.state().early);
-        self.pipe.get_or_init(|| Pipe::new(stream, early));
+        self.writer.get_or_init(|| Writer::new(stream, early));
     }
 
-    pub(super) fn pipe(&self) -> Option<&Pipe> {
-        self.pipe.get()
+    pub(super) fn writer(&self) -> Option<&Writer> {
+        self.writer.get()
     }
 
     /// Puts a frame behind what waits.
     pub(super) fn queue(&self, frame: &[u8]) {
         let State { position, early } = &mut *self.state();
-        match self.pipe.get() {
-            Some(pipe) => pipe.queue(|rest| encode::write(frame, position, rest)),
+        match self.writer.get() {
+            Some(writer) => writer.queue(|rest| encode::write(frame, position, rest)),
             None => encode::write(frame, position, early),
         }
     }
 
     /// Puts bytes behind what waits.
     pub(super) fn queue_bytes(&self, bytes: &[u8]) {
-        if let Some(pipe) = self.pipe.get() {
-            pipe.queue(|rest| rest.extend_from_slice(bytes));
+        if let Some(writer) = self.writer.get() {
+            writer.queue(|rest| rest.extend_from_slice(bytes));
         }
     }
 
@@ -60,19 +60,19 @@ impl Outlet {
     }
 }
 
-impl Wire for Outlet {
+impl Wire for StreamOutput {
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written {
         let mut taken = 0;
-        let Some(pipe) = self.pipe.get().filter(|pipe| pipe.push().unwrap_or(false)) else {
+        let Some(writer) = self.writer.get().filter(|writer| writer.push().unwrap_or(false)) else {
             return Written::Some(taken);
         };
         let position = &mut self.state().position;
         while taken < frames.len() {
             let before = position.clone();
-            match pipe.offer(frames.range(taken..), |frame, into| encode::write(&frame.bytes, position, into)) {
-                Taken::Whole(count) => taken += count,
-                Taken::Begun(count) => return Written::Some(taken + count),
-                Taken::Nothing => {
+            match writer.offer(frames.range(taken..), |frame, into| encode::write(&frame.bytes, position, into)) {
+                Progress::Complete(count) => taken += count,
+                Progress::Partial(count) => return Written::Some(taken + count),
+                Progress::Nothing => {
                     // They are written again later, and must not say then that the client has more than it has.
                     *position = before;
                     return Written::Some(taken);
@@ -83,9 +83,9 @@ impl Wire for Outlet {
     }
 
     fn try_ping(&self) -> Pinged {
-        let Some(pipe) = self.pipe.get() else { return Pinged::Unable };
-        pipe.queue(|rest| rest.extend_from_slice(HEARTBEAT));
-        if pipe.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }
+        let Some(writer) = self.writer.get() else { return Pinged::Unable };
+        writer.queue(|rest| rest.extend_from_slice(HEARTBEAT));
+        if writer.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }
     }
 
     /// Nobody answers a comment. A client that is no longer there is found out by the kernel, which waits so long, and no
@@ -95,8 +95,8 @@ impl Wire for Outlet {
     }
 }
 
-impl fmt::Debug for Outlet {
+impl fmt::Debug for StreamOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outlet({:?})", self.pipe)
+        write!(f, "StreamOutput({:?})", self.writer)
     }
 }

@@ -5,22 +5,22 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wirebell_protocol::CloseCode;
 
-use super::engine::{BETWEEN, CLOSE, PING, PONG, Packet};
-use super::links::Entry;
-use super::polling::Come;
-use crate::session::{Gone, Incoming};
+use super::engine::{CLOSE, PING, PONG, Packet, SEPARATOR};
+use super::polling::Received;
+use super::registry::Registration;
+use crate::session::{Disconnected, Incoming};
 use crate::transport::websocket::{Ended, Message, Socket, Violation};
 
 /// How long a client that polls has to fetch its goodbye.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What carries the packets.
-pub(super) enum Link {
-    Polling(Entry),
-    Socket(Socket),
+pub(super) enum Connection {
+    Polling(Registration),
+    WebSocket(Socket),
 }
 
-impl Link {
+impl Connection {
     /// The next message. Safe to abandon. What else there is of a connection is done here.
     pub(super) async fn receive(&mut self) -> Incoming<String> {
         loop {
@@ -28,11 +28,11 @@ impl Link {
                 Ok(text) => text,
                 Err(end) => return end,
             };
-            match Packet::of(&text) {
+            match Packet::parse(&text) {
                 Packet::Message(message) => return Incoming::Text(message.to_owned()),
                 Packet::Pong => return Incoming::Alive,
                 Packet::Ping(what) => self.queue(&format!("{PONG}{what}")),
-                Packet::Close => return Incoming::Gone,
+                Packet::Close => return Incoming::Closed,
                 Packet::Binary => return Incoming::Binary,
                 Packet::Other => {}
             }
@@ -42,62 +42,64 @@ impl Link {
     async fn packet(&mut self) -> Result<String, Incoming<String>> {
         loop {
             match self {
-                Self::Polling(entry) => {
-                    let polling = entry.polling();
-                    match std::future::poll_fn(|context| polling.poll_come(context)).await {
-                        Come::Packet(packet) => return Ok(packet),
-                        Come::Socket(socket) => self.go_over(*socket),
-                        Come::Closed => return Err(Incoming::Gone),
+                Self::Polling(registration) => {
+                    let polling = registration.polling();
+                    match std::future::poll_fn(|context| polling.poll_received(context)).await {
+                        Received::Packet(packet) => return Ok(packet),
+                        Received::Socket(socket) => self.upgrade(*socket),
+                        Received::Closed => return Err(Incoming::Closed),
                     }
                 }
-                Self::Socket(socket) => match socket.read().await {
+                Self::WebSocket(socket) => match socket.read().await {
                     Ok(Message::Text(text)) => return Ok(text),
                     Ok(Message::Binary(_)) => return Err(Incoming::Binary),
                     Ok(Message::Ping(_) | Message::Pong) => return Err(Incoming::Alive),
                     Ok(Message::Close(_)) => {
                         let _ = socket.flush().await;
-                        return Err(Incoming::Gone);
+                        return Err(Incoming::Closed);
                     }
-                    Err(Ended::Gone) => return Err(Incoming::Gone),
+                    Err(Ended::Closed) => return Err(Incoming::Closed),
                     Err(Ended::Violation(Violation::TooLarge)) => return Err(Incoming::TooLarge),
-                    Err(Ended::Violation(Violation::NotText)) => return Err(Incoming::NotText),
-                    Err(Ended::Violation(Violation::Protocol)) => return Err(Incoming::Broken),
+                    Err(Ended::Violation(Violation::InvalidUtf8)) => return Err(Incoming::InvalidUtf8),
+                    Err(Ended::Violation(Violation::Protocol)) => return Err(Incoming::ProtocolError),
                 },
             }
         }
     }
 
-    fn go_over(&mut self, socket: Socket) {
-        if let Self::Polling(entry) = self {
-            for packet in entry.polling().take_out().split(BETWEEN).filter(|packet| !packet.is_empty()) {
+    fn upgrade(&mut self, socket: Socket) {
+        if let Self::Polling(registration) = self {
+            for packet in
+                registration.polling().take_outgoing().split(SEPARATOR).filter(|packet| !packet.is_empty())
+            {
                 socket.queue_text(packet.as_bytes());
             }
         }
-        *self = Self::Socket(socket);
+        *self = Self::WebSocket(socket);
     }
 
     /// Puts a packet behind what waits.
     pub(super) fn queue(&self, packet: &str) {
         match self {
-            Self::Polling(entry) => entry.polling().queue(packet),
-            Self::Socket(socket) => socket.queue_text(packet.as_bytes()),
+            Self::Polling(registration) => registration.polling().queue(packet),
+            Self::WebSocket(socket) => socket.queue_text(packet.as_bytes()),
         }
     }
 
     /// Sends what waits: the client has it, or its next request brings it.
-    pub(super) async fn flush(&mut self) -> Result<(), Gone> {
+    pub(super) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
-            Self::Polling(entry) => {
-                let polling = entry.polling();
+            Self::Polling(registration) => {
+                let polling = registration.polling();
                 std::future::poll_fn(|context| polling.poll_flush(context)).await;
-                if polling.is_closed() { Err(Gone) } else { Ok(()) }
+                if polling.is_closed() { Err(Disconnected) } else { Ok(()) }
             }
-            Self::Socket(socket) => socket.flush().await.map_err(|_| Gone),
+            Self::WebSocket(socket) => socket.flush().await.map_err(|_| Disconnected),
         }
     }
 
     /// Asks for a sign of life.
-    pub(super) async fn ping(&mut self) -> Result<(), Gone> {
+    pub(super) async fn ping(&mut self) -> Result<(), Disconnected> {
         self.queue(PING);
         self.flush().await
     }
@@ -112,9 +114,9 @@ impl Link {
                     self.queue(CLOSE);
                     self.flush().await
                 };
-                let _ = timeout(GOODBYE_PATIENCE, fetched).await;
+                let _ = timeout(CLOSE_TIMEOUT, fetched).await;
             }
-            Self::Socket(socket) => socket.close(code, reason).await,
+            Self::WebSocket(socket) => socket.close(code, reason).await,
         }
     }
 }

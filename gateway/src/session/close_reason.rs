@@ -1,73 +1,73 @@
-//! Why a session ended: a label for the metric, a close code for the client.
+//! Why a session ended: a label for the metric, a close_frame code for the client.
 
 use wirebell_protocol::{CloseCode, Fault};
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goodbye {
+pub enum CloseReason {
     /// The client closed, or its connection is gone.
     Client,
     /// The client gave no sign of life.
-    Dead,
+    HeartbeatTimeout,
     /// The client took nothing for too long.
-    Stalled,
+    WriteTimeout,
     /// The token expired and was not renewed.
-    Expired,
+    TokenExpired,
     /// The node is being drained.
     Drain,
     /// A newer session of the user has taken this one's place.
     Replaced,
     /// A service wants it to end.
-    Disconnected,
+    DisconnectedByService,
     /// The token was revoked.
-    Revoked,
+    TokenRevoked,
     /// The process ends at once.
-    Stop,
+    Shutdown,
     /// Too many frames that were not understood.
-    Faults,
+    InvalidFrames,
     /// A frame larger than the limit.
-    TooLarge,
+    FrameTooLarge,
     /// A text frame that is not text.
-    NotText,
+    InvalidUtf8,
     /// The client broke the transport's protocol.
-    Protocol,
+    ProtocolError,
 }
 
-impl Goodbye {
+impl CloseReason {
     /// The label of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Client => "client",
-            Self::Dead => "dead",
-            Self::Stalled => "stalled",
-            Self::Expired => "expired",
+            Self::HeartbeatTimeout => "dead",
+            Self::WriteTimeout => "stalled",
+            Self::TokenExpired => "expired",
             Self::Drain => "drain",
             Self::Replaced => "replaced",
-            Self::Disconnected => "disconnected",
-            Self::Revoked => "revoked",
-            Self::Stop => "stop",
-            Self::Faults => "faults",
-            Self::TooLarge => "too_large",
-            Self::NotText => "not_text",
-            Self::Protocol => "protocol",
+            Self::DisconnectedByService => "disconnected",
+            Self::TokenRevoked => "revoked",
+            Self::Shutdown => "stop",
+            Self::InvalidFrames => "faults",
+            Self::FrameTooLarge => "too_large",
+            Self::InvalidUtf8 => "not_text",
+            Self::ProtocolError => "protocol",
         }
     }
 
     /// What the client is told, unless there is nobody left to tell.
-    pub fn close(self) -> Option<(CloseCode, &'static str)> {
+    pub fn close_frame(self) -> Option<(CloseCode, &'static str)> {
         match self {
             Self::Client => Some((CloseCode::Normal, "")),
-            Self::Dead | Self::Stalled => None,
-            Self::Expired => Some((CloseCode::Token, "the token has expired")),
+            Self::HeartbeatTimeout | Self::WriteTimeout => None,
+            Self::TokenExpired => Some((CloseCode::Token, "the token has expired")),
             Self::Drain => Some((CloseCode::Restart, "the node is being replaced; come back")),
             Self::Replaced => Some((CloseCode::Replaced, "another connection of this user took this one's place")),
-            Self::Disconnected => Some((CloseCode::Forbidden, "disconnected by a service")),
-            Self::Revoked => Some((CloseCode::Forbidden, "the token was revoked")),
-            Self::Stop => Some((CloseCode::GoingAway, "the node stops")),
-            Self::Faults => Some((CloseCode::Policy, "too many frames that were not understood")),
-            Self::TooLarge => Some((CloseCode::FrameTooLarge, "a frame was larger than the limit")),
-            Self::NotText => Some((CloseCode::InvalidText, "a text frame must be UTF-8")),
-            Self::Protocol => Some((CloseCode::Protocol, "not as RFC 6455 has it")),
+            Self::DisconnectedByService => Some((CloseCode::Forbidden, "disconnected by a service")),
+            Self::TokenRevoked => Some((CloseCode::Forbidden, "the token was revoked")),
+            Self::Shutdown => Some((CloseCode::GoingAway, "the node stops")),
+            Self::InvalidFrames => Some((CloseCode::Policy, "too many frames that were not understood")),
+            Self::FrameTooLarge => Some((CloseCode::FrameTooLarge, "a frame was larger than the limit")),
+            Self::InvalidUtf8 => Some((CloseCode::InvalidText, "a text frame must be UTF-8")),
+            Self::ProtocolError => Some((CloseCode::Protocol, "not as RFC 6455 has it")),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The writing half of a connection. The session and the hub both write to it, never at the same time: the hub only while
-//! the session rests. What the connection did not take of a frame that was begun waits here, and goes first.
+//! the session rests. What the connection did not take of a frame that was begun waits here, and goes initial.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -11,37 +11,37 @@ use tokio::net::TcpStream;
 use crate::session::Frame;
 
 /// Frames up to about so many bytes share a call.
-const TOGETHER: usize = 16 * 1024;
+const WRITE_BYTES: usize = 16 * 1024;
 /// Bytes that are read in one call where nothing is expected.
-const UNWANTED: usize = 512;
+const DISCARD_BYTES: usize = 512;
 
 thread_local! {
-    /// Where frames are put together for one call: a connection has no buffer of its own for that.
-    static TOGETHER_HERE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Where frames are put buffer for one call: a connection has no buffer of its own for that.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A connection, as it is written to.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(super) struct Writer {
     stream: TcpStream,
-    rest: Mutex<Vec<u8>>,
+    pending: Mutex<Vec<u8>>,
 }
 
 /// How much the connection took of what was offered to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum Progress {
     /// So many frames.
-    Whole(usize),
-    /// So many, the last of them in part: the rest of it waits here.
-    Begun(usize),
+    Complete(usize),
+    /// So many, the last of them in part: the pending of it waits here.
+    Partial(usize),
     /// Nothing.
     Nothing,
 }
 
-impl Pipe {
-    /// `first` goes out before everything else.
-    pub(super) fn new(stream: TcpStream, first: Vec<u8>) -> Self {
-        Self { stream, rest: Mutex::new(first) }
+impl Writer {
+    /// `initial` goes out before everything else.
+    pub(super) fn new(stream: TcpStream, initial: Vec<u8>) -> Self {
+        Self { stream, pending: Mutex::new(initial) }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
@@ -50,7 +50,7 @@ impl Pipe {
 
     /// Puts something behind what waits.
     pub(super) fn queue(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.rest());
+        write(&mut self.pending());
     }
 
     /// Sends all that waits.
@@ -67,11 +67,11 @@ impl Pipe {
 
     /// Sends of what waits as much as the connection takes now. True if nothing is left.
     pub(super) fn push(&self) -> io::Result<bool> {
-        let mut rest = self.rest();
-        while !rest.is_empty() {
-            match self.stream.try_write(&rest) {
-                Ok(written) if written == rest.len() => *rest = Vec::new(),
-                Ok(written) => drop(rest.drain(..written)),
+        let mut pending = self.pending();
+        while !pending.is_empty() {
+            match self.stream.try_write(&pending) {
+                Ok(written) if written == pending.len() => *pending = Vec::new(),
+                Ok(written) => drop(pending.drain(..written)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -85,35 +85,35 @@ impl Pipe {
         &self,
         frames: impl Iterator<Item = &'a Frame>,
         mut encode: impl FnMut(&Frame, &mut Vec<u8>),
-    ) -> Taken {
-        TOGETHER_HERE.with_borrow_mut(|together| {
-            together.clear();
+    ) -> Progress {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
             let mut count = 0;
             for frame in frames {
-                if together.len() >= TOGETHER {
+                if buffer.len() >= WRITE_BYTES {
                     break;
                 }
-                encode(frame, together);
+                encode(frame, buffer);
                 count += 1;
             }
-            match self.stream.try_write(together) {
-                Ok(written) if written < together.len() => {
-                    self.rest().extend_from_slice(&together[written..]);
-                    Taken::Begun(count)
+            match self.stream.try_write(buffer) {
+                Ok(written) if written < buffer.len() => {
+                    self.pending().extend_from_slice(&buffer[written..]);
+                    Progress::Partial(count)
                 }
-                Ok(_) => Taken::Whole(count),
-                Err(_) => Taken::Nothing,
+                Ok(_) => Progress::Complete(count),
+                Err(_) => Progress::Nothing,
             }
         })
     }
 
     /// Ready once the client has gone. What it still sends is of no meaning on a connection that goes one way.
-    pub(super) fn poll_gone(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if std::task::ready!(self.stream.poll_read_ready(context)).is_err() {
                 return Poll::Ready(());
             }
-            match self.stream.try_read(&mut [0; UNWANTED]) {
+            match self.stream.try_read(&mut [0; DISCARD_BYTES]) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Ok(0) | Err(_) => return Poll::Ready(()),
@@ -121,7 +121,7 @@ impl Pipe {
         }
     }
 
-    fn rest(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

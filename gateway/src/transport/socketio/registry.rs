@@ -10,25 +10,25 @@ use super::polling::Polling;
 
 /// The polling connections of this node, by their secret ids.
 #[derive(Clone, Default)]
-pub struct Links(Arc<Mutex<HashMap<Sid, Arc<Polling>>>>);
+pub struct PollingRegistry(Arc<Mutex<HashMap<Sid, Arc<Polling>>>>);
 
 /// Whoever knows it is the client: nobody may guess it.
 pub(super) type Sid = Box<str>;
 
 /// A connection's entry; dropping it takes it out, and ends the requests that wait.
-pub(super) struct Entry {
-    links: Links,
+pub(super) struct Registration {
+    registry: PollingRegistry,
     sid: Sid,
     polling: Arc<Polling>,
 }
 
-impl Links {
+impl PollingRegistry {
     /// A new connection. None if the system has no randomness to give.
-    pub(super) fn enter(&self) -> Option<Entry> {
+    pub(super) fn register(&self) -> Option<Registration> {
         let sid = new_sid()?;
         let polling = Arc::new(Polling::default());
         self.lock().insert(sid.clone(), Arc::clone(&polling));
-        Some(Entry { links: self.clone(), sid, polling })
+        Some(Registration { registry: self.clone(), sid, polling })
     }
 
     /// One that has not ended.
@@ -45,7 +45,7 @@ impl Links {
     }
 }
 
-impl Entry {
+impl Registration {
     pub(super) fn sid(&self) -> &str {
         &self.sid
     }
@@ -55,9 +55,9 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.links.lock().remove(&self.sid);
+        self.registry.lock().remove(&self.sid);
         self.polling.close();
     }
 }

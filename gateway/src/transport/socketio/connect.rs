@@ -7,40 +7,41 @@ use tokio::time::{Instant, timeout_at};
 use wirebell_protocol::{CloseCode, Fault, Transport};
 
 use super::client::Client;
-use super::decode::{MAIN, Packet};
+use super::connection::Connection;
+use super::decode::{MAIN_NAMESPACE, Packet};
 use super::encode;
-use super::link::Link;
 use crate::auth::{Refusal, Token};
-use crate::session::{self, Entered, Entrance, Incoming};
+use crate::session::{self, ConnectRequest, Incoming, Joined};
 use crate::transport::Context;
 
 /// The `auth` of a client's options.
 #[derive(Deserialize, Default)]
-struct Auth {
+struct ConnectAuth {
     token: Option<String>,
     cursor: Option<String>,
 }
 
 /// Greets a client, and serves it. A token that came with the first request counts if `auth` has none.
-pub(super) async fn greet(context: Context, link: Link, token: Option<Token>) {
-    let mut client = Client::new(link);
-    match admitted(&context, &mut client, token).await {
-        Ok(entered) => entered.begin(Arc::clone(&context.sessions), client),
-        Err(code) => client.link().close(code, "").await,
+pub(super) async fn connect(context: Context, connection: Connection, token: Option<Token>) {
+    let mut client = Client::new(connection);
+    match accept(&context, &mut client, token).await {
+        Ok(joined) => joined.spawn(Arc::clone(&context.sessions), client),
+        Err(code) => client.connection().close(code, "").await,
     }
 }
 
 /// A client that is refused may try again, with another token, until its time is over.
-async fn admitted(context: &Context, client: &mut Client, token: Option<Token>) -> Result<Entered, CloseCode> {
+async fn accept(context: &Context, client: &mut Client, token: Option<Token>) -> Result<Joined, CloseCode> {
     let until = Instant::now() + context.sessions.limits.auth_timeout;
     loop {
-        let auth = timeout_at(until, connect(client)).await.map_err(|_| CloseCode::AuthTimeout)??;
+        let auth = timeout_at(until, next_auth(client)).await.map_err(|_| CloseCode::AuthTimeout)??;
         let refusal = match auth.token.map(Token::new).or_else(|| token.clone()) {
-            None => missing(context),
+            None => missing_token(context),
             Some(token) => {
-                let entrance = Entrance { token: Some(token), cursor: auth.cursor, transport: Transport::SocketIo };
-                match session::enter(&context.sessions, client, entrance).await {
-                    Ok(entered) => return Ok(entered),
+                let request =
+                    ConnectRequest { token: Some(token), cursor: auth.cursor, transport: Transport::SocketIo };
+                match session::join(&context.sessions, client, request).await {
+                    Ok(joined) => return Ok(joined),
                     Err(refused) => refused.ok_or(CloseCode::Normal)?,
                 }
             }
@@ -50,36 +51,36 @@ async fn admitted(context: &Context, client: &mut Client, token: Option<Token>) 
             Fault::Unavailable | Fault::Internal => return Err(CloseCode::Internal),
             Fault::TooMany => return Err(CloseCode::TooMany),
             Fault::Draining => return Err(CloseCode::Restart),
-            _ => client.link().queue(&encode::refused(&refusal)),
+            _ => client.connection().queue(&encode::connect_error(&refusal)),
         }
-        client.link().flush().await.map_err(|_| CloseCode::Normal)?;
+        client.connection().flush().await.map_err(|_| CloseCode::Normal)?;
     }
 }
 
 /// The next packet that wants to the main namespace.
-async fn connect(client: &mut Client) -> Result<Auth, CloseCode> {
+async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
     loop {
-        match client.link().receive().await {
-            Incoming::Text(message) => match Packet::of(&message) {
-                Packet::Connect { namespace: MAIN, auth } => {
+        match client.connection().receive().await {
+            Incoming::Text(message) => match Packet::parse(&message) {
+                Packet::Connect { namespace: MAIN_NAMESPACE, auth } => {
                     return Ok(serde_json::from_str(auth).unwrap_or_default());
                 }
                 Packet::Connect { namespace, .. } => {
-                    client.link().queue(&encode::unknown_namespace(namespace));
-                    client.link().flush().await.map_err(|_| CloseCode::Normal)?;
+                    client.connection().queue(&encode::unknown_namespace(namespace));
+                    client.connection().flush().await.map_err(|_| CloseCode::Normal)?;
                 }
                 _ => return Err(CloseCode::Policy),
             },
             Incoming::Alive => {}
             Incoming::TooLarge => return Err(CloseCode::FrameTooLarge),
-            Incoming::NotText => return Err(CloseCode::InvalidText),
-            Incoming::Broken | Incoming::Binary => return Err(CloseCode::Protocol),
-            Incoming::Gone => return Err(CloseCode::Normal),
+            Incoming::InvalidUtf8 => return Err(CloseCode::InvalidText),
+            Incoming::ProtocolError | Incoming::Binary => return Err(CloseCode::Protocol),
+            Incoming::Closed => return Err(CloseCode::Normal),
         }
     }
 }
 
-fn missing(context: &Context) -> Refusal {
+fn missing_token(context: &Context) -> Refusal {
     let message = "no token; expected `io(url, { auth: { token } })`, or one with the first request";
     let refusal = Refusal::new(Fault::TokenMissing, message);
     context.sessions.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();

@@ -44,7 +44,7 @@ pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -
     reply(&serde_json::json!({ "recovered": map }), reference)
 }
 
-/// An answer to a subscription: everything behind that cursor of the channel's log comes. `recovered` is said where it
+/// An frames to a subscription: everything behind that cursor of the channel's log comes. `recovered` is said where it
 /// is the client that has named one.
 pub(super) fn subscribed(
     channel: &Channel,

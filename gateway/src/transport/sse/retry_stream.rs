@@ -14,17 +14,17 @@ use crate::problem::Problem;
 const MEDIA_TYPE: &str = "text/event-stream";
 
 /// Does whoever asks understand nothing but a stream?
-pub(super) fn gives_up(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_only_stream(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept == MEDIA_TYPE)
 }
 
 /// May trying again help?
-pub(super) fn passes(problem: &Problem) -> bool {
+pub(super) fn is_temporary(problem: &Problem) -> bool {
     problem.seconds().is_some()
 }
 
 /// The stream.
-pub(super) fn answer(problem: &Problem) -> Response {
+pub(super) fn response(problem: &Problem) -> Response {
     let after = f64::from(problem.seconds().unwrap_or_default()) + fastrand::f64();
     let message = problem.document().detail.as_str();
     let error = ServerFrame::Error { code: problem.fault(), message, r#ref: None };
@@ -52,14 +52,14 @@ mod tests {
     fn only_a_stream_is_understood_by_who_accepts_nothing_else() {
         let accept =
             |value: &'static str| HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]);
-        assert!(gives_up(&accept("text/event-stream")));
-        assert!(!gives_up(&accept("*/*")) && !gives_up(&HeaderMap::new()));
+        assert!(accepts_only_stream(&accept("text/event-stream")));
+        assert!(!accepts_only_stream(&accept("*/*")) && !accepts_only_stream(&HeaderMap::new()));
     }
 
     #[test]
     fn what_does_not_pass_is_refused_for_good() {
         let problem = |status, fault| Problem::new(status, fault, "no");
-        assert!(!passes(&problem(StatusCode::UNAUTHORIZED, Fault::TokenExpired)));
-        assert!(passes(&problem(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining).retry_after(1)));
+        assert!(!is_temporary(&problem(StatusCode::UNAUTHORIZED, Fault::TokenExpired)));
+        assert!(is_temporary(&problem(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining).retry_after(1)));
     }
 }

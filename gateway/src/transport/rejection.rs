@@ -9,14 +9,14 @@ use crate::auth::Refusal;
 use crate::problem::Problem;
 
 /// Seconds after which whoever was refused for want of room or of the bus may try again; as much again by chance.
-const TRY_AGAIN: u16 = 5;
+const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// What a client is told that was not admitted.
 pub(super) fn problem(refusal: &Refusal) -> Problem {
     let status = status(refusal.fault);
     let problem = Problem::new(status, refusal.fault, refusal.message.as_ref());
     match status {
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => problem.retry_after(later()),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => problem.retry_after(retry_after()),
         _ => problem,
     }
 }
@@ -34,17 +34,17 @@ pub(super) fn status(fault: Fault) -> StatusCode {
 }
 
 /// The answer; RFC 9110 §11.6.1 wants it said what would be understood.
-pub(super) fn answer(problem: Problem) -> Response {
-    let is_about_a_token = problem.status() == StatusCode::UNAUTHORIZED;
+pub(super) fn response(problem: Problem) -> Response {
+    let is_unauthorized = problem.status() == StatusCode::UNAUTHORIZED;
     let mut response = problem.into_response();
-    if is_about_a_token {
+    if is_unauthorized {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
 
 /// Counts a refusal that no session has counted.
-pub(super) fn counted(context: &Context, problem: Problem) -> Problem {
+pub(super) fn count(context: &Context, problem: Problem) -> Problem {
     context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
     problem
 }
@@ -63,6 +63,6 @@ pub(super) fn origin() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, Fault::NotAllowed, detail)
 }
 
-fn later() -> u16 {
-    fastrand::u16(TRY_AGAIN..=2 * TRY_AGAIN)
+fn retry_after() -> u16 {
+    fastrand::u16(RETRY_AFTER_SECONDS..=2 * RETRY_AFTER_SECONDS)
 }

@@ -1,0 +1,61 @@
+//! What happens to a session that its user's connection_log should know. Nobody waits for it to be written.
+
+use wirebell_protocol::frame::server::ServerFrame;
+use wirebell_protocol::history::Happened;
+use wirebell_protocol::{Channel, Cursor, Transport};
+
+use super::Sessions;
+use super::accept::AcceptError;
+use super::catchup::PendingLog;
+use super::close_reason::CloseReason;
+use super::peer::Peer;
+use super::serve::{Session, Step};
+use crate::hub::Line;
+
+impl<P: Peer> Session<P> {
+    /// The session has begun.
+    pub(super) fn log_opened(&self, transport: Transport) {
+        let (cursor, recovered) = (self.client.replay_after.as_deref().copied(), self.client.recovered);
+        self.log(Happened::Opened { transport: transport.as_str().into(), cursor, recovered });
+    }
+
+    /// The session ends.
+    pub(super) fn log_closed(&self, close_reason: CloseReason) {
+        self.log(Happened::Closed { why: close_reason.label().into() });
+    }
+
+    /// The session begins to read a log, since there was no room for what came.
+    pub(super) fn log_slow(&self, line: &Line, after: Cursor) {
+        if line.is_log() {
+            self.log(Happened::Slow { channel: line.channel.as_str().into(), after });
+        }
+    }
+
+    /// The session has read a log to its end.
+    pub(super) fn log_caught_up(&self, pending: &PendingLog) {
+        // Most client come back have missed nothing.
+        if pending.log.is_log() && self.client.replay_after.as_deref() != Some(&pending.after) {
+            self.log(Happened::CaughtUp { channel: pending.log.channel.as_str().into(), upto: pending.after });
+        }
+    }
+
+    /// Tells the client, and its user's connection_log, that something behind that cursor is missing.
+    pub(super) async fn send_gap(&mut self, channel: &Channel, after: Cursor, before: Option<Cursor>) -> Step {
+        self.log(Happened::Gap { channel: channel.as_str().into(), after, before });
+        self.write(ServerFrame::Gap { channel }.encode()).await
+    }
+
+    fn log(&self, what: Happened) {
+        let (identity, id) = (&self.client.identity, self.client.membership.id());
+        self.shared.hub.history().connection(&identity.channel, id, identity.device.as_deref(), what);
+    }
+}
+
+/// A client was not let in. Whose it was is known once its token's signature was good.
+pub(super) fn log_rejected(shared: &Sessions, error: &AcceptError) {
+    if let AcceptError::Rejected(refusal) = error
+        && let Some(user) = &refusal.user
+    {
+        shared.hub.history().refused(user, refusal.fault.code());
+    }
+}
