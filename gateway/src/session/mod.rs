@@ -6,6 +6,7 @@ mod acks;
 mod catchup;
 mod close_reason;
 mod connection_log;
+mod delivery_status;
 mod emit;
 mod expiry;
 mod frames;

@@ -1,0 +1,48 @@
+//! Reports the delivery status of tracked events to the hub: written to the connection, expired, acknowledged.
+
+use wirebell_protocol::tracking::What;
+use wirebell_protocol::{Channel, Cursor, Fault};
+
+use super::frames;
+use super::peer::Peer;
+use super::serve::{Session, Step};
+use crate::hub::{Ack, Note, Watched};
+
+impl<P: Peer> Session<P> {
+    /// A watched event is with the kernel.
+    pub(super) fn written(&mut self, event: &Watched) {
+        self.report(event, What::Written);
+        if let Some(cursor) = event.cursor {
+            self.acks.written(&event.channel, cursor);
+        }
+    }
+
+    /// Reports what became of a watched event on this connection.
+    pub(super) fn report(&self, event: &Watched, what: What) {
+        self.shared.hub.reporter().note(Note {
+            channel: event.channel.clone(),
+            id: event.id.clone(),
+            connection: self.client.membership.id(),
+            device: self.client.identity.device.as_deref().map(Box::from),
+            what,
+        });
+    }
+
+    /// `wirebell.ack`: heard in silence, unless it has a `ref`.
+    pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
+        if self.client.membership.since(channel).is_none() {
+            let message = format!("this connection does not listen for {channel}");
+            return self.write(frames::error(Fault::BadChannel, &message, reference)).await;
+        }
+        if self.acks.acknowledged(channel, cursor) {
+            let connection = self.client.membership.id();
+            let device =
+                self.client.identity.device.as_deref().map_or_else(|| connection.to_string().into(), Box::from);
+            self.shared.hub.reporter().acknowledge(Ack { channel: channel.clone(), device, connection, cursor });
+        }
+        match reference {
+            Some(_) => self.write(frames::acknowledged(channel, cursor, reference)).await,
+            None => Ok(()),
+        }
+    }
+}
