@@ -1,4 +1,4 @@
-//! Admission: from an open connection to a seated user, or to a refusal that says why.
+//! Accepts a client: authenticates it, joins it to the hub and welcomes it, or rejects it with a reason.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,31 +15,31 @@ use super::{Sessions, frames};
 use crate::auth::{Identity, Refusal, Token};
 use crate::hub::{Appearance, Seat, Since, Unavailable};
 
-/// How a client comes in.
+/// How a client asks to connect.
 pub struct ConnectRequest {
-    /// The token, if it came with the request; otherwise it is the first frame.
+    /// The token of the request. Without one, the first frame must bring it.
     pub token: Option<Token>,
-    /// The cursor replay_after which the client wants its user's events, if it came with the request.
+    /// The cursor of the request: the client wants its user's events after this one.
     pub cursor: Option<String>,
-    /// How the client is connected.
+    /// The transport that carries the client.
     pub transport: Transport,
 }
 
-/// Who was accepted, where they join_user_channel, and where they have to begin reading.
+/// An accepted client: its identity, its membership in the hub, and where replay begins.
 pub(super) struct Accepted {
     pub(super) identity: Identity,
     pub(super) membership: Seat,
-    /// In a box: only client came with a cursor has one.
+    /// The cursor after which the user's log is replayed. Boxed, since only a client that resumes has one.
     pub(super) replay_after: Option<Box<Cursor>>,
-    /// The log reaches back to there.
+    /// The log still had all events after the client's cursor.
     pub(super) recovered: bool,
 }
 
-/// Why nobody was accepted.
+/// Why a client was not accepted.
 pub(super) enum AcceptError {
-    /// The client went away by itself.
+    /// The client disconnected.
     Disconnected,
-    /// It is told this.
+    /// The client gets this rejection.
     Rejected(Refusal),
 }
 
@@ -49,7 +49,7 @@ impl From<Refusal> for AcceptError {
     }
 }
 
-/// Admits a client and welcomes it.
+/// Accepts a client and sends `wirebell.welcome`.
 pub(super) async fn accept<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,
@@ -61,18 +61,19 @@ pub(super) async fn accept<P: Peer>(
     };
     let identity = flush_early(peer, shared.verifier.verify(&token)).await?;
     if shared.hub.sessions() >= shared.limits.connections {
-        let refusal = rejection(Fault::TooMany, "this node has as many connections as it takes");
+        let refusal =
+            rejection(Fault::TooMany, "this node has reached its limit of connections; connect again later");
         return Err(refusal.of(Some(identity.channel)).into());
     }
     let mut membership = shared.hub.enter(&identity.channel, identity.device.as_ref(), peer.wire());
-    // Whoever sits from now on has not heard the order to leave.
+    // A session that joins after the drain began does not get the command to leave.
     if shared.life.drain.is_cancelled() {
-        let refusal = rejection(Fault::Draining, "this node is being stopped; connect again, to another one");
+        let refusal = rejection(Fault::Draining, "this node is shutting down; reconnect to reach another node");
         return Err(refusal.of(Some(identity.channel)).into());
     }
     let wanted = request.cursor.map(|text| text.parse::<Cursor>());
     let unavailable = |_: Unavailable| {
-        rejection(Fault::Unavailable, "the bus cannot be reached; come back").of(Some(identity.channel.clone()))
+        rejection(Fault::Unavailable, "the bus is unreachable; reconnect later").of(Some(identity.channel.clone()))
     };
     let (begin, joined) = flush_early(peer, async {
         let begin = join_user_channel(&mut membership, &identity, wanted.and_then(Result::ok)).await?;
@@ -81,10 +82,10 @@ pub(super) async fn accept<P: Peer>(
     .await
     .map_err(unavailable)?;
     if joined == Appearance::Refused {
-        let refusal = rejection(Fault::TooManySessions, "this user has as many sessions as may be");
+        let refusal = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
         return Err(refusal.of(Some(identity.channel)).into());
     }
-    // Whoever sits from now on is told of what is revoked, and has not heard what was revoked before.
+    // A member is notified of later revocations only, so the token is checked against the earlier ones here.
     shared.verifier.check(&identity)?;
     let (replay_after, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
     let since = replay_after.or_else(|| membership.since(&identity.channel)).unwrap_or_default();
@@ -103,19 +104,21 @@ pub(super) async fn accept<P: Peer>(
     Ok(Accepted { identity, membership, replay_after: replay_after.map(Box::new), recovered })
 }
 
-/// What a connection begins with goes out with the welcome, in one piece. If that takes a while, it goes out alone: the
-/// client's own patience for an flush_early connection is not what it is to run into.
+/// Runs `work`, and flushes what is queued if it takes longer than [`EARLY_FLUSH_DELAY`].
+///
+/// The handshake's response normally leaves with the welcome, in one write. When the welcome is late, the response leaves
+/// alone, so that the client's own timeout for the handshake does not expire.
 async fn flush_early<P: Peer, T>(peer: &mut P, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     if let Ok(done) = timeout(EARLY_FLUSH_DELAY, work.as_mut()).await {
         return done;
     }
-    // If it is gone, the welcome will find out.
+    // If the connection is closed, writing the welcome fails.
     let _ = peer.flush().await;
     work.await
 }
 
-/// Listens for the user's channel. With a cursor, answers where to begin reading, and whether nothing is missing then.
+/// Subscribes to the user's channel. With a cursor, returns where replay begins, and whether the log is complete from there.
 async fn join_user_channel(
     membership: &mut Seat,
     identity: &Identity,
@@ -129,7 +132,7 @@ async fn join_user_channel(
     }
 }
 
-/// Tells the client why it was not accepted, and closes.
+/// Sends the rejection to the client, and closes.
 pub(super) async fn reject<P: Peer>(peer: &mut P, refusal: Refusal) {
     let _ = peer.feed(frames::error(refusal.fault, &refusal.message, None)).await;
     if refusal.fault == Fault::Unavailable {
@@ -140,12 +143,12 @@ pub(super) async fn reject<P: Peer>(peer: &mut P, refusal: Refusal) {
     peer.close(code, reason(code)).await;
 }
 
-/// The token as the first frame, within the time for it.
+/// Returns the token of the first frame, which must arrive within the authentication timeout.
 async fn first_token<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, AcceptError> {
     let patience = shared.limits.auth_timeout;
     match timeout(patience, token_frame(peer)).await {
         Ok(token) => token,
-        Err(_) => Err(rejection(Fault::AuthTimeout, "no token came within the time to authenticate").into()),
+        Err(_) => Err(rejection(Fault::AuthTimeout, "no token arrived within the authentication timeout").into()),
     }
 }
 
@@ -170,7 +173,7 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
                 return Err(rejection(Fault::FrameTooLarge, "the frame is larger than the limit").into());
             }
             Incoming::InvalidUtf8 | Incoming::ProtocolError => {
-                return Err(rejection(Fault::BadRequest, "not as RFC 6455 has it").into());
+                return Err(rejection(Fault::BadRequest, "protocol violation: see RFC 6455").into());
             }
             Incoming::Closed => return Err(AcceptError::Disconnected),
         }
@@ -183,12 +186,12 @@ fn rejection(fault: Fault, message: &'static str) -> Refusal {
 
 fn reason(code: CloseCode) -> &'static str {
     match code {
-        CloseCode::AuthTimeout => "no token in time",
+        CloseCode::AuthTimeout => "no token within the authentication timeout",
         CloseCode::TooMany => "too many connections",
-        CloseCode::Internal => "the bus cannot be reached; come back",
-        CloseCode::FrameTooLarge => "a frame was larger than the limit",
-        CloseCode::Protocol => "not as RFC 6455 has it",
+        CloseCode::Internal => "the bus is unreachable; reconnect later",
+        CloseCode::FrameTooLarge => "the frame is larger than the limit",
+        CloseCode::Protocol => "protocol violation: see RFC 6455",
         CloseCode::Forbidden => "not allowed",
-        _ => "the token is missing, bad or expired",
+        _ => "the token is missing, invalid or expired",
     }
 }

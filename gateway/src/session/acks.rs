@@ -1,35 +1,35 @@
-//! Acknowledgements: which of them the bus has to hear of. Most events are not watched by anybody, and then a client
-//! may acknowledge as often as it likes without a word to the bus.
+//! Decides which acknowledgements go to the bus. Most events are not tracked; a client may then acknowledge as often as it
+//! likes without any write to the bus.
 
 use wirebell_protocol::{Channel, Cursor};
 
-/// What a client has been sent and may still acknowledge, for each channel on which that matters.
+/// The tracked events that a client may still acknowledge, by channel.
 #[derive(Debug, Default)]
 pub(super) struct Acks(Vec<Outstanding>);
 
-/// Watched events of one channel.
+/// Tracked events of one channel.
 #[derive(Debug)]
 struct Outstanding {
     channel: Channel,
-    /// Acknowledgements before this cursor are of no news.
+    /// Acknowledgements before this cursor change nothing.
     lowest: Cursor,
-    /// One of this cursor leaves nothing outstanding.
+    /// An acknowledgement of this cursor leaves nothing outstanding.
     highest: Cursor,
 }
 
 impl Acks {
-    /// A watched event was written to the client.
+    /// Notes that a tracked event was written to the client.
     pub(super) fn written(&mut self, channel: &Channel, cursor: Cursor) {
         self.extend(channel, cursor, cursor);
     }
 
-    /// The client came back with this cursor: whether it has acknowledged what it got before, over another connection,
-    /// is not known here.
+    /// Notes that the client resumed after this cursor. Whether it acknowledged the events before it, over another
+    /// connection, is unknown here.
     pub(super) fn resumed(&mut self, channel: &Channel, cursor: Cursor) {
         self.extend(channel, Cursor::START, cursor);
     }
 
-    /// The client has handled everything up to the cursor. Does the bus have to hear of it?
+    /// Notes that the client handled everything up to the cursor. Returns whether the bus needs the acknowledgement.
     pub(super) fn acknowledged(&mut self, channel: &Channel, cursor: Cursor) -> bool {
         let Some(place) = self.0.iter().position(|outstanding| outstanding.channel == *channel) else {
             return false;
@@ -44,7 +44,7 @@ impl Acks {
         }
         self.0.swap_remove(place);
         if self.0.is_empty() {
-            // A session with nothing outstanding is as small as one that never had anything.
+            // Frees the memory of a session with nothing outstanding.
             self.0 = Vec::new();
         }
         true
@@ -69,17 +69,17 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_watched_nothing_is_told() {
+    fn acknowledgement_without_tracked_events_is_not_reported() {
         let mut acks = Acks::default();
         assert!(!acks.acknowledged(&Channel::all(), at(5)));
     }
 
     #[test]
-    fn each_watched_event_is_told_of_once() {
+    fn each_tracked_event_is_reported_once() {
         let (mut acks, all) = (Acks::default(), Channel::all());
         acks.written(&all, at(5));
         acks.written(&all, at(9));
-        assert!(!acks.acknowledged(&all, at(4)), "nothing up to there is watched");
+        assert!(!acks.acknowledged(&all, at(4)), "no tracked event up to there");
         assert!(acks.acknowledged(&all, at(6)));
         assert!(!acks.acknowledged(&all, at(6)));
         assert!(acks.acknowledged(&all, at(9)));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_came_back_is_heard_about_what_came_before() {
+    fn acknowledgement_after_a_resume_is_reported() {
         let (mut acks, all) = (Acks::default(), Channel::all());
         acks.resumed(&all, at(5));
         assert!(acks.acknowledged(&all, at(5)));

@@ -1,5 +1,5 @@
-//! Catching up: logs that a session is_resuming at its client's speed, after it came back with a cursor, or because its
-//! outbox was full.
+//! Catching up: logs that a session reads at its client's speed. It does so after a resume with a cursor, or after its
+//! send buffer overflowed.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,50 +11,50 @@ use wirebell_protocol::{Channel, Cursor};
 use crate::hub::Line;
 use crate::lifecycle::{instant_at, uptime_millis};
 
-/// A line that has to be read: a log, or retained values.
+/// A log that has to be read: of durable events or of retained values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PendingLog {
     pub(super) log: Line,
-    /// Behind this cursor.
+    /// Reading begins after this cursor.
     pub(super) after: Cursor,
-    /// Up to and with this one; none for up to the end, from where on the session gets what is announced.
+    /// Reading ends with this cursor. `None`: read to the end, from where on the session gets announced events.
     pub(super) until: Option<Cursor>,
-    /// The client knows already that something is missing before the first event.
+    /// The client already knows of the gap before the first event.
     pub(super) gap_sent: bool,
-    /// This one was announced, and the log had not shown it yet when it was read last.
+    /// The newest announced cursor that the log did not have yet when it was last read.
     pub(super) announced: Option<Cursor>,
 }
 
 impl PendingLog {
-    /// Up to the line's end, and then live.
+    /// Reads to the end of the log, then continues with live events.
     pub(super) fn to_end(log: Line, after: Cursor) -> Self {
         Self { log, after, until: None, gap_sent: false, announced: None }
     }
 
-    /// The same, and the client was gap_sent of a gap at its beginning unless it is recovered.
+    /// Notes whether the log was complete after the cursor. If not, the client already got a gap.
     pub(super) fn recovered(self, recovered: bool) -> Self {
         Self { gap_sent: !recovered, ..self }
     }
 
-    /// Up to where the session gets everything anyhow.
+    /// Reads a bounded range, after which the session already gets every event.
     pub(super) fn range(channel: &Channel, after: Cursor, until: Cursor) -> Self {
         Self { log: Line::log(channel), after, until: Some(until), gap_sent: false, announced: None }
     }
 }
 
-/// The logs that have to be read, each a piece at a time, in turn. A session that has nothing to read is the smaller for
-/// it: most have, most of the time.
+/// The logs that have to be read: one batch of each in turn. Boxed, since most sessions have nothing to read most of the
+/// time.
 #[derive(Debug, Default)]
 pub(super) struct CatchUp(Option<Box<Queue>>);
 
 #[derive(Debug, Default)]
 struct Queue {
     logs: VecDeque<PendingLog>,
-    /// Not before this is over, after the bus has refused.
+    /// No read before this ends. Set after the bus refused a read.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The pause after the bus has refused, with as much again by chance.
+/// The least pause after a failed read; a random part of as much again is added.
 const RETRY_MILLIS: u64 = 250;
 
 impl CatchUp {
@@ -62,14 +62,14 @@ impl CatchUp {
         self.0.get_or_insert_default().logs.push_back(log);
     }
 
-    /// Is a bounded reading of this channel under way? There is one at a time, so that what waits here is bounded by
-    /// the number of channels.
+    /// Returns whether a bounded read of this channel is in progress. At most one is allowed, which bounds the queue by the
+    /// number of channels.
     pub(super) fn is_resuming(&self, channel: &Channel) -> bool {
         let mut logs = self.0.iter().flat_map(|queue| &queue.logs);
         logs.any(|pending| pending.until.is_some() && pending.log.channel == *channel)
     }
 
-    /// Done when there is something to read; never, if there is nothing.
+    /// Completes when a log can be read; never, if there is none.
     pub(super) fn ready(&mut self) -> impl Future<Output = ()> + '_ {
         std::future::poll_fn(|context| self.poll_ready(context))
     }
@@ -83,14 +83,14 @@ impl CatchUp {
         Poll::Ready(())
     }
 
-    /// The next log to be read; whoever takes it pushes it again unless it is done.
+    /// Removes the next log to read. The caller pushes it again unless it is complete.
     pub(super) fn take(&mut self) -> Option<PendingLog> {
         let log = self.0.as_mut()?.logs.pop_front();
         self.shrink();
         log
     }
 
-    /// The session listens no longer for the channel.
+    /// Removes the logs of a channel that the session left.
     pub(super) fn remove(&mut self, channel: &Channel) {
         if let Some(queue) = &mut self.0 {
             queue.logs.retain(|pending| pending.log.channel != *channel);
@@ -98,7 +98,7 @@ impl CatchUp {
         }
     }
 
-    /// The bus refused: try again in a while.
+    /// Puts the log back, and pauses: the bus refused the read.
     pub(super) fn retry_later(&mut self, log: PendingLog) {
         let again = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);
         let queue = self.0.get_or_insert_default();
@@ -106,7 +106,7 @@ impl CatchUp {
         queue.logs.push_front(log);
     }
 
-    /// A session that has caught up is as small as one that never was behind.
+    /// Frees the queue of a session that has caught up.
     fn shrink(&mut self) {
         self.0.take_if(|queue| queue.logs.is_empty());
     }

@@ -1,40 +1,40 @@
-//! Why a session ended: a label for the metric, a close_frame code for the client.
+//! Why a session ended: a label for the metric, a close code for the client.
 
 use wirebell_protocol::{CloseCode, Fault};
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The client closed, or its connection is gone.
+    /// The client closed, or the connection was lost.
     Client,
-    /// The client gave no sign of life.
+    /// The client answered no heartbeat.
     HeartbeatTimeout,
-    /// The client took nothing for too long.
+    /// The client accepted no bytes within the write timeout.
     WriteTimeout,
     /// The token expired and was not renewed.
     TokenExpired,
     /// The node is being drained.
     Drain,
-    /// A newer session of the user has taken this one's place.
+    /// A newer session of the user replaced this one.
     Replaced,
-    /// A service wants it to end.
+    /// A service disconnected the session.
     DisconnectedByService,
     /// The token was revoked.
     TokenRevoked,
-    /// The process ends at once.
+    /// The process stops at once.
     Shutdown,
-    /// Too many frames that were not understood.
+    /// The client sent too many invalid frames in a row.
     InvalidFrames,
-    /// A frame larger than the limit.
+    /// The client sent a frame larger than the limit.
     FrameTooLarge,
-    /// A text frame that is not text.
+    /// The client sent a text frame that is not UTF-8.
     InvalidUtf8,
     /// The client broke the transport's protocol.
     ProtocolError,
 }
 
 impl CloseReason {
-    /// The label of the metric.
+    /// Returns the label of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -53,26 +53,26 @@ impl CloseReason {
         }
     }
 
-    /// What the client is told, unless there is nobody left to tell.
+    /// Returns the close code and reason for the client. `None` if the client can no longer receive them.
     pub fn close_frame(self) -> Option<(CloseCode, &'static str)> {
         match self {
             Self::Client => Some((CloseCode::Normal, "")),
             Self::HeartbeatTimeout | Self::WriteTimeout => None,
             Self::TokenExpired => Some((CloseCode::Token, "the token has expired")),
-            Self::Drain => Some((CloseCode::Restart, "the node is being replaced; come back")),
-            Self::Replaced => Some((CloseCode::Replaced, "another connection of this user took this one's place")),
+            Self::Drain => Some((CloseCode::Restart, "the node is being replaced; reconnect")),
+            Self::Replaced => Some((CloseCode::Replaced, "replaced by another connection of this user")),
             Self::DisconnectedByService => Some((CloseCode::Forbidden, "disconnected by a service")),
             Self::TokenRevoked => Some((CloseCode::Forbidden, "the token was revoked")),
-            Self::Shutdown => Some((CloseCode::GoingAway, "the node stops")),
-            Self::InvalidFrames => Some((CloseCode::Policy, "too many frames that were not understood")),
-            Self::FrameTooLarge => Some((CloseCode::FrameTooLarge, "a frame was larger than the limit")),
+            Self::Shutdown => Some((CloseCode::GoingAway, "the node is shutting down")),
+            Self::InvalidFrames => Some((CloseCode::Policy, "too many invalid frames in a row")),
+            Self::FrameTooLarge => Some((CloseCode::FrameTooLarge, "the frame is larger than the limit")),
             Self::InvalidUtf8 => Some((CloseCode::InvalidText, "a text frame must be UTF-8")),
-            Self::ProtocolError => Some((CloseCode::Protocol, "not as RFC 6455 has it")),
+            Self::ProtocolError => Some((CloseCode::Protocol, "protocol violation: see RFC 6455")),
         }
     }
 }
 
-/// How a connection is closed that was refused.
+/// Returns the close code for a rejected connection.
 pub(super) fn close_code(fault: Fault) -> CloseCode {
     match fault {
         Fault::AuthTimeout => CloseCode::AuthTimeout,

@@ -1,4 +1,4 @@
-//! What happens to a session that its user's connection_log should know. Nobody waits for it to be written.
+//! Writes a session's events to its user's connection log. The session never waits for the write.
 
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::history::Happened;
@@ -13,33 +13,33 @@ use super::serve::{Session, Step};
 use crate::hub::Line;
 
 impl<P: Peer> Session<P> {
-    /// The session has begun.
+    /// Logs that the session began.
     pub(super) fn log_opened(&self, transport: Transport) {
         let (cursor, recovered) = (self.client.replay_after.as_deref().copied(), self.client.recovered);
         self.log(Happened::Opened { transport: transport.as_str().into(), cursor, recovered });
     }
 
-    /// The session ends.
+    /// Logs that the session ended.
     pub(super) fn log_closed(&self, close_reason: CloseReason) {
         self.log(Happened::Closed { why: close_reason.label().into() });
     }
 
-    /// The session begins to read a log, since there was no room for what came.
+    /// Logs that the session begins to read a log, since its send buffer was full.
     pub(super) fn log_slow(&self, line: &Line, after: Cursor) {
         if line.is_log() {
             self.log(Happened::Slow { channel: line.channel.as_str().into(), after });
         }
     }
 
-    /// The session has read a log to its end.
+    /// Logs that the session reached the end of a log.
     pub(super) fn log_caught_up(&self, pending: &PendingLog) {
-        // Most client come back have missed nothing.
+        // Most clients that resume have missed nothing; then there is nothing to log.
         if pending.log.is_log() && self.client.replay_after.as_deref() != Some(&pending.after) {
             self.log(Happened::CaughtUp { channel: pending.log.channel.as_str().into(), upto: pending.after });
         }
     }
 
-    /// Tells the client, and its user's connection_log, that something behind that cursor is missing.
+    /// Sends a gap to the client, and logs it: events after `after` are missing.
     pub(super) async fn send_gap(&mut self, channel: &Channel, after: Cursor, before: Option<Cursor>) -> Step {
         self.log(Happened::Gap { channel: channel.as_str().into(), after, before });
         self.write(ServerFrame::Gap { channel }.encode()).await
@@ -51,7 +51,7 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// A client was not let in. Whose it was is known once its token's signature was good.
+/// Logs that a client was rejected. The user is known once the token's signature was valid.
 pub(super) fn log_rejected(shared: &Sessions, error: &AcceptError) {
     if let AcceptError::Rejected(refusal) = error
         && let Some(user) = &refusal.user

@@ -9,7 +9,7 @@ use super::serve::{Session, Step};
 use crate::hub::{Ack, Note, Watched};
 
 impl<P: Peer> Session<P> {
-    /// A watched event is with the kernel.
+    /// Reports that a tracked event was handed to the kernel.
     pub(super) fn written(&mut self, event: &Watched) {
         self.report(event, What::Written);
         if let Some(cursor) = event.cursor {
@@ -17,7 +17,7 @@ impl<P: Peer> Session<P> {
         }
     }
 
-    /// Reports what became of a watched event on this connection.
+    /// Reports the delivery status of a tracked event on this connection.
     pub(super) fn report(&self, event: &Watched, what: What) {
         self.shared.hub.reporter().note(Note {
             channel: event.channel.clone(),
@@ -28,10 +28,10 @@ impl<P: Peer> Session<P> {
         });
     }
 
-    /// `wirebell.ack`: heard in silence, unless it has a `ref`.
+    /// Handles `wirebell.ack`. It gets a reply only if it has a `ref`.
     pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
         if self.client.membership.since(channel).is_none() {
-            let message = format!("this connection does not listen for {channel}");
+            let message = format!("this connection is not subscribed to {channel}; subscribe first");
             return self.write(frames::error(Fault::BadChannel, &message, reference)).await;
         }
         if self.acks.acknowledged(channel, cursor) {

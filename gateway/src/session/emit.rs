@@ -1,4 +1,4 @@
-//! What a client emits: whether it may, how much and how often. What becomes of it is the hub's to tell.
+//! Events that a client emits: checks permission, size and rate. The hub writes them and handles replies.
 
 use wirebell_protocol::Fault;
 use wirebell_protocol::inbox::Emission;
@@ -10,7 +10,7 @@ use crate::auth::Refusal;
 use crate::lifecycle::uptime_millis;
 
 impl<P: Peer> Session<P> {
-    /// An event for the services.
+    /// Emits an event to the services.
     pub(super) async fn emit(&mut self, emission: &Emission) -> Step {
         if let Err(refusal) = self.check_emit(emission) {
             self.shared.metrics.emits.with_label_values(&[refusal.fault.code()]).inc();
@@ -33,7 +33,7 @@ impl<P: Peer> Session<P> {
             return Err(Refusal::new(Fault::DataTooLarge, message));
         }
         if !self.rate_limiter.try_acquire(1_000 * uptime_millis(), limits.emit_rate, limits.emit_burst) {
-            let message = format!("expected at most {} events a second", limits.emit_rate);
+            let message = format!("expected at most {} events per second; emit more slowly", limits.emit_rate);
             return Err(Refusal::new(Fault::RateLimited, message));
         }
         Ok(())

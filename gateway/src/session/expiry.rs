@@ -1,5 +1,5 @@
-//! A token's expiry: a notice some time before, the end at the time itself. Times are in milliseconds by a clock of
-//! the caller's; only the caller knows how they go with the token's seconds since the epoch.
+//! A token's expiry: a warning some time before, then the end. Times are milliseconds of the caller's clock. Only the
+//! caller relates them to the token's seconds since the epoch.
 
 use std::num::NonZeroU64;
 
@@ -7,22 +7,22 @@ use std::num::NonZeroU64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expiry {
     at: u64,
-    /// None once it was given.
+    /// `None` once the warning was returned.
     warn_at: Option<NonZeroU64>,
 }
 
-/// What has to be done when the expiry is due.
+/// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Tell the client that its token expires soon.
+    /// Warn the client that its token expires soon.
     Warning,
-    /// It has expired.
+    /// The token has expired.
     Expired,
 }
 
 impl Expiry {
-    /// The token lives for `left` more; the notice comes `notice` before its end, or, where the token is short-lived, when
-    /// half of its life has passed.
+    /// Creates the expiry of a token that lives for `left` more. The warning is due `notice` before the end, or at half of
+    /// the remaining life if that is later.
     pub(super) fn new(now: u64, left: u64, notice: u64) -> Self {
         let at = now.saturating_add(left);
         Self { at, warn_at: NonZeroU64::new((at - notice.min(left / 2)).max(1)) }
@@ -32,7 +32,7 @@ impl Expiry {
         self.warn_at.map_or(self.at, NonZeroU64::get)
     }
 
-    /// What the time asks for, if anything.
+    /// Returns what is due at `now`, if anything.
     pub(super) fn check(&mut self, now: u64) -> Option<Due> {
         if now >= self.at {
             return Some(Due::Expired);
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_notice_then_the_end() {
+    fn warning_comes_once_and_then_the_expiry() {
         let mut expiry = Expiry::new(1000, 600, 60);
         assert_eq!((expiry.due(), expiry.check(1539)), (1540, None));
         assert_eq!(expiry.check(1540), Some(Due::Warning));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_life_is_noticed_at_half_time() {
+    fn short_lived_token_is_warned_at_half_its_life() {
         assert_eq!(Expiry::new(0, 100, 60).due(), 50);
     }
 }

@@ -1,4 +1,4 @@
-//! Frames that a session writes of its own.
+//! Encodes the frames that a session itself writes to its client.
 
 use bytes::Bytes;
 use serde_json::value::to_raw_value;
@@ -44,8 +44,8 @@ pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -
     reply(&serde_json::json!({ "recovered": map }), reference)
 }
 
-/// An frames to a subscription: everything behind that cursor of the channel's log comes. `recovered` is said where it
-/// is the client that has named one.
+/// Replies to a subscription: the client gets everything after `cursor` of the channel's log. `recovered` is set only if the
+/// client sent a cursor.
 pub(super) fn subscribed(
     channel: &Channel,
     cursor: Cursor,
@@ -59,12 +59,12 @@ pub(super) fn subscribed(
     reply(&data, reference)
 }
 
-/// An acknowledgement was heard.
+/// Confirms an acknowledgement.
 pub(super) fn acknowledged(channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Bytes {
     reply(&serde_json::json!({ "channel": channel.as_str(), "cursor": cursor.to_string() }), reference)
 }
 
 fn reply(data: &serde_json::Value, reference: Option<&str>) -> Bytes {
-    // A value can always be written.
+    // Encoding a JSON value cannot fail.
     to_raw_value(data).map(|data| ServerFrame::Reply { r#ref: reference, data: &data }.encode()).unwrap_or_default()
 }

@@ -1,35 +1,35 @@
-//! How much of everything one session may have.
+//! Limits of one session.
 
 use std::time::Duration;
 
 /// The limits of a session.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Sessions of this node.
+    /// Maximum number of sessions on this node.
     pub connections: usize,
-    /// Channels that a client may subscribe to.
+    /// Maximum number of channels that a client may subscribe to.
     pub subscriptions: usize,
-    /// Time for the first token.
+    /// Time within which a client must send its token.
     pub auth_timeout: Duration,
-    /// Time in which a client must have taken some of what is written to it.
+    /// Time within which a client must accept at least some of the bytes written to it.
     pub write_timeout: Duration,
-    /// Time between pings.
+    /// Interval between pings.
     pub heartbeat: Duration,
-    /// How far clocks may differ where a token's expiry is checked.
+    /// Tolerated clock difference when a token's expiry is checked.
     pub leeway: Duration,
-    /// How long before its expiry a token is asked for anew.
+    /// Time before a token's expiry at which the client is asked for a new one.
     pub expiring_notice: Duration,
-    /// Events that a client may emit a second.
+    /// Events that a client may emit per second.
     pub emit_rate: u64,
-    /// Events that a client may emit at once.
+    /// Events that a client may emit in one burst.
     pub emit_burst: u64,
-    /// Bytes of the `data` of one of them.
+    /// Maximum size of an emitted event's `data`, in bytes.
     pub emit_bytes: usize,
 }
 
-/// Frames in a row that were not understood, until a client is sent away.
+/// Invalid frames in a row after which the session is closed.
 pub const MAX_INVALID_FRAMES: u8 = 20;
-/// How long a client waits for the bus to confirm a subscription, until it is asked to come back later.
+/// How long a client waits for the bus to confirm a subscription before it is asked to reconnect later.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the frames to a client's request may wait for the welcome.
+/// How long the handshake's response waits for the welcome before it is sent alone.
 pub const EARLY_FLUSH_DELAY: Duration = Duration::from_millis(500);

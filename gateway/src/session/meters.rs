@@ -1,4 +1,4 @@
-//! The numbers that every frame touches, looked up once instead of by label each time.
+//! Metrics that every frame touches, resolved once instead of by label each time.
 
 use prometheus::IntCounter;
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
@@ -8,7 +8,7 @@ use crate::hub::Lane;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::Metrics;
 
-/// Handles of counters and histograms.
+/// Handles of the counters.
 pub struct Meters {
     caught_up: [IntCounter; 2],
     expired: IntCounter,
@@ -17,7 +17,7 @@ pub struct Meters {
 }
 
 impl Meters {
-    /// Looks them up.
+    /// Resolves the counters.
     pub fn new(metrics: &Metrics) -> Self {
         let frames = |kind: &str, outcome: &str| metrics.client_frames.with_label_values(&[kind, outcome]);
         Self {
@@ -52,12 +52,12 @@ impl Meters {
 }
 
 impl Meters {
-    /// A frame that was read from a line is with the client. How long ago it was published says nothing about the node.
+    /// Counts an event that was read from a log and written. Its age is not measured, since it says nothing about the node.
     pub(super) fn caught_up(&self, lane: Lane) {
         self.caught_up[usize::from(lane == Lane::Retained)].inc();
     }
 
-    /// Has the event not expired yet? If it has, it is counted.
+    /// Returns whether the event has not expired yet, and counts it if it has.
     pub(super) fn is_current(&self, event: &Announcement) -> bool {
         let is_expired = event.is_expired(|| millis(wall_clock()));
         if is_expired {

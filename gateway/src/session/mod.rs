@@ -1,5 +1,9 @@
-//! One client, from its accept to its close_reason. The session knows no sockets: it runs over a [`Peer`], which any
-//! transport can be.
+//! One client, from authentication to close.
+//!
+//! Owns the state of one session: token expiry, invalid frames, rate limit, pending logs and acknowledgements.
+//! In: frames from the client through a [`Peer`], events and commands from the hub, timers.
+//! Out: frames to the client; subscriptions, emitted events and delivery reports to the hub.
+//! Must not know: sockets, HTTP, the transport. Each transport implements [`Peer`].
 
 mod accept;
 mod acks;
@@ -38,18 +42,18 @@ pub use peer::{Disconnected, Incoming, Peer};
 pub(crate) use run::task_bytes;
 pub use run::{Joined, join, run};
 
-/// What every session of a node shares.
+/// What all sessions of a node share.
 pub struct Sessions {
-    /// Who listens for what.
+    /// The hub: subscriptions and delivery.
     pub hub: Arc<Hub>,
-    /// Who may come in.
+    /// Verifies tokens.
     pub verifier: Arc<Verifier>,
-    /// How much of everything.
+    /// Limits of each session.
     pub limits: Limits,
-    /// The node's numbers.
+    /// The node's metrics.
     pub metrics: Arc<Metrics>,
-    /// Those of them that every frame touches.
+    /// The metrics that every frame touches.
     pub meters: Meters,
-    /// Whether the node is being drained.
+    /// The node's lifecycle, which says whether it drains.
     pub life: Lifecycle,
 }

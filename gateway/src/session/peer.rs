@@ -1,4 +1,4 @@
-//! The client's end, whatever carries it.
+//! The client's side of a session, independent of the transport.
 
 use std::sync::Arc;
 
@@ -8,56 +8,56 @@ use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 
 use crate::hub::Wire;
 
-/// What comes from a client.
+/// What a client sends.
 #[derive(Debug)]
 pub enum Incoming<T> {
-    /// One text frame.
+    /// A text frame.
     Text(T),
-    /// One binary frame, which Wirebell has no use for.
+    /// A binary frame, which Wirebell does not support.
     Binary,
-    /// A sign of life without contents.
+    /// A sign of life without content, such as a pong.
     Alive,
-    /// A frame larger than the limit; the rest of it cannot be read.
+    /// A frame larger than the limit. The rest of it cannot be read.
     TooLarge,
-    /// A text frame that is not text; nothing more can be read.
+    /// A text frame that is not UTF-8. Nothing more can be read.
     InvalidUtf8,
-    /// The client broke the transport's protocol; nothing more can be read.
+    /// A violation of the transport's protocol. Nothing more can be read.
     ProtocolError,
-    /// The client said close_reason, or the connection is gone.
+    /// The client closed, or the connection was lost.
     Closed,
 }
 
-/// The connection is gone.
+/// The connection was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disconnected;
 
-/// One client's connection: a stream of frames from it, and a sink of frames to it.
+/// One client's connection: a stream of frames from the client, and a sink of frames to it.
 pub trait Peer: Send {
-    /// A text frame, in the transport's own type.
+    /// A text frame in the transport's own type.
     type Text: std::ops::Deref<Target = str> + Send;
 
-    /// The way to the client by which the hub can write while the session rests, if there is one.
+    /// Returns the wire by which the hub writes while the session is idle, if the transport has one.
     fn wire(&self) -> Option<Arc<dyn Wire>> {
         None
     }
 
-    /// Reads a text frame, in whatever form clients of this kind write theirs.
+    /// Parses a text frame of this kind of client.
     fn parse(text: &str) -> Result<ClientFrame, FrameError> {
         ClientFrame::parse(text)
     }
 
-    /// The next thing from the client. Must be safe to abandon.
+    /// Receives the next frame. Cancel safe.
     fn receive(&mut self) -> impl Future<Output = Incoming<Self::Text>> + Send;
 
     /// Queues a text frame; [`Peer::flush`] sends it.
     fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
-    /// Sends what is queued.
+    /// Sends the queued frames.
     fn flush(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
-    /// Asks the client for a sign of life.
+    /// Sends a ping.
     fn ping(&mut self) -> impl Future<Output = Result<(), Disconnected>> + Send;
 
-    /// Says close_reason, and waits a moment for the client to say it too.
+    /// Starts the close handshake, and waits briefly for the client's close.
     fn close(&mut self, code: CloseCode, reason: &'static str) -> impl Future<Output = ()> + Send;
 }

@@ -1,4 +1,4 @@
-//! What a client asks for: other channels, and to go on with a new token.
+//! Requests of a client: subscribe, unsubscribe, renew the token.
 
 use wirebell_protocol::{Channel, Cursor, Fault};
 
@@ -21,11 +21,12 @@ impl<P: Peer> Session<P> {
         if let Err(refusal) = self.client.identity.may_subscribe(channel) {
             return self.write(frames::error(refusal.fault, &refusal.message, reference)).await;
         }
-        // The user's own channel is one of them, and does not count.
+        // `has` includes the user's own channel, which does not count.
         let (has, most) = (self.client.membership.channels(), self.shared.limits.subscriptions);
         let is_new = !has.contains(channel);
         if has.len() > most && is_new {
-            let message = format!("this connection has {most} subscriptions, which is as many as one may have");
+            let message =
+                format!("this connection has reached its limit of {most} subscriptions; unsubscribe first");
             return self.write(frames::error(Fault::TooManySubscriptions, &message, reference)).await;
         }
         if let Err(error) =
@@ -46,7 +47,7 @@ impl<P: Peer> Session<P> {
         Ok(())
     }
 
-    /// Listens no longer, and has nothing more of it to read. False if it did not listen.
+    /// Unsubscribes from the channel, and drops its pending logs. Returns false if it was not subscribed.
     pub(super) fn unsubscribe(&mut self, channel: &Channel) -> bool {
         self.catchup.remove(channel);
         self.client.membership.has_read(&Line::log(channel));
@@ -65,7 +66,7 @@ impl<P: Peer> Session<P> {
         };
         if identity.channel != self.client.identity.channel {
             count("refused");
-            let message = "the token is for another user; connect anew to become somebody else";
+            let message = "the token is for another user; open a new connection for that user";
             return self.write(frames::error(Fault::UserMismatch, message, reference)).await;
         }
         count("renewed");

@@ -1,4 +1,4 @@
-//! Resuming: what a client missed on the channels that it names, if their logs still have it.
+//! Resuming: replays the events that a client missed on the channels it names, as far as their logs have them.
 
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
@@ -10,18 +10,18 @@ use super::serve::{Session, Step};
 use crate::hub::{Line, Watched};
 
 impl<P: Peer> Session<P> {
-    /// `wirebell.resume`: reads each log from the cursor to where the session has been getting events by itself.
+    /// Handles `wirebell.resume`: reads each log from the cursor to the point from which the session got events live.
     pub(super) async fn resume(&mut self, cursors: Vec<(Channel, Cursor)>, reference: Option<&str>) -> Step {
         let mut recovered = Vec::with_capacity(cursors.len());
         for (channel, cursor) in cursors {
             let Some(since) = self.client.membership.since(&channel) else {
                 let message =
-                    format!("this connection does not listen for {channel}; subscribe with a cursor instead");
+                    format!("this connection is not subscribed to {channel}; subscribe with a cursor instead");
                 self.write(frames::error(Fault::BadChannel, &message, reference)).await?;
                 continue;
             };
             if self.catchup.is_resuming(&channel) {
-                let message = format!("what was missed on {channel} is being sent already");
+                let message = format!("a resume of {channel} is already in progress; wait until it ends");
                 self.write(frames::error(Fault::TooMany, &message, reference)).await?;
                 continue;
             }
@@ -44,14 +44,14 @@ impl<P: Peer> Session<P> {
         self.write(frames::recovered(&recovered, reference)).await
     }
 
-    /// Answers a subscription that begins at a cursor, and begins it.
+    /// Replies to a subscription with a cursor, and starts the replay.
     pub(super) async fn subscribe_from(
         &mut self,
         channel: &Channel,
         cursor: Cursor,
         reference: Option<&str>,
     ) -> Step {
-        // Without an frames the log is read as soon as it can be; whether it reaches back cannot be promised.
+        // If the bus fails, the log is read as soon as possible; completeness cannot be promised.
         let (after, recovered) = self.client.membership.begin(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
         self.write(frames::subscribed(channel, after, Some(recovered), reference)).await?;
@@ -62,13 +62,13 @@ impl<P: Peer> Session<P> {
         Ok(())
     }
 
-    /// Reads the next piece of a log that this session is behind on, and writes it at the client's speed.
+    /// Reads the next batch of a pending log, and writes it at the client's speed.
     pub(super) async fn catch_up(&mut self) -> Step {
         let Some(mut pending) = self.catchup.take() else { return Ok(()) };
         let events = match self.client.membership.read(&pending.log, pending.after, READ_BATCH).await {
             Ok(events) => events,
             Err(error) => {
-                tracing::debug!(%error, channel = %pending.log.channel, "not read yet");
+                tracing::debug!(%error, channel = %pending.log.channel, "cannot read the log; retrying");
                 self.catchup.retry_later(pending);
                 return Ok(());
             }
@@ -108,13 +108,13 @@ impl<P: Peer> Session<P> {
         }
     }
 
-    /// The log seemed to end. It may have grown meanwhile; or it has lost what was announced, and will never show it.
+    /// Handles the apparent end of a log. It may have grown meanwhile, or have lost an announced event for ever.
     async fn reached_end(&mut self, mut pending: PendingLog, read: usize) -> Step {
         let Some(newest) = self.client.membership.caught_up(&pending.log, pending.after) else {
             self.log_caught_up(&pending);
             return Ok(());
         };
-        // Announced before the line was read, and not in it: trimmed, expired, or lost with a Redis.
+        // Announced before the read, and not in the log: trimmed, expired, or lost with a Redis.
         if read == 0 && pending.announced.is_some_and(|announced| announced > pending.after) {
             if pending.log.is_log() {
                 self.send_gap(&pending.log.channel, pending.after, Some(newest)).await?;
@@ -127,5 +127,5 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// Events of a log in one piece: the session looks at its client, its timers and its orders in between.
+/// Events read in one batch. The session serves its client, its timers and its commands between batches.
 const READ_BATCH: usize = 32;

@@ -1,4 +1,4 @@
-//! From a client's first token to its last close_reason.
+//! The life of a session: accepts a client, then runs its task.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::serve::Session;
 use super::{Sessions, connection_log};
 use crate::auth::Refusal;
 
-/// Admits a client, and serves it in a task of its own until it or the node says close_reason. What only accept needs is
-/// gone by then: an idle session is as small as it can be.
+/// Accepts a client, and serves it in its own task until either side closes. The state of the accept phase is freed by then,
+/// which keeps an idle session as small as possible.
 pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request: ConnectRequest) {
     match join(&shared, &mut peer, request).await {
         Ok(joined) => joined.spawn(shared, peer),
@@ -20,8 +20,8 @@ pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request:
     }
 }
 
-/// Admits a client. What it is told first is fed to its peer. None if it went away by itself; a refusal is the
-/// caller's to tell.
+/// Accepts a client, and feeds the welcome to its peer. Returns `None` as the error if the client disconnected. The caller
+/// sends a rejection.
 pub async fn join<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,
@@ -39,24 +39,24 @@ pub async fn join<P: Peer>(
     }
 }
 
-/// A client that has a membership, and is not served yet.
+/// A client that has joined the hub and is not served yet.
 pub struct Joined {
     accepted: Accepted,
     transport: Transport,
 }
 
 impl Joined {
-    /// The connection's id.
+    /// Returns the connection's id.
     pub fn connection(&self) -> ConnectionId {
         self.accepted.membership.id()
     }
 
-    /// The channel of the user whose connection it is.
+    /// Returns the channel of the connection's user.
     pub fn user(&self) -> &Channel {
         &self.accepted.identity.channel
     }
 
-    /// Serves the client in a task of its own.
+    /// Serves the client in its own task.
     pub fn spawn<P: Peer + 'static>(self, shared: Arc<Sessions>, peer: P) {
         shared.metrics.admissions.with_label_values(&[self.transport.as_str()]).inc();
         let life = shared.life.clone();
@@ -64,7 +64,7 @@ impl Joined {
     }
 }
 
-/// The task of a session. It is not an `async fn`: those keep a second place for each argument.
+/// The task of a session. Not an `async fn`, since those store each argument twice.
 fn session_task<P: Peer>(mut session: Session<P>, transport: Transport) -> impl Future<Output = ()> + Send {
     session.log_opened(transport);
     let open = session.shared.metrics.sessions.with_label_values(&[transport.as_str()]);
@@ -80,7 +80,7 @@ fn session_task<P: Peer>(mut session: Session<P>, transport: Transport) -> impl 
     }
 }
 
-/// Bytes of the task that a session has for as long as it lives.
+/// Size in bytes of a session's task.
 #[cfg(test)]
 pub(crate) fn task_bytes<P: Peer>() -> usize {
     fn size<P, F>(_: impl FnOnce(Session<P>, Transport) -> F) -> usize {

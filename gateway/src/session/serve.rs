@@ -1,4 +1,4 @@
-//! The loop of one session. What a frame or the time means stands in [`super::state`]; here it is done.
+//! The event loop of one session. [`super::state`] decides what a frame or a timer means; this file carries it out.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::auth::Token;
 use crate::hub::{Line, Next, Order};
 use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
-/// One accepted client.
+/// One accepted client and its session's state.
 pub(super) struct Session<P> {
     pub(super) shared: Arc<Sessions>,
     pub(super) peer: P,
@@ -31,7 +31,7 @@ pub(super) struct Session<P> {
     pub(super) rate_limiter: RateLimiter,
 }
 
-/// What a step of the loop comes to.
+/// Result of one step of the loop; an error ends the session.
 pub(super) type Step = Result<(), CloseReason>;
 
 enum Event<T> {
@@ -59,7 +59,7 @@ impl<P: Peer> Session<P> {
         Self { shared, peer, client, catchup, acks, state, rate_limiter: RateLimiter::default() }
     }
 
-    /// Serves the client until one of the two says close_reason.
+    /// Serves the client until either side closes.
     pub(super) async fn serve(&mut self) -> CloseReason {
         let mut wake_at = self.state.wake_at();
         let mut timer = pin!(sleep_until(Instant::from_std(instant_at(wake_at))));
@@ -71,7 +71,7 @@ impl<P: Peer> Session<P> {
                 () = &mut timer => Event::Timer,
             };
             self.client.membership.stir(matches!(event, Event::Incoming(_)));
-            // On the heap, what a step needs does not make every session larger that has nothing to do.
+            // Boxed, so that the state of a step does not enlarge every idle session.
             if !matches!(event, Event::Incoming(Incoming::Alive))
                 && let Err(close_reason) = Box::pin(self.step(event)).await
             {
@@ -134,12 +134,12 @@ impl<P: Peer> Session<P> {
                 self.write(ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
             }
             Next::Order(Order::Replaced) => {
-                self.write_final_error(Fault::Replaced, "another connection of this user took this one's place")
-                    .await;
+                self.write_final_error(Fault::Replaced, "replaced by another connection of this user").await;
                 Err(CloseReason::Replaced)
             }
             Next::Order(Order::Disconnected { reason }) => {
-                let reason = reason.as_ref().map_or("a service has ended this session", |reason| reason.as_str());
+                let reason =
+                    reason.as_ref().map_or("a service disconnected this session", |reason| reason.as_str());
                 self.write_final_error(Fault::Disconnected, reason).await;
                 Err(CloseReason::DisconnectedByService)
             }
@@ -171,7 +171,7 @@ impl<P: Peer> Session<P> {
             Action::Resume { cursors, reference } => self.resume(cursors, reference.as_deref()).await,
             Action::Unsubscribe { channel, reference } => {
                 if channel == self.client.identity.channel || !self.unsubscribe(&channel) {
-                    let message = "this connection is not subscribed to it";
+                    let message = "this connection is not subscribed to the channel";
                     return self.write(frames::error(Fault::BadChannel, message, reference.as_deref())).await;
                 }
                 self.write(frames::about_channel(&channel, reference.as_deref())).await
@@ -179,14 +179,14 @@ impl<P: Peer> Session<P> {
         }
     }
 
-    /// Ends if the token was revoked.
+    /// Ends the session if its token was revoked.
     async fn check_token(&mut self) -> Step {
         let Err(refusal) = self.shared.verifier.check(&self.client.identity) else { return Ok(()) };
         self.write_final_error(refusal.fault, &refusal.message).await;
         Err(CloseReason::TokenRevoked)
     }
 
-    /// Says why the session ends. It ends all the same if that does not get through.
+    /// Sends the error that ends the session. The session ends even if the write fails.
     async fn write_final_error(&mut self, fault: Fault, message: &str) {
         let _ = self.write(frames::error(fault, message, None)).await;
     }
@@ -197,8 +197,9 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// How long a token lives yet. The wall clock is asked once a token; from then on the process' own clock counts. A
-/// token that was let in after its expiry, since clocks differ, lives for what is left of that tolerance.
+/// Returns how long a token is still valid. The wall clock is read once for each token; the process' own clock counts from
+/// then on. A token accepted after its expiry, within the tolerance for clock differences, lives for the rest of that
+/// tolerance.
 pub(super) fn token_millis_left(expires: u64, leeway: Duration) -> u64 {
     let now = millis(wall_clock());
     let expires = expires.saturating_mul(1000);

@@ -1,5 +1,5 @@
-//! What a frame or the time means to a session: pure, so that every case can be tried without a socket. It reads no
-//! clock: the caller says what time it is, in milliseconds.
+//! Decides what a frame or a timer means for a session. Pure, which makes every case testable without a socket. It reads no
+//! clock: the caller passes the time in milliseconds.
 
 use std::num::NonZeroU64;
 
@@ -11,56 +11,56 @@ use super::close_reason::CloseReason;
 use super::expiry::{Due, Expiry};
 use super::limits::MAX_INVALID_FRAMES;
 
-/// An accepted session.
+/// The state of an accepted session.
 #[derive(Debug)]
 pub(super) struct State {
     expiry: Expiry,
-    /// When it has to have left, once it was told to.
+    /// When a draining node closes the session.
     close_at: Option<NonZeroU64>,
-    /// Frames in a row that were not understood.
+    /// Invalid frames in a row.
     invalid_frames: u8,
 }
 
-/// What a session has to do.
+/// What the session does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Check the token, and go on with it.
+    /// Verify the token, and continue with it.
     Renew { token: String, reference: Option<String> },
-    /// Listen for the channel, if the token permits it.
+    /// Subscribe to the channel, if the token permits it.
     Subscribe { channel: Channel, cursor: Option<Cursor>, reference: Option<String> },
-    /// Read what was missed behind these cursors.
+    /// Replay the events after these cursors.
     Resume { cursors: Vec<(Channel, Cursor)>, reference: Option<String> },
-    /// Listen no longer.
+    /// Unsubscribe from the channel.
     Unsubscribe { channel: Channel, reference: Option<String> },
-    /// Everything on the channel up to the cursor was handled.
+    /// The client handled everything on the channel up to the cursor.
     Acknowledge { channel: Channel, cursor: Cursor, reference: Option<String> },
-    /// Put an event into the inbox, if the token permits it.
+    /// Add an event to the inbox, if the token permits it.
     Emit(Box<Emission>),
     /// Answer a ping.
     Pong { reference: Option<String> },
-    /// Say what was wrong.
+    /// Send an error for an invalid frame.
     SendError(FrameError),
-    /// Say that the token expires soon.
+    /// Warn the client that its token expires soon.
     NotifyExpiring,
-    /// End.
+    /// Close the session.
     Close(CloseReason),
-    /// Nothing.
+    /// Do nothing.
     Nothing,
 }
 
 impl State {
-    /// A session whose token lives for `token_left` milliseconds, and which says so `notice` before its end.
+    /// Creates the state for a token that lives for `token_left` milliseconds; the client is warned `notice` before its end.
     pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
         Self { expiry: Expiry::new(now, token_left, notice), close_at: None, invalid_frames: 0 }
     }
 
-    /// When the session has to look at the time again.
+    /// Returns the time at which [`State::tick`] has to be called.
     pub(super) fn wake_at(&self) -> u64 {
         let wake_at = self.expiry.due();
         self.close_at.map_or(wake_at, |close_at| close_at.get().min(wake_at))
     }
 
-    /// A frame from the client.
+    /// Handles a frame from the client.
     pub(super) fn frame(&mut self, frame: Result<ClientFrame, FrameError>) -> Action {
         let frame = match frame {
             Ok(frame) => frame,
@@ -80,9 +80,9 @@ impl State {
         }
     }
 
-    /// A frame that cannot be one.
+    /// Handles a binary frame, which is never valid.
     pub(super) fn binary(&mut self) -> Action {
-        let message = "binary frames are not understood; frames are JSON text".into();
+        let message = "binary frames are not supported; send frames as JSON text".into();
         self.invalid_frame(FrameError { fault: Fault::BinaryFrame, message, reference: None })
     }
 
@@ -95,7 +95,7 @@ impl State {
         }
     }
 
-    /// The time has come that [`State::wake_at`] named.
+    /// Handles a timer: the time that [`State::wake_at`] returned has come.
     pub(super) fn tick(&mut self, now: u64) -> Action {
         if self.close_at.is_some_and(|at| at.get() <= now) {
             return Action::Close(CloseReason::Drain);
@@ -107,12 +107,12 @@ impl State {
         }
     }
 
-    /// A new token lives for `left` more.
+    /// Replaces the token by one that lives for `left` more.
     pub(super) fn renewed(&mut self, now: u64, left: u64, notice: u64) {
         self.expiry = Expiry::new(now, left, notice);
     }
 
-    /// The session has to have left in `after` milliseconds.
+    /// Closes the session in `after` milliseconds.
     pub(super) fn close_within(&mut self, now: u64, after: u64) {
         self.close_at = NonZeroU64::new((now + after).max(1));
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_in_a_row_end_it_and_a_good_frame_forgives_them() {
+    fn invalid_frames_in_a_row_close_the_session_and_a_valid_one_resets_the_count() {
         let mut state = session(100_000);
         for _ in 1..MAX_INVALID_FRAMES {
             assert!(matches!(state.frame(ClientFrame::parse("nonsense")), Action::SendError(_)));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_asked_for_in_time_and_a_new_one_is_good_for_longer() {
+    fn client_is_warned_before_expiry_and_a_new_token_extends_the_session() {
         let mut state = session(400);
         assert_eq!(state.wake_at(), 300);
         assert_eq!(state.tick(300), Action::NotifyExpiring);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_leaves_when_it_was_told_to() {
+    fn draining_session_closes_at_its_time() {
         let mut state = session(100_000);
         state.close_within(10, 40);
         assert_eq!(state.wake_at(), 50);

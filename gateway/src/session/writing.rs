@@ -1,4 +1,4 @@
-//! What a session writes to its client by itself, and how long that may take.
+//! Writes to the client, with a timeout.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::peer::{Disconnected, Peer};
 use super::serve::{Session, Step};
 use crate::hub::Frame;
 
-/// Bytes that are written before the client must have taken some.
+/// Bytes of one write; the write timeout applies to each.
 const WRITE_BYTES: usize = 16 * 1024;
 
 impl<P: Peer> Session<P> {
@@ -25,12 +25,12 @@ impl<P: Peer> Session<P> {
         with_write_timeout(&self.shared, writing).await
     }
 
-    /// Asks the client for a sign of life.
+    /// Sends a ping.
     pub(super) async fn ping(&mut self) -> Step {
         with_write_timeout(&self.shared, self.peer.ping()).await
     }
 
-    /// Writes what waited, in pieces: a slow client has its time for each, and not for all of it together.
+    /// Writes the buffered frames in several writes, each with its own timeout, which gives a slow client time for each.
     pub(super) async fn deliver(&mut self, mut frames: VecDeque<Frame>) -> Step {
         if frames.is_empty() {
             return with_write_timeout(&self.shared, self.peer.flush()).await;
@@ -61,7 +61,7 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// A write of which nothing is taken in time ends the session.
+/// Runs a write, and ends the session if the client accepts nothing within the timeout.
 async fn with_write_timeout(shared: &Sessions, writing: impl Future<Output = Result<(), Disconnected>>) -> Step {
     match timeout(shared.limits.write_timeout, writing).await {
         Ok(Ok(())) => Ok(()),
