@@ -1,4 +1,5 @@
-//! Accepts a client: authenticates it, joins it to the hub and welcomes it, or rejects it with a reason.
+//! Accepts a client: authenticates it, joins it to the hub and welcomes it, or rejects it with a
+//! reason.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ pub struct ConnectRequest {
 pub(super) struct Accepted {
     pub(super) identity: Identity,
     pub(super) membership: Seat,
-    /// The cursor after which the user's log is replayed. Boxed, since only a client that resumes has one.
+    /// The cursor after which the user's log is replayed. Boxed, since only a client that resumes
+    /// has one.
     pub(super) replay_after: Option<Box<Cursor>>,
     /// The log still had all events after the client's cursor.
     pub(super) recovered: bool,
@@ -85,7 +87,8 @@ pub(super) async fn accept<P: Peer>(
         let refusal = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
         return Err(refusal.of(Some(identity.channel)).into());
     }
-    // A member is notified of later revocations only, so the token is checked against the earlier ones here.
+    // A member is notified of later revocations only, so the token is checked against the earlier
+    // ones here.
     shared.verifier.check(&identity)?;
     let (replay_after, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
     let since = replay_after.or_else(|| membership.since(&identity.channel)).unwrap_or_default();
@@ -106,8 +109,9 @@ pub(super) async fn accept<P: Peer>(
 
 /// Runs `work`, and flushes what is queued if it takes longer than [`EARLY_FLUSH_DELAY`].
 ///
-/// The handshake's response normally leaves with the welcome, in one write. When the welcome is late, the response leaves
-/// alone, so that the client's own timeout for the handshake does not expire.
+/// The handshake's response normally leaves with the welcome, in one write. When the welcome is
+/// late, the response leaves alone, so that the client's own timeout for the handshake does not
+/// expire.
 async fn flush_early<P: Peer, T>(peer: &mut P, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     if let Ok(done) = timeout(EARLY_FLUSH_DELAY, work.as_mut()).await {
@@ -118,7 +122,8 @@ async fn flush_early<P: Peer, T>(peer: &mut P, work: impl Future<Output = T>) ->
     work.await
 }
 
-/// Subscribes to the user's channel. With a cursor, returns where replay begins, and whether the log is complete from there.
+/// Subscribes to the user's channel. With a cursor, returns where replay begins, and whether the
+/// log is complete from there.
 async fn join_user_channel(
     membership: &mut Seat,
     identity: &Identity,

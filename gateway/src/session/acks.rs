@@ -1,5 +1,5 @@
-//! Decides which acknowledgements go to the bus. Most events are not tracked; a client may then acknowledge as often as it
-//! likes without any write to the bus.
+//! Decides which acknowledgements go to the bus. Most events are not tracked; a client may then
+//! acknowledge as often as it likes without any write to the bus.
 
 use wirebell_protocol::{Channel, Cursor};
 
@@ -23,13 +23,14 @@ impl Acks {
         self.extend(channel, cursor, cursor);
     }
 
-    /// Notes that the client resumed after this cursor. Whether it acknowledged the events before it, over another
-    /// connection, is unknown here.
+    /// Notes that the client resumed after this cursor. Whether it acknowledged the events before
+    /// it, over another connection, is unknown here.
     pub(super) fn resumed(&mut self, channel: &Channel, cursor: Cursor) {
         self.extend(channel, Cursor::START, cursor);
     }
 
-    /// Notes that the client handled everything up to the cursor. Returns whether the bus needs the acknowledgement.
+    /// Notes that the client handled everything up to the cursor. Returns whether the bus needs the
+    /// acknowledgement.
     pub(super) fn acknowledged(&mut self, channel: &Channel, cursor: Cursor) -> bool {
         let Some(place) = self.0.iter().position(|outstanding| outstanding.channel == *channel) else {
             return false;

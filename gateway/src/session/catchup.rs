@@ -1,5 +1,5 @@
-//! Catching up: logs that a session reads at its client's speed. It does so after a resume with a cursor, or after its
-//! send buffer overflowed.
+//! Catching up: logs that a session reads at its client's speed. It does so after a resume with a
+//! cursor, or after its send buffer overflowed.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -17,7 +17,8 @@ pub(super) struct PendingLog {
     pub(super) log: Line,
     /// Reading begins after this cursor.
     pub(super) after: Cursor,
-    /// Reading ends with this cursor. `None`: read to the end, from where on the session gets announced events.
+    /// Reading ends with this cursor. `None`: read to the end, from where on the session gets
+    /// announced events.
     pub(super) until: Option<Cursor>,
     /// The client already knows of the gap before the first event.
     pub(super) gap_sent: bool,
@@ -42,8 +43,8 @@ impl PendingLog {
     }
 }
 
-/// The logs that have to be read: one batch of each in turn. Boxed, since most sessions have nothing to read most of the
-/// time.
+/// The logs that have to be read: one batch of each in turn. Boxed, since most sessions have
+/// nothing to read most of the time.
 #[derive(Debug, Default)]
 pub(super) struct CatchUp(Option<Box<Queue>>);
 
@@ -62,8 +63,8 @@ impl CatchUp {
         self.0.get_or_insert_default().logs.push_back(log);
     }
 
-    /// Returns whether a bounded read of this channel is in progress. At most one is allowed, which bounds the queue by the
-    /// number of channels.
+    /// Returns whether a bounded read of this channel is in progress. At most one is allowed, which
+    /// bounds the queue by the number of channels.
     pub(super) fn is_resuming(&self, channel: &Channel) -> bool {
         let mut logs = self.0.iter().flat_map(|queue| &queue.logs);
         logs.any(|pending| pending.until.is_some() && pending.log.channel == *channel)

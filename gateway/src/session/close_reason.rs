@@ -53,7 +53,8 @@ impl CloseReason {
         }
     }
 
-    /// Returns the close code and reason for the client. `None` if the client can no longer receive them.
+    /// Returns the close code and reason for the client. `None` if the client can no longer receive
+    /// them.
     pub fn close_frame(self) -> Option<(CloseCode, &'static str)> {
         match self {
             Self::Client => Some((CloseCode::Normal, "")),

@@ -1,4 +1,5 @@
-//! Reports the delivery status of tracked events to the hub: written to the connection, expired, acknowledged.
+//! Reports the delivery status of tracked events to the hub: written to the connection, expired,
+//! acknowledged.
 
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};

@@ -1,4 +1,5 @@
-//! Events that a client emits: checks permission, size and rate. The hub writes them and handles replies.
+//! Events that a client emits: checks permission, size and rate. The hub writes them and handles
+//! replies.
 
 use wirebell_protocol::Fault;
 use wirebell_protocol::inbox::Emission;

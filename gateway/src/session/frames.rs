@@ -44,8 +44,8 @@ pub(super) fn recovered(channels: &[(Channel, bool)], reference: Option<&str>) -
     reply(&serde_json::json!({ "recovered": map }), reference)
 }
 
-/// Replies to a subscription: the client gets everything after `cursor` of the channel's log. `recovered` is set only if the
-/// client sent a cursor.
+/// Replies to a subscription: the client gets everything after `cursor` of the channel's log.
+/// `recovered` is set only if the client sent a cursor.
 pub(super) fn subscribed(
     channel: &Channel,
     cursor: Cursor,

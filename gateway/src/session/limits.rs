@@ -29,7 +29,8 @@ pub struct Limits {
 
 /// Invalid frames in a row after which the session is closed.
 pub const MAX_INVALID_FRAMES: u8 = 20;
-/// How long a client waits for the bus to confirm a subscription before it is asked to reconnect later.
+/// How long a client waits for the bus to confirm a subscription before it is asked to reconnect
+/// later.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the handshake's response waits for the welcome before it is sent alone.
 pub const EARLY_FLUSH_DELAY: Duration = Duration::from_millis(500);

@@ -52,7 +52,8 @@ impl Meters {
 }
 
 impl Meters {
-    /// Counts an event that was read from a log and written. Its age is not measured, since it says nothing about the node.
+    /// Counts an event that was read from a log and written. Its age is not measured, since it says
+    /// nothing about the node.
     pub(super) fn caught_up(&self, lane: Lane) {
         self.caught_up[usize::from(lane == Lane::Retained)].inc();
     }

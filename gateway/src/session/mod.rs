@@ -1,9 +1,9 @@
 //! One client, from authentication to close.
 //!
-//! Owns the state of one session: token expiry, invalid frames, rate limit, pending logs and acknowledgements.
-//! In: frames from the client through a [`Peer`], events and commands from the hub, timers.
-//! Out: frames to the client; subscriptions, emitted events and delivery reports to the hub.
-//! Must not know: sockets, HTTP, the transport. Each transport implements [`Peer`].
+//! Owns the state of one session: token expiry, invalid frames, rate limit, pending logs and
+//! acknowledgements. In: frames from the client through a [`Peer`], events and commands from the
+//! hub, timers. Out: frames to the client; subscriptions, emitted events and delivery reports to
+//! the hub. Must not know: sockets, HTTP, the transport. Each transport implements [`Peer`].
 
 mod accept;
 mod acks;

@@ -36,7 +36,8 @@ pub trait Peer: Send {
     /// A text frame in the transport's own type.
     type Text: std::ops::Deref<Target = str> + Send;
 
-    /// Returns the wire by which the hub writes while the session is idle, if the transport has one.
+    /// Returns the wire by which the hub writes while the session is idle, if the transport has
+    /// one.
     fn wire(&self) -> Option<Arc<dyn Wire>> {
         None
     }

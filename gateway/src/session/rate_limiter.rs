@@ -1,5 +1,6 @@
-//! Limits how fast a client emits: a burst, then a steady rate. One number is enough: the time at which the next event would
-//! be due if events came evenly (GCRA). Times are microseconds of the caller's clock.
+//! Limits how fast a client emits: a burst, then a steady rate. One number is enough: the time at
+//! which the next event would be due if events came evenly (GCRA). Times are microseconds of the
+//! caller's clock.
 
 /// The rate limiter of one session.
 #[derive(Debug, Clone, Copy, Default)]

@@ -47,7 +47,8 @@ impl<P: Peer> Session<P> {
         Ok(())
     }
 
-    /// Unsubscribes from the channel, and drops its pending logs. Returns false if it was not subscribed.
+    /// Unsubscribes from the channel, and drops its pending logs. Returns false if it was not
+    /// subscribed.
     pub(super) fn unsubscribe(&mut self, channel: &Channel) -> bool {
         self.catchup.remove(channel);
         self.client.membership.has_read(&Line::log(channel));

@@ -1,4 +1,5 @@
-//! Resuming: replays the events that a client missed on the channels it names, as far as their logs have them.
+//! Resuming: replays the events that a client missed on the channels it names, as far as their logs
+//! have them.
 
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Channel, Cursor, Fault};
@@ -10,7 +11,8 @@ use super::serve::{Session, Step};
 use crate::hub::{Line, Watched};
 
 impl<P: Peer> Session<P> {
-    /// Handles `wirebell.resume`: reads each log from the cursor to the point from which the session got events live.
+    /// Handles `wirebell.resume`: reads each log from the cursor to the point from which the
+    /// session got events live.
     pub(super) async fn resume(&mut self, cursors: Vec<(Channel, Cursor)>, reference: Option<&str>) -> Step {
         let mut recovered = Vec::with_capacity(cursors.len());
         for (channel, cursor) in cursors {
@@ -108,7 +110,8 @@ impl<P: Peer> Session<P> {
         }
     }
 
-    /// Handles the apparent end of a log. It may have grown meanwhile, or have lost an announced event for ever.
+    /// Handles the apparent end of a log. It may have grown meanwhile, or have lost an announced
+    /// event for ever.
     async fn reached_end(&mut self, mut pending: PendingLog, read: usize) -> Step {
         let Some(newest) = self.client.membership.caught_up(&pending.log, pending.after) else {
             self.log_caught_up(&pending);
@@ -127,5 +130,6 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// Events read in one batch. The session serves its client, its timers and its commands between batches.
+/// Events read in one batch. The session serves its client, its timers and its commands between
+/// batches.
 const READ_BATCH: usize = 32;

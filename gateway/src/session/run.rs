@@ -10,8 +10,8 @@ use super::serve::Session;
 use super::{Sessions, connection_log};
 use crate::auth::Refusal;
 
-/// Accepts a client, and serves it in its own task until either side closes. The state of the accept phase is freed by then,
-/// which keeps an idle session as small as possible.
+/// Accepts a client, and serves it in its own task until either side closes. The state of the
+/// accept phase is freed by then, which keeps an idle session as small as possible.
 pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request: ConnectRequest) {
     match join(&shared, &mut peer, request).await {
         Ok(joined) => joined.spawn(shared, peer),
@@ -20,8 +20,8 @@ pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request:
     }
 }
 
-/// Accepts a client, and feeds the welcome to its peer. Returns `None` as the error if the client disconnected. The caller
-/// sends a rejection.
+/// Accepts a client, and feeds the welcome to its peer. Returns `None` as the error if the client
+/// disconnected. The caller sends a rejection.
 pub async fn join<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,

@@ -1,4 +1,5 @@
-//! The event loop of one session. [`super::state`] decides what a frame or a timer means; this file carries it out.
+//! The event loop of one session. [`super::state`] decides what a frame or a timer means; this file
+//! carries it out.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -197,9 +198,9 @@ impl<P: Peer> Session<P> {
     }
 }
 
-/// Returns how long a token is still valid. The wall clock is read once for each token; the process' own clock counts from
-/// then on. A token accepted after its expiry, within the tolerance for clock differences, lives for the rest of that
-/// tolerance.
+/// Returns how long a token is still valid. The wall clock is read once for each token; the
+/// process' own clock counts from then on. A token accepted after its expiry, within the tolerance
+/// for clock differences, lives for the rest of that tolerance.
 pub(super) fn token_millis_left(expires: u64, leeway: Duration) -> u64 {
     let now = millis(wall_clock());
     let expires = expires.saturating_mul(1000);

@@ -1,5 +1,5 @@
-//! Decides what a frame or a timer means for a session. Pure, which makes every case testable without a socket. It reads no
-//! clock: the caller passes the time in milliseconds.
+//! Decides what a frame or a timer means for a session. Pure, which makes every case testable
+//! without a socket. It reads no clock: the caller passes the time in milliseconds.
 
 use std::num::NonZeroU64;
 
@@ -49,7 +49,8 @@ pub(super) enum Action {
 }
 
 impl State {
-    /// Creates the state for a token that lives for `token_left` milliseconds; the client is warned `notice` before its end.
+    /// Creates the state for a token that lives for `token_left` milliseconds; the client is warned
+    /// `notice` before its end.
     pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
         Self { expiry: Expiry::new(now, token_left, notice), close_at: None, invalid_frames: 0 }
     }

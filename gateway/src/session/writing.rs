@@ -30,7 +30,8 @@ impl<P: Peer> Session<P> {
         with_write_timeout(&self.shared, self.peer.ping()).await
     }
 
-    /// Writes the buffered frames in several writes, each with its own timeout, which gives a slow client time for each.
+    /// Writes the buffered frames in several writes, each with its own timeout, which gives a slow
+    /// client time for each.
     pub(super) async fn deliver(&mut self, mut frames: VecDeque<Frame>) -> Step {
         if frames.is_empty() {
             return with_write_timeout(&self.shared, self.peer.flush()).await;

@@ -1,5 +1,5 @@
-//! Cross-origin requests, as <https://fetch.spec.whatwg.org> has them: what a page of another origin may read. WebSockets
-//! have no such thing; a page's requests for a stream, or for a poll, do.
+//! Cross-origin requests (<https://fetch.spec.whatwg.org>): decides what a page of another origin
+//! may read. This applies to a page's requests for a stream or a poll, and not to WebSockets.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Context, rejection};
 
-/// How long a browser may remember the answer to a preflight, in seconds: as long as Chromium does at most.
+/// How long a browser may cache the preflight response, in seconds: Chromium's maximum.
 const MAX_AGE_SECONDS: &str = "7200";
 const METHODS: &str = "GET, POST";
 const HEADERS: &str = "authorization, content-type, last-event-id, cache-control";
 
-/// Refuses pages that may not connect, and lets the others read what comes.
+/// Rejects pages of origins that may not connect, and lets the others read the response.
 pub(super) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let name = origin.as_ref().map(|origin| origin.to_str().unwrap_or("?"));
@@ -25,8 +25,8 @@ pub(super) async fn guard(State(context): State<Context>, request: Request, next
     response
 }
 
-/// The headers by which a page may read an answer. With credentials only where the page's origin is listed by name:
-/// otherwise any page could read a stream that a cookie opens.
+/// Adds the headers by which a page may read the response. Credentials are allowed only if the
+/// page's origin is listed by name. Otherwise any page could read a stream that a cookie opens.
 pub(super) fn allow(context: &Context, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return };
@@ -39,7 +39,7 @@ pub(super) fn allow(context: &Context, origin: Option<&HeaderValue>, headers: &m
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
 }
 
-/// What a page may ask, before it does.
+/// Answers a preflight request: the allowed methods and headers.
 pub(super) async fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();

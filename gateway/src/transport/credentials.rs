@@ -1,5 +1,5 @@
-//! The token of a request for a stream. A cookie is one that a browser sends by itself, for whichever page: it counts
-//! only where the page is known to be one of ours.
+//! Finds the token of an HTTP request. A browser sends a cookie by itself, for any page. So a token
+//! in a cookie counts only if the page's origin is trusted.
 
 use axum::http::{HeaderMap, header};
 use wirebell_protocol::Fault;
@@ -7,7 +7,7 @@ use wirebell_protocol::Fault;
 use super::Context;
 use crate::auth::{Refusal, Token};
 
-/// The token, in the contract's order: `Authorization`, the cookie, the query.
+/// Returns the token, by the protocol's precedence: `Authorization`, the cookie, the query.
 pub(super) fn token(context: &Context, headers: &HeaderMap, query: Option<&str>) -> Result<Token, Refusal> {
     let authorization = text(headers, &header::AUTHORIZATION).and_then(Token::from_authorization);
     if let Some(token) = authorization {
@@ -26,8 +26,9 @@ fn cookie(context: &Context, headers: &HeaderMap) -> Option<Token> {
     pairs.find(|(found, value)| *found == name && !value.is_empty()).map(|(_, token)| Token::new(token.to_owned()))
 }
 
-/// A page of the node's own origin, or of one that is listed by name. A request without an `Origin` is no page's, or a
-/// page's own GET; browsers say in `Sec-Fetch-Site` whose it is.
+/// Returns whether the page has the node's own origin, or one listed by name. A request without an
+/// `Origin` is not from a page, or is a page's own GET; browsers then state the relation in
+/// `Sec-Fetch-Site`.
 fn is_trusted_page(context: &Context, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return text(headers, &SEC_FETCH_SITE).is_none_or(|site| matches!(site, "same-origin" | "none"));
@@ -48,13 +49,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 fn untrusted_page() -> Refusal {
     Refusal::new(
         Fault::NotAllowed,
-        "a token in a cookie counts for pages of this host, and of origins that `clients.allowed_origins` lists by name",
+        "a token in a cookie is accepted only from pages of this host, or of origins that `clients.allowed_origins` lists by name",
     )
 }
 
 fn missing_token() -> Refusal {
     Refusal::new(
         Fault::TokenMissing,
-        "no token; expected `Authorization: Bearer`, the cookie that `clients.cookie` names, or the query `access_token`",
+        "no token; send `Authorization: Bearer`, the cookie named by `clients.cookie`, or the query `access_token`",
     )
 }

@@ -1,14 +1,14 @@
-//! Frames on their way from requests to a session that has no socket to read them from: bounded, and without memory
-//! while it is empty.
+//! A bounded queue of frames that arrive by requests, for a session without a socket to read from.
+//! It uses no memory while it is empty.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Frames that may wait for one session.
+/// Maximum number of queued frames.
 const CAPACITY: usize = 32;
 
-/// One session's.
+/// The queue of one session.
 #[derive(Debug, Default)]
 pub(super) struct FrameQueue(Mutex<State>);
 
@@ -18,17 +18,17 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// It takes no more for now.
+/// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
 impl FrameQueue {
-    /// What the session finds when it begins.
+    /// Creates a queue with the frames that the session handles first.
     pub(super) fn with_frames(frames: VecDeque<String>) -> Self {
         Self(Mutex::new(State { frames, waker: None }))
     }
 
-    /// All of the frames, or none.
+    /// Adds all of the frames, or none.
     pub(super) fn push(&self, frames: impl ExactSizeIterator<Item = String>) -> Result<(), Full> {
         let mut state = self.lock();
         if state.frames.len() + frames.len() > CAPACITY {
@@ -43,7 +43,7 @@ impl FrameQueue {
         Ok(())
     }
 
-    /// The next one.
+    /// Returns the next frame, or wakes the task of `context` when one arrives.
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<String> {
         let mut state = self.lock();
         if let Some(frame) = state.frames.pop_front() {
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_so_many_and_takes_no_part_of_more() {
+    fn queue_is_bounded_and_takes_frames_whole_or_not_at_all() {
         let (frame_queue, context) = (FrameQueue::default(), Context::from_waker(Waker::noop()));
         assert!(frame_queue.poll(&context).is_pending());
         frame_queue.push(frames(30)).unwrap();

@@ -1,4 +1,8 @@
-//! How clients come in: bytes and HTTP on one side, a session on the other.
+//! The client API: WebSocket, Server-Sent Events and Socket.IO.
+//!
+//! Owns everything about bytes and HTTP towards clients: handshakes, frame encoding, CORS, origins,
+//! credentials. In: HTTP requests and connections of clients. Out: a [`Peer`](crate::session::Peer)
+//! and a wire for each session. Must not know: what a frame means, who is subscribed, the bus.
 
 mod cors;
 mod credentials;
@@ -24,24 +28,24 @@ pub use socketio::PollingRegistry;
 pub use sse::StreamRegistry;
 pub use takeover::{ConnectionTakeover, taken_over};
 
-/// What the clients' door needs.
+/// What the client API needs.
 #[derive(Clone)]
 pub struct Context {
-    /// What all sessions share.
+    /// State that all sessions share.
     pub sessions: Arc<Sessions>,
-    /// Which web pages may connect.
+    /// Origins of web pages that may connect.
     pub origins: Arc<Origins>,
-    /// The largest frame that a client may send, in bytes.
+    /// Maximum size of a client's frame, in bytes.
     pub max_frame_bytes: usize,
-    /// The cookie that may hold a token, if one may.
+    /// Name of the cookie that may hold a token, if allowed.
     pub cookie: Option<Arc<str>>,
-    /// The streams of this node.
+    /// This node's Server-Sent Events streams.
     pub streams: StreamRegistry,
-    /// The connections of this node that poll.
+    /// This node's Socket.IO connections that poll.
     pub polling: PollingRegistry,
 }
 
-/// The routes of the clients' door.
+/// Returns the routes of the client API.
 pub fn router(context: Context) -> Router {
     let streams = Router::new()
         .route("/events", get(sse::open).options(cors::preflight))

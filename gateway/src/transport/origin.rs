@@ -1,16 +1,17 @@
-//! Which web pages may connect. Only browsers send an `Origin`; whoever sends none is not a page.
+//! Which web pages may connect. Only browsers send an `Origin`; a client without one is not a web
+//! page.
 
-/// The origins that may connect.
+/// Origins of web pages that may connect.
 #[derive(Debug, Clone)]
 pub enum Origins {
-    /// Any page.
+    /// Any origin.
     Any,
-    /// Pages of these origins, as in `https://shop.example`.
+    /// These origins, such as `https://shop.example`.
     Only(Vec<String>),
 }
 
 impl Origins {
-    /// From a list in which `*` stands for any.
+    /// Creates the origins from a list, in which `*` stands for any.
     pub fn new(list: &[String]) -> Self {
         if list.iter().any(|origin| origin == "*") {
             return Self::Any;
@@ -18,7 +19,7 @@ impl Origins {
         Self::Only(list.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect())
     }
 
-    /// May a page of this origin connect?
+    /// Returns whether a page of this origin may connect.
     pub fn permits(&self, origin: Option<&str>) -> bool {
         match (self, origin) {
             (Self::Any, _) | (_, None) => true,
@@ -28,7 +29,7 @@ impl Origins {
 }
 
 impl Origins {
-    /// Is this origin listed by its name?
+    /// Returns whether this origin is listed by name.
     pub fn lists(&self, origin: &str) -> bool {
         matches!(self, Self::Only(list) if list.contains(&origin.to_ascii_lowercase()))
     }
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_listed_pages_and_those_that_are_none() {
+    fn only_listed_origins_and_clients_without_an_origin_may_connect() {
         let origins = Origins::new(&["https://Shop.example/".to_owned()]);
         assert!(origins.permits(Some("https://shop.example")));
         assert!(origins.permits(None));

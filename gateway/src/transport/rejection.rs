@@ -1,4 +1,4 @@
-//! Refusals before a connection has begun, as HTTP tells them.
+//! HTTP responses for clients that are rejected before a session begins.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,10 +8,11 @@ use super::Context;
 use crate::auth::Refusal;
 use crate::problem::Problem;
 
-/// Seconds after which whoever was refused for want of room or of the bus may try again; as much again by chance.
+/// The least `Retry-After` for a node that is full or lacks its bus; a random part of as much again
+/// is added.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
-/// What a client is told that was not admitted.
+/// Returns the problem document for a rejected client.
 pub(super) fn problem(refusal: &Refusal) -> Problem {
     let status = status(refusal.fault);
     let problem = Problem::new(status, refusal.fault, refusal.message.as_ref());
@@ -21,7 +22,7 @@ pub(super) fn problem(refusal: &Refusal) -> Problem {
     }
 }
 
-/// The HTTP status of the same meaning.
+/// Returns the HTTP status for an error code.
 pub(super) fn status(fault: Fault) -> StatusCode {
     match fault {
         Fault::NotAllowed | Fault::UserMismatch | Fault::TokenRevoked => StatusCode::FORBIDDEN,
@@ -33,7 +34,7 @@ pub(super) fn status(fault: Fault) -> StatusCode {
     }
 }
 
-/// The answer; RFC 9110 §11.6.1 wants it said what would be understood.
+/// Returns the response. RFC 9110 §11.6.1 requires `WWW-Authenticate` with a 401.
 pub(super) fn response(problem: Problem) -> Response {
     let is_unauthorized = problem.status() == StatusCode::UNAUTHORIZED;
     let mut response = problem.into_response();
@@ -43,23 +44,23 @@ pub(super) fn response(problem: Problem) -> Response {
     response
 }
 
-/// Counts a refusal that no session has counted.
+/// Counts a rejection that happens outside of a session.
 pub(super) fn count(context: &Context, problem: Problem) -> Problem {
     context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
     problem
 }
 
-/// Whoever comes to a node that is being stopped has to go to another one.
+/// Returns the rejection of a draining node. Its clients have to go to another node.
 pub(super) fn draining(context: &Context) -> Option<Problem> {
     context.sessions.life.drain.is_cancelled().then(|| {
-        let detail = "this node is being stopped; connect again, to another one";
+        let detail = "this node is shutting down; reconnect to reach another node";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining, detail).retry_after(1)
     })
 }
 
-/// A page of an origin that is not allowed.
+/// Returns the rejection for a page whose origin may not connect.
 pub(super) fn origin() -> Problem {
-    let detail = "pages of this origin may not connect; `clients.allowed_origins` lists those that may";
+    let detail = "pages of this origin may not connect; add the origin to `clients.allowed_origins`";
     Problem::new(StatusCode::FORBIDDEN, Fault::NotAllowed, detail)
 }
 

@@ -1,5 +1,5 @@
-//! A request that turns into a stream claims its connection. It is then written by its session alone, and costs neither
-//! the buffers nor the task that an HTTP connection has.
+//! Takes a connection over from the HTTP server, for a stream or a WebSocket. Only the session
+//! writes to it from then on. It needs neither the buffers nor the task of an HTTP connection.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// The right to the connection. Each of its requests brings it along.
+/// The right to take a connection over. Each request of the connection carries a clone.
 #[derive(Clone, Default)]
 pub struct ConnectionTakeover(Arc<Shared>);
 
@@ -26,18 +26,19 @@ struct Shared {
 type Callback = Box<dyn FnOnce(TcpStream, &[u8]) + Send>;
 
 impl ConnectionTakeover {
-    /// Claims the connection. `callback` gets it, and what the client has sent behind its request, as soon as what serves
-    /// HTTP is gone: no answer can received in between.
+    /// Takes the connection over. Once the HTTP server is dropped, `callback` gets the connection
+    /// and the bytes that the client sent after its request. No HTTP response can come in between.
     pub(super) fn take_over(&self, callback: impl FnOnce(TcpStream, &[u8]) + Send + 'static) {
         *self.0.callback.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(callback));
         self.0.requested.notify_one();
     }
 
-    /// Serves the connection until it ends or is taken_over. Once `stop` is done, it ends with the request it is at.
+    /// Serves HTTP on the connection until it ends or is taken over. Once `stop` completes, it ends
+    /// after the current request.
     ///
     /// # Errors
     ///
-    /// What ended it, if neither client nor server wanted that.
+    /// Returns the error that ended the connection, if neither side closed it.
     pub async fn serve<S>(
         &self,
         mut serving: Connection<TokioIo<TcpStream>, S>,
@@ -65,7 +66,7 @@ impl ConnectionTakeover {
         Ok(())
     }
 
-    /// Hands the connection over, and what was read from it behind the request.
+    /// Passes on the connection, and the bytes read from it after the request.
     fn hand_over(&self, connection: TcpStream, received: &[u8]) {
         let callback = self.0.callback.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(callback) = callback {
@@ -80,7 +81,8 @@ impl fmt::Debug for ConnectionTakeover {
     }
 }
 
-/// The answer to a request that has taken_over its connection: none. It is dropped with what serves HTTP.
+/// Never completes: the response of a request whose connection is taken over. It is dropped with
+/// the HTTP server.
 pub async fn taken_over() -> Response {
     std::future::pending().await
 }

@@ -1,5 +1,6 @@
-//! The writing half of a connection. The session and the hub both write to it, never at the same time: the hub only while
-//! the session rests. What the connection did not take of a frame that was begun waits here, and goes initial.
+//! The writing half of a connection. The session and the hub both write to it, but never at the
+//! same time: the hub writes only while the session is idle. If the connection accepts a frame in
+//! part, the rest stays here and goes first.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -10,36 +11,36 @@ use tokio::net::TcpStream;
 
 use crate::session::Frame;
 
-/// Frames up to about so many bytes share a call.
+/// Frames are combined up to about this many bytes for each write.
 const WRITE_BYTES: usize = 16 * 1024;
-/// Bytes that are read in one call where nothing is expected.
+/// Size of a read on a connection whose input is discarded.
 const DISCARD_BYTES: usize = 512;
 
 thread_local! {
-    /// Where frames are put buffer for one call: a connection has no buffer of its own for that.
+    /// Combines the frames of one write. Shared, so that a connection needs no buffer of its own.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A connection, as it is written to.
+/// The writing half of a connection.
 #[derive(Debug)]
 pub(super) struct Writer {
     stream: TcpStream,
     pending: Mutex<Vec<u8>>,
 }
 
-/// How much the connection took of what was offered to it.
+/// How much of the offered frames the connection accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// So many frames.
+    /// This many frames, whole.
     Complete(usize),
-    /// So many, the last of them in part: the pending of it waits here.
+    /// This many frames, the last of them in part. The rest of it is pending.
     Partial(usize),
     /// Nothing.
     Nothing,
 }
 
 impl Writer {
-    /// `initial` goes out before everything else.
+    /// Creates the writer. `initial` is sent before everything else.
     pub(super) fn new(stream: TcpStream, initial: Vec<u8>) -> Self {
         Self { stream, pending: Mutex::new(initial) }
     }
@@ -48,12 +49,12 @@ impl Writer {
         &self.stream
     }
 
-    /// Puts something behind what waits.
+    /// Appends to the pending bytes.
     pub(super) fn queue(&self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.pending());
     }
 
-    /// Sends all that waits.
+    /// Sends all pending bytes.
     pub(super) fn flush(&self) -> impl Future<Output = io::Result<()>> + '_ {
         std::future::poll_fn(|context| self.poll_flush(context))
     }
@@ -65,7 +66,8 @@ impl Writer {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends of what waits as much as the connection takes now. True if nothing is left.
+    /// Sends as many of the pending bytes as the connection accepts now. Returns true if none are
+    /// left.
     pub(super) fn push(&self) -> io::Result<bool> {
         let mut pending = self.pending();
         while !pending.is_empty() {
@@ -79,8 +81,8 @@ impl Writer {
         Ok(true)
     }
 
-    /// Sends as many of the frames as share a call, in the form that `encode` gives them. How a connection has failed is
-    /// found out by its session, which reads from it.
+    /// Sends as many of the frames as fit into one write, encoded by `encode`. Errors are not
+    /// returned: the session reads from the connection, and notices a failure there.
     pub(super) fn offer<'a>(
         &self,
         frames: impl Iterator<Item = &'a Frame>,
@@ -107,7 +109,8 @@ impl Writer {
         })
     }
 
-    /// Ready once the client has gone. What it still sends is of no meaning on a connection that goes one way.
+    /// Completes when the client has disconnected. Its input is discarded, since the connection is
+    /// one-way.
     pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if std::task::ready!(self.stream.poll_read_ready(context)).is_err() {

@@ -1,5 +1,9 @@
-//! The webhook: what clients emit goes to a backend over HTTP, for those that want no Redis. It is a service on the inbox
-//! like any other, by the name of `webhook`, and all nodes are its workers: one of them tries an event at a time.
+//! The webhook: sends client events to a backend over HTTP, for backends without Redis.
+//!
+//! Owns signing, attempts and concurrency. In: events from the inbox, as the consumer group
+//! `webhook`, whose workers are all nodes; one node at a time attempts an event. Out: HTTP requests
+//! to the backend, and its responses as replies. Must not know: sessions, and whether the inbox is
+//! in Redis or in memory (except for `source`).
 
 mod delivery;
 mod request;
@@ -21,10 +25,10 @@ use crate::config;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
-/// How long what is in hand may take when the node is being stopped.
+/// How long requests in flight may take during shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What every request of a node shares.
+/// What all requests of a node share.
 struct Webhook {
     delivery: Delivery,
     types: Vec<Pattern>,
@@ -32,7 +36,8 @@ struct Webhook {
     metrics: Arc<Metrics>,
 }
 
-/// Sends what comes to the backend, until the node is being stopped. Only a client that cannot be made is an error.
+/// Starts to send events to the backend, until the node drains. Fails only if the HTTP client
+/// cannot be created.
 pub fn start(
     url: &str,
     config: &config::Webhook,
@@ -91,12 +96,7 @@ impl Webhook {
             }
             Err(reason) => {
                 self.count("failed");
-                tracing::warn!(
-                    id = event.id,
-                    attempts = claim.attempts(),
-                    reason,
-                    "the webhook did not take an event"
-                );
+                tracing::warn!(id = event.id, attempts = claim.attempts(), reason, "webhook request failed");
                 claim.failed(&reason).await;
             }
         }

@@ -1,4 +1,5 @@
-//! What is sent: a body as Standard Webhooks recommends it, and an id that stays the same over all tries.
+//! The request: a body in the form that Standard Webhooks recommends, and an id that is the same
+//! for all attempts.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -23,9 +24,9 @@ struct Body<'a> {
     connection: Option<String>,
 }
 
-/// The body: the event's type, when it was emitted, its data byte for byte, and whose it is.
+/// Returns the body: the event's type, time and data, byte for byte, and its user.
 pub(super) fn body(event: &Event) -> Result<String, String> {
-    let data = serde_json::from_str(&event.data).map_err(|_| "its data is not JSON".to_owned())?;
+    let data = serde_json::from_str(&event.data).map_err(|_| "the event's data is not JSON".to_owned())?;
     let body = Body {
         r#type: &event.kind,
         timestamp: timestamp(event.at),
@@ -35,10 +36,11 @@ pub(super) fn body(event: &Event) -> Result<String, String> {
         device: event.device.as_deref(),
         connection: event.connection.map(|id| id.to_string()),
     };
-    serde_json::to_string(&body).map_err(|error| format!("it cannot be written as JSON: {error}"))
+    serde_json::to_string(&body).map_err(|error| format!("cannot encode the event as JSON: {error}"))
 }
 
-/// The message's id: that of the event may be another user's, too, and be no header.
+/// Returns the message id. An event's id is not enough: another user may use it too, and it may be
+/// invalid in a header.
 pub(super) fn id(event: &Event) -> String {
     let name = format!("{} {}", event.user, event.id);
     format!("msg_{}", URL_SAFE_NO_PAD.encode(&digest(&SHA256, name.as_bytes()).as_ref()[..18]))
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_has_the_data_byte_for_byte() {
+    fn body_has_the_data_byte_for_byte() {
         let expected = concat!(
             r#"{"type":"send","timestamp":"2025-11-21T10:00:00.123Z","data":{"n" : 1.0},"id":"a","user":"42","#,
             r#""connection":"k3j9x2ma.1f"}"#
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn two_users_ids_are_two_messages_and_fit_a_header() {
+    fn message_id_is_unique_per_user_and_valid_in_a_header() {
         assert_eq!(id(&event("42", "ä\u{1F514}")), id(&event("42", "ä\u{1F514}")));
         assert_ne!(id(&event("42", "a")), id(&event("43", "a")));
         assert!(

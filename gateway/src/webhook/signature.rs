@@ -1,10 +1,10 @@
-//! Signatures as the specification Standard Webhooks has them.
+//! Signs requests as Standard Webhooks specifies.
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The keys by which requests are signed.
+/// Signs requests with each of its keys.
 pub(super) struct Signer(Vec<Key>);
 
 impl Signer {
@@ -12,7 +12,7 @@ impl Signer {
         Self(keys.iter().map(|key| Key::new(HMAC_SHA256, key)).collect())
     }
 
-    /// The header `webhook-signature`: one signature by each key, with spaces between them.
+    /// Returns the header `webhook-signature`: one signature for each key, separated by spaces.
     pub(super) fn header(&self, id: &str, timestamp: u64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");
         let one = |key: &Key| format!("v1,{}", STANDARD.encode(sign(key, signed.as_bytes())));
@@ -24,9 +24,9 @@ impl Signer {
 mod tests {
     use super::*;
 
-    /// The example of the specification's own documents.
+    /// The example of the specification.
     #[test]
-    fn the_known_example_is_signed_as_known() {
+    fn example_of_the_specification_has_the_expected_signature() {
         let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let header =
             Signer::new(&[key]).header("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);

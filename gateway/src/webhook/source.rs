@@ -1,4 +1,5 @@
-//! Where the webhook's events come from: the inbox in Redis, shared with other nodes, or that of this process.
+//! The source of the webhook's events: the inbox in Redis, shared with other nodes, or this
+//! process' inbox.
 
 use std::time::Duration;
 
@@ -9,37 +10,37 @@ use wirebell_publisher::{Inbox, InboxBuilder, InboxClaim};
 
 use crate::bus::memory;
 
-/// The name of its consumer group.
+/// The webhook's consumer group.
 pub const SERVICE: &str = "webhook";
-/// Before the second try, and at most before any.
+/// The delay before the second attempt, and the maximum delay.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// The pause before Redis is tried again that has refused.
+/// The delay before another connection attempt.
 const CONNECT_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// How often what is tried, and how much at once.
+/// How many attempts an event gets, and how many events are in flight.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryLimits {
-    /// Tries of an event.
+    /// Maximum attempts for an event.
     pub attempts: u32,
-    /// Events at the same time.
+    /// Maximum events in flight.
     pub concurrency: usize,
 }
 
-/// The inbox.
+/// The inbox that events come from.
 pub enum Source {
-    /// In Redis, once it is there.
+    /// The inbox in Redis. Empty until connected.
     Redis(Box<InboxBuilder>, tokio::sync::OnceCell<Inbox>),
-    /// In this process.
+    /// The inbox in this process.
     Memory(memory::Service),
 }
 
-/// An event that is to be sent.
+/// An event claimed from the inbox, in flight to the backend.
 pub(super) enum ClaimedEvent {
     Redis(InboxClaim),
     Memory(memory::Claim),
 }
 
-/// What is sent of an event.
+/// The parts of an event that are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) id: String,
@@ -53,19 +54,19 @@ pub(super) struct Event {
 }
 
 impl Source {
-    /// The inbox in the Redis at that URL.
+    /// Creates the source for the inbox in the Redis at `url`.
     pub fn redis(url: &str, prefix: &str, limits: DeliveryLimits) -> Self {
         let builder =
             Inbox::builder(url, SERVICE).prefix(prefix).tries(limits.attempts).at_once(limits.concurrency);
         Self::Redis(Box::new(builder.backoff(BACKOFF.0, BACKOFF.1)), tokio::sync::OnceCell::new())
     }
 
-    /// The inbox of the embedded bus.
+    /// Creates the source for the embedded bus' inbox.
     pub fn memory(bus: &memory::MemoryBus, limits: DeliveryLimits) -> Self {
         Self::Memory(bus.service(memory::Tries { most: limits.attempts, backoff: BACKOFF }))
     }
 
-    /// The next event; none once the source is closed.
+    /// Returns the next event, or `None` once the source is closed.
     pub(super) async fn next(&self) -> Option<ClaimedEvent> {
         match self {
             Self::Redis(builder, inbox) => {
@@ -75,7 +76,7 @@ impl Source {
         }
     }
 
-    /// Gives back what was not tried yet, and waits for what is.
+    /// Gives unattempted events back, and waits for those in flight.
     pub(super) async fn close(&self, patience: Duration) {
         if let Self::Redis(_, inbox) = self
             && let Some(inbox) = inbox.get()
@@ -85,12 +86,13 @@ impl Source {
     }
 }
 
-/// A Redis that is away is waited for by the inbox itself. One that refuses may be put right.
+/// Connects to the inbox. The inbox itself waits for an unreachable Redis; other errors may be
+/// repaired, so they are retried.
 async fn connected(builder: &InboxBuilder) -> Inbox {
     loop {
         match builder.clone().connect().await {
             Ok(inbox) => return inbox,
-            Err(error) => tracing::error!(%error, "the webhook cannot read the inbox, and tries again"),
+            Err(error) => tracing::error!(%error, "the webhook cannot read the inbox; retrying in 5 s"),
         }
         tokio::time::sleep(CONNECT_RETRY_DELAY).await;
     }
@@ -135,7 +137,7 @@ impl ClaimedEvent {
         }
     }
 
-    /// The backend has it, and answers this.
+    /// Completes the event with the backend's response.
     pub(super) async fn done(self, answer: Box<RawValue>) {
         match self {
             Self::Redis(claim) => log_error(claim.done(&answer).await),
@@ -143,7 +145,7 @@ impl ClaimedEvent {
         }
     }
 
-    /// It is not for the backend.
+    /// Skips an event that is not for the backend.
     pub(super) async fn skip(self) {
         match self {
             Self::Redis(claim) => log_error(claim.pass_over().await),
@@ -151,7 +153,7 @@ impl ClaimedEvent {
         }
     }
 
-    /// The backend did not take it.
+    /// Notes a failed attempt.
     pub(super) async fn failed(self, reason: &str) {
         match self {
             Self::Redis(claim) => log_error(claim.failed(reason).await),

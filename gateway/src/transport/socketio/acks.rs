@@ -1,14 +1,14 @@
-//! Events that a client was asked to acknowledge by a callback: which cursor each id stands for.
+//! Maps Socket.IO acknowledgement ids to the channel and cursor of an event.
 
 use std::collections::VecDeque;
 
 use serde_json::json;
 use wirebell_protocol::{Channel, Cursor};
 
-/// So many are remembered; the oldest go first.
+/// Maximum number of pending acknowledgements. The oldest are dropped first.
 const MAX_PENDING: usize = 1_000;
 
-/// One client's.
+/// The pending acknowledgements of one client.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
     last: u64,
@@ -16,7 +16,7 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    /// The id of the next one.
+    /// Registers an event, and returns its acknowledgement id.
     pub(super) fn register(&mut self, channel: Channel, cursor: Cursor) -> u64 {
         self.last += 1;
         if self.pending.len() == MAX_PENDING {
@@ -26,8 +26,8 @@ impl Acks {
         self.last
     }
 
-    /// The frame that an acknowledgement is. As with any `wirebell.ack`, what came before on the channel counts as
-    /// handled, too.
+    /// Returns the `wirebell.ack` frame for an acknowledgement. It covers all earlier events of the
+    /// channel, like any `wirebell.ack`.
     pub(super) fn acknowledged(&mut self, id: u64) -> Option<String> {
         let index = self.pending.iter().position(|(pending, ..)| *pending == id)?;
         let (_, channel, cursor) = self.pending.remove(index)?;
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_heard_once_and_covers_what_was_before() {
+    fn acknowledgement_counts_once_and_covers_earlier_events() {
         let mut acks = Acks::default();
         let user = Channel::user("42").unwrap();
         let ids = [5, 6, 7].map(|millis| acks.register(user.clone(), at(millis)));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten() {
+    fn oldest_pending_acknowledgement_is_dropped() {
         let mut acks = Acks::default();
         let ids: Vec<u64> = (0..=1_000).map(|millis| acks.register(Channel::all(), at(millis))).collect();
         assert_eq!((acks.pending.len(), acks.acknowledged(ids[0])), (MAX_PENDING, None));

@@ -1,4 +1,4 @@
-//! A Socket.IO client as a session's peer.
+//! Implements [`Peer`] for a Socket.IO client.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use super::encode::{self, DISCONNECT};
 use super::wire::SocketWire;
 use crate::session::{Disconnected, Incoming, Peer, Wire};
 
-/// What no session takes for a frame, and answers as such.
+/// Text that is never a valid frame: the session replies with an error.
 const INVALID_FRAME: &str = "";
 
-/// One client.
+/// One Socket.IO client.
 pub(super) struct Client {
     connection: Connection,
     wire: Arc<SocketWire>,
@@ -42,13 +42,13 @@ impl Client {
         }
     }
 
-    /// What a message is to the session; none if it is of no matter.
+    /// Translates a message for the session. Returns `None` if the session need not see it.
     fn frame(&mut self, message: &str) -> Option<Incoming<String>> {
         Some(match Packet::parse(message) {
             Packet::Event { id, arguments } => {
                 Incoming::Text(decode::frame(id, arguments).unwrap_or_else(|| INVALID_FRAME.to_owned()))
             }
-            // Of one that was not asked for, or long ago, there is nothing to be told.
+            // An acknowledgement that was not requested, or whose id was dropped, is ignored.
             Packet::Ack { id } => Incoming::Text(self.acks.acknowledged(id)?),
             Packet::Binary => Incoming::Binary,
             Packet::Disconnect => Incoming::Closed,
@@ -90,7 +90,7 @@ impl Peer for Client {
         self.connection.ping().await
     }
 
-    /// A client that is sent away by a packet stays away; one whose connection ends comes back by itself.
+    /// A client does not reconnect after a disconnect packet. After a lost connection it does.
     async fn close(&mut self, code: CloseCode, reason: &'static str) {
         let frame = ServerFrame::Close { code, reason }.encode();
         encode::packets(&frame, None, |packet| self.connection.queue(packet));
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_client_is_a_small_task() {
+    fn idle_client_is_a_small_task() {
         let bytes = crate::session::task_bytes::<Client>();
         assert!(bytes <= 880, "{bytes} bytes");
     }

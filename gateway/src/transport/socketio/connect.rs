@@ -1,4 +1,5 @@
-//! From an open connection to a session: the client says to which namespace it wants to, and brings its token.
+//! The Socket.IO handshake: the client connects to a namespace with its token, and a session
+//! begins.
 
 use std::sync::Arc;
 
@@ -14,14 +15,15 @@ use crate::auth::{Refusal, Token};
 use crate::session::{self, ConnectRequest, Incoming, Joined};
 use crate::transport::Context;
 
-/// The `auth` of a client's options.
+/// The `auth` object of a client's options.
 #[derive(Deserialize, Default)]
 struct ConnectAuth {
     token: Option<String>,
     cursor: Option<String>,
 }
 
-/// Greets a client, and serves it. A token that came with the first request counts if `auth` has none.
+/// Performs the handshake, and serves the client. The token of the first request counts if `auth`
+/// has none.
 pub(super) async fn connect(context: Context, connection: Connection, token: Option<Token>) {
     let mut client = Client::new(connection);
     match accept(&context, &mut client, token).await {
@@ -30,7 +32,8 @@ pub(super) async fn connect(context: Context, connection: Connection, token: Opt
     }
 }
 
-/// A client that is refused may try again, with another token, until its time is over.
+/// Accepts a client. After a rejection, the client may try another token until the authentication
+/// timeout.
 async fn accept(context: &Context, client: &mut Client, token: Option<Token>) -> Result<Joined, CloseCode> {
     let until = Instant::now() + context.sessions.limits.auth_timeout;
     loop {
@@ -46,7 +49,8 @@ async fn accept(context: &Context, client: &mut Client, token: Option<Token>) ->
                 }
             }
         };
-        // A client that is refused stays away; what passes by itself ends the connection, and it comes back.
+        // A rejected client does not reconnect. For a temporary error the connection is closed, and
+        // the client reconnects.
         match refusal.fault {
             Fault::Unavailable | Fault::Internal => return Err(CloseCode::Internal),
             Fault::TooMany => return Err(CloseCode::TooMany),
@@ -57,7 +61,7 @@ async fn accept(context: &Context, client: &mut Client, token: Option<Token>) ->
     }
 }
 
-/// The next packet that wants to the main namespace.
+/// Waits for the next CONNECT packet of the main namespace, and returns its `auth`.
 async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
     loop {
         match client.connection().receive().await {
@@ -81,7 +85,7 @@ async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
 }
 
 fn missing_token(context: &Context) -> Refusal {
-    let message = "no token; expected `io(url, { auth: { token } })`, or one with the first request";
+    let message = "no token; use `io(url, { auth: { token } })`, or send the token with the first request";
     let refusal = Refusal::new(Fault::TokenMissing, message);
     context.sessions.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
     refusal

@@ -1,4 +1,4 @@
-//! A connection of Engine.IO, polling or a WebSocket.
+//! An Engine.IO connection: long polling or a WebSocket.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::registry::Registration;
 use crate::session::{Disconnected, Incoming};
 use crate::transport::websocket::{Ended, Message, Socket, Violation};
 
-/// How long a client that polls has to fetch its goodbye.
+/// How long a polling client has to fetch the close packet.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What carries the packets.
+/// What carries the packets of a connection.
 pub(super) enum Connection {
     Polling(Registration),
     WebSocket(Socket),
 }
 
 impl Connection {
-    /// The next message. Safe to abandon. What else there is of a connection is done here.
+    /// Receives the next message, and handles all other packets. Cancel safe.
     pub(super) async fn receive(&mut self) -> Incoming<String> {
         loop {
             let text = match self.packet().await {
@@ -78,7 +78,7 @@ impl Connection {
         *self = Self::WebSocket(socket);
     }
 
-    /// Puts a packet behind what waits.
+    /// Queues a packet.
     pub(super) fn queue(&self, packet: &str) {
         match self {
             Self::Polling(registration) => registration.polling().queue(packet),
@@ -86,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// Sends what waits: the client has it, or its next request brings it.
+    /// Sends the queued packets, or waits until a poll has fetched them.
     pub(super) async fn flush(&mut self) -> Result<(), Disconnected> {
         match self {
             Self::Polling(registration) => {
@@ -98,17 +98,17 @@ impl Connection {
         }
     }
 
-    /// Asks for a sign of life.
+    /// Sends a ping.
     pub(super) async fn ping(&mut self) -> Result<(), Disconnected> {
         self.queue(PING);
         self.flush().await
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub(super) async fn close(&mut self, code: CloseCode, reason: &str) {
         match self {
             Self::Polling(_) => {
-                // In an answer of its own: clients forget what comes with it.
+                // The close packet needs a response of its own: clients ignore packets next to it.
                 let fetched = async {
                     let _ = self.flush().await;
                     self.queue(CLOSE);

@@ -1,26 +1,26 @@
-//! Socket.IO's packets from a client, and the frames that they are to a session.
+//! Decodes a client's Socket.IO packets into frames for a session.
 
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// A packet, as far as it is understood.
+/// A Socket.IO packet, as far as it is supported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
-    /// To a namespace, with the `auth` of the client's options.
+    /// Connects to a namespace, with the `auth` object of the client's options.
     Connect { namespace: &'a str, auth: &'a str },
-    /// From the namespace.
+    /// Disconnects from a namespace.
     Disconnect,
-    /// An event; with an id, its sender wants an answer.
+    /// An event. With an id, its sender expects an acknowledgement.
     Event { id: Option<u64>, arguments: &'a str },
-    /// The answer to an event of that id.
+    /// The acknowledgement of the event with this id.
     Ack { id: u64 },
-    /// One that announces binary data.
+    /// A packet with binary attachments.
     Binary,
-    /// Not a packet.
+    /// Not a valid packet.
     Invalid,
 }
 
-/// The namespace of whoever asks for none.
+/// The default namespace.
 pub(super) const MAIN_NAMESPACE: &str = "/";
 
 impl<'a> Packet<'a> {
@@ -55,8 +55,9 @@ fn namespace(text: &str) -> (&str, &str) {
     (namespace.split('?').next().unwrap_or(namespace), rest)
 }
 
-/// The frame that an event is: of Wirebell's own types, its argument has the members; of any other, its argument is the
-/// data, and several are a list. None if the arguments are not those of an event.
+/// Returns the frame for an event. Wirebell's own types have their members in the first argument.
+/// For any other type the argument is the data, and several arguments become an array. Returns
+/// `None` if the arguments are invalid.
 pub(super) fn frame(id: Option<u64>, arguments: &str) -> Option<String> {
     let arguments: Vec<&RawValue> = serde_json::from_str(arguments).ok()?;
     let (name, arguments) = arguments.split_first()?;
@@ -74,7 +75,7 @@ pub(super) fn frame(id: Option<u64>, arguments: &str) -> Option<String> {
     Some(format!(r#"{{"type":{},"data":{data}{reference}}}"#, name.get()))
 }
 
-/// What an object has, as the rest of another; but for `type` and `ref`, which the packet says.
+/// Returns the members of an object as text, without `type` and `ref`, which the packet defines.
 fn members(object: Option<&RawValue>) -> Option<String> {
     let Some(object) = object else { return Some(String::new()) };
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_packets_of_the_specification() {
+    fn packets_of_the_specification_are_parsed() {
         for (text, expected) in [
             ("0", Packet::Connect { namespace: "/", auth: "" }),
             (r#"0{"token":"1"}"#, Packet::Connect { namespace: "/", auth: r#"{"token":"1"}"# }),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_a_frame_with_its_data_as_it_came() {
+    fn event_becomes_a_frame_with_unchanged_data() {
         for (id, arguments, expected) in [
             (
                 Some(7),

@@ -1,5 +1,5 @@
-//! Frames as Socket.IO's packets: an event's `data` is the first argument of its listeners, what else the frame has the
-//! second; an answer goes to the callback that asked.
+//! Encodes frames as Socket.IO packets. An event's `data` is the first argument of its listeners,
+//! the rest of the frame the second. A reply goes to the callback of the request.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use wirebell_protocol::Channel;
 use super::acks::Acks;
 use crate::auth::Refusal;
 
-/// Names that Socket.IO's clients keep for themselves: an event of such a type goes by another name, or it would end the
-/// connection.
+/// Names that Socket.IO's clients reserve. An event of such a type needs another name, since it
+/// would end the connection.
 const RESERVED_NAMES: [&str; 6] = [
     r#""connect""#,
     r#""connect_error""#,
@@ -23,10 +23,10 @@ const RESERVED_NAMES: [&str; 6] = [
     r#""newListener""#,
     r#""removeListener""#,
 ];
-/// The name by which it goes; its type stands in the second argument.
+/// The name for events of a reserved type. Their type is in the second argument.
 const SUBSTITUTE_NAME: &str = r#""wirebell.event""#;
 
-/// The members of a frame, in their order.
+/// The members of a frame, in order.
 struct Frame<'a>(Vec<(&'a str, &'a RawValue)>);
 
 impl<'a> Frame<'a> {
@@ -38,7 +38,7 @@ impl<'a> Frame<'a> {
         serde_json::from_str(self.get(name)?).ok()
     }
 
-    /// What of it is not is_omitted in another way.
+    /// Returns the members that are not transmitted in another way.
     fn envelope(&self, with_type: bool) -> String {
         let is_omitted = |name: &str| matches!(name, "data" | "ack") || (name == "type" && !with_type);
         let members = self.0.iter().filter(|(name, _)| !is_omitted(name));
@@ -47,9 +47,9 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Gives every packet that a frame comes to. Who passes no `acks` has none that wants to be acknowledged.
+/// Passes each packet of a frame to `take`. Without `acks`, no event requests an acknowledgement.
 pub(super) fn packets(frame: &[u8], acks: Option<&mut Acks>, mut take: impl FnMut(&str)) {
-    // Every frame is written by a publisher or here, and is an object with a type.
+    // A publisher or this node encoded the frame, so it is an object with a type.
     let Ok(members) = serde_json::from_slice::<Frame<'_>>(frame) else { return };
     let Some(kind) = members.get("type") else { return };
     if !kind.starts_with(r#""wirebell."#) {
@@ -79,7 +79,7 @@ fn event(members: &Frame<'_>, kind: &str, acks: Option<&mut Acks>) -> String {
     format!("42{id}[{name},{data},{}]", members.envelope(is_reserved))
 }
 
-/// A callback gets the answer's data, or why there is none.
+/// Encodes the acknowledgement for a callback: the reply's data, or the error.
 fn answer(members: &Frame<'_>, kind: &str, id: u64) -> String {
     if kind == r#""wirebell.error""# {
         let (code, message) = (members.get("code").unwrap_or("null"), members.get("message").unwrap_or("null"));
@@ -88,19 +88,19 @@ fn answer(members: &Frame<'_>, kind: &str, id: u64) -> String {
     format!("43{id}[{}]", members.get("data").unwrap_or("null"))
 }
 
-/// Why a client was not let in. Its `connect_error` has the message, and the code in `data`.
+/// Encodes the rejection of a client: `connect_error` gets the message, and the code in `data`.
 pub(super) fn connect_error(refusal: &Refusal) -> String {
     let why = json!({ "message": refusal.message, "data": { "code": refusal.fault.code() } });
     format!("44{why}")
 }
 
-/// The namespace is none of ours.
+/// Encodes the rejection of an unknown namespace.
 pub(super) fn unknown_namespace(namespace: &str) -> String {
     let why = json!({ "message": "Invalid namespace", "data": { "code": "not_found" } });
     format!("44{namespace},{why}")
 }
 
-/// The client is sent away, and is not to come back by itself.
+/// Disconnects the client, which then does not reconnect by itself.
 pub(super) const DISCONNECT: &str = "41";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Frame<'a> {
@@ -134,26 +134,26 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_its_data_and_what_else_there_is() {
+    fn event_has_its_data_and_the_rest_of_the_frame() {
         let frame = r#"{"type":"paid","id":"1","channel":"user:42","cursor":"7-0","time":"t","data":{"a": 1.0}}"#;
         let expected = r#"42["paid",{"a": 1.0},{"id":"1","channel":"user:42","cursor":"7-0","time":"t"}]"#;
         assert_eq!(packets_of(frame), [expected]);
     }
 
     #[test]
-    fn an_event_that_wants_to_be_acknowledged_wants_a_callback() {
+    fn event_with_ack_requests_an_acknowledgement() {
         let frame = r#"{"type":"paid","id":"1","channel":"user:42","cursor":"7-0","data":1,"ack":true}"#;
         assert_eq!(packets_of(frame), [r#"421["paid",1,{"id":"1","channel":"user:42","cursor":"7-0"}]"#]);
     }
 
     #[test]
-    fn a_name_that_clients_keep_is_another() {
+    fn reserved_event_name_is_replaced() {
         let frame = r#"{"type":"disconnect","id":"1","channel":"all","data":1}"#;
         assert_eq!(packets_of(frame), [r#"42["wirebell.event",1,{"type":"disconnect","id":"1","channel":"all"}]"#]);
     }
 
     #[test]
-    fn an_answer_goes_to_whoever_asked() {
+    fn reply_goes_to_the_callback_of_its_request() {
         for (frame, expected) in [
             (r#"{"type":"wirebell.reply","ref":"7","data":{"a":1}}"#, r#"437[{"a":1}]"#),
             (
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_connects_and_tells_the_id() {
+    fn welcome_connects_and_sends_the_connection_id() {
         let frame = r#"{"type":"wirebell.welcome","connection":"k3j9x2ma.1f","user":"42"}"#;
         let welcome = format!(r#"42["wirebell.welcome",{frame}]"#);
         let expected = [r#"40{"sid":"k3j9x2ma.1f"}"#, &welcome, r#"42["socket-id","k3j9x2ma.1f"]"#];

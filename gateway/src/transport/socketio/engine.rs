@@ -1,4 +1,5 @@
-//! Engine.IO's packets: one letter, then what it carries. In a poll's body several stand behind each other.
+//! Engine.IO packets: one character for the type, then the payload. The body of a poll has several,
+//! with a separator.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,7 +7,7 @@ use serde_json::json;
 
 use crate::session::Limits;
 
-/// What stands between the packets of a poll.
+/// Separates the packets of a poll.
 pub(super) const SEPARATOR: char = '\x1e';
 
 pub(super) const CLOSE: &str = "1";
@@ -17,14 +18,14 @@ pub(super) const PROBE_REPLY: &str = "3probe";
 pub(super) const UPGRADE: &str = "5";
 pub(super) const NOOP: &str = "6";
 
-/// A packet from a client.
+/// An Engine.IO packet from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Close,
     Ping(&'a str),
     Pong,
     Message(&'a str),
-    /// Base64, as binary data has to be in a poll.
+    /// Binary data in base64, as polling transmits it.
     Binary,
     Other,
 }
@@ -43,7 +44,8 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// The first packet: what the client has to know of the connection. The node's pings are up to a tenth late.
+/// Encodes the open packet, with the connection's parameters. The node's pings may be a tenth of
+/// the interval late.
 pub(super) fn open(sid: &str, upgrades: &[&str], limits: &Limits, max_payload: usize) -> String {
     let heartbeat = limits.heartbeat.as_millis();
     let open = json!({ "sid": sid, "upgrades": upgrades, "pingInterval": heartbeat, "pingTimeout": heartbeat,
@@ -51,7 +53,7 @@ pub(super) fn open(sid: &str, upgrades: &[&str], limits: &Limits, max_payload: u
     format!("0{open}")
 }
 
-/// Why a request was not understood, by Engine.IO's numbers.
+/// An Engine.IO error code for an invalid request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Error {
     Transport = 0,
@@ -65,17 +67,17 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let message = match self {
             Self::Transport => "unknown transport; expected `polling` or `websocket`",
-            Self::Session => "unknown session id; the connection has ended, or is another node's",
-            Self::Method => "a connection begins with GET",
+            Self::Session => "unknown session id; the connection has ended, or belongs to another node",
+            Self::Method => "expected GET to open a connection",
             Self::Request => "bad request",
-            Self::Version => "unsupported protocol version; expected `EIO=4`, as Socket.IO 3 and 4 have it",
+            Self::Version => "unsupported protocol version; expected `EIO=4`, which Socket.IO 3 and 4 use",
         };
         let body = json!({ "code": self as u8, "message": message }).to_string();
         (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
 
-/// The answer to a poll.
+/// Returns the response to a poll or a post.
 pub(super) fn text(body: impl Into<axum::body::Body>) -> Response {
     let mut response = Response::new(body.into());
     let headers = response.headers_mut();

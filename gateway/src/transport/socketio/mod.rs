@@ -1,6 +1,8 @@
-//! Socket.IO, protocol 5 over Engine.IO 4, as the clients of Socket.IO 3 and 4 speak it
-//! (<https://github.com/socketio/socket.io-protocol>): long polling, WebSocket, and the way from one to the other. It is
-//! our own for what a connection costs and for how a slow one is treated; see decision 0019.
+//! Socket.IO: protocol 5 over Engine.IO 4, for the clients of Socket.IO 3 and 4
+//! (<https://github.com/socketio/socket.io-protocol>).
+//!
+//! Supports long polling, WebSocket, and the upgrade between them. Implemented here because of the
+//! cost of a connection, and of how slow clients are handled; see decision 0019.
 
 mod acks;
 mod client;

@@ -1,5 +1,5 @@
-//! A connection that consists of requests: what waits for the next poll, what came by posts, and the WebSocket to which it
-//! goes over.
+//! A polling connection: the packets for the next poll, the packets received by posts, and the
+//! WebSocket after an upgrade.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 use super::engine::{NOOP, SEPARATOR};
 use crate::transport::websocket::Socket;
 
-/// Packets that may wait for a session. A post is taken whole where none wait.
+/// Maximum number of received packets. A larger post is accepted if the queue is empty.
 const MAX_PACKETS: usize = 32;
 
-/// One connection.
+/// The state of one polling connection.
 #[derive(Default)]
 pub(super) struct Polling(Mutex<State>);
 
@@ -21,27 +21,27 @@ pub(super) struct Polling(Mutex<State>);
 struct State {
     /// Packets for the next poll.
     outgoing: String,
-    /// The poll that waits.
+    /// The waiting poll.
     poll: Option<oneshot::Sender<String>>,
     received: VecDeque<String>,
-    /// A WebSocket is being tried: polls are answered at once.
+    /// An upgrade is in progress: polls get a response at once.
     is_upgrading: bool,
     socket: Option<Box<Socket>>,
     is_closed: bool,
     session: Option<Waker>,
 }
 
-/// What a poll comes to.
+/// The response to a poll.
 pub(super) enum PollResponse {
-    /// This is for it.
+    /// Respond with these packets now.
     Now(String),
-    /// This will be; nothing if the connection ends.
+    /// Respond when packets arrive; the channel is closed if the connection ends.
     Later(oneshot::Receiver<String>),
-    /// Another one waits already, which no client does.
+    /// Another poll is already waiting, which violates the protocol.
     Duplicate,
 }
 
-/// What comes to the session.
+/// Input for the session.
 pub(super) enum Received {
     Packet(String),
     Socket(Box<Socket>),
@@ -49,7 +49,7 @@ pub(super) enum Received {
 }
 
 impl Polling {
-    /// A poll has received.
+    /// Handles a poll.
     pub(super) fn poll(&self) -> PollResponse {
         let mut state = self.lock();
         if state.poll.as_ref().is_some_and(|poll| !poll.is_closed()) {
@@ -65,7 +65,7 @@ impl Polling {
         PollResponse::Now(if outgoing.is_empty() { NOOP.to_owned() } else { outgoing })
     }
 
-    /// A post has received. It is given back if there is no room.
+    /// Queues the packets of a post. Returns them if the queue is full.
     pub(super) fn post(&self, packets: Vec<String>) -> Result<(), Vec<String>> {
         let mut state = self.lock();
         if !state.received.is_empty() && state.received.len() + packets.len() > MAX_PACKETS {
@@ -76,24 +76,24 @@ impl Polling {
         Ok(())
     }
 
-    /// A WebSocket is being tried, or is not any more.
+    /// Begins or cancels an upgrade.
     pub(super) fn set_upgrading(&self, is_upgrading: bool) {
         let mut state = self.lock();
         state.is_upgrading = is_upgrading;
         if is_upgrading && let Some(poll) = state.poll.take() {
-            // Its client waits for it to end before it goes over.
+            // The client waits for its poll to end before it completes the upgrade.
             let _ = poll.send(NOOP.to_owned());
         }
     }
 
-    /// The client has gone over.
+    /// Completes the upgrade with this WebSocket.
     pub(super) fn upgraded(&self, socket: Socket) {
         let mut state = self.lock();
         state.socket = Some(Box::new(socket));
         wake(state);
     }
 
-    /// Nothing comes or goes any more.
+    /// Closes the connection in both directions.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
@@ -105,7 +105,7 @@ impl Polling {
         self.lock().is_closed
     }
 
-    /// Puts a packet behind what waits.
+    /// Queues a packet for the next poll.
     pub(super) fn queue(&self, packet: &str) {
         let outgoing = &mut self.lock().outgoing;
         if !outgoing.is_empty() {
@@ -114,12 +114,12 @@ impl Polling {
         outgoing.push_str(packet);
     }
 
-    /// What waits for a poll, for another way to send it.
+    /// Takes the packets for the next poll, to send them over the WebSocket.
     pub(super) fn take_outgoing(&self) -> String {
         std::mem::take(&mut self.lock().outgoing)
     }
 
-    /// Ready once a poll has taken all that waits, or the client has gone over.
+    /// Completes when a poll has taken all packets, or the client has upgraded.
     pub(super) fn poll_flush(&self, context: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.outgoing.is_empty() || state.socket.is_some() || state.is_closed {
@@ -128,7 +128,7 @@ impl Polling {
         if let Some(poll) = state.poll.take() {
             match poll.send(std::mem::take(&mut state.outgoing)) {
                 Ok(()) => return Poll::Ready(()),
-                // It was given up.
+                // The poll was canceled.
                 Err(outgoing) => state.outgoing = outgoing,
             }
         }
@@ -136,7 +136,7 @@ impl Polling {
         Poll::Pending
     }
 
-    /// What comes next.
+    /// Returns the next input.
     pub(super) fn poll_received(&self, context: &Context<'_>) -> Poll<Received> {
         let mut state = self.lock();
         if let Some(packet) = state.received.pop_front() {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_waits_for_a_poll_that_is_there() {
+    fn packets_go_to_the_next_or_the_waiting_poll() {
         let polling = Polling::default();
         polling.queue("42[1]");
         polling.queue("42[2]");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poll_that_was_given_up_takes_nothing_with_it() {
+    fn canceled_poll_loses_no_packet() {
         let polling = Polling::default();
         drop(polling.poll());
         polling.queue("42[1]");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn polls_end_at_once_while_the_client_goes_over() {
+    fn polls_end_at_once_during_an_upgrade() {
         let polling = Polling::default();
         let PollResponse::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
         polling.set_upgrading(true);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_is_taken_whole_or_not_at_all() {
+    fn post_is_accepted_whole_or_not_at_all() {
         let polling = Polling::default();
         assert!(polling.post(vec!["3".to_owned(); 100]).is_ok());
         assert!(polling.post(vec!["3".to_owned()]).is_err());

@@ -1,4 +1,4 @@
-//! Where requests find the connections that they are a part of: polls, and the way up to a WebSocket.
+//! Finds the connection that a request belongs to: a poll, a post, or the upgrade to a WebSocket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,14 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::polling::Polling;
 
-/// The polling connections of this node, by their secret ids.
+/// This node's polling connections, by secret id.
 #[derive(Clone, Default)]
 pub struct PollingRegistry(Arc<Mutex<HashMap<Sid, Arc<Polling>>>>);
 
-/// Whoever knows it is the client: nobody may guess it.
+/// The secret id of a connection. It authenticates the client's requests, so it must not be
+/// guessable.
 pub(super) type Sid = Box<str>;
 
-/// A connection's entry; dropping it takes it out, and ends the requests that wait.
+/// A connection's registration. Dropping it removes the connection, and ends its waiting requests.
 pub(super) struct Registration {
     registry: PollingRegistry,
     sid: Sid,
@@ -23,7 +24,7 @@ pub(super) struct Registration {
 }
 
 impl PollingRegistry {
-    /// A new connection. None if the system has no randomness to give.
+    /// Registers a new connection. Returns `None` if the system has no randomness.
     pub(super) fn register(&self) -> Option<Registration> {
         let sid = new_sid()?;
         let polling = Arc::new(Polling::default());
@@ -31,7 +32,7 @@ impl PollingRegistry {
         Some(Registration { registry: self.clone(), sid, polling })
     }
 
-    /// One that has not ended.
+    /// Returns the connection with this id, unless it is closed.
     pub(super) fn find(&self, sid: &str) -> Option<Arc<Polling>> {
         self.lock().get(sid).filter(|polling| !polling.is_closed()).cloned()
     }
@@ -62,7 +63,7 @@ impl Drop for Registration {
     }
 }
 
-/// A new secret id.
+/// Generates a secret id.
 pub(super) fn new_sid() -> Option<Sid> {
     let mut bytes = [0; 15];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;

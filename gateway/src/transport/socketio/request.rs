@@ -1,4 +1,4 @@
-//! `/socket.io/`: the requests of Engine.IO.
+//! `/socket.io/`: the HTTP requests of Engine.IO.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, Request, State};
@@ -15,10 +15,10 @@ use crate::auth::Token;
 use crate::problem::Problem;
 use crate::transport::{Context, credentials, rejection};
 
-/// How often it is looked whether there is room for a post.
+/// How often a post checks whether the queue has room.
 const POST_RETRY_INTERVAL: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// What each request says of itself.
+/// The query parameters of each request.
 #[derive(Deserialize)]
 struct EngineQuery {
     #[serde(rename = "EIO")]
@@ -27,7 +27,7 @@ struct EngineQuery {
     sid: Option<String>,
 }
 
-/// `GET /socket.io/`: a connection, a poll, or a WebSocket.
+/// Handles `GET /socket.io/`: a new connection, a poll, or a WebSocket.
 pub(in super::super) async fn get(State(context): State<Context>, request: Request) -> Response {
     let query = match EngineQuery::of(&request) {
         Ok(query) => query,
@@ -49,7 +49,7 @@ pub(in super::super) async fn get(State(context): State<Context>, request: Reque
     }
 }
 
-/// `POST /socket.io/`: what a client says that polls.
+/// Handles `POST /socket.io/`: packets from a polling client.
 pub(in super::super) async fn post(State(context): State<Context>, request: Request) -> Response {
     let query = match EngineQuery::of(&request) {
         Ok(query) => query,
@@ -59,14 +59,15 @@ pub(in super::super) async fn post(State(context): State<Context>, request: Requ
     let Some(polling) = context.polling.find(&sid) else { return Error::Session.into_response() };
     let most = context.max_frame_bytes;
     let Ok(bytes) = to_bytes(request.into_body(), most).await else {
-        let detail = format!("expected packets of up to {most} bytes together");
+        let detail = format!("the body is too large; expected packets of up to {most} bytes together");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail).into_response();
     };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Error::Request.into_response() };
     take(&polling, text.split(SEPARATOR).map(str::to_owned).collect()).await
 }
 
-/// A client says more only when this is taken: it waits for its answer.
+/// Queues the packets of a post. A client waits for the response before it posts again, which slows
+/// it down.
 async fn take(polling: &Polling, mut packets: Vec<String>) -> Response {
     while let Err(back) = polling.post(packets) {
         packets = back;
@@ -78,14 +79,15 @@ async fn take(polling: &Polling, mut packets: Vec<String>) -> Response {
     engine::text("ok")
 }
 
-/// Begins a connection that polls.
+/// Opens a polling connection.
 fn begin(context: &Context, request: &Request) -> Response {
     let token = match check_request(context, request) {
         Ok(token) => token,
         Err(problem) => return rejection::response(problem),
     };
     let Some(registration) = context.polling.register() else {
-        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, "no randomness for an id");
+        let detail = "the system has no randomness for a session id";
+        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, detail);
         return rejection::response(problem);
     };
     let open = engine::open(registration.sid(), &["websocket"], &context.sessions.limits, context.max_frame_bytes);
@@ -108,14 +110,14 @@ async fn poll(context: &Context, sid: &str) -> Response {
     }
 }
 
-/// May somebody come in? The token, if one came with the request.
+/// Checks whether a new connection is allowed. Returns the token, if the request has one.
 fn check_request(context: &Context, request: &Request) -> Result<Option<Token>, Problem> {
     let count = |problem| rejection::count(context, problem);
     if let Some(problem) = rejection::draining(context) {
         return Err(count(problem));
     }
     if context.polling.len() >= context.sessions.limits.connections {
-        let detail = "this node has as many connections as it takes";
+        let detail = "this node has reached its limit of connections; connect again later";
         return Err(count(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::TooMany, detail).retry_after(5)));
     }
     match credentials::token(context, request.headers(), request.uri().query()) {

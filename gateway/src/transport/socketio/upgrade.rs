@@ -1,4 +1,4 @@
-//! WebSockets: a connection that begins as one, and one that goes over to it from polling.
+//! WebSocket connections: opened as such, or upgraded from polling.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::transport::Context;
 use crate::transport::taken_over;
 use crate::transport::websocket::{Message, Socket, accept};
 
-/// How long going over may take, as long as in the server of Socket.IO itself.
+/// Timeout of an upgrade, the same as in the Socket.IO server.
 const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that begins as a WebSocket.
+/// Opens a connection as a WebSocket.
 pub(super) async fn begin(context: Context, request: Request, token: Option<Token>) -> Response {
     let Some(sid) = registry::new_sid() else { return Error::Request.into_response() };
     let max_bytes = context.max_frame_bytes;
@@ -36,7 +36,7 @@ pub(super) async fn begin(context: Context, request: Request, token: Option<Toke
     finish(accepted).await
 }
 
-/// One that goes over.
+/// Upgrades a polling connection.
 pub(super) async fn upgrade(context: &Context, request: Request, polling: Arc<Polling>) -> Response {
     let tasks = context.sessions.life.tasks.clone();
     let accepted = accept(request, &[], context.max_frame_bytes, move |socket, _| {
@@ -57,7 +57,8 @@ async fn finish(accepted: Result<(), Problem>) -> Response {
     }
 }
 
-/// The client tries the socket, waits until its poll has ended, and says that it goes over. None if it does not.
+/// Performs the upgrade: the client probes the WebSocket, waits for its poll to end, and confirms.
+/// `None` if it does not.
 async fn probe(mut socket: Socket, polling: &Polling) -> Option<Socket> {
     if text(&mut socket).await? != PROBE {
         return None;

@@ -1,4 +1,4 @@
-//! The way by which the hub writes to a client while its session rests, once there is a WebSocket.
+//! The wire by which the hub writes to a client while its session is idle. It needs a WebSocket.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use super::engine::PING;
 use crate::session::{Frame, Pinged, Wire, Written};
 use crate::transport::websocket::{Sender, Socket, write_text};
 
-/// Empty while the client polls.
+/// The WebSocket's sender. Empty while the client polls.
 #[derive(Debug, Default)]
 pub(super) struct SocketWire(OnceLock<Arc<Sender>>);
 

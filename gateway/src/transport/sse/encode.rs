@@ -1,4 +1,5 @@
-//! Frames as events of a stream: `event` is the frame's type, `data` the frame, `id` where the client is then.
+//! Encodes frames as Server-Sent Events: `event` is the frame's type, `data` the frame, `id` the
+//! client's position after it.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -8,9 +9,10 @@ use wirebell_protocol::Cursor;
 
 use super::position::Position;
 
-/// What says nothing, and keeps the connection from looking dead: a comment.
+/// A comment, which keeps the connection from looking dead.
 pub(super) const HEARTBEAT: &[u8] = b":\n\n";
-/// A client that was told to come back is sent away when its time has come: there is nothing more to wait for then.
+/// Reconnect delay, in milliseconds, after `wirebell.reconnect`. The stream ends when the client
+/// shall reconnect, so nothing more has to be waited for.
 const RECONNECT_MILLIS: u32 = 100;
 
 #[derive(Deserialize)]
@@ -33,7 +35,7 @@ struct Reply<'a> {
     data: Subscribed<'a>,
 }
 
-/// The answer to a subscription.
+/// The data of a reply to a subscription.
 #[derive(Deserialize)]
 struct Subscribed<'a> {
     #[serde(borrow)]
@@ -42,9 +44,9 @@ struct Subscribed<'a> {
     cursor: Cow<'a, str>,
 }
 
-/// Appends a frame as an event. The position is then where the client is once it has got it.
+/// Appends a frame as an event, and advances the position to the frame's cursor.
 pub(super) fn write(frame: &[u8], position: &mut Position, into: &mut Vec<u8>) {
-    // Every frame is written by a publisher or here, and is an object with a type.
+    // A publisher or this node encoded the frame, so it is an object with a type.
     let Ok(head) = serde_json::from_slice::<Frame<'_>>(frame) else { return };
     let _ = writeln!(into, "event: {}", one_line(&head.r#type));
     if head.r#type == "wirebell.reconnect" {
@@ -63,18 +65,19 @@ pub(super) fn write(frame: &[u8], position: &mut Position, into: &mut Vec<u8>) {
     into.push(b'\n');
 }
 
-/// How many seconds to wait before coming back, once the stream breaks or ends.
+/// Appends the reconnect delay in seconds, for when the stream breaks or ends.
 pub(super) fn retry(after: f64, into: &mut Vec<u8>) {
     let _ = write!(into, "retry: {:.0}\n\n", after * 1_000.0);
 }
 
-/// How far the client is with this frame, on which channel.
+/// Returns the channel and cursor that the client has reached with this frame.
 fn reached<'a>(head: &Frame<'a>, frame: &'a [u8]) -> Option<(Cow<'a, str>, Cursor)> {
     match &*head.r#type {
         "wirebell.welcome" => {
             Some((format!("user:{}", head.user.as_deref()?).into(), head.cursor.as_deref()?.parse().ok()?))
         }
-        // To what the request itself asked for. Any other answer has a `ref`, and may say whatever a service likes.
+        // The reply to a topic of the request itself. Any other reply has a `ref`, and its data is
+        // arbitrary.
         "wirebell.reply" if head.r#ref.is_none() => {
             let subscribed = serde_json::from_slice::<Reply<'_>>(frame).ok()?.data;
             Some((subscribed.channel, subscribed.cursor.parse().ok()?))
@@ -84,7 +87,8 @@ fn reached<'a>(head: &Frame<'a>, frame: &'a [u8]) -> Option<(Cow<'a, str>, Curso
     }
 }
 
-/// The lines of a frame. Data may have been published in several, and their ends mean nothing in JSON.
+/// Returns the lines of a frame. Published data may contain line breaks, which mean nothing in
+/// JSON.
 fn lines(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
     frame.split(|byte| matches!(byte, b'\n' | b'\r'))
 }
@@ -108,19 +112,19 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_its_type_its_cursor_and_itself() {
+    fn event_has_its_type_its_cursor_and_its_frame() {
         let frame = r#"{"type":"paid","id":"1","channel":"user:42","cursor":"7-0","data":{"a":1}}"#;
         assert_eq!(written(&[frame], &[]), format!("event: paid\nid: 7-0\ndata: {frame}\n\n"));
     }
 
     #[test]
-    fn what_has_no_cursor_has_no_id() {
+    fn event_without_a_cursor_has_no_id() {
         let frame = r#"{"type":"typing","id":"1","channel":"user:42","data":1}"#;
         assert_eq!(written(&[frame], &[]), format!("event: typing\ndata: {frame}\n\n"));
     }
 
     #[test]
-    fn lines_stay_lines() {
+    fn line_breaks_do_not_inject_fields() {
         let frame = "{\"type\":\"a\\nid: 9-9\",\"data\":{\r\n}}";
         assert_eq!(
             written(&[frame], &[]),
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_and_the_answer_for_a_topic_say_where_they_begin() {
+    fn welcome_and_topic_reply_set_the_first_position() {
         let welcome = r#"{"type":"wirebell.welcome","user":"42","cursor":"5-0"}"#;
         let reply = r#"{"type":"wirebell.reply","data":{"channel":"topic:news","cursor":"6-0"}}"#;
         let other = r#"{"type":"wirebell.reply","ref":"r","data":{"channel":"topic:news","cursor":"9-0"}}"#;

@@ -1,5 +1,7 @@
-//! Server-Sent Events, <https://html.spec.whatwg.org/multipage/server-sent-events.html>: a session whose frames are
-//! events of a stream, and whose own frames come as requests beside it.
+//! Server-Sent Events, <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
+//!
+//! A session's frames leave as events of a stream. The client's own frames arrive by `POST`
+//! requests.
 
 mod encode;
 mod open;

@@ -1,5 +1,5 @@
-//! `GET /events`: who is refused gets an HTTP answer, on which a browser's `EventSource` gives up; everybody else gets a
-//! stream.
+//! `GET /events`: opens a stream. A rejected client gets an HTTP error, on which a browser's
+//! `EventSource` stops.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -23,17 +23,17 @@ use super::{encode, retry_stream};
 use crate::problem::Problem;
 use crate::session::{self, ConnectRequest};
 
-/// Seconds until a client comes back whose stream breaks without a word; by chance, so that those of a node that
-/// died do not come together.
+/// Range of the reconnect delay in seconds, if the stream breaks without notice. Random, so that
+/// the clients of a failed node do not reconnect at the same time.
 const RETRY_SECONDS: (f64, f64) = (0.5, 3.0);
 
-/// What a client wants.
+/// The parameters of a request for a stream.
 struct StreamRequest {
     resume: ResumePosition,
     topics: Vec<Channel>,
 }
 
-/// `GET /events`.
+/// Handles `GET /events`.
 pub(in super::super) async fn open(State(context): State<Context>, request: Request) -> Response {
     let accepts_only_stream = retry_stream::accepts_only_stream(request.headers());
     match accept(&context, request).await {
@@ -61,7 +61,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
         return Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             Fault::Internal,
-            "this connection cannot stream",
+            "this connection cannot be used for a stream; connect over HTTP/1.1",
         ));
     };
     let cursor = wanted.resume.user.map(|cursor| cursor.to_string());
@@ -76,7 +76,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     };
     let registration = context.streams.register(joined.connection(), joined.user().clone(), frame_queue);
     let sessions = Arc::clone(&context.sessions);
-    // A client sends nothing on its stream.
+    // The client sends nothing on its stream.
     takeover.take_over(move |connection, _| {
         let _ = SockRef::from(&connection).set_tcp_user_timeout(Some(2 * sessions.limits.heartbeat));
         output.attach(connection);
@@ -91,11 +91,12 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
 }
 
 fn gone() -> crate::auth::Refusal {
-    crate::auth::Refusal::new(Fault::Internal, "the client has gone")
+    crate::auth::Refusal::new(Fault::Internal, "the client disconnected")
 }
 
 impl StreamRequest {
-    /// `Last-Event-ID` is newer than the address, which a browser asks for again as it was.
+    /// Parses the request. `Last-Event-ID` wins over `cursor`, since a browser reconnects with the
+    /// original URL.
     fn of(request: &Request) -> Result<Self, Problem> {
         let bad = |name: &str, fault, says: String| {
             Problem::new(StatusCode::BAD_REQUEST, fault, format!("`{name}`: {says}")).attribute(name)
@@ -117,8 +118,8 @@ impl StreamRequest {
         Ok(Self { resume, topics })
     }
 
-    /// What a client would say by itself, had it a way to: its topics, each from where it was; and what it missed of
-    /// `all`.
+    /// Returns the frames that another client would send itself: a resume of `all`, and a
+    /// subscription to each topic from its cursor.
     fn frames(&self) -> VecDeque<String> {
         let subscribe = self.topics.iter().map(|topic| {
             let resume = self.resume.others.iter().find(|(channel, _)| channel == topic);
@@ -145,13 +146,13 @@ impl StreamRequest {
     }
 }
 
-/// The head of the answer. It has no length: it ends with its connection, which is a stream's and no other request's.
+/// Returns the response's head. It has no length, since the stream ends with its connection.
 fn head(context: &Context, request_headers: &HeaderMap) -> Vec<u8> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    // nginx keeps answers back otherwise, until a buffer is full.
+    // Otherwise nginx holds the response back until a buffer is full.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     cors::allow(context, request_headers.get(header::ORIGIN), &mut headers);
     let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();

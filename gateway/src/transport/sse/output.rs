@@ -1,4 +1,5 @@
-//! The way to a stream's client. It is there before the connection is: who is refused gets no stream, but an answer.
+//! The output of a stream. It exists before the connection is taken over, since a rejected client
+//! gets an HTTP response.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,7 +12,7 @@ use super::encode::{self, HEARTBEAT};
 use super::position::Position;
 use crate::session::{Frame, Pinged, Wire, Written};
 
-/// Frames go in, events of the stream come out.
+/// The write side of a stream: encodes frames as events.
 pub(super) struct StreamOutput {
     writer: OnceLock<Writer>,
     state: Mutex<State>,
@@ -19,17 +20,17 @@ pub(super) struct StreamOutput {
 
 struct State {
     position: Position,
-    /// What was written before there was a connection.
+    /// Bytes written before the connection was attached.
     early: Vec<u8>,
 }
 
 impl StreamOutput {
-    /// With what stands before the first event.
+    /// Creates the output. `head` is sent before the first event.
     pub(super) fn new(position: Position, head: Vec<u8>) -> Self {
         Self { writer: OnceLock::new(), state: Mutex::new(State { position, early: head }) }
     }
 
-    /// The connection is there, and gets what was written so far.
+    /// Attaches the connection, which gets what was written so far.
     pub(super) fn attach(&self, stream: TcpStream) {
         let early = std::mem::take(&mut self.state().early);
         self.writer.get_or_init(|| Writer::new(stream, early));
@@ -39,7 +40,7 @@ impl StreamOutput {
         self.writer.get()
     }
 
-    /// Puts a frame behind what waits.
+    /// Queues a frame.
     pub(super) fn queue(&self, frame: &[u8]) {
         let State { position, early } = &mut *self.state();
         match self.writer.get() {
@@ -48,7 +49,7 @@ impl StreamOutput {
         }
     }
 
-    /// Puts bytes behind what waits.
+    /// Queues bytes.
     pub(super) fn queue_bytes(&self, bytes: &[u8]) {
         if let Some(writer) = self.writer.get() {
             writer.queue(|rest| rest.extend_from_slice(bytes));
@@ -73,7 +74,8 @@ impl Wire for StreamOutput {
                 Progress::Complete(count) => taken += count,
                 Progress::Partial(count) => return Written::Some(taken + count),
                 Progress::Nothing => {
-                    // They are written again later, and must not say then that the client has more than it has.
+                    // The frames are encoded again later; until then, the position must not include
+                    // them.
                     *position = before;
                     return Written::Some(taken);
                 }
@@ -88,8 +90,8 @@ impl Wire for StreamOutput {
         if writer.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }
     }
 
-    /// Nobody answers a comment. A client that is no longer there is found out by the kernel, which waits so long, and no
-    /// longer, for it to confirm what it was sent.
+    /// Returns false: a client does not answer a comment. The kernel detects a lost client instead,
+    /// by its limit for unacknowledged data.
     fn is_answered(&self) -> bool {
         false
     }

@@ -1,39 +1,39 @@
-//! Where a stream's client is. The `id` of an event is all that a browser brings back by itself, so it says that of each
-//! channel with a log: the user's cursor, and behind it, where there is more than the user's log, `<channel>=<cursor>`.
-//! Neither holds a space.
+//! The client's position in a stream. A browser sends back only the last event's `id`, so that
+//! holds the cursor of each channel with a log: the user's cursor first, then `<channel>=<cursor>`
+//! for each other channel. No part contains a space.
 
 use std::fmt;
 
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, Cursor};
 
-/// How far a client has come on each channel that it can come back to.
+/// The client's cursor on each channel on which it can resume.
 #[derive(Debug, Clone)]
 pub(super) struct Position {
     user: Cursor,
-    /// The topics that the request named, and `all` once something of it has come. None: not begun yet.
+    /// The topics of the request, and `all` after its first event. `None`: nothing received yet.
     others: Vec<(Channel, Option<Cursor>)>,
 }
 
-/// What a client brings of an earlier stream.
+/// The position that a client resumes from.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ResumePosition {
     pub(super) user: Option<Cursor>,
     pub(super) others: Vec<(Channel, Cursor)>,
 }
 
-/// The text is not an `id` of an event.
+/// The text is not the `id` of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a cursor, or the `id` of an event: a cursor and `<channel>=<cursor>` for each other channel")]
 pub(super) struct InvalidEventId;
 
 impl Position {
-    /// With these topics, and with `all` if it was resume.
+    /// Creates the position for these channels.
     pub(super) fn new(channels: impl Iterator<Item = Channel>) -> Self {
         Self { user: Cursor::START, others: channels.map(|channel| (channel, None)).collect() }
     }
 
-    /// The client has this. False if it cannot come back to the channel.
+    /// Advances the position. Returns false if the client cannot resume the channel.
     pub(super) fn advance(&mut self, channel: &str, cursor: Cursor) -> bool {
         if let Some((_, at)) = self.others.iter_mut().find(|(other, _)| other.as_str() == channel) {
             *at = Some(at.unwrap_or_default().max(cursor));
@@ -83,16 +83,16 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_only_the_users_log_the_id_is_its_cursor() {
+    fn id_is_the_user_cursor_without_other_channels() {
         let mut position = Position::new(std::iter::empty());
         assert!(position.advance("user:42", at("7-1")));
         assert_eq!(position.to_string(), "7-1");
-        assert!(position.advance("user:42", at("6-0")), "what was asked for again comes late");
+        assert!(position.advance("user:42", at("6-0")), "a resumed event arrives late");
         assert_eq!(position.to_string(), "7-1");
     }
 
     #[test]
-    fn each_channel_that_can_be_come_back_to_has_its_part() {
+    fn each_resumable_channel_is_part_of_the_id() {
         let mut position =
             Position::new([Channel::topic("a=b").unwrap(), Channel::topic("c").unwrap()].into_iter());
         assert!(position.advance("topic:a=b", at("8-0")));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn invalid_ids_are_rejected() {
         for text in ["", " ", "x", "1-0 all", "1-0 news=1-0", "1-0 all=x", "all=1-0"] {
             assert_eq!(text.parse::<ResumePosition>(), Err(InvalidEventId), "{text}");
         }

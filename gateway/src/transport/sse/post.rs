@@ -1,5 +1,5 @@
-//! `POST /events/{connection}`: what the client of a stream says. Each request brings a token of the stream's user: the
-//! connection's id is no secret.
+//! `POST /events/{connection}`: a frame from a stream's client. Each request needs a token of the
+//! stream's user, since the connection's id is not secret.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -10,7 +10,7 @@ use wirebell_protocol::{ConnectionId, Fault};
 use super::super::{Context, credentials, rejection};
 use crate::problem::Problem;
 
-/// `POST /events/{connection}`.
+/// Handles `POST /events/{connection}`.
 pub(in super::super) async fn post(
     State(context): State<Context>,
     Path(connection): Path<String>,
@@ -30,7 +30,7 @@ async fn enqueue(context: &Context, connection: &str, request: Request) -> Resul
     };
     let user = identity.map_err(|refused| rejection::problem(&refused))?.channel;
     let connection: ConnectionId = connection.parse().map_err(|error| {
-        let detail = format!("the connection's id: {error}, as in `wirebell.welcome`");
+        let detail = format!("`connection`: {error}; expected the id of `wirebell.welcome`");
         Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
     })?;
     let frame = text(context, request.into_body()).await?;
@@ -38,11 +38,11 @@ async fn enqueue(context: &Context, connection: &str, request: Request) -> Resul
         return Err(wrong_node());
     }
     let frame_queue = context.streams.find(connection, &user).ok_or_else(|| {
-        let detail = "this user has no stream of that id here; it has ended, or is no stream of Server-Sent Events";
+        let detail = "this user has no stream with that id on this node; it has ended, or uses another transport";
         Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
     })?;
     frame_queue.push(std::iter::once(frame)).map_err(|_| {
-        let detail = "more waits for this stream's session than it may; slow down";
+        let detail = "too many frames are queued for this stream; send more slowly";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
     })
 }
@@ -61,9 +61,9 @@ async fn text(context: &Context, body: Body) -> Result<String, Problem> {
     })
 }
 
-/// RFC 9110 §15.5.20: this server cannot answer for that connection.
+/// RFC 9110 §15.5.20: the request reached a node that does not hold the connection.
 fn wrong_node() -> Problem {
-    let detail = "this stream is another node's, which its id names before the dot; send requests for a stream to the \
-                  node that has it, as balancers do that stick a client to a node";
+    let detail = "this stream is on another node, named in the id before the dot; use sticky sessions in the load \
+                  balancer, so that a stream's requests reach its node";
     Problem::new(StatusCode::MISDIRECTED_REQUEST, Fault::NotFound, detail)
 }

@@ -1,4 +1,4 @@
-//! Where requests find the streams that they are for.
+//! Finds the stream that a request belongs to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use wirebell_protocol::{Channel, ConnectionId};
 
 use super::super::frame_queue::FrameQueue;
 
-/// The streams of this node, by their connections.
+/// This node's streams, by connection.
 #[derive(Clone, Default)]
 pub struct StreamRegistry(Arc<Mutex<HashMap<ConnectionId, StreamEntry>>>);
 
@@ -16,7 +16,7 @@ struct StreamEntry {
     frame_queue: Arc<FrameQueue>,
 }
 
-/// A stream's entry; dropping it takes it out.
+/// A stream's registration. Dropping it removes the stream.
 pub(super) struct Registration {
     streams: StreamRegistry,
     connection: ConnectionId,
@@ -33,7 +33,7 @@ impl StreamRegistry {
         Registration { streams: self.clone(), connection }
     }
 
-    /// The frame_queue of a user's own stream.
+    /// Returns the frame queue of a stream that belongs to the user.
     pub(super) fn find(&self, connection: ConnectionId, user: &Channel) -> Option<Arc<FrameQueue>> {
         let streams = self.lock();
         streams.get(&connection).filter(|entry| entry.user == *user).map(|entry| Arc::clone(&entry.frame_queue))

@@ -1,6 +1,6 @@
-//! Refusals that pass by themselves: the node is full, lacks its bus or is being stopped. An `EventSource` would give up for
-//! good on the status that says so, also on the one of a node that it has just been sent away from. It gets a stream of
-//! two events instead, which ends, and says when to come back.
+//! Temporary rejections: the node is full, lacks its bus or drains. On an error status an
+//! `EventSource` would stop reconnecting, even after it was asked to leave a draining node. It gets
+//! a stream of two events instead, which ends with a reconnect delay.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -13,17 +13,17 @@ use crate::problem::Problem;
 
 const MEDIA_TYPE: &str = "text/event-stream";
 
-/// Does whoever asks understand nothing but a stream?
+/// Returns whether the client accepts only a stream, as an `EventSource` does.
 pub(super) fn accepts_only_stream(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept == MEDIA_TYPE)
 }
 
-/// May trying again help?
+/// Returns whether another attempt can succeed.
 pub(super) fn is_temporary(problem: &Problem) -> bool {
     problem.seconds().is_some()
 }
 
-/// The stream.
+/// Returns the stream.
 pub(super) fn response(problem: &Problem) -> Response {
     let after = f64::from(problem.seconds().unwrap_or_default()) + fastrand::f64();
     let message = problem.document().detail.as_str();
@@ -33,7 +33,7 @@ pub(super) fn response(problem: &Problem) -> Response {
     for frame in [error, ServerFrame::Reconnect { after, reason }] {
         encode::write(&frame.encode(), &mut position, &mut body);
     }
-    // Behind the events, since the last one counts.
+    // After the events, since the last `retry` counts.
     encode::retry(after, &mut body);
     let mut response = Response::new(body.into());
     let headers = response.headers_mut();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_stream_is_understood_by_who_accepts_nothing_else() {
+    fn client_that_accepts_nothing_else_gets_a_stream() {
         let accept =
             |value: &'static str| HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]);
         assert!(accepts_only_stream(&accept("text/event-stream")));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_pass_is_refused_for_good() {
+    fn only_rejections_with_a_retry_time_are_temporary() {
         let problem = |status, fault| Problem::new(status, fault, "no");
         assert!(!is_temporary(&problem(StatusCode::UNAUTHORIZED, Fault::TokenExpired)));
         assert!(is_temporary(&problem(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining).retry_after(1)));

@@ -1,4 +1,4 @@
-//! A stream as a session's peer.
+//! Implements [`Peer`] for a Server-Sent Events stream.
 
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::output::StreamOutput;
 use super::registry::Registration;
 use crate::session::{Disconnected, Incoming, Peer, Wire};
 
-/// How long a client has to hang up once the stream is over.
+/// How long a client has to disconnect after the end of the stream.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One client's stream.
@@ -25,7 +25,7 @@ pub(super) struct Stream {
     output: Arc<StreamOutput>,
     frame_queue: Arc<FrameQueue>,
     registration: Option<Registration>,
-    /// A heartbeat was taken.
+    /// A heartbeat was sent, and counts as a sign of life.
     heartbeat_sent: bool,
 }
 
@@ -34,7 +34,7 @@ impl Stream {
         Self { output, frame_queue, registration: None, heartbeat_sent: false }
     }
 
-    /// It can be found by requests for as long as it lives.
+    /// Keeps the registration, by which requests find the stream, for as long as the stream exists.
     pub(super) fn registered(self, registration: Registration) -> Self {
         Self { registration: Some(registration), ..self }
     }
@@ -67,7 +67,7 @@ impl Peer for Stream {
         }
     }
 
-    /// As the hub does it by the wire, and therefore as if it were answered.
+    /// Sends a comment, and counts it as answered, as the hub does over the wire.
     async fn ping(&mut self) -> Result<(), Disconnected> {
         self.output.queue_bytes(HEARTBEAT);
         self.flush().await?;
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_stream_is_a_small_task() {
+    fn idle_stream_is_a_small_task() {
         let bytes = crate::session::task_bytes::<Stream>();
-        // The runtime adds 112 to a task, and rounds it up to whole 128.
+        // The runtime adds 112 bytes to a task, and rounds it up to a multiple of 128.
         assert!(bytes <= 640 - 112, "{bytes} bytes");
     }
 }

@@ -1,6 +1,6 @@
-//! A WebSocket whose client speaks CloudEvents, as their WebSocket binding has it: every frame in both directions is one
-//! in JSON. It has no wire, since what the hub would write there is not what this client reads; so an event wakes its
-//! session, and others are none the slower for it.
+//! A WebSocket with the CloudEvents subprotocol: every frame in both directions is a JSON
+//! CloudEvent. It has no wire, since the hub writes frames in another form. So an event wakes its
+//! session, and other sessions are not slowed down.
 
 use bytes::Bytes;
 use wirebell_protocol::CloseCode;
@@ -10,7 +10,7 @@ use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use super::socket::Socket;
 use crate::session::{Disconnected, Incoming, Peer};
 
-/// A socket and the translation.
+/// A WebSocket that translates frames to and from CloudEvents.
 pub(super) struct CloudEvents {
     socket: Socket,
 }

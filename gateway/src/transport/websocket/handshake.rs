@@ -1,4 +1,4 @@
-//! The opening handshake, RFC 6455 §4.2, on the server's side.
+//! The server's side of the opening handshake, RFC 6455 §4.2.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Version, header};
@@ -9,10 +9,11 @@ use super::super::ConnectionTakeover;
 use super::socket::Socket;
 use crate::problem::Problem;
 
-/// Accepts a request for a WebSocket, and is done with it. The socket's messages are up to `max_bytes` long, and it has the
-/// subprotocol of these that the client offers first, if any. `take` gets the socket, and the subprotocol, once the request
-/// is gone, whose response is none but the socket's own: it waits there for what is said first, or for the first read, and
-/// leaves in one piece with it.
+/// Accepts a request for a WebSocket, whose messages have up to `max_bytes` bytes.
+///
+/// The subprotocol is the client's first choice among `subprotocols`, if any. `take` gets the
+/// socket and the subprotocol once the request is dropped. The 101 response waits in the socket for
+/// the first write or read, and leaves together with it.
 pub fn accept(
     request: Request,
     subprotocols: &[&'static str],
@@ -30,7 +31,7 @@ pub fn accept(
     takeover.take_over(move |connection, received| {
         take(Socket::new(connection, response, received, max_bytes), subprotocol)
     });
-    // Whoever waits to be answered by the socket needs nothing of it any more.
+    // The socket sends the response; the request is no longer needed.
     drop(request);
     Ok(())
 }
@@ -49,7 +50,7 @@ fn response(accepted: &str, subprotocol: Option<&str>) -> Vec<u8> {
     response
 }
 
-/// What a client has to ask for. Answers its key.
+/// Checks the request, and returns its `Sec-WebSocket-Key`.
 fn check<'a>(method: &Method, version: Version, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
     let holds = |name, wanted: &str| tokens(headers, &name).any(|token| token.eq_ignore_ascii_case(wanted));
     if method != Method::GET {
@@ -76,7 +77,7 @@ fn problem(status: StatusCode, detail: &'static str) -> Problem {
     Problem::new(status, fault, detail)
 }
 
-/// What a list header names, all its lines together.
+/// Returns the tokens of a list header, of all its lines.
 fn tokens<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
     headers.get_all(name).into_iter().flat_map(|line| line.to_str().unwrap_or("").split(',').map(str::trim))
 }
@@ -105,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn what_every_browser_sends_is_enough() {
+    fn browser_handshake_is_accepted() {
         assert_eq!(checked(None).as_deref(), Ok("dGhlIHNhbXBsZSBub25jZQ=="));
         // RFC 6455 §1.3 has this pair.
         assert_eq!(derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn whatever_is_missing_is_named_by_its_status() {
+    fn incomplete_handshake_is_rejected_with_its_status() {
         assert_eq!(checked(Some((header::CONNECTION, "close"))), Err(426));
         assert_eq!(checked(Some((header::UPGRADE, "h2c"))), Err(426));
         assert_eq!(checked(Some((header::SEC_WEBSOCKET_VERSION, "8"))), Err(426));
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_names_what_was_agreed() {
+    fn response_names_the_agreed_subprotocol() {
         let with = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
             Sec-WebSocket-Accept: k\r\nSec-WebSocket-Protocol: p\r\n\r\n";
         assert_eq!(String::from_utf8(response("k", Some("p"))).as_deref(), Ok(with));

@@ -1,6 +1,6 @@
-//! Frame headers, RFC 6455 §5.2: what a server writes, and what it reads from clients.
+//! Frame headers, RFC 6455 §5.2: writes a server's, reads a client's.
 
-/// What a frame is, by its opcode.
+/// The type of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opcode {
     Continuation,
@@ -35,20 +35,20 @@ impl Opcode {
         }
     }
 
-    /// Control frames may stand between the parts of a message, and are short and whole themselves.
+    /// Control frames may come between the fragments of a message, and are never fragmented.
     pub(super) fn is_control(self) -> bool {
         self.bits() >= 8
     }
 }
 
-/// The most that a control frame may carry.
+/// Maximum payload of a control frame.
 pub(super) const MAX_CONTROL_BYTES: usize = 125;
 
-/// Appends a server's whole frame.
+/// Appends a complete server frame.
 pub(super) fn write(opcode: Opcode, payload: &[u8], into: &mut Vec<u8>) {
     into.reserve(payload.len() + 10);
     into.push(0x80 | opcode.bits());
-    // The casts cannot cut: the ranges say so.
+    // The conversions cannot fail, since the patterns limit the ranges.
     match payload.len() {
         short @ 0..=125 => into.push(u8::try_from(short).unwrap_or_default()),
         middle @ 126..=0xffff => {
@@ -75,13 +75,14 @@ pub(super) struct Header {
     pub(super) size: usize,
 }
 
-/// It is not as RFC 6455 has it: a reserved bit or opcode, no mask, or a control frame that is long or in parts.
+/// The header violates RFC 6455: a reserved bit or opcode, no mask, or a control frame that is long
+/// or fragmented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InvalidHeader;
 
 impl Header {
-    /// Reads the header at the beginning. None if there are not enough bytes yet; what is wrong is seen as early as
-    /// it can be.
+    /// Reads the header at the beginning of `bytes`. Returns `None` if bytes are missing. A
+    /// violation is found as early as possible.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, InvalidHeader> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         let (is_final, reserved) = (first & 0x80 != 0, first & 0x70);
@@ -95,7 +96,7 @@ impl Header {
             return Err(InvalidHeader);
         }
         let Some((length, extended)) = length(short, &bytes[2..]) else { return Ok(None) };
-        // The highest bit has to be zero.
+        // The highest bit must be zero.
         if length > u64::MAX / 2 {
             return Err(InvalidHeader);
         }
@@ -107,7 +108,7 @@ impl Header {
     }
 }
 
-/// The length, and how many bytes it takes extended the first two.
+/// Returns the payload's length, and the number of bytes of its extended form.
 fn length(short: u8, rest: &[u8]) -> Option<(u64, usize)> {
     match short {
         126 => rest.first_chunk().map(|bytes| (u64::from(u16::from_be_bytes(*bytes)), 2)),
@@ -116,7 +117,7 @@ fn length(short: u8, rest: &[u8]) -> Option<(u64, usize)> {
     }
 }
 
-/// Appends a payload without its mask.
+/// Appends the payload, unmasked.
 pub(super) fn unmask(payload: &[u8], mask: [u8; 4], into: &mut Vec<u8>) {
     let begin = into.len();
     into.extend_from_slice(payload);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_takes_as_few_bytes_as_it_can() {
+    fn length_is_written_in_as_few_bytes_as_possible() {
         // RFC 6455 §5.7 has the first; the others are its lengths of 16 and 64 bits.
         assert_eq!(written(5)[..2], [0x81, 0x05]);
         assert_eq!(written(125)[..2], [0x81, 125]);
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_masked_hello_of_the_rfc() {
+    fn masked_hello_of_the_rfc_is_read() {
         // RFC 6455 §5.7: a single-frame masked text message, "Hello".
         let frame = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
         let header = Header::read(&frame).unwrap().unwrap();
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_in_pieces_is_waited_for() {
+    fn incomplete_header_needs_more_bytes() {
         let mut frame = vec![0x82, 0xff];
         frame.extend_from_slice(&70_000u64.to_be_bytes());
         frame.extend_from_slice(&[1, 2, 3, 4]);
@@ -176,11 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_seen_in_the_first_bytes() {
+    fn violation_is_found_in_the_first_bytes() {
         for (name, bytes) in [
             ("a reserved bit", &[0xc1][..]),
             ("a reserved opcode", &[0x83]),
-            ("a ping in parts", &[0x09]),
+            ("a fragmented ping", &[0x09]),
             ("no mask", &[0x81, 0x05]),
             ("a ping of 126 bytes", &[0x89, 0xfe]),
             ("a length of 2^63", &[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]),

@@ -1,6 +1,7 @@
-//! The WebSocket: the handshake, the frames, and the socket as a session's peer. The server's half of RFC 6455 is our
-//! own, since it decides what one connection costs: nothing is buffered for a client that says nothing, and the hub
-//! writes to it without waking its session.
+//! The WebSocket transport: the handshake, the frames, and the socket as a session's peer.
+//!
+//! The server's half of RFC 6455 is implemented here, since it decides what a connection costs. An
+//! idle client needs no buffer, and the hub writes to a client without waking its session.
 
 mod cloudevents;
 mod handshake;
@@ -18,7 +19,7 @@ pub use socket::{Ended, Socket};
 pub(super) use sender::Sender;
 pub(super) use upgrade::upgrade;
 
-/// Appends a text as a frame of its own.
+/// Appends a text as a complete frame.
 pub(super) fn write_text(text: &[u8], into: &mut Vec<u8>) {
     header::write(header::Opcode::Text, text, into);
 }

@@ -1,4 +1,4 @@
-//! A WebSocket as a session's peer.
+//! Implements [`Peer`] for a WebSocket.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -59,7 +59,8 @@ impl Socket {
         })
     }
 
-    /// Sends the answer to the client's goodbye. There is nobody to tell if it does not arrive.
+    /// Sends the reply to the client's close frame. A failure is ignored, since the connection ends
+    /// in any case.
     fn poll_finish_close(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
         self.close_received = true;
         self.sender().poll_flush(context).map(|_| Incoming::Closed)
@@ -71,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_connection_is_a_small_task() {
+    fn idle_connection_is_a_small_task() {
         let bytes = crate::session::task_bytes::<Socket>();
-        // The runtime adds 112 to a task, and rounds it up to whole 128.
+        // The runtime adds 112 bytes to a task, and rounds it up to a multiple of 128.
         assert!(bytes <= 640 - 112, "{bytes} bytes");
     }
 }

@@ -1,37 +1,38 @@
-//! Bytes from a client in, messages out: RFC 6455's reading half, without a socket. It holds no memory between frames.
+//! Reads a client's messages from bytes: the reading half of RFC 6455, without a socket. Holds no
+//! memory between frames.
 
 use wirebell_protocol::CloseCode;
 
 use super::header::{Header, Opcode, unmask};
 
-/// What a client sends.
+/// A message or control frame from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
-    /// A text, of whichever fragments.
+    /// A text message, its fragments joined.
     Text(String),
-    /// Bytes, of whichever fragments.
+    /// A binary message, its fragments joined.
     Binary(Vec<u8>),
-    /// A ping, which wants a pong with the same payload.
+    /// A ping, which requires a pong with the same payload.
     Ping(Vec<u8>),
     /// A pong.
     Pong,
-    /// A goodbye, with its code if it has one.
+    /// A close frame, with its code if it has one.
     Close(Option<u16>),
 }
 
 /// Why nothing more can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Violation {
-    /// Not as RFC 6455 has it.
+    /// A violation of RFC 6455.
     Protocol,
-    /// Larger than the limit.
+    /// A message larger than the limit.
     TooLarge,
-    /// A text that is not UTF-8.
+    /// A text message that is not UTF-8.
     InvalidUtf8,
 }
 
 impl Violation {
-    /// The close code that tells the client.
+    /// Returns the close code for the client.
     pub fn code(self) -> CloseCode {
         match self {
             Self::Protocol => CloseCode::Protocol,
@@ -41,13 +42,13 @@ impl Violation {
     }
 }
 
-/// What has come and is not a whole message yet.
+/// The received bytes that are not a complete message yet.
 #[derive(Debug)]
 pub(super) struct Reader {
     bytes: Vec<u8>,
-    /// How much of the bytes has been read.
+    /// How many of the bytes are already read.
     read: usize,
-    /// The fragments of a message so far. Boxed, since hardly any message comes in fragments.
+    /// The fragments of a message so far. Boxed, since few messages are fragmented.
     fragments: Option<Box<Fragments>>,
     max_bytes: usize,
 }
@@ -59,19 +60,19 @@ struct Fragments {
 }
 
 impl Reader {
-    /// Reads messages of up to `max_bytes` bytes.
+    /// Creates a reader of messages up to `max_bytes`.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self { bytes: Vec::new(), read: 0, fragments: None, max_bytes }
     }
 
-    /// These bytes have come.
+    /// Appends received bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next message; none until more bytes have come.
+    /// Returns the next message, or `None` if more bytes are needed.
     pub(super) fn next(&mut self) -> Result<Option<Message>, Violation> {
         while let Some(header) = Header::read(&self.bytes[self.read..]).map_err(|_| Violation::Protocol)? {
             let length = self.length(header)?;
@@ -103,7 +104,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// The frame's length, if a frame like this may come now.
+    /// Returns the frame's length, if such a frame is valid now.
     fn length(&self, header: Header) -> Result<usize, Violation> {
         let length_so_far = match (header.opcode, &self.fragments) {
             (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -113,7 +114,7 @@ impl Reader {
             _ => 0,
         };
         let length = usize::try_from(header.length).map_err(|_| Violation::TooLarge)?;
-        // A control frame may carry 125 bytes, however small the limit is.
+        // A control frame may carry 125 bytes, even if the limit is smaller.
         if !header.opcode.is_control() && length > self.max_bytes.saturating_sub(length_so_far) {
             return Err(Violation::TooLarge);
         }
@@ -145,7 +146,8 @@ fn control(opcode: Opcode, payload: Vec<u8>) -> Result<Message, Violation> {
     }
 }
 
-/// RFC 6455 §5.5.1 and §7.4: nothing, or a code that may be sent, and a reason in UTF-8.
+/// Reads a close frame (RFC 6455 §5.5.1 and §7.4): empty, or a code that may be sent, and a reason
+/// in UTF-8.
 fn close(payload: &[u8]) -> Result<Message, Violation> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() { Ok(Message::Close(None)) } else { Err(Violation::Protocol) };
@@ -188,46 +190,46 @@ mod tests {
     }
 
     #[test]
-    fn several_messages_in_one_reading() {
+    fn several_messages_in_one_read() {
         let bytes = [frame(0x81, b"one"), frame(0x8a, b""), frame(0x82, &[0xff]), frame(0x81, b"")].concat();
         assert_eq!(all(&bytes), Ok(vec![text("one"), Message::Pong, Message::Binary(vec![0xff]), text("")]));
     }
 
     #[test]
-    fn one_message_in_as_many_readings_as_it_has_bytes() {
+    fn one_message_read_byte_by_byte() {
         let mut reader = Reader::new(100);
         for byte in frame(0x81, b"hello") {
             assert_eq!(reader.next(), Ok(None));
             reader.push(&[byte]);
         }
         assert_eq!(reader.next(), Ok(Some(text("hello"))));
-        assert_eq!(reader.bytes.capacity(), 0, "between frames it holds nothing");
+        assert_eq!(reader.bytes.capacity(), 0, "no memory is held between frames");
     }
 
     #[test]
-    fn parts_are_put_together_around_a_ping() {
-        // "é" is two bytes, one in each part.
+    fn fragments_are_joined_around_a_ping() {
+        // "é" is two bytes, one in each fragment.
         let bytes =
             [frame(0x01, b"caf\xc3"), frame(0x89, b"?"), frame(0x00, b"\xa9 "), frame(0x80, b"noir")].concat();
         assert_eq!(all(&bytes), Ok(vec![Message::Ping(b"?".to_vec()), text("café noir")]));
     }
 
     #[test]
-    fn parts_in_the_wrong_order_are_refused() {
+    fn fragments_in_the_wrong_order_are_rejected() {
         assert_eq!(all(&frame(0x80, b"x")), Err(Violation::Protocol));
         assert_eq!(all(&[frame(0x01, b"x"), frame(0x81, b"y")].concat()), Err(Violation::Protocol));
     }
 
     #[test]
-    fn the_limit_is_for_all_parts_together() {
+    fn limit_applies_to_all_fragments_together() {
         assert_eq!(all(&[frame(0x01, &[b'x'; 60]), frame(0x80, &[b'x'; 40])].concat()).unwrap().len(), 1);
         assert_eq!(all(&[frame(0x01, &[b'x'; 60]), frame(0x80, &[b'x'; 41])].concat()), Err(Violation::TooLarge));
-        // Seen from the header alone, before anything of it has come.
+        // Found in the header alone, before any payload arrived.
         assert_eq!(all(&[0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4]), Err(Violation::TooLarge));
     }
 
     #[test]
-    fn closes_by_the_rfc() {
+    fn close_frames_follow_the_rfc() {
         assert_eq!(all(&frame(0x88, b"")), Ok(vec![Message::Close(None)]));
         assert_eq!(all(&frame(0x88, &1000u16.to_be_bytes())), Ok(vec![Message::Close(Some(1000))]));
         assert_eq!(all(&frame(0x88, b"x")), Err(Violation::Protocol));
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_utf_8_is_refused() {
+    fn text_that_is_not_utf_8_is_rejected() {
         assert_eq!(all(&frame(0x81, &[0xff])), Err(Violation::InvalidUtf8));
     }
 }

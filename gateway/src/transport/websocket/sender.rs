@@ -1,4 +1,4 @@
-//! The writing half of a socket: frames into the writer, each behind its header.
+//! The writing half of a WebSocket: writes each frame with its header.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +14,7 @@ use crate::session::{Frame, Pinged, Wire, Written};
 pub(in super::super) struct Sender(Writer);
 
 impl Sender {
-    /// `first` goes out before everything else.
+    /// Creates the sender. `first` is sent before everything else.
     pub(super) fn new(stream: TcpStream, first: Vec<u8>) -> Self {
         Self(Writer::new(stream, first))
     }
@@ -23,12 +23,12 @@ impl Sender {
         self.0.stream()
     }
 
-    /// Puts a frame behind what waits.
+    /// Queues a frame.
     pub(super) fn queue(&self, opcode: Opcode, payload: &[u8]) {
         self.0.queue(|rest| header::write(opcode, payload, rest));
     }
 
-    /// Sends all that waits.
+    /// Sends all queued frames.
     pub(super) fn flush(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.0.flush()
     }
@@ -37,7 +37,7 @@ impl Sender {
         self.0.poll_flush(context)
     }
 
-    /// Sends the frames as the hub wants it, each as the text that `text` makes of it.
+    /// Sends the hub's frames, each encoded by `write`.
     pub(in super::super) fn try_write_as(
         &self,
         frames: &VecDeque<Frame>,
@@ -57,7 +57,7 @@ impl Sender {
         Written::All
     }
 
-    /// Sends what `write` makes of a ping.
+    /// Sends a ping, encoded by `write`.
     pub(in super::super) fn try_ping_as(&self, write: impl FnOnce(&mut Vec<u8>)) -> Pinged {
         self.0.queue(write);
         if self.0.push().unwrap_or(false) { Pinged::All } else { Pinged::Begun }

@@ -1,4 +1,4 @@
-//! A WebSocket on the server's side, over TCP: what RFC 6455 wants of either end is done here, and nothing else.
+//! The server's end of a WebSocket over TCP, as RFC 6455 defines it.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -18,41 +18,41 @@ use super::header::Opcode;
 use super::reader::{Message, Reader, Violation};
 use super::sender::Sender;
 
-/// How long a client has to answer a goodbye.
+/// How long a client has to reply to a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Bytes that are read in one call.
+/// Maximum size of one read.
 const READ_BYTES: usize = 16 * 1024;
 
 thread_local! {
-    /// What is read first lies here: a connection that says nothing has no buffer.
+    /// The buffer of each read. Shared, so that an idle connection needs no buffer.
     static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// One client's socket.
+/// The server's end of one WebSocket.
 #[derive(Debug)]
 pub struct Socket {
     sender: Arc<Sender>,
     reader: Reader,
-    /// What came last cannot be understood, nor what comes behind it.
+    /// The last input was invalid, so that nothing after it can be read.
     is_broken: bool,
-    /// A goodbye was said, or answered: nothing may be sent behind it.
+    /// A close frame was sent; nothing may be sent after it.
     close_sent: bool,
-    /// The client has said its own: nothing comes behind it.
+    /// The client's close frame was received; nothing comes after it.
     pub(super) close_received: bool,
 }
 
-/// Why there is nothing to read any more.
+/// Why nothing more can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The client broke the rules.
+    /// The client violated the protocol.
     Violation(Violation),
-    /// The connection is gone.
+    /// The connection was lost.
     Closed,
 }
 
 impl Socket {
-    /// A socket on the connection that has asked for it. `answer` goes out before everything else; `received` is what the
-    /// client has sent already.
+    /// Creates the socket on a connection whose handshake was valid. `answer` is the response, sent
+    /// before everything else. `received` is what the client has already sent.
     pub(super) fn new(stream: TcpStream, answer: Vec<u8>, received: &[u8], max_bytes: usize) -> Self {
         let mut reader = Reader::new(max_bytes);
         reader.push(received);
@@ -69,9 +69,10 @@ impl Socket {
         &self.sender
     }
 
-    /// The next message. Pings are answered, and so are goodbyes; both are told. Safe to abandon.
+    /// Reads the next message. Replies to pings and close frames, and returns both. Cancel safe.
     ///
-    /// Not an `async fn`, here and wherever a session waits: each keeps places of its own in the session's task.
+    /// Not an `async fn`, like all functions in which a session waits: each would store extra state
+    /// in the session's task.
     pub fn read(&mut self) -> impl Future<Output = Result<Message, Ended>> + '_ {
         poll_fn(|context| self.poll_read(context))
     }
@@ -92,7 +93,7 @@ impl Socket {
                     return Poll::Ready(Err(Ended::Violation(violation)));
                 }
             }
-            // Answers must not pile up before a client that sends and takes nothing.
+            // Replies must not pile up for a client that sends and does not read.
             if ready!(self.sender.poll_flush(context)).is_err() {
                 return Poll::Ready(Err(Ended::Closed));
             }
@@ -125,12 +126,12 @@ impl Socket {
         }
     }
 
-    /// Queues a text.
+    /// Queues a text message.
     pub fn queue_text(&self, text: &[u8]) {
         self.sender.queue(Opcode::Text, text);
     }
 
-    /// Queues bytes.
+    /// Queues a binary message.
     pub fn queue_binary(&self, bytes: &[u8]) {
         self.sender.queue(Opcode::Binary, bytes);
     }
@@ -145,7 +146,7 @@ impl Socket {
         self.sender.flush().await
     }
 
-    /// Says goodbye, unless the client was first, and waits a moment until it has said it, too.
+    /// Sends a close frame, unless one was already sent, and waits briefly for the client's.
     pub async fn close(&mut self, code: CloseCode, reason: &str) {
         if std::mem::replace(&mut self.close_sent, true) {
             return;
@@ -163,8 +164,8 @@ impl Socket {
             while !matches!(self.read().await, Ok(Message::Close(_)) | Err(_)) {}
             return;
         }
-        // Its answer could not be told from what came before. What it has sent is taken all the same: a connection that
-        // is closed over unread bytes is reset, and the goodbye may be lost with it.
+        // After invalid input, the client's close frame cannot be found. Its bytes are read all the
+        // same: closing a connection with unread bytes resets it, and the close frame may be lost.
         let _ = SockRef::from(self.sender.stream()).shutdown(Shutdown::Write);
         while matches!(self.discard().await, Ok(1..)) {}
     }
@@ -175,8 +176,9 @@ impl Socket {
     }
 }
 
-/// Reads what has received. Where that does not fill the buffer, nothing more has: said to the runtime right away, that spares
-/// the call by which it would find out. It does the same for itself in `AsyncRead`, which needs the stream for its own.
+/// Reads the available bytes. If they do not fill the buffer, nothing more is available. The
+/// runtime is notified of that at once, which saves the call by which it would notice. Tokio's own
+/// `AsyncRead` does the same, but needs `&mut` access.
 fn read(stream: &TcpStream, buffer: &mut [u8], take: impl FnOnce(&[u8])) -> std::io::Result<usize> {
     let mut all = None;
     let received = stream.try_io(Interest::READABLE, || {

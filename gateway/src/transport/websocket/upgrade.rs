@@ -1,5 +1,5 @@
-//! The upgrade of `GET /ws`. A bad token is not refused here: a browser cannot see why an upgrade failed, but it
-//! sees a close code.
+//! The upgrade of `GET /ws`. An invalid token is not rejected here: a browser cannot read why an
+//! upgrade failed, but it can read a close code.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::auth::Token;
 use crate::problem::Problem;
 use crate::session::{self, ConnectRequest};
 
-/// What a client may ask to speak. One that asks for none of these speaks the first.
+/// The supported subprotocols. A client that requests none of them gets the first.
 const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL, cloudevents::SUBPROTOCOL];
 
-/// `GET /ws`.
+/// Handles `GET /ws`.
 pub(in super::super) async fn upgrade(State(context): State<Context>, request: Request) -> Response {
     match accept(&context, request) {
         Ok(()) => taken_over().await,
@@ -45,7 +45,8 @@ fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     })
 }
 
-/// RFC 9110 §15.5.22 and RFC 6455 §4.2.2 want it said what would be understood.
+/// Returns the response. RFC 9110 §15.5.22 and RFC 6455 §4.2.2 require it to name what is
+/// supported.
 fn error_response(problem: Problem) -> Response {
     let is_upgrade = problem.status() == StatusCode::UPGRADE_REQUIRED;
     let mut response = problem.into_response();
@@ -75,7 +76,7 @@ fn check(context: &Context, headers: &HeaderMap) -> Option<Problem> {
     (!context.origins.permits(origin)).then(rejection::origin)
 }
 
-/// The cursor in a raw query. Cursors are digits and a dash, so nothing has to be decoded.
+/// Returns the cursor of a raw query. Cursors are digits and a dash, so nothing has to be decoded.
 fn cursor(query: &str) -> Option<String> {
     query.split('&').find_map(|pair| pair.strip_prefix("cursor=")).map(str::to_owned)
 }
