@@ -16,7 +16,7 @@ use super::{Sessions, frames};
 use crate::auth::{Identity, Refusal, Token};
 use crate::hub::{Appearance, Seat, Since, Unavailable};
 
-/// How a client asks to connect.
+/// A client's request to connect.
 pub struct ConnectRequest {
     /// The token of the request. Without one, the first frame must bring it.
     pub token: Option<Token>,
@@ -46,8 +46,8 @@ pub(super) enum AcceptError {
 }
 
 impl From<Refusal> for AcceptError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Rejected(refusal)
+    fn from(rejection: Refusal) -> Self {
+        Self::Rejected(rejection)
     }
 }
 
@@ -63,15 +63,15 @@ pub(super) async fn accept<P: Peer>(
     };
     let identity = flush_early(peer, shared.verifier.verify(&token)).await?;
     if shared.hub.sessions() >= shared.limits.connections {
-        let refusal =
+        let rejection =
             rejection(Fault::TooMany, "this node has reached its limit of connections; connect again later");
-        return Err(refusal.of(Some(identity.channel)).into());
+        return Err(rejection.of(Some(identity.channel)).into());
     }
     let mut membership = shared.hub.enter(&identity.channel, identity.device.as_ref(), peer.wire());
     // A session that joins after the drain began does not get the command to leave.
     if shared.life.drain.is_cancelled() {
-        let refusal = rejection(Fault::Draining, "this node is shutting down; reconnect to reach another node");
-        return Err(refusal.of(Some(identity.channel)).into());
+        let rejection = rejection(Fault::Draining, "this node is shutting down; reconnect to reach another node");
+        return Err(rejection.of(Some(identity.channel)).into());
     }
     let wanted = request.cursor.map(|text| text.parse::<Cursor>());
     let unavailable = |_: Unavailable| {
@@ -84,8 +84,8 @@ pub(super) async fn accept<P: Peer>(
     .await
     .map_err(unavailable)?;
     if joined == Appearance::Refused {
-        let refusal = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
-        return Err(refusal.of(Some(identity.channel)).into());
+        let rejection = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
+        return Err(rejection.of(Some(identity.channel)).into());
     }
     // A member is notified of later revocations only, so the token is checked against the earlier
     // ones here.
@@ -138,20 +138,20 @@ async fn join_user_channel(
 }
 
 /// Sends the rejection to the client, and closes.
-pub(super) async fn reject<P: Peer>(peer: &mut P, refusal: Refusal) {
-    let _ = peer.feed(frames::error(refusal.fault, &refusal.message, None)).await;
-    if refusal.fault == Fault::Unavailable {
+pub(super) async fn reject<P: Peer>(peer: &mut P, rejection: Refusal) {
+    let _ = peer.feed(frames::error(rejection.fault, &rejection.message, None)).await;
+    if rejection.fault == Fault::Unavailable {
         let after = 1.0 + 9.0 * fastrand::f64();
         let _ = peer.feed(ServerFrame::Reconnect { after, reason: "unavailable" }.encode()).await;
     }
-    let code = close_code(refusal.fault);
+    let code = close_code(rejection.fault);
     peer.close(code, reason(code)).await;
 }
 
 /// Returns the token of the first frame, which must arrive within the authentication timeout.
 async fn first_token<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, AcceptError> {
-    let patience = shared.limits.auth_timeout;
-    match timeout(patience, token_frame(peer)).await {
+    let limit = shared.limits.auth_timeout;
+    match timeout(limit, token_frame(peer)).await {
         Ok(token) => token,
         Err(_) => Err(rejection(Fault::AuthTimeout, "no token arrived within the authentication timeout").into()),
     }

@@ -53,9 +53,9 @@ impl<P: Peer> Session<P> {
 
 /// Logs that a client was rejected. The user is known once the token's signature was valid.
 pub(super) fn log_rejected(shared: &Sessions, error: &AcceptError) {
-    if let AcceptError::Rejected(refusal) = error
-        && let Some(user) = &refusal.user
+    if let AcceptError::Rejected(rejection) = error
+        && let Some(user) = &rejection.user
     {
-        shared.hub.history().refused(user, refusal.fault.code());
+        shared.hub.history().refused(user, rejection.fault.code());
     }
 }

@@ -13,10 +13,10 @@ use crate::lifecycle::uptime_millis;
 impl<P: Peer> Session<P> {
     /// Emits an event to the services.
     pub(super) async fn emit(&mut self, emission: &Emission) -> Step {
-        if let Err(refusal) = self.check_emit(emission) {
-            self.shared.metrics.emits.with_label_values(&[refusal.fault.code()]).inc();
+        if let Err(rejection) = self.check_emit(emission) {
+            self.shared.metrics.emits.with_label_values(&[rejection.fault.code()]).inc();
             let reference = emission.reference.as_deref();
-            return self.write(frames::error(refusal.fault, &refusal.message, reference)).await;
+            return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
         }
         let identity = &self.client.identity;
         match self.client.membership.emit(identity.user(), identity.device.as_deref(), emission).await {

@@ -17,7 +17,7 @@ pub struct Limits {
     pub heartbeat: Duration,
     /// Tolerated clock difference when a token's expiry is checked.
     pub leeway: Duration,
-    /// Time before a token's expiry at which the client is asked for a new one.
+    /// Time before a token's expiry at which the client is notified.
     pub expiring_notice: Duration,
     /// Events that a client may emit per second.
     pub emit_rate: u64,
@@ -29,8 +29,7 @@ pub struct Limits {
 
 /// Invalid frames in a row after which the session is closed.
 pub const MAX_INVALID_FRAMES: u8 = 20;
-/// How long a client waits for the bus to confirm a subscription before it is asked to reconnect
-/// later.
+/// How long a client waits for the bus to confirm a subscription before it has to reconnect.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the handshake's response waits for the welcome before it is sent alone.
 pub const EARLY_FLUSH_DELAY: Duration = Duration::from_millis(500);

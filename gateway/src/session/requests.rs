@@ -18,15 +18,15 @@ impl<P: Peer> Session<P> {
         cursor: Option<Cursor>,
         reference: Option<&str>,
     ) -> Step {
-        if let Err(refusal) = self.client.identity.may_subscribe(channel) {
-            return self.write(frames::error(refusal.fault, &refusal.message, reference)).await;
+        if let Err(rejection) = self.client.identity.may_subscribe(channel) {
+            return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
         }
         // `has` includes the user's own channel, which does not count.
-        let (has, most) = (self.client.membership.channels(), self.shared.limits.subscriptions);
+        let (has, max) = (self.client.membership.channels(), self.shared.limits.subscriptions);
         let is_new = !has.contains(channel);
-        if has.len() > most && is_new {
+        if has.len() > max && is_new {
             let message =
-                format!("this connection has reached its limit of {most} subscriptions; unsubscribe first");
+                format!("this connection has reached its limit of {max} subscriptions; unsubscribe first");
             return self.write(frames::error(Fault::TooManySubscriptions, &message, reference)).await;
         }
         if let Err(error) =
@@ -60,9 +60,9 @@ impl<P: Peer> Session<P> {
         let count = |outcome: &str| self.shared.metrics.renewals.with_label_values(&[outcome]).inc();
         let identity = match self.shared.verifier.verify(&token).await {
             Ok(identity) => identity,
-            Err(refusal) => {
+            Err(rejection) => {
                 count("refused");
-                return self.write(frames::error(refusal.fault, &refusal.message, reference)).await;
+                return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
             }
         };
         if identity.channel != self.client.identity.channel {

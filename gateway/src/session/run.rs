@@ -15,7 +15,7 @@ use crate::auth::Refusal;
 pub async fn run<P: Peer + 'static>(shared: Arc<Sessions>, mut peer: P, request: ConnectRequest) {
     match join(&shared, &mut peer, request).await {
         Ok(joined) => joined.spawn(shared, peer),
-        Err(Some(refusal)) => accept::reject(&mut peer, refusal).await,
+        Err(Some(rejection)) => accept::reject(&mut peer, rejection).await,
         Err(None) => {}
     }
 }
@@ -32,9 +32,9 @@ pub async fn join<P: Peer>(
         Ok(accepted) => Ok(Joined { accepted, transport }),
         Err(error) => {
             connection_log::log_rejected(shared, &error);
-            let AcceptError::Rejected(refusal) = error else { return Err(None) };
-            shared.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
-            Err(Some(refusal))
+            let AcceptError::Rejected(rejection) = error else { return Err(None) };
+            shared.metrics.refusals.with_label_values(&[rejection.fault.code()]).inc();
+            Err(Some(rejection))
         }
     }
 }

@@ -182,8 +182,8 @@ impl<P: Peer> Session<P> {
 
     /// Ends the session if its token was revoked.
     async fn check_token(&mut self) -> Step {
-        let Err(refusal) = self.shared.verifier.check(&self.client.identity) else { return Ok(()) };
-        self.write_final_error(refusal.fault, &refusal.message).await;
+        let Err(rejection) = self.shared.verifier.check(&self.client.identity) else { return Ok(()) };
+        self.write_final_error(rejection.fault, &rejection.message).await;
         Err(CloseReason::TokenRevoked)
     }
 

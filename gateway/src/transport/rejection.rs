@@ -13,9 +13,9 @@ use crate::problem::Problem;
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Returns the problem document for a rejected client.
-pub(super) fn problem(refusal: &Refusal) -> Problem {
-    let status = status(refusal.fault);
-    let problem = Problem::new(status, refusal.fault, refusal.message.as_ref());
+pub(super) fn problem(rejection: &Refusal) -> Problem {
+    let status = status(rejection.fault);
+    let problem = Problem::new(status, rejection.fault, rejection.message.as_ref());
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => problem.retry_after(retry_after()),
         _ => problem,

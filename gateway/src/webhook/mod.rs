@@ -86,9 +86,9 @@ impl Webhook {
             self.count("passed_over");
             return claim.skip().await;
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         let answer = self.delivery.send(&event).await;
-        self.metrics.webhook_request.observe(begun.elapsed().as_secs_f64());
+        self.metrics.webhook_request.observe(started.elapsed().as_secs_f64());
         match answer {
             Ok(answer) => {
                 self.count("delivered");

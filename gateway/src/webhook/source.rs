@@ -70,25 +70,25 @@ impl Source {
     pub(super) async fn next(&self) -> Option<ClaimedEvent> {
         match self {
             Self::Redis(builder, inbox) => {
-                inbox.get_or_init(|| connected(builder)).await.next().await.map(ClaimedEvent::Redis)
+                inbox.get_or_init(|| connect(builder)).await.next().await.map(ClaimedEvent::Redis)
             }
             Self::Memory(service) => Some(ClaimedEvent::Memory(service.next().await)),
         }
     }
 
     /// Gives unattempted events back, and waits for those in flight.
-    pub(super) async fn close(&self, patience: Duration) {
+    pub(super) async fn close(&self, timeout: Duration) {
         if let Self::Redis(_, inbox) = self
             && let Some(inbox) = inbox.get()
         {
-            inbox.close(patience).await;
+            inbox.close(timeout).await;
         }
     }
 }
 
 /// Connects to the inbox. The inbox itself waits for an unreachable Redis; other errors may be
 /// repaired, so they are retried.
-async fn connected(builder: &InboxBuilder) -> Inbox {
+async fn connect(builder: &InboxBuilder) -> Inbox {
     loop {
         match builder.clone().connect().await {
             Ok(inbox) => return inbox,

@@ -38,24 +38,24 @@ async fn accept(context: &Context, client: &mut Client, token: Option<Token>) ->
     let until = Instant::now() + context.sessions.limits.auth_timeout;
     loop {
         let auth = timeout_at(until, next_auth(client)).await.map_err(|_| CloseCode::AuthTimeout)??;
-        let refusal = match auth.token.map(Token::new).or_else(|| token.clone()) {
+        let rejection = match auth.token.map(Token::new).or_else(|| token.clone()) {
             None => missing_token(context),
             Some(token) => {
                 let request =
                     ConnectRequest { token: Some(token), cursor: auth.cursor, transport: Transport::SocketIo };
                 match session::join(&context.sessions, client, request).await {
                     Ok(joined) => return Ok(joined),
-                    Err(refused) => refused.ok_or(CloseCode::Normal)?,
+                    Err(rejection) => rejection.ok_or(CloseCode::Normal)?,
                 }
             }
         };
         // A rejected client does not reconnect. For a temporary error the connection is closed, and
         // the client reconnects.
-        match refusal.fault {
+        match rejection.fault {
             Fault::Unavailable | Fault::Internal => return Err(CloseCode::Internal),
             Fault::TooMany => return Err(CloseCode::TooMany),
             Fault::Draining => return Err(CloseCode::Restart),
-            _ => client.connection().queue(&encode::connect_error(&refusal)),
+            _ => client.connection().queue(&encode::connect_error(&rejection)),
         }
         client.connection().flush().await.map_err(|_| CloseCode::Normal)?;
     }
@@ -86,7 +86,7 @@ async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
 
 fn missing_token(context: &Context) -> Refusal {
     let message = "no token; use `io(url, { auth: { token } })`, or send the token with the first request";
-    let refusal = Refusal::new(Fault::TokenMissing, message);
-    context.sessions.metrics.refusals.with_label_values(&[refusal.fault.code()]).inc();
-    refusal
+    let rejection = Refusal::new(Fault::TokenMissing, message);
+    context.sessions.metrics.refusals.with_label_values(&[rejection.fault.code()]).inc();
+    rejection
 }

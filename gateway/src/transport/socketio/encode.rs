@@ -56,7 +56,7 @@ pub(super) fn packets(frame: &[u8], acks: Option<&mut Acks>, mut take: impl FnMu
         return take(&event(&members, kind, acks));
     }
     if let Some(id) = members.text("ref").and_then(|reference| reference.parse::<u64>().ok()) {
-        return take(&answer(&members, kind, id));
+        return take(&ack(&members, kind, id));
     }
     let connection = members.get("connection").filter(|_| kind == r#""wirebell.welcome""#);
     if let Some(connection) = connection {
@@ -80,7 +80,7 @@ fn event(members: &Frame<'_>, kind: &str, acks: Option<&mut Acks>) -> String {
 }
 
 /// Encodes the acknowledgement for a callback: the reply's data, or the error.
-fn answer(members: &Frame<'_>, kind: &str, id: u64) -> String {
+fn ack(members: &Frame<'_>, kind: &str, id: u64) -> String {
     if kind == r#""wirebell.error""# {
         let (code, message) = (members.get("code").unwrap_or("null"), members.get("message").unwrap_or("null"));
         return format!(r#"43{id}[{{"error":{{"code":{code},"message":{message}}}}}]"#);
@@ -89,8 +89,8 @@ fn answer(members: &Frame<'_>, kind: &str, id: u64) -> String {
 }
 
 /// Encodes the rejection of a client: `connect_error` gets the message, and the code in `data`.
-pub(super) fn connect_error(refusal: &Refusal) -> String {
-    let why = json!({ "message": refusal.message, "data": { "code": refusal.fault.code() } });
+pub(super) fn connect_error(rejection: &Refusal) -> String {
+    let why = json!({ "message": rejection.message, "data": { "code": rejection.fault.code() } });
     format!("44{why}")
 }
 

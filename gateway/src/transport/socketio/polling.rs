@@ -56,9 +56,9 @@ impl Polling {
             return PollResponse::Duplicate;
         }
         if state.outgoing.is_empty() && !state.is_upgrading && !state.is_closed {
-            let (give, take) = oneshot::channel();
-            state.poll = Some(give);
-            return PollResponse::Later(take);
+            let (sender, receiver) = oneshot::channel();
+            state.poll = Some(sender);
+            return PollResponse::Later(receiver);
         }
         let outgoing = std::mem::take(&mut state.outgoing);
         wake(state);
@@ -181,7 +181,7 @@ mod tests {
         assert!(!flushed(&polling));
         assert!(matches!(polling.poll(), PollResponse::Now(text) if text == "42[1]\x1e42[2]"));
         assert!(flushed(&polling));
-        let PollResponse::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
+        let PollResponse::Later(mut waits) = polling.poll() else { panic!("no packet is queued") };
         assert!(matches!(polling.poll(), PollResponse::Duplicate));
         polling.queue("42[3]");
         assert!(flushed(&polling));
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn polls_end_at_once_during_an_upgrade() {
         let polling = Polling::default();
-        let PollResponse::Later(mut waits) = polling.poll() else { panic!("there is nothing for it") };
+        let PollResponse::Later(mut waits) = polling.poll() else { panic!("no packet is queued") };
         polling.set_upgrading(true);
         assert_eq!(waits.try_recv().as_deref(), Ok("6"));
         assert!(matches!(polling.poll(), PollResponse::Now(text) if text == "6"));

@@ -58,17 +58,17 @@ pub(in super::super) async fn post(State(context): State<Context>, request: Requ
     let Some(sid) = query.sid else { return Error::Method.into_response() };
     let Some(polling) = context.polling.find(&sid) else { return Error::Session.into_response() };
     let most = context.max_frame_bytes;
-    let Ok(bytes) = to_bytes(request.into_body(), most).await else {
-        let detail = format!("the body is too large; expected packets of up to {most} bytes together");
+    let Ok(bytes) = to_bytes(request.into_body(), max).await else {
+        let detail = format!("the body is too large; expected packets of up to {max} bytes together");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail).into_response();
     };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Error::Request.into_response() };
-    take(&polling, text.split(SEPARATOR).map(str::to_owned).collect()).await
+    queue_packets(&polling, text.split(SEPARATOR).map(str::to_owned).collect()).await
 }
 
 /// Queues the packets of a post. A client waits for the response before it posts again, which slows
 /// it down.
-async fn take(polling: &Polling, mut packets: Vec<String>) -> Response {
+async fn queue_packets(polling: &Polling, mut packets: Vec<String>) -> Response {
     while let Err(back) = polling.post(packets) {
         packets = back;
         if polling.is_closed() {
@@ -122,8 +122,8 @@ fn check_request(context: &Context, request: &Request) -> Result<Option<Token>, 
     }
     match credentials::token(context, request.headers(), request.uri().query()) {
         Ok(token) => Ok(Some(token)),
-        Err(refused) if refused.fault == Fault::TokenMissing => Ok(None),
-        Err(refused) => Err(count(rejection::problem(&refused))),
+        Err(rejection) if rejection.fault == Fault::TokenMissing => Ok(None),
+        Err(rejection) => Err(count(rejection::problem(&rejection))),
     }
 }
 

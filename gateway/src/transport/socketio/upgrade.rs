@@ -18,7 +18,7 @@ use crate::transport::taken_over;
 use crate::transport::websocket::{Message, Socket, accept};
 
 /// Timeout of an upgrade, the same as in the Socket.IO server.
-const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens a connection as a WebSocket.
 pub(super) async fn begin(context: Context, request: Request, token: Option<Token>) -> Response {
@@ -41,7 +41,7 @@ pub(super) async fn upgrade(context: &Context, request: Request, polling: Arc<Po
     let tasks = context.sessions.life.tasks.clone();
     let accepted = accept(request, &[], context.max_frame_bytes, move |socket, _| {
         tasks.spawn(async move {
-            match timeout(UPGRADE_PATIENCE, probe(socket, &polling)).await {
+            match timeout(UPGRADE_TIMEOUT, probe(socket, &polling)).await {
                 Ok(Some(socket)) => polling.upgraded(socket),
                 _ => polling.set_upgrading(false),
             }

@@ -55,7 +55,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
         return Err(count(problem));
     }
     let token = credentials::token(context, request.headers(), request.uri().query());
-    let token = token.map_err(|refused| count(rejection::problem(&refused)))?;
+    let token = token.map_err(|rejection| count(rejection::problem(&rejection)))?;
     let wanted = StreamRequest::of(&request).map_err(count)?;
     let Some(takeover) = request.extensions().get::<ConnectionTakeover>().cloned() else {
         return Err(Problem::new(
@@ -72,7 +72,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     let connect = ConnectRequest { token: Some(token), cursor, transport: Transport::Sse };
     let joined = match session::join(&context.sessions, &mut stream, connect).await {
         Ok(joined) => joined,
-        Err(refused) => return Err(rejection::problem(&refused.unwrap_or_else(gone))),
+        Err(rejection) => return Err(rejection::problem(&rejection.unwrap_or_else(disconnected))),
     };
     let registration = context.streams.register(joined.connection(), joined.user().clone(), frame_queue);
     let sessions = Arc::clone(&context.sessions);
@@ -90,7 +90,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn gone() -> crate::auth::Refusal {
+fn disconnected() -> crate::auth::Refusal {
     crate::auth::Refusal::new(Fault::Internal, "the client disconnected")
 }
 
@@ -162,7 +162,7 @@ fn head(context: &Context, request_headers: &HeaderMap) -> Vec<u8> {
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
-    let (least, most) = RETRY_SECONDS;
-    encode::retry(least + (most - least) * fastrand::f64(), &mut head);
+    let (min, max) = RETRY_SECONDS;
+    encode::retry(min + (max - min) * fastrand::f64(), &mut head);
     head
 }

@@ -26,9 +26,9 @@ async fn enqueue(context: &Context, connection: &str, request: Request) -> Resul
     let token = credentials::token(context, request.headers(), request.uri().query());
     let identity = match token {
         Ok(token) => context.sessions.verifier.verify(&token).await,
-        Err(refused) => Err(refused),
+        Err(rejection) => Err(rejection),
     };
-    let user = identity.map_err(|refused| rejection::problem(&refused))?.channel;
+    let user = identity.map_err(|rejection| rejection::problem(&rejection))?.channel;
     let connection: ConnectionId = connection.parse().map_err(|error| {
         let detail = format!("`connection`: {error}; expected the id of `wirebell.welcome`");
         Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
