@@ -1,7 +1,8 @@
-//! A WebSocket server that sends back what it gets, over the very code that the clients' door stands on: what
-//! `tests/autobahn` puts the frame codec to the test with, since the door itself answers and does not echo.
+//! A WebSocket echo server over the gateway's own WebSocket code. `tests/autobahn` tests the frame
+//! codec with it, since the client API does not echo.
 //!
-//! It prints its address and serves until it is stopped: `cargo run --release -p gateway --example echo -- 127.0.0.1:0`.
+//! It prints its address and serves until it is stopped:
+//! `cargo run --release -p gateway --example echo -- 127.0.0.1:0`.
 
 use std::future::pending;
 
@@ -9,15 +10,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use gateway::transport::websocket::{Ended, Message, Socket, accept};
-use gateway::transport::{Claim, claimed};
+use gateway::transport::{ConnectionTakeover, taken_over};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-/// The suite's largest message has 16 MiB.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The largest message of the test suite.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
@@ -32,30 +33,31 @@ async fn main() -> std::io::Result<()> {
 }
 
 async fn serve(stream: TcpStream) {
-    let claim = Claim::default();
-    let brought = claim.clone();
+    let takeover = ConnectionTakeover::default();
+    let shared = takeover.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(brought.clone());
+        request.extensions_mut().insert(shared.clone());
         async { Ok::<_, std::convert::Infallible>(upgrade(request).await) }
     });
     let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = claim.serve(serving, pending()).await {
-        eprintln!("a connection ended: {error}");
+    if let Err(error) = takeover.serve(serving, pending()).await {
+        eprintln!("connection failed: {error}");
     }
 }
 
 async fn upgrade(request: Request) -> Response {
-    let accepted = accept(request, &["echo"], MOST_BYTES, |mut socket, _| {
+    let accepted = accept(request, &["echo"], MAX_BYTES, |mut socket, _| {
         tokio::spawn(async move { echo(&mut socket).await });
     });
     match accepted {
-        Ok(()) => claimed().await,
+        Ok(()) => taken_over().await,
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Ends as a session does: a goodbye is answered, and a broken rule is named.
+/// Echoes messages. Ends as a session does: replies to a close frame, and closes with a code after a
+/// protocol violation.
 async fn echo(socket: &mut Socket) {
     loop {
         match socket.read().await {
@@ -64,7 +66,7 @@ async fn echo(socket: &mut Socket) {
             Ok(Message::Ping(_) | Message::Pong) => {}
             Ok(Message::Close(_)) => return drop(socket.flush().await),
             Err(Ended::Violation(violation)) => return socket.close(violation.code(), "").await,
-            Err(Ended::Gone) => return,
+            Err(Ended::Closed) => return,
         }
         if socket.flush().await.is_err() {
             return;

@@ -57,7 +57,7 @@ pub(in super::super) async fn post(State(context): State<Context>, request: Requ
     };
     let Some(sid) = query.sid else { return Error::Method.into_response() };
     let Some(polling) = context.polling.find(&sid) else { return Error::Session.into_response() };
-    let most = context.max_frame_bytes;
+    let max = context.max_frame_bytes;
     let Ok(bytes) = to_bytes(request.into_body(), max).await else {
         let detail = format!("the body is too large; expected packets of up to {max} bytes together");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail).into_response();

@@ -71,7 +71,7 @@ pub(super) fn retry(after: f64, into: &mut Vec<u8>) {
 }
 
 /// Returns the channel and cursor that the client has reached with this frame.
-fn reached<'a>(head: &Frame<'a>, frame: &'a [u8]) -> Option<(Cow<'a, str>, Cursor)> {
+fn progress<'a>(head: &Frame<'a>, frame: &'a [u8]) -> Option<(Cow<'a, str>, Cursor)> {
     match &*head.r#type {
         "wirebell.welcome" => {
             Some((format!("user:{}", head.user.as_deref()?).into(), head.cursor.as_deref()?.parse().ok()?))
