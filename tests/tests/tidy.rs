@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use wirebell_tests::tidy::{Breach, Source, edges, licences, metrics, root, shape, sources, words};
+use wirebell_tests::tidy::circles::Imports;
+use wirebell_tests::tidy::{Breach, Source, edges, licences, metrics, root, shape, sources, typescript, words};
 
 const FOLDERS: &[&str] = &["protocol", "gateway", "publisher-sdk", "tests", "benches", "examples", "deploy"];
 
@@ -16,6 +17,22 @@ fn every_file_keeps_the_rules() {
     let breaches: Vec<Breach> = sources.iter().flat_map(check).collect();
     let lines: Vec<String> = breaches.iter().map(ToString::to_string).collect();
     assert!(breaches.is_empty(), "{} breaches:\n{}", lines.len(), lines.join("\n"));
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = sources(&root(), FOLDERS);
+    let crates = ["protocol", "gateway", "publisher-sdk", "tests", "benches"];
+    let packages = ["publisher-sdk/node/src", "clients/js/src"];
+    let rust = crates.map(|name| (name, Imports::of_crate(&format!("{name}/src"), &sources)));
+    let scripts = packages.map(|name| (name, Imports::of_typescript(&typescript(&root(), &[name]))));
+    let mut circles = Vec::new();
+    for (name, imports) in rust.into_iter().chain(scripts) {
+        assert!(imports.count() > 10, "only {} imports were read in {name}", imports.count());
+        circles.extend(imports.circles());
+    }
+    let lines: Vec<String> = circles.iter().map(ToString::to_string).collect();
+    assert!(circles.is_empty(), "{} circles:\n{}", lines.len(), lines.join("\n"));
 }
 
 #[test]

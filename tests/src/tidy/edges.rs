@@ -1,6 +1,6 @@
 //! Which room of the gateway may name which. An edge that is not in the table is a breach.
 
-use super::{Breach, Source};
+use super::{Breach, Source, paths};
 
 const LEAVES: [&str; 4] = ["auth", "config", "lifecycle", "telemetry"];
 
@@ -53,61 +53,11 @@ fn permits(room: &str, allowed: &[&str], path: &str) -> bool {
         })
 }
 
-/// Every path behind `crate::`, as `room::next`, with its line. Groups are taken apart.
+/// Returns the first two segments of every path after `crate::`, as `room::next`, with the line.
 pub(super) fn named(code: &str) -> Vec<(usize, String)> {
-    let mut paths = Vec::new();
-    for root in ["crate::", "gateway::"] {
-        for (at, _) in code.match_indices(root) {
-            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            let line = code[..at].matches('\n').count();
-            for path in members(&code[at + root.len()..]) {
-                paths.push((line, path));
-            }
-        }
-    }
-    paths
-}
-
-/// The paths that a `use` tree or a plain path begins with: `a::{b, c::d}` gives `a::b` and `a::c`.
-fn members(tree: &str) -> Vec<String> {
-    let tree = tree.trim_start();
-    if let Some(group) = tree.strip_prefix('{') {
-        return branches(group).iter().flat_map(|branch| members(branch)).collect();
-    }
-    let first = name(tree);
-    if first.is_empty() {
-        return Vec::new();
-    }
-    let Some(rest) = tree[first.len()..].strip_prefix("::") else { return vec![first.to_owned()] };
-    match rest.trim_start().strip_prefix('{') {
-        Some(group) => branches(group).iter().map(|branch| format!("{first}::{}", name(branch.trim()))).collect(),
-        None => vec![format!("{first}::{}", name(rest.trim_start()))],
-    }
-}
-
-fn name(text: &str) -> &str {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
-    &text[..end]
-}
-
-/// What stands between the commas up to the brace that closes the group.
-fn branches(group: &str) -> Vec<String> {
-    let (mut depth, mut branches, mut current) = (0, Vec::new(), String::new());
-    for letter in group.chars() {
-        match letter {
-            '}' if depth == 0 => break,
-            ',' if depth == 0 => branches.push(std::mem::take(&mut current)),
-            _ => {
-                depth += i32::from(letter == '{') - i32::from(letter == '}');
-                current.push(letter);
-            }
-        }
-    }
-    branches.push(current);
-    branches.retain(|branch| !branch.trim().is_empty());
-    branches
+    let roots = ["crate::", "gateway::"].into_iter();
+    let found = roots.flat_map(|root| paths::after(code, root)).filter(|path| !path.segments.is_empty());
+    found.map(|path| (path.line, path.segments[..path.segments.len().min(2)].join("::"))).collect()
 }
 
 /// `super::` that climbs out of the room would be an edge that this rule cannot read.

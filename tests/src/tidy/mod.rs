@@ -3,10 +3,12 @@
 //! Every rule is a function from text to breaches, and beside it stand small doctored texts that it must refuse, so
 //! that no rule passes because it looks at nothing.
 
+pub mod circles;
 pub mod code;
 pub mod edges;
 pub mod licences;
 pub mod metrics;
+pub mod paths;
 pub mod shape;
 pub mod words;
 
@@ -42,6 +44,11 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
+    /// A file in another language than Rust: all of its text counts as code.
+    pub fn plain(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned(), code: text.to_owned() }
+    }
+
     /// A breach at this line, counted from 0.
     pub fn breach(&self, line: usize, what: impl Into<String>) -> Breach {
         Breach { path: self.path.clone(), line: line + 1, what: what.into() }
@@ -64,28 +71,39 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// Every Rust file below these folders of the root.
+/// Returns every Rust file below these folders of the root.
 pub fn sources(root: &Path, folders: &[&str]) -> Vec<Source> {
-    let mut sources = Vec::new();
-    for folder in folders {
-        walk(root, &root.join(folder), &mut sources);
-    }
-    sources.sort_by(|one, other| one.path.cmp(&other.path));
-    sources
+    read(root, folders, &["rs"], Source::new)
 }
 
-fn walk(root: &Path, folder: &Path, into: &mut Vec<Source>) {
+/// Returns every TypeScript file below these folders of the root.
+pub fn typescript(root: &Path, folders: &[&str]) -> Vec<Source> {
+    read(root, folders, &["ts", "tsx"], Source::plain)
+}
+
+fn read(root: &Path, folders: &[&str], extensions: &[&str], source: fn(&str, &str) -> Source) -> Vec<Source> {
+    let mut paths = Vec::new();
+    for folder in folders {
+        walk(&root.join(folder), extensions, &mut paths);
+    }
+    paths.sort();
+    let load = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).expect("a file that can be read");
+        source(&path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/"), &text)
+    };
+    paths.iter().map(load).collect()
+}
+
+fn walk(folder: &Path, extensions: &[&str], into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             let built = path.ends_with("target") || path.ends_with("node_modules");
             if !built {
-                walk(root, &path, into);
+                walk(&path, extensions, into);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).expect("a file that can be read");
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            into.push(Source::new(&name, &text));
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted)) {
+            into.push(path);
         }
     }
 }

@@ -1,0 +1,61 @@
+// Everything that users read, checked by the prose linter: README, docs, package READMEs, API descriptions, help texts.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { lint } from "./lint.mjs";
+
+const root = new URL("../../", import.meta.url);
+const wirebell = process.env.WIREBELL_BIN ?? new URL("target/release/wirebell", root).pathname;
+const read = (path) => readFileSync(new URL(path, root), "utf8");
+const passes = async (path, content) => {
+  const faults = await lint(path, content);
+  assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join("\n")}`);
+};
+
+const planted = [
+  ["The publisher is told when the event arrives.", /"told" is retired/],
+  ["What nobody acknowledges goes to the fallback stream.", /"nobody" is retired/],
+  ["A client that comes back gets everything.", /"comes back" is retired/],
+  [`The event ${"and the next event ".repeat(8)}arrive.`, /34 words in a sentence/],
+  ["The gatewy delivers.", /"gatewy" is not in the dictionary/],
+  ["| a | b |\n| - | - |\n| x | whoever connects |", /"whoever" is retired/],
+];
+for (const [sentence, fault] of planted) {
+  test(`a planted bad sentence is found: ${sentence.slice(0, 40)}`, async () => {
+    const faults = await lint("planted.md", `# Title\n\n${sentence}\n`);
+    assert.equal(faults.length, 1, faults.join("\n"));
+    assert.match(faults[0], fault);
+  });
+}
+
+test("good prose and code pass", async () => {
+  await passes("good.md", "# Resume\n\nThe client reconnects with its cursor. See `told` and [the docs](https://example.org/told).\n\n```\nnobody told gatewy\n```\n");
+});
+
+const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
+test("there are documents to check", () => assert.ok(documents.length > 30, `only ${documents.length} were found`));
+for (const path of documents) test(path, () => passes(path, read(path)));
+
+// Collects the texts that an API description has for people.
+function* texts(value, path) {
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner === "string" && ["title", "summary", "description"].includes(key)) yield [`${path}/${key}`, inner];
+    else if (inner && typeof inner === "object") yield* texts(inner, `${path}/${key}`);
+  }
+}
+for (const path of ["protocol/openapi.json", "protocol/asyncapi.json"]) {
+  test(path, async () => {
+    const found = [...texts(JSON.parse(read(path)), "#")];
+    assert.ok(found.length > 50, `only ${found.length} texts were found`);
+    const faults = [];
+    for (const [where, text] of found) faults.push(...(await lint(`${where}.md`, text)));
+    assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join("\n")}`);
+  });
+}
+
+const help = (command) => execFileSync(wirebell, [...command, "--help"], { encoding: "utf8" });
+const commands = help([]).split(/^Commands:$/m)[1].split(/\n\n/)[0].matchAll(/^ {2}(\S+)/gm);
+for (const command of [[], ...[...commands].map(([, name]) => [name]).filter(([name]) => name !== "help")]) {
+  test(`${["wirebell", ...command].join(" ")} --help`, () => passes("help.txt", help(command)));
+}
