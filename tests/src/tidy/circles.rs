@@ -56,7 +56,8 @@ impl Imports {
 
     /// Returns one breach for each circle. It names all files of the circle.
     pub fn circles(&self) -> Vec<Breach> {
-        let reach: BTreeMap<&str, BTreeSet<&str>> = self.0.keys().map(|file| (file.as_str(), self.reach(file))).collect();
+        let reach: BTreeMap<&str, BTreeSet<&str>> =
+            self.0.keys().map(|file| (file.as_str(), self.reach(file))).collect();
         let needs = |one: &str, other: &str| reach.get(one).is_some_and(|files| files.contains(other));
         let mut circles = BTreeSet::new();
         for file in reach.keys().filter(|file| needs(file, file)) {
@@ -196,7 +197,8 @@ mod tests {
     use super::*;
 
     fn rust(files: &[(&str, &str)]) -> Vec<String> {
-        let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(&format!("x/src/{path}"), text)).collect();
+        let sources: Vec<Source> =
+            files.iter().map(|(path, text)| Source::new(&format!("x/src/{path}"), text)).collect();
         Imports::of_crate("x/src", &sources).circles().into_iter().map(|breach| breach.what).collect()
     }
 
@@ -207,7 +209,11 @@ mod tests {
 
     #[test]
     fn siblings_that_import_each_other_are_found() {
-        let found = rust(&[("a/mod.rs", "mod b;\nmod c;"), ("a/b.rs", "use super::c::C;"), ("a/c.rs", "fn f(_: crate::a::b::B) {}")]);
+        let found = rust(&[
+            ("a/mod.rs", "mod b;\nmod c;"),
+            ("a/b.rs", "use super::c::C;"),
+            ("a/c.rs", "fn f(_: crate::a::b::B) {}"),
+        ]);
         assert_eq!(found, ["2 files import each other in a circle: x/src/a/b.rs, x/src/a/c.rs"]);
     }
 
@@ -223,7 +229,8 @@ mod tests {
 
     #[test]
     fn a_longer_circle_between_folders_is_one() {
-        let found = rust(&[("a.rs", "use crate::b::B;"), ("b/mod.rs", "use crate::c::C;"), ("c.rs", "use crate::a::A;")]);
+        let found =
+            rust(&[("a.rs", "use crate::b::B;"), ("b/mod.rs", "use crate::c::C;"), ("c.rs", "use crate::a::A;")]);
         assert_eq!(found, ["3 files import each other in a circle: x/src/a.rs, x/src/b/mod.rs, x/src/c.rs"]);
     }
 
