@@ -3,6 +3,7 @@ export {
   Claim,
   ClosedError,
   ConfigurationError,
+  ERROR_CODES,
   FAULTS,
   Fallbacks,
   Inbox,

@@ -1,10 +1,10 @@
 // The buffer behind `enqueue`: bounded in events and in bytes, first in, first out.
 
-import type { Answer, Waiting } from "./delivery.js";
+import type { Answer, PendingEvent } from "./delivery.js";
 import { WirebellError } from "./errors.js";
 import type { Logger } from "./logger.js";
 import type { StampedEvent } from "./protocol/event.js";
-import { LATE, within } from "./retry.js";
+import { TIMEOUT, withDeadline } from "./retry.js";
 
 /** How waiting for the buffer ended. */
 export interface Flushed {
@@ -57,7 +57,7 @@ export class EventBuffer {
     waiting: 0,
     waitingBytes: 0,
   };
-  #queue: Waiting[] = [];
+  #queue: PendingEvent[] = [];
   #nextSlot = 0;
   // The number of the oldest event without an answer.
   #oldest = 0;
@@ -66,7 +66,7 @@ export class EventBuffer {
   // The last event was turned away, which is told once and not for each.
   #overflowing = false;
   #wake: () => void = () => {};
-  #watchers = new Set<() => void>();
+  #waiters = new Set<() => void>();
 
   constructor(limits: Limits, logger: Logger) {
     this.#limits = limits;
@@ -102,12 +102,12 @@ export class EventBuffer {
   }
 
   /** Takes out what has waited longest. */
-  take(most: number): Waiting[] {
+  take(most: number): PendingEvent[] {
     return most <= 0 ? [] : this.#queue.splice(0, most);
   }
 
   /** Books the answers; `hand` holds what was taken out and has none yet. */
-  settle(settled: readonly (readonly [Waiting, Answer])[], hand: readonly Waiting[]): void {
+  resolve(settled: readonly (readonly [PendingEvent, Answer])[], hand: readonly PendingEvent[]): void {
     for (const [{ bytes }, answer] of settled) {
       this.#counters.waiting -= 1;
       this.#counters.waitingBytes -= bytes;
@@ -116,7 +116,7 @@ export class EventBuffer {
     }
     this.#counters.retried += hand.length;
     this.#oldest = (hand[0] ?? this.#queue[0])?.slot ?? this.#nextSlot;
-    this.#tell();
+    this.#notifyWaiters();
   }
 
   /** Waits until there is something to do. */
@@ -139,7 +139,7 @@ export class EventBuffer {
   end(): void {
     this.close();
     this.#ended = true;
-    this.#tell();
+    this.#notifyWaiters();
   }
 
   /** Waits until every event taken so far has its answer. */
@@ -148,23 +148,23 @@ export class EventBuffer {
     const done = new Promise<void>((resolve) => {
       const look = () => {
         if (this.#oldest < target && !this.#ended) return;
-        this.#watchers.delete(look);
+        this.#waiters.delete(look);
         resolve();
       };
-      this.#watchers.add(look);
+      this.#waiters.add(look);
       look();
     });
-    const reached = await within(Date.now() + timeout, done);
+    const reached = await withDeadline(Date.now() + timeout, done);
     const waiting = this.#counters.waiting;
     if (this.#oldest >= target) return { ended: "done", waiting };
-    return { ended: reached === LATE ? "timed_out" : "closed", waiting };
+    return { ended: reached === TIMEOUT ? "timed_out" : "closed", waiting };
   }
 
   counters(): Counters {
     return { ...this.#counters };
   }
 
-  #tell(): void {
-    for (const look of [...this.#watchers]) look();
+  #notifyWaiters(): void {
+    for (const look of [...this.#waiters]) look();
   }
 }

@@ -6,24 +6,24 @@ import { RefusedError, TimedOutError, UnavailableError, type WirebellError } fro
  * Whose fault it is, which decides whether to try again. `event`: it can never be published, and those behind it can.
  * `door`: this publisher's, as with a wrong password; no event gets through until a person changes something. `moment`.
  */
-export type Verdict = "event" | "door" | "moment";
+export type FailureKind = "event" | "configuration" | "transient";
 
-const WORTH: Record<Verdict, number> = { event: 0, door: 1, moment: 2 };
+const RETRYABILITY: Record<FailureKind, number> = { event: 0, configuration: 1, transient: 2 };
 
 /** One try that failed. It is a value, and is never seen outside of this package. */
 export class Failure {
   readonly error: WirebellError;
-  readonly verdict: Verdict;
+  readonly kind: FailureKind;
   /** The connections are of no use any more: their server is gone, or no longer the right one. */
-  readonly elsewhere: boolean;
+  readonly reconnect: boolean;
   /** After how many milliseconds the bus wants to be asked again, if it said so. */
-  readonly after: number | undefined;
+  readonly retryAfter: number | undefined;
 
-  private constructor(error: WirebellError, verdict: Verdict, elsewhere = false, after?: number) {
+  private constructor(error: WirebellError, kind: FailureKind, reconnect = false, retryAfter?: number) {
     this.error = error;
-    this.verdict = verdict;
-    this.elsewhere = elsewhere;
-    this.after = after;
+    this.kind = kind;
+    this.reconnect = reconnect;
+    this.retryAfter = retryAfter;
   }
 
   /** The event was refused for good. */
@@ -32,13 +32,13 @@ export class Failure {
   }
 
   /** The publisher was refused. */
-  static door(error: RefusedError): Failure {
-    return new Failure(error, "door");
+  static configuration(error: RefusedError): Failure {
+    return new Failure(error, "configuration");
   }
 
   /** The bus cannot be reached, or takes nothing just now. */
-  static unavailable(reason: string, after?: number): Failure {
-    return new Failure(new UnavailableError(reason), "moment", false, after);
+  static unavailable(reason: string, retryAfter?: number): Failure {
+    return new Failure(new UnavailableError(reason), "transient", false, retryAfter);
   }
 
   /** It was not even sent: the caller's time was over before. Why that was, earlier tries have said. */
@@ -47,23 +47,23 @@ export class Failure {
   }
 
   /** The bus did not answer. */
-  static timedOut(after: number): Failure {
-    return new Failure(new TimedOutError(after), "moment");
+  static timedOut(retryAfter: number): Failure {
+    return new Failure(new TimedOutError(retryAfter), "transient");
   }
 
   /** The bus answered something else than it does. */
-  static strange(detail: string, status?: number): Failure {
+  static unexpected(detail: string, status?: number): Failure {
     return Failure.event(new RefusedError("bad_reply", detail, status));
   }
 
   /** The same, and the connections are of no use any more. */
-  gone(): Failure {
-    return new Failure(this.error, this.verdict, true, this.after);
+  withReconnect(): Failure {
+    return new Failure(this.error, this.kind, true, this.retryAfter);
   }
 
   /** The same, said before there was an event: whatever is not the moment's fault is this publisher's. */
-  atTheDoor(): Failure {
-    return this.verdict === "event" ? new Failure(this.error, "door", this.elsewhere, this.after) : this;
+  asConfiguration(): Failure {
+    return this.kind === "event" ? new Failure(this.error, "configuration", this.reconnect, this.retryAfter) : this;
   }
 
   /** Was it not even sent? */
@@ -72,13 +72,13 @@ export class Failure {
   }
 
   /** Does it stop the events behind this one, too? */
-  get stops(): boolean {
-    return this.verdict !== "event";
+  get stopsBatch(): boolean {
+    return this.kind !== "event";
   }
 
   /** Is another try worth more than after the other one? */
-  isWorthMoreThan(other: Failure): boolean {
-    return WORTH[this.verdict] > WORTH[other.verdict];
+  isMoreRetryableThan(other: Failure): boolean {
+    return RETRYABILITY[this.kind] > RETRYABILITY[other.kind];
   }
 
   /** Does Redis say so in this failure? */

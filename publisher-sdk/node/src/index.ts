@@ -1,6 +1,6 @@
 // Publish events to Wirebell: to one user, a topic or everybody, whichever node they are connected to.
 
-export type { Acknowledgement } from "./acknowledged.js";
+export type { Acknowledgement } from "./acknowledgement.js";
 export type { Counters, Flushed } from "./buffer.js";
 export {
   ClosedError,
@@ -16,23 +16,23 @@ export {
 } from "./errors.js";
 export { Claim, type Fallback, type FallbackEvent } from "./fallbacks/claim.js";
 export { type FallbackCounters, Fallbacks, type FallbacksOptions } from "./fallbacks/fallbacks.js";
-export { type FollowOptions, Receipts, type Told } from "./follow.js";
+export { type FollowOptions, Receipts, type DeliveryUpdate, type DeliveryUpdate as Told } from "./receipts.js";
 export { InboxClaim } from "./inbox/claim.js";
 export type { InboxEvent } from "./inbox/event.js";
 export { Inbox, type InboxHandler, type InboxOptions } from "./inbox/inbox.js";
 export type { Logger } from "./logger.js";
 export type { PublisherOptions } from "./options.js";
-export type { Outcome, Reached } from "./outcome.js";
+export type { ChannelResult, ChannelResult as Reached, PublishResult, PublishResult as Outcome } from "./publish-result.js";
 export { compareCursors } from "./protocol/cursor.js";
 export type { Class, Durability, WirebellEvent } from "./protocol/event.js";
-export { FAULTS, type Fault } from "./protocol/fault.js";
+export { ERROR_CODES, ERROR_CODES as FAULTS, type ErrorCode, type ErrorCode as Fault } from "./protocol/error-code.js";
 export { RawJson, rawJson } from "./protocol/raw-json.js";
 export { parseEvent } from "./protocol/read.js";
-export type { Acknowledged, Noted, Receipt, State } from "./protocol/receipt.js";
+export type { Acknowledged, ConnectionStatus, ConnectionStatus as Noted, Receipt, State } from "./protocol/receipt.js";
 export type { LogRule, Retention } from "./protocol/retention.js";
 export { Published } from "./published.js";
 export { type Enqueued, Publisher } from "./publisher.js";
 export type { Cancelled } from "./transport.js";
-export type { WorkerCounters } from "./workers/desk.js";
+export type { WorkerCounters } from "./workers/lease-queue.js";
 export type { WorkerOptions } from "./workers/options.js";
 export type { Backlog } from "./workers/worker.js";

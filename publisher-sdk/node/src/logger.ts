@@ -9,7 +9,7 @@ export interface Logger {
 const PREFIX = "wirebell: ";
 
 /** The logger that was chosen. Whatever it throws stays there: nobody who publishes must fail over it. */
-export function guarded(logger: Logger | false | undefined): Logger {
+export function safeLogger(logger: Logger | false | undefined): Logger {
   if (logger === false) return { warn: () => {}, error: () => {} };
   const chosen = logger ?? console;
   const say = (level: keyof Logger) => (message: string, fields: Record<string, unknown>) => {

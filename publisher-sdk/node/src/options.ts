@@ -4,7 +4,7 @@ import { ConfigurationError } from "./errors.js";
 import type { Logger } from "./logger.js";
 import type { Durability } from "./protocol/event.js";
 import { isPrefix } from "./protocol/keys.js";
-import { type LogRule, type Retention, USUAL } from "./protocol/retention.js";
+import { type LogRule, type Retention, DEFAULT_RETENTION } from "./protocol/retention.js";
 
 /** What can be chosen. Times are in milliseconds. */
 export interface PublisherOptions {
@@ -47,7 +47,7 @@ export interface Settings {
   logger: Logger | false | undefined;
 }
 
-const USUALLY: Settings = {
+const DEFAULTS: Settings = {
   prefix: "wb",
   serviceKey: undefined,
   // Short enough for the request that somebody waits for, long enough for a restart of Redis.
@@ -68,25 +68,25 @@ const USUALLY: Settings = {
 const LONGEST = 2_147_483_647;
 
 /** Checks the options. @throws ConfigurationError with the code `bad_option` */
-export function settle(options: PublisherOptions): Settings {
-  const settings = { ...USUALLY, ...defined(options, Object.keys(USUALLY)) } as Settings;
+export function resolveOptions(options: PublisherOptions): Settings {
+  const settings = { ...DEFAULTS, ...defined(options, Object.keys(DEFAULTS)) } as Settings;
   if (typeof settings.prefix !== "string" || !isPrefix(settings.prefix)) {
-    throw badOption("prefix", "expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`");
+    throw invalidOption("prefix", "expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`");
   }
   // As RFC 9110 has the values of headers.
   if (settings.serviceKey !== undefined && !/^[\x21-\x7e]+$/.test(settings.serviceKey)) {
-    throw badOption("serviceKey", "holds a character that cannot stand in an HTTP header, or is empty");
+    throw invalidOption("serviceKey", "holds a character that cannot stand in an HTTP header, or is empty");
   }
   for (const name of ["timeout", "connectTimeout", "answerTimeout"] as const) number(name, settings[name], 1, LONGEST);
   for (const name of ["bufferEvents", "bufferBytes"] as const) number(name, settings[name], 0, Number.MAX_SAFE_INTEGER);
   if (settings.durability !== undefined && settings.durability !== "primary" && settings.durability !== "replicated") {
-    throw badOption("durability", "expected `primary` or `replicated`");
+    throw invalidOption("durability", "expected `primary` or `replicated`");
   }
-  for (const [name, value] of Object.entries(defined(settings.retention, Object.keys(USUAL), "retention."))) {
+  for (const [name, value] of Object.entries(defined(settings.retention, Object.keys(DEFAULT_RETENTION), "retention."))) {
     number(`retention.${name}`, value, 0, Number.MAX_SAFE_INTEGER);
   }
   for (const rule of settings.logRules) {
-    if (typeof rule?.channels !== "string") throw badOption("logRules", "expected `channels` to be a pattern, like `topic:chat-*`");
+    if (typeof rule?.channels !== "string") throw invalidOption("logRules", "expected `channels` to be a pattern, like `topic:chat-*`");
     number("logRules.events", rule.events, 1, Number.MAX_SAFE_INTEGER);
     number("logRules.millis", rule.millis, 1, Number.MAX_SAFE_INTEGER);
   }
@@ -95,21 +95,21 @@ export function settle(options: PublisherOptions): Settings {
 }
 
 /** The options that were given a value; none that does not exist. */
-export function defined<T extends object>(options: T, known: readonly string[], within = ""): T {
+export function defined<T extends object>(options: T, known: readonly string[], path = ""): T {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name] of entries) {
-    if (!known.includes(name)) throw badOption(within + name, `there is no such option; expected ${known.join(", ")}`);
+    if (!known.includes(name)) throw invalidOption(path + name, `there is no such option; expected ${known.join(", ")}`);
   }
   return Object.fromEntries(entries) as T;
 }
 
 /** The error for an option. */
-export function badOption(name: string, message: string): ConfigurationError {
+export function invalidOption(name: string, message: string): ConfigurationError {
   return new ConfigurationError("bad_option", `option \`${name}\`: ${message}`);
 }
 
 /** Checks a whole number. */
 export function number(name: string, value: unknown, least: number, most: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return;
-  throw badOption(name, `expected a whole number from ${least} to ${most}`);
+  throw invalidOption(name, `expected a whole number from ${least} to ${most}`);
 }

@@ -1,29 +1,29 @@
 // What `publish` answers: the outcome, and a hold on the event to ask what becomes of it.
 
-import { type Acknowledgement, acknowledgement } from "./acknowledged.js";
+import { type Acknowledgement, acknowledgement } from "./acknowledgement.js";
 import { NotAcknowledgedError } from "./errors.js";
 import { number } from "./options.js";
-import type { Outcome, Reached } from "./outcome.js";
-import { type StampedEvent, isWatched } from "./protocol/event.js";
+import type { PublishResult, ChannelResult } from "./publish-result.js";
+import { type StampedEvent, isTracked } from "./protocol/event.js";
 import type { Transport } from "./transport.js";
 
 // For as long as somebody waits at a screen.
-const USUALLY = 10_000;
+const DEFAULT_TIMEOUT = 10_000;
 
 /** The bus has the event. */
-export class Published implements Outcome {
+export class Published implements PublishResult {
   readonly id: string;
-  readonly channels: Reached[];
+  readonly channels: ChannelResult[];
   readonly #transport: Transport;
   readonly #canBeAcknowledged: boolean;
 
   /** @internal */
-  constructor(outcome: Outcome, event: StampedEvent, transport: Transport) {
+  constructor(outcome: PublishResult, event: StampedEvent, transport: Transport) {
     this.id = outcome.id;
     this.channels = outcome.channels;
     this.#transport = transport;
     // Only what has a cursor can be acknowledged.
-    this.#canBeAcknowledged = isWatched(event) && event.class === "durable";
+    this.#canBeAcknowledged = isTracked(event) && event.class === "durable";
   }
 
   /** The cursor, where the event went to one channel and is durable. */
@@ -53,7 +53,7 @@ export class Published implements Outcome {
    * @throws NotAcknowledgedError
    */
   async acknowledged(options: { timeout?: number } = {}): Promise<Acknowledgement> {
-    const timeout = options.timeout ?? USUALLY;
+    const timeout = options.timeout ?? DEFAULT_TIMEOUT;
     number("timeout", timeout, 0, 2 ** 31 - 2_000);
     if (!this.#canBeAcknowledged) throw new NotAcknowledgedError("not_watched");
     return acknowledgement(
@@ -65,7 +65,7 @@ export class Published implements Outcome {
   }
 
   /** What the bus answered, as a plain value. */
-  toJSON(): Outcome {
+  toJSON(): PublishResult {
     return { id: this.id, channels: this.channels };
   }
 }

@@ -3,19 +3,19 @@
 import { type Counters, EventBuffer, type Flushed } from "./buffer.js";
 import { deliver } from "./delivery.js";
 import { ClosedError, TimedOutError, WirebellError } from "./errors.js";
-import { type FollowOptions, Receipts } from "./follow.js";
-import { type Logger, guarded } from "./logger.js";
-import { type PublisherOptions, type Settings, badOption, number, settle } from "./options.js";
+import { type FollowOptions, Receipts } from "./receipts.js";
+import { type Logger, safeLogger } from "./logger.js";
+import { type PublisherOptions, type Settings, invalidOption, number, resolveOptions } from "./options.js";
 import { check } from "./protocol/check.js";
 import { type StampedEvent, type WirebellEvent, toWire } from "./protocol/event.js";
 import type { Receipt } from "./protocol/receipt.js";
 import { Published } from "./published.js";
 import { Pump } from "./pump.js";
 import { RedisBus } from "./redis/bus.js";
-import { until } from "./retry.js";
+import { retryUntil } from "./retry.js";
 import { stamp } from "./stamp.js";
-import { type Cancelled, type Transport, transportTo } from "./transport.js";
-import { doorHasNoStreams } from "./url.js";
+import { type Cancelled, type Transport, transportFor } from "./transport.js";
+import { httpHasNoStreams } from "./url.js";
 
 /** What `enqueue` did with an event. */
 export type Enqueued =
@@ -47,9 +47,9 @@ export class Publisher {
   constructor(options: PublisherOptions & { url: string });
   constructor(first: string | (PublisherOptions & { url: string }), second: PublisherOptions = {}) {
     const { url, ...rest } = isOptions(first) ? first : { url: first, ...second };
-    this.#settings = settle(rest);
-    this.#logger = guarded(rest.logger);
-    this.#transport = transportTo(url, this.#settings);
+    this.#settings = resolveOptions(rest);
+    this.#logger = safeLogger(rest.logger);
+    this.#transport = transportFor(url, this.#settings);
     const { bufferEvents: events, bufferBytes: bytes } = this.#settings;
     this.#buffer = new EventBuffer({ events, bytes }, this.#logger);
     this.#pump = new Pump(this.#transport, this.#buffer, this.#logger);
@@ -71,7 +71,7 @@ export class Publisher {
     const publisher = isOptions(first) ? new Publisher(first) : new Publisher(first, second);
     const failure = await publisher.#transport.open();
     if (failure === undefined) return publisher;
-    if (failure.verdict === "door") {
+    if (failure.kind === "configuration") {
       await publisher.close({ timeout: 0 });
       throw failure.error;
     }
@@ -143,7 +143,7 @@ export class Publisher {
    */
   async receipts(id: string): Promise<Receipt[]> {
     this.#mustBeOpen();
-    return until(this.#settings.timeout, () => this.#transport.receipts(id));
+    return retryUntil(this.#settings.timeout, () => this.#transport.receipts(id));
   }
 
   /**
@@ -158,14 +158,14 @@ export class Publisher {
    */
   follow(options: FollowOptions = {}): Receipts {
     this.#mustBeOpen();
-    if (!(this.#transport instanceof RedisBus)) throw doorHasNoStreams();
+    if (!(this.#transport instanceof RedisBus)) throw httpHasNoStreams();
     return new Receipts(this.#transport, options, this.#closing.signal);
   }
 
   /** Cancels an event with `deliverAt` whose time has not come. Doing it once more changes nothing and answers the same. */
   async cancel(id: string): Promise<Cancelled> {
     this.#mustBeOpen();
-    return until(this.#settings.timeout, () => this.#transport.cancel(id));
+    return retryUntil(this.#settings.timeout, () => this.#transport.cancel(id));
   }
 
   /** Waits until everything enqueued so far has been published or refused, but no longer than `timeout` milliseconds. */
@@ -220,6 +220,6 @@ function patience(options: { timeout?: number }): number {
 
 function isOptions(first: unknown): first is PublisherOptions & { url: string } {
   if (typeof first !== "object") return false;
-  if (first === null) throw badOption("url", "expected the URL of the bus");
+  if (first === null) throw invalidOption("url", "expected the URL of the bus");
   return true;
 }

@@ -1,7 +1,7 @@
 // The pump behind `enqueue`: publishes what waits in the buffer, in its order, for as long as it takes.
 
 import type { EventBuffer } from "./buffer.js";
-import { type Answer, CHUNK, type Waiting, attempt } from "./delivery.js";
+import { type Answer, MAX_BATCH, type PendingEvent, attempt } from "./delivery.js";
 import { WirebellError } from "./errors.js";
 import type { Failure } from "./failure.js";
 import type { Logger } from "./logger.js";
@@ -33,27 +33,27 @@ export class Pump {
   }
 
   async #run(): Promise<void> {
-    let hand: Waiting[] = [];
+    let hand: PendingEvent[] = [];
     const backoff = new Backoff(LONGEST_WAIT);
     while (!this.#stopped.signal.aborted) {
-      hand.push(...this.#buffer.take(CHUNK - hand.length));
+      hand.push(...this.#buffer.take(MAX_BATCH - hand.length));
       if (hand.length === 0) {
         if (this.#buffer.isClosed) return;
         await this.#buffer.arrival();
         continue;
       }
       // What is not the event's own fault may be mended while it waits, also a wrong password.
-      const round = await attempt(this.#transport, hand, (verdict) => verdict !== "event");
+      const round = await attempt(this.#transport, hand, (kind) => kind !== "event");
       hand = round.kept;
       this.#reportRefused(round.settled);
-      this.#buffer.settle(round.settled, hand);
+      this.#buffer.resolve(round.settled, hand);
       this.#reportOutage(round.why);
       if (round.why === undefined) backoff.reset();
-      else await pause(backoff.wait(round.why.after), this.#stopped.signal);
+      else await pause(backoff.wait(round.why.retryAfter), this.#stopped.signal);
     }
   }
 
-  #reportRefused(settled: readonly (readonly [Waiting, Answer])[]): void {
+  #reportRefused(settled: readonly (readonly [PendingEvent, Answer])[]): void {
     for (const [{ event }, answer] of settled) {
       if (answer instanceof WirebellError) {
         this.#logger.error("an event was refused for good", { id: event.id, code: answer.code, error: answer.message });

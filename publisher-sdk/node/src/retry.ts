@@ -34,29 +34,29 @@ export class Backoff {
 }
 
 /** Tries something that may be done twice until it is done, cannot be done, or the time is over. */
-export async function until<T>(timeout: number, attempt: () => Promise<T | Failure>): Promise<T> {
+export async function retryUntil<T>(timeout: number, attempt: () => Promise<T | Failure>): Promise<T> {
   const deadline = Date.now() + timeout;
   const backoff = new Backoff();
   let last: Error = new TimedOutError(timeout);
   for (;;) {
-    const found = await within(deadline, attempt());
-    if (found === LATE) throw last;
+    const found = await withDeadline(deadline, attempt());
+    if (found === TIMEOUT) throw last;
     if (!(found instanceof Failure)) return found;
-    const pause = backoff.wait(found.after);
-    if (found.verdict !== "moment" || Date.now() + pause >= deadline) throw found.error;
+    const pause = backoff.wait(found.retryAfter);
+    if (found.kind !== "transient" || Date.now() + pause >= deadline) throw found.error;
     last = found.error;
     await sleep(pause);
   }
 }
 
 /** What came too late. */
-export const LATE = Symbol("late");
+export const TIMEOUT = Symbol("late");
 
 /** What the promise comes to, or that it did not by then. */
-export async function within<T>(deadline: number, promise: Promise<T>): Promise<T | typeof LATE> {
+export async function withDeadline<T>(deadline: number, promise: Promise<T>): Promise<T | typeof TIMEOUT> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<typeof LATE>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, deadline - Date.now()), LATE);
+  const late = new Promise<typeof TIMEOUT>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, deadline - Date.now()), TIMEOUT);
   });
   try {
     return await Promise.race([promise, late]);

@@ -3,12 +3,12 @@
 import { ConfigurationError } from "./errors.js";
 
 /** The error for what is asked of a services' door in vain. */
-export function doorHasNoStreams(): ConfigurationError {
-  return badUrl("the one given is a services' door, and streams are read from Redis only");
+export function httpHasNoStreams(): ConfigurationError {
+  return invalidUrl("the one given is a services' door, and streams are read from Redis only");
 }
 
 /** The error for a URL. It is not shown, since it may hold a password. */
-export function badUrl(found: string): ConfigurationError {
+export function invalidUrl(found: string): ConfigurationError {
   return new ConfigurationError(
     "bad_url",
     "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS), " +

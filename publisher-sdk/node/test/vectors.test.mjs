@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { part, sdk, vectors } from "./support/package.mjs";
 
-const { channelFault } = await part("protocol/channel.js");
+const { channelError } = await part("protocol/channel.js");
 const { parseCursor } = await part("protocol/cursor.js");
 const { matches } = await part("protocol/pattern.js");
 const { readEvent } = await part("protocol/read.js");
@@ -28,8 +28,8 @@ const stamped = (json, id, time) => {
 
 test("channels", () => {
   const { good, bad } = vectors("channels.json");
-  for (const name of list(good)) assert.equal(channelFault(name), undefined, name);
-  for (const { text, fault } of list(bad)) assert.equal(channelFault(text), fault, JSON.stringify(text));
+  for (const name of list(good)) assert.equal(channelError(name), undefined, name);
+  for (const { text, fault } of list(bad)) assert.equal(channelError(text), fault, JSON.stringify(text));
 });
 
 test("cursors and their order", () => {

@@ -1,8 +1,8 @@
 // A claim: an event that this worker takes over, until it says how that ended.
 
-import { channelFault } from "../protocol/channel.js";
+import { channelError } from "../protocol/channel.js";
 import type { Entry, Group } from "../redis/streams.js";
-import type { Hold } from "../workers/hold.js";
+import type { InFlight } from "../workers/in-flight.js";
 import type { JobKind } from "../workers/job.js";
 
 /** An event that no device has acknowledged by its deadline. */
@@ -42,10 +42,10 @@ export class Claim implements Fallback {
   readonly event: FallbackEvent;
   readonly json: string;
   readonly tries: number;
-  readonly #hold: Hold<Fallback, void>;
+  readonly #hold: InFlight<Fallback, void>;
 
   /** @internal */
-  constructor(hold: Hold<Fallback, void>) {
+  constructor(hold: InFlight<Fallback, void>) {
     const { id, channel, at, event, json, tries } = hold.job;
     this.id = id;
     this.channel = channel;
@@ -97,7 +97,7 @@ export function fallbackJobs(group: Group): JobKind<Fallback, void> {
 function readFallback(entry: Entry): Fallback | undefined {
   const { fields, tries } = entry;
   const [id, channel, at, json] = [fields.get("id"), fields.get("channel"), fields.get("at"), fields.get("event")];
-  if (id === undefined || channel === undefined || channelFault(channel) !== undefined) return undefined;
+  if (id === undefined || channel === undefined || channelError(channel) !== undefined) return undefined;
   if (at === undefined || !/^\d+$/.test(at) || json === undefined) return undefined;
   try {
     return { id, channel, at: Number(at), event: JSON.parse(json) as FallbackEvent, json, tries };

@@ -4,7 +4,7 @@
 // at least once: where a worker dies after it has sent the text message and before it has said so, another sends it again.
 // So what a handler does should be harmless twice; the event's id tells.
 
-import type { WorkerCounters } from "../workers/desk.js";
+import type { WorkerCounters } from "../workers/lease-queue.js";
 import type { WorkerOptions } from "../workers/options.js";
 import { type Backlog, Worker } from "../workers/worker.js";
 import { Claim, type Fallback, fallbackJobs } from "./claim.js";

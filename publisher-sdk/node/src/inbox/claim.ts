@@ -1,6 +1,6 @@
 // A claim: an event from a client that this worker handles, until it says how that ended.
 
-import type { Hold } from "../workers/hold.js";
+import type { InFlight } from "../workers/in-flight.js";
 import type { InboxEvent, InboxJob } from "./event.js";
 import type { Handled } from "./jobs.js";
 import { replyJson } from "./reply.js";
@@ -8,10 +8,10 @@ import { replyJson } from "./reply.js";
 /** An {@link InboxEvent} in this worker's hand. Say with `done`, `passOver` or `failed` how handling it ended. */
 export class InboxClaim {
   readonly event: InboxEvent;
-  readonly #hold: Hold<InboxJob, Handled>;
+  readonly #hold: InFlight<InboxJob, Handled>;
 
   /** @internal */
-  constructor(hold: Hold<InboxJob, Handled>) {
+  constructor(hold: InFlight<InboxJob, Handled>) {
     this.event = hold.job.event;
     this.#hold = hold;
   }

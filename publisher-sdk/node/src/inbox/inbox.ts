@@ -5,8 +5,8 @@
 // what a handler does should be harmless twice; the event's id tells.
 
 import type { ConfigurationError } from "../errors.js";
-import { badOption } from "../options.js";
-import type { WorkerCounters } from "../workers/desk.js";
+import { invalidOption } from "../options.js";
+import type { WorkerCounters } from "../workers/lease-queue.js";
 import type { WorkerOptions } from "../workers/options.js";
 import { type Backlog, Worker } from "../workers/worker.js";
 import { InboxClaim } from "./claim.js";
@@ -101,5 +101,5 @@ export class Inbox implements AsyncIterable<InboxClaim> {
 }
 
 function badHandler(message: string): ConfigurationError {
-  return badOption("on", message);
+  return invalidOption("on", message);
 }

@@ -7,8 +7,8 @@ import { deadLetter } from "../protocol/inbox.js";
 import type { RedisBus } from "../redis/bus.js";
 import { finish, tell } from "../redis/inbox.js";
 import type { Entry, Group } from "../redis/streams.js";
-import { until } from "../retry.js";
-import { words } from "../workers/hold.js";
+import { retryUntil } from "../retry.js";
+import { words } from "../workers/in-flight.js";
 import type { Afterwards, JobKind } from "../workers/job.js";
 import { type InboxJob, readJob } from "./event.js";
 
@@ -57,7 +57,7 @@ function toWhom({ event, ref }: InboxJob, told: Told): readonly [connection: str
 function afterwards(how: () => Promise<Failure | undefined>, [connection]: readonly [string, string], logger: Logger): Afterwards {
   return async () => {
     try {
-      await until<undefined>(TELLING, how);
+      await retryUntil<undefined>(TELLING, how);
     } catch (error) {
       logger.warn("an emitter could not be told what came of its event", { connection, error: words(error) });
     }

@@ -6,11 +6,11 @@ import { isConnectionId } from "./connection.js";
 export const MAX_CHANNEL_BYTES = 256;
 
 /** Why a text is not the name of a channel. */
-export type ChannelFault = "kind" | "empty" | "too_long" | "character" | "connection";
+export type ChannelError = "kind" | "empty" | "too_long" | "character" | "connection";
 
-const WORDS: Record<ChannelFault, string> = {
+const WORDS: Record<ChannelError, string> = {
   kind: "expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`",
-  empty: "the part behind the colon is empty",
+  empty: "the part after the colon is empty",
   too_long: `longer than ${MAX_CHANNEL_BYTES} bytes`,
   character: "a space, a control character, `{` or `}` is not allowed in a channel",
   connection: "not a connection id as in `wirebell.welcome`",
@@ -20,7 +20,7 @@ const WORDS: Record<ChannelFault, string> = {
 const FORBIDDEN = /[\p{White_Space}\p{Cc}{}\p{Cs}]/u;
 
 /** What is wrong with the name; undefined where it names a channel. */
-export function channelFault(name: string): ChannelFault | undefined {
+export function channelError(name: string): ChannelError | undefined {
   if (Buffer.byteLength(name) > MAX_CHANNEL_BYTES) return "too_long";
   if (name === "all") return undefined;
   const colon = name.indexOf(":");
@@ -34,7 +34,7 @@ export function channelFault(name: string): ChannelFault | undefined {
 }
 
 /** The sentence for that fault. */
-export function channelWords(fault: ChannelFault): string {
+export function channelErrorMessage(fault: ChannelError): string {
   return WORDS[fault];
 }
 

@@ -2,7 +2,7 @@
 // which a node checks it, so that both find the same fault first.
 
 import { InvalidEventError } from "../errors.js";
-import { channelFault, channelWords, isConnection } from "./channel.js";
+import { channelError, channelErrorMessage, isConnection } from "./channel.js";
 import type { CheckedEvent, Class, Durability, WirebellEvent } from "./event.js";
 import { shape, writeJson } from "./json.js";
 import { parseTime, writeTime } from "./rfc3339.js";
@@ -92,8 +92,8 @@ function targets(given: unknown): string[] {
   const names = Array.isArray(given) ? (given as unknown[]) : [text("to", given)];
   const checked = names.map((name) => {
     if (typeof name !== "string") throw new InvalidEventError("to", "expected a list of channels, each a string");
-    const fault = channelFault(name);
-    if (fault !== undefined) throw new InvalidEventError("to", channelWords(fault));
+    const fault = channelError(name);
+    if (fault !== undefined) throw new InvalidEventError("to", channelErrorMessage(fault));
     return name;
   });
   return checked;

@@ -69,7 +69,7 @@ export interface StampedEvent extends CheckedEvent {
 }
 
 /** Does its publisher want to know what becomes of it? */
-export function isWatched(event: CheckedEvent): boolean {
+export function isTracked(event: CheckedEvent): boolean {
   return event.receipt || event.deadline !== undefined;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Call } from "./calls.js";
 import { isConnectionId } from "./connection.js";
-import type { Fault } from "./fault.js";
+import type { ErrorCode } from "./error-code.js";
 import type { Keys } from "./keys.js";
 
 /** The longest reply, in bytes of JSON. */
@@ -29,13 +29,13 @@ export interface InboxEntry {
 }
 
 /** What an emitter is told: a reply, in JSON, or why there is none. */
-export type Answer = { readonly reply: string } | { readonly error: Fault };
+export type Answer = { readonly reply: string } | { readonly error: ErrorCode };
 
 /** Who is told once an entry is done with; `own` is the entry's connection, if that waits. */
 export type Told = "own" | "nobody" | { readonly connection: string; readonly ref: string };
 
 // What people are told.
-const WORDS: Partial<Record<Fault, string>> = { service_failed: "the service could not handle the event" };
+const WORDS: Partial<Record<ErrorCode, string>> = { service_failed: "the service could not handle the event" };
 
 /** Reads an entry; undefined if it is not one of the inbox. */
 export function readEntry(fields: ReadonlyMap<string, string>): InboxEntry | undefined {
@@ -49,7 +49,7 @@ export function readEntry(fields: ReadonlyMap<string, string>): InboxEntry | und
 }
 
 /** Where an entry of the inbox stands. */
-export interface InboxPlace {
+export interface EntryPosition {
   readonly shard: number;
   readonly entry: string;
   readonly group: string;
@@ -61,7 +61,7 @@ export interface InboxPlace {
  */
 export function answer(
   keys: Keys,
-  { shard, entry, group }: InboxPlace,
+  { shard, entry, group }: EntryPosition,
   of: { readonly user: string; readonly id: string } | undefined,
   answer: Answer | undefined,
   dead?: readonly string[],

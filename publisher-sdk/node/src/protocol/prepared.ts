@@ -1,7 +1,7 @@
 // An event made ready for each of its channels: its frame is written once, here, with a hole for the cursor that only
 // the log can give.
 
-import { type Class, type Durability, type StampedEvent, isWatched } from "./event.js";
+import { type Class, type Durability, type StampedEvent, isTracked } from "./event.js";
 import { parseTime } from "./rfc3339.js";
 
 /** One event on its way to one channel. */
@@ -59,7 +59,7 @@ function tailOf(event: StampedEvent): string {
   if (event.class === "retained") tail += `,"key":${JSON.stringify(event.key ?? event.type)}`;
   tail += `,"data":${event.data}`;
   // Only what has a cursor can be acknowledged.
-  if (isWatched(event) && event.class === "durable") tail += ',"ack":true';
+  if (isTracked(event) && event.class === "durable") tail += ',"ack":true';
   // Last, where a node finds it.
   if (event.traceparent !== undefined) tail += `,"traceparent":${JSON.stringify(event.traceparent)}`;
   return `${tail}}`;
@@ -67,7 +67,7 @@ function tailOf(event: StampedEvent): string {
 
 function trackingOf(event: StampedEvent): Tracking | undefined {
   const deliverAt = event.deliverAt === undefined ? undefined : parseTime(event.deliverAt);
-  const watched = isWatched(event);
+  const watched = isTracked(event);
   if (!watched && deliverAt === undefined) return undefined;
   return {
     watched,

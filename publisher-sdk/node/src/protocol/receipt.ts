@@ -25,7 +25,7 @@ export interface Receipt {
   /** When it came to its state, unless that is `scheduled` or `accepted`. */
   settledAt?: number;
   /** What became of it on each connection, in order of time. */
-  connections: Noted[];
+  connections: ConnectionStatus[];
   /** Connections beyond those that were noted. */
   moreConnections: number;
   /** Which devices have acknowledged it, in order of time. */
@@ -33,7 +33,7 @@ export interface Receipt {
 }
 
 /** What became of an event on one connection. */
-export interface Noted {
+export interface ConnectionStatus {
   /** The connection's id, which names its node. */
   connection: string;
   /** The device, as its token names it. */
@@ -53,7 +53,7 @@ export interface Acknowledged {
 }
 
 const STATES: readonly State[] = ["scheduled", "cancelled", "accepted", "acknowledged", "fallen_back", "expired"];
-const WHAT: readonly Noted["what"][] = ["written", "dropped", "expired"];
+const WHAT: readonly ConnectionStatus["what"][] = ["written", "dropped", "expired"];
 const NUMBER = /^\d+$/;
 
 /** The state of that name. */
@@ -62,7 +62,7 @@ export function parseState(name: string | undefined): State | undefined {
 }
 
 /** Will it never change again? */
-export function isSettled(state: State): boolean {
+export function isFinal(state: State): boolean {
   return state !== "scheduled" && state !== "accepted";
 }
 
@@ -103,7 +103,7 @@ function stateOf(record: ReadonlyMap<string, string>): [State, number | undefine
   return record.has("cancelled") ? ["cancelled", number(record.get("cancelled"))] : ["scheduled", undefined];
 }
 
-function noted([name, value]: [string, string]): Noted[] {
+function noted([name, value]: [string, string]): ConnectionStatus[] {
   if (!name.startsWith("c:")) return [];
   const [at, word, ...rest] = value.split(" ");
   const what = WHAT.find((what) => what === word);

@@ -31,7 +31,7 @@ export interface LogRule {
 const HOUR = 60 * 60 * 1000;
 
 /** What nodes keep unless they are told otherwise. */
-export const USUAL: Readonly<Retention> = {
+export const DEFAULT_RETENTION: Readonly<Retention> = {
   logEvents: 1_000,
   logMillis: 24 * HOUR,
   seenMillis: HOUR / 12,
@@ -46,7 +46,7 @@ export class Retentions {
   readonly #rules: readonly LogRule[];
 
   constructor(usual: Partial<Retention> = {}, rules: readonly LogRule[] = []) {
-    this.#usual = { ...USUAL, ...usual };
+    this.#usual = { ...DEFAULT_RETENTION, ...usual };
     this.#rules = rules;
   }
 

@@ -8,23 +8,23 @@
 import { ClosedError } from "../errors.js";
 import { Failure } from "../failure.js";
 import type { Settings } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { PublishResult } from "../publish-result.js";
 import type { StampedEvent } from "../protocol/event.js";
 import { Keys } from "../protocol/keys.js";
 import type { Receipt, State } from "../protocol/receipt.js";
 import { Retentions } from "../protocol/retention.js";
 import type { Cancelled, Transport } from "../transport.js";
 import type { Reply } from "./connection.js";
-import { Place } from "./place.js";
+import { RedisEndpoint } from "./endpoint.js";
 import { send } from "./publish.js";
 import { cancel, receipts, states } from "./records.js";
-import { type Request, Routes, type Ways } from "./routes.js";
+import { type Request, Routes, type RouteSettings } from "./routes.js";
 
 /** Redis: one server, one behind sentinels, or a Cluster. */
 export class RedisBus implements Transport {
   readonly keys: Keys;
   readonly retentions: Retentions;
-  readonly #ways: Ways;
+  readonly #settings: RouteSettings;
   // The connections of now. All who find none wait for one of them to open some.
   #routes: Promise<Routes | Failure> | undefined;
   #opened: Routes | undefined;
@@ -35,7 +35,7 @@ export class RedisBus implements Transport {
     this.keys = new Keys(settings.prefix);
     this.retentions = new Retentions(settings.retention, settings.logRules);
     const { connectTimeout, answerTimeout } = settings;
-    this.#ways = { place: Place.of(url), connectTimeout, answerTimeout };
+    this.#settings = { place: RedisEndpoint.of(url), connectTimeout, answerTimeout };
   }
 
   async open(): Promise<Failure | undefined> {
@@ -43,7 +43,7 @@ export class RedisBus implements Transport {
     return routes instanceof Failure ? routes : undefined;
   }
 
-  send(events: readonly StampedEvent[], deadline: number): Promise<(Outcome | Failure)[]> {
+  send(events: readonly StampedEvent[], deadline: number): Promise<(PublishResult | Failure)[]> {
     return send(this, events, deadline);
   }
 
@@ -87,7 +87,7 @@ export class RedisBus implements Transport {
     const routes = await this.routes();
     if (routes instanceof Failure) return requests.map(() => routes);
     const answers = await routes.ask(requests);
-    if (answers.some((answer) => answer instanceof Failure && answer.elsewhere)) this.forget(routes);
+    if (answers.some((answer) => answer instanceof Failure && answer.reconnect)) this.forget(routes);
     return answers;
   }
 
@@ -105,7 +105,7 @@ export class RedisBus implements Transport {
   }
 
   async #open(): Promise<Routes | Failure> {
-    const routes = await Routes.open(this.#ways);
+    const routes = await Routes.open(this.#settings);
     if (routes instanceof Failure) this.#routes = undefined;
     else if (this.#closed) routes.close();
     else this.#opened = routes;

@@ -6,12 +6,12 @@
 import { isIP } from "node:net";
 import { ErrorReply, createClient } from "@redis/client";
 import { Failure } from "../failure.js";
-import { LATE, within } from "../retry.js";
+import { TIMEOUT, withDeadline } from "../retry.js";
 import { type Address, name } from "./slots.js";
-import { judge } from "./verdict.js";
+import { judge } from "./error-reply.js";
 
 /** How to connect to a server, whatever its address. */
-export interface Manner {
+export interface ConnectionOptions {
   readonly tls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -34,7 +34,7 @@ export class Connection {
   }
 
   /** Opens one; what goes wrong on the way is never an event's fault. */
-  static async open(address: Address, manner: Manner, timeout: number): Promise<Connection | Failure> {
+  static async open(address: Address, manner: ConnectionOptions, timeout: number): Promise<Connection | Failure> {
     const client = clientOf(address, manner, timeout);
     // Whoever waits for an answer is told; without a listener the process would end.
     let cause: Error | undefined;
@@ -43,11 +43,11 @@ export class Connection {
       () => undefined,
       (error: unknown) => error as Error,
     );
-    const error = await within(Date.now() + timeout, opened);
+    const error = await withDeadline(Date.now() + timeout, opened);
     if (error === undefined) return new Connection(client);
     client.destroy();
-    if (error === LATE) return Failure.unavailable(`no connection to Redis at ${name(address)} within ${timeout} ms`);
-    if (error instanceof ErrorReply) return judge(withoutSecrets(error.message)).atTheDoor();
+    if (error === TIMEOUT) return Failure.unavailable(`no connection to Redis at ${name(address)} within ${timeout} ms`);
+    if (error instanceof ErrorReply) return judge(withoutSecrets(error.message)).asConfiguration();
     return Failure.unavailable(`no connection to Redis at ${name(address)}: ${(cause ?? error).message}`);
   }
 
@@ -60,16 +60,16 @@ export class Connection {
   async run(commands: readonly (readonly string[])[], timeout: number): Promise<Reply[] | Failure> {
     this.#hold();
     const sent = commands.map((command) => this.#client.sendCommand(command as string[]).catch((error: unknown) => error));
-    const replies = await within(Date.now() + timeout, Promise.all(sent));
+    const replies = await withDeadline(Date.now() + timeout, Promise.all(sent));
     this.#release();
-    if (replies === LATE) {
+    if (replies === TIMEOUT) {
       this.close();
-      return Failure.timedOut(timeout).gone();
+      return Failure.timedOut(timeout).withReconnect();
     }
     const broken = replies.find((reply) => reply instanceof Error && !(reply instanceof ErrorReply)) as Error | undefined;
     if (broken === undefined) return replies.map(read);
     this.close();
-    return Failure.unavailable(`the connection to Redis broke: ${broken.message}`).gone();
+    return Failure.unavailable(`the connection to Redis broke: ${broken.message}`).withReconnect();
   }
 
   /** Ends it once nothing is on its way any more. */
@@ -95,7 +95,7 @@ export class Connection {
   }
 }
 
-function clientOf(address: Address, manner: Manner, timeout: number) {
+function clientOf(address: Address, manner: ConnectionOptions, timeout: number) {
   return createClient({
     RESP: 2,
     socket: {

@@ -1,7 +1,7 @@
 // Pipelines: cuts events into runs of commands, one for each channel, and puts the answers together again.
 
 import { Failure } from "../failure.js";
-import type { Outcome, Reached } from "../outcome.js";
+import type { PublishResult, ChannelResult } from "../publish-result.js";
 import type { Accepted } from "../protocol/calls.js";
 import type { StampedEvent } from "../protocol/event.js";
 import { type Prepared, prepare } from "../protocol/prepared.js";
@@ -35,12 +35,12 @@ export function* batches(events: readonly StampedEvent[]): Generator<Batch> {
 interface Parts {
   id: string;
   wanted: number;
-  reached: Reached[];
+  reached: ChannelResult[];
   failure: Failure | undefined;
 }
 
 /** The answers so far, event by event. */
-export class Tally {
+export class BatchResults {
   readonly #events: Parts[];
 
   constructor(events: readonly StampedEvent[]) {
@@ -54,7 +54,7 @@ export class Tally {
       if (parts === undefined || answer === undefined) return;
       if (answer instanceof Failure) {
         // One channel that is worth another try makes the event worth one: the others answer as before.
-        if (parts.failure === undefined || answer.isWorthMoreThan(parts.failure)) parts.failure = answer;
+        if (parts.failure === undefined || answer.isMoreRetryableThan(parts.failure)) parts.failure = answer;
         return;
       }
       parts.reached.push({
@@ -68,16 +68,16 @@ export class Tally {
 
   /** Did an answer say that these connections lead to the wrong servers? */
   isElsewhere(): boolean {
-    return this.#events.some(({ failure }) => failure?.elsewhere);
+    return this.#events.some(({ failure }) => failure?.reconnect);
   }
 
   /** The failure that stops what has not been sent yet, if there was one. */
   stopped(): Failure | undefined {
-    return this.#events.find(({ failure }) => failure?.stops)?.failure;
+    return this.#events.find(({ failure }) => failure?.stopsBatch)?.failure;
   }
 
   /** The answer for each event; `rest` for those that were not sent to all of their channels. */
-  finish(rest: Failure): (Outcome | Failure)[] {
+  finish(rest: Failure): (PublishResult | Failure)[] {
     return this.#events.map(({ id, wanted, reached, failure }) => {
       if (failure !== undefined) return failure;
       return reached.length === wanted ? { id, channels: reached } : rest;

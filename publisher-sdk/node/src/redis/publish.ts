@@ -1,36 +1,36 @@
 // Publishing into Redis: first the timers of the events that have to be tracked, then the events.
 
 import { Failure } from "../failure.js";
-import type { Outcome } from "../outcome.js";
+import type { PublishResult } from "../publish-result.js";
 import * as calls from "../protocol/calls.js";
 import type { StampedEvent } from "../protocol/event.js";
 import type { Prepared } from "../protocol/prepared.js";
 import type { RedisBus } from "./bus.js";
 import type { Reply } from "./connection.js";
-import { type Batch, Tally, batches } from "./pipeline.js";
+import { type Batch, BatchResults, batches } from "./pipeline.js";
 import { type Routes, call } from "./routes.js";
 
 /** Sends the events as pipelines, one batch after the other. */
-export async function send(bus: RedisBus, events: readonly StampedEvent[], deadline: number): Promise<(Outcome | Failure)[]> {
-  const tally = new Tally(events);
+export async function send(bus: RedisBus, events: readonly StampedEvent[], deadline: number): Promise<(PublishResult | Failure)[]> {
+  const results = new BatchResults(events);
   const routes = await bus.routes();
-  if (routes instanceof Failure) return tally.finish(routes);
+  if (routes instanceof Failure) return results.finish(routes);
   for (const batch of batches(events)) {
-    if (Date.now() >= deadline) return tally.finish(Failure.overdue());
-    tally.add(batch, await publish(bus, routes, batch));
-    const stopped = tally.stopped();
+    if (Date.now() >= deadline) return results.finish(Failure.overdue());
+    results.add(batch, await publish(bus, routes, batch));
+    const stopped = results.stopped();
     if (stopped === undefined) continue;
-    if (tally.isElsewhere()) bus.forget(routes);
-    return tally.finish(stopped);
+    if (results.isElsewhere()) bus.forget(routes);
+    return results.finish(stopped);
   }
-  return tally.finish(Failure.unavailable("not every channel was answered for"));
+  return results.finish(Failure.unavailable("not every channel was answered for"));
 }
 
 // One batch. All of a channel are in one pipeline, in their order.
 async function publish(bus: RedisBus, routes: Routes, batch: Batch): Promise<(calls.Accepted | Failure)[]> {
   const unset = await setTimers(bus, routes, batch);
   // What comes behind an event that has to be tried again must not overtake it.
-  const end = [...unset].filter(([, failure]) => failure.stops).reduce((least, [place]) => Math.min(least, place), batch.length);
+  const end = [...unset].filter(([, failure]) => failure.stopsBatch).reduce((least, [place]) => Math.min(least, place), batch.length);
   const places = batch.flatMap((_, place) => (place < end && !unset.has(place) ? [place] : []));
   const requests = places.map((place) => {
     const event = at(batch, place);
@@ -66,7 +66,7 @@ function isReplicated(event: Prepared): boolean {
 
 function accepted(reply: Reply | undefined): calls.Accepted | Failure {
   if (reply instanceof Failure) return reply;
-  return calls.accepted(reply) ?? Failure.strange("expected `new|again|scheduled <cursor> <nodes>` from the publish script");
+  return calls.accepted(reply) ?? Failure.unexpected("expected `new|again|scheduled <cursor> <nodes>` from the publish script");
 }
 
 function at(batch: Batch, place: number): Prepared {

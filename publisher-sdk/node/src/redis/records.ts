@@ -3,7 +3,7 @@
 import { Failure } from "../failure.js";
 import { parseAlarm } from "../protocol/alarm.js";
 import * as calls from "../protocol/calls.js";
-import { channelFault } from "../protocol/channel.js";
+import { channelError } from "../protocol/channel.js";
 import { type Receipt, type State, readRecord } from "../protocol/receipt.js";
 import type { Cancelled } from "../transport.js";
 import type { RedisBus } from "./bus.js";
@@ -54,7 +54,7 @@ async function attend(bus: RedisBus, channel: string, id: string): Promise<Failu
   const answer = await bus.askOne(call(calls.alarm(bus.keys, channel, id)));
   if (answer instanceof Failure) return answer;
   const alarm = parseAlarm(answer);
-  if (alarm === undefined) return Failure.strange("the alarm script answered something else");
+  if (alarm === undefined) return Failure.unexpected("the alarm script answered something else");
   const told = await bus.askOne(call(calls.finish(bus.keys, channel, id, alarm)));
   if (told instanceof Failure) return told;
   if (told !== 1) return undefined;
@@ -68,7 +68,7 @@ async function channelsOf(bus: RedisBus, id: string): Promise<string[] | Failure
   const answer = await bus.askOne(about("SMEMBERS", bus.keys.channels(id)));
   if (answer instanceof Failure) return answer;
   return list(answer)
-    .filter((name): name is string => typeof name === "string" && channelFault(name) === undefined)
+    .filter((name): name is string => typeof name === "string" && channelError(name) === undefined)
     .sort();
 }
 

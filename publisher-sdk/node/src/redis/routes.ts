@@ -4,7 +4,7 @@ import { Failure } from "../failure.js";
 import type { Call } from "../protocol/calls.js";
 import { barrier } from "../protocol/keys.js";
 import { Connection, type Reply } from "./connection.js";
-import type { Place } from "./place.js";
+import type { RedisEndpoint } from "./endpoint.js";
 import { command, load } from "./scripts.js";
 import { type Slots, type Address, name } from "./slots.js";
 
@@ -18,8 +18,8 @@ export interface Request {
 }
 
 /** What has to be known to connect. */
-export interface Ways {
-  readonly place: Place;
+export interface RouteSettings {
+  readonly place: RedisEndpoint;
   readonly connectTimeout: number;
   readonly answerTimeout: number;
 }
@@ -45,24 +45,24 @@ interface Primary {
 
 /** Every primary's connections, and who has which slots. */
 export class Routes {
-  readonly #ways: Ways;
+  readonly #settings: RouteSettings;
   readonly #slots: Slots;
   readonly #primaries: ReadonlyMap<string, Primary>;
 
-  private constructor(ways: Ways, slots: Slots, primaries: ReadonlyMap<string, Primary>) {
-    this.#ways = ways;
+  private constructor(settings: RouteSettings, slots: Slots, primaries: ReadonlyMap<string, Primary>) {
+    this.#settings = settings;
     this.#slots = slots;
     this.#primaries = primaries;
   }
 
   /** Finds out where the data are, and connects to all who have some. */
-  static async open(ways: Ways): Promise<Routes | Failure> {
-    const slots = await ways.place.slots(ways.connectTimeout);
+  static async open(settings: RouteSettings): Promise<Routes | Failure> {
+    const slots = await settings.place.slots(settings.connectTimeout);
     if (slots instanceof Failure) return slots;
-    const opened = await Promise.all(slots.owners().map((owner) => connect(owner, ways)));
+    const opened = await Promise.all(slots.owners().map((owner) => connect(owner, settings)));
     const failure = opened.find((primary) => primary instanceof Failure);
     const primaries = opened.flatMap((primary) => (primary instanceof Failure ? [] : [primary]));
-    const routes = new Routes(ways, slots, new Map(primaries.map((primary) => [name(primary.address), primary])));
+    const routes = new Routes(settings, slots, new Map(primaries.map((primary) => [name(primary.address), primary])));
     if (failure === undefined) return routes;
     routes.close();
     return failure;
@@ -85,7 +85,7 @@ export class Routes {
 
   /** One pipeline to each primary that has some of it; one answer a request. Those about one key are asked in order. */
   async ask(requests: readonly Request[]): Promise<Reply[]> {
-    const nowhere = Failure.unavailable("no connection to the Redis that has this key").gone();
+    const nowhere = Failure.unavailable("no connection to the Redis that has this key").withReconnect();
     const answers: Reply[] = requests.map(() => nowhere);
     const pipelines = [...this.#sort(requests)].map(async ([primary, places]) => {
       const done = await this.#run(
@@ -93,7 +93,7 @@ export class Routes {
         places.flatMap((place) => requests[place] ?? []),
       );
       // The connection's fault is shared by each of its requests. An answer may well be null.
-      places.forEach((place, at) => (answers[place] = done instanceof Failure ? done.gone() : (done[at] as Reply)));
+      places.forEach((place, at) => (answers[place] = done instanceof Failure ? done.withReconnect() : (done[at] as Reply)));
     });
     await Promise.all(pipelines);
     return answers;
@@ -119,7 +119,7 @@ export class Routes {
     // Also for what need not be replicated: their order is that of one connection.
     const connection = first === undefined ? primary.shared : await this.#replicated(primary);
     if (connection instanceof Failure) return connection;
-    const timeout = this.#ways.answerTimeout;
+    const timeout = this.#settings.answerTimeout;
     // An event that was published before writes nothing now, and `WAIT` is about what this connection has written: so that
     // it covers what came before as well, there is always something.
     const wait = first === undefined ? [] : waiting(first.key, timeout);
@@ -142,15 +142,15 @@ export class Routes {
   }
 
   #replicated(primary: Primary): Promise<Connection | Failure> {
-    primary.replicated ??= Connection.open(primary.address, this.#ways.place.manner, this.#ways.connectTimeout);
+    primary.replicated ??= Connection.open(primary.address, this.#settings.place.manner, this.#settings.connectTimeout);
     return primary.replicated;
   }
 }
 
-async function connect(address: Address, ways: Ways): Promise<Primary | Failure> {
-  const shared = await Connection.open(address, ways.place.manner, ways.connectTimeout);
+async function connect(address: Address, settings: RouteSettings): Promise<Primary | Failure> {
+  const shared = await Connection.open(address, settings.place.manner, settings.connectTimeout);
   if (shared instanceof Failure) return shared;
-  const failure = await load(shared, ways.connectTimeout, ways.place.canMove);
+  const failure = await load(shared, settings.connectTimeout, settings.place.canMove);
   if (failure === undefined) return { address, shared, replicated: undefined };
   shared.close();
   return failure;

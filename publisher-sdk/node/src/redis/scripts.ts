@@ -29,12 +29,12 @@ export async function load(connection: Connection, timeout: number, mustBePrimar
   const [known, role] = replies;
   // Both may be hidden from this user, which says nothing.
   const failure = replies.slice(asked.length).find((reply) => reply instanceof Failure);
-  if (failure !== undefined) return failure.atTheDoor();
+  if (failure !== undefined) return failure.asConfiguration();
   if (mustBePrimary && Array.isArray(role) && role[0] !== "master") {
     return Failure.unavailable("this Redis is a replica now, and nobody knows yet who took its place");
   }
   if (Array.isArray(known) && known[0] === null) {
-    return Failure.door(new RefusedError("too_old", "Redis 7 or Valkey 7.2 is needed: this one has no sharded pub/sub"));
+    return Failure.configuration(new RefusedError("too_old", "Redis 7 or Valkey 7.2 is needed: this one has no sharded pub/sub"));
   }
   return undefined;
 }

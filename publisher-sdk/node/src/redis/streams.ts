@@ -20,7 +20,7 @@ const MOST_OWN = 1_000;
 export type Kind = "fallback" | "receipts" | "inbox";
 
 /** Has this worker that entry of that shard in its hand? */
-export type IsHeld = (shard: number, id: string) => boolean;
+export type IsInFlight = (shard: number, id: string) => boolean;
 
 /** An entry of a Stream that this worker has in its hand. */
 export interface Entry {
@@ -32,7 +32,7 @@ export interface Entry {
 }
 
 /** Entries that are this worker's now, and the first failure of a shard that could not be asked. */
-export interface Taken {
+export interface ClaimedEntries {
   readonly entries: readonly Entry[];
   readonly failure: Failure | undefined;
 }
@@ -70,7 +70,7 @@ export class Group {
   }
 
   /** Takes up to `most` new entries of each shard. */
-  async read(most: number): Promise<Taken> {
+  async read(most: number): Promise<ClaimedEntries> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
       return { key, words: ["XREADGROUP", "GROUP", this.name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
@@ -80,21 +80,21 @@ export class Group {
   }
 
   /** Takes entries over that nobody has attended to for so long: whoever had them is gone. Not those that are held. */
-  takeOver(idle: number, isHeld: IsHeld): Promise<Taken> {
-    return this.#claim(["IDLE", String(idle), "-", "+", String(MOST_IDLE)], idle, isHeld);
+  takeOver(idle: number, isInFlight: IsInFlight): Promise<ClaimedEntries> {
+    return this.#claim(["IDLE", String(idle), "-", "+", String(MOST_IDLE)], idle, isInFlight);
   }
 
   /** Takes what is this worker's by Redis' word and that it does not hold, as after an answer that never came. */
-  mislaid(isHeld: IsHeld): Promise<Taken> {
-    return this.#claim(["-", "+", String(MOST_OWN), this.#worker], 0, isHeld);
+  mislaid(isInFlight: IsInFlight): Promise<ClaimedEntries> {
+    return this.#claim(["-", "+", String(MOST_OWN), this.#worker], 0, isInFlight);
   }
 
   // Takes those that are found, if they have been idle for so long.
-  async #claim(which: readonly string[], idle: number, isHeld: IsHeld): Promise<Taken> {
+  async #claim(which: readonly string[], idle: number, isInFlight: IsInFlight): Promise<ClaimedEntries> {
     const found = await this.#bus.ask(shards().map((shard) => about("XPENDING", this.#key(shard), this.name, ...which)));
     const tries = shards().map((shard) => {
       const rows = list(found[shard]).map((row) => list(row) as [string, string, number, number]);
-      return new Map(rows.filter(([id]) => !isHeld(shard, id)).map(([id, , , tries]) => [id, tries]));
+      return new Map(rows.filter(([id]) => !isInFlight(shard, id)).map(([id, , , tries]) => [id, tries]));
     });
     const wanted = shards().filter((shard) => tries[shard]?.size);
     const claims = wanted.map((shard) =>
@@ -182,7 +182,7 @@ export async function ends(bus: RedisBus, kind: Kind): Promise<string[] | Failur
 }
 
 /** Up to `most` entries of each shard behind these ends. */
-export async function behind(bus: RedisBus, kind: Kind, ends: readonly string[], most: number): Promise<Entry[] | Failure> {
+export async function entriesAfter(bus: RedisBus, kind: Kind, ends: readonly string[], most: number): Promise<Entry[] | Failure> {
   const next = (shard: number) => about("XRANGE", streamOf(bus, kind, shard), `(${ends[shard]}`, "+", "COUNT", String(most));
   const rows = await bus.askAll(shards().map(next));
   if (rows instanceof Failure) return rows;
@@ -200,7 +200,7 @@ function entry(shard: number, row: unknown, tries: number): Entry {
 }
 
 // What the shards that answered have handed over.
-function taken(answers: readonly Reply[], read: (answer: Reply, at: number) => Entry[]): Taken {
+function taken(answers: readonly Reply[], read: (answer: Reply, at: number) => Entry[]): ClaimedEntries {
   const entries = answers.flatMap((answer, at) => (answer instanceof Failure ? [] : read(answer, at)));
   return { entries, failure: firstFailure(answers) };
 }

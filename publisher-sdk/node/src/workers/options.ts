@@ -1,7 +1,7 @@
 // What can be chosen about a worker, with the reason for what is usual.
 
 import type { Logger } from "../logger.js";
-import { badOption, defined, number } from "../options.js";
+import { invalidOption, defined, number } from "../options.js";
 
 /** What can be chosen. Times are in milliseconds. */
 export interface WorkerOptions {
@@ -29,7 +29,7 @@ export interface WorkerOptions {
 }
 
 /** The options of the desk, each with its value. */
-export interface DeskSettings {
+export interface WorkerSettings {
   tries: number;
   backoff: number;
   longestBackoff: number;
@@ -37,7 +37,7 @@ export interface DeskSettings {
   atOnce: number;
 }
 
-const USUALLY: DeskSettings = {
+const DEFAULTS: WorkerSettings = {
   tries: 10,
   // Together, ten tries take about eight minutes: an outage of whoever sends text messages, not a night.
   backoff: 1_000,
@@ -50,15 +50,15 @@ const USUALLY: DeskSettings = {
 const LONGEST = 2_147_483_647;
 
 /** Checks the options. @throws ConfigurationError with the code `bad_option` */
-export function settleDesk(options: WorkerOptions): DeskSettings {
-  const given = defined(options, [...Object.keys(USUALLY), "prefix", "worker", "logger"]);
-  const settings = { ...USUALLY, ...given } as DeskSettings;
+export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
+  const given = defined(options, [...Object.keys(DEFAULTS), "prefix", "worker", "logger"]);
+  const settings = { ...DEFAULTS, ...given } as WorkerSettings;
   number("tries", settings.tries, 1, LONGEST);
   number("backoff", settings.backoff, 0, LONGEST);
   number("longestBackoff", settings.longestBackoff, 0, LONGEST);
   number("goneAfter", settings.goneAfter, 100, LONGEST);
   number("atOnce", settings.atOnce, 1, 1_000);
-  if (given.worker !== undefined && (typeof given.worker !== "string" || given.worker === "")) throw badOption("worker", "expected a name");
+  if (given.worker !== undefined && (typeof given.worker !== "string" || given.worker === "")) throw invalidOption("worker", "expected a name");
   const { tries, backoff, goneAfter, atOnce } = settings;
   return { tries, backoff, goneAfter, atOnce, longestBackoff: Math.max(backoff, settings.longestBackoff) };
 }

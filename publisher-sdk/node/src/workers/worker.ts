@@ -1,17 +1,17 @@
 // A worker of a consumer group: it hands out what comes, and sees to it that nothing is lost when it or another dies.
 
-import { type Logger, guarded } from "../logger.js";
-import { badOption, number, settle } from "../options.js";
+import { type Logger, safeLogger } from "../logger.js";
+import { invalidOption, number, resolveOptions } from "../options.js";
 import type { RedisBus } from "../redis/bus.js";
 import { Group, type Kind } from "../redis/streams.js";
-import { until } from "../retry.js";
+import { retryUntil } from "../retry.js";
 import { ulid } from "../stamp.js";
-import { redisAt } from "../transport.js";
-import { Desk, type WorkerCounters } from "./desk.js";
-import { Feed } from "./feed.js";
-import { type Hold, words } from "./hold.js";
+import { redisFor } from "../transport.js";
+import { LeaseQueue, type WorkerCounters } from "./lease-queue.js";
+import { StreamReader } from "./stream-reader.js";
+import { type InFlight, words } from "./in-flight.js";
 import type { Job, JobKind } from "./job.js";
-import { type WorkerOptions, settleDesk } from "./options.js";
+import { type WorkerOptions, resolveWorkerOptions } from "./options.js";
 
 /** How much waits for a group. */
 export interface Backlog {
@@ -24,7 +24,7 @@ export interface Backlog {
 }
 
 /** What a worker reads, and in whose name. */
-export interface Place<J extends Job, Result> {
+export interface WorkerSource<J extends Job, Result> {
   readonly streams: Kind;
   /** What the caller calls the group's name, and an example of one. */
   readonly calls: readonly [name: string, example: string];
@@ -38,34 +38,34 @@ const ASKING = 5_000;
 /** One worker. */
 export class Worker<J extends Job, Result> {
   readonly #bus: RedisBus;
-  readonly #desk: Desk<J, Result>;
-  readonly #feed: Feed<J, Result>;
+  readonly #desk: LeaseQueue<J, Result>;
+  readonly #feed: StreamReader<J, Result>;
 
-  private constructor(bus: RedisBus, desk: Desk<J, Result>) {
+  private constructor(bus: RedisBus, desk: LeaseQueue<J, Result>) {
     this.#bus = bus;
     this.#desk = desk;
-    this.#feed = new Feed(desk);
+    this.#feed = new StreamReader(desk);
   }
 
   /** @throws ConfigurationError or RefusedError; a Redis that cannot be reached is no error */
-  static async connect<J extends Job, Result>(url: string, place: Place<J, Result>, options: WorkerOptions): Promise<Worker<J, Result>> {
-    const settings = settleDesk(options);
-    const [name, example] = place.calls;
-    if (typeof place.group !== "string" || place.group === "") throw badOption(name, `expected the name of a ${name}, such as \`${example}\``);
-    const bus = redisAt(url, settle({ prefix: options.prefix }));
-    const logger = guarded(options.logger);
+  static async connect<J extends Job, Result>(url: string, source: WorkerSource<J, Result>, options: WorkerOptions): Promise<Worker<J, Result>> {
+    const settings = resolveWorkerOptions(options);
+    const [name, example] = source.calls;
+    if (typeof source.group !== "string" || source.group === "") throw invalidOption(name, `expected the name of a ${name}, such as \`${example}\``);
+    const bus = redisFor(url, resolveOptions({ prefix: options.prefix }));
+    const logger = safeLogger(options.logger);
     const failure = await bus.open();
-    if (failure?.verdict === "door") {
+    if (failure?.kind === "configuration") {
       bus.close();
       throw failure.error;
     }
     if (failure !== undefined) logger.warn("no connection yet, it is tried again", { code: failure.error.code, error: failure.error.message });
-    const group = new Group(bus, place.streams, place.group, options.worker ?? ulid());
-    return new Worker(bus, new Desk(group, place.kind(bus, group, logger), settings, logger));
+    const group = new Group(bus, source.streams, source.group, options.worker ?? ulid());
+    return new Worker(bus, new LeaseQueue(group, source.kind(bus, group, logger), settings, logger));
   }
 
   /** The next job; undefined once the worker is closed. */
-  next(): Promise<Hold<J, Result> | undefined> {
+  next(): Promise<InFlight<J, Result> | undefined> {
     return this.#desk.next();
   }
 
@@ -79,7 +79,7 @@ export class Worker<J extends Job, Result> {
 
   /** How much waits for the group. @throws UnavailableError and the like */
   async backlog(): Promise<Backlog> {
-    const shards = await until(ASKING, () => this.#desk.group.backlog());
+    const shards = await retryUntil(ASKING, () => this.#desk.group.backlog());
     return {
       lag: shards.reduce<number | undefined>((sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag), 0),
       pending: shards.reduce((sum, { pending }) => sum + pending, 0),
@@ -106,7 +106,7 @@ export class Worker<J extends Job, Result> {
     return left;
   }
 
-  async #handle(hold: Hold<J, Result>, attempt: (job: J) => Promise<Result>): Promise<void> {
+  async #handle(hold: InFlight<J, Result>, attempt: (job: J) => Promise<Result>): Promise<void> {
     try {
       const tried = await outcome(() => attempt(hold.job));
       await ("result" in tried ? hold.done(tried.result) : hold.failed(tried.reason));

@@ -1,7 +1,7 @@
 // Faults: one stable code for each way in which something can be refused, the same over HTTP and in this SDK's errors.
 
 /** Every code of the protocol, in its order. */
-export const FAULTS = [
+export const ERROR_CODES = [
   "bad_frame",
   "binary_frame",
   "reserved_type",
@@ -44,4 +44,4 @@ export const FAULTS = [
 ] as const;
 
 /** A code of the protocol. */
-export type Fault = (typeof FAULTS)[number];
+export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -1,21 +1,21 @@
 // A job in a worker's hand, until it is said once how it ended.
 
 import { Failure } from "../failure.js";
-import { until } from "../retry.js";
-import type { Desk, Held } from "./desk.js";
+import { retryUntil } from "../retry.js";
+import type { LeaseQueue, LeasedEntry } from "./lease-queue.js";
 import type { Afterwards, Job } from "./job.js";
 
 // For how long it is tried to tell Redis something.
 const TELLING = 5_000;
 
 /** One job that is handed out. What is said after the first word about its end is not heard. */
-export class Hold<J extends Job, Result> {
+export class InFlight<J extends Job, Result> {
   readonly job: J;
-  readonly #desk: Desk<J, Result>;
-  readonly #held: Held<J>;
+  readonly #desk: LeaseQueue<J, Result>;
+  readonly #held: LeasedEntry<J>;
   #ended = false;
 
-  constructor(desk: Desk<J, Result>, held: Held<J>) {
+  constructor(desk: LeaseQueue<J, Result>, held: LeasedEntry<J>) {
     this.job = held.job;
     this.#desk = desk;
     this.#held = held;
@@ -63,7 +63,7 @@ export class Hold<J extends Job, Result> {
 }
 
 function tell(how: () => Promise<Failure | Afterwards>): Promise<Afterwards> {
-  return until<Afterwards>(TELLING, how);
+  return retryUntil<Afterwards>(TELLING, how);
 }
 
 /** What is told of whatever was thrown. */

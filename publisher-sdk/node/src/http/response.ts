@@ -2,7 +2,7 @@
 
 import { InvalidEventError, RefusedError } from "../errors.js";
 import { Failure } from "../failure.js";
-import type { Outcome, Reached } from "../outcome.js";
+import type { PublishResult, ChannelResult } from "../publish-result.js";
 import { ATTRIBUTES } from "../protocol/check.js";
 import { type Receipt, parseState } from "../protocol/receipt.js";
 import type { Cancelled } from "../transport.js";
@@ -28,7 +28,7 @@ const PASSING = [408, 425, 429, 500, 502, 503, 504];
 const SENT = [400, 413, 422];
 
 /** Reads the answer to a request with `wanted` events. */
-export function readOutcomes(answer: Answer, wanted: number): (Outcome | Failure)[] | Failure | typeof SPLIT {
+export function readOutcomes(answer: Answer, wanted: number): (PublishResult | Failure)[] | Failure | typeof SPLIT {
   const { status } = answer;
   if (status >= 200 && status < 300) {
     const body = parse(answer.body);
@@ -70,16 +70,16 @@ function failed(answer: Answer, body: unknown): Failure {
 // Something answers there that is not a services' door.
 function notOurs(status: number): Failure {
   const detail = `expected the answer of a Wirebell node, found another with status ${status}`;
-  return Failure.door(new RefusedError("not_wirebell", detail, status));
+  return Failure.configuration(new RefusedError("not_wirebell", detail, status));
 }
 
-function outcome(item: unknown, whole: number): Outcome | Failure {
+function outcome(item: unknown, whole: number): PublishResult | Failure {
   if (!isObject(item)) return notOurs(whole);
   const status = typeof item["status"] === "number" ? item["status"] : whole;
   if (status >= 300) return problem(item, status, undefined);
   const { id, channels } = item;
   if (typeof id !== "string" || !Array.isArray(channels)) return notOurs(status);
-  return { id, channels: channels as Reached[] };
+  return { id, channels: channels as ChannelResult[] };
 }
 
 function problem(body: unknown, status: number, after: number | undefined): Failure {
@@ -89,7 +89,7 @@ function problem(body: unknown, status: number, after: number | undefined): Fail
   if (PASSING.includes(status)) return Failure.unavailable(words, after);
   if (code !== undefined && INVALID.includes(code)) return Failure.event(new InvalidEventError(attribute(item), words, code));
   const refused = new RefusedError(code ?? `http_${status}`, words, status);
-  return SENT.includes(status) ? Failure.event(refused) : Failure.door(refused);
+  return SENT.includes(status) ? Failure.event(refused) : Failure.configuration(refused);
 }
 
 // As it is called here, if it is one of those that an event can be wrong in.

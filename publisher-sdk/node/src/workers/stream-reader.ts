@@ -2,9 +2,9 @@
 // life for what is in hand, and brings back what is to be tried again. It outlives every outage.
 
 import { Failure } from "../failure.js";
-import type { Entry, Taken } from "../redis/streams.js";
+import type { Entry, ClaimedEntries } from "../redis/streams.js";
 import { Backoff, pause } from "../retry.js";
-import type { Desk } from "./desk.js";
+import type { LeaseQueue } from "./lease-queue.js";
 import type { Job } from "./job.js";
 
 // After how long the stream is looked at again after something came. While nothing does, each wait is twice the one before.
@@ -16,8 +16,8 @@ const MOST_AT_ONCE = 32;
 const SHARDS = 8;
 
 /** Runs until it is stopped. */
-export class Feed<J extends Job, Result> {
-  readonly #desk: Desk<J, Result>;
+export class StreamReader<J extends Job, Result> {
+  readonly #desk: LeaseQueue<J, Result>;
   readonly #stopped = new AbortController();
   #opened = false;
   // When the last sign of life was given, and when those who are gone were last looked for.
@@ -28,7 +28,7 @@ export class Feed<J extends Job, Result> {
   /** Comes true once nothing more is asked of Redis. */
   readonly ended: Promise<void>;
 
-  constructor(desk: Desk<J, Result>) {
+  constructor(desk: LeaseQueue<J, Result>) {
     this.#desk = desk;
     this.ended = this.#run();
   }
@@ -50,7 +50,7 @@ export class Feed<J extends Job, Result> {
         }
         outage = true;
         this.#inDoubt = true;
-        await pause(backoff.wait(found.after), this.#stopped.signal);
+        await pause(backoff.wait(found.retryAfter), this.#stopped.signal);
         continue;
       }
       if (outage) logger.warn(kind.words.outageOver, {});
@@ -71,7 +71,7 @@ export class Feed<J extends Job, Result> {
     if (room === 0) return false;
     const late = (await this.#find()) ?? (await this.#takeOver(third));
     // A shard that is away keeps nobody from what is in the others.
-    if (late?.elsewhere) return late;
+    if (late?.reconnect) return late;
     const read = await this.#desk.group.read(Math.min(Math.ceil(room / SHARDS), MOST_AT_ONCE));
     // The streams are gone, as in a Redis that came back empty: the group is made again.
     if (read.failure?.hasCode("NOGROUP")) this.#opened = false;
@@ -125,7 +125,7 @@ export class Feed<J extends Job, Result> {
   }
 
   // Whatever failed, what is in hand already must not wait for that.
-  async #add({ entries, failure }: Taken): Promise<Failure | undefined> {
+  async #add({ entries, failure }: ClaimedEntries): Promise<Failure | undefined> {
     return (await this.#sortOut(entries)) ?? failure;
   }
 

@@ -1,15 +1,15 @@
 // Outcomes: what the publisher is told once the bus has its event.
 
 /** What became of one event: its id, and what happened on each of its channels. */
-export interface Outcome {
+export interface PublishResult {
   /** The event's id, given by the publisher or made for it. */
   id: string;
   /** One entry a channel, in the order of `to`. */
-  channels: Reached[];
+  channels: ChannelResult[];
 }
 
 /** What happened on one channel. */
-export interface Reached {
+export interface ChannelResult {
   channel: string;
   /** Where the event stands in the channel's log; absent for what is not stored. */
   cursor?: string;

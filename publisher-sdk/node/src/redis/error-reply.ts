@@ -28,16 +28,16 @@ const ELSEWHERE = new Set(["CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOA
 /** Judges an error by its first word, which is its code. */
 export function judge(message: string): Failure {
   const code = /^[A-Z][A-Z0-9_]*/.exec(message)?.[0] ?? "ERR";
-  const failure = verdict(code, message);
-  return ELSEWHERE.has(code) ? failure.gone() : failure;
+  const failure = kind(code, message);
+  return ELSEWHERE.has(code) ? failure.withReconnect() : failure;
 }
 
-function verdict(code: string, message: string): Failure {
+function kind(code: string, message: string): Failure {
   const words = `Redis answered ${message}`;
   if (PASSING.has(code)) return Failure.unavailable(words);
   const error = new RefusedError(code, words);
   // A missing permission for a command concerns every event, one for a key only those of that channel.
-  if (code === "NOAUTH" || code === "WRONGPASS" || (code === "NOPERM" && message.includes("command"))) return Failure.door(error);
+  if (code === "NOAUTH" || code === "WRONGPASS" || (code === "NOPERM" && message.includes("command"))) return Failure.configuration(error);
   // It may come from within the script, after the event was appended: trying again could append it twice.
   return Failure.event(error);
 }

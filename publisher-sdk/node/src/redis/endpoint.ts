@@ -2,8 +2,8 @@
 // that connections are opened.
 
 import { Failure } from "../failure.js";
-import { badUrl } from "../url.js";
-import { Connection, type Manner, type Reply } from "./connection.js";
+import { invalidUrl } from "../url.js";
+import { Connection, type ConnectionOptions, type Reply } from "./connection.js";
 import { type Address, Slots, name } from "./slots.js";
 
 // Who knows where the data are.
@@ -11,38 +11,38 @@ type Kind =
   // Nobody has to be asked.
   | { is: "alone"; address: Address }
   // These, about the service of that name.
-  | { is: "sentinel"; sentinels: Address[]; service: string; manner: Manner }
+  | { is: "sentinel"; sentinels: Address[]; service: string; manner: ConnectionOptions }
   // Every node: these to begin with, and the primaries of last time, since the URL's may be long gone.
   | { is: "cluster"; seeds: Address[]; known: Address[] };
 
 /** What the URL says. */
-export class Place {
+export class RedisEndpoint {
   /** How to connect to a server of the data, whatever its address. */
-  readonly manner: Manner;
+  readonly manner: ConnectionOptions;
   readonly #kind: Kind;
 
-  private constructor(manner: Manner, kind: Kind) {
+  private constructor(manner: ConnectionOptions, kind: Kind) {
     this.manner = manner;
     this.#kind = kind;
   }
 
   /** @throws ConfigurationError with the code `bad_url` */
-  static of(url: string): Place {
+  static of(url: string): RedisEndpoint {
     const [, scheme = "", rest = ""] = /^([^:]+):\/\/(.*)$/s.exec(url) ?? [];
     const [alone = "", suffix] = scheme.toLowerCase().split("-");
     const parsed = read(rest);
     const database = databaseOf(parsed);
-    const manner: Manner = { tls: alone === "rediss" || alone === "valkeys", database, ...secrets(parsed) };
+    const manner: ConnectionOptions = { tls: alone === "rediss" || alone === "valkeys", database, ...secrets(parsed) };
     const first = { host: hostOf(parsed), port: Number(parsed.port || (suffix === "sentinel" ? 26_379 : 6_379)) };
-    if (suffix === undefined) return new Place(manner, { is: "alone", address: first });
+    if (suffix === undefined) return new RedisEndpoint(manner, { is: "alone", address: first });
     const nodes = [first, ...parsed.searchParams.getAll("node").map(node)];
     if (suffix === "cluster") {
-      if (database !== 0) throw badUrl("the one given has a database: a Cluster has one only");
-      return new Place(manner, { is: "cluster", seeds: nodes, known: [] });
+      if (database !== 0) throw invalidUrl("the one given has a database: a Cluster has one only");
+      return new RedisEndpoint(manner, { is: "cluster", seeds: nodes, known: [] });
     }
     const service = parsed.searchParams.get("sentinelServiceName");
-    if (!service) throw badUrl("the one given has no `sentinelServiceName`");
-    return new Place(manner, { is: "sentinel", sentinels: nodes, service, manner: sentinelManner(manner, parsed) });
+    if (!service) throw invalidUrl("the one given has no `sentinelServiceName`");
+    return new RedisEndpoint(manner, { is: "sentinel", sentinels: nodes, service, manner: sentinelManner(manner, parsed) });
   }
 
   /** May the server that is connected to turn into a replica, while another takes its place? */
@@ -70,7 +70,7 @@ export class Place {
   }
 }
 
-async function primary(sentinel: Address, kind: { service: string; manner: Manner }, timeout: number): Promise<Slots | Failure> {
+async function primary(sentinel: Address, kind: { service: string; manner: ConnectionOptions }, timeout: number): Promise<Slots | Failure> {
   const answer = await ask(sentinel, kind.manner, ["SENTINEL", "get-master-addr-by-name", kind.service], timeout);
   if (answer instanceof Failure) return answer;
   const [host, port] = Array.isArray(answer) ? answer : [];
@@ -80,14 +80,14 @@ async function primary(sentinel: Address, kind: { service: string; manner: Manne
   return Slots.allAt({ host, port: Number(port) });
 }
 
-async function cluster(server: Address, manner: Manner, timeout: number): Promise<Slots | Failure> {
+async function cluster(server: Address, manner: ConnectionOptions, timeout: number): Promise<Slots | Failure> {
   const answer = await ask(server, manner, ["CLUSTER", "SLOTS"], timeout);
   if (answer instanceof Failure) return answer;
   return Slots.read(answer, server) ?? Failure.unavailable(`${name(server)} does not know an owner for every slot`);
 }
 
 // On a connection of its own: it is seldom needed.
-async function ask(server: Address, manner: Manner, command: string[], timeout: number): Promise<Reply> {
+async function ask(server: Address, manner: ConnectionOptions, command: string[], timeout: number): Promise<Reply> {
   const connection = await Connection.open(server, manner, timeout);
   if (connection instanceof Failure) return connection;
   const replies = await connection.run([command], timeout);
@@ -95,7 +95,7 @@ async function ask(server: Address, manner: Manner, command: string[], timeout: 
   if (replies instanceof Failure) return replies;
   const reply = replies[0] ?? null;
   // Another server may know better.
-  return reply instanceof Failure && reply.verdict === "event" ? Failure.unavailable(reply.error.message) : reply;
+  return reply instanceof Failure && reply.kind === "event" ? Failure.unavailable(reply.error.message) : reply;
 }
 
 function read(rest: string): URL {
@@ -103,10 +103,10 @@ function read(rest: string): URL {
   try {
     url = new URL(`redis://${rest}`);
   } catch {
-    throw badUrl("the one given cannot be read as a URL");
+    throw invalidUrl("the one given cannot be read as a URL");
   }
-  if (url.hostname === "") throw badUrl("the one given has no host");
-  if (rest.includes("#")) throw badUrl("the one given has a `#`, as in `#insecure`: certificates are always checked");
+  if (url.hostname === "") throw invalidUrl("the one given has no host");
+  if (rest.includes("#")) throw invalidUrl("the one given has a `#`, as in `#insecure`: certificates are always checked");
   return url;
 }
 
@@ -117,7 +117,7 @@ function hostOf(url: URL): string {
 function databaseOf(url: URL): number {
   const path = url.pathname.replace(/^\/+|\/+$/g, "");
   if (path === "") return 0;
-  if (!/^\d+$/.test(path)) throw badUrl("the one given has a database that is not a number");
+  if (!/^\d+$/.test(path)) throw invalidUrl("the one given has a database that is not a number");
   return Number(path);
 }
 
@@ -125,19 +125,19 @@ function secrets(url: URL): { username: string | undefined; password: string | u
   try {
     return { username: decodeURIComponent(url.username) || undefined, password: decodeURIComponent(url.password) || undefined };
   } catch {
-    throw badUrl("the one given has a user or a password with a `%` that is not escaped as `%25`");
+    throw invalidUrl("the one given has a user or a password with a `%` that is not escaped as `%25`");
   }
 }
 
 // Sentinels have users and passwords of their own, or none.
-function sentinelManner(manner: Manner, url: URL): Manner {
+function sentinelManner(manner: ConnectionOptions, url: URL): ConnectionOptions {
   const secret = (name: string) => url.searchParams.get(name) || undefined;
   return { tls: manner.tls, database: 0, username: secret("sentinelUsername"), password: secret("sentinelPassword") };
 }
 
 function node(text: string): Address {
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65_535) throw badUrl("the one given has a `node` that is not host:port");
+  if (host === undefined || Number(port) > 65_535) throw invalidUrl("the one given has a `node` that is not host:port");
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
 }
 

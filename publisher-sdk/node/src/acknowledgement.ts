@@ -2,8 +2,8 @@
 
 import { NotAcknowledgedError, TimedOutError } from "./errors.js";
 import { Failure } from "./failure.js";
-import { type Receipt, type State, isSettled } from "./protocol/receipt.js";
-import { LATE, sleep, within } from "./retry.js";
+import { type Receipt, type State, isFinal } from "./protocol/receipt.js";
+import { TIMEOUT, sleep, withDeadline } from "./retry.js";
 import type { Transport } from "./transport.js";
 
 /** A device has acknowledged an event. */
@@ -37,13 +37,13 @@ export async function acknowledgement(
   const begun = Date.now();
   const end = begun + timeout;
   for (;;) {
-    const found = await within(end + LAST_LOOK, look(transport, id, channels, patience(end, channels)));
-    if (found !== LATE && found !== undefined && !(found instanceof Failure)) return found;
-    if (found instanceof Failure && found.verdict !== "moment") throw new NotAcknowledgedError("bus", found.error);
+    const found = await withDeadline(end + LAST_LOOK, look(transport, id, channels, patience(end, channels)));
+    if (found !== TIMEOUT && found !== undefined && !(found instanceof Failure)) return found;
+    if (found instanceof Failure && found.kind !== "transient") throw new NotAcknowledgedError("bus", found.error);
     const now = Date.now();
     if (now >= end) {
       if (found === undefined) throw new NotAcknowledgedError("not_in_time");
-      throw new NotAcknowledgedError("bus", found === LATE ? new TimedOutError(timeout) : found.error);
+      throw new NotAcknowledgedError("bus", found === TIMEOUT ? new TimedOutError(timeout) : found.error);
     }
     const pause = Math.min(Math.max((now - begun) / 8, PAUSES[0]), PAUSES[1]);
     // Those who began together do not ask together.
@@ -75,7 +75,7 @@ async function look(
 /** What the states of all channels come to, once they come to anything. */
 export function judge(states: readonly (State | undefined)[]): "acknowledged" | "fallen_back" | "expired" | "cancelled" | "unknown" | undefined {
   if (states.includes("acknowledged")) return "acknowledged";
-  if (states.some((state) => state !== undefined && !isSettled(state))) return undefined;
+  if (states.some((state) => state !== undefined && !isFinal(state))) return undefined;
   const ends = ["fallen_back", "expired", "cancelled"] as const;
   return ends.find((end) => states.includes(end)) ?? "unknown";
 }

@@ -1,11 +1,11 @@
 // The stream of receipts: what becomes of every watched event, for a service that publishes too many to wait for each.
 
 import { Failure } from "./failure.js";
-import { badOption, defined } from "./options.js";
-import { channelFault } from "./protocol/channel.js";
+import { invalidOption, defined } from "./options.js";
+import { channelError } from "./protocol/channel.js";
 import { type State, parseState } from "./protocol/receipt.js";
 import type { RedisBus } from "./redis/bus.js";
-import { type Entry, Group, behind, ends } from "./redis/streams.js";
+import { type Entry, Group, entriesAfter, ends } from "./redis/streams.js";
 import { Backoff, pause } from "./retry.js";
 import { ulid } from "./stamp.js";
 
@@ -18,11 +18,11 @@ export interface FollowOptions {
    */
   group?: string | undefined;
   /** Only those that fit. Of a group's, the others are done with. */
-  only?: ((told: Told) => boolean) | undefined;
+  only?: ((told: DeliveryUpdate) => boolean) | undefined;
 }
 
 /** What has become of an event on one channel: it was acknowledged, has fallen back, has expired, or was cancelled. */
-export interface Told {
+export interface DeliveryUpdate {
   /** The event's id. */
   id: string;
   channel: string;
@@ -45,12 +45,12 @@ interface Source {
 }
 
 /** The stream of receipts of all services on this bus, as an async iterator. See {@link Publisher.follow}. */
-export class Receipts implements AsyncIterableIterator<Told> {
+export class Receipts implements AsyncIterableIterator<DeliveryUpdate> {
   readonly #source: Source;
-  readonly #only: (told: Told) => boolean;
+  readonly #only: (told: DeliveryUpdate) => boolean;
   readonly #signal: AbortSignal;
   readonly #ended = new AbortController();
-  #waiting: [Entry, Told][] = [];
+  #waiting: [Entry, DeliveryUpdate][] = [];
   // Handed to the caller, who comes back for the next once done with it.
   #handedOut: Entry[] = [];
   // Asked for the next before the last one came, it answers in turn.
@@ -59,8 +59,8 @@ export class Receipts implements AsyncIterableIterator<Told> {
   /** @internal */
   constructor(bus: RedisBus, options: FollowOptions, closing: AbortSignal) {
     const { group, only } = defined(options, ["group", "only"]);
-    if (group !== undefined && (typeof group !== "string" || group === "")) throw badOption("group", "expected a name");
-    if (only !== undefined && typeof only !== "function") throw badOption("only", "expected a function");
+    if (group !== undefined && (typeof group !== "string" || group === "")) throw invalidOption("group", "expected a name");
+    if (only !== undefined && typeof only !== "function") throw invalidOption("only", "expected a function");
     this.#source = group === undefined ? fromNow(bus) : shared(bus, group);
     this.#only = only ?? (() => true);
     this.#signal = AbortSignal.any([this.#ended.signal, closing]);
@@ -71,14 +71,14 @@ export class Receipts implements AsyncIterableIterator<Told> {
    * is closed. Coming back for the next one says that the last one has been attended to; until then it stands in the group
    * as begun, and is handed out again should this reader be gone for a minute.
    */
-  next(): Promise<IteratorResult<Told, undefined>> {
+  next(): Promise<IteratorResult<DeliveryUpdate, undefined>> {
     const next = this.#turn.then(() => this.#next());
     this.#turn = next.catch(() => {});
     return next;
   }
 
   /** Ends it, as `break` does. The last receipt that was handed out counts as begun, and those before it as attended to. */
-  async return(): Promise<IteratorResult<Told, undefined>> {
+  async return(): Promise<IteratorResult<DeliveryUpdate, undefined>> {
     this.#ended.abort();
     await this.#turn;
     await this.#source.done(this.#handedOut.slice(0, -1));
@@ -92,7 +92,7 @@ export class Receipts implements AsyncIterableIterator<Told> {
    * @throws UnavailableError and the like, where Redis could not be told
    */
   async commit(): Promise<void> {
-    const failure = await this.#settle();
+    const failure = await this.#acknowledgePrevious();
     if (failure !== undefined) throw failure.error;
   }
 
@@ -100,7 +100,7 @@ export class Receipts implements AsyncIterableIterator<Told> {
     return this;
   }
 
-  async #next(): Promise<IteratorResult<Told, undefined>> {
+  async #next(): Promise<IteratorResult<DeliveryUpdate, undefined>> {
     const backoff = new Backoff(LONGEST_WAIT);
     while (!this.#signal.aborted) {
       const next = this.#waiting.shift();
@@ -109,13 +109,13 @@ export class Receipts implements AsyncIterableIterator<Told> {
         return { done: false, value: next[1] };
       }
       const found = await this.#refill();
-      if (found instanceof Failure) await pause(backoff.wait(found.after), this.#signal);
+      if (found instanceof Failure) await pause(backoff.wait(found.retryAfter), this.#signal);
       else if (!found) await pause(LOOK_EVERY, this.#signal);
     }
     return { done: true, value: undefined };
   }
 
-  async #settle(): Promise<Failure | undefined> {
+  async #acknowledgePrevious(): Promise<Failure | undefined> {
     const failure = this.#handedOut.length === 0 ? undefined : await this.#source.done(this.#handedOut);
     if (failure === undefined) this.#handedOut = [];
     return failure;
@@ -123,7 +123,7 @@ export class Receipts implements AsyncIterableIterator<Told> {
 
   // Answers whether anything was found.
   async #refill(): Promise<boolean | Failure> {
-    const failure = await this.#settle();
+    const failure = await this.#acknowledgePrevious();
     if (failure !== undefined) return failure;
     const entries = await this.#source.read();
     if (entries instanceof Failure) return entries;
@@ -148,7 +148,7 @@ function fromNow(bus: RedisBus): Source {
         if (found instanceof Failure) return found;
         last = found;
       }
-      const entries = await behind(bus, "receipts", last, MOST_AT_ONCE);
+      const entries = await entriesAfter(bus, "receipts", last, MOST_AT_ONCE);
       if (!(entries instanceof Failure)) for (const { shard, id } of entries) last[shard] = id;
       return entries;
     },
@@ -175,10 +175,10 @@ function shared(bus: RedisBus, name: string): Source {
   };
 }
 
-function read({ fields }: Entry): Told | undefined {
+function read({ fields }: Entry): DeliveryUpdate | undefined {
   const [id, channel, at] = [fields.get("id"), fields.get("channel"), fields.get("at")];
   const outcome = parseState(fields.get("outcome"));
-  if (id === undefined || channel === undefined || channelFault(channel) !== undefined) return undefined;
+  if (id === undefined || channel === undefined || channelError(channel) !== undefined) return undefined;
   if (outcome === undefined || at === undefined || !/^\d+$/.test(at)) return undefined;
   return { id, channel, outcome, at: Number(at) };
 }

@@ -4,10 +4,10 @@
 import type { Failure } from "../failure.js";
 import type { Logger } from "../logger.js";
 import type { Entry, Group } from "../redis/streams.js";
-import { LATE, within } from "../retry.js";
-import { Hold } from "./hold.js";
+import { TIMEOUT, withDeadline } from "../retry.js";
+import { InFlight } from "./in-flight.js";
 import type { Job, JobKind } from "./job.js";
-import type { DeskSettings } from "./options.js";
+import type { WorkerSettings } from "./options.js";
 
 // Most entries in one worker's hand, those that wait for another try among them: where every try fails, nothing more is
 // taken, and others may be luckier.
@@ -30,28 +30,28 @@ export interface WorkerCounters {
 }
 
 /** An entry, and what it says. */
-export interface Held<J> {
+export interface LeasedEntry<J> {
   readonly entry: Entry;
   readonly job: J;
 }
 
 /** What a worker has in its hand. */
-export class Desk<J extends Job, Result> {
+export class LeaseQueue<J extends Job, Result> {
   readonly group: Group;
   readonly kind: JobKind<J, Result>;
-  readonly settings: DeskSettings;
+  readonly settings: WorkerSettings;
   readonly logger: Logger;
   readonly counters: WorkerCounters = { handedOut: 0, done: 0, failed: 0, dead: 0, takenOver: 0 };
-  #ready: Held<J>[] = [];
+  #ready: LeasedEntry<J>[] = [];
   readonly #handedOut = new Map<string, Entry>();
   // Whose turn it is just now: what has the same turn waits.
   readonly #turns = new Set<string>();
   #later: { at: number; entry: Entry }[] = [];
   #closed = false;
-  #askers: ((hold: Hold<J, Result> | undefined) => void)[] = [];
+  #askers: ((hold: InFlight<J, Result> | undefined) => void)[] = [];
   #whenEnded: (() => void)[] = [];
 
-  constructor(group: Group, kind: JobKind<J, Result>, settings: DeskSettings, logger: Logger) {
+  constructor(group: Group, kind: JobKind<J, Result>, settings: WorkerSettings, logger: Logger) {
     this.group = group;
     this.kind = kind;
     this.settings = settings;
@@ -59,7 +59,7 @@ export class Desk<J extends Job, Result> {
   }
 
   /** Hands out what has been ready for longest and may go; nothing once the desk is closed. */
-  next(): Promise<Hold<J, Result> | undefined> {
+  next(): Promise<InFlight<J, Result> | undefined> {
     return new Promise((resolve) => {
       this.#askers.push(resolve);
       this.#serve();
@@ -113,7 +113,7 @@ export class Desk<J extends Job, Result> {
   }
 
   /** It is nobody's any more. */
-  letGo({ entry, job }: Held<J>): void {
+  letGo({ entry, job }: LeasedEntry<J>): void {
     if (!this.#handedOut.delete(place(entry))) return;
     const turn = this.kind.turn?.(job);
     if (turn !== undefined) this.#turns.delete(turn);
@@ -130,17 +130,17 @@ export class Desk<J extends Job, Result> {
   /** Waits until everything that is handed out has come to its end, but not for longer. Answers how many have not. */
   async allEnded(timeout: number): Promise<number> {
     if (this.#handedOut.size > 0) {
-      await within(Date.now() + timeout, new Promise<void>((resolve) => this.#whenEnded.push(resolve)));
+      await withDeadline(Date.now() + timeout, new Promise<void>((resolve) => this.#whenEnded.push(resolve)));
     }
     return this.#handedOut.size;
   }
 
   /** Gives back what is not handed out, and takes leave. */
   async leave(): Promise<void> {
-    const failure = await within(Date.now() + GIVING_BACK, this.#giveBack());
+    const failure = await withDeadline(Date.now() + GIVING_BACK, this.#giveBack());
     if (failure === undefined) return;
     // Others will notice.
-    this.logger.warn("a worker goes without a goodbye", failure === LATE ? {} : { error: failure.error.message });
+    this.logger.warn("a worker goes without a goodbye", failure === TIMEOUT ? {} : { error: failure.error.message });
   }
 
   async #giveBack(): Promise<Failure | undefined> {
@@ -167,11 +167,11 @@ export class Desk<J extends Job, Result> {
       if (turn !== undefined) this.#turns.add(turn);
       this.#handedOut.set(place(held.entry), held.entry);
       this.counters.handedOut += 1;
-      this.#askers.shift()?.(new Hold(this, held));
+      this.#askers.shift()?.(new InFlight(this, held));
     }
   }
 
-  #mayGo({ job }: Held<J>): boolean {
+  #mayGo({ job }: LeasedEntry<J>): boolean {
     const turn = this.kind.turn?.(job);
     return turn === undefined || !this.#turns.has(turn);
   }

@@ -4,12 +4,12 @@
 import { ClosedError } from "../errors.js";
 import { Failure } from "../failure.js";
 import type { Settings } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { PublishResult } from "../publish-result.js";
 import { type StampedEvent, toWire } from "../protocol/event.js";
 import type { Receipt, State } from "../protocol/receipt.js";
 import type { Cancelled, Transport } from "../transport.js";
-import { badUrl } from "../url.js";
-import { type Answer, SPLIT, readCancelled, readOutcomes, readReceipts } from "./answer.js";
+import { invalidUrl } from "../url.js";
+import { type Answer, SPLIT, readCancelled, readOutcomes, readReceipts } from "./response.js";
 
 // Most bytes of events in one request.
 const REQUEST_BYTES = 512 * 1024;
@@ -17,7 +17,7 @@ const REQUEST_BYTES = 512 * 1024;
 const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** The services' door of a node. */
-export class HttpDoor implements Transport {
+export class HttpTransport implements Transport {
   readonly #events: string;
   readonly #headers: Record<string, string>;
   readonly #timeout: number;
@@ -39,9 +39,9 @@ export class HttpDoor implements Transport {
   }
 
   // Posts the events in requests of a bounded size, one after the other.
-  async send(events: readonly StampedEvent[], deadline: number): Promise<(Outcome | Failure)[]> {
+  async send(events: readonly StampedEvent[], deadline: number): Promise<(PublishResult | Failure)[]> {
     const bodies = events.map(toWire);
-    const answers: (Outcome | Failure)[] = [];
+    const answers: (PublishResult | Failure)[] = [];
     let most = bodies.length;
     const give = (failure: Failure) => {
       while (answers.length < bodies.length) answers.push(failure);
@@ -62,7 +62,7 @@ export class HttpDoor implements Transport {
         most = Math.ceil(batch.length / 2);
       } else {
         answers.push(...outcomes);
-        const stopped = outcomes.find((outcome) => outcome instanceof Failure && outcome.stops);
+        const stopped = outcomes.find((outcome) => outcome instanceof Failure && outcome.stopsBatch);
         if (stopped instanceof Failure) give(stopped);
       }
     }
@@ -151,12 +151,12 @@ function eventsUrl(text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw badUrl("the one given cannot be read as a URL");
+    throw invalidUrl("the one given cannot be read as a URL");
   }
   if (url.username !== "" || url.password !== "") {
-    throw badUrl("the one given has a user or password: the service key goes to the option `serviceKey`");
+    throw invalidUrl("the one given has a user or password: the service key goes to the option `serviceKey`");
   }
-  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) throw badUrl("the one given has a query or a fragment");
+  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) throw invalidUrl("the one given has a query or a fragment");
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}/v1/events`;
 }
 
