@@ -30,7 +30,7 @@ pub(super) fn error(code: Fault, message: &str, reference: Option<&str>) -> Byte
     ServerFrame::Error { code, message, r#ref: reference }.encode()
 }
 
-pub(super) fn about_channel(channel: &Channel, reference: Option<&str>) -> Bytes {
+pub(super) fn unsubscribed(channel: &Channel, reference: Option<&str>) -> Bytes {
     reply(&serde_json::json!({ "channel": channel.as_str() }), reference)
 }
 

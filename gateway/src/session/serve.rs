@@ -175,7 +175,7 @@ impl<P: Peer> Session<P> {
                     let message = "this connection is not subscribed to the channel";
                     return self.write(frames::error(Fault::BadChannel, message, reference.as_deref())).await;
                 }
-                self.write(frames::about_channel(&channel, reference.as_deref())).await
+                self.write(frames::unsubscribed(&channel, reference.as_deref())).await
             }
         }
     }

@@ -49,7 +49,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 fn untrusted_page() -> Refusal {
     Refusal::new(
         Fault::NotAllowed,
-        "a token in a cookie is accepted only from pages of this host, or of origins that `clients.allowed_origins` lists by name",
+        "a cookie is accepted only from pages of this host, or of origins listed in `clients.allowed_origins`",
     )
 }
 

@@ -87,12 +87,12 @@ impl Webhook {
             return claim.skip().await;
         }
         let started = Instant::now();
-        let answer = self.delivery.send(&event).await;
+        let response = self.delivery.send(&event).await;
         self.metrics.webhook_request.observe(started.elapsed().as_secs_f64());
-        match answer {
-            Ok(answer) => {
+        match response {
+            Ok(response) => {
                 self.count("delivered");
-                claim.done(answer).await;
+                claim.done(response).await;
             }
             Err(reason) => {
                 self.count("failed");

@@ -138,10 +138,10 @@ impl ClaimedEvent {
     }
 
     /// Completes the event with the backend's response.
-    pub(super) async fn done(self, answer: Box<RawValue>) {
+    pub(super) async fn done(self, response: Box<RawValue>) {
         match self {
-            Self::Redis(claim) => log_error(claim.done(&answer).await),
-            Self::Memory(claim) => claim.done(&Answer::Reply(answer.get().into())),
+            Self::Redis(claim) => log_error(claim.done(&response).await),
+            Self::Memory(claim) => claim.done(&Answer::Reply(response.get().into())),
         }
     }
 

@@ -51,13 +51,13 @@ pub enum Ended {
 }
 
 impl Socket {
-    /// Creates the socket on a connection whose handshake was valid. `answer` is the response, sent
-    /// before everything else. `received` is what the client has already sent.
-    pub(super) fn new(stream: TcpStream, answer: Vec<u8>, received: &[u8], max_bytes: usize) -> Self {
+    /// Creates the socket on a connection whose handshake was valid. `response` is sent before
+    /// everything else. `received` is what the client has already sent.
+    pub(super) fn new(stream: TcpStream, response: Vec<u8>, received: &[u8], max_bytes: usize) -> Self {
         let mut reader = Reader::new(max_bytes);
         reader.push(received);
         Self {
-            sender: Arc::new(Sender::new(stream, answer)),
+            sender: Arc::new(Sender::new(stream, response)),
             reader,
             is_broken: false,
             close_sent: false,
@@ -84,7 +84,7 @@ impl Socket {
             }
             match self.reader.next() {
                 Ok(Some(message)) => {
-                    self.answer(&message);
+                    self.reply_to(&message);
                     return Poll::Ready(Ok(message));
                 }
                 Ok(None) => {}
@@ -103,7 +103,7 @@ impl Socket {
         }
     }
 
-    fn answer(&mut self, message: &Message) {
+    fn reply_to(&mut self, message: &Message) {
         match message {
             Message::Ping(payload) if !self.close_sent => self.sender.queue(Opcode::Pong, payload),
             Message::Close(code) if !self.close_sent => {
