@@ -1,4 +1,4 @@
-//! Hands over a hundred events without waiting for any, then gives them ten seconds to arrive.
+//! Enqueues a hundred events without waiting, then waits up to ten seconds until they are published.
 //!
 //! ```text
 //! cargo run -p wirebell-publisher --example enqueue -- redis://127.0.0.1:6379
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let event = Event::new("user:42", "progress", &number)?;
         match publisher.enqueue(event) {
             Enqueued::Accepted { .. } => {}
-            Enqueued::Full(event) | Enqueued::Closed(event) => println!("not taken: {:?}", event.event_id()),
+            Enqueued::Full(event) | Enqueued::Closed(event) => println!("not accepted: {:?}", event.event_id()),
         }
     }
     println!("{:?}", publisher.close(Duration::from_secs(10)).await);

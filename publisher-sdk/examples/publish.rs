@@ -1,4 +1,4 @@
-//! Publishes one event and says what became of it.
+//! Publishes one event and prints the result.
 //!
 //! ```text
 //! cargo run -p wirebell-publisher --example publish -- redis://127.0.0.1:6379
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let outcome = publisher.publish(event).await?;
     for reached in &outcome.channels {
         let cursor = reached.cursor.map_or_else(|| "no log".to_owned(), |cursor| cursor.to_string());
-        println!("{} on {}: {cursor}, {} nodes listening", outcome.id, reached.channel, reached.nodes);
+        println!("{} on {}: {cursor}, {} nodes with subscribers", outcome.id, reached.channel, reached.nodes);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! A service in lines of JSON: it publishes what it reads, `{"publish":{…}}` or `{"confirm":{…}}` with an event in it, and
-//! writes what comes to it: answers, events from clients, fallbacks, receipts. `tests/languages` runs it beside the same
-//! in other languages.
+//! A service driven by lines of JSON. It publishes the events that it reads, `{"publish":{…}}` or `{"confirm":{…}}`, and
+//! writes what it receives: results, events from clients, fallback events, receipts. `tests/languages` runs it beside the
+//! same service in other languages.
 //!
 //! ```text
 //! LANGUAGES='{"redis":"redis://127.0.0.1:6379","service":"chat","group":"rust","goneAfter":30000}' \
@@ -22,10 +22,10 @@ const ME: &str = "rust";
 /// The most `data` that an event may have, in bytes.
 const MAX_DATA: usize = 1_048_576;
 
-/// What this service is to be.
+/// The options of this service.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wanted {
+struct Settings {
     redis: String,
     service: String,
     group: Option<String>,
@@ -35,7 +35,7 @@ struct Wanted {
     hangs: Vec<u64>,
 }
 
-/// A line that is read.
+/// A line of the input.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
@@ -43,77 +43,77 @@ enum Line {
     Confirm(Box<RawValue>),
 }
 
-type Failed = Box<dyn Error + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failed> {
-    let wanted: Wanted = serde_json::from_str(&std::env::var("LANGUAGES")?)?;
-    let publisher = Publisher::connect(&wanted.redis).await?;
-    let inbox = Inbox::builder(&wanted.redis, &wanted.service)
-        .gone_after(Duration::from_millis(wanted.gone_after))
+async fn main() -> Result<(), BoxError> {
+    let settings: Settings = serde_json::from_str(&std::env::var("LANGUAGES")?)?;
+    let publisher = Publisher::connect(&settings.redis).await?;
+    let inbox = Inbox::builder(&settings.redis, &settings.service)
+        .gone_after(Duration::from_millis(settings.gone_after))
         .backoff(Duration::from_millis(50), Duration::from_secs(1))
         .connect()
         .await?;
-    listen(&inbox, &wanted);
+    register_handlers(&inbox, &settings);
     let worker = inbox.clone();
     tokio::spawn(async move { worker.run().await });
-    let fallbacks = match &wanted.group {
-        Some(group) => Some(follow(&publisher, &wanted.redis, group).await?),
+    let fallbacks = match &settings.group {
+        Some(group) => Some(follow(&publisher, &settings.redis, group).await?),
         None => None,
     };
-    tell(&json!({"ready": ME}));
+    print_line(&json!({"ready": ME}));
 
     let mut lines = lines();
     while let Some(line) = lines.recv().await {
-        match serve(&publisher, &line).await {
-            Ok(answer) => tell(&json!({"answer": answer})),
-            Err(error) => tell(&json!({"refused": error.to_string()})),
+        match handle(&publisher, &line).await {
+            Ok(answer) => print_line(&json!({"answer": answer})),
+            Err(error) => print_line(&json!({"refused": error.to_string()})),
         }
     }
-    let patience = Duration::from_secs(2);
-    inbox.close(patience).await;
+    let timeout = Duration::from_secs(2);
+    inbox.close(timeout).await;
     if let Some(fallbacks) = fallbacks {
-        fallbacks.close(patience).await;
+        fallbacks.close(timeout).await;
     }
-    tell(&json!({"closed": format!("{:?}", publisher.close(patience).await)}));
+    print_line(&json!({"closed": format!("{:?}", publisher.close(timeout).await)}));
     Ok(())
 }
 
-/// Names the handlers.
-fn listen(inbox: &Inbox, wanted: &Wanted) {
+/// Registers the handlers of the inbox.
+fn register_handlers(inbox: &Inbox, settings: &Settings) {
     inbox.on("ask-rust", |event: InboxEvent| async move {
         event.data::<Value>().map(|data| json!({"from": ME, "user": event.user, "data": data}))
     });
     for kind in ["note", "user.online", "user.offline"] {
         inbox.on(kind, |event: InboxEvent| async move {
             let InboxEvent { id, kind, user, device, data, .. } = event;
-            tell(&json!({"event": id, "type": kind, "user": user, "device": device, "json": data}));
+            print_line(&json!({"event": id, "type": kind, "user": user, "device": device, "json": data}));
             Ok::<_, Infallible>(())
         });
     }
-    let hangs = wanted.hangs.clone();
-    inbox.on(wanted.batch.as_deref().unwrap_or("batch"), move |event: InboxEvent| {
+    let hangs = settings.hangs.clone();
+    inbox.on(settings.batch.as_deref().unwrap_or("batch"), move |event: InboxEvent| {
         let hangs = hangs.clone();
         async move {
             let number: u64 = event.data()?;
-            tell(&json!({"begun": number, "tries": event.tries}));
+            print_line(&json!({"begun": number, "tries": event.tries}));
             if hangs.contains(&number) {
-                // It never comes to its end here.
+                // Never finishes here, so that another worker must take over.
                 tokio::time::sleep(Duration::from_secs(600)).await;
             }
-            tell(&json!({"handled": number}));
+            print_line(&json!({"handled": number}));
             Ok::<_, serde_json::Error>(json!({"by": ME, "number": number}))
         }
     });
 }
 
-/// Takes over what falls back, and follows the receipts.
-async fn follow(publisher: &Publisher, redis: &str, group: &str) -> Result<Fallbacks, Failed> {
+/// Handles fallback events and follows the receipts.
+async fn follow(publisher: &Publisher, redis: &str, group: &str) -> Result<Fallbacks, BoxError> {
     let mut receipts = publisher.follow(&Follow::Group(group.to_owned()))?;
     tokio::spawn(async move {
         loop {
-            let told = receipts.next().await;
-            tell(&json!({"receipt": told.id, "outcome": told.outcome.as_str()}));
+            let update = receipts.next().await;
+            print_line(&json!({"receipt": update.id, "outcome": update.outcome.as_str()}));
         }
     });
     let fallbacks = Fallbacks::connect(redis, group).await?;
@@ -122,7 +122,7 @@ async fn follow(publisher: &Publisher, redis: &str, group: &str) -> Result<Fallb
         worker
             .run(|fallback| async move {
                 let data: Value = fallback.data()?;
-                tell(&json!({"fallback": fallback.id, "channel": fallback.channel.as_str(), "data": data}));
+                print_line(&json!({"fallback": fallback.id, "channel": fallback.channel.as_str(), "data": data}));
                 Ok::<_, serde_json::Error>(())
             })
             .await;
@@ -130,26 +130,26 @@ async fn follow(publisher: &Publisher, redis: &str, group: &str) -> Result<Fallb
     Ok(fallbacks)
 }
 
-/// Publishes, and waits for an acknowledgement if that is asked.
-async fn serve(to: &Publisher, line: &str) -> Result<Value, Failed> {
+/// Publishes an event, and waits for an acknowledgement if requested.
+async fn handle(to: &Publisher, line: &str) -> Result<Value, BoxError> {
     match serde_json::from_str(line)? {
         Line::Publish(event) => {
-            let event = to.publish(read(&event)?).await?;
+            let event = to.publish(parse(&event)?).await?;
             Ok(json!({"id": event.id, "nodes": event.nodes()}))
         }
         Line::Confirm(event) => {
-            let event = to.publish(read(&event)?.receipt()).await?;
+            let event = to.publish(parse(&event)?.receipt()).await?;
             let seen = event.acknowledged(Duration::from_secs(10)).await?;
             Ok(json!({"id": event.id, "device": seen.device}))
         }
     }
 }
 
-fn read(event: &RawValue) -> Result<Event, Failed> {
+fn parse(event: &RawValue) -> Result<Event, BoxError> {
     Ok(Event::parse(event.get().as_bytes(), MAX_DATA)?)
 }
 
-/// The lines of the standard input, until it ends.
+/// Returns the lines of the standard input.
 fn lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {
@@ -162,7 +162,6 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-/// One line.
-fn tell(line: &Value) {
+fn print_line(line: &Value) {
     println!("{line}");
 }

@@ -1,4 +1,4 @@
-//! Waiting for an acknowledgement.
+//! Waits for the first acknowledgement of an event.
 
 use std::time::Duration;
 
@@ -8,61 +8,62 @@ use wirebell_protocol::Channel;
 use wirebell_protocol::tracking::{Receipt, State};
 
 use crate::error::PublishError;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{Failure, FailureKind};
 use crate::transport::Transport;
 
-/// A device has acknowledged an event.
+/// An acknowledgement of an event by a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledgement {
     /// The event's id.
     pub id: String,
-    /// On which of its channels.
+    /// The channel of the event on which the device acknowledged it.
     pub channel: Channel,
-    /// Which device, as its token names it; the connection's id where it names none.
+    /// The device as named in its token; the connection's id if the token names none.
     pub device: String,
-    /// Over which connection.
+    /// The connection that sent the acknowledgement.
     pub connection: String,
-    /// When, in milliseconds since the Unix epoch, by the bus' clock.
+    /// Time of the acknowledgement in milliseconds since the Unix epoch, by the bus' clock.
     pub at: u64,
 }
 
-/// Why there is no acknowledgement.
+/// The reason why there is no acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AckError {
-    /// No device has acknowledged it yet. One still may: see [`Publisher::receipts`](crate::Publisher::receipts).
-    #[error("no device has acknowledged the event within {after:?}")]
+    /// No device acknowledged the event within the timeout. A device may still do so later: see
+    /// [`Publisher::receipts`](crate::Publisher::receipts).
+    #[error("no device acknowledged the event within {after:?}")]
     NotInTime {
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// No device has acknowledged it by its deadline: it has gone to the fallback stream.
-    #[error("no device has acknowledged the event by its deadline: it has fallen back")]
+    /// No device acknowledged the event by its deadline. It is in the fallback stream.
+    #[error("no device acknowledged the event by its deadline: it is in the fallback stream")]
     FallenBack,
-    /// No device has acknowledged it for as long as that was worth waiting for: its `ttl`, or a day.
+    /// No device acknowledged the event within its `ttl`, or within a day if it has none.
     #[error("the event has expired without an acknowledgement")]
     Expired,
-    /// It was cancelled before its time came.
-    #[error("the event was cancelled before its time came")]
+    /// The event was cancelled before its `deliver_at`.
+    #[error("the event was cancelled before its `deliver_at`")]
     Cancelled,
-    /// Nobody asked for acknowledgements when it was published.
-    #[error("the event is not watched: publish it as a durable one, with `receipt()` or `deadline(seconds)`")]
+    /// The event was published without `receipt()` and `deadline(seconds)`, or is not durable.
+    #[error("the event is not tracked: publish it as a durable event with `receipt()` or `deadline(seconds)`")]
     NotWatched,
-    /// The bus has no record of it: one was published under the same id before that was not watched, the record has been
-    /// dropped after its time, or Redis lost it in a failover.
-    #[error("the bus has no record of the event")]
+    /// The bus has no delivery record of the event. An untracked event was published under the same id before, the
+    /// record expired, or Redis lost it in a failover.
+    #[error("the bus has no delivery record of the event")]
     Unknown,
-    /// The bus could not be asked. It has the event.
-    #[error("nobody can tell whether the event was acknowledged: {0}")]
+    /// The bus has the event, but its delivery status cannot be read.
+    #[error("cannot read the delivery status of the event: {0}")]
     Bus(PublishError),
 }
 
-/// Between two looks, at least and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
-/// Longest time that a node is asked to wait; it bounds how long a connection is held.
-const LONGEST_ROUND: Duration = Duration::from_secs(25);
-/// A look that begins in time may end so much later.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+/// Shortest and longest pause between two polls.
+const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// Longest time that a node may hold a request, to bound how long a connection is in use.
+const MAX_POLL_WAIT: Duration = Duration::from_secs(25);
+/// A poll that begins in time may end this much later.
+const LAST_POLL_GRACE: Duration = Duration::from_secs(1);
 
 /// Waits for the first acknowledgement on any of the channels.
 pub(crate) async fn wait(
@@ -74,39 +75,40 @@ pub(crate) async fn wait(
     let begun = Instant::now();
     let end = begun + within;
     loop {
-        let found = timeout_at(end + LAST_LOOK, look(transport, id, channels, patience(end, channels))).await;
-        let so_far = match found {
+        let found = timeout_at(end + LAST_POLL_GRACE, poll(transport, id, channels, poll_wait(end, channels))).await;
+        let last = match found {
             Ok(Ok(Some(answer))) => return answer,
             Ok(Ok(None)) => AckError::NotInTime { after: within },
-            Ok(Err(failure)) if matches!(failure.verdict, Verdict::Moment(_)) => AckError::Bus(failure.error),
+            Ok(Err(failure)) if matches!(failure.kind, FailureKind::Transient(_)) => AckError::Bus(failure.error),
             Ok(Err(failure)) => return Err(AckError::Bus(failure.error)),
             Err(_) => AckError::Bus(PublishError::TimedOut { after: within }),
         };
         if Instant::now() >= end {
-            return Err(so_far);
+            return Err(last);
         }
-        let pause = (begun.elapsed() / 8).clamp(PAUSES.0, PAUSES.1);
-        // Those who began together do not ask together.
+        let pause = (begun.elapsed() / 8).clamp(POLL_INTERVALS.0, POLL_INTERVALS.1);
+        // Jitter, so that waits that began together do not poll together.
         sleep_until(end.min(Instant::now() + pause.mul_f64(fastrand::f64().mul_add(0.2, 0.9)))).await;
     }
 }
 
-/// How long a node may wait for all channels to be settled. One of several may be acknowledged long before the others.
-fn patience(end: Instant, channels: &[Channel]) -> Duration {
-    let longest = if channels.len() == 1 { LONGEST_ROUND } else { Duration::from_secs(1) };
+/// Returns how long a node may wait until the status is final on all channels. With several channels the time is
+/// short, since one may be acknowledged long before the others.
+fn poll_wait(end: Instant, channels: &[Channel]) -> Duration {
+    let longest = if channels.len() == 1 { MAX_POLL_WAIT } else { Duration::from_secs(1) };
     end.saturating_duration_since(Instant::now()).min(longest)
 }
 
-async fn look(
+async fn poll(
     transport: &Transport,
     id: &str,
     channels: &[Channel],
-    patience: Duration,
+    poll_wait: Duration,
 ) -> Result<Option<Result<Acknowledgement, AckError>>, Failure> {
-    let states = transport.states(id, channels, patience).await?;
-    match judge(&states) {
+    let states = transport.states(id, channels, poll_wait).await?;
+    match resolve(&states) {
         Some(Ok(())) => {
-            // The record's details are read once it has come to that: they may be many.
+            // Delivery records may be large, so they are read only once the event is acknowledged.
             let first = first(id, channels, &transport.receipts(id).await?);
             Ok(first.map(Ok))
         }
@@ -115,8 +117,8 @@ async fn look(
     }
 }
 
-/// What the states of all channels come to, once they come to anything.
-fn judge(states: &[Option<State>]) -> Option<Result<(), AckError>> {
+/// Returns the result for the states of all channels, or `None` as long as it is open.
+fn resolve(states: &[Option<State>]) -> Option<Result<(), AckError>> {
     let has = |wanted| states.contains(&Some(wanted));
     if has(State::Acknowledged) {
         return Some(Ok(()));
@@ -133,7 +135,7 @@ fn judge(states: &[Option<State>]) -> Option<Result<(), AckError>> {
     Some(Err(end.map_or(AckError::Unknown, |(_, error)| error)))
 }
 
-/// The first acknowledgement that came in time.
+/// Returns the first acknowledgement that arrived in time.
 fn first(id: &str, channels: &[Channel], receipts: &[Receipt]) -> Option<Acknowledgement> {
     let in_time = receipts
         .iter()
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_acknowledgement_counts_and_other_ends_need_all_channels() {
+    fn one_acknowledgement_suffices_and_failures_need_all_channels() {
         use State::{Accepted, Acknowledged, Cancelled, Expired, FallenBack, Scheduled};
         for (states, expected) in [
             (vec![Some(Acknowledged), Some(Accepted)], Some(Ok(()))),
@@ -165,7 +167,7 @@ mod tests {
             (vec![Some(Cancelled)], Some(Err(AckError::Cancelled))),
             (vec![None], Some(Err(AckError::Unknown))),
         ] {
-            assert_eq!(judge(&states), expected, "{states:?}");
+            assert_eq!(resolve(&states), expected, "{states:?}");
         }
     }
 }

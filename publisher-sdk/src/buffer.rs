@@ -1,4 +1,4 @@
-//! The buffer behind `enqueue`: bounded in events and in bytes, first in, first out.
+//! The buffer of `enqueue`: a FIFO queue bounded in events and bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,17 +9,17 @@ use tokio::time::timeout;
 use wirebell_protocol::Event;
 
 use crate::counters::Counters;
-use crate::delivery::{Answer, Waiting};
+use crate::delivery::{EventResult, PendingEvent};
 use crate::enqueued::{Enqueued, Flushed};
 
-/// How much may wait.
+/// Bounds of the buffer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) events: usize,
     pub(crate) bytes: usize,
 }
 
-/// What waits, and how far the task behind it has come.
+/// Events that wait for the publishing task, and the task's progress.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     limits: Limits,
@@ -30,18 +30,18 @@ pub(crate) struct Buffer {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Waiting>,
-    /// Also of those that the task has in its hand.
+    queue: VecDeque<PendingEvent>,
+    /// Includes the events that the task has in flight.
     counters: Counters,
-    next_slot: usize,
+    next_sequence: usize,
     closed: bool,
-    /// The last event was turned away, which is told once and not for each.
+    /// The last event was rejected. Each overflow is logged once, not for every event.
     overflowing: bool,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// The number of the oldest event without an answer.
+    /// The sequence number of the oldest event without a result.
     oldest: usize,
     ended: bool,
 }
@@ -52,7 +52,7 @@ impl Buffer {
         Self { limits, state: Mutex::default(), arrived: Notify::new(), progress }
     }
 
-    /// Takes a stamped event, if there is room.
+    /// Appends a stamped event if there is room.
     pub(crate) fn push(&self, id: String, event: Event) -> Enqueued {
         let bytes = event.to_json().len();
         let mut state = self.state();
@@ -61,7 +61,7 @@ impl Buffer {
             return Enqueued::Closed(event);
         }
         if !state.has_room(self.limits, bytes) {
-            return state.turn_away(event);
+            return state.reject(event);
         }
         state.accept(event, bytes);
         drop(state);
@@ -69,29 +69,29 @@ impl Buffer {
         Enqueued::Accepted { id }
     }
 
-    /// Moves what waits into the task's hand, up to `most` events there.
-    pub(crate) fn fill(&self, hand: &mut Vec<Waiting>, most: usize) {
+    /// Moves waiting events to `in_flight`, until it holds `most` events.
+    pub(crate) fn take(&self, in_flight: &mut Vec<PendingEvent>, most: usize) {
         let mut state = self.state();
-        let room = most.saturating_sub(hand.len()).min(state.queue.len());
-        hand.extend(state.queue.drain(..room));
+        let room = most.saturating_sub(in_flight.len()).min(state.queue.len());
+        in_flight.extend(state.queue.drain(..room));
     }
 
-    /// Books the answers; `hand` holds what has none yet.
-    pub(crate) fn settle(&self, settled: &[(Waiting, Answer)], hand: &[Waiting]) {
+    /// Counts the results. `in_flight` holds the events that have none yet.
+    pub(crate) fn record(&self, finished: &[(PendingEvent, EventResult)], in_flight: &[PendingEvent]) {
         let mut state = self.state();
-        for (event, answer) in settled {
+        for (event, answer) in finished {
             state.release(event.bytes);
             *if answer.is_ok() { &mut state.counters.published } else { &mut state.counters.refused } += 1;
         }
-        state.counters.retried += hand.len() as u64;
-        let first = hand.first().or(state.queue.front());
-        let oldest = first.map_or(state.next_slot, |waiting| waiting.slot);
+        state.counters.retried += in_flight.len() as u64;
+        let first = in_flight.first().or(state.queue.front());
+        let oldest = first.map_or(state.next_sequence, |waiting| waiting.sequence);
         drop(state);
         self.progress.send_modify(|progress| progress.oldest = oldest);
     }
 
-    /// Waits until there may be something to do.
-    pub(crate) async fn arrival(&self) {
+    /// Waits until there may be an event to publish.
+    pub(crate) async fn wait_for_event(&self) {
         self.arrived.notified().await;
     }
 
@@ -99,21 +99,21 @@ impl Buffer {
         self.state().closed
     }
 
-    /// Takes no more.
+    /// Rejects all further events.
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.arrived.notify_one();
     }
 
-    /// The task has ended: what waits is lost.
-    pub(crate) fn end(&self) {
+    /// Marks the publishing task as ended. Events that still wait are lost.
+    pub(crate) fn finish(&self) {
         self.close();
         self.progress.send_modify(|progress| progress.ended = true);
     }
 
-    /// Waits until every event taken so far has its answer.
+    /// Waits until every event accepted so far has its result.
     pub(crate) async fn flushed(&self, within: Duration) -> Flushed {
-        let target = self.state().next_slot;
+        let target = self.state().next_sequence;
         let mut progress = self.progress.subscribe();
         let done = progress.wait_for(|progress| progress.oldest >= target || progress.ended);
         let reached = timeout(within, done).await.map(|progress| progress.is_ok_and(|p| p.oldest >= target));
@@ -141,8 +141,8 @@ impl State {
     }
 
     fn accept(&mut self, event: Event, bytes: usize) {
-        self.queue.push_back(Waiting { slot: self.next_slot, bytes, event });
-        self.next_slot += 1;
+        self.queue.push_back(PendingEvent { sequence: self.next_sequence, bytes, event });
+        self.next_sequence += 1;
         self.overflowing = false;
         self.counters.enqueued += 1;
         self.counters.waiting += 1;
@@ -154,11 +154,11 @@ impl State {
         self.counters.waiting_bytes = self.counters.waiting_bytes.saturating_sub(bytes as u64);
     }
 
-    fn turn_away(&mut self, event: Event) -> Enqueued {
+    fn reject(&mut self, event: Event) -> Enqueued {
         self.counters.dropped += 1;
         if !std::mem::replace(&mut self.overflowing, true) {
             let waiting = self.counters.waiting;
-            tracing::warn!(id = event.event_id(), waiting, "the buffer is full, events are turned away");
+            tracing::warn!(id = event.event_id(), waiting, "the enqueue buffer is full: events are rejected");
         }
         Enqueued::Full(event)
     }

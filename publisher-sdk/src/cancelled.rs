@@ -1,13 +1,13 @@
-//! What came of cancelling a scheduled event.
+//! The result of cancelling a scheduled event.
 
-/// What came of cancelling an event.
+/// The result of cancelling a scheduled event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it may be too late to cancel it"]
 pub enum Cancelled {
-    /// It will not be published; also if it was cancelled before.
+    /// The event will not be published. Also returned if it was cancelled before.
     Cancelled,
-    /// It was published already, at least on one of its channels: there, it is too late.
+    /// Too late: the event is already published on at least one of its channels.
     Published,
-    /// The bus knows no such event.
+    /// The bus has no scheduled event with this id.
     Unknown,
 }

@@ -1,21 +1,21 @@
-//! Counters: what became of the events given to `enqueue`.
+//! Counters of the events given to `enqueue`.
 
-/// What became of the events given to `enqueue`, since the publisher was made. `enqueued` is always the sum of
+/// Counts the events given to `enqueue` since the publisher was created. `enqueued` always equals the sum of
 /// `published`, `refused` and `waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Taken into the buffer.
+    /// Events accepted into the buffer.
     pub enqueued: u64,
-    /// The bus has them.
+    /// Events that the bus has confirmed.
     pub published: u64,
-    /// The bus refused them for good.
+    /// Events that the bus rejected permanently.
     pub refused: u64,
-    /// Times that an event had to be tried again.
+    /// Retries, counted per event.
     pub retried: u64,
-    /// Not taken into the buffer, since it was full or closed: the caller has them back.
+    /// Events not accepted because the buffer was full or closed. They were returned to the caller.
     pub dropped: u64,
-    /// In the buffer now, or on their way.
+    /// Events in the buffer or in flight.
     pub waiting: u64,
-    /// The bytes of those, as JSON.
+    /// Size of the waiting events in bytes, as JSON.
     pub waiting_bytes: u64,
 }

@@ -1,5 +1,5 @@
-//! Delivery: tries a run of events until each has its answer. What is tried again keeps its place before those
-//! that came after it.
+//! Publishes batches of events and retries until each event has a result. Retried events keep their place before later
+//! ones.
 
 use std::time::Duration;
 
@@ -7,62 +7,62 @@ use tokio::time::{Instant, sleep, timeout_at};
 use wirebell_protocol::{Event, Outcome};
 
 use crate::error::PublishError;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{Failure, FailureKind};
 use crate::retry::Backoff;
 use crate::transport::Transport;
 
-/// Most events in one try: enough to hide the way to the bus and back, few enough to bound what a lost
-/// connection leaves in doubt.
+/// Most events in one attempt: enough to hide the round trip, few enough to bound how many events a lost connection
+/// leaves uncertain.
 pub(crate) const CHUNK: usize = 256;
 
-/// A stamped event that has no answer yet.
+/// A stamped event without a result.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+    /// Position within its call or buffer, to match the result with the event.
     /// Its number among its kind, to give the answer to.
-    pub(crate) slot: usize,
+    /// Its size in the buffer.
     /// What it weighs in a buffer.
     pub(crate) bytes: usize,
     pub(crate) event: Event,
 }
 
-/// What one event came to.
-pub(crate) type Answer = Result<Outcome, PublishError>;
+/// The result of one event.
+pub(crate) type EventResult = Result<Outcome, PublishError>;
 
-/// What one try of a run of events came to.
+/// The result of one attempt.
 #[derive(Debug, Default)]
-pub(crate) struct Round {
-    /// The events that have their answer now.
-    pub(crate) settled: Vec<(Waiting, Answer)>,
-    /// Why the others have to be tried again, if there are others.
-    pub(crate) kept: Option<Failure>,
+pub(crate) struct AttemptResult {
+    /// Events with a final result.
+    pub(crate) finished: Vec<(PendingEvent, EventResult)>,
+    /// Why the other events must be retried, if there are any.
+    pub(crate) retry: Option<Failure>,
 }
 
-/// Tries the events once. Those that are worth another try stay in `waiting`, in their order. Dropping the future
-/// leaves all of them there.
+/// Sends the events once. Events that are worth a retry stay in `waiting`, in order. If the future is dropped, all
+/// events stay there.
 pub(crate) async fn attempt(
     transport: &Transport,
-    waiting: &mut Vec<Waiting>,
-    keep: impl Fn(Verdict) -> bool,
-) -> Round {
+    waiting: &mut Vec<PendingEvent>,
+    should_retry: impl Fn(FailureKind) -> bool,
+) -> AttemptResult {
     let answers = transport.send(waiting).await;
-    let mut round = Round::default();
+    let mut result = AttemptResult::default();
     for (event, answer) in std::mem::take(waiting).into_iter().zip(answers) {
         match answer {
-            Err(failure) if keep(failure.verdict) => {
+            Err(failure) if should_retry(failure.kind) => {
                 waiting.push(event);
-                round.kept.get_or_insert(failure);
+                result.retry.get_or_insert(failure);
             }
-            answer => round.settled.push((event, answer.map_err(|failure| failure.error))),
+            answer => result.finished.push((event, answer.map_err(|failure| failure.error))),
         }
     }
-    round
+    result
 }
 
-/// Publishes the events in their order, each chunk within `timeout`. Once a chunk could not be finished, those
-/// behind it are not tried: they would overtake.
-pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Vec<Event>) -> Vec<Answer> {
-    let mut answers: Vec<Option<Answer>> = events.iter().map(|_| None).collect();
-    let mut events = events.into_iter().enumerate().map(|(slot, event)| Waiting { slot, bytes: 0, event });
+/// Publishes the events in order, each chunk within `timeout`. After a chunk that fails, later chunks are not sent,
+/// since they would overtake it.
+pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Vec<Event>) -> Vec<EventResult> {
+    let mut answers: Vec<Option<EventResult>> = events.iter().map(|_| None).collect();
+    let mut events = events.into_iter().enumerate().map(|(sequence, event)| PendingEvent { sequence, bytes: 0, event });
     let mut stopped = None;
     while stopped.is_none() {
         let mut chunk: Vec<_> = events.by_ref().take(CHUNK).collect();
@@ -71,34 +71,34 @@ pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Ve
         }
         stopped = deliver_chunk(transport, timeout, &mut chunk, &mut answers).await.err();
     }
-    let given_up = stopped.unwrap_or(PublishError::TimedOut { after: timeout });
-    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(given_up.clone()))).collect()
+    let error = stopped.unwrap_or(PublishError::TimedOut { after: timeout });
+    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(error.clone()))).collect()
 }
 
 async fn deliver_chunk(
     transport: &Transport,
     timeout: Duration,
-    chunk: &mut Vec<Waiting>,
-    answers: &mut [Option<Answer>],
+    chunk: &mut Vec<PendingEvent>,
+    answers: &mut [Option<EventResult>],
 ) -> Result<(), PublishError> {
     let deadline = Instant::now() + timeout;
     let mut backoff = Backoff::up_to(Duration::from_secs(1));
-    // What a try ran into that came to its end says more than that the last one did not.
+    // The error of a finished attempt says more than the timeout of the last one.
     let mut last = PublishError::TimedOut { after: timeout };
     loop {
-        let worth_waiting = |verdict| verdict != Verdict::Event;
-        let Ok(round) = timeout_at(deadline, attempt(transport, chunk, worth_waiting)).await else {
+        let retryable = |kind| kind != FailureKind::Event;
+        let Ok(result) = timeout_at(deadline, attempt(transport, chunk, retryable)).await else {
             return Err(last);
         };
-        for (event, answer) in round.settled {
-            if let Some(place) = answers.get_mut(event.slot) {
-                *place = Some(answer);
+        for (event, answer) in result.finished {
+            if let Some(slot) = answers.get_mut(event.sequence) {
+                *slot = Some(answer);
             }
         }
-        let Some(failure) = round.kept else { return Ok(()) };
-        let pause = backoff.wait(failure.come_back_after());
-        // Where waiting helps nobody, the caller is told at once.
-        if failure.verdict == Verdict::Door || Instant::now() + pause >= deadline {
+        let Some(failure) = result.retry else { return Ok(()) };
+        let pause = backoff.wait(failure.retry_after());
+        // Waiting does not fix the configuration, so the caller gets the error at once.
+        if failure.kind == FailureKind::Configuration || Instant::now() + pause >= deadline {
             return Err(failure.error);
         }
         last = failure.error;

@@ -1,43 +1,43 @@
-//! The named ends of `enqueue`, `flush` and `close`.
+//! Results of `enqueue`, `flush` and `close`.
 
 use wirebell_protocol::Event;
 
-/// What `enqueue` did with an event.
+/// The result of `enqueue`.
 #[derive(Debug, Clone)]
 pub enum Enqueued {
-    /// It waits in the buffer and is published as soon as the bus takes it, under this id.
+    /// The event is in the buffer. It is published under this id as soon as the bus is available.
     Accepted {
         /// The event's id.
         id: String,
     },
-    /// The buffer is full: the bus has been out of reach for too long, or is too slow. The event is given back,
-    /// with its id and its time.
+    /// The buffer is full, because the bus is unavailable for too long or too slow. Returns the event with its id and
+    /// time.
     Full(Event),
-    /// The publisher was closed, or the Tokio runtime in which it was made has ended.
+    /// The publisher is closed, or its Tokio runtime has ended. Returns the event.
     Closed(Event),
 }
 
 impl Enqueued {
-    /// Was it taken?
+    /// Returns whether the event was accepted.
     pub fn is_accepted(&self) -> bool {
         matches!(self, Self::Accepted { .. })
     }
 }
 
-/// How waiting for the buffer ended.
+/// The result of waiting for the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "events may still be waiting"]
-pub enum Flushed {
+    /// Every event enqueued before has been published or permanently rejected.
     /// Every event that was enqueued before has been published, or refused for good.
     Done,
-    /// The time is over, and this many events wait. After `flush` they go on being tried, after `close` they do not.
+    /// The timeout passed while events were waiting. After `flush` they are still retried, after `close` they are not.
     TimedOut {
-        /// Events that wait.
+        /// Number of waiting events.
         waiting: u64,
     },
-    /// The publisher was closed before they could be published: this many are lost.
+    /// The publisher was closed before these events were published; they are lost.
     Closed {
-        /// Events that are lost.
+        /// Number of lost events.
         waiting: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, in words for whoever has to act on it. No message here holds a payload, a password or a key.
+//! Errors of the SDK. No message contains a payload, a password or a key.
 
 use std::time::Duration;
 
@@ -6,48 +6,48 @@ use thiserror::Error;
 use wirebell_protocol::EventError;
 use wirebell_protocol::keys::PrefixError;
 
-/// Why an event was not published, or why nobody can tell whether it was.
+/// The reason why an event was not published, or why its state is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The event itself is wrong: publishing it again cannot help.
+    /// The event itself is invalid; a retry does not help.
     #[error("the event is invalid: {0}")]
     Invalid(#[from] EventError),
-    /// The bus could not be reached, or does not take events just now, for as long as the timeout allows. Where the
-    /// connection broke after the event had left, the bus may have it: publish it again under the same id.
+    /// The bus could not be reached, or accepted no events, until the timeout. If the connection broke after the event
+    /// was sent, the bus may have it: publish it again under the same id.
     #[error("the bus is unavailable: {reason}")]
     Unavailable {
-        /// What the last try ran into.
+        /// The error of the last attempt.
         reason: String,
     },
-    /// The bus was reached and did not answer in time. It may have the event: publish it again under the same id.
-    #[error("the bus did not answer within {after:?}")]
+    /// The bus did not respond in time. It may have the event: publish it again under the same id.
+    #[error("the bus did not respond within {after:?}")]
     TimedOut {
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// The bus answered, and said no: a wrong password, an unknown service key, a missing permission.
-    #[error("the bus refused: {0}")]
+    /// The bus rejected the request: wrong password, unknown API key or missing permission.
+    #[error("the bus rejected the request: {0}")]
     Refused(Refusal),
 }
 
-/// What the bus said when it refused.
+/// The bus' reason for a rejection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{detail} ({code})")]
 pub struct Refusal {
-    /// The HTTP status; none from Redis.
+    /// The HTTP status; `None` over Redis.
     pub status: Option<u16>,
-    /// A stable word for programs: the problem's `code`, or Redis' error code.
+    /// A stable code for programs: the problem's `code`, or the error code of Redis.
     pub code: String,
-    /// The sentence for people.
+    /// A description for people.
     pub detail: String,
 }
 
-/// Why there is no publisher.
+/// The reason why a publisher or worker could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL is not one of a bus. It is not shown, since it may hold a password.
+    /// The URL is not the URL of a bus. The message omits the URL, since it may contain a password.
     #[error(
         "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS), \
          `redis-cluster://host[:port][?node=host:port]`, \
@@ -55,23 +55,23 @@ pub enum ConnectError {
          `http://host[:port]` (`https://` with TLS) as the URL of the bus; {found}"
     )]
     Url {
-        /// What is wrong with the one that was given.
+        /// What is wrong with the given URL.
         found: &'static str,
     },
-    /// The prefix of the keys in Redis.
+    /// The prefix of the keys in Redis is invalid.
     #[error("prefix of the keys: {0}")]
     Prefix(#[from] PrefixError),
-    /// The service key has a character that no HTTP header may hold.
-    #[error("the service key holds a character that cannot stand in an HTTP header")]
+    /// The API key contains a character that is not allowed in an HTTP header.
+    #[error("the API key contains a character that is not allowed in an HTTP header")]
     ServiceKey,
     /// TLS cannot be set up on this machine.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// There is no Tokio runtime here for the task behind `enqueue`.
-    #[error("expected to be called within a Tokio runtime")]
+    /// There is no Tokio runtime to run the publisher's background task.
+    #[error("no Tokio runtime: call this within one")]
     Runtime,
-    /// The bus was reached and said no, as to a wrong password.
-    #[error("the bus refused: {0}")]
+    /// The bus rejected the connection, for example because of a wrong password.
+    #[error("the bus rejected the connection: {0}")]
     Refused(Refusal),
 }
 

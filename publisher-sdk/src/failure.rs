@@ -1,71 +1,71 @@
-//! Failures: why one try of one event came to nothing, and what that says about the next try.
+//! The failure of one attempt to publish, and what it means for a retry.
 
 use std::time::Duration;
 
 use crate::error::{PublishError, Refusal};
 
-/// One try that failed.
+/// The failure of one attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) error: PublishError,
-    pub(crate) verdict: Verdict,
-    /// The connection is of no use any more: its server is no longer the right one.
-    pub(crate) elsewhere: bool,
+    pub(crate) kind: FailureKind,
+    /// The connection must be replaced: its server is no longer the right one.
+    pub(crate) reconnect: bool,
 }
 
-/// Whose fault it is, which decides whether to try again. From the least to the most worth trying again.
+/// The cause of a failure, which decides about a retry. Ordered from the least to the most worth retrying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verdict {
-    /// The event's: it can never be published, and those behind it can.
+pub(crate) enum FailureKind {
+    /// The event is at fault: it can never be published. Later events are not affected.
     Event,
-    /// This publisher's, as with a wrong password: no event gets through until a person changes something.
-    Door,
-    /// The moment's. The bus may have said after which time to come back.
-    Moment(Option<Duration>),
+    /// The publisher's configuration is at fault, such as a wrong password. No event passes until it is fixed.
+    Configuration,
+    /// A temporary condition. The bus may have named the time to wait before a retry.
+    Transient(Option<Duration>),
 }
 
 impl Failure {
-    /// The event was refused for good.
+    /// The event was permanently rejected.
     pub(crate) fn event(error: PublishError) -> Self {
-        Self { error, verdict: Verdict::Event, elsewhere: false }
+        Self { error, kind: FailureKind::Event, reconnect: false }
     }
 
-    /// The publisher was refused.
-    pub(crate) fn door(refusal: Refusal) -> Self {
-        Self { error: PublishError::Refused(refusal), verdict: Verdict::Door, elsewhere: false }
+    /// The publisher was rejected.
+    pub(crate) fn configuration(refusal: Refusal) -> Self {
+        Self { error: PublishError::Refused(refusal), kind: FailureKind::Configuration, reconnect: false }
     }
 
-    /// The bus cannot be reached, or takes nothing just now.
+    /// The bus cannot be reached, or accepts nothing at the moment.
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
-        Self::unavailable_until(reason, None)
+        Self::unavailable_for(reason, None)
     }
 
-    /// The same, and the connections are of no use any more.
-    pub(crate) fn elsewhere(reason: impl Into<String>) -> Self {
-        Self { elsewhere: true, ..Self::unavailable(reason) }
+    /// As `unavailable`, and the connections must be replaced.
+    pub(crate) fn reconnect(reason: impl Into<String>) -> Self {
+        Self { reconnect: true, ..Self::unavailable(reason) }
     }
 
-    /// The same, where the bus said when to come back.
-    pub(crate) fn unavailable_until(reason: impl Into<String>, after: Option<Duration>) -> Self {
+    /// As `unavailable`, with the time after which the bus wants a retry.
+    pub(crate) fn unavailable_for(reason: impl Into<String>, after: Option<Duration>) -> Self {
         let error = PublishError::Unavailable { reason: reason.into() };
-        Self { error, verdict: Verdict::Moment(after), elsewhere: false }
+        Self { error, kind: FailureKind::Transient(after), reconnect: false }
     }
 
-    /// The bus did not answer.
+    /// The bus did not respond.
     pub(crate) fn timed_out(after: Duration) -> Self {
-        Self { error: PublishError::TimedOut { after }, verdict: Verdict::Moment(None), elsewhere: false }
+        Self { error: PublishError::TimedOut { after }, kind: FailureKind::Transient(None), reconnect: false }
     }
 
-    /// Does it stop the events behind this one, too?
-    pub(crate) fn stops(&self) -> bool {
-        self.verdict != Verdict::Event
+    /// Returns whether later events of the batch must not be sent either.
+    pub(crate) fn stops_batch(&self) -> bool {
+        self.kind != FailureKind::Event
     }
 
-    /// When the bus wants to be asked again, if it said so.
-    pub(crate) fn come_back_after(&self) -> Option<Duration> {
-        match self.verdict {
-            Verdict::Moment(after) => after,
-            Verdict::Event | Verdict::Door => None,
+    /// Returns how long the bus asked to wait before a retry.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self.kind {
+            FailureKind::Transient(after) => after,
+            FailureKind::Event | FailureKind::Configuration => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP as the way to the bus: the services' door of a node. The only file that names `reqwest`.
+//! The HTTP transport: the server API of a node. The only file that names `reqwest`.
 
 use std::time::Duration;
 
@@ -7,39 +7,39 @@ use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use wirebell_protocol::tracking::{Receipt, State};
 use wirebell_protocol::{Channel, Outcome};
 
-use crate::answer::{self, Verdicts};
+use crate::response::{self, BatchResult};
 use crate::cancelled::Cancelled;
-use crate::delivery::Waiting;
+use crate::delivery::PendingEvent;
 use crate::error::ConnectError;
 use crate::failure::Failure;
 use crate::transport::Options;
 
 /// Most bytes of events in one request.
-const REQUEST_BYTES: usize = 512 * 1024;
-/// Most bytes of an answer that are read: a node sends some hundred for an event.
-const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+const MAX_REQUEST_BYTES: usize = 512 * 1024;
+/// Most bytes of a response that are read. A node sends a few hundred bytes for each event.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The services' door of a node, or of a load balancer before several.
-pub(crate) struct HttpDoor {
+/// The server API of a node, or of a load balancer before several nodes.
+pub(crate) struct HttpTransport {
     client: Client,
     events: Url,
     timeout: Duration,
 }
 
-impl HttpDoor {
+impl HttpTransport {
     pub(crate) fn new(url: &str, options: &Options) -> Result<Self, ConnectError> {
         let events = events_url(url)?;
         let mut builder = Client::builder()
             .default_headers(headers(options.service_key.as_deref())?)
             .connect_timeout(options.connect_timeout)
             .timeout(options.answer_timeout)
-            // A redirect would carry the service key elsewhere; a proxy has no business before an internal door.
+            // A redirect would send the API key to another host. An internal API is not reached through a proxy.
             .redirect(redirect::Policy::none())
             .no_proxy();
         if events.scheme() == "https" {
             crate::tls::ensure_provider();
         } else {
-            // Without TLS, a machine without certificates is as good as any.
+            // Without TLS no certificates are needed, so a machine without any must not fail.
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| ConnectError::Tls(error_chain(&error)))?;
@@ -47,93 +47,97 @@ impl HttpDoor {
     }
 
     /// Posts the events in requests of a bounded size, one after the other.
-    pub(crate) async fn send(&self, events: &[Waiting]) -> Vec<Result<Outcome, Failure>> {
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
         let bodies: Vec<String> = events.iter().map(|waiting| waiting.event.to_json()).collect();
         let mut answers = Vec::with_capacity(bodies.len());
         let mut most = bodies.len();
         while let Some(rest) = bodies.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-            let batch = &rest[..fitting(rest, most)];
+            let batch = &rest[..batch_len(rest, most)];
             match self.post(batch).await {
-                Verdicts::Each(each) => {
+                BatchResult::Each(each) => {
                     let stopped =
-                        each.iter().find_map(|answer| answer.as_ref().err().filter(|f| f.stops()).cloned());
+                        each.iter().find_map(|answer| answer.as_ref().err().filter(|f| f.stops_batch()).cloned());
                     answers.extend(each);
                     if let Some(failure) = stopped {
                         answers.resize(bodies.len(), Err(failure));
                     }
                 }
-                // Something about the whole was not to the door's liking; the parts may be.
-                Verdicts::Split if batch.len() > 1 => most = batch.len().div_ceil(2),
-                Verdicts::Split => answers.push(Err(Failure::unavailable("the door asked for a smaller request"))),
-                Verdicts::All(failure) => answers.resize(bodies.len(), Err(failure)),
+                // One event, or the size of the request, was rejected: smaller requests may pass.
+                BatchResult::Split if batch.len() > 1 => most = batch.len().div_ceil(2),
+                BatchResult::Split => answers.push(Err(Failure::unavailable("the node asked for a smaller request"))),
+                BatchResult::All(failure) => answers.resize(bodies.len(), Err(failure)),
             }
         }
         answers
     }
 
-    async fn post(&self, batch: &[String]) -> Verdicts {
+    async fn post(&self, batch: &[String]) -> BatchResult {
         let body = match batch {
             [only] => only.clone(),
             many => format!("[{}]", many.join(",")),
         };
         match self.client.post(self.events.clone()).body(body).send().await {
-            Ok(response) => self.read(response, batch.len()).await,
-            Err(error) => Verdicts::All(self.failure(&error)),
+            Ok(response) => self.read_batch(response, batch.len()).await,
+            Err(error) => BatchResult::All(self.failure(&error)),
         }
     }
 
-    async fn read(&self, response: Response, wanted: usize) -> Verdicts {
-        match self.answer(response).await {
-            Ok(answer) => answer::read(answer.status, answer.come_back_after, &answer.body, wanted),
-            Err(failure) => Verdicts::All(failure),
+    async fn read_batch(&self, response: Response, wanted: usize) -> BatchResult {
+        match self.read_response(response).await {
+            Ok(answer) => response::parse(answer.status, answer.retry_after, &answer.body, wanted),
+            Err(failure) => BatchResult::All(failure),
         }
     }
 
-    async fn answer(&self, mut response: Response) -> Result<Answer, Failure> {
+    async fn read_response(&self, mut response: Response) -> Result<HttpResponse, Failure> {
         let status = response.status().as_u16();
-        let come_back_after = retry_after(response.headers());
+        let retry_after = parse_retry_after(response.headers());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(part)) if body.len() + part.len() <= ANSWER_BYTES => body.extend_from_slice(&part),
-                Ok(None) => return Ok(Answer { status, come_back_after, body }),
-                Ok(Some(_)) => return Err(Failure::unavailable("the answer is too long")),
+                Ok(Some(part)) if body.len() + part.len() <= MAX_RESPONSE_BYTES => body.extend_from_slice(&part),
+                Ok(None) => return Ok(HttpResponse { status, retry_after, body }),
+                Ok(Some(_)) => {
+                    let reason = format!("the response has more than {MAX_RESPONSE_BYTES} bytes");
+                    return Err(Failure::unavailable(reason));
+                }
                 Err(error) => return Err(self.failure(&error)),
             }
         }
     }
 
-    /// Where the event stands on each of these channels, at the latest after `patience`.
+    /// Returns the event's state on each channel, at the latest after `wait`.
     pub(crate) async fn states(
         &self,
         id: &str,
         channels: &[Channel],
-        patience: Duration,
+        wait: Duration,
     ) -> Result<Vec<Option<State>>, Failure> {
-        let receipts = self.receipts(id, patience).await?;
+        let receipts = self.receipts(id, wait).await?;
         let state = |channel: &Channel| {
             receipts.iter().find(|receipt| receipt.channel == *channel).map(|receipt| receipt.state)
         };
         Ok(channels.iter().map(state).collect())
     }
 
-    /// What became of the event, once it is settled, or at the latest after `patience`, which counts in whole seconds.
-    pub(crate) async fn receipts(&self, id: &str, patience: Duration) -> Result<Vec<Receipt>, Failure> {
+    /// Returns the event's delivery status once it is final, or at the latest after `wait`, which is rounded down to
+    /// seconds.
+    pub(crate) async fn receipts(&self, id: &str, wait: Duration) -> Result<Vec<Receipt>, Failure> {
         let mut url = self.event_url(id);
-        if patience.as_secs() > 0 {
-            url.query_pairs_mut().append_pair("wait", &patience.as_secs().to_string());
+        if wait.as_secs() > 0 {
+            url.query_pairs_mut().append_pair("wait", &wait.as_secs().to_string());
         }
-        let request = self.client.get(url).timeout(patience + self.timeout);
-        answer::receipts(&self.ask(request).await?)
+        let request = self.client.get(url).timeout(wait + self.timeout);
+        response::receipts(&self.send_request(request).await?)
     }
 
     /// Cancels a scheduled event.
     pub(crate) async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
-        answer::cancelled(&self.ask(self.client.delete(self.event_url(id))).await?)
+        response::cancelled(&self.send_request(self.client.delete(self.event_url(id))).await?)
     }
 
-    async fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {
-        self.answer(request.send().await.map_err(|error| self.failure(&error))?).await
+    async fn send_request(&self, request: RequestBuilder) -> Result<HttpResponse, Failure> {
+        self.read_response(request.send().await.map_err(|error| self.failure(&error))?).await
     }
 
     fn event_url(&self, id: &str) -> Url {
@@ -153,37 +157,37 @@ impl HttpDoor {
     }
 }
 
-/// What came back, read whole.
-pub(crate) struct Answer {
+/// A response with its whole body.
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
-    pub(crate) come_back_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Vec<u8>,
 }
 
-impl std::fmt::Debug for HttpDoor {
+impl std::fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("HttpDoor").field(&self.events.as_str()).finish()
+        f.debug_tuple("HttpTransport").field(&self.events.as_str()).finish()
     }
 }
 
-/// How many of the bodies go into one request: at least one.
-fn fitting(bodies: &[String], most: usize) -> usize {
+/// Returns how many of the bodies fit into one request: at least one.
+fn batch_len(bodies: &[String], most: usize) -> usize {
     let mut bytes = 0;
     let fits = |body: &&String| {
         bytes += body.len();
-        bytes <= REQUEST_BYTES
+        bytes <= MAX_REQUEST_BYTES
     };
     bodies.iter().take(most).take_while(fits).count().max(1)
 }
 
 fn events_url(url: &str) -> Result<Url, ConnectError> {
     let wrong = |found| ConnectError::Url { found };
-    let mut url = Url::parse(url).map_err(|_| wrong("the one given cannot be read as a URL"))?;
+    let mut url = Url::parse(url).map_err(|_| wrong("the given one cannot be parsed as a URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("the one given has a user or password: the service key goes to the builder"));
+        return Err(wrong("the given one has a user or password: pass the API key to `service_key` of the builder"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("the one given has a query or a fragment"));
+        return Err(wrong("the given one has a query or a fragment"));
     }
     let path = format!("{}/v1/events", url.path().trim_end_matches('/'));
     url.set_path(&path);
@@ -200,13 +204,13 @@ fn headers(service_key: Option<&str>) -> Result<HeaderMap, ConnectError> {
     Ok(headers)
 }
 
-/// `Retry-After` in seconds, as a node gives it; a date is as good as none.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// Parses `Retry-After` in seconds, as nodes send it; ignores a date.
+fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// An error with its causes: the first alone says no more than that a request failed.
+/// Returns an error with its causes: the first alone only says that a request failed.
 fn error_chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

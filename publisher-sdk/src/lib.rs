@@ -1,4 +1,5 @@
-//! Publish events to Wirebell from Rust: to one user, a topic or everybody, whichever node they are connected to.
+//! Publishes events to Wirebell from Rust: to one user, to a topic or to all clients, on whichever node they are
+//! connected.
 //!
 //! ```no_run
 //! use wirebell_publisher::{Event, Publisher};
@@ -12,18 +13,18 @@
 //! # }
 //! ```
 //!
-//! The URL's scheme picks the way: `redis://` and `rediss://` (with TLS) go straight into Redis, `http://` and
-//! `https://` to the services' door of a node. `redis-cluster://host:port?node=host:port` is a Cluster, found through any
-//! of its servers; `redis-sentinel://host:port?sentinelServiceName=name&node=host:port` the primary that sentinels name.
-//! `valkey` in place of `redis` means the same.
+//! The URL's scheme selects the transport. `redis://` and `rediss://` (with TLS) write directly to Redis; `http://` and
+//! `https://` call the server API of a node. `redis-cluster://host:port?node=host:port` is a Redis Cluster, discovered
+//! through any of its servers. `redis-sentinel://host:port?sentinelServiceName=name&node=host:port` is the primary that
+//! the sentinels name. `valkey` may replace `redis` in each scheme.
 //!
 //! # Three ways to publish
 //!
 //! | call | returns | for |
 //! | --- | --- | --- |
-//! | [`Publisher::publish`] | once the bus has the event | what the caller wants to know about |
-//! | [`Publisher::publish_all`] | once the bus has them all | many at a time |
-//! | [`Publisher::enqueue`] | at once, without waiting | a request that must not fail because of a notification |
+//! | [`Publisher::publish`] | once the bus has the event | events whose result the caller needs |
+//! | [`Publisher::publish_all`] | once the bus has all events | many events at a time |
+//! | [`Publisher::enqueue`] | at once, without waiting | requests that must not fail because of a notification |
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -33,7 +34,7 @@
 //! let publisher = Publisher::builder("https://wirebell.internal:9090").service_key("s3cret").connect().await?;
 //! let event = Event::new("user:42", "payment-status", &["paid"])?.id("order-7-paid")?;
 //! if let Enqueued::Full(event) = publisher.enqueue(event) {
-//!     eprintln!("the bus has been away for too long: {:?} is not sent", event.event_id());
+//!     eprintln!("the bus is unavailable for too long: {:?} is not sent", event.event_id());
 //! }
 //! // Before the process ends:
 //! assert_eq!(publisher.close(Duration::from_secs(5)).await, Flushed::Done);
@@ -41,42 +42,41 @@
 //! # }
 //! ```
 //!
-//! # Once, however often it is tried
+//! # Idempotency
 //!
-//! An event without an id and a time gets both before the first try, so every further try is the same event. The bus
-//! remembers an id for `seen` ([`Retention::seen_millis`], five minutes) and answers the same id on the same channel
-//! as it did the first time. To make an event the same across restarts of your service, give it an id of your own,
-//! such as that of the order. What is tried again after more than `seen`, because Redis took the event, broke the
-//! connection before it answered, and stayed away for so long, is published twice. So is, for the same reason, what
-//! Redis itself forgot in a crash: run it with `appendonly yes`.
+//! An event without an id and a time gets both before the first attempt, so every retry sends the same event. The bus
+//! remembers an id for `seen` ([`Retention::seen_millis`], five minutes). It answers the same id on the same channel as
+//! it did the first time. To keep an event the same across restarts of your service, give it your own id, such as the
+//! order's. An event is published twice in two cases. Redis accepted it, lost the connection before it answered, and
+//! stayed away for more than `seen`. Or Redis lost it in a crash: run Redis with `appendonly yes`.
 //!
 //! # Order
 //!
-//! Events of one channel are logged in the order of one `publish_all`, and in the order of `enqueue`. Between two
-//! calls of [`Publisher::publish`] that run at the same time, and between `publish` and `enqueue`, there is none.
+//! Events of one channel are logged in the order of one `publish_all` call, and in the order of `enqueue`. Concurrent
+//! calls of [`Publisher::publish`] have no order among each other, and neither have `publish` and `enqueue`.
 //!
-//! # What becomes of an event
+//! # Delivery status
 //!
-//! | call | tells |
+//! | call | returns |
 //! | --- | --- |
-//! | [`Published::acknowledged`] | which device has acknowledged the event, or why none has |
-//! | [`Publisher::receipts`] | later, and everything: written to which connections, acknowledged by which devices |
-//! | [`Publisher::follow`] | a stream of what becomes of all events, for a service that publishes thousands |
-//! | [`Fallbacks`] | hands over what no device has acknowledged by its [`deadline`](Event::deadline) |
-//! | [`Publisher::cancel`] | cancels what waits for its [`deliver_at`](Event::deliver_at) |
+//! | [`Published::acknowledged`] | the device that acknowledged the event, or why there is none |
+//! | [`Publisher::receipts`] | the delivery status: connections it was written to, devices that acknowledged it |
+//! | [`Publisher::follow`] | a stream of the delivery updates of all events, for services that publish thousands |
+//! | [`Fallbacks`] | events that no device acknowledged by their [`deadline`](Event::deadline) |
+//! | [`Publisher::cancel`] | cancels an event before its [`deliver_at`](Event::deliver_at) |
 //!
-//! [`Inbox`] is the other direction: what clients emit, and the answers to it.
+//! [`Inbox`] is the opposite direction: events that clients emit, and the replies to them.
 //!
-//! An event that asks for nothing of this costs nothing of it: one script, as before. One that does costs a second
-//! round trip, since its timer is set before it is published.
+//! Untracked events cost one script call. Tracked and scheduled events cost a second round trip, since their timer is
+//! set before they are published.
 //!
-//! # When the bus is down
+//! # When the bus is unavailable
 //!
-//! `connect` succeeds, `enqueue` works, `publish` tries for its timeout and then fails with
+//! `connect` succeeds, `enqueue` works, and `publish` retries until its timeout and then fails with
 //! [`PublishError::Unavailable`]. See [`Builder::connect`].
 
 mod acknowledged;
-mod answer;
+mod response;
 mod buffer;
 mod builder;
 mod cancelled;
@@ -96,8 +96,8 @@ mod redis;
 mod redis_error;
 mod retry;
 mod stamp;
+mod receipts;
 mod tls;
-mod told;
 mod transport;
 mod worker;
 
@@ -111,7 +111,7 @@ pub use fallbacks::{Claim, Fallback, Fallbacks, FallbacksBuilder};
 pub use inbox::{Inbox, InboxBuilder, InboxClaim, InboxEvent};
 pub use published::Published;
 pub use publisher::Publisher;
-pub use told::{Follow, Receipts, Told};
+pub use receipts::{DeliveryUpdate, Follow, Receipts, Told};
 pub use wirebell_protocol::publish::Retention;
 pub use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
 pub use wirebell_protocol::{

@@ -1,4 +1,4 @@
-//! What `publish` answers: the outcome, and a hold on the event to ask what becomes of it.
+//! The result of `publish`, from which an acknowledgement can be awaited.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,37 +9,37 @@ use wirebell_protocol::{Channel, Class, Cursor, Event, Outcome, Reached};
 use crate::acknowledged::{self, AckError, Acknowledgement};
 use crate::transport::Transport;
 
-/// The bus has the event. It keeps the way to the bus open for as long as it is kept itself.
+/// An event that the bus has accepted. Keeps the publisher's connection open until it is dropped.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// The event's id, given by the publisher or made for it.
+    /// The event's id, given by the caller or generated.
     pub id: String,
-    /// One entry a channel, in the order of `to`.
+    /// One entry for each channel, in the order of `to`.
     pub channels: Vec<Reached>,
-    watch: Watch,
+    tracker: AckTracker,
 }
 
-/// How to ask what becomes of an event.
+/// Reads the delivery status of an event.
 #[derive(Debug, Clone)]
-pub(crate) struct Watch {
+pub(crate) struct AckTracker {
     transport: Arc<Transport>,
     can_be_acknowledged: bool,
 }
 
-impl Watch {
+impl AckTracker {
     pub(crate) fn of(event: &Event, transport: &Arc<Transport>) -> Self {
-        // Only what has a cursor can be acknowledged.
+        // Only durable events have a cursor, which an acknowledgement needs.
         let can_be_acknowledged = event.is_watched() && event.event_class() == Class::Durable;
         Self { transport: Arc::clone(transport), can_be_acknowledged }
     }
 }
 
 impl Published {
-    pub(crate) fn new(outcome: Outcome, watch: Watch) -> Self {
-        Self { id: outcome.id, channels: outcome.channels, watch }
+    pub(crate) fn new(outcome: Outcome, tracker: AckTracker) -> Self {
+        Self { id: outcome.id, channels: outcome.channels, tracker }
     }
 
-    /// The cursor, where the event went to one channel and is durable.
+    /// Returns the cursor of a durable event that went to one channel.
     pub fn cursor(&self) -> Option<Cursor> {
         match self.channels.as_slice() {
             [only] => only.cursor,
@@ -47,33 +47,33 @@ impl Published {
         }
     }
 
-    /// How many nodes listened, summed over the channels.
+    /// Returns how many nodes had subscribers, summed over the channels.
     pub fn nodes(&self) -> u64 {
         self.channels.iter().map(|reached| reached.nodes).sum()
     }
 
-    /// Is it kept until its `deliver_at`, at least on one of its channels?
+    /// Returns whether the event is stored until its `deliver_at` on at least one channel.
     pub fn is_scheduled(&self) -> bool {
         self.channels.iter().any(|reached| reached.scheduled)
     }
 
-    /// What the bus answered, as a plain value.
+    /// Returns the response of the bus as a plain value.
     pub fn outcome(&self) -> Outcome {
         Outcome { id: self.id.clone(), channels: self.channels.clone() }
     }
 
-    /// Waits until a device has acknowledged the event: the first one, on whichever of its channels. Any other end has
-    /// its name in [`AckError`]; those that are final are told as soon as they are so on all channels.
+    /// Waits until the first device acknowledges the event on any of its channels. [`AckError`] names every other end.
+    /// A final one is returned as soon as it is final on all channels.
     ///
-    /// The event has to be durable and published with [`receipt`](Event::receipt) or [`deadline`](Event::deadline).
-    /// The bus is asked again and again, each time after an eighth of the time waited so far, between 10 ms and half
-    /// a second; over HTTP the node does so. Thousands may wait at the same time, on the publisher's one connection.
+    /// The event must be durable and published with [`receipt`](Event::receipt) or [`deadline`](Event::deadline). Over
+    /// Redis the bus is polled; each pause is an eighth of the time waited so far, between 10 ms and 500 ms. Over HTTP
+    /// the node does so. Thousands of calls may wait at the same time on the publisher's one connection.
     pub async fn acknowledged(&self, timeout: Duration) -> Result<Acknowledgement, AckError> {
-        if !self.watch.can_be_acknowledged {
+        if !self.tracker.can_be_acknowledged {
             return Err(AckError::NotWatched);
         }
         let channels: Vec<Channel> = self.channels.iter().map(|reached| reached.channel.clone()).collect();
-        acknowledged::wait(&self.watch.transport, &self.id, &channels, timeout).await
+        acknowledged::wait(&self.tracker.transport, &self.id, &channels, timeout).await
     }
 }
 
@@ -85,7 +85,7 @@ impl PartialEq for Published {
 
 impl Eq for Published {}
 
-/// As the outcome is written.
+/// Serializes like the publish result.
 impl Serialize for Published {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.outcome().serialize(serializer)

@@ -1,4 +1,4 @@
-//! The publisher: three ways to publish, over whichever bus.
+//! The publisher and its three ways to publish.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::counters::Counters;
 use crate::delivery::deliver;
 use crate::enqueued::{Enqueued, Flushed};
 use crate::error::{ConnectError, PublishError};
-use crate::published::{Published, Watch};
-use crate::retry::until;
+use crate::published::{Published, AckTracker};
+use crate::retry::retry_until;
 use crate::stamp::{stamp, with_durability};
-use crate::told::{Follow, Receipts};
+use crate::receipts::{Follow, Receipts};
 use crate::transport::Transport;
 
-/// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last one is dropped,
-/// the task behind [`enqueue`](Self::enqueue) stops and what still waits is lost: call [`close`](Self::close) first.
+/// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last clone is dropped, the
+/// background task of [`enqueue`](Self::enqueue) stops and waiting events are lost: call [`close`](Self::close) first.
 #[derive(Debug, Clone)]
 pub struct Publisher(Arc<Shared>);
 
@@ -35,12 +35,12 @@ struct Shared {
 }
 
 impl Publisher {
-    /// A publisher to the bus at `url`, with what is usual for everything else. See [`Builder::connect`].
+    /// Creates a publisher for the bus at `url` with default options. See [`Builder::connect`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// A publisher to the bus at `url`, step by step.
+    /// Returns a builder for a publisher of the bus at `url`.
     pub fn builder(url: &str) -> Builder {
         Builder::new(url)
     }
@@ -61,20 +61,20 @@ impl Publisher {
         &self.0.transport
     }
 
-    /// Publishes one event, and returns once the bus has it: its id, its place in the log, and how many nodes
-    /// listened, 0 if nobody is connected.
+    /// Publishes one event and waits until the bus has it. Returns its id, its cursor in the log, and how many nodes had
+    /// subscribers: 0 if no client is connected.
     ///
-    /// It is tried until the builder's timeout is over, each time as the same event, so that it is published once
-    /// however often it is tried. A wrong event and a wrong password are told at once.
+    /// Retries until the builder's timeout. Every attempt sends the same event, so it is published once. An invalid event
+    /// and a wrong password are reported at once.
     ///
-    /// What becomes of an event with [`receipt`](Event::receipt) can be waited for:
+    /// The acknowledgement of an event with [`receipt`](Event::receipt) can be awaited:
     ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use wirebell_publisher::{Event, Publisher};
     /// # async fn example(publisher: Publisher, event: Event) -> Result<(), Box<dyn std::error::Error>> {
     /// let seen = publisher.publish(event.receipt()).await?.acknowledged(Duration::from_secs(10)).await?;
-    /// println!("{} has it", seen.device);
+    /// println!("{} has acknowledged it", seen.device);
     /// # Ok(())
     /// # }
     /// ```
@@ -83,14 +83,13 @@ impl Publisher {
         answers.pop().unwrap_or(Err(PublishError::TimedOut { after: self.0.timeout }))
     }
 
-    /// Publishes many events, many at a time, and answers for each, in their order.
+    /// Publishes many events in batches and returns a result for each, in order.
     ///
-    /// Events of one channel get into its log in the order given, also where some have to be tried again. The
-    /// timeout holds for each run of up to 256. Once a run could not be finished, none behind it is sent, and the
-    /// error stands for each of them.
+    /// Events of one channel are logged in the given order, also if some are retried. The timeout applies to each batch
+    /// of up to 256 events. After a batch that fails, later batches are not sent, and its error stands for their events.
     ///
-    /// One exception to the order, which no client can mend: where Redis turns away single commands for a moment
-    /// (it is out of memory, say) and takes the next, the event that was turned away comes after it.
+    /// There is one exception to the order, which no client can prevent. If Redis rejects single commands temporarily,
+    /// for example because it is out of memory, and accepts the next one, the rejected event is logged after it.
     pub async fn publish_all(
         &self,
         events: impl IntoIterator<Item = Event>,
@@ -99,31 +98,31 @@ impl Publisher {
         for event in &mut events {
             stamp(event);
         }
-        let watches: Vec<Watch> = events.iter().map(|event| Watch::of(event, &self.0.transport)).collect();
+        let trackers: Vec<AckTracker> = events.iter().map(|event| AckTracker::of(event, &self.0.transport)).collect();
         let answers = deliver(&self.0.transport, self.0.timeout, events).await;
-        let published = |(answer, watch)| Ok(Published::new(answer?, watch));
-        answers.into_iter().zip(watches).map(published).collect()
+        let published = |(answer, tracker)| Ok(Published::new(answer?, tracker));
+        answers.into_iter().zip(trackers).map(published).collect()
     }
 
-    /// What became of an event, on each of its channels: when the bus took it, to which connections it was written,
-    /// which devices have acknowledged it, whether it has expired or fallen back. Empty if the bus knows nothing of it:
-    /// it never was published, had neither [`receipt`](Event::receipt) nor [`deadline`](Event::deadline) nor
-    /// [`deliver_at`](Event::deliver_at), or that is too long ago.
+    /// Returns the delivery status of an event on each of its channels: when the bus accepted it, to which connections it
+    /// was written, which devices acknowledged it, whether it expired or went to the fallback stream. Empty if the bus
+    /// has no delivery record: the event is unknown, has none of [`receipt`](Event::receipt),
+    /// [`deadline`](Event::deadline) and [`deliver_at`](Event::deliver_at), or its record has expired.
     pub async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, PublishError> {
-        until(self.0.timeout, || self.0.transport.receipts(id)).await
+        retry_until(self.0.timeout, || self.0.transport.receipts(id)).await
     }
 
-    /// The stream of receipts: what becomes of every watched event on this bus, whoever published it. For a service that
-    /// publishes too many to wait for each. Only over Redis.
+    /// Returns the stream of delivery updates of all tracked events on this bus, of every publisher. For services that
+    /// publish too many events to wait for each. Only over Redis.
     ///
     /// ```no_run
     /// # use wirebell_publisher::{Follow, Publisher, State};
     /// # async fn example(publisher: Publisher) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut receipts = publisher.follow(&Follow::Group("orders".to_owned()))?;
     /// loop {
-    ///     let told = receipts.next().await;
-    ///     if told.outcome == State::Acknowledged {
-    ///         println!("{} was seen on {}", told.id, told.channel);
+    ///     let update = receipts.next().await;
+    ///     if update.outcome == State::Acknowledged {
+    ///         println!("{} was acknowledged on {}", update.id, update.channel);
     ///     }
     /// }
     /// # }
@@ -132,31 +131,30 @@ impl Publisher {
         Ok(Receipts::new(self.0.transport.redis()?, follow))
     }
 
-    /// Cancels an event with [`deliver_at`](Event::deliver_at) whose time has not come. Cancelling it once more changes
-    /// nothing and answers the same.
+    /// Cancels an event before its [`deliver_at`](Event::deliver_at). Idempotent: a repeated call returns the same.
     pub async fn cancel(&self, id: &str) -> Result<Cancelled, PublishError> {
-        until(self.0.timeout, || self.0.transport.cancel(id)).await
+        retry_until(self.0.timeout, || self.0.transport.cancel(id)).await
     }
 
-    /// Hands an event over and returns at once, whatever state the bus is in. It is published in the background, in
-    /// the order of enqueueing, for as long as that takes; the buffer bounds how much may wait. It may be called from
-    /// any thread, also outside of Tokio.
+    /// Adds an event to the buffer and returns at once, whether the bus is available or not. The event is published in
+    /// the background, in the order of `enqueue` calls, and retried for as long as it takes. The buffer bounds how much
+    /// may wait. May be called from any thread, also outside of Tokio.
     ///
-    /// An event that is refused for good is counted and logged by its id, and does not hold up those behind it. A
-    /// wrong password or service key is not the event's fault: events wait until it is put right.
+    /// A permanently rejected event is counted and logged by its id, and does not block later events. A wrong password or
+    /// API key blocks all events until it is fixed.
     pub fn enqueue(&self, event: Event) -> Enqueued {
         let mut event = self.ready(event);
         let id = stamp(&mut event);
         self.0.buffer.push(id, event)
     }
 
-    /// Waits until everything enqueued so far has been published or refused, but no longer than `timeout`.
+    /// Waits until everything enqueued so far is published or permanently rejected, at most for `timeout`.
     pub async fn flush(&self, timeout: Duration) -> Flushed {
         self.0.buffer.flushed(timeout).await
     }
 
-    /// Takes no more events into the buffer, waits as [`flush`](Self::flush) does, and stops the task behind it.
-    /// [`publish`](Self::publish) goes on working.
+    /// Closes the buffer, waits as [`flush`](Self::flush) does, and stops the background task.
+    /// [`publish`](Self::publish) still works.
     pub async fn close(&self, timeout: Duration) -> Flushed {
         self.0.buffer.close();
         let flushed = self.0.buffer.flushed(timeout).await;
@@ -168,7 +166,7 @@ impl Publisher {
         with_durability(event, self.0.durability)
     }
 
-    /// What became of the events enqueued so far.
+    /// Returns the counters of `enqueue`.
     pub fn counters(&self) -> Counters {
         self.0.buffer.counters()
     }
@@ -178,7 +176,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let waiting = self.buffer.counters().waiting;
         if waiting > 0 {
-            tracing::warn!(waiting, "the publisher is dropped while events wait: they are lost");
+            tracing::warn!(waiting, "publisher dropped with events in its buffer: they are lost; call `close` first");
         }
         self.task.abort();
     }

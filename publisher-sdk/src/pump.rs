@@ -1,4 +1,4 @@
-//! The task behind `enqueue`: publishes what waits in the buffer, in its order, for as long as it takes.
+//! The background task of `enqueue`: publishes the buffer's events in order and retries them for as long as it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,66 +6,66 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::buffer::Buffer;
-use crate::delivery::{Answer, CHUNK, Waiting, attempt};
-use crate::failure::{Failure, Verdict};
+use crate::delivery::{EventResult, CHUNK, PendingEvent, attempt};
+use crate::failure::{Failure, FailureKind};
 use crate::retry::Backoff;
 use crate::transport::Transport;
 
-/// The longest wait between two tries: so long after the bus is back, at the latest, events flow again.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts, which bounds how soon events flow again after an outage.
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// Runs until the buffer is closed and empty. Whoever aborts it loses what waits.
+/// Runs until the buffer is closed and empty. Aborting it loses the waiting events.
 pub(crate) async fn pump(transport: Arc<Transport>, buffer: Arc<Buffer>) {
-    let _end = End(Arc::clone(&buffer));
-    let mut hand = Vec::new();
-    let mut backoff = Backoff::up_to(LONGEST_WAIT);
+    let _finish = FinishOnDrop(Arc::clone(&buffer));
+    let mut in_flight = Vec::new();
+    let mut backoff = Backoff::up_to(MAX_BACKOFF);
     let mut outage = false;
     loop {
-        buffer.fill(&mut hand, CHUNK);
-        if hand.is_empty() {
+        buffer.take(&mut in_flight, CHUNK);
+        if in_flight.is_empty() {
             if buffer.is_closed() {
                 return;
             }
-            buffer.arrival().await;
+            buffer.wait_for_event().await;
             continue;
         }
-        // What is not the event's own fault may be mended while it waits, also a wrong password.
-        let round = attempt(&transport, &mut hand, |verdict| verdict != Verdict::Event).await;
-        report_refused(&round.settled);
-        buffer.settle(&round.settled, &hand);
-        report_outage(&mut outage, round.kept.as_ref(), &buffer);
-        match round.kept {
-            Some(failure) => sleep(backoff.wait(failure.come_back_after())).await,
+        // All causes but the event itself may be fixed while it waits, even a wrong password.
+        let result = attempt(&transport, &mut in_flight, |kind| kind != FailureKind::Event).await;
+        log_rejected(&result.finished);
+        buffer.record(&result.finished, &in_flight);
+        log_outage(&mut outage, result.retry.as_ref(), &buffer);
+        match result.retry {
+            Some(failure) => sleep(backoff.wait(failure.retry_after())).await,
             None => backoff.reset(),
         }
     }
 }
 
-/// Says that the task has ended, in whichever way it does: also when its runtime does.
-struct End(Arc<Buffer>);
+/// Reports the end of the task, however it ends: also when its runtime shuts down.
+struct FinishOnDrop(Arc<Buffer>);
 
-impl Drop for End {
+impl Drop for FinishOnDrop {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.finish();
     }
 }
 
-fn report_refused(settled: &[(Waiting, Answer)]) {
-    for (waiting, answer) in settled {
+fn log_rejected(finished: &[(PendingEvent, EventResult)]) {
+    for (waiting, answer) in finished {
         if let Err(error) = answer {
-            tracing::error!(id = waiting.event.event_id(), %error, "an event was refused for good");
+            tracing::error!(id = waiting.event.event_id(), %error, "an enqueued event was permanently rejected");
         }
     }
 }
 
-/// Once when it begins and once when it is over.
-fn report_outage(outage: &mut bool, failure: Option<&Failure>, buffer: &Buffer) {
+/// Logs the begin and the end of an outage.
+fn log_outage(outage: &mut bool, failure: Option<&Failure>, buffer: &Buffer) {
     let began = failure.filter(|_| !*outage);
     if let Some(failure) = began {
         let waiting = buffer.counters().waiting;
-        tracing::warn!(error = %failure.error, waiting, "events wait and are tried again");
+        tracing::warn!(error = %failure.error, waiting, "the bus is unavailable: enqueued events wait and are retried");
     } else if *outage && failure.is_none() {
-        tracing::info!("events are published again");
+        tracing::info!("the bus is available again: enqueued events are published");
     }
     *outage = failure.is_some();
 }

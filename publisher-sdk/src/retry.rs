@@ -1,14 +1,14 @@
-//! Retrying: how long to wait before the next try.
+//! Retries and backoff.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::PublishError;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{Failure, FailureKind};
 
-/// Tries something that may be done twice until it is done, cannot be done, or the time is over.
-pub(crate) async fn until<T, F>(timeout: Duration, attempt: impl Fn() -> F) -> Result<T, PublishError>
+/// Retries an idempotent operation until it succeeds, fails permanently, or the timeout passes.
+pub(crate) async fn retry_until<T, F>(timeout: Duration, attempt: impl Fn() -> F) -> Result<T, PublishError>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -21,8 +21,8 @@ where
             Ok(Err(failure)) => failure,
             Err(_) => return Err(last),
         };
-        let pause = backoff.wait(failure.come_back_after());
-        if !matches!(failure.verdict, Verdict::Moment(_)) || Instant::now() + pause >= deadline {
+        let pause = backoff.wait(failure.retry_after());
+        if !matches!(failure.kind, FailureKind::Transient(_)) || Instant::now() + pause >= deadline {
             return Err(failure.error);
         }
         last = failure.error;
@@ -30,33 +30,33 @@ where
     }
 }
 
-/// Waits that double up to a bound, each shortened at random by up to a half, so that many publishers that lost
-/// the same Redis do not come back in step.
+/// Exponential backoff up to a bound. Jitter shortens each pause by up to a half, so that publishers that lost the same
+/// Redis do not retry in step.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
-    tries: u32,
+    attempts: u32,
     longest: Duration,
 }
 
-/// The first wait: a broken connection is usually good again at once.
+/// The first pause. Short, since a broken connection usually works again at once.
 const SHORTEST: Duration = Duration::from_millis(20);
 
 impl Backoff {
     pub(crate) fn up_to(longest: Duration) -> Self {
-        Self { tries: 0, longest }
+        Self { attempts: 0, longest }
     }
 
-    /// How long to wait now; never less than the bus asked for.
+    /// Returns the next pause; never less than the bus requested.
     pub(crate) fn wait(&mut self, asked: Option<Duration>) -> Duration {
-        let full = SHORTEST.saturating_mul(1 << self.tries.min(16)).min(self.longest);
-        self.tries = self.tries.saturating_add(1);
+        let full = SHORTEST.saturating_mul(1 << self.attempts.min(16)).min(self.longest);
+        self.attempts = self.attempts.saturating_add(1);
         let jittered = full.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
         asked.map_or(jittered, |asked| asked.saturating_add(jittered).min(self.longest.max(asked)))
     }
 
-    /// The last try went well.
+    /// Resets the backoff after a success.
     pub(crate) fn reset(&mut self) {
-        self.tries = 0;
+        self.attempts = 0;
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_their_bound_and_start_again() {
+    fn pauses_grow_to_their_bound_and_reset() {
         let mut backoff = Backoff::up_to(Duration::from_secs(1));
         let waits: Vec<_> = (0..40).map(|_| backoff.wait(None)).collect();
         assert!(waits[0] >= SHORTEST / 2 && waits[0] <= SHORTEST, "{waits:?}");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bus_asked_for_is_kept_to() {
+    fn pause_requested_by_the_bus_is_respected() {
         let mut backoff = Backoff::up_to(Duration::from_secs(1));
         let asked = Duration::from_secs(3);
         assert_eq!(backoff.wait(Some(asked)), asked);

@@ -1,9 +1,9 @@
-//! TLS: which cryptography rustls uses.
+//! Selects the cryptography provider of rustls.
 
-/// Makes sure that rustls has a provider for the process. One that the program has chosen already stays.
+/// Installs a rustls provider for the process, unless the program has installed one.
 pub(crate) fn ensure_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Losing this race is as good as winning it: somebody else has installed one.
+        // Losing the race is fine: another thread has installed a provider.
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     }
 }

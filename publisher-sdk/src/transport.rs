@@ -1,4 +1,4 @@
-//! The transports: one seam, one file for each bus.
+//! The transports: one interface, one file for each bus.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use wirebell_protocol::tracking::{Receipt, State};
 use wirebell_protocol::{Channel, Keys, Outcome};
 
 use crate::cancelled::Cancelled;
-use crate::delivery::Waiting;
+use crate::delivery::PendingEvent;
 use crate::error::ConnectError;
 use crate::failure::Failure;
-use crate::http::HttpDoor;
+use crate::http::HttpTransport;
 use crate::redis::RedisBus;
 
-/// The schemes of a Redis or Valkey, without and with TLS: one server, behind sentinels, or a Cluster.
-const REDIS: [&str; 12] = [
+/// The URL schemes of Redis and Valkey, without and with TLS: one server, behind sentinels, or a Cluster.
+const REDIS_SCHEMES: [&str; 12] = [
     "redis",
     "rediss",
     "valkey",
@@ -30,16 +30,16 @@ const REDIS: [&str; 12] = [
     "valkeys-sentinel",
 ];
 
-/// Where events go.
+/// The transport to the bus.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    /// Straight into Redis.
+    /// Writes directly to Redis.
     Redis(Arc<RedisBus>),
-    /// To the services' door of a node.
-    Http(HttpDoor),
+    /// Calls the server API of a node.
+    Http(HttpTransport),
 }
 
-/// What a transport has to know beside the URL.
+/// Options of a transport beside the URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) keys: Keys,
@@ -50,64 +50,64 @@ pub(crate) struct Options {
 }
 
 impl Transport {
-    /// Picks the transport by the URL's scheme. Nothing is sent yet.
+    /// Selects the transport by the URL's scheme. Sends nothing yet.
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some(scheme) if REDIS.contains(&scheme) => RedisBus::new(url, options).map(Arc::new).map(Self::Redis),
-            Some("http" | "https") => HttpDoor::new(url, &options).map(Self::Http),
-            Some(_) => Err(ConnectError::Url { found: "the one given has another scheme" }),
-            None => Err(ConnectError::Url { found: "the one given has no scheme" }),
+            Some(scheme) if REDIS_SCHEMES.contains(&scheme) => RedisBus::new(url, options).map(Arc::new).map(Self::Redis),
+            Some("http" | "https") => HttpTransport::new(url, &options).map(Self::Http),
+            Some(_) => Err(ConnectError::Url { found: "the given one has another scheme" }),
+            None => Err(ConnectError::Url { found: "the given one has no scheme" }),
         }
     }
 
-    /// The Redis, for what only it can do.
+    /// Returns Redis, for operations that need it.
     pub(crate) fn redis(&self) -> Result<&Arc<RedisBus>, ConnectError> {
         match self {
             Self::Redis(bus) => Ok(bus),
             Self::Http(_) => Err(ConnectError::Url {
-                found: "the one given is a services' door, and streams are read from Redis only",
+                found: "the given one is the server API of a node, but streams are read from Redis only",
             }),
         }
     }
 
-    /// Reaches for the bus once, where there is a connection to keep.
+    /// Opens connections, if the transport keeps any.
     pub(crate) async fn open(&self) -> Result<(), Failure> {
         match self {
             Self::Redis(bus) => bus.open().await,
-            // A service key is only looked at with an event, so there is nothing to learn beforehand.
+            // A node checks the API key only together with an event, so there is nothing to check yet.
             Self::Http(_) => Ok(()),
         }
     }
 
-    /// One try: sends the events in their order, and answers for each. After a failure that concerns more than one
-    /// event, those behind it are not sent and share it, so that none overtakes.
-    pub(crate) async fn send(&self, events: &[Waiting]) -> Vec<Result<Outcome, Failure>> {
+    /// Makes one attempt to send the events in order, and returns a result for each. After a failure that concerns more
+    /// than one event, later events are not sent and share it, so that none overtakes.
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
         match self {
             Self::Redis(bus) => bus.send(events).await,
-            Self::Http(door) => door.send(events).await,
+            Self::Http(http) => http.send(events).await,
         }
     }
 
-    /// Where the event stands on each of these channels; none where there is no record. Over HTTP the answer may come
-    /// as late as `patience` where nothing is settled yet; over Redis it comes at once.
+    /// Returns the event's state on each channel; `None` where there is no delivery record. Over HTTP the response may
+    /// take up to `wait` while no state is final; over Redis it comes at once.
     pub(crate) async fn states(
         &self,
         id: &str,
         channels: &[Channel],
-        patience: Duration,
+        wait: Duration,
     ) -> Result<Vec<Option<State>>, Failure> {
         match self {
             Self::Redis(bus) => bus.states(id, channels).await,
-            Self::Http(door) => door.states(id, channels, patience).await,
+            Self::Http(http) => http.states(id, channels, wait).await,
         }
     }
 
-    /// What became of the event on each of its channels that has a record; none if there is no record.
+    /// Returns the delivery record of the event on each of its channels; empty if there is none.
     pub(crate) async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, Failure> {
         match self {
             Self::Redis(bus) => bus.receipts(id).await,
-            Self::Http(door) => door.receipts(id, Duration::ZERO).await,
+            Self::Http(http) => http.receipts(id, Duration::ZERO).await,
         }
     }
 
@@ -115,7 +115,7 @@ impl Transport {
     pub(crate) async fn cancel(&self, id: &str) -> Result<Cancelled, Failure> {
         match self {
             Self::Redis(bus) => bus.cancel(id).await,
-            Self::Http(door) => door.cancel(id).await,
+            Self::Http(http) => http.cancel(id).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A claim: an event that this worker takes over, until it says how that ended.
+//! A fallback event and its claim.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -8,32 +8,32 @@ use serde::de::DeserializeOwned;
 use wirebell_protocol::Channel;
 
 use crate::error::PublishError;
-use crate::redis::{Entry, Kind};
-use crate::worker::{Held, Work};
+use crate::redis::{Entry, StreamKind};
+use crate::worker::{InFlight, Job};
 
-/// An event that no device has acknowledged by its deadline.
+/// An event that no device acknowledged by its deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallback {
-    /// The event's id: the same however often it is handed out.
+    /// The event's id; the same on every attempt.
     pub id: String,
-    /// On which channel nobody has acknowledged it.
+    /// The channel on which no device acknowledged it.
     pub channel: Channel,
-    /// When it fell back, in milliseconds since the Unix epoch, by the bus' clock.
+    /// When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus' clock.
     pub at: u64,
-    /// The event as clients get it, in JSON.
+    /// The event as clients receive it, in JSON.
     pub event: String,
-    /// Which try this is, from 1.
+    /// The number of this attempt, from 1.
     pub tries: u32,
 }
 
-/// A [`Fallback`] in this worker's hand. Dropped without a word, it is tried again once the worker counts as gone from
-/// it.
+/// A [`Fallback`] that this worker has in flight. If the claim is dropped without a result, the event is retried once
+/// this worker counts as gone.
 #[derive(Debug)]
-#[must_use = "say with `done` or `failed` how taking it over ended"]
-pub struct Claim(pub(super) Held<Fallback>);
+#[must_use = "call `done` or `failed` to report the result"]
+pub struct Claim(pub(super) InFlight<Fallback>);
 
 impl Fallback {
-    /// The event's `data`.
+    /// Parses the event's `data`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         #[derive(Deserialize)]
         struct WithData<T> {
@@ -43,11 +43,11 @@ impl Fallback {
     }
 }
 
-impl Work for Fallback {
-    const KIND: Kind = Kind::Fallback;
+impl Job for Fallback {
+    const KIND: StreamKind = StreamKind::Fallback;
     const STREAMS: &'static str = "fallbacks";
-    /// It has waited for its deadline: a moment more does not count.
-    const LOOK_EVERY: Duration = Duration::from_millis(150);
+    /// The event has already waited for its deadline, so a short delay does not matter.
+    const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
     fn read(entry: &Entry) -> Option<Self> {
         let field = |name: &str| entry.fields.get(name);
@@ -56,28 +56,27 @@ impl Work for Fallback {
             channel: Channel::parse(field("channel")?).ok()?,
             at: field("at")?.parse().ok()?,
             event: field("event")?.clone(),
-            tries: entry.tries,
+            tries: entry.attempts,
         })
     }
 
-    fn turn(&self) -> Option<&str> {
+    fn ordering_key(&self) -> Option<&str> {
         None
     }
 }
 
 impl Claim {
-    /// What is to be taken over.
+    /// Returns the event.
     pub fn fallback(&self) -> &Fallback {
-        &self.0.item
+        &self.0.job
     }
 
-    /// It is taken over. An error means that Redis could not be told: it will be handed out once more.
+    /// Acknowledges the event. An error means that Redis could not be reached; the event will be delivered again.
     pub async fn done(self) -> Result<(), PublishError> {
         self.0.done().await
     }
 
-    /// It could not be taken over, for this reason: it is tried again later, or becomes a dead letter if that was the
-    /// last try.
+    /// Reports that handling failed. The event is retried later, or becomes a dead letter after the last attempt.
     pub async fn failed(self, reason: &str) -> Result<(), PublishError> {
         let id = self.id.clone();
         self.0.failed(&id, reason).await
@@ -88,6 +87,6 @@ impl Deref for Claim {
     type Target = Fallback;
 
     fn deref(&self) -> &Fallback {
-        &self.0.item
+        &self.0.job
     }
 }

@@ -1,8 +1,10 @@
-//! Fallbacks: a service takes over what no device has acknowledged by its deadline.
+//! Workers on the fallback stream, for events that no device acknowledged by their deadline.
 //!
-//! An event gets into the fallback stream exactly once. From there a consumer group hands it to one of the group's
-//! workers, at least once: where a worker dies after it has sent the text message and before it has said so, another
-//! sends it again. So what a handler does should be harmless twice; the event's id tells.
+//! An event is added to the fallback stream exactly once. A consumer group delivers it to one of the group's workers at
+//! least once: if a worker dies after it has sent a text message and before it has acknowledged the event, another
+//! worker sends the message again. Handlers should therefore be idempotent; the event's id identifies repeats.
+//!
+//! This module owns the public types; reading, leases and retries are in `worker`.
 
 mod claim;
 
@@ -14,7 +16,7 @@ pub use self::claim::{Claim, Fallback};
 use crate::error::{ConnectError, PublishError};
 use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 
-/// One worker of a consumer group on the fallback stream. Cheap to clone; all clones are the same worker.
+/// A worker of a consumer group on the fallback stream. Cheap to clone; all clones are the same worker.
 ///
 /// ```no_run
 /// use wirebell_publisher::{Fallback, Fallbacks};
@@ -22,7 +24,7 @@ use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 /// # async fn send_text_message(fallback: &Fallback) -> Result<(), std::io::Error> { Ok(()) }
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let fallbacks = Fallbacks::connect("redis://127.0.0.1:6379", "text-messages").await?;
-/// // Until `close` is called on a clone of it.
+/// // Returns after `close` is called on a clone.
 /// fallbacks.run(|fallback| async move { send_text_message(&fallback).await }).await;
 /// # Ok(())
 /// # }
@@ -30,60 +32,59 @@ use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 #[derive(Debug, Clone)]
 pub struct Fallbacks(Arc<Worker<Fallback>>);
 
-/// What a worker on the fallback stream is made from.
+/// Options of a worker on the fallback stream.
 pub type FallbacksBuilder = WorkerBuilder<Fallbacks>;
 
 impl WorkerBuilder<Fallbacks> {
-    /// Makes the worker. A Redis that cannot be reached is no error: it is tried again until it is there. A wrong
-    /// password is one, and so is a URL that is not one of Redis.
+    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is available. A wrong
+    /// password and a URL that is not a Redis URL are errors.
     ///
-    /// A group that is new gets everything that has fallen back before and still stands in the stream.
+    /// A new group begins with the oldest fallback event that is still in the stream.
     pub async fn connect(self) -> Result<Fallbacks, ConnectError> {
         Ok(Fallbacks(Arc::new(self.start().await?)))
     }
 }
 
 impl Fallbacks {
-    /// A worker of the group, with what is usual for everything else. See [`FallbacksBuilder::connect`].
+    /// Creates a worker of the group with default options. See [`FallbacksBuilder::connect`].
     pub async fn connect(url: &str, group: &str) -> Result<Self, ConnectError> {
         Self::builder(url, group).connect().await
     }
 
-    /// A worker of the group, step by step.
+    /// Returns a builder for a worker of the group.
     pub fn builder(url: &str, group: &str) -> FallbacksBuilder {
         FallbacksBuilder::new(url, group)
     }
 
-    /// The next event to be taken over; none once the worker is closed. Nothing is lost where the future is dropped.
+    /// Waits for the next event. Returns `None` once the worker is closed. Cancel safe: dropping the future loses no
+    /// event.
     pub async fn next(&self) -> Option<Claim> {
         self.0.next().await.map(Claim)
     }
 
-    /// Hands every event to the handler, several at a time, until the worker is closed, and returns when the last
-    /// handler has. What fails is tried again later, and ends as a dead letter: see
-    /// [`WorkerBuilder::tries`].
+    /// Calls the handler for every event, several at a time, until the worker is closed. Returns when the last handler
+    /// has finished. Failed events are retried later and end as dead letters: see [`WorkerBuilder::tries`].
     pub async fn run<H, F, E>(&self, handler: H)
     where
         H: Fn(Fallback) -> F,
         F: Future<Output = Result<(), E>>,
         E: Display,
     {
-        self.0.run(|held| handle(Claim(held), &handler)).await;
+        self.0.run(|in_flight| handle(Claim(in_flight), &handler)).await;
     }
 
-    /// How much waits for the group.
+    /// Returns how many events wait for the group.
     pub async fn backlog(&self) -> Result<Backlog, PublishError> {
         self.0.backlog().await
     }
 
-    /// What this worker has done so far.
+    /// Returns the worker's counters.
     pub fn counters(&self) -> WorkerCounters {
         self.0.counters()
     }
 
-    /// Takes nothing more, waits for what is in somebody's hand, but no longer than `timeout`, and gives back the rest:
-    /// other workers get it at once. Answers how many were still in hand at the end: they are tried again by others once
-    /// this worker counts as gone.
+    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to other workers at once.
+    /// Returns how many were still in flight at the end. Other workers retry those once this worker counts as gone.
     pub async fn close(&self, timeout: Duration) -> usize {
         self.0.close(timeout).await
     }
@@ -101,6 +102,6 @@ where
         Err(error) => claim.failed(&error.to_string()).await,
     };
     if let Err(error) = finished {
-        tracing::warn!(id, %error, "nobody was told how taking over an event ended: it will be tried again");
+        tracing::warn!(id, %error, "cannot report the result of a fallback event: it will be retried");
     }
 }

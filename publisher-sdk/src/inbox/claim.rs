@@ -1,4 +1,4 @@
-//! A claim on an event of the inbox, until the service says how handling it ended.
+//! The claim on an event of the inbox.
 
 use std::ops::Deref;
 
@@ -7,23 +7,23 @@ use wirebell_protocol::inbox::{Answer, MAX_ANSWER_BYTES};
 
 use super::InboxEvent;
 use crate::error::PublishError;
-use crate::worker::Held;
+use crate::worker::InFlight;
 
-/// An [`InboxEvent`] in this worker's hand. Dropped without a word, it is tried again once the worker counts as gone from
-/// it.
+/// An [`InboxEvent`] that this worker has in flight. If the claim is dropped without a result, the event is retried
+/// once this worker counts as gone.
 #[derive(Debug)]
-#[must_use = "say with `done`, `pass_over` or `failed` how handling it ended"]
-pub struct InboxClaim(pub(super) Held<InboxEvent>);
+#[must_use = "call `done`, `pass_over` or `failed` to report the result"]
+pub struct InboxClaim(pub(super) InFlight<InboxEvent>);
 
 impl InboxClaim {
-    /// What is to be handled.
+    /// Returns the event.
     pub fn event(&self) -> &InboxEvent {
-        &self.0.item
+        &self.0.job
     }
 
-    /// It is handled, and this is the answer to whoever has emitted it; `&()` for none. An answer that is no JSON, or has
-    /// more than a megabyte, counts as [failed](Self::failed). An error means that Redis could not be told: the event will
-    /// be handed out once more.
+    /// Acknowledges the event and sends the reply to the client that emitted it; `&()` replies `null`. A reply that
+    /// cannot be serialized, or has more than a megabyte, counts as [failed](Self::failed). An error means that Redis
+    /// could not be reached; the event will be delivered again.
     pub async fn done(self, answer: &impl Serialize) -> Result<(), PublishError> {
         match json(answer) {
             Ok(json) => self.answered(json).await,
@@ -35,13 +35,13 @@ impl InboxClaim {
         self.0.answered(&Answer::Reply(json)).await
     }
 
-    /// It is not for this service: it is done with, and nobody is told anything.
+    /// Skips an event that is not for this service. It is acknowledged without a reply.
     pub async fn pass_over(self) -> Result<(), PublishError> {
         self.0.done().await
     }
 
-    /// It could not be handled, for this reason: it is tried again later. If that was the last try it becomes a dead
-    /// letter, and whoever has emitted it is told `service_failed`, without the reason.
+    /// Reports that handling failed. The event is retried later. After the last attempt it becomes a dead letter, and the
+    /// client that emitted it receives `service_failed` without the reason.
     pub async fn failed(self, reason: &str) -> Result<(), PublishError> {
         let id = self.id.clone();
         self.0.failed(&id, reason).await
@@ -52,16 +52,16 @@ impl Deref for InboxClaim {
     type Target = InboxEvent;
 
     fn deref(&self) -> &InboxEvent {
-        &self.0.item
+        &self.0.job
     }
 }
 
-/// The answer as it is sent, or why it cannot be.
+/// Returns the reply as JSON, or why it cannot be sent.
 pub(super) fn json(answer: &impl Serialize) -> Result<Box<str>, String> {
     let json =
-        serde_json::to_string(answer).map_err(|error| format!("the answer cannot be written as JSON: {error}"))?;
+        serde_json::to_string(answer).map_err(|error| format!("the reply cannot be serialized as JSON: {error}"))?;
     if json.len() > MAX_ANSWER_BYTES {
-        return Err(format!("the answer has {} bytes; expected at most {MAX_ANSWER_BYTES}", json.len()));
+        return Err(format!("the reply has {} bytes; expected at most {MAX_ANSWER_BYTES}", json.len()));
     }
     Ok(json.into())
 }

@@ -1,8 +1,10 @@
-//! The inbox: a service handles what clients emit, and answers them, without holding a socket.
+//! The inbox: services handle events that clients emit, and reply to them without holding a socket.
 //!
-//! An event is in the inbox once. From there each service gets it, that is one worker of each consumer group, at least
-//! once: where a worker dies after it has handled the event and before it has said so, another handles it again. So what a
-//! handler does should be harmless twice; the event's id tells.
+//! An event is in the inbox once. Each service receives it, that is, one worker of each consumer group, at least once:
+//! if a worker dies after it has handled the event and before it has acknowledged it, another worker handles it again.
+//! Handlers should therefore be idempotent; the event's id identifies repeats.
+//!
+//! This module owns the public types and the handlers; reading, leases and retries are in `worker`.
 
 mod claim;
 mod event;
@@ -20,7 +22,7 @@ pub use self::event::InboxEvent;
 use crate::error::{ConnectError, PublishError};
 use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 
-/// One worker of a service on the inbox. Cheap to clone; all clones are the same worker.
+/// A worker of a service on the inbox. Cheap to clone; all clones are the same worker.
 ///
 /// ```no_run
 /// use wirebell_publisher::{Inbox, InboxEvent};
@@ -30,10 +32,10 @@ use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 /// let inbox = Inbox::connect("redis://127.0.0.1:6379", "chat").await?;
 /// inbox.on("send-message", |event: InboxEvent| async move {
 ///     let message: String = event.data()?;
-///     // What is returned is the answer to the client; an error means another try.
+///     // The returned value is the reply to the client; an error causes a retry.
 ///     keep(message).await.map_err(Box::<dyn std::error::Error>::from)
 /// });
-/// // Until `close` is called on a clone of it.
+/// // Returns after `close` is called on a clone.
 /// inbox.run().await;
 /// # Ok(())
 /// # }
@@ -44,36 +46,36 @@ pub struct Inbox {
     handlers: Arc<RwLock<HashMap<String, Handler>>>,
 }
 
-/// What a service on the inbox is made from.
+/// Options of a worker on the inbox.
 pub type InboxBuilder = WorkerBuilder<Inbox>;
 
-/// The answer in JSON, or why there is none this time.
+/// The reply in JSON, or the reason why handling failed.
 type Handled = Pin<Box<dyn Future<Output = Result<Box<str>, String>> + Send>>;
 type Handler = Arc<dyn Fn(InboxEvent) -> Handled + Send + Sync>;
 
 impl WorkerBuilder<Inbox> {
-    /// Makes the worker. A Redis that cannot be reached is no error: it is tried again until it is there. A wrong
-    /// password is one, and so is a URL that is not one of Redis.
+    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is available. A wrong
+    /// password and a URL that is not a Redis URL are errors.
     ///
-    /// A service that is new gets everything that the inbox still keeps.
+    /// A new service begins with the oldest event that is still in the inbox.
     pub async fn connect(self) -> Result<Inbox, ConnectError> {
         Ok(Inbox { worker: Arc::new(self.start().await?), handlers: Arc::default() })
     }
 }
 
 impl Inbox {
-    /// A worker of the service, with what is usual for everything else. See [`InboxBuilder::connect`].
+    /// Creates a worker of the service with default options. See [`InboxBuilder::connect`].
     pub async fn connect(url: &str, service: &str) -> Result<Self, ConnectError> {
         Self::builder(url, service).connect().await
     }
 
-    /// A worker of the service, step by step.
+    /// Returns a builder for a worker of the service.
     pub fn builder(url: &str, service: &str) -> InboxBuilder {
         InboxBuilder::new(url, service)
     }
 
-    /// Names the handler of a type; a later one takes the place of an earlier. What it returns is the answer to the client,
-    /// `()` for none. An error means another try: see [`WorkerBuilder::tries`].
+    /// Registers the handler of an event type and replaces an earlier one. The handler's value is the reply to the
+    /// client; `()` replies `null`. An error causes a retry: see [`WorkerBuilder::tries`].
     pub fn on<H, F, R, E>(&self, kind: &str, handler: H) -> &Self
     where
         H: Fn(InboxEvent) -> F + Send + Sync + 'static,
@@ -94,10 +96,10 @@ impl Inbox {
         self
     }
 
-    /// Hands every event to the handler of its type, several at a time and one user's one after the other, until the worker
-    /// is closed, and returns when the last handler has. Events whose type has no handler are passed over.
+    /// Calls the handler of each event's type, several at a time but one at a time for each user, until the worker is
+    /// closed. Returns when the last handler has finished. Events without a handler are skipped.
     pub async fn run(&self) {
-        self.worker.run(|held| self.handle(InboxClaim(held))).await;
+        self.worker.run(|in_flight| self.handle(InboxClaim(in_flight))).await;
     }
 
     async fn handle(&self, claim: InboxClaim) {
@@ -111,28 +113,28 @@ impl Inbox {
             },
         };
         if let Err(error) = finished {
-            tracing::warn!(id, %error, "nobody was told how handling an event ended: it will be tried again");
+            tracing::warn!(id, %error, "cannot report the result of an inbox event: it will be retried");
         }
     }
 
-    /// The next event, of whatever type; none once the worker is closed. Nothing is lost where the future is dropped.
+    /// Waits for the next event of any type. Returns `None` once the worker is closed. Cancel safe: dropping the future
+    /// loses no event.
     pub async fn next(&self) -> Option<InboxClaim> {
         self.worker.next().await.map(InboxClaim)
     }
 
-    /// How much waits for the service.
+    /// Returns how many events wait for the service.
     pub async fn backlog(&self) -> Result<Backlog, PublishError> {
         self.worker.backlog().await
     }
 
-    /// What this worker has done so far; what was passed over counts as done.
+    /// Returns the worker's counters. Skipped events count as done.
     pub fn counters(&self) -> WorkerCounters {
         self.worker.counters()
     }
 
-    /// Takes nothing more, waits for what is in somebody's hand, but no longer than `timeout`, and gives back the rest:
-    /// other workers get it at once. Answers how many were still in hand at the end: they are tried again by others once
-    /// this worker counts as gone.
+    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to other workers at once.
+    /// Returns how many were still in flight at the end. Other workers retry those once this worker counts as gone.
     pub async fn close(&self, timeout: Duration) -> usize {
         self.worker.close(timeout).await
     }

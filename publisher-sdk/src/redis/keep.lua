@@ -1,6 +1,6 @@
--- A worker still attends to entries: nobody else may take them over yet. Not to those that somebody has taken over.
--- KEYS  1 the Stream   ARGV  1 the group   2 the worker   from 3 on: the entries
--- Answers how many are still the worker's.
+-- Renews a worker's lease on entries, so that no other worker takes them over. Skips entries taken over already.
+-- KEYS  1 the Stream   ARGV  1 the group   2 the worker   3 and following: the entries
+-- Returns how many are still the worker's.
 local kept = 0
 for at = 3, #ARGV do
   local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[at], ARGV[at], 1)

@@ -1,14 +1,15 @@
-//! Redis as the bus: one multiplexed connection to every primary, opened at need and again after a loss, and
-//! pipelines of scripts. One server is the case of one primary that has all slots. This folder alone names the `redis`
-//! crate.
+//! The Redis transport: one multiplexed connection to each primary, and pipelines of scripts. A single server is one
+//! primary with all slots. Only this folder names the `redis` crate.
 //!
-//! The crate's connection ends with its socket and never comes back by itself: every request on it then fails at
-//! once. So after a failure all connections are taken out of their place, and the next request finds out where the
-//! data are and opens others. Loading the scripts belongs to opening, since a Redis that was restarted or failed over
-//! has forgotten them.
+//! A connection of the crate ends with its socket and never reconnects: all later requests on it fail at once. After a
+//! connection failure all connections are therefore discarded. The next request discovers the topology and opens new
+//! connections. Opening loads the scripts, since a Redis that restarted or failed over has lost them.
+//!
+//! Events, stream entries and receipts pass through here; what they mean is decided in `delivery`, `worker` and
+//! `receipts`.
 
 mod inbox;
-mod place;
+mod endpoint;
 mod publish;
 mod records;
 mod routes;
@@ -22,90 +23,90 @@ use std::time::Duration;
 use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisError, Value};
 use tokio::sync::OnceCell;
 
-use self::place::Place;
-use self::routes::{Manner, Request, Routes};
+use self::endpoint::RedisEndpoint;
+use self::routes::{Connector, Request, Routes};
 use self::scripts::Digests;
-pub(crate) use self::streams::{Entry, EntryPlace, Group, Kind, has_code};
+pub(crate) use self::streams::{Entry, EntryId, ConsumerGroup, StreamKind, has_code};
 use crate::error::{ConnectError, PublishError, Refusal};
 use crate::failure::Failure;
 use crate::transport::Options;
 
-/// Redis: one server, one behind sentinels, or a Cluster.
+/// A connection pool for Redis: one server, a primary monitored by sentinels, or a Cluster.
 pub(crate) struct RedisBus {
-    manner: Arc<Manner>,
+    connector: Arc<Connector>,
     options: Options,
-    /// The connections of now. All who find it empty wait for one of them to fill it.
-    slot: Mutex<Slot>,
+    /// The current connections. Concurrent requests that find none wait while one of them opens them.
+    current: Mutex<SharedRoutes>,
 }
 
-type Slot = Arc<OnceCell<Routes>>;
+type SharedRoutes = Arc<OnceCell<Routes>>;
 
 impl RedisBus {
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
-        let place = Place::of(url)?;
+        let endpoint = RedisEndpoint::from_url(url)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))
             .set_response_timeout(Some(options.answer_timeout));
         let (connect_timeout, answer_timeout) = (options.connect_timeout, options.answer_timeout);
-        let manner = Manner { place, config, digests: Digests::new(), connect_timeout, answer_timeout };
-        Ok(Self { manner: Arc::new(manner), options, slot: Mutex::default() })
+        let connector = Connector { endpoint, config, digests: Digests::new(), connect_timeout, answer_timeout };
+        Ok(Self { connector: Arc::new(connector), options, current: Mutex::default() })
     }
 
     /// Opens the connections if there are none.
     pub(crate) async fn open(&self) -> Result<(), Failure> {
-        let slot = self.slot();
-        self.routes(&slot).await.map(drop)
+        let current = self.current();
+        self.routes(&current).await.map(drop)
     }
 
-    /// Asks for several things; one answer each.
-    async fn ask(&self, requests: &[Request]) -> Vec<Result<Value, Failure>> {
-        let slot = self.slot();
-        let answers = match self.routes(&slot).await {
-            Ok(routes) => routes.ask(requests).await,
+    /// Executes several requests; one reply each.
+    async fn execute(&self, requests: &[Request]) -> Vec<Result<Value, Failure>> {
+        let current = self.current();
+        let answers = match self.routes(&current).await {
+            Ok(routes) => routes.execute(requests).await,
             Err(failure) => requests.iter().map(|_| Err(failure.clone())).collect(),
         };
-        if answers.iter().any(|answer| answer.as_ref().is_err_and(|failure| failure.elsewhere)) {
-            self.forget(&slot);
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(|failure| failure.reconnect)) {
+            self.discard(&current);
         }
         answers
     }
 
-    /// Asks for one thing.
-    async fn ask_one<T: FromRedisValue>(&self, request: Request) -> Result<T, Failure> {
-        let answer = self.ask(&[request]).await.pop();
-        read(answer.unwrap_or_else(|| Err(Failure::unavailable("no answer")))?)
+    /// Executes one request.
+    async fn execute_one<T: FromRedisValue>(&self, request: Request) -> Result<T, Failure> {
+        let answer = self.execute(&[request]).await.pop();
+        read(answer.unwrap_or_else(|| Err(Failure::unavailable("no reply from Redis")))?)
     }
 
-    async fn routes<'a>(&self, slot: &'a Slot) -> Result<&'a Routes, Failure> {
-        slot.get_or_try_init(|| Box::pin(Routes::open(&self.manner))).await
+    async fn routes<'a>(&self, current: &'a SharedRoutes) -> Result<&'a Routes, Failure> {
+        current.get_or_try_init(|| Box::pin(Routes::open(&self.connector))).await
     }
 
-    fn slot(&self) -> Slot {
-        Arc::clone(&self.slot.lock().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> SharedRoutes {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes the connections out, unless somebody has put others there since.
-    fn forget(&self, used: &Slot) {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&slot, used) {
-            *slot = Slot::default();
+    /// Discards these connections, unless they are already replaced.
+    fn discard(&self, used: &SharedRoutes) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, used) {
+            *current = SharedRoutes::default();
         }
     }
 }
 
 impl std::fmt::Debug for RedisBus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("RedisBus").field(&self.manner.place).finish()
+        f.debug_tuple("RedisBus").field(&self.connector.endpoint).finish()
     }
 }
 
-/// What Redis answered, as what it has to be.
+/// Converts a reply of Redis to the expected type.
 fn read<T: FromRedisValue>(value: Value) -> Result<T, Failure> {
-    redis::from_redis_value(value).map_err(|error| strange(error.to_string()))
+    redis::from_redis_value(value).map_err(|error| bad_reply(error.to_string()))
 }
 
-/// Redis answered something else than it does.
-fn strange(detail: impl Into<String>) -> Failure {
+/// Reports a reply of an unexpected type.
+fn bad_reply(detail: impl Into<String>) -> Failure {
     Failure::event(PublishError::Refused(Refusal::new(None, "bad_reply", detail)))
 }
 
@@ -114,10 +115,10 @@ fn failure(error: &RedisError, waited: Duration) -> Failure {
         return Failure::timed_out(waited);
     }
     if error.kind() == ErrorKind::AuthenticationFailed {
-        let detail = "Redis does not know this user with this password";
-        return Failure::door(Refusal::new(None, "WRONGPASS", detail));
+        let detail = "wrong user or password for Redis";
+        return Failure::configuration(Refusal::new(None, "WRONGPASS", detail));
     }
     let Some(code) = error.code() else { return Failure::unavailable(error.to_string()) };
-    let detail = error.detail().unwrap_or("no detail given");
-    crate::redis_error::judge(code, detail)
+    let detail = error.detail().unwrap_or("no detail");
+    crate::redis_error::failure(code, detail)
 }

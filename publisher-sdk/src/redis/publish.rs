@@ -1,4 +1,4 @@
-//! Publishing into Redis: first the timers of the events that have to be tracked, then the events.
+//! Publishes events to Redis: first sets the timers of tracked events, then appends the events.
 
 use std::collections::HashMap;
 
@@ -7,47 +7,47 @@ use wirebell_protocol::publish::{Accepted, PublishScript};
 use wirebell_protocol::{Durability, Outcome, Prepared, tracking};
 
 use super::routes::{Request, Routes};
-use super::{RedisBus, read, strange};
-use crate::delivery::Waiting;
+use super::{RedisBus, read, bad_reply};
+use crate::delivery::PendingEvent;
 use crate::failure::Failure;
-use crate::pipeline::{Batches, Tally};
+use crate::pipeline::{Batches, BatchResults};
 
 impl RedisBus {
     /// Sends the events as pipelines, one batch after the other.
-    pub(crate) async fn send(&self, events: &[Waiting]) -> Vec<Result<Outcome, Failure>> {
-        let slot = self.slot();
-        let mut tally = Tally::new(events);
-        let routes = match self.routes(&slot).await {
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
+        let current = self.current();
+        let mut results = BatchResults::new(events);
+        let routes = match self.routes(&current).await {
             Ok(routes) => routes,
-            Err(failure) => return tally.finish(&failure),
+            Err(failure) => return results.finish(&failure),
         };
         for batch in Batches::new(events) {
-            tally.add(&batch, self.publish(routes, &batch).await);
-            if let Some(failure) = tally.stopped() {
-                if tally.is_elsewhere() {
-                    self.forget(&slot);
+            results.add(&batch, self.publish(routes, &batch).await);
+            if let Some(failure) = results.stopped() {
+                if results.needs_reconnect() {
+                    self.discard(&current);
                 }
-                return tally.finish(&failure);
+                return results.finish(&failure);
             }
         }
-        tally.finish(&Failure::unavailable("not every channel was answered for"))
+        results.finish(&Failure::unavailable("no reply for some of the event's channels"))
     }
 
-    /// One batch. All of a channel are in one pipeline, in their order.
+    /// Publishes one batch. All events of a channel are in one pipeline, in order.
     async fn publish(&self, routes: &Routes, batch: &[(usize, Prepared)]) -> Vec<Result<Accepted, Failure>> {
-        let mut unset = self.set_timers(routes, batch).await;
-        // What comes behind an event that has to be tried again must not overtake it.
-        let end = unset.iter().filter(|(_, failure)| failure.stops()).map(|(place, _)| *place).min();
+        let mut failed = self.set_timers(routes, batch).await;
+        // Later events must not overtake one that has to be retried.
+        let end = failed.iter().filter(|(_, failure)| failure.stops_batch()).map(|(index, _)| *index).min();
         let end = end.unwrap_or(batch.len());
-        let places: Vec<usize> = (0..end).filter(|place| !unset.contains_key(place)).collect();
-        let requests: Vec<Request> = places.iter().map(|place| self.request(&batch[*place].1)).collect();
-        let stopped = unset.get(&end).cloned().unwrap_or_else(|| Failure::unavailable("no answer"));
+        let indexes: Vec<usize> = (0..end).filter(|index| !failed.contains_key(index)).collect();
+        let requests: Vec<Request> = indexes.iter().map(|index| self.request(&batch[*index].1)).collect();
+        let stopped = failed.get(&end).cloned().unwrap_or_else(|| Failure::unavailable("no reply from Redis"));
         let mut answers: Vec<Result<Accepted, Failure>> = batch.iter().map(|_| Err(stopped.clone())).collect();
-        for (place, answer) in places.into_iter().zip(routes.ask(&requests).await) {
-            answers[place] = answer.and_then(accepted);
+        for (index, answer) in indexes.into_iter().zip(routes.execute(&requests).await) {
+            answers[index] = answer.and_then(accepted);
         }
-        for (place, failure) in unset.drain() {
-            answers[place] = Err(failure);
+        for (index, failure) in failed.drain() {
+            answers[index] = Err(failure);
         }
         answers
     }
@@ -57,21 +57,21 @@ impl RedisBus {
         Request::call(tracking::publish(&self.options.keys, event, &retention)).replicated(is_replicated(event))
     }
 
-    /// Sets the timers of those that need one, which stand in other slots; says whose could not be set. Most events
-    /// need none, and then nothing is asked.
+    /// Sets the timers of the events that need one, which are in other slots. Returns the failures by index. Most events
+    /// need no timer, and then no request is sent.
     async fn set_timers(&self, routes: &Routes, batch: &[(usize, Prepared)]) -> HashMap<usize, Failure> {
-        let timer = |(place, (_, event)): (usize, &(usize, Prepared))| {
+        let timer = |(index, (_, event)): (usize, &(usize, Prepared))| {
             event.tracking.as_ref()?;
             let retention = self.options.retentions.of(&event.channel);
             let call = tracking::register(&self.options.keys, event, &retention)?;
-            Some((place, Request::call(call).replicated(is_replicated(event))))
+            Some((index, Request::call(call).replicated(is_replicated(event))))
         };
-        let (places, requests): (Vec<_>, Vec<_>) = batch.iter().enumerate().filter_map(timer).unzip();
+        let (indexes, requests): (Vec<_>, Vec<_>) = batch.iter().enumerate().filter_map(timer).unzip();
         if requests.is_empty() {
             return HashMap::new();
         }
-        let answers = routes.ask(&requests).await;
-        places.into_iter().zip(answers).filter_map(|(place, answer)| Some((place, answer.err()?))).collect()
+        let answers = routes.execute(&requests).await;
+        indexes.into_iter().zip(answers).filter_map(|(index, answer)| Some((index, answer.err()?))).collect()
     }
 }
 
@@ -81,5 +81,5 @@ fn is_replicated(event: &Prepared) -> bool {
 
 fn accepted(answer: Value) -> Result<Accepted, Failure> {
     let text: String = read(answer)?;
-    PublishScript::reply(&text).map_err(|error| strange(error.to_string()))
+    PublishScript::reply(&text).map_err(|error| bad_reply(error.to_string()))
 }

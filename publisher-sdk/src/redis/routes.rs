@@ -1,4 +1,4 @@
-//! Routes: a connection to every primary, who has which slots, and how requests get to the right one.
+//! Connections to every primary, the owners of the slots, and the routing of requests by key.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,35 +12,35 @@ use wirebell_protocol::Keys;
 use wirebell_protocol::script::Call;
 
 use super::failure;
-use super::place::Place;
+use super::endpoint::RedisEndpoint;
 use super::scripts::{self, Digests};
 use super::slots::{Address, Slots};
 use crate::failure::Failure;
 
-/// Something to ask of Redis.
+/// A request to Redis: a script call or a command.
 pub(super) struct Request {
-    what: What,
-    /// It counts as done only once a replica has it.
+    body: RequestBody,
+    /// The request succeeds only once a replica has the data.
     replicated: bool,
 }
 
-enum What {
+enum RequestBody {
     Call(Call),
     Command { key: String, command: Cmd },
 }
 
-/// What has to be known to connect.
-pub(super) struct Manner {
-    pub(super) place: Place,
+/// What is needed to open connections.
+pub(super) struct Connector {
+    pub(super) endpoint: RedisEndpoint,
     pub(super) config: AsyncConnectionConfig,
     pub(super) digests: Digests,
     pub(super) connect_timeout: Duration,
     pub(super) answer_timeout: Duration,
 }
 
-/// Every primary's connections, and who has which slots.
+/// The connections to all primaries, and the owners of the slots.
 pub(super) struct Routes {
-    manner: Arc<Manner>,
+    connector: Arc<Connector>,
     slots: Slots,
     connections: HashMap<Address, Connections>,
 }
@@ -48,49 +48,49 @@ pub(super) struct Routes {
 /// The connections to one primary.
 struct Connections {
     shared: MultiplexedConnection,
-    /// Where replicas are waited for, opened when first needed: Redis takes nothing more from a connection that waits,
-    /// and what need not wait must not be held up.
+    /// For requests that wait for replicas, opened on first use. Redis blocks a connection during `WAIT`, and other
+    /// requests must not be held up.
     replicated: OnceCell<MultiplexedConnection>,
 }
 
 impl Request {
     pub(super) fn call(call: Call) -> Self {
-        Self { what: What::Call(call), replicated: false }
+        Self { body: RequestBody::Call(call), replicated: false }
     }
 
-    /// A command, and the key that it is about.
+    /// A command whose first argument is its key.
     pub(super) fn command(name: &str, key: &str) -> Self {
-        Self::about(key, redis::cmd(name).arg(key).to_owned())
+        Self::with_key(key, redis::cmd(name).arg(key).to_owned())
     }
 
     /// A command whose key is not its first argument.
-    pub(super) fn about(key: &str, command: Cmd) -> Self {
-        Self { what: What::Command { key: key.to_owned(), command }, replicated: false }
+    pub(super) fn with_key(key: &str, command: Cmd) -> Self {
+        Self { body: RequestBody::Command { key: key.to_owned(), command }, replicated: false }
     }
 
     pub(super) fn arg(mut self, argument: impl redis::ToRedisArgs) -> Self {
-        if let What::Command { command, .. } = &mut self.what {
+        if let RequestBody::Command { command, .. } = &mut self.body {
             command.arg(argument);
         }
         self
     }
 
-    /// It counts as done only once a replica has it, if `replicated` says so.
+    /// Sets whether the request succeeds only once a replica has the data.
     pub(super) fn replicated(self, replicated: bool) -> Self {
         Self { replicated, ..self }
     }
 
     fn key(&self) -> &str {
-        match &self.what {
-            What::Call(call) => call.keys.first().map_or("", String::as_str),
-            What::Command { key, .. } => key,
+        match &self.body {
+            RequestBody::Call(call) => call.keys.first().map_or("", String::as_str),
+            RequestBody::Command { key, .. } => key,
         }
     }
 
     fn add_to(&self, pipeline: &mut Pipeline, digests: &Digests) {
-        match &self.what {
-            What::Call(call) => digests.add(pipeline, call),
-            What::Command { command, .. } => {
+        match &self.body {
+            RequestBody::Call(call) => digests.add(pipeline, call),
+            RequestBody::Command { command, .. } => {
                 pipeline.add_command(command.clone());
             }
         }
@@ -98,58 +98,58 @@ impl Request {
 }
 
 impl Routes {
-    /// Finds out where the data are, and connects to all who have some.
-    pub(super) async fn open(manner: &Arc<Manner>) -> Result<Self, Failure> {
-        let slots = manner.place.slots(&manner.config, manner.connect_timeout).await?;
+    /// Discovers the topology and connects to every primary that owns slots.
+    pub(super) async fn open(connector: &Arc<Connector>) -> Result<Self, Failure> {
+        let slots = connector.endpoint.slots(&connector.config, connector.connect_timeout).await?;
         let opened = try_join_all(slots.owners().into_iter().map(|owner| async {
-            let mut shared = manner.connect(&owner).await?;
-            scripts::load(&mut shared, manner.connect_timeout, manner.place.can_move()).await?;
+            let mut shared = connector.connect(&owner).await?;
+            scripts::load(&mut shared, connector.connect_timeout, connector.endpoint.can_fail_over()).await?;
             Ok((owner, Connections { shared, replicated: OnceCell::new() }))
         }));
         let connections = opened.await?.into_iter().collect();
         tracing::debug!("connected to Redis");
-        Ok(Self { manner: Arc::clone(manner), slots, connections })
+        Ok(Self { connector: Arc::clone(connector), slots, connections })
     }
 
-    /// One pipeline to each primary that has some of it; one answer a request. Those about one key are asked in their
-    /// order.
-    pub(super) async fn ask(&self, requests: &[Request]) -> Vec<Result<Value, Failure>> {
-        let nowhere = || Failure::elsewhere("no connection to the Redis that has this key");
-        let mut answers: Vec<Result<Value, Failure>> = requests.iter().map(|_| Err(nowhere())).collect();
-        let pipelines = self.sort(requests).into_iter().map(|(owner, connections, places)| async move {
-            let asked: Vec<&Request> = places.iter().map(|place| &requests[*place]).collect();
-            (self.run(owner, connections, &asked).await, places)
+    /// Sends one pipeline to each primary concerned and returns one reply for each request. Requests for the same key
+    /// are executed in order.
+    pub(super) async fn execute(&self, requests: &[Request]) -> Vec<Result<Value, Failure>> {
+        let unrouted = || Failure::reconnect("no connection to the Redis server that owns this key");
+        let mut answers: Vec<Result<Value, Failure>> = requests.iter().map(|_| Err(unrouted())).collect();
+        let pipelines = self.group_by_owner(requests).into_iter().map(|(owner, connections, indexes)| async move {
+            let batch: Vec<&Request> = indexes.iter().map(|index| &requests[*index]).collect();
+            (self.run(owner, connections, &batch).await, indexes)
         });
-        for (done, places) in join_all(pipelines).await {
+        for (done, indexes) in join_all(pipelines).await {
             let done = done.unwrap_or_else(|failure| {
-                // The connection's fault: each of its requests shares it.
-                let failure = Failure { elsewhere: true, ..failure };
-                places.iter().map(|_| Err(failure.clone())).collect()
+                // The connection failed, and all of its requests with it.
+                let failure = Failure { reconnect: true, ..failure };
+                indexes.iter().map(|_| Err(failure.clone())).collect()
             });
-            for (place, answer) in places.into_iter().zip(done) {
-                answers[place] = answer;
+            for (index, answer) in indexes.into_iter().zip(done) {
+                answers[index] = answer;
             }
         }
         answers
     }
 
-    /// The places of the requests, by who has their keys.
-    fn sort(&self, requests: &[Request]) -> Vec<(&Address, &Connections, Vec<usize>)> {
+    /// Groups the indexes of the requests by the owners of their keys.
+    fn group_by_owner(&self, requests: &[Request]) -> Vec<(&Address, &Connections, Vec<usize>)> {
         let all = || (0..requests.len()).collect();
         if self.connections.len() == 1 {
             return self.connections.iter().map(|(owner, only)| (owner, only, all())).collect();
         }
-        let mut sorted: HashMap<&Address, Vec<usize>> = HashMap::new();
-        for (place, request) in requests.iter().enumerate() {
+        let mut grouped: HashMap<&Address, Vec<usize>> = HashMap::new();
+        for (index, request) in requests.iter().enumerate() {
             if let Some(owner) = self.slots.owner(request.key()) {
-                sorted.entry(owner).or_default().push(place);
+                grouped.entry(owner).or_default().push(index);
             }
         }
-        let with_connections = |(owner, places)| Some((owner, self.connections.get::<Address>(owner)?, places));
-        sorted.into_iter().filter_map(with_connections).collect()
+        let with_connections = |(owner, indexes)| Some((owner, self.connections.get::<Address>(owner)?, indexes));
+        grouped.into_iter().filter_map(with_connections).collect()
     }
 
-    /// One pipeline. An error is the connection's; those of single requests are among the answers.
+    /// Runs one pipeline. An `Err` is a connection failure; errors of single requests are among the replies.
     async fn run(
         &self,
         owner: &Address,
@@ -158,22 +158,22 @@ impl Routes {
     ) -> Result<Vec<Result<Value, Failure>>, Failure> {
         let replicated = requests.iter().any(|request| request.replicated);
         let mut connection = if replicated {
-            // Also for what need not be replicated: their order is that of one connection.
-            connections.replicated.get_or_try_init(|| self.manner.connect(owner)).await?.clone()
+            // Unreplicated requests use it too, since only one connection keeps the order.
+            connections.replicated.get_or_try_init(|| self.connector.connect(owner)).await?.clone()
         } else {
             connections.shared.clone()
         };
-        let mut replies = self.manner.pipeline(&mut connection, requests).await?;
-        // Somebody flushed the scripts. What was not run is run now, in its order.
+        let mut replies = self.connector.pipeline(&mut connection, requests).await?;
+        // The scripts were flushed: load them and execute the missed calls, in order.
         if replies.iter().any(scripts::is_missing) {
-            scripts::load(&mut connection, self.manner.answer_timeout, false).await?;
-            self.run_missed(&mut connection, requests, &mut replies).await?;
+            scripts::load(&mut connection, self.connector.answer_timeout, false).await?;
+            self.rerun_missing(&mut connection, requests, &mut replies).await?;
         }
-        let timeout = self.manner.answer_timeout;
-        let waited = replies.split_off(requests.len().min(replies.len()));
+        let timeout = self.connector.answer_timeout;
+        let wait_replies = replies.split_off(requests.len().min(replies.len()));
         let read = |reply: RedisResult<Value>| reply.map_err(|error| failure(&error, timeout));
         let mut answers: Vec<_> = replies.into_iter().map(read).collect();
-        if let Some(missing) = if replicated { not_replicated(waited, timeout) } else { None } {
+        if let Some(missing) = if replicated { not_replicated(wait_replies, timeout) } else { None } {
             for (answer, _) in answers.iter_mut().zip(requests).filter(|(_, request)| request.replicated) {
                 if answer.is_ok() {
                     *answer = Err(missing.clone());
@@ -183,19 +183,19 @@ impl Routes {
         Ok(answers)
     }
 
-    async fn run_missed(
+    async fn rerun_missing(
         &self,
         connection: &mut MultiplexedConnection,
         requests: &[&Request],
         replies: &mut [RedisResult<Value>],
     ) -> Result<(), Failure> {
-        let places: Vec<usize> =
-            (0..requests.len()).filter(|place| scripts::is_missing(&replies[*place])).collect();
-        let missed: Vec<&Request> = places.iter().map(|place| requests[*place]).collect();
-        let again = self.manner.pipeline(connection, &missed).await?;
-        // What stands behind the requests is about the replicas, if they were asked.
-        for (place, answer) in places.into_iter().chain(requests.len()..).zip(again) {
-            if let Some(reply) = replies.get_mut(place) {
+        let indexes: Vec<usize> =
+            (0..requests.len()).filter(|index| scripts::is_missing(&replies[*index])).collect();
+        let missed: Vec<&Request> = indexes.iter().map(|index| requests[*index]).collect();
+        let again = self.connector.pipeline(connection, &missed).await?;
+        // Replies after those of the requests are about the replicas, if they were requested.
+        for (index, answer) in indexes.into_iter().chain(requests.len()..).zip(again) {
+            if let Some(reply) = replies.get_mut(index) {
                 *reply = answer;
             }
         }
@@ -203,9 +203,9 @@ impl Routes {
     }
 }
 
-impl Manner {
+impl Connector {
     async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, Failure> {
-        connect(&self.place.client(address)?, address, &self.config, self.connect_timeout).await
+        connect(&self.endpoint.client(address)?, address, &self.config, self.connect_timeout).await
     }
 
     async fn pipeline(
@@ -218,24 +218,24 @@ impl Manner {
             request.add_to(&mut pipeline, &self.digests);
         }
         if let Some(request) = requests.iter().find(|request| request.replicated) {
-            // An event that was published before writes nothing now, and `WAIT` is about what this connection has
-            // written: so that it covers what came before as well, there is always something.
+            // A repeated event writes nothing, and `WAIT` covers only what this connection has written. This write makes
+            // `WAIT` cover the earlier one as well.
             pipeline.cmd("SET").arg(Keys::barrier(request.key())).arg(1).arg("PX").arg(1_000);
-            pipeline.cmd("WAIT").arg(1).arg(replicas_within(self.answer_timeout).as_millis().max(1).to_string());
+            pipeline.cmd("WAIT").arg(1).arg(replica_timeout(self.answer_timeout).as_millis().max(1).to_string());
         }
         pipeline.ignore_errors();
         pipeline.query_async(connection).await.map_err(|error| failure(&error, self.answer_timeout))
     }
 }
 
-/// For how long replicas are waited for: an answer that they are late has to come while it is still waited for.
-fn replicas_within(answer_timeout: Duration) -> Duration {
+/// Returns the timeout for replicas. It is shorter than the response timeout, since a late reply must still arrive.
+fn replica_timeout(answer_timeout: Duration) -> Duration {
     answer_timeout / 2
 }
 
-/// What it means for those that have to be replicated, unless a replica has them.
-fn not_replicated(waited: Vec<RedisResult<Value>>, answer_timeout: Duration) -> Option<Failure> {
-    let last = match waited.into_iter().collect::<RedisResult<Vec<Value>>>() {
+/// Returns the failure of replicated requests, unless a replica has the data.
+fn not_replicated(wait_replies: Vec<RedisResult<Value>>, answer_timeout: Duration) -> Option<Failure> {
+    let last = match wait_replies.into_iter().collect::<RedisResult<Vec<Value>>>() {
         Ok(values) => values.into_iter().next_back(),
         Err(error) => return Some(failure(&error, answer_timeout)),
     };
@@ -243,11 +243,12 @@ fn not_replicated(waited: Vec<RedisResult<Value>>, answer_timeout: Duration) -> 
         return None;
     }
     Some(Failure::unavailable(format!(
-        "the primary has the event, and no replica had it within {:?}; publishing it again under the same id is safe",
-        replicas_within(answer_timeout)
+        "the primary has the event, but no replica had it within {:?}; publishing it again under the same id is safe",
+        replica_timeout(answer_timeout)
     )))
 }
 
+/// Opens a connection to one server.
 pub(super) async fn connect(
     client: &Client,
     address: &Address,
@@ -256,9 +257,9 @@ pub(super) async fn connect(
 ) -> Result<MultiplexedConnection, Failure> {
     client.get_multiplexed_async_connection_with_config(config).await.map_err(|error| match error.kind() {
         ErrorKind::Io if error.is_timeout() => {
-            Failure::unavailable(format!("no connection to Redis at {address} within {timeout:?}"))
+            Failure::unavailable(format!("cannot connect to Redis at {address} within {timeout:?}"))
         }
-        ErrorKind::Io => Failure::unavailable(format!("no connection to Redis at {address}: {error}")),
+        ErrorKind::Io => Failure::unavailable(format!("cannot connect to Redis at {address}: {error}")),
         _ => failure(&error, timeout),
     })
 }

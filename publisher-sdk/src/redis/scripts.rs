@@ -1,5 +1,4 @@
-//! The scripts in Redis: called by their digests, loaded when connections are opened and whenever somebody has
-//! flushed them.
+//! The Lua scripts: called by digest, loaded when connections are opened and after the scripts were flushed.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::failure;
 use crate::error::Refusal;
 use crate::failure::Failure;
 
-/// The digest of every script.
+/// The digests of all scripts.
 pub(super) struct Digests(Vec<(Script, String)>);
 
 impl Digests {
@@ -28,8 +27,8 @@ impl Digests {
     }
 }
 
-/// Loads the scripts, and makes sure that this Redis has what they call: an older one would append to the log and then
-/// fail to announce.
+/// Loads the scripts and checks that this Redis has the commands that they call. An older Redis would append to the log
+/// and then fail to announce the event.
 pub(super) async fn load(
     connection: &mut MultiplexedConnection,
     timeout: Duration,
@@ -52,14 +51,14 @@ pub(super) async fn load(
         return Err(failure(&error, timeout));
     }
     if role.is_some_and(|role| is_replica(&role)) {
-        return Err(Failure::unavailable("this Redis is a replica now, and nobody knows yet who took its place"));
+        return Err(Failure::unavailable("this Redis is a replica now, and its new primary is not known yet"));
     }
     match known {
         Some(Ok(Value::Array(commands))) if commands.first() == Some(&Value::Nil) => {
-            let detail = "Redis 7 or Valkey 7.2 is needed: this one has no sharded pub/sub";
-            Err(Failure::door(Refusal::new(None, "too_old", detail)))
+            let detail = "Redis 7 or Valkey 7.2 is required: this server has no sharded pub/sub";
+            Err(Failure::configuration(Refusal::new(None, "too_old", detail)))
         }
-        // It may also be hidden from this user, which says nothing.
+        // A user without permission for `COMMAND` cannot check; that is no error.
         _ => Ok(()),
     }
 }
@@ -67,12 +66,12 @@ pub(super) async fn load(
 fn is_replica(role: &RedisResult<Value>) -> bool {
     match role {
         Ok(Value::Array(parts)) => parts.first() != Some(&Value::BulkString(b"master".to_vec())),
-        // It may be hidden from this user: then a write will tell.
+        // `ROLE` is not permitted to this user: the first write reveals a replica.
         _ => false,
     }
 }
 
-/// Has somebody flushed the scripts?
+/// Returns whether the script of this reply has to be loaded again.
 pub(super) fn is_missing<T>(reply: &RedisResult<T>) -> bool {
     reply.as_ref().is_err_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
 }

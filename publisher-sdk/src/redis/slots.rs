@@ -1,13 +1,13 @@
-//! Which server holds what: the slots of a Cluster, or all of them on one server.
+//! Maps hash slots to servers: the slots of a Cluster, or all slots on one server.
 
 use std::fmt;
 
 use redis::Value;
 
-/// The slots of a Cluster.
+/// Number of slots of a Cluster.
 const SLOTS: u16 = 16_384;
 
-/// Where a server listens.
+/// The host and port of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Address {
     pub(super) host: String,
@@ -20,18 +20,18 @@ impl fmt::Display for Address {
     }
 }
 
-/// The owners of the slots: first, last, owner, in order.
+/// The owners of the slots as first slot, last slot, owner, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slots(Vec<(u16, u16, Address)>);
 
 impl Slots {
-    /// One server has them all.
+    /// Assigns all slots to one server.
     pub(super) fn all_at(address: Address) -> Self {
         Self(vec![(0, SLOTS - 1, address)])
     }
 
-    /// Reads the answer to `CLUSTER SLOTS` of the server at `asked`. None if it is not one, or not every slot has
-    /// an owner: a channel without one could not be published to.
+    /// Parses the reply of the server at `asked` to `CLUSTER SLOTS`. Returns `None` for another reply, and if a slot has
+    /// no owner: channels in it could not be published to.
     pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
         let Value::Array(rows) = answer else { return None };
         let mut ranges: Vec<_> = rows.iter().map(|row| range(row, asked)).collect::<Option<_>>()?;
@@ -46,14 +46,14 @@ impl Slots {
         (next == SLOTS).then_some(Self(ranges))
     }
 
-    /// Who has the slot of this key.
+    /// Returns the owner of the key's slot.
     pub(super) fn owner(&self, key: &str) -> Option<&Address> {
         let slot = slot(key);
         let place = self.0.partition_point(|(_, last, _)| *last < slot);
         self.0.get(place).map(|(.., owner)| owner)
     }
 
-    /// All owners, each once.
+    /// Returns all owners, each once.
     pub(super) fn owners(&self) -> Vec<Address> {
         let mut owners: Vec<Address> = Vec::new();
         for (.., owner) in &self.0 {
@@ -70,7 +70,7 @@ fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
     let Value::Array(row) = row else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else { return None };
     let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
-    // A server that does not know its own host leaves it out: then it is the one by which it was reached.
+        // A server that does not know its own host omits it: use the host by which it was reached.
     let host = match host {
         Value::BulkString(host) if !host.is_empty() && host != b"?" => String::from_utf8(host.clone()).ok()?,
         _ => asked.host.clone(),
@@ -79,7 +79,7 @@ fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
     Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, address))
 }
 
-/// The slot of a key: CRC-16/XMODEM over its hash tag, if it has one.
+/// Returns the slot of a key: CRC-16/XMODEM over its hash tag, or over the key if it has none.
 fn slot(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_those_of_redis() {
+    fn slots_equal_those_of_redis() {
         for (key, expected) in [
             ("123456789", 12_739),
             ("wb:{user:42}:log", 15_880),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_with_holes_is_none() {
+    fn slot_map_with_holes_is_rejected() {
         let asked = Address { host: "h".to_owned(), port: 1 };
         let row = |first, last| {
             let primary = vec![Value::BulkString(b"h".to_vec()), Value::Int(1)];

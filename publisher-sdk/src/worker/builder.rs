@@ -1,4 +1,4 @@
-//! The builder of a worker: everything that can be chosen, with the reason for what is usual.
+//! The builder of a worker: all options, with the reasons for their defaults.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use ulid::Ulid;
 use wirebell_protocol::Keys;
 use wirebell_protocol::publish::Retentions;
 
-use super::desk::{Desk, Settings};
-use super::{Work, Worker};
+use super::queue::{LeaseQueue, Settings};
+use super::{Job, Worker};
 use crate::error::{ConnectError, PublishError};
-use crate::failure::Verdict;
-use crate::redis::Group;
+use crate::failure::FailureKind;
+use crate::redis::ConsumerGroup;
 use crate::transport::{Options, Transport};
 
-/// What a worker is made from.
+/// Options of a worker.
 pub struct WorkerBuilder<W> {
     url: String,
     group: String,
@@ -30,9 +30,9 @@ impl<W> WorkerBuilder<W> {
     pub(crate) fn new(url: &str, group: &str) -> Self {
         let settings = Settings {
             tries: 10,
-            // Together, ten tries take about eight minutes: an outage of whoever sends text messages, not a night.
+            // Ten attempts take about eight minutes: they cover an outage of a text message provider, not a night.
             backoff: (Duration::from_secs(1), Duration::from_secs(300)),
-            // A worker says three times within that time that it is alive. A pause longer than that is a death.
+            // A worker renews its leases three times within that time. A longer pause counts as its death.
             gone_after: Duration::from_secs(30),
             at_once: 16,
             timeout: Duration::from_secs(5),
@@ -41,22 +41,22 @@ impl<W> WorkerBuilder<W> {
         Self { url, group, worker: None, prefix: None, settings, made: PhantomData }
     }
 
-    /// The prefix of the keys in Redis, as the nodes have it in `bus.prefix`. Usual: `wb`.
+    /// Sets the prefix of the keys in Redis. It must equal the nodes' `bus.prefix`. Default: `wb`.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.prefix = Some(prefix.to_owned());
         self
     }
 
-    /// How often an event is tried before it becomes a dead letter. A worker that dies over it has tried it, too.
-    /// Usual: 10.
+    /// Sets the number of attempts before an event becomes a dead letter. An attempt during which the worker dies counts.
+    /// Default: 10.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.settings.tries = tries.max(1);
         self
     }
 
-    /// How long to wait before the second try, and at most before any; each wait is twice the one before. Usual: one
+    /// Sets the pause before the second attempt, and the longest pause; each pause is twice the previous one. Default: one
     /// second, five minutes.
     #[must_use]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
@@ -64,29 +64,29 @@ impl<W> WorkerBuilder<W> {
         self
     }
 
-    /// A worker that has given no sign of life for so long is gone, and others take over what it had in its hand. A
-    /// handler may take longer than that: its worker goes on giving signs. Usual: 30 seconds.
+    /// Sets how long a worker may go without renewing its leases before it counts as gone and others take over its events.
+    /// A handler may take longer, since its worker keeps renewing. Default: 30 seconds.
     #[must_use]
     pub fn gone_after(mut self, idle: Duration) -> Self {
         self.settings.gone_after = idle.max(Duration::from_millis(100));
         self
     }
 
-    /// How many events `run` hands out at once. Usual: 16.
+    /// Sets how many events `run` handles at once. Default: 16.
     #[must_use]
     pub fn at_once(mut self, at_once: usize) -> Self {
         self.settings.at_once = at_once.max(1);
         self
     }
 
-    /// The worker's name in the group. No two that run at the same time may share it. Usual: one that nobody else has.
+    /// Sets the worker's name, which must be unique among the running workers of the group. Default: a random one.
     #[must_use]
     pub fn worker(mut self, name: &str) -> Self {
         self.worker = Some(name.to_owned());
         self
     }
 
-    pub(crate) async fn start<T: Work>(self) -> Result<Worker<T>, ConnectError> {
+    pub(crate) async fn start<T: Job>(self) -> Result<Worker<T>, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
         let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
         let timeouts = Duration::from_secs(2);
@@ -100,14 +100,14 @@ impl<W> WorkerBuilder<W> {
         let transport = Transport::new(&self.url, options)?;
         let bus = transport.redis()?;
         if let Err(failure) = bus.open().await {
-            match (failure.error, failure.verdict) {
-                (PublishError::Refused(refusal), Verdict::Door) => return Err(ConnectError::Refused(refusal)),
-                (error, _) => tracing::warn!(%error, "no connection yet, it is tried again"),
+            match (failure.error, failure.kind) {
+                (PublishError::Refused(refusal), FailureKind::Configuration) => return Err(ConnectError::Refused(refusal)),
+                (error, _) => tracing::warn!(%error, "no connection to Redis yet: retrying in the background"),
             }
         }
         let worker = self.worker.unwrap_or_else(|| Ulid::generate().to_string());
-        let group = Group::new(bus, T::KIND, &self.group, &worker);
-        Ok(Worker::start(Arc::new(Desk::new(group, self.settings)), &runtime))
+        let group = ConsumerGroup::new(bus, T::KIND, &self.group, &worker);
+        Ok(Worker::start(Arc::new(LeaseQueue::new(group, self.settings)), &runtime))
     }
 }
 
@@ -126,7 +126,7 @@ impl<W> Clone for WorkerBuilder<W> {
 
 impl<W> std::fmt::Debug for WorkerBuilder<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Without the URL, which may hold a password.
+        // Omits the URL, which may contain a password.
         f.debug_struct("WorkerBuilder")
             .field("group", &self.group)
             .field("settings", &self.settings)

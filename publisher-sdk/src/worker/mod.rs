@@ -1,11 +1,14 @@
-//! A worker of a consumer group: it takes entries from Streams, hands them out, and sees to it that each is done with,
-//! tried again or given up, whatever happens to this process, to others and to Redis.
+//! A worker of a consumer group. It reads entries from Streams and hands them to handlers. It ensures that each entry is
+//! acknowledged, retried or made a dead letter, through crashes of workers and outages of Redis.
+//!
+//! `reader` fills the queue, `queue` holds the leases, `in_flight` reports results. What an entry means is decided in
+//! `inbox` and `fallbacks`.
 
 mod builder;
-mod desk;
-mod feed;
-mod held;
-mod work;
+mod queue;
+mod reader;
+mod in_flight;
+mod job;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,65 +19,65 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 pub use self::builder::WorkerBuilder;
-use self::desk::Desk;
-pub(crate) use self::held::Held;
-pub(crate) use self::work::Work;
+use self::queue::LeaseQueue;
+pub(crate) use self::in_flight::InFlight;
+pub(crate) use self::job::Job;
 use crate::error::PublishError;
-use crate::retry::until;
+use crate::retry::retry_until;
 
-/// How much waits for a group.
+/// How many events wait for a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Events that no worker has got yet; none if Redis does not know, as after entries were deleted by hand.
+    /// Events that no worker has read; `None` if Redis does not know, for example after entries were deleted by hand.
     pub lag: Option<u64>,
-    /// Events that a worker has got and not finished: in its hand, waiting for another try, or its worker is gone.
+    /// Events read and not finished: being handled, waiting for a retry, or left by a worker that is gone.
     pub pending: u64,
-    /// Dead letters, of all groups.
+    /// Dead letters of all groups.
     pub dead: u64,
 }
 
-/// What a worker has done since it was made.
+/// Counts a worker's events since it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WorkerCounters {
-    /// Handed out, each try counted.
+    /// Handed to a handler, each attempt counted.
     pub handed_out: u64,
-    /// Finished.
+    /// Acknowledged.
     pub done: u64,
-    /// Tries that failed.
+    /// Failed attempts.
     pub failed: u64,
-    /// Given up: they are dead letters now.
+    /// Made dead letters.
     pub dead: u64,
-    /// Taken over from workers that were gone.
+    /// Taken over from workers that are gone.
     pub taken_over: u64,
 }
 
-/// One worker, with the task that feeds it.
+/// A worker with its background task.
 #[derive(Debug)]
-pub(crate) struct Worker<T: Work> {
-    desk: Arc<Desk<T>>,
+pub(crate) struct Worker<T: Job> {
+    queue: Arc<LeaseQueue<T>>,
     task: AbortHandle,
 }
 
-impl<T: Work> Worker<T> {
-    fn start(desk: Arc<Desk<T>>, on: &Handle) -> Self {
-        let task = on.spawn(feed::feed(Arc::clone(&desk))).abort_handle();
-        Self { desk, task }
+impl<T: Job> Worker<T> {
+    fn start(queue: Arc<LeaseQueue<T>>, on: &Handle) -> Self {
+        let task = on.spawn(reader::run(Arc::clone(&queue))).abort_handle();
+        Self { queue, task }
     }
 
-    /// The next one; none once the worker is closed.
-    pub(crate) async fn next(&self) -> Option<Held<T>> {
-        Desk::next(&self.desk).await
+    /// Waits for the next entry; `None` once the worker is closed.
+    pub(crate) async fn next(&self) -> Option<InFlight<T>> {
+        LeaseQueue::next(&self.queue).await
     }
 
-    /// Hands out everything, several at a time, until the worker is closed and the last one is handled.
-    pub(crate) async fn run<F: Future<Output = ()>>(&self, handle: impl Fn(Held<T>) -> F) {
+    /// Handles all entries, several at a time, until the worker is closed and the last one is handled.
+    pub(crate) async fn run<F: Future<Output = ()>>(&self, handle: impl Fn(InFlight<T>) -> F) {
         let mut at_work = FuturesUnordered::new();
         let mut open = true;
         while open || !at_work.is_empty() {
-            let has_room = open && at_work.len() < self.desk.settings.at_once;
+            let has_room = open && at_work.len() < self.queue.settings.at_once;
             tokio::select! {
-                held = self.next(), if has_room => match held {
-                    Some(held) => at_work.push(handle(held)),
+                in_flight = self.next(), if has_room => match in_flight {
+                    Some(in_flight) => at_work.push(handle(in_flight)),
                     None => open = false,
                 },
                 Some(()) = at_work.next(), if !at_work.is_empty() => {}
@@ -83,7 +86,7 @@ impl<T: Work> Worker<T> {
     }
 
     pub(crate) async fn backlog(&self) -> Result<Backlog, PublishError> {
-        let shards = until(self.desk.settings.timeout, || self.desk.group.backlog()).await?;
+        let shards = retry_until(self.queue.settings.timeout, || self.queue.group.backlog()).await?;
         Ok(shards.into_iter().fold(Backlog { lag: Some(0), ..Backlog::default() }, |sum, (lag, pending, dead)| {
             Backlog {
                 lag: sum.lag.zip(lag).map(|(sum, lag)| sum + lag),
@@ -94,20 +97,20 @@ impl<T: Work> Worker<T> {
     }
 
     pub(crate) fn counters(&self) -> WorkerCounters {
-        self.desk.counters()
+        self.queue.counters()
     }
 
-    /// Takes nothing more, waits for what is handed out, and gives back the rest. Answers how many were still in hand.
+    /// Stops taking entries, waits for those being handled, and releases the rest. Returns how many are still in flight.
     pub(crate) async fn close(&self, timeout: Duration) -> usize {
-        let left = self.desk.close(timeout).await;
+        let left = self.queue.close(timeout).await;
         self.task.abort();
         left
     }
 }
 
-impl<T: Work> Drop for Worker<T> {
+impl<T: Job> Drop for Worker<T> {
     fn drop(&mut self) {
-        self.desk.shut();
+        self.queue.stop();
         self.task.abort();
     }
 }

@@ -1,4 +1,4 @@
-//! Connecting: what is refused, how it is said, and that no secret is part of it.
+//! Connecting: which URLs and credentials are rejected, with which message, and that no message contains a secret.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use wirebell_publisher::{ConnectError, Flushed, PublishError, Publisher};
 const SECRET: &str = "hunter2";
 
 #[tokio::test]
-async fn a_bad_url_is_refused_with_what_was_expected() {
+async fn bad_url_is_rejected_with_the_expected_form() {
     for (url, found) in [
         ("", "no scheme"),
         ("127.0.0.1:6379", "no scheme"),
@@ -16,12 +16,12 @@ async fn a_bad_url_is_refused_with_what_was_expected() {
         ("hunter2://127.0.0.1", "another scheme"),
         ("amqp://user:hunter2@127.0.0.1", "another scheme"),
         ("redis://", "no host"),
-        ("redis://user:hunter2@127.0.0.1:99999", "cannot be read"),
+        ("redis://user:hunter2@127.0.0.1:99999", "cannot be parsed"),
         ("redis://user:hunter2@127.0.0.1/orders", "database"),
         ("rediss://user:hunter2@127.0.0.1/#insecure", "certificates are always checked"),
-        ("redis://127.0.0.1/?protocol=hunter2", "not one of Redis"),
-        ("http://", "cannot be read"),
-        ("http://user:hunter2@127.0.0.1:9090", "service key"),
+        ("redis://127.0.0.1/?protocol=hunter2", "not a valid Redis URL"),
+        ("http://", "cannot be parsed"),
+        ("http://user:hunter2@127.0.0.1:9090", "API key"),
         ("http://127.0.0.1:9090/?key=hunter2", "query"),
     ] {
         let error = Publisher::connect(url).await.unwrap_err();
@@ -33,7 +33,7 @@ async fn a_bad_url_is_refused_with_what_was_expected() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_at_once_and_never_shown() {
+async fn wrong_password_is_reported_at_once_and_never_shown() {
     let redis = Redis::start(&["--requirepass", "correct-horse"]);
     let at = |user: &str| format!("redis://{user}127.0.0.1:{}", redis.port);
     for url in [at(":hunter2@"), at("somebody:hunter2@"), at("")] {
@@ -54,7 +54,7 @@ async fn a_wrong_password_is_told_at_once_and_never_shown() {
 }
 
 #[tokio::test]
-async fn events_wait_until_a_wrong_password_is_put_right() {
+async fn enqueued_events_wait_until_a_wrong_password_is_fixed() {
     let redis = Redis::start(&["--requirepass", "correct-horse"]);
     let url = format!("redis://:hunter2@127.0.0.1:{}", redis.port);
     let publisher = Publisher::builder(&url).connect_lazy().unwrap();
@@ -71,14 +71,14 @@ async fn events_wait_until_a_wrong_password_is_put_right() {
 }
 
 #[tokio::test]
-async fn a_redis_without_sharded_pub_sub_is_named_as_too_old() {
+async fn redis_without_sharded_pub_sub_is_rejected_as_too_old() {
     let redis = Redis::start(&["--rename-command", "SPUBLISH", ""]);
     let error = Publisher::connect(&redis.url()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Refused(refusal) if refusal.code == "too_old"), "{error}");
 }
 
 #[tokio::test]
-async fn a_prefix_keeps_installations_apart_and_the_connection_has_a_name() {
+async fn prefix_separates_installations_and_invalid_options_are_rejected() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::builder(&redis.url()).prefix("shop").connect().await.unwrap();
     publisher.publish(numbered("user:1", 1)).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_prefix_keeps_installations_apart_and_the_connection_has_a_name() {
 }
 
 #[tokio::test]
-async fn something_else_on_that_port_is_no_bus() {
+async fn silent_server_is_reported_as_unavailable() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let silent = tokio::spawn(async move {
@@ -111,7 +111,7 @@ async fn something_else_on_that_port_is_no_bus() {
 }
 
 #[test]
-fn without_a_runtime_there_is_an_error_and_no_panic() {
+fn connect_without_a_runtime_returns_an_error() {
     let error = Publisher::builder("redis://127.0.0.1:9").connect_lazy().unwrap_err();
     assert_eq!(error, ConnectError::Runtime);
 }

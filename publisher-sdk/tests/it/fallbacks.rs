@@ -1,4 +1,4 @@
-//! Workers that take over what has fallen back. What a node would put into the stream is put there by its script.
+//! Workers on the fallback stream. The tests write to it with the script that a node would call.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use wirebell_tests::redis::Cluster;
 const PATIENCE: Duration = Duration::from_secs(20);
 const GROUP: &str = "text-messages";
 
-/// What a node does when the deadline of these events has passed.
+/// Adds events to the fallback stream, as a node does after their deadline.
 async fn fall_back(bus: &impl Bus, ids: std::ops::Range<usize>) {
     for id in ids {
         let timer = Timer { channel: Channel::parse("user:1").unwrap(), id: format!("e{id}") };
         let frame = format!(r#"{{"type":"t","id":"e{id}","data":{id}}}"#);
-        let told = bus.run::<i64>(finish(&Keys::default(), &timer, &Alarm::Fallback { at: 7, frame })).await;
-        assert_eq!(told, 1);
+        let first = bus.run::<i64>(finish(&Keys::default(), &timer, &Alarm::Fallback { at: 7, frame })).await;
+        assert_eq!(first, 1);
     }
 }
 
@@ -54,14 +54,14 @@ async fn two_workers_share_all(bus: impl Bus + Sync, url: &str) {
     }
     let key = Keys::default().fallback(wirebell_protocol::Shard::of("e0"));
     let left: Vec<redis::Value> = bus.command(&["XINFO", "CONSUMERS", &key, GROUP]).await;
-    assert!(left.is_empty(), "those who close leave the group: {left:?}");
+    assert!(left.is_empty(), "closed workers leave the group: {left:?}");
 }
 
 #[tokio::test]
-async fn every_fallback_gets_to_one_worker_of_the_group() {
+async fn each_fallback_goes_to_one_worker_of_the_group() {
     let redis = Redis::start(&[]);
     two_workers_share_all(&redis, &redis.url()).await;
-    // Another group gets them all again.
+    // Another group receives all of them as well.
     let other = Fallbacks::connect(&redis.url(), "another group").await.unwrap();
     for _ in 0..80 {
         other.next().await.unwrap().done().await.unwrap();
@@ -69,13 +69,13 @@ async fn every_fallback_gets_to_one_worker_of_the_group() {
 }
 
 #[tokio::test]
-async fn every_fallback_gets_to_one_worker_in_a_cluster() {
+async fn each_fallback_goes_to_one_worker_in_a_cluster() {
     let cluster = Cluster::start().await;
     two_workers_share_all(&cluster, &cluster.url()).await;
 }
 
 #[tokio::test]
-async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
+async fn failed_fallback_is_retried_and_ends_as_a_dead_letter() {
     let redis = Redis::start(&[]);
     fall_back(&&redis, 0..10).await;
     let worker = builder(&redis.url()).tries(3).connect().await.unwrap();
@@ -84,9 +84,9 @@ async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
         let seen = seen.clone();
         move |fallback: Fallback| {
             let count = seen.note(&fallback.id);
-            assert_eq!(fallback.tries, count, "tries are counted");
+            assert_eq!(fallback.tries, count, "attempts are counted");
             noted.note(&fallback.id);
-            // The first can never be taken over; the others at the second try.
+            // The first event always fails; the others succeed at the second attempt.
             let fails = fallback.id == "e0" || count < 2;
             async move { if fails { Err("nobody answers") } else { Ok(()) } }
         }
@@ -109,7 +109,7 @@ async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn another_worker_takes_over_from_one_that_dies() {
+async fn worker_takes_over_from_one_that_dies() {
     let redis = Redis::start(&[]);
     fall_back(&&redis, 0..20).await;
     let gone_after = Duration::from_millis(600);
@@ -119,11 +119,11 @@ async fn another_worker_takes_over_from_one_that_dies() {
         held.push(dying.next().await.unwrap());
     }
     let other = builder(&redis.url()).gone_after(gone_after).connect().await.unwrap();
-    // As long as the first one lives, nothing is taken from it, however slow it is.
+    // While the first worker lives, its leases are respected, however slow it is.
     let nothing = tokio::time::timeout(Duration::from_millis(1_500), other.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     held.pop().unwrap().done().await.unwrap();
-    // Its process ends: no signs of life, no goodbye.
+    // The process dies without releasing its entries.
     drop(dying);
     let mut seen = Seen::default();
     for _ in 0..19 {
@@ -135,7 +135,7 @@ async fn another_worker_takes_over_from_one_that_dies() {
     assert!(seen.len() == 19 && seen.all_once(), "{seen:?}");
     assert_eq!(other.counters().taken_over, 19);
     seen = Seen::default();
-    // What it does at last is too late, and harmless.
+    // Late results of the dead worker are harmless.
     for claim in held {
         seen.note(&claim.id);
         claim.done().await.unwrap();
@@ -144,7 +144,7 @@ async fn another_worker_takes_over_from_one_that_dies() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_what_is_in_hand_and_gives_back_the_rest() {
+async fn close_waits_for_entries_in_flight_and_releases_the_rest() {
     let redis = Redis::start(&[]);
     let worker = builder(&redis.url()).at_once(2).connect().await.unwrap();
     fall_back(&&redis, 0..30).await;
@@ -167,17 +167,17 @@ async fn closing_waits_for_what_is_in_hand_and_gives_back_the_rest() {
     let done = usize::try_from(worker.counters().done).unwrap();
     assert!(done > 0 && done < 30 && slow.len() == done, "{done} {slow:?}");
     assert!(worker.next().await.is_none());
-    // What was given back need not wait until the worker counts as gone, which takes half a minute.
+    // Released entries are available at once, not only after `gone_after` (half a minute).
     let other = builder(&redis.url()).connect().await.unwrap();
     for _ in done..30 {
         let claim = tokio::time::timeout(Duration::from_secs(5), other.next()).await.unwrap().unwrap();
-        assert_eq!(claim.tries, 1, "it was not tried yet");
+        assert_eq!(claim.tries, 1, "releasing does not count as an attempt");
         claim.done().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_worker_outlives_its_redis_and_streams_that_are_gone() {
+async fn worker_survives_a_restart_of_redis_and_deleted_streams() {
     let mut redis = Redis::start(&[]);
     let worker = builder(&redis.url()).connect().await.unwrap();
     fall_back(&&redis, 0..1).await;
@@ -197,7 +197,7 @@ async fn a_worker_outlives_its_redis_and_streams_that_are_gone() {
 }
 
 #[tokio::test]
-async fn what_is_no_fallback_is_a_dead_letter_and_a_door_has_no_streams() {
+async fn unreadable_entry_becomes_a_dead_letter_and_the_server_api_has_no_streams() {
     let redis = Redis::start(&[]);
     let key = Keys::default().fallback(wirebell_protocol::Shard::of("e0"));
     redis::cmd("XADD").arg(&key).arg("*").arg("hello").arg("world").exec(&mut redis.client()).unwrap();
@@ -206,12 +206,12 @@ async fn what_is_no_fallback_is_a_dead_letter_and_a_door_has_no_streams() {
     assert_eq!(worker.next().await.unwrap().id, "e0");
     assert_eq!(worker.backlog().await.unwrap().dead, 1);
 
-    for (url, found) in [("http://127.0.0.1:9090", "services' door"), ("nonsense", "no scheme")] {
+    for (url, found) in [("http://127.0.0.1:9090", "server API"), ("nonsense", "no scheme")] {
         let error = Fallbacks::connect(url, GROUP).await.unwrap_err();
         assert!(matches!(error, ConnectError::Url { .. }) && error.to_string().contains(found), "{error}");
     }
     let error = builder(&redis.url()).prefix("a b").connect().await.unwrap_err();
     assert!(matches!(error, ConnectError::Prefix(_)), "{error}");
-    let door = Publisher::connect("http://127.0.0.1:9090").await.unwrap();
-    assert!(door.follow(&wirebell_publisher::Follow::Now).is_err());
+    let over_http = Publisher::connect("http://127.0.0.1:9090").await.unwrap();
+    assert!(over_http.follow(&wirebell_publisher::Follow::Now).is_err());
 }

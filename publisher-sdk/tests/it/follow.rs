@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::support::{Bus, Redis};
 use futures_util::StreamExt;
 use wirebell_protocol::tracking::{Alarm, Timer, finish};
-use wirebell_publisher::{Channel, Follow, Keys, Publisher, Receipts, State, Told};
+use wirebell_publisher::{Channel, DeliveryUpdate, Follow, Keys, Publisher, Receipts, State};
 use wirebell_tests::redis::Cluster;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a node does when this has become of the events.
-async fn tell(bus: &impl Bus, ids: std::ops::Range<u64>, outcome: &str) {
+/// Writes receipts with this outcome, as a node would.
+async fn finish_events(bus: &impl Bus, ids: std::ops::Range<u64>, outcome: &str) {
     for id in ids {
         let timer = Timer { channel: Channel::parse("user:1").unwrap(), id: format!("e{id}") };
         let shard = timer.shard();
@@ -21,7 +21,7 @@ async fn tell(bus: &impl Bus, ids: std::ops::Range<u64>, outcome: &str) {
     }
 }
 
-/// As if a minute and more had passed since the group's readers took what they have not attended to.
+/// Makes the group's unacknowledged entries look a minute old.
 async fn age(bus: &impl Bus) -> usize {
     let mut aged = 0;
     for shard in wirebell_protocol::Shard::all() {
@@ -37,29 +37,29 @@ async fn age(bus: &impl Bus) -> usize {
     aged
 }
 
-async fn next(receipts: &mut Receipts) -> Told {
+async fn next(receipts: &mut Receipts) -> DeliveryUpdate {
     tokio::time::timeout(PATIENCE, receipts.next()).await.unwrap()
 }
 
 async fn is_followed(bus: impl Bus + Sync, url: &str) {
     let publisher = Publisher::connect(url).await.unwrap();
-    tell(&bus, 0..20, "acknowledged").await;
+    finish_events(&bus, 0..20, "acknowledged").await;
     let mut now = publisher.follow(&Follow::Now).unwrap();
-    // It begins when it is first asked.
+    // Following begins with the first poll.
     assert!(tokio::time::timeout(Duration::from_millis(300), now.next()).await.is_err());
-    tell(&bus, 20..60, "acknowledged").await;
-    tell(&bus, 60..62, "expired").await;
-    let mut told = Vec::new();
+    finish_events(&bus, 20..60, "acknowledged").await;
+    finish_events(&bus, 60..62, "expired").await;
+    let mut updates = Vec::new();
     for _ in 20..62 {
-        told.push(next(&mut now).await);
+        updates.push(next(&mut now).await);
     }
-    told.sort_by_key(|told| told.at);
-    assert_eq!(told.iter().map(|told| told.at).collect::<Vec<_>>(), (20..62).collect::<Vec<_>>());
-    let expired =
-        Told { id: "e61".to_owned(), channel: Channel::parse("user:1").unwrap(), outcome: State::Expired, at: 61 };
-    assert_eq!(told.last(), Some(&expired));
+    updates.sort_by_key(|update| update.at);
+    assert_eq!(updates.iter().map(|update| update.at).collect::<Vec<_>>(), (20..62).collect::<Vec<_>>());
+    let channel = Channel::parse("user:1").unwrap();
+    let expired = DeliveryUpdate { id: "e61".to_owned(), channel, outcome: State::Expired, at: 61 };
+    assert_eq!(updates.last(), Some(&expired));
 
-    // Two readers of a group share what there is, also what was told before; a third goes on where they were.
+    // Two readers of a group share all updates, older ones included; a third continues where they stopped.
     let group = || publisher.follow(&Follow::Group("orders".to_owned())).unwrap();
     let (mut one, mut other) = (group(), group());
     let mut shared = Vec::new();
@@ -68,7 +68,7 @@ async fn is_followed(bus: impl Bus + Sync, url: &str) {
     }
     one.commit().await.unwrap();
     drop(one);
-    // What it had read ahead is the other's once it has been silent for long enough.
+    // Entries that the first reader read ahead go to the other after a minute.
     let silent = tokio::time::timeout(Duration::from_millis(300), other.next()).await;
     assert!(silent.is_err(), "{silent:?}");
     let aged = age(&bus).await;
@@ -78,24 +78,24 @@ async fn is_followed(bus: impl Bus + Sync, url: &str) {
     }
     shared.sort_unstable();
     assert_eq!(shared, (0..62).collect::<Vec<_>>());
-    tell(&bus, 62..63, "fallen_back").await;
+    finish_events(&bus, 62..63, "fallen_back").await;
     assert_eq!(next(&mut other).await.outcome, State::FallenBack);
-    let mut expired = Box::pin(group().only(|told| told.outcome == State::Expired).into_stream());
+    let mut expired = Box::pin(group().only(|update| update.outcome == State::Expired).into_stream());
     assert!(tokio::time::timeout(Duration::from_millis(300), expired.next()).await.is_err());
-    tell(&bus, 63..64, "cancelled").await;
-    tell(&bus, 64..65, "expired").await;
+    finish_events(&bus, 63..64, "cancelled").await;
+    finish_events(&bus, 64..65, "expired").await;
     drop(other);
     assert_eq!(tokio::time::timeout(PATIENCE, expired.next()).await.unwrap().unwrap().id, "e64");
 }
 
 #[tokio::test]
-async fn receipts_are_a_stream() {
+async fn updates_are_followed_alone_and_shared_by_a_group() {
     let redis = Redis::start(&[]);
     is_followed(&redis, &redis.url()).await;
 }
 
 #[tokio::test]
-async fn receipts_are_a_stream_in_a_cluster() {
+async fn updates_are_followed_in_a_cluster() {
     let cluster = Cluster::start().await;
     is_followed(&cluster, &cluster.url()).await;
 }

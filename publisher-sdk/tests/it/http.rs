@@ -1,4 +1,4 @@
-//! Publishing through the services' door, which is played here by a small server.
+//! Publishing over HTTP to a mock of the server API.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,9 +13,9 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use wirebell_publisher::{AckError, Builder, Cancelled, Event, Fault, Flushed, PublishError, Publisher};
 
-/// A services' door: answers what it was told to, then as a healthy one does.
+/// A mock of the server API: sends the scripted responses first, then those of a healthy node.
 #[derive(Default)]
-struct Door {
+struct MockApi {
     script: Mutex<VecDeque<(u16, &'static str, Value)>>,
     requests: Mutex<Vec<Value>>,
     most: Mutex<Option<usize>>,
@@ -23,43 +23,43 @@ struct Door {
 
 const KEY: &str = "service-key-1";
 
-async fn door() -> (Arc<Door>, String) {
-    let door = Arc::new(Door::default());
+async fn mock_api() -> (Arc<MockApi>, String) {
+    let api = Arc::new(MockApi::default());
     let router = Router::new()
-        .route("/base/v1/events", post(answer))
-        .route("/base/v1/events/{id}", get(known).delete(cancel))
-        .with_state(Arc::clone(&door));
+        .route("/base/v1/events", post(publish))
+        .route("/base/v1/events/{id}", get(receipts).delete(cancel))
+        .with_state(Arc::clone(&api));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/base/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    (door, url)
+    (api, url)
 }
 
-async fn answer(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn publish(State(api): State<Arc<MockApi>>, headers: HeaderMap, body: Bytes) -> Response {
     if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer service-key-1") {
         return problem(401, "", &json!({"code": "unauthorized", "detail": "a service key is needed"}));
     }
     assert_eq!(headers[header::CONTENT_TYPE], "application/json");
     let body: Value = serde_json::from_slice(&body).unwrap();
-    door.requests.lock().unwrap().push(body.clone());
-    if let Some((status, retry_after, problem_document)) = door.script.lock().unwrap().pop_front() {
+    api.requests.lock().unwrap().push(body.clone());
+    if let Some((status, retry_after, problem_document)) = api.script.lock().unwrap().pop_front() {
         return problem(status, retry_after, &problem_document);
     }
-    let Value::Array(events) = &body else { return reply(&verdict(&body)) };
-    if door.most.lock().unwrap().is_some_and(|most| events.len() > most) {
+    let Value::Array(events) = &body else { return reply(&result(&body)) };
+    if api.most.lock().unwrap().is_some_and(|most| events.len() > most) {
         return problem(413, "", &json!({"code": "too_large", "detail": "too many events"}));
     }
-    reply(&Value::Array(events.iter().map(verdict).collect()))
+    reply(&Value::Array(events.iter().map(result).collect()))
 }
 
-/// What becomes of events, played by their ids.
-async fn known(
-    State(door): State<Arc<Door>>,
+/// The delivery status of events, selected by their ids.
+async fn receipts(
+    State(api): State<Arc<MockApi>>,
     Path(id): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Response {
-    door.requests.lock().unwrap().push(json!({"asked": id, "query": query}));
-    if let Some((status, retry_after, document)) = door.script.lock().unwrap().pop_front() {
+    api.requests.lock().unwrap().push(json!({"receipts": id, "query": query}));
+    if let Some((status, retry_after, document)) = api.script.lock().unwrap().pop_front() {
         return problem(status, retry_after, &document);
     }
     let (state, devices) = match id.as_str() {
@@ -81,8 +81,8 @@ async fn cancel(Path(id): Path<String>) -> Response {
     }
 }
 
-/// 202 with an outcome, or 422 for the type `bad`.
-fn verdict(event: &Value) -> Value {
+/// 202 with a publish result, or 422 for the type `bad`.
+fn result(event: &Value) -> Value {
     if event["type"] == "bad" {
         return json!({"status": 422, "type": "https://wirebell.dev/problems/invalid_event", "title": "Invalid event",
             "detail": "not this type", "code": "invalid_event", "attribute": "type"});
@@ -120,12 +120,12 @@ fn unavailable() -> Value {
 }
 
 #[tokio::test]
-async fn one_event_is_posted_as_it_is_and_answered() {
-    let (door, url) = door().await;
+async fn single_event_is_posted_unchanged() {
+    let (api, url) = mock_api().await;
     let publisher = builder(&url).connect().await.unwrap();
     let outcome = publisher.publish(event("number", 7)).await.unwrap();
     assert_eq!((outcome.nodes(), outcome.cursor().unwrap().millis), (2, 7));
-    let request = door.requests.lock().unwrap()[0].clone();
+    let request = api.requests.lock().unwrap()[0].clone();
     assert_eq!(
         (&request["id"], &request["to"], &request["data"]),
         (&json!(outcome.id), &json!("user:42"), &json!(7))
@@ -134,34 +134,34 @@ async fn one_event_is_posted_as_it_is_and_answered() {
 }
 
 #[tokio::test]
-async fn a_bus_that_is_away_is_tried_again_with_the_same_event() {
-    let (door, url) = door().await;
-    door.script.lock().unwrap().extend([(503, "1", unavailable()), (502, "", Value::Null)]);
+async fn unavailable_bus_is_retried_with_the_same_event() {
+    let (api, url) = mock_api().await;
+    api.script.lock().unwrap().extend([(503, "1", unavailable()), (502, "", Value::Null)]);
     let publisher = builder(&url).connect().await.unwrap();
     let started = Instant::now();
     publisher.publish(event("number", 1)).await.unwrap();
-    assert!(started.elapsed() >= Duration::from_secs(1), "Retry-After is kept to");
-    let requests = door.requests.lock().unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1), "Retry-After is respected");
+    let requests = api.requests.lock().unwrap();
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| *request == requests[0]), "{requests:?}");
 }
 
 #[tokio::test]
-async fn a_bus_that_stays_away_is_unavailable_within_the_timeout() {
-    let (door, url) = door().await;
-    door.script.lock().unwrap().extend((0..1_000).map(|_| (503, "", unavailable())));
+async fn bus_that_stays_unavailable_fails_within_the_timeout() {
+    let (api, url) = mock_api().await;
+    api.script.lock().unwrap().extend((0..1_000).map(|_| (503, "", unavailable())));
     let publisher = builder(&url).timeout(Duration::from_millis(400)).connect().await.unwrap();
     let error = publisher.publish(event("number", 1)).await.unwrap_err();
     assert!(
         matches!(&error, PublishError::Unavailable { reason } if reason.contains("cannot be reached")),
         "{error}"
     );
-    assert!(door.requests.lock().unwrap().len() > 2);
+    assert!(api.requests.lock().unwrap().len() > 2);
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_refused_at_once_and_never_shown() {
-    let (door, url) = door().await;
+async fn wrong_key_is_rejected_at_once_and_never_shown() {
+    let (api, url) = mock_api().await;
     let publisher = Publisher::builder(&url).service_key("another-key").connect().await.unwrap();
     let started = Instant::now();
     let error = publisher.publish(event("number", 1)).await.unwrap_err();
@@ -169,12 +169,12 @@ async fn a_wrong_key_is_refused_at_once_and_never_shown() {
     assert_eq!((refusal.status, refusal.code.as_str()), (Some(401), "unauthorized"));
     assert!(started.elapsed() < Duration::from_secs(1));
     assert!(!format!("{error} {error:?} {publisher:?}").contains("another-key"));
-    assert!(door.requests.lock().unwrap().is_empty());
+    assert!(api.requests.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_wrong_event_is_invalid_and_names_its_attribute() {
-    let (_, url) = door().await;
+async fn invalid_event_error_names_its_attribute() {
+    let (_, url) = mock_api().await;
     let publisher = builder(&url).connect().await.unwrap();
     let error = publisher.publish(event("bad", 1)).await.unwrap_err();
     let PublishError::Invalid(wrong) = &error else { unreachable!("{error:?}") };
@@ -185,9 +185,9 @@ async fn a_wrong_event_is_invalid_and_names_its_attribute() {
 }
 
 #[tokio::test]
-async fn a_list_is_answered_event_by_event_and_cut_where_it_is_too_long() {
-    let (door, url) = door().await;
-    *door.most.lock().unwrap() = Some(50);
+async fn list_has_a_result_for_each_event_and_is_split_if_too_long() {
+    let (api, url) = mock_api().await;
+    *api.most.lock().unwrap() = Some(50);
     let publisher = builder(&url).connect().await.unwrap();
     let kind = |number| if number == 70 { "bad" } else { "number" };
     let answers = publisher.publish_all((0..300).map(|number| event(kind(number), number))).await;
@@ -198,16 +198,16 @@ async fn a_list_is_answered_event_by_event_and_cut_where_it_is_too_long() {
         }
     }
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 299);
-    let requests = door.requests.lock().unwrap();
+    let requests = api.requests.lock().unwrap();
     let taken = requests.iter().filter_map(Value::as_array).filter(|events| events.len() <= 50).flatten();
     let numbers: Vec<u64> = taken.map(|event| event["data"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..300).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn enqueue_waits_for_the_door_and_passes_a_wrong_event_by() {
-    let (door, url) = door().await;
-    door.script.lock().unwrap().extend([(503, "", unavailable()), (503, "", unavailable())]);
+async fn enqueue_waits_for_the_node_and_skips_an_invalid_event() {
+    let (api, url) = mock_api().await;
+    api.script.lock().unwrap().extend([(503, "", unavailable()), (503, "", unavailable())]);
     let publisher = builder(&url).connect().await.unwrap();
     for number in 0..10 {
         let kind = if number == 4 { "bad" } else { "number" };
@@ -220,16 +220,16 @@ async fn enqueue_waits_for_the_door_and_passes_a_wrong_event_by() {
 }
 
 #[tokio::test]
-async fn what_becomes_of_an_event_is_asked_of_the_door() {
-    let (door, url) = door().await;
+async fn delivery_status_and_cancellation_over_http() {
+    let (api, url) = mock_api().await;
     let publisher = builder(&url).connect().await.unwrap();
     let named = |id: &str| event("number", 1).receipt().id(id).unwrap();
     let within = Duration::from_millis(2_500);
     let accepted = publisher.publish(named("an id/with?signs")).await.unwrap();
     let acknowledged = accepted.acknowledged(within).await.unwrap();
     assert_eq!((acknowledged.device.as_str(), acknowledged.at), ("phone", 7));
-    let asked = door.requests.lock().unwrap()[1].clone();
-    assert_eq!(asked, json!({"asked": "an id/with?signs", "query": [["wait", "2"]]}));
+    let request = api.requests.lock().unwrap()[1].clone();
+    assert_eq!(request, json!({"receipts": "an id/with?signs", "query": [["wait", "2"]]}));
     let receipts = publisher.receipts("an id/with?signs").await.unwrap();
     assert_eq!(receipts[0].acknowledged[0].connection, "k.1");
     assert!(publisher.receipts("unheard").await.unwrap().is_empty());
@@ -241,10 +241,10 @@ async fn what_becomes_of_an_event_is_asked_of_the_door() {
     let open = publisher.publish(named("open")).await.unwrap();
     let after = Duration::from_millis(300);
     assert_eq!(open.acknowledged(after).await, Err(AckError::NotInTime { after }));
-    // A node that is away for a moment is asked again.
-    door.script.lock().unwrap().extend([(503, "", unavailable())]);
+    // A node that is unavailable for a moment is asked again.
+    api.script.lock().unwrap().extend([(503, "", unavailable())]);
     assert_eq!(open.acknowledged(after).await, Err(AckError::NotInTime { after }));
-    door.script.lock().unwrap().extend([(401, "", json!({"code": "unauthorized", "detail": "no"}))]);
+    api.script.lock().unwrap().extend([(401, "", json!({"code": "unauthorized", "detail": "no"}))]);
     let refused = open.acknowledged(after).await;
     assert!(matches!(refused, Err(AckError::Bus(PublishError::Refused(_)))), "{refused:?}");
 
@@ -258,12 +258,12 @@ async fn what_becomes_of_an_event_is_asked_of_the_door() {
 }
 
 #[tokio::test]
-async fn an_address_without_a_node_is_told_apart() {
-    let (_, url) = door().await;
+async fn wrong_path_is_rejected_and_closed_port_is_unavailable() {
+    let (_, url) = mock_api().await;
     let error =
         builder(&format!("{url}elsewhere")).connect().await.unwrap().publish(event("t", 1)).await.unwrap_err();
     assert!(matches!(&error, PublishError::Refused(refusal) if refusal.status == Some(404)), "{error:?}");
-    let nobody = builder("http://127.0.0.1:9").timeout(Duration::from_millis(200)).connect().await.unwrap();
-    let error = nobody.publish(event("t", 1)).await.unwrap_err();
+    let closed = builder("http://127.0.0.1:9").timeout(Duration::from_millis(200)).connect().await.unwrap();
+    let error = closed.publish(event("t", 1)).await.unwrap_err();
     assert!(matches!(error, PublishError::Unavailable { .. }), "{error:?}");
 }

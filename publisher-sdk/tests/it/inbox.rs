@@ -1,4 +1,4 @@
-//! Services on the inbox. What a node would put into it is put there by its script.
+//! Services on the inbox. The tests write to it with the script that a node would call.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use wirebell_tests::redis::Cluster;
 const PATIENCE: Duration = Duration::from_secs(20);
 const SERVICE: &str = "chat";
 
-/// What a node does when a client emits: an event of each of these numbers, by as many users as it says.
+/// Emits events with these numbers from `users` different users, as a node does for its clients.
 async fn emit(bus: &impl Bus, numbers: std::ops::Range<usize>, users: usize) {
     for number in numbers {
         let user = format!("u{}", number % users);
@@ -63,27 +63,27 @@ async fn two_workers_share_all(bus: impl Bus + Sync, url: &str) {
 }
 
 #[tokio::test]
-async fn workers_share_what_was_emitted_and_what_comes() {
+async fn workers_share_stored_and_new_events() {
     let redis = Redis::start(&[]);
     two_workers_share_all(&redis, &redis.url()).await;
 }
 
 #[tokio::test]
-async fn on_a_cluster_the_same_holds() {
+async fn workers_share_events_in_a_cluster() {
     let cluster = Cluster::start().await;
     two_workers_share_all(&cluster, &cluster.url()).await;
 }
 
 #[tokio::test]
-async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
+async fn failed_event_is_retried_and_ends_as_a_dead_letter() {
     let redis = Redis::start(&[]);
     emit(&&redis, 0..10, 10).await;
     let worker = builder(&redis.url()).tries(3).connect().await.unwrap();
     let seen = Seen::default();
     worker.on("send", move |event: InboxEvent| {
         let count = seen.note(&event.id);
-        assert_eq!(event.tries, count, "tries are counted");
-        // The first can never be handled; the others at the second try.
+        assert_eq!(event.tries, count, "attempts are counted");
+        // The first event always fails; the others succeed at the second attempt.
         let fails = event.id == "e0" || count < 2;
         async move { if fails { Err("nobody answers") } else { Ok(()) } }
     });
@@ -112,7 +112,7 @@ async fn what_fails_is_tried_again_and_ends_as_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_is_a_failure() {
+async fn reply_that_is_too_large_counts_as_a_failure() {
     let redis = Redis::start(&[]);
     emit(&&redis, 0..1, 1).await;
     let worker = builder(&redis.url()).tries(1).connect().await.unwrap();
@@ -123,7 +123,7 @@ async fn an_answer_that_is_too_large_is_a_failure() {
 }
 
 #[tokio::test]
-async fn another_worker_takes_over_from_one_that_dies_in_the_middle_of_a_batch() {
+async fn worker_takes_over_from_one_that_dies_within_a_batch() {
     let redis = Redis::start(&[]);
     emit(&&redis, 0..20, 20).await;
     let gone_after = Duration::from_millis(600);
@@ -133,11 +133,11 @@ async fn another_worker_takes_over_from_one_that_dies_in_the_middle_of_a_batch()
         held.push(dying.next().await.unwrap());
     }
     let other = builder(&redis.url()).gone_after(gone_after).connect().await.unwrap();
-    // As long as the first one lives, nothing is taken from it, however slow it is.
+    // While the first worker lives, its leases are respected, however slow it is.
     let nothing = tokio::time::timeout(Duration::from_millis(1_500), other.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     held.pop().unwrap().done(&1).await.unwrap();
-    // Its process ends: no signs of life, no goodbye.
+    // The process dies without releasing its entries.
     drop(dying);
     let seen = Seen::default();
     for _ in 0..19 {
@@ -148,7 +148,7 @@ async fn another_worker_takes_over_from_one_that_dies_in_the_middle_of_a_batch()
     }
     assert!(seen.len() == 19 && seen.all_once(), "{seen:?}");
     assert_eq!(other.counters().taken_over, 19);
-    // What it does at last is too late, and harmless.
+    // Late results of the dead worker are harmless.
     for claim in held {
         claim.done(&3).await.unwrap();
     }
@@ -156,11 +156,11 @@ async fn another_worker_takes_over_from_one_that_dies_in_the_middle_of_a_batch()
 }
 
 #[tokio::test]
-async fn all_that_wait_for_another_try_outlive_an_outage() {
+async fn events_waiting_for_a_retry_survive_an_outage() {
     let mut redis = Redis::start(&[]);
     emit(&&redis, 0..10, 10).await;
     let wait = Duration::from_millis(700);
-    // A worker that counts as gone after so long would get them by another way, and much later.
+    // A long `gone_after`, so that a takeover cannot hide a lost retry.
     let worker =
         builder(&redis.url()).backoff(wait, wait).gone_after(Duration::from_secs(600)).connect().await.unwrap();
     worker.on("send", |event: InboxEvent| async move { if event.tries == 1 { Err("not yet") } else { Ok(()) } });
@@ -174,7 +174,7 @@ async fn all_that_wait_for_another_try_outlive_an_outage() {
 }
 
 #[tokio::test]
-async fn one_users_events_are_handed_out_one_after_the_other_and_hold_up_nobody_else() {
+async fn events_of_one_user_are_handled_in_sequence_without_blocking_other_users() {
     let redis = Redis::start(&[]);
     emit(&&redis, 0..3, 1).await;
     let worker = builder(&redis.url()).connect().await.unwrap();
@@ -189,7 +189,7 @@ async fn one_users_events_are_handed_out_one_after_the_other_and_hold_up_nobody_
 }
 
 #[tokio::test]
-async fn what_no_handler_is_for_is_passed_over_and_what_cannot_be_read_is_a_dead_letter() {
+async fn unhandled_type_is_skipped_and_unreadable_entry_becomes_a_dead_letter() {
     let redis = Redis::start(&[]);
     let key = Keys::default().inbox(wirebell_protocol::Shard::of("u0"));
     redis::cmd("XADD").arg(&key).arg("*").arg("hello").arg("world").exec(&mut redis.client()).unwrap();

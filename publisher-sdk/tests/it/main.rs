@@ -1,12 +1,12 @@
-//! The publisher against what it talks to: a real Redis, which each test starts for itself, and a services' door.
+//! Tests of the publisher against a real Redis, which each test starts for itself, and a mock of the server API.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connect;
+mod failover;
 mod fallbacks;
 mod follow;
 mod http;
 mod inbox;
-mod moves;
 mod outage;
 mod publish;
 mod replicated;

@@ -1,4 +1,4 @@
-//! `enqueue` while Redis comes and goes.
+//! `enqueue` during outages of Redis.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ fn assert_sums_up(counters: &Counters) {
 }
 
 #[tokio::test]
-async fn what_is_enqueued_while_redis_is_down_arrives_once_and_in_order() {
+async fn events_enqueued_during_an_outage_arrive_once_and_in_order() {
     let mut redis = Redis::stopped(&[]);
     let started = Instant::now();
     let publisher = builder(&redis).connect().await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(3), "a service starts without Redis");
+    assert!(started.elapsed() < Duration::from_secs(3), "a service must start without Redis");
     for number in 0..2_000 {
         assert!(publisher.enqueue(numbered("user:1", number)).is_accepted());
     }
@@ -35,7 +35,7 @@ async fn what_is_enqueued_while_redis_is_down_arrives_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_killed_in_the_midst_gets_every_event_exactly_once() {
+async fn events_arrive_exactly_once_through_a_crash_of_redis() {
     let mut redis = Redis::start(&[]);
     let publisher = builder(&redis).connect().await.unwrap();
     let source = publisher.clone();
@@ -49,11 +49,11 @@ async fn a_redis_that_is_killed_in_the_midst_gets_every_event_exactly_once() {
     });
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(60)).await;
-        // Answers are lost, Redis is not: what was sent may or may not have been taken.
+        // This loses replies but not Redis: events in flight may or may not have been stored.
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("NORMAL").exec(&mut redis.client()).unwrap();
     }
-    // Once only. Where the kill tears a script's writes in two, Redis truncates its file behind the last whole command
-    // and not before the transaction: a second load would bring the first half back.
+    // One kill only. If the kill splits a script's writes, Redis truncates its file after the last whole command and not
+    // before the transaction: a second load would restore the first half.
     redis.kill();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_sums_up(&publisher.counters());
@@ -62,12 +62,12 @@ async fn a_redis_that_is_killed_in_the_midst_gets_every_event_exactly_once() {
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
     let numbers = redis.numbers("user:1");
     let wrong = numbers.iter().zip(0..).find(|(found, expected)| **found != *expected);
-    assert_eq!((numbers.len(), wrong), (6_000, None), "length, and the first that is not in its place");
-    assert!(publisher.counters().retried > 0, "the test has to hit some traffic: {:?}", publisher.counters());
+    assert_eq!((numbers.len(), wrong), (6_000, None), "length, and the first number out of order");
+    assert!(publisher.counters().retried > 0, "the outage must affect some events: {:?}", publisher.counters());
 }
 
 #[tokio::test]
-async fn a_full_buffer_gives_the_event_back() {
+async fn full_buffer_returns_the_event() {
     let redis = Redis::stopped(&[]);
     let publisher = builder(&redis).buffer_events(3).connect_lazy().unwrap();
     for number in 0..3 {
@@ -86,7 +86,7 @@ async fn a_full_buffer_gives_the_event_back() {
 }
 
 #[tokio::test]
-async fn closing_flushes_and_then_takes_no_more() {
+async fn close_flushes_and_rejects_further_events() {
     let redis = Redis::start(&[]);
     let publisher = builder(&redis).connect().await.unwrap();
     for number in 0..500 {
@@ -104,7 +104,7 @@ async fn closing_flushes_and_then_takes_no_more() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_publisher_ends_its_connection() {
+async fn dropping_the_last_publisher_closes_its_connection() {
     let redis = Redis::start(&[]);
     let publisher = builder(&redis).connect().await.unwrap();
     assert!(publisher.enqueue(numbered("user:1", 1)).is_accepted());
@@ -115,17 +115,17 @@ async fn dropping_the_last_publisher_ends_its_connection() {
     };
     let second = publisher.clone();
     drop(publisher);
-    assert!(ours(), "a clone keeps it");
+    assert!(ours(), "a clone keeps the connection");
     drop(second);
     let deadline = Instant::now() + PATIENCE;
     while ours() {
-        assert!(Instant::now() < deadline, "the connection is still there");
+        assert!(Instant::now() < deadline, "the connection is still open");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 #[tokio::test]
-async fn an_event_refused_for_good_is_counted_and_passed_by() {
+async fn permanently_rejected_event_is_counted_and_skipped() {
     let redis = Redis::start(&[]);
     redis::cmd("SET").arg("wb:{user:bad}:log").arg("not a stream").exec(&mut redis.client()).unwrap();
     let publisher = builder(&redis).connect().await.unwrap();
@@ -139,7 +139,7 @@ async fn an_event_refused_for_good_is_counted_and_passed_by() {
 }
 
 #[test]
-fn enqueue_needs_no_runtime_and_outlives_the_one_it_had() {
+fn enqueue_needs_no_runtime_and_reports_closed_after_its_runtime_ended() {
     let mut redis = Redis::stopped(&[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let publisher = runtime.block_on(async { builder(&redis).connect_lazy().unwrap() });

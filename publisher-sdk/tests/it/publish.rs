@@ -1,4 +1,4 @@
-//! `publish` and `publish_all` into a real Redis.
+//! `publish` and `publish_all` to a real Redis.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use wirebell_publisher::{Channel, Class, Event, Keys, PublishError, Publisher};
 const DATA: &str = r#"{ "status":"paid" , "sum":1.0, "name":"Zoë \u00e9" }"#;
 
 #[tokio::test]
-async fn the_log_and_the_announcement_hold_what_was_published() {
+async fn log_and_announcement_contain_the_published_event() {
     let redis = Redis::start(&[]);
     let (messages, mut announced) = tokio::sync::mpsc::unbounded_channel();
     let config = redis::AsyncConnectionConfig::new().set_push_sender(messages);
@@ -50,7 +50,7 @@ async fn the_log_and_the_announcement_hold_what_was_published() {
 }
 
 #[tokio::test]
-async fn the_same_id_is_the_same_event() {
+async fn publishing_the_same_id_again_returns_the_first_result() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     let event = || numbered("user:42", 1).id("order-7").unwrap();
@@ -72,7 +72,7 @@ async fn the_same_id_is_the_same_event() {
 }
 
 #[tokio::test]
-async fn many_events_keep_their_order_on_every_channel() {
+async fn publish_all_keeps_the_order_of_every_channel() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     let channel = |number: u64| if number.is_multiple_of(3) { "user:1" } else { "topic:news" };
@@ -90,7 +90,7 @@ async fn many_events_keep_their_order_on_every_channel() {
 }
 
 #[tokio::test]
-async fn one_event_goes_to_several_channels_and_a_volatile_one_to_no_log() {
+async fn event_goes_to_several_channels_and_a_volatile_one_is_not_logged() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::builder(&redis.url()).connect_lazy().unwrap();
     let event = numbered("user:1", 1).and_to("user:2").unwrap().and_to("all").unwrap();
@@ -100,8 +100,8 @@ async fn one_event_goes_to_several_channels_and_a_volatile_one_to_no_log() {
     assert_eq!(names, ["user:1", "user:2", "all"]);
     assert!(outcome.channels.iter().all(|reached| reached.cursor.is_some() && reached.nodes == 0));
 
-    let passing = publisher.publish(numbered("user:3", 1).class(Class::Volatile).unwrap()).await.unwrap();
-    assert_eq!((passing.cursor(), redis.log("user:3").len()), (None, 0));
+    let volatile = publisher.publish(numbered("user:3", 1).class(Class::Volatile).unwrap()).await.unwrap();
+    assert_eq!((volatile.cursor(), redis.log("user:3").len()), (None, 0));
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn flushed_scripts_are_loaded_again() {
 }
 
 #[tokio::test]
-async fn one_channel_that_cannot_be_written_does_not_hold_up_the_others() {
+async fn unwritable_channel_does_not_block_the_others() {
     let redis = Redis::start(&[]);
     let key = Keys::default().log(&Channel::parse("user:bad").unwrap());
     redis::cmd("SET").arg(key).arg("not a stream").exec(&mut redis.client()).unwrap();
@@ -129,7 +129,7 @@ async fn one_channel_that_cannot_be_written_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_full_redis_is_unavailable_and_takes_the_event_once_it_has_room() {
+async fn redis_out_of_memory_is_unavailable_and_the_event_is_retried() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::builder(&redis.url()).timeout(Duration::from_secs(5)).connect().await.unwrap();
     let set = |bytes: &str| {
@@ -147,7 +147,7 @@ async fn a_full_redis_is_unavailable_and_takes_the_event_once_it_has_room() {
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_is_told_from_one_that_is_down() {
+async fn hanging_redis_times_out_and_stopped_redis_is_unavailable() {
     let mut redis = Redis::start(&[]);
     let builder = || Publisher::builder(&redis.url()).timeout(Duration::from_millis(500));
     let publisher = builder().connect().await.unwrap();
@@ -161,7 +161,7 @@ async fn a_redis_that_hangs_is_told_from_one_that_is_down() {
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     redis.signal("CONT");
     publisher.publish(event()).await.unwrap();
-    assert_eq!(redis.numbers("user:1"), [0, 1], "it was tried twice at least, and is there once");
+    assert_eq!(redis.numbers("user:1"), [0, 1], "sent at least twice, stored once");
 
     redis.kill();
     let error = publisher.publish(event()).await.unwrap_err();

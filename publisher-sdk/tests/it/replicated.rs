@@ -1,4 +1,4 @@
-//! Events that count as published once a replica has them, and logs that are kept differently from channel to channel.
+//! Events published with `Durability::Replicated`, and log bounds by channel pattern.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ async fn has(server: &servers::Redis, channel: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_replicated_outlives_its_primary() {
+async fn replicated_events_survive_the_loss_of_the_primary() {
     for _ in 0..3 {
         let mut servers = Sentinels::start().await;
         let builder = Publisher::builder(&servers.url()).timeout(PATIENCE).durability(Durability::Replicated);
         let publisher = builder.connect().await.unwrap();
-        // A replica that has just come is not always there yet.
+        // The first events may have to wait until the new replica is connected.
         let events = (0..50).map(|number| numbered(&format!("user:{number}"), number));
         assert!(publisher.publish_all(events).await.iter().all(Result::is_ok));
         let last = publisher.publish(numbered("user:last", 1).deadline(60).unwrap()).await.unwrap();
         servers.primary().await.kill();
-        // Whoever takes its place has all that was confirmed.
+        // The new primary has everything that was confirmed.
         publisher.publish(numbered("user:behind", 1).durability(Durability::Primary).unwrap()).await.unwrap();
         let primary = servers.primary().await;
         for number in 0..50 {
@@ -31,12 +31,12 @@ async fn what_is_replicated_outlives_its_primary() {
         }
         assert_eq!(has(primary, "user:last").await, 1);
         let timers = Keys::default().timers(wirebell_protocol::Shard::of(&last.id));
-        assert_eq!(primary.ask::<u64>(&["ZCARD", &timers]).await, Ok(1), "its alarm is there as well");
+        assert_eq!(primary.ask::<u64>(&["ZCARD", &timers]).await, Ok(1), "the timer is replicated as well");
     }
 }
 
 #[tokio::test]
-async fn without_a_replica_it_is_unavailable_and_can_be_published_again() {
+async fn without_a_replica_the_event_is_unavailable_and_may_be_published_again() {
     let redis = Redis::start(&[]);
     let builder = || Publisher::builder(&redis.url()).timeout(Duration::from_millis(1_500));
     let publisher = builder().answer_timeout(Duration::from_millis(400)).connect().await.unwrap();
@@ -44,11 +44,11 @@ async fn without_a_replica_it_is_unavailable_and_can_be_published_again() {
     let error = publisher.publish(event()).await.unwrap_err();
     let PublishError::Unavailable { reason } = &error else { unreachable!("{error:?}") };
     assert!(reason.contains("no replica") && reason.contains("same id is safe"), "{reason}");
-    assert!(publisher.publish(event()).await.is_err(), "that the primary has it already changes nothing");
+    assert!(publisher.publish(event()).await.is_err(), "a copy on the primary does not suffice");
     assert_eq!(redis.log("user:1").len(), 1);
     publisher.publish(numbered("user:1", 2)).await.unwrap();
 
-    // What need not be replicated does not wait for what has to be.
+    // Unreplicated events do not wait for replicated ones.
     let waiting = tokio::spawn({
         let publisher = publisher.clone();
         async move { publisher.publish(event()).await }
@@ -59,7 +59,7 @@ async fn without_a_replica_it_is_unavailable_and_can_be_published_again() {
     assert!(begun.elapsed() < Duration::from_millis(150), "{:?}", begun.elapsed());
     assert!(waiting.await.unwrap().is_err());
 
-    // A publisher's usual durability holds for what says nothing itself and is stored.
+    // The default durability applies to stored events without their own.
     let strict = builder().durability(Durability::Replicated).connect().await.unwrap();
     let own = numbered("user:3", 1).durability(Durability::Primary).unwrap();
     strict.publish(own).await.unwrap();
@@ -68,7 +68,7 @@ async fn without_a_replica_it_is_unavailable_and_can_be_published_again() {
 }
 
 #[tokio::test]
-async fn with_a_replica_it_is_confirmed_also_after_scripts_were_flushed() {
+async fn replicated_event_is_confirmed_also_after_scripts_were_flushed() {
     let primary = servers::Redis::start().await;
     let port = primary.port().to_string();
     let options = ["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port];
@@ -83,7 +83,7 @@ async fn with_a_replica_it_is_confirmed_also_after_scripts_were_flushed() {
 }
 
 #[tokio::test]
-async fn logs_are_kept_by_the_channels_pattern() {
+async fn log_rule_applies_to_matching_channels() {
     let redis = Redis::start(&[]);
     let builder = Publisher::builder(&redis.url()).log_rule("topic:chat-*", 10, Duration::from_secs(60));
     let publisher = builder.connect().await.unwrap();
@@ -91,10 +91,10 @@ async fn logs_are_kept_by_the_channels_pattern() {
         (0..600).map(|number| numbered(if number % 2 == 0 { "topic:chat-1" } else { "topic:news" }, number));
     assert!(publisher.publish_all(events).await.iter().all(Result::is_ok));
     let (chat, news) = (redis.log("topic:chat-1").len(), redis.log("topic:news").len());
-    // Redis trims whole nodes of a Stream, of a hundred entries.
+    // Redis trims whole nodes of a Stream, of a hundred entries each.
     assert!((10..=110).contains(&chat) && news == 300, "{chat} {news}");
     let key = Keys::default().log(&Channel::parse("topic:chat-1").unwrap());
     let left: u64 = redis::cmd("PTTL").arg(key).query(&mut redis.client()).unwrap();
-    // An event stays for as long as the rule says, and up to a 32nd of that longer.
+    // The key expires at the age of the rule, plus up to a 32nd of it.
     assert!((50_000..=60_000 + 60_000 / 32).contains(&left), "{left}");
 }

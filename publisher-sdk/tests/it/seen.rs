@@ -1,4 +1,4 @@
-//! How often each event was handed to a handler, counted by the workers of one test.
+//! Counts how often each event was handed to a handler.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Seen(Arc<Mutex<HashMap<String, u32>>>);
 
 impl Seen {
-    /// One time more; answers how often that is.
+    /// Counts one delivery; returns the event's deliveries so far.
     pub(crate) fn note(&self, id: &str) -> u32 {
         let mut seen = self.0.lock().unwrap();
         let count = seen.entry(id.to_owned()).or_default();

@@ -1,4 +1,4 @@
-//! What the tests share: a real Redis, and a look into its logs.
+//! Shared helpers: a real Redis with access to its logs.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use wirebell_protocol::script::Call;
 use wirebell_publisher::{Channel, Event, Keys};
 use wirebell_tests::redis::Cluster;
 
-/// A `redis-server` of this test alone, with its data in a folder of its own. Ends with the value.
+/// A `redis-server` of one test, with its own data folder. Dropping it stops the server.
 pub(crate) struct Redis {
     pub(crate) port: u16,
     folder: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Redis {
     child: Option<Child>,
 }
 
-/// An entry of a log.
+/// An entry of a channel's log.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) cursor: String,
@@ -30,14 +30,14 @@ pub(crate) struct Entry {
 }
 
 impl Redis {
-    /// Starts one on a free port.
+    /// Starts a server on a free port.
     pub(crate) fn start(options: &[&str]) -> Self {
         let mut redis = Self::stopped(options);
         redis.run();
         redis
     }
 
-    /// One that is not running yet.
+    /// Returns a server that does not run yet.
     pub(crate) fn stopped(options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +48,7 @@ impl Redis {
         Self { port, folder, options, child: None }
     }
 
-    /// Starts it on the port and the data that it had.
+    /// Starts the server on its port and data.
     pub(crate) fn run(&mut self) {
         let child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -66,7 +66,7 @@ impl Redis {
         }
     }
 
-    /// Waits until it has read its data back.
+    /// Waits until the server has loaded its data.
     pub(crate) fn wait_loaded(&self) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while redis::cmd("PING").query::<String>(&mut self.client()).is_err() {
@@ -75,7 +75,7 @@ impl Redis {
         }
     }
 
-    /// Kills it, as a crash would.
+    /// Kills the server, like a crash.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -83,7 +83,7 @@ impl Redis {
         }
     }
 
-    /// Sends it a signal: `STOP` lets it hang, `CONT` goes on.
+    /// Sends a signal: `STOP` makes the server hang, `CONT` resumes it.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
@@ -97,7 +97,7 @@ impl Redis {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
-    /// The log of a channel, oldest first.
+    /// Returns the log of a channel, oldest entry first.
     pub(crate) fn log(&self, channel: &str) -> Vec<Entry> {
         let key = Keys::default().log(&Channel::parse(channel).unwrap());
         let entries: Vec<(String, Vec<(String, String)>)> =
@@ -105,7 +105,7 @@ impl Redis {
         entries.into_iter().map(|(cursor, fields)| Entry { cursor, fields }).collect()
     }
 
-    /// The `data` of each entry of a log, where it is a number.
+    /// Returns the `data` of each log entry as a number.
     pub(crate) fn numbers(&self, channel: &str) -> Vec<u64> {
         self.log(channel).iter().map(|entry| entry.frame()["data"].as_u64().unwrap()).collect()
     }
@@ -123,7 +123,7 @@ impl Entry {
         &self.fields.iter().find(|(field, _)| field == name).unwrap().1
     }
 
-    /// The frame as a client gets it, save for the cursor.
+    /// The frame as clients receive it, without the cursor.
     pub(crate) fn frame(&self) -> serde_json::Value {
         serde_json::from_str(&format!("{}{}", self.field("h"), self.field("t"))).unwrap()
     }
@@ -134,28 +134,28 @@ pub(crate) fn numbered(channel: &str, number: u64) -> Event {
     Event::from_json(channel, "number", &number.to_string()).unwrap()
 }
 
-/// The time in so many seconds.
+/// Returns the time in that many seconds.
 pub(crate) fn in_seconds(seconds: i64) -> String {
     rfc3339(OffsetDateTime::now_utc() + time::Duration::seconds(seconds))
 }
 
-/// Whatever holds the data, asked directly.
+/// Direct access to the data of the bus.
 pub(crate) trait Bus {
-    /// Does what a node would.
+    /// Calls a script, as a node would.
     async fn run<T: FromRedisValue>(&self, call: Call) -> T;
 
-    /// A command about one key.
+    /// Runs a command for one key.
     async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T;
 
-    /// What was told about the event.
-    async fn told(&self, id: &str) -> Vec<String> {
+    /// Returns the outcomes in the event's receipts.
+    async fn outcomes(&self, id: &str) -> Vec<String> {
         let key = Keys::default().receipts(Shard::of(id));
         let entries: Vec<(String, Vec<(String, String)>)> = self.command(&["XRANGE", &key, "-", "+"]).await;
-        let about = |fields: &[(String, String)], name: &str| {
+        let field = |fields: &[(String, String)], name: &str| {
             fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap()
         };
-        let ours = entries.iter().filter(|(_, fields)| about(fields, "id") == id);
-        ours.map(|(_, fields)| about(fields, "outcome")).collect()
+        let ours = entries.iter().filter(|(_, fields)| field(fields, "id") == id);
+        ours.map(|(_, fields)| field(fields, "outcome")).collect()
     }
 }
 
@@ -193,7 +193,7 @@ fn run<T: FromRedisValue>(connection: &mut redis::Connection, call: &Call) -> T 
     invocation.invoke(connection).unwrap()
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 pub(crate) async fn eventually<F: Future<Output = bool>>(ready: impl Fn() -> F) {
     let waiting = async {
         while !ready().await {

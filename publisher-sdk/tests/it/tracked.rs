@@ -1,5 +1,5 @@
-//! Events whose fate is followed: acknowledgements, receipts, times to come, over Redis. What a node would do is done
-//! here with the same scripts.
+//! Tracked and scheduled events over Redis: acknowledgements, receipts, cancellation. The tests call the scripts that a
+//! node would call.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use wirebell_tests::redis::Cluster;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a node does once this device has handled everything up to the event.
+/// Acknowledges the event by this device, as a node would.
 async fn acknowledge(bus: &impl Bus, device: &str, accepted: &Published, place: usize) {
     let reached = &accepted.channels[place];
     let (keys, retention) = (Keys::default(), wirebell_publisher::Retention::default());
@@ -21,7 +21,7 @@ async fn acknowledge(bus: &impl Bus, device: &str, accepted: &Published, place: 
         .await;
 }
 
-/// What a node does when the event's timer goes off on this channel.
+/// Runs the event's timer on this channel, as a node would.
 async fn go_off(bus: &impl Bus, accepted: &Published, channel: &str) {
     let timer = tracking::Timer { channel: Channel::parse(channel).unwrap(), id: accepted.id.clone() };
     let answer: String = bus.run(tracking::alarm(&Keys::default(), &timer)).await;
@@ -61,7 +61,7 @@ async fn is_scheduled_and_cancelled(bus: impl Bus + Sync, url: &str) {
     assert_eq!(publisher.cancel("a").await, Ok(Cancelled::Cancelled));
     assert_eq!(publisher.cancel("never heard of").await, Ok(Cancelled::Unknown));
     assert_eq!(scheduled.acknowledged(PATIENCE).await, Err(AckError::Cancelled));
-    assert_eq!(bus.told("a").await, ["cancelled", "cancelled"], "once a channel");
+    assert_eq!(bus.outcomes("a").await, ["cancelled", "cancelled"], "once for each channel");
     publisher.publish(event("b")).await.unwrap();
     assert_eq!(publisher.cancel("b").await, Ok(Cancelled::Published));
     let past = publisher.publish(event("c").deliver_at("2020-01-01T00:00:00Z").unwrap()).await.unwrap();
@@ -73,7 +73,7 @@ async fn sets_its_timer_first(bus: impl Bus + Sync, url: &str) {
     let event = || numbered("user:1", 1).deadline(30).unwrap().id("a").unwrap();
     let keys = Keys::default();
     let timers = keys.timers(wirebell_protocol::Shard::of("a"));
-    // Whoever published before the timer stands would leave an event without its alarm.
+    // Publishing before the timer is set would leave the event without its alarm.
     bus.command::<()>(&["SET", &timers, "not a sorted set"]).await;
     let error = publisher.publish(event()).await.unwrap_err();
     assert!(matches!(error, PublishError::Refused(_) | PublishError::Unavailable { .. }), "{error}");
@@ -87,7 +87,7 @@ async fn sets_its_timer_first(bus: impl Bus + Sync, url: &str) {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_is_waited_for() {
+async fn acknowledgements_and_cancellation_over_redis() {
     let redis = Redis::start(&[]);
     waits_for_a_device(&redis, &redis.url()).await;
     is_scheduled_and_cancelled(&redis, &redis.url()).await;
@@ -96,7 +96,7 @@ async fn an_acknowledgement_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_is_waited_for_in_a_cluster() {
+async fn acknowledgements_and_cancellation_over_a_cluster() {
     let cluster = Cluster::start().await;
     waits_for_a_device(&cluster, &cluster.url()).await;
     is_scheduled_and_cancelled(&cluster, &cluster.url()).await;
@@ -108,7 +108,7 @@ async fn an_acknowledgement_is_waited_for_in_a_cluster() {
 }
 
 #[tokio::test]
-async fn each_end_without_an_acknowledgement_has_its_name() {
+async fn each_end_without_acknowledgement_has_its_error() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     for event in [numbered("user:1", 1), numbered("user:1", 1).receipt().class(Class::Volatile).unwrap()] {
@@ -122,7 +122,7 @@ async fn each_end_without_an_acknowledgement_has_its_name() {
     go_off(&&redis, &expired, "user:2").await;
     assert_eq!(late.acknowledged(PATIENCE).await, Err(AckError::FallenBack));
     assert_eq!(expired.acknowledged(PATIENCE).await, Err(AckError::Expired));
-    // Too late to be of consequence.
+    // A late acknowledgement changes nothing.
     acknowledge(&&redis, "phone", &late, 0).await;
     assert_eq!(late.acknowledged(PATIENCE).await, Err(AckError::FallenBack));
 
@@ -136,7 +136,7 @@ async fn each_end_without_an_acknowledgement_has_its_name() {
 }
 
 #[tokio::test]
-async fn waiting_outlives_a_restart_of_redis() {
+async fn waiting_for_an_acknowledgement_survives_a_restart_of_redis() {
     let mut redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     let accepted = publisher.publish(numbered("user:1", 1).receipt()).await.unwrap();
@@ -153,7 +153,7 @@ async fn waiting_outlives_a_restart_of_redis() {
 }
 
 #[tokio::test]
-async fn thousands_wait_at_once() {
+async fn thousands_of_acknowledgements_are_awaited_at_once() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     let events = (0..3_000).map(|number| numbered(&format!("user:{}", number % 100), number).receipt());
@@ -177,7 +177,7 @@ async fn thousands_wait_at_once() {
 }
 
 #[tokio::test]
-async fn an_untracked_event_costs_what_it_did() {
+async fn untracked_event_costs_one_script_call() {
     let redis = Redis::start(&[]);
     let publisher = Publisher::connect(&redis.url()).await.unwrap();
     redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut redis.client()).unwrap();
@@ -192,7 +192,7 @@ async fn an_untracked_event_costs_what_it_did() {
 }
 
 #[test]
-fn what_was_published_is_written_like_an_outcome() {
+fn published_event_serializes_like_its_outcome() {
     let event = Event::from_json("user:1", "t", "1").unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let redis = Redis::start(&[]);

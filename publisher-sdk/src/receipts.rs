@@ -1,4 +1,4 @@
-//! The stream of receipts: what becomes of every watched event, for a service that publishes too many to wait for each.
+//! The stream of delivery updates of all tracked events, for services that publish too many to wait for each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,41 +14,43 @@ use crate::failure::Failure;
 use crate::redis::{Entry, EntryPlace, Group, Kind, RedisBus, has_code};
 use crate::retry::Backoff;
 
-/// How often the streams are looked at while nothing comes, and while something does.
+/// How often the streams are polled while they are empty.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Entries of one shard that are taken at once.
+/// Most entries read from one shard at once.
 const MOST_AT_ONCE: usize = 100;
-/// A worker that has been silent for so long is gone.
+/// A reader without a sign of life for this long counts as gone.
 const GONE_AFTER: Duration = Duration::from_secs(60);
 
-/// Where to begin reading receipts, and with whom to share them.
+/// Where to begin reading receipts, and whether to share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Follow {
-    /// What is told from now on, all of it, and nothing of what was missed meanwhile after a restart.
+    /// All updates from now on. Updates during a restart are missed.
     Now,
-    /// Shared with all others who name this group: each receipt goes to one of them, at least once, and goes on where
-    /// they were after a restart. A new group begins with the oldest receipts that are kept.
+    /// Shared by all readers of this group: each update goes to one of them, at least once. Reading resumes after a
+    /// restart. A new group begins with the oldest update that is kept.
     Group(String),
 }
 
-/// What has become of an event on one channel: it was acknowledged, has fallen back, has expired, or was cancelled.
+/// A final delivery state of an event on one channel: acknowledged, fallen back, expired or cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The event's id.
     pub id: String,
     /// The channel.
     pub channel: Channel,
-    /// What has become of it.
+    /// The final state.
     pub outcome: State,
-    /// When, in milliseconds since the Unix epoch, by the bus' clock.
+    /// When it became final, in milliseconds since the Unix epoch, by the bus' clock.
     pub at: u64,
 }
+/// Earlier name of [`DeliveryUpdate`].
+pub type Told = DeliveryUpdate;
 
-/// The stream of receipts of all services on this bus. See [`Publisher::follow`](crate::Publisher::follow).
+/// The stream of the delivery updates of all services on this bus. See [`Publisher::follow`](crate::Publisher::follow).
 pub struct Receipts {
     source: Source,
     waiting: VecDeque<(EntryPlace, Told)>,
-    /// Handed to the caller, who comes back for the next once done with it.
+    /// Returned to the caller and not acknowledged yet.
     handed_out: Vec<EntryPlace>,
     wanted: Option<Wanted>,
 }
@@ -57,7 +59,7 @@ type Wanted = Box<dyn Fn(&Told) -> bool + Send + Sync>;
 
 enum Source {
     Now { bus: Arc<RedisBus>, ends: Option<Vec<String>> },
-    Group { group: Group, opened: bool },
+    Group { group: ConsumerGroup, opened: bool },
 }
 
 impl Receipts {
@@ -66,22 +68,23 @@ impl Receipts {
             Follow::Now => Source::Now { bus: Arc::clone(bus), ends: None },
             Follow::Group(name) => {
                 let worker = Ulid::generate().to_string();
-                Source::Group { group: Group::new(bus, Kind::Receipts, name, &worker), opened: false }
+                Source::Group { group: ConsumerGroup::new(bus, Kind::Receipts, name, &worker), opened: false }
             }
         };
         Self { source, waiting: VecDeque::new(), handed_out: Vec::new(), wanted: None }
     }
 
-    /// Only those that fit. Of a group's, the others are done with.
+    /// Returns only the updates that match. The others are acknowledged in the group.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Told) -> bool + Send + Sync + 'static) -> Self {
         self.wanted = Some(Box::new(wanted));
         self
     }
 
-    /// The next receipt. It waits for as long as there is none, also through an outage of Redis; dropping the future
-    /// loses nothing. Coming back for the next one says that the last one has been attended to; until then it stands
-    /// in the group as begun, and is handed out again should this reader be gone for a minute.
+    /// Waits for the next update, also through an outage of Redis. Cancel safe: dropping the future loses no update.
+    ///
+    /// Reading the next update acknowledges the previous one. Until then it is pending in the group, and is delivered
+    /// again if this reader is gone for a minute.
     pub async fn next(&mut self) -> Told {
         let mut backoff = Backoff::up_to(Duration::from_secs(2));
         loop {
@@ -93,19 +96,19 @@ impl Receipts {
                 Ok(true) => {}
                 Ok(false) => sleep(LOOK_EVERY).await,
                 Err(failure) => {
-                    tracing::debug!(error = %failure.error, "receipts cannot be read, and it is tried again");
-                    sleep(backoff.wait(failure.come_back_after())).await;
+                    tracing::debug!(error = %failure.error, "cannot read receipts: retrying");
+                    sleep(backoff.wait(failure.retry_after())).await;
                 }
             }
         }
     }
 
-    /// Says that everything handed out so far has been attended to, before this reader goes.
+    /// Acknowledges all updates returned so far. Call it before dropping the reader.
     pub async fn commit(&mut self) -> Result<(), crate::PublishError> {
         self.settle().await.map_err(|failure| failure.error)
     }
 
-    /// As a stream for `StreamExt` and the like.
+    /// Converts this into a stream for `StreamExt`.
     pub fn into_stream(self) -> impl Stream<Item = Told> {
         futures_util::stream::unfold(self, |mut receipts| async move {
             let told = receipts.next().await;
@@ -122,7 +125,7 @@ impl Receipts {
         Ok(())
     }
 
-    /// Answers whether anything was found.
+    /// Reads more entries. Returns whether there were any.
     async fn refill(&mut self) -> Result<bool, Failure> {
         self.settle().await?;
         let entries = match &mut self.source {

@@ -1,4 +1,4 @@
-//! Redis with sentinels and as a Cluster, and what happens to events while the data move from one server to another.
+//! Redis with sentinels and as a Cluster: routing, failover and slot migration.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn log_key(channel: &str) -> String {
     Keys::default().log(&Channel::parse(channel).unwrap())
 }
 
-/// The numbers in a channel's log, by the order of the log.
+/// The numbers in a channel's log, in log order.
 async fn numbers(redis: &Redis, channel: &str) -> Vec<u64> {
     let entries: Vec<(String, Vec<(String, String)>)> =
         redis.ask(&["XRANGE", &log_key(channel), "-", "+"]).await.unwrap();
@@ -34,7 +34,7 @@ async fn owner<'a>(cluster: &'a Cluster, channel: &str, asked: usize) -> &'a Red
     &cluster.nodes()[cluster.owner(slot, asked).await]
 }
 
-/// Enqueues the numbers, a few at a time.
+/// Enqueues the numbers with pauses.
 async fn trickle(publisher: Publisher, channels: &'static [&'static str], numbers: std::ops::Range<u64>) {
     for number in numbers {
         for channel in channels {
@@ -47,7 +47,7 @@ async fn trickle(publisher: Publisher, channels: &'static [&'static str], number
 }
 
 #[tokio::test]
-async fn a_cluster_gets_every_channel_where_its_slot_is() {
+async fn cluster_stores_every_channel_on_its_slots_owner() {
     let cluster = Cluster::start().await;
     let publisher = publisher(&cluster.url()).await;
     let name = |number: u64| format!("user:{}", number % 20);
@@ -75,13 +75,13 @@ async fn a_cluster_gets_every_channel_where_its_slot_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_that_loses_a_primary_gets_what_was_enqueued_meanwhile_once_and_in_order() {
+async fn events_survive_the_loss_of_a_cluster_primary_once_and_in_order() {
     let mut cluster = Cluster::start_with_replicas().await;
     let publisher = publisher(&cluster.url()).await;
     trickle(publisher.clone(), &["user:1", "topic:a", "topic:b"], 0..100).await;
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
     let lost = cluster.owner(cluster.slot(&log_key("user:1")).await, 0).await;
-    // What a primary has not handed on when it dies is lost, and nobody else's to bring back.
+    // Writes that a primary has not replicated before it dies are lost. Wait for the replica.
     cluster.nodes()[lost].ask::<u64>(&["WAIT", "1", "5000"]).await.unwrap();
     cluster.kill(lost);
     trickle(publisher.clone(), &["user:1", "topic:a", "topic:b"], 100..600).await;
@@ -94,7 +94,7 @@ async fn a_cluster_that_loses_a_primary_gets_what_was_enqueued_meanwhile_once_an
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_on_their_way_follow_a_slot_and_a_new_primary() {
+async fn events_follow_a_migrated_slot_and_a_new_primary() {
     let cluster = Cluster::start_with_replicas().await;
     let publisher = publisher(&cluster.url()).await;
     let traffic = tokio::spawn(trickle(publisher.clone(), &["user:1", "topic:a", "topic:b"], 0..1_500));
@@ -102,7 +102,7 @@ async fn events_on_their_way_follow_a_slot_and_a_new_primary() {
     let slot = cluster.slot(&log_key("user:1")).await;
     cluster.migrate(slot).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
-    // The primary hands over all that it has before the replica takes its place.
+    // A manual failover: the primary replicates everything before the replica takes over.
     cluster.exchange(cluster.slot(&log_key("topic:a")).await).await;
     traffic.await.unwrap();
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
@@ -110,11 +110,11 @@ async fn events_on_their_way_follow_a_slot_and_a_new_primary() {
         let redis = owner(&cluster, channel, 0).await;
         assert_eq!(numbers(redis, channel).await, (0..1_500).collect::<Vec<_>>(), "{channel}");
     }
-    assert!(publisher.counters().retried > 0, "the moves have to hit some traffic");
+    assert!(publisher.counters().retried > 0, "the migration and failover must affect some events");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_lead_to_the_new_primary_and_everything_arrives_once_and_in_order() {
+async fn events_survive_a_sentinel_failover_once_and_in_order() {
     let mut servers = Sentinels::start().await;
     let publisher = publisher(&servers.url()).await;
     trickle(publisher.clone(), &["user:1"], 0..100).await;
@@ -131,7 +131,7 @@ async fn sentinels_lead_to_the_new_primary_and_everything_arrives_once_and_in_or
 }
 
 #[tokio::test]
-async fn passwords_of_servers_and_sentinels_are_told_apart() {
+async fn servers_and_sentinels_have_separate_passwords() {
     let cluster = Cluster::start_with_password("correct-horse").await;
     let publisher = Publisher::connect(&cluster.url()).await.unwrap();
     assert!(
@@ -150,10 +150,10 @@ async fn passwords_of_servers_and_sentinels_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_bad_url_of_many_servers_is_refused() {
+async fn bad_url_of_sentinels_or_cluster_is_rejected() {
     for (url, found) in [
         ("redis-sentinel://:hunter2@127.0.0.1:26379", "no `sentinelServiceName`"),
-        ("redis-cluster://:hunter2@127.0.0.1:7000/3", "a Cluster has one only"),
+        ("redis-cluster://:hunter2@127.0.0.1:7000/3", "a Cluster has only database 0"),
         ("redis-cluster://:hunter2@127.0.0.1:7000?node=hunter2", "not host:port"),
         ("redis-other://:hunter2@127.0.0.1:7000", "another scheme"),
     ] {
