@@ -8,18 +8,18 @@ use std::net::TcpStream;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use wirebell_benches::mark::{Mark, now};
-use wirebell_benches::peer::{Door, Target};
+use wirebell_benches::peer::{Ingress, Target};
 use wirebell_benches::peers;
-use wirebell_benches::publish::{PAYLOAD, ask};
-use wirebell_benches::stage::Desk;
+use wirebell_benches::publish::{PAYLOAD, execute};
+use wirebell_benches::scenario::RedisServer;
 
 fn scripts(criterion: &mut Criterion) {
-    let desk = Desk::open().unwrap();
+    let redis = RedisServer::start().unwrap();
     let mut group = criterion.benchmark_group("publish script");
     for name in ["wirebell", "wirebell-volatile"] {
         let peer = peers::by_name(name).unwrap();
-        ask(desk.place.redis, &peer.before()).unwrap();
-        let mut stream = TcpStream::connect(("127.0.0.1", desk.place.redis)).unwrap();
+        execute(redis.config.redis, &peer.redis_setup()).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", redis.config.redis)).unwrap();
         stream.set_nodelay(true).unwrap();
         let mut answers = BufReader::new(stream.try_clone().unwrap());
         let (mut number, mut call, mut answer) = (0, Vec::new(), [0; 256]);
@@ -29,7 +29,7 @@ fn scripts(criterion: &mut Criterion) {
                 number += 1;
                 Mark { to: Target::One(42), phase: 1, number, at: now() }.payload(PAYLOAD, &mut payload);
                 call.clear();
-                peer.publish(&desk.place, Door::Redis, Target::One(42), number.into(), &payload, &mut call);
+                peer.publish(&redis.config, Ingress::Redis, Target::One(42), number.into(), &payload, &mut call);
                 stream.write_all(&call).unwrap();
                 // The answer is short, and comes as a whole.
                 let read = answers.read(&mut answer).unwrap();

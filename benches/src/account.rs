@@ -3,31 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 /// How many numbers that were left out are remembered by one client; a stream so broken needs no more detail.
-const MOST_GAPS: usize = 10_000;
+const MAX_GAPS: usize = 10_000;
 
 /// What one client got of one stream of numbers: its own events, or those for all.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger {
+pub struct SequenceTracker {
     next: u32,
-    left_out: Vec<u32>,
+    gaps: Vec<u32>,
     received: u64,
     repeated: u64,
     disordered: u64,
 }
 
-impl Ledger {
+impl SequenceTracker {
     /// Writes down an event by its number.
-    pub fn take(&mut self, number: u32) {
+    pub fn record(&mut self, number: u32) {
         self.received += 1;
         if number == self.next {
             self.next += 1;
         } else if number > self.next {
-            let room = MOST_GAPS.saturating_sub(self.left_out.len());
-            self.left_out.extend((self.next..number).take(room));
+            let room = MAX_GAPS.saturating_sub(self.gaps.len());
+            self.gaps.extend((self.next..number).take(room));
             self.next = number + 1;
-        } else if let Some(at) = self.left_out.iter().position(|gap| *gap == number) {
+        } else if let Some(at) = self.gaps.iter().position(|gap| *gap == number) {
             // It came after one that was sent behind it.
-            self.left_out.swap_remove(at);
+            self.gaps.swap_remove(at);
             self.disordered += 1;
         } else {
             self.repeated += 1;
@@ -35,7 +35,7 @@ impl Ledger {
     }
 
     /// Adds this client's part to the account: so many were sent to it.
-    pub fn close(&self, sent: u32, account: &mut Account) {
+    pub fn finish(&self, sent: u32, account: &mut DeliveryCounts) {
         let own = self.received - self.repeated;
         account.sent += u64::from(sent);
         account.received += self.received;
@@ -49,7 +49,7 @@ impl Ledger {
 
 /// What became of all events of a phase, over all clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
+pub struct DeliveryCounts {
     /// Deliveries that had to be made.
     pub sent: u64,
     /// Deliveries that were made.
@@ -68,7 +68,7 @@ pub struct Account {
     pub lost: u64,
 }
 
-impl Account {
+impl DeliveryCounts {
     /// Together with another part.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
@@ -88,7 +88,7 @@ impl Account {
     }
 
     /// What is wrong, in words; empty if nothing is.
-    pub fn objections(&self) -> String {
+    pub fn problems(&self) -> String {
         let Self { missing, repeated, disordered, foreign, late, lost, .. } = *self;
         let named = [
             ("missing", missing),
@@ -107,13 +107,13 @@ impl Account {
 mod tests {
     use super::*;
 
-    fn account(got: &[u32], sent: u32) -> Account {
-        let mut ledger = Ledger::default();
+    fn account(got: &[u32], sent: u32) -> DeliveryCounts {
+        let mut tracker = SequenceTracker::default();
         for number in got {
-            ledger.take(*number);
+            tracker.record(*number);
         }
-        let mut account = Account::default();
-        ledger.close(sent, &mut account);
+        let mut account = DeliveryCounts::default();
+        tracker.finish(sent, &mut account);
         account
     }
 
@@ -121,7 +121,7 @@ mod tests {
     fn a_whole_record_passes() {
         let whole = account(&[0, 1, 2, 3], 4);
         assert!(whole.is_exact(), "{whole:?}");
-        assert_eq!(whole.objections(), "");
+        assert_eq!(whole.problems(), "");
         assert!(account(&[], 0).is_exact());
     }
 
@@ -130,14 +130,14 @@ mod tests {
         for got in [[1, 2, 3], [0, 2, 3], [0, 1, 2]] {
             let account = account(&got, 4);
             assert_eq!((account.missing, account.is_exact()), (1, false), "{got:?}");
-            assert_eq!(account.objections(), "1 missing");
+            assert_eq!(account.problems(), "1 missing");
         }
         assert_eq!(account(&[], 4).missing, 4);
     }
 
     #[test]
     fn a_repeated_event_is_seen_and_hides_no_gap() {
-        assert_eq!(account(&[0, 1, 1, 2], 3), Account { sent: 3, received: 4, repeated: 1, ..Account::default() });
+        assert_eq!(account(&[0, 1, 1, 2], 3), DeliveryCounts { sent: 3, received: 4, repeated: 1, ..DeliveryCounts::default() });
         let hidden = account(&[0, 0, 2], 3);
         assert_eq!((hidden.received, hidden.repeated, hidden.missing), (3, 1, 1));
         assert!(!hidden.is_exact());
@@ -147,7 +147,7 @@ mod tests {
     fn an_event_out_of_order_is_seen() {
         let swapped = account(&[0, 2, 1, 3], 4);
         assert_eq!((swapped.disordered, swapped.missing, swapped.repeated), (1, 0, 0));
-        assert_eq!(swapped.objections(), "1 out of order");
+        assert_eq!(swapped.problems(), "1 out of order");
         assert_eq!(account(&[3, 2, 1, 0], 4).disordered, 3);
     }
 
@@ -155,13 +155,13 @@ mod tests {
     fn what_nobody_sent_and_whatever_happened_elsewhere_is_objected_to() {
         assert_eq!(account(&[0, 1, 2], 2).foreign, 1);
         for part in [
-            Account { foreign: 1, ..Account::default() },
-            Account { late: 1, ..Account::default() },
-            Account { lost: 1, ..Account::default() },
+            DeliveryCounts { foreign: 1, ..DeliveryCounts::default() },
+            DeliveryCounts { late: 1, ..DeliveryCounts::default() },
+            DeliveryCounts { lost: 1, ..DeliveryCounts::default() },
         ] {
             let mut whole = account(&[0], 1);
             whole.add(&part);
-            assert!(!whole.is_exact() && !whole.objections().is_empty());
+            assert!(!whole.is_exact() && !whole.problems().is_empty());
         }
     }
 }

@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::failure::Result;
-use crate::process::Running;
+use crate::process::Processes;
 use crate::usage::stolen;
 
 /// For so long the host is watched at a time.
@@ -18,7 +18,7 @@ const QUIET: f64 = 0.015;
 
 /// No processor sleeps until this is dropped.
 pub struct Awake {
-    _processes: Running,
+    _processes: Processes,
     host: Host,
 }
 
@@ -31,7 +31,7 @@ struct Host {
 impl Awake {
     /// Wakes all of them, and waits until the host leaves them to us, but for no longer than this.
     pub fn keep(folder: &Path, patience: Duration) -> Result<Self> {
-        let mut running = Running::default();
+        let mut running = Processes::default();
         for processor in 0..available_parallelism()?.get() {
             let mut program = Command::new("chrt");
             program.args(["--idle", "0", "taskset", "--cpu-list", &processor.to_string()]);

@@ -37,13 +37,13 @@ impl From<serde_json::Error> for Failure {
 }
 
 /// Says what was being done when it failed.
-pub trait While<T> {
+pub trait Context<T> {
     /// The failure, with this before it.
-    fn whilst(self, doing: impl FnOnce() -> String) -> Result<T>;
+    fn context(self, doing: impl FnOnce() -> String) -> Result<T>;
 }
 
-impl<T, E: fmt::Display> While<T> for std::result::Result<T, E> {
-    fn whilst(self, doing: impl FnOnce() -> String) -> Result<T> {
+impl<T, E: fmt::Display> Context<T> for std::result::Result<T, E> {
+    fn context(self, doing: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| Failure(format!("{}: {error}", doing())))
     }
 }

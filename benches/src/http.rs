@@ -11,25 +11,25 @@ pub fn get(port: u16, path: &str) -> Result<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
-    Ok(read_answer(&mut BufReader::new(stream))?.status)
+    Ok(read_response(&mut BufReader::new(stream))?.status)
 }
 
 /// An answer, as much of it as matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct ResponseHead {
     /// Its status.
     pub status: u16,
     /// May another request be sent on this connection?
-    pub stays: bool,
+    pub keep_alive: bool,
 }
 
 /// Reads one answer to its end. The connection is at the next one's beginning then.
-pub fn read_answer(from: &mut impl BufRead) -> Result<Answer> {
+pub fn read_response(from: &mut impl BufRead) -> Result<ResponseHead> {
     let mut line = String::new();
     from.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.ok_or_else(|| Failure::new(format!("expected a status line, found {line:?}")))?;
-    let (mut length, mut stays) = (Length::Known(0), true);
+    let (mut length, mut keep_alive) = (Length::Known(0), true);
     loop {
         line.clear();
         from.read_line(&mut line)?;
@@ -39,14 +39,14 @@ pub fn read_answer(from: &mut impl BufRead) -> Result<Answer> {
         } else if name.eq_ignore_ascii_case("transfer-encoding") && value.contains("chunked") {
             length = Length::Chunked;
         } else if name.eq_ignore_ascii_case("connection") {
-            stays = !value.trim().eq_ignore_ascii_case("close");
+            keep_alive = !value.trim().eq_ignore_ascii_case("close");
         }
     }
     match length {
         Length::Known(bytes) => skip(from, bytes)?,
         Length::Chunked => skip_chunks(from)?,
     }
-    Ok(Answer { status, stays })
+    Ok(ResponseHead { status, keep_alive })
 }
 
 enum Length {
@@ -81,9 +81,9 @@ mod tests {
                     HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\
                     HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
         let mut bytes = text.as_bytes();
-        let answers = [(); 3].map(|()| super::read_answer(&mut bytes).unwrap());
+        let answers = [(); 3].map(|()| super::read_response(&mut bytes).unwrap());
         assert_eq!(answers.map(|answer| answer.status), [202, 200, 204]);
-        assert_eq!(answers.map(|answer| answer.stays), [true, true, false]);
-        assert!(bytes.is_empty() && super::read_answer(&mut bytes).is_err());
+        assert_eq!(answers.map(|answer| answer.keep_alive), [true, true, false]);
+        assert!(bytes.is_empty() && super::read_response(&mut bytes).is_err());
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod account;
 pub mod awake;
-pub mod crowd;
+pub mod load_clients;
 pub mod failure;
 pub mod frame;
 pub mod http;
@@ -17,7 +17,7 @@ pub mod publish;
 pub mod report;
 pub mod rows;
 pub mod run;
-pub mod stage;
+pub mod scenario;
 pub mod token;
 pub mod usage;
 pub mod windows;

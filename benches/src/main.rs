@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use wirebell_benches::failure::Result;
 use wirebell_benches::run::{Options, run};
-use wirebell_benches::{awake, crowd};
+use wirebell_benches::{awake, load_clients};
 
 /// Measures Wirebell and its peers side by side.
 #[derive(Debug, Parser)]
@@ -17,7 +17,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plays clients, as told by standard input. Not for people.
-    Crowd,
+    Clients,
     /// Keeps a processor awake until it is ended. Not for people.
     Awake,
 }
@@ -25,7 +25,7 @@ enum Command {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
-        Some(Command::Crowd) => crowd::serve(),
+        Some(Command::Clients) => load_clients::serve(),
         Some(Command::Awake) => awake::stay(),
         None => run(&arguments.options),
     }

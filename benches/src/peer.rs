@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Result;
-use crate::process::Running;
+use crate::process::Processes;
 use crate::token::Issuer;
 
 /// Where one run of a system takes place, and with what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Place {
+pub struct RunConfig {
     /// Where clients connect, on 127.0.0.1. It is free.
     pub clients: u16,
     /// Where services publish by HTTP, on 127.0.0.1. It is free; a system with one door for both leaves it unused.
@@ -32,8 +32,8 @@ pub struct Place {
 
 /// By which way an event gets into the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Door {
-    /// Commands on a connection to `Place::redis`, many without waiting for the answers to the first.
+pub enum Ingress {
+    /// Commands on a connection to `RunConfig::redis`, many without waiting for the answers to the first.
     Redis,
     /// Requests of HTTP/1.1 on connections that are kept, one event a request.
     Http,
@@ -67,7 +67,7 @@ pub enum Ability {
 
 /// What a frame meant before the client was subscribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
+pub enum Handshake {
     /// There is more to come.
     Wait,
     /// From now on the client gets what is published to its user, and what is for all.
@@ -78,7 +78,7 @@ pub enum Greeting {
 
 /// What a client is: everything that its first frames are made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Guest<'a> {
+pub struct ClientIdentity<'a> {
     /// Its user's number.
     pub user: u32,
     /// Its token, from [`Peer::token`].
@@ -125,7 +125,7 @@ pub trait Peer: Sync {
     }
 
     /// Starts it, and comes back once it takes connections and hears its bus.
-    fn start(&self, place: &Place) -> Result<Running>;
+    fn start(&self, config: &RunConfig) -> Result<Processes>;
 
     /// A token for this user. Most want no more than `sub` and `exp`.
     fn token(&self, issuer: &Issuer, user: u32) -> Result<String> {
@@ -134,15 +134,15 @@ pub trait Peer: Sync {
 
     /// The request with which a client begins, to its empty line: `GET … HTTP/1.1` that asks for a WebSocket.
     /// [`upgrade`] writes it.
-    fn opening(&self, place: &Place, guest: Guest<'_>) -> String;
+    fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String;
 
     /// Hears a frame of a client that is not subscribed yet, and writes the text frames that it answers with. The
     /// first call comes with an empty frame, once the upgrade is answered.
-    fn greet(&self, place: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting;
+    fn handshake(&self, config: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake;
 
     /// What a client answers to a frame without a mark once it is subscribed: a ping in the system's own language.
     /// Pings of the WebSocket protocol are answered without it.
-    fn answer(&self, _frame: &[u8]) -> Option<&'static str> {
+    fn pong(&self, _frame: &[u8]) -> Option<&'static str> {
         None
     }
 
@@ -151,29 +151,29 @@ pub trait Peer: Sync {
         None
     }
 
-    /// Writes what publishes an event to `into`: over [`Door::Redis`] one command ([`command`]), over [`Door::Http`] one
+    /// Writes what publishes an event to `into`: over [`Ingress::Redis`] one command ([`command`]), over [`Ingress::Http`] one
     /// request. `event` is unique within the run; `payload` is a JSON object and has to reach clients with all of its
     /// bytes, if need be inside a string.
-    fn publish(&self, place: &Place, door: Door, to: Target, event: u64, payload: &str, into: &mut Vec<u8>);
+    fn publish(&self, config: &RunConfig, ingress: Ingress, to: Target, event: u64, payload: &str, into: &mut Vec<u8>);
 
-    /// Where requests of [`Door::Http`] go.
-    fn http_port(&self, place: &Place) -> u16 {
-        place.services
+    /// Where requests of [`Ingress::Http`] go.
+    fn http_port(&self, config: &RunConfig) -> u16 {
+        config.services
     }
 
     /// Sent to Redis before the first event, one command each: scripts to load.
-    fn before(&self) -> Vec<Vec<u8>> {
+    fn redis_setup(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 
-    /// The line on `Place::services` that asks for a burst, of the one system into which nobody publishes.
+    /// The line on `RunConfig::services` that asks for a burst, of the one system into which nobody publishes.
     fn burst(&self, _burst: &Burst) -> Option<String> {
         None
     }
 }
 
 /// The name of a user.
-pub fn user(number: u32) -> String {
+pub fn user_name(number: u32) -> String {
     format!("u{number}")
 }
 

@@ -9,38 +9,38 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::failure::{Failure, Result, While};
+use crate::failure::{Failure, Result, Context};
 
 /// For how long a program may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Programs that run until this is dropped.
 #[derive(Debug, Default)]
-pub struct Running {
+pub struct Processes {
     children: Vec<Child>,
     logs: Vec<PathBuf>,
 }
 
-impl Running {
+impl Processes {
     /// Starts one more program, which writes to `folder/<name>.log`. Whatever ends this process ends it too.
     pub fn start(&mut self, name: &str, folder: &Path, program: &mut Command) -> Result<()> {
         let path = folder.join(format!("{name}.log"));
-        let log = File::create(&path).whilst(|| format!("opening {}", path.display()))?;
+        let log = File::create(&path).context(|| format!("opening {}", path.display()))?;
         let errors = log.try_clone()?;
-        let mut program = bound_to_us(program);
+        let mut program = with_parent_death_signal(program);
         let child = program
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
             .spawn()
-            .whilst(|| format!("starting {name}"))?;
+            .context(|| format!("starting {name}"))?;
         self.children.push(child);
         self.logs.push(path);
         Ok(())
     }
 
     /// The last lines that the programs wrote.
-    fn last_words(&self) -> String {
+    fn log_tail(&self) -> String {
         let last = |path: &PathBuf| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
@@ -51,7 +51,7 @@ impl Running {
 
     /// The ids of all programs and of what they have started in turn.
     pub fn pids(&self) -> Vec<u32> {
-        below(&self.children.iter().map(Child::id).collect::<Vec<_>>())
+        descendants(&self.children.iter().map(Child::id).collect::<Vec<_>>())
     }
 
     /// Waits until something listens on this port of 127.0.0.1. Fails at once if a program has ended.
@@ -67,13 +67,13 @@ impl Running {
         while !holds() {
             for child in &mut self.children {
                 if let Some(status) = child.try_wait()? {
-                    let words = self.last_words();
-                    return Err(Failure::new(format!("a program ended ({status}) before {what}:\n{words}")));
+                    let log = self.log_tail();
+                    return Err(Failure::new(format!("a program ended ({status}) before {what}:\n{log}")));
                 }
             }
-            if begun.elapsed() > PATIENCE {
-                let (seconds, words) = (PATIENCE.as_secs(), self.last_words());
-                return Err(Failure::new(format!("waited {seconds} s, and not yet: {what}:\n{words}")));
+            if begun.elapsed() > START_TIMEOUT {
+                let (seconds, log) = (START_TIMEOUT.as_secs(), self.log_tail());
+                return Err(Failure::new(format!("waited {seconds} s, and not yet: {what}:\n{log}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -81,7 +81,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Processes {
     fn drop(&mut self) {
         // Those that they started go first: a master that sees its worker die would start another.
         let pids = self.pids();
@@ -99,7 +99,7 @@ impl Drop for Running {
 }
 
 /// The same command, run so that the kernel ends the program when this process is gone.
-fn bound_to_us(program: &Command) -> Command {
+fn with_parent_death_signal(program: &Command) -> Command {
     let mut bound = Command::new("setpriv");
     bound.args(["--pdeathsig", "KILL", "--"]).arg(program.get_program()).args(program.get_args());
     for (name, value) in program.get_envs() {
@@ -116,14 +116,14 @@ fn bound_to_us(program: &Command) -> Command {
 
 /// Ends everything that this process has started, and what that has started in turn. For when it ends without having
 /// come to its own end.
-pub fn end_all() {
-    for pid in below(&[std::process::id()]).into_iter().skip(1) {
+pub fn kill_children() {
+    for pid in descendants(&[std::process::id()]).into_iter().skip(1) {
         signal(pid, Signal::KILL);
     }
 }
 
 /// These processes, and behind them all that they have started in turn.
-fn below(first: &[u32]) -> Vec<u32> {
+fn descendants(first: &[u32]) -> Vec<u32> {
     let parents = parents();
     let mut pids = first.to_vec();
     let mut at = 0;

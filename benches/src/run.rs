@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::failure::{Failure, Result};
 use crate::peer::Peer;
 use crate::peers;
-use crate::process::end_all;
+use crate::process::kill_children;
 use crate::report::{self, Machine, Report, System};
 use crate::rows::{Group, Samples, Sizes, of_system, of_wirebell};
 
@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<()> {
             run.part(OURS, of_wirebell);
         }
     }
-    run.failures.extend(objections(&run.samples));
+    run.failures.extend(problems(&run.samples));
     println!("[{:>5} s] done", run.begun.elapsed().as_secs());
     let failures = run.failures.clone();
     if let Some(folder) = &options.out {
@@ -167,14 +167,14 @@ fn end_in(limit: Duration) -> Result<()> {
                 _ = told.recv() => eprintln!("told to end"),
             }
         });
-        end_all();
+        kill_children();
         std::process::exit(1);
     });
     Ok(())
 }
 
 /// An account of Wirebell's that is not exact is a fault, and not a figure.
-fn objections(samples: &Samples) -> Vec<String> {
+fn problems(samples: &Samples) -> Vec<String> {
     let ours = samples.all.iter().filter(|sample| sample.subject == OURS);
     let wrong = ours.filter(|sample| sample.account.is_some_and(|account| !account.is_exact()));
     wrong.map(|sample| format!("wirebell, `{}`, round {}: {}", sample.row, sample.round + 1, sample.note)).collect()

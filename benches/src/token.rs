@@ -10,8 +10,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::failure::{Result, While};
-use crate::peer::user;
+use crate::failure::{Result, Context};
+use crate::peer::user_name;
 
 /// Signs tokens, and says with what they are verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,9 @@ impl Issuer {
     /// ES256 with a pair of its own.
     pub fn es256() -> Result<Self> {
         let failed = || "making a key for ES256".to_owned();
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).whilst(failed)?;
-        let private = pair.to_pkcs8v1().whilst(failed)?;
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().whilst(failed)?;
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).context(failed)?;
+        let private = pair.to_pkcs8v1().context(failed)?;
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().context(failed)?;
         Ok(Self::Es256 {
             private: pem("PRIVATE KEY", private.as_ref()),
             public: pem("PUBLIC KEY", public.as_ref()),
@@ -68,17 +68,17 @@ impl Issuer {
     /// A token for this user that is good for two hours. `claims` is an object of what else is to stand in it.
     pub fn token(&self, claims: &Value, number: u32) -> Result<String> {
         let mut claims = claims.clone();
-        claims["sub"] = user(number).into();
+        claims["sub"] = user_name(number).into();
         claims["exp"] = (now() + 7200).into();
         let (algorithm, key) = self.key()?;
-        jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).whilst(|| "signing a token".to_owned())
+        jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).context(|| "signing a token".to_owned())
     }
 
     fn key(&self) -> Result<(Algorithm, EncodingKey)> {
         match self {
             Self::Hs256 { secret } => Ok((Algorithm::HS256, EncodingKey::from_secret(secret.as_bytes()))),
             Self::Es256 { private, .. } => {
-                let key = EncodingKey::from_ec_pem(private.as_bytes()).whilst(|| "reading a key".to_owned())?;
+                let key = EncodingKey::from_ec_pem(private.as_bytes()).context(|| "reading a key".to_owned())?;
                 Ok((Algorithm::ES256, key))
             }
         }

@@ -15,7 +15,7 @@ const MOST: usize = 240;
 pub struct Windows(BTreeMap<u64, Latency>);
 
 /// The same on its way to another process.
-pub type Divided = Vec<(u64, Counts)>;
+pub type WindowCounts = Vec<(u64, Counts)>;
 
 impl Windows {
     /// One that was due then, in nanoseconds, and took so long.
@@ -29,12 +29,12 @@ impl Windows {
     }
 
     /// As counts.
-    pub fn counts(&self) -> Divided {
+    pub fn counts(&self) -> WindowCounts {
         self.0.iter().map(|(window, latency)| (*window, latency.counts())).collect()
     }
 
     /// With what another process recorded.
-    pub fn add(&mut self, divided: &Divided) {
+    pub fn add(&mut self, divided: &WindowCounts) {
         for (window, counts) in divided {
             self.0.entry(*window).or_default().add(counts);
         }

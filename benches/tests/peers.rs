@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use wirebell_benches::frame::{self, opcode};
 use wirebell_benches::mark::{Mark, now};
-use wirebell_benches::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target};
+use wirebell_benches::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target};
 use wirebell_benches::peers::by_name;
-use wirebell_benches::process::Running;
+use wirebell_benches::process::Processes;
 use wirebell_benches::token::Issuer;
 
 const CONNECTIONS: u32 = 20;
@@ -31,14 +31,14 @@ struct Client {
 }
 
 impl Client {
-    fn connect(peer: &dyn Peer, place: &Place, user: u32) -> Self {
-        let token = peer.token(&place.issuer, user).unwrap();
-        let guest = Guest { user, token: &token, cursor: None };
-        let mut stream = TcpStream::connect(("127.0.0.1", place.clients)).unwrap();
-        stream.write_all(peer.opening(place, guest).as_bytes()).unwrap();
+    fn connect(peer: &dyn Peer, config: &RunConfig, user: u32) -> Self {
+        let token = peer.token(&config.issuer, user).unwrap();
+        let identity = ClientIdentity { user, token: &token, cursor: None };
+        let mut stream = TcpStream::connect(("127.0.0.1", config.clients)).unwrap();
+        stream.write_all(peer.upgrade_request(config, identity).as_bytes()).unwrap();
         let mut client = Self { user, stream, unread: Vec::new() };
         client.skip_answer();
-        client.greet(peer, place, guest);
+        client.handshake(peer, config, identity);
         client
     }
 
@@ -53,18 +53,18 @@ impl Client {
         }
     }
 
-    fn greet(&mut self, peer: &dyn Peer, place: &Place, guest: Guest<'_>) {
+    fn handshake(&mut self, peer: &dyn Peer, config: &RunConfig, identity: ClientIdentity<'_>) {
         let mut said = Vec::new();
         loop {
             let mut answers = Vec::new();
-            let greeting = peer.greet(place, guest, &said, &mut answers);
+            let handshake = peer.handshake(config, identity, &said, &mut answers);
             for answer in answers {
                 self.send(opcode::TEXT, answer.as_bytes());
             }
-            match greeting {
-                Greeting::Subscribed => return,
-                Greeting::Refused => panic!("{} refused: {}", peer.name(), String::from_utf8_lossy(&said)),
-                Greeting::Wait => said = self.next(Duration::from_secs(5)).expect("a greeting").1,
+            match handshake {
+                Handshake::Subscribed => return,
+                Handshake::Rejected => panic!("{} refused: {}", peer.name(), String::from_utf8_lossy(&said)),
+                Handshake::Pending => said = self.next(Duration::from_secs(5)).expect("a handshake").1,
             }
         }
     }
@@ -109,7 +109,7 @@ impl Client {
             if opcode == opcode::PING {
                 self.send(opcode::PONG, &payload);
                 pings += 1;
-            } else if let Some(answer) = peer.answer(&payload) {
+            } else if let Some(answer) = peer.pong(&payload) {
                 self.send(opcode::TEXT, answer.as_bytes());
                 pings += 1;
             }
@@ -123,10 +123,10 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn place(name: &str) -> (Place, Running) {
+fn config(name: &str) -> (RunConfig, Processes) {
     let folder: PathBuf = std::env::temp_dir().join(format!("wirebell-peers-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let place = Place {
+    let config = RunConfig {
         clients: free_port(),
         services: free_port(),
         spare: free_port(),
@@ -136,28 +136,28 @@ fn place(name: &str) -> (Place, Running) {
         connections: CONNECTIONS,
         heartbeat: HEARTBEAT,
     };
-    let mut redis = Running::default();
-    let port = place.redis.to_string();
+    let mut redis = Processes::default();
+    let port = config.redis.to_string();
     let mut program = Command::new("redis-server");
-    program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(&place.folder);
-    redis.start("redis", &place.folder, &mut program).unwrap();
-    redis.wait_for_port(place.redis).unwrap();
-    (place, redis)
+    program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(&config.folder);
+    redis.start("redis", &config.folder, &mut program).unwrap();
+    redis.wait_for_port(config.redis).unwrap();
+    (config, redis)
 }
 
-fn publish(peer: &dyn Peer, place: &Place, door: Door, to: Target, number: u32) {
+fn publish(peer: &dyn Peer, config: &RunConfig, ingress: Ingress, to: Target, number: u32) {
     let mut payload = String::new();
     Mark { to, phase: 0, number, at: now() }.payload(200, &mut payload);
     let mut bytes = Vec::new();
-    peer.publish(place, door, to, number.into(), &payload, &mut bytes);
-    let port = if door == Door::Redis { place.redis } else { peer.http_port(place) };
+    peer.publish(config, ingress, to, number.into(), &payload, &mut bytes);
+    let port = if ingress == Ingress::Redis { config.redis } else { peer.http_port(config) };
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    for command in if door == Door::Redis { peer.before() } else { Vec::new() } {
+    for command in if ingress == Ingress::Redis { peer.redis_setup() } else { Vec::new() } {
         answer(&mut stream, &command);
     }
     let said = answer(&mut stream, &bytes);
-    let good = if door == Door::Redis { !said.starts_with('-') } else { said.starts_with("HTTP/1.1 20") };
-    assert!(good, "{} over {door:?}: {said}", peer.name());
+    let good = if ingress == Ingress::Redis { !said.starts_with('-') } else { said.starts_with("HTTP/1.1 20") };
+    assert!(good, "{} over {ingress:?}: {said}", peer.name());
 }
 
 fn answer(stream: &mut TcpStream, bytes: &[u8]) -> String {
@@ -170,16 +170,16 @@ fn answer(stream: &mut TcpStream, bytes: &[u8]) -> String {
 fn check(name: &str) {
     let peer = by_name(name).unwrap();
     peer.prepare().unwrap();
-    let (place, _redis) = place(name);
-    let running = peer.start(&place).unwrap();
-    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|user| Client::connect(peer, &place, user)).collect();
-    let doors = [(Ability::Redis, Door::Redis), (Ability::Http, Door::Http)];
-    let doors: Vec<Door> =
-        doors.into_iter().filter(|(ability, _)| peer.can(*ability)).map(|(_, door)| door).collect();
-    assert!(!doors.is_empty(), "{name} has no door");
-    for (door, first) in doors.into_iter().zip([0, 100]) {
-        publish(peer, &place, door, Target::One(3), first);
-        publish(peer, &place, door, Target::All, first + 1);
+    let (config, _redis) = config(name);
+    let running = peer.start(&config).unwrap();
+    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|user| Client::connect(peer, &config, user)).collect();
+    let ingresses = [(Ability::Redis, Ingress::Redis), (Ability::Http, Ingress::Http)];
+    let ingresses: Vec<Ingress> =
+        ingresses.into_iter().filter(|(ability, _)| peer.can(*ability)).map(|(_, ingress)| ingress).collect();
+    assert!(!ingresses.is_empty(), "{name} has no ingress");
+    for (ingress, first) in ingresses.into_iter().zip([0, 100]) {
+        publish(peer, &config, ingress, Target::One(3), first);
+        publish(peer, &config, ingress, Target::All, first + 1);
         std::thread::sleep(Duration::from_millis(500));
         for client in &mut clients {
             let one = (client.user == 3).then_some((Target::One(3), first));
@@ -187,7 +187,7 @@ fn check(name: &str) {
             let (mut events, _) = client.events(peer, Duration::ZERO);
             events.sort_by_key(|(_, number)| *number);
             expected.sort_by_key(|(_, number)| *number);
-            assert_eq!(events, expected, "user {} of {name} over {door:?}", client.user);
+            assert_eq!(events, expected, "user {} of {name} over {ingress:?}", client.user);
         }
     }
     let quiet = Instant::now();
@@ -200,7 +200,7 @@ fn check(name: &str) {
     assert!(pings.iter().all(|pings| *pings > 0), "{name} did not ping in {QUIET:?}: {pings:?}");
     println!("{name}: {}; {} processes", peer.version().unwrap(), running.pids().len());
     drop(running);
-    std::fs::remove_dir_all(&place.folder).unwrap();
+    std::fs::remove_dir_all(&config.folder).unwrap();
 }
 
 macro_rules! checks {

@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use wirebell_benches::process::Running;
+use wirebell_benches::process::Processes;
 use wirebell_benches::rows::Sample;
 
 fn bench(arguments: &[&str]) -> std::process::Output {
@@ -50,7 +50,7 @@ fn what_is_not_known_is_named() {
 #[test]
 fn programs_end_with_their_children() {
     let folder = std::env::temp_dir();
-    let mut running = Running::default();
+    let mut running = Processes::default();
     running
         .start("wirebell-bench-nested", &folder, Command::new("sh").args(["-c", "sleep 60 & sleep 61; true"]))
         .unwrap();

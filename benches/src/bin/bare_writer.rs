@@ -25,10 +25,10 @@ fn main() -> Result<()> {
         return Err(Failure::new("expected two ports"));
     };
     let sockets = Sockets::default();
-    let door = TcpListener::bind(("127.0.0.1", clients))?;
+    let ingress = TcpListener::bind(("127.0.0.1", clients))?;
     let desk = TcpListener::bind(("127.0.0.1", control))?;
     let taken = Arc::clone(&sockets);
-    std::thread::spawn(move || take(&door, &taken));
+    std::thread::spawn(move || take(&ingress, &taken));
     for caller in desk.incoming() {
         // Whoever only looks whether it listens asks for nothing.
         if let Err(failure) = serve(caller?, &sockets) {
@@ -38,15 +38,15 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn take(door: &TcpListener, sockets: &Sockets) {
-    for stream in door.incoming().flatten() {
-        if let Err(failure) = greet(stream, sockets) {
+fn take(ingress: &TcpListener, sockets: &Sockets) {
+    for stream in ingress.incoming().flatten() {
+        if let Err(failure) = handshake(stream, sockets) {
             eprintln!("a client: {failure}");
         }
     }
 }
 
-fn greet(mut stream: TcpStream, sockets: &Sockets) -> Result<()> {
+fn handshake(mut stream: TcpStream, sockets: &Sockets) -> Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     let mut request = Vec::new();

@@ -3,9 +3,9 @@
 
 use std::process::Command;
 
-use crate::failure::{Result, While};
-use crate::peer::{Ability, Burst, Door, Greeting, Guest, Peer, Place, Target, upgrade};
-use crate::process::Running;
+use crate::failure::{Result, Context};
+use crate::peer::{Ability, Burst, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, upgrade};
+use crate::process::Processes;
 
 /// The physical limit.
 #[derive(Debug)]
@@ -28,26 +28,26 @@ impl Peer for Bare {
         vec!["one thread; one `write` for one frame, round the sockets; TCP_NODELAY"]
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
-        let program = std::env::current_exe().whilst(|| "finding this program".to_owned())?;
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
+        let program = std::env::current_exe().context(|| "finding this program".to_owned())?;
         let mut command = Command::new(program.with_file_name("bare-writer"));
-        command.args([place.clients.to_string(), place.services.to_string()]);
-        let mut running = Running::default();
-        running.start("bare", &place.folder, &mut command)?;
-        running.wait_for_port(place.services)?;
+        command.args([config.clients.to_string(), config.services.to_string()]);
+        let mut running = Processes::default();
+        running.start("bare", &config.folder, &mut command)?;
+        running.wait_for_port(config.services)?;
         Ok(running)
     }
 
     /// The path is the user's number: the writer has no other way to know.
-    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
-        upgrade(place.clients, &format!("/{}", guest.user), "")
+    fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, &format!("/{}", identity.user), "")
     }
 
-    fn greet(&self, _: &Place, _: Guest<'_>, _: &[u8], _: &mut Vec<String>) -> Greeting {
-        Greeting::Subscribed
+    fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, _: &[u8], _: &mut Vec<String>) -> Handshake {
+        Handshake::Subscribed
     }
 
-    fn publish(&self, _: &Place, _: Door, _: Target, _: u64, _: &str, _: &mut Vec<u8>) {}
+    fn publish(&self, _: &RunConfig, _: Ingress, _: Target, _: u64, _: &str, _: &mut Vec<u8>) {}
 
     fn burst(&self, burst: &Burst) -> Option<String> {
         let Burst { phase, users, events, rate } = burst;

@@ -4,9 +4,9 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
 use crate::peers::installed;
-use crate::process::Running;
+use crate::process::Processes;
 
 /// Connections, protocol and Redis broker are Centrifugo's.
 #[derive(Debug)]
@@ -38,39 +38,39 @@ impl Peer for Centrifuge {
         installed::install("centrifuge")
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
         let mut program = Command::new(installed::folder("centrifuge").join("server"));
-        installed::environment(&mut program, place);
-        let mut running = Running::default();
-        running.start("centrifuge", &place.folder, &mut program)?;
-        running.wait_for_port(place.clients)?;
+        installed::environment(&mut program, config);
+        let mut running = Processes::default();
+        running.start("centrifuge", &config.folder, &mut program)?;
+        running.wait_for_port(config.clients)?;
         Ok(running)
     }
 
-    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
-        upgrade(place.clients, "/connection/websocket", "")
+    fn upgrade_request(&self, config: &RunConfig, _: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, "/connection/websocket", "")
     }
 
-    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
+    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
         if frame.is_empty() {
-            answers.push(format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, guest.token));
-            Greeting::Wait
+            answers.push(format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, identity.token));
+            Handshake::Pending
         } else if frame.starts_with(br#"{"id":1,"connect":"#) {
-            Greeting::Subscribed
+            Handshake::Subscribed
         } else {
-            Greeting::Refused
+            Handshake::Rejected
         }
     }
 
     /// Its ping and its pong are an empty object.
-    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+    fn pong(&self, frame: &[u8]) -> Option<&'static str> {
         (frame == b"{}").then_some("{}")
     }
 
     /// As the broker of another node publishes: to the channel's name in Redis, a `Publication` of Protobuf.
-    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, _: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
-            Target::One(number) => format!("centrifuge.client.user:{}", user(number)),
+            Target::One(number) => format!("centrifuge.client.user:{}", user_name(number)),
             Target::All => "centrifuge.client.all".to_owned(),
         };
         command(&[b"PUBLISH", channel.as_bytes(), &publication(payload)], into);

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::{Failure, Result, While};
-use crate::peer::Place;
+use crate::failure::{Failure, Result, Context};
+use crate::peer::RunConfig;
 
 /// What belongs to this repository of a peer: its `install`, its configuration or our server.
 pub(super) fn sources(name: &str) -> PathBuf {
@@ -18,35 +18,35 @@ pub(super) fn folder(name: &str) -> PathBuf {
 
 /// Installs it, unless it is there.
 pub(super) fn install(name: &str) -> Result<()> {
-    let status = Command::new(sources(name).join("install")).status().whilst(|| format!("installing {name}"))?;
+    let status = Command::new(sources(name).join("install")).status().context(|| format!("installing {name}"))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("installing {name} ended with {status}"))) }
 }
 
 /// What a program prints.
 pub(super) fn printed(program: &mut Command) -> Result<String> {
-    let output = program.output().whilst(|| format!("asking {}", program.get_program().display()))?;
+    let output = program.output().context(|| format!("asking {}", program.get_program().display()))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The same environment for all servers that are ours: in Node.js on `ws` and `socket.io`, in Go on `centrifuge`.
-pub(super) fn environment(program: &mut Command, place: &Place) {
-    let (algorithm, key) = match (place.issuer.secret(), place.issuer.public()) {
+pub(super) fn environment(program: &mut Command, config: &RunConfig) {
+    let (algorithm, key) = match (config.issuer.secret(), config.issuer.public()) {
         (Some(secret), _) => ("HS256", secret),
         (None, public) => ("ES256", public.unwrap_or_default()),
     };
     program
-        .env("PORT", place.clients.to_string())
-        .env("REDIS_URL", format!("redis://127.0.0.1:{}", place.redis))
+        .env("PORT", config.clients.to_string())
+        .env("REDIS_URL", format!("redis://127.0.0.1:{}", config.redis))
         .env("JWT_ALGORITHM", algorithm)
         .env("JWT_KEY", key)
-        .env("HEARTBEAT", place.heartbeat.to_string());
+        .env("HEARTBEAT", config.heartbeat.to_string());
 }
 
 /// A server in Node.js.
-pub(super) fn node(name: &str, place: &Place) -> Command {
+pub(super) fn node(name: &str, config: &RunConfig) -> Command {
     let mut program = Command::new("node");
     program.arg(folder(name).join("server.js")).env("NODE_ENV", "production");
-    environment(&mut program, place);
+    environment(&mut program, config);
     program
 }
 
@@ -55,7 +55,7 @@ pub(super) fn node_versions(name: &str, packages: &[&str]) -> Result<String> {
     let mut says = Vec::new();
     for package in packages {
         let path = folder(name).join("node_modules").join(package).join("package.json");
-        let text = std::fs::read_to_string(&path).whilst(|| format!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
         let manifest: serde_json::Value = serde_json::from_str(&text)?;
         says.push(format!("{package} {}", manifest["version"].as_str().unwrap_or("?")));
     }

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use crate::failure::{Result, While};
+use crate::failure::{Result, Context};
 use crate::http;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, post, upgrade, user};
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, post, upgrade, user_name};
 use crate::peers::installed;
-use crate::process::Running;
+use crate::process::Processes;
 
 /// nchan, with one of its stores.
 #[derive(Debug)]
@@ -22,17 +22,17 @@ pub(super) static MEMORY: Nchan = Nchan { name: "nchan-memory", redis: false };
 
 impl Nchan {
     /// `benches/peers/nchan/nginx.conf`, with what this run is about.
-    fn configuration(&self, place: &Place) -> Result<String> {
+    fn configuration(&self, config: &RunConfig) -> Result<String> {
         let path = installed::sources("nchan").join("nginx.conf");
-        let template = std::fs::read_to_string(&path).whilst(|| format!("reading {}", path.display()))?;
+        let template = std::fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
         let (store, pass) =
-            if self.redis { (upstream(place.redis), "nchan_redis_pass redis;") } else { Default::default() };
+            if self.redis { (upstream(config.redis), "nchan_redis_pass redis;") } else { Default::default() };
         Ok(template
-            .replace("@CLIENTS@", &place.clients.to_string())
-            .replace("@SERVICES@", &place.services.to_string())
-            .replace("@HEARTBEAT@", &place.heartbeat.to_string())
+            .replace("@CLIENTS@", &config.clients.to_string())
+            .replace("@SERVICES@", &config.services.to_string())
+            .replace("@HEARTBEAT@", &config.heartbeat.to_string())
             // Once fewer than a sixteenth are free, nginx closes connections that wait for a request: the publishers'.
-            .replace("@FILES@", &(place.connections * 5 / 4 + 1000).to_string())
+            .replace("@FILES@", &(config.connections * 5 / 4 + 1000).to_string())
             .replace("@STORE@", &store)
             .replace("@PASS@", pass))
     }
@@ -80,17 +80,17 @@ impl Peer for Nchan {
         installed::install("nchan")
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
-        let path = place.folder.join("nginx.conf");
-        std::fs::write(&path, self.configuration(place)?).whilst(|| format!("writing {}", path.display()))?;
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
+        let path = config.folder.join("nginx.conf");
+        std::fs::write(&path, self.configuration(config)?).context(|| format!("writing {}", path.display()))?;
         let mut program = Command::new("/usr/sbin/nginx");
-        program.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&place.folder);
-        let mut running = Running::default();
-        running.start(self.name, &place.folder, &mut program)?;
-        running.wait_for_port(place.services)?;
+        program.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&config.folder);
+        let mut running = Processes::default();
+        running.start(self.name, &config.folder, &mut program)?;
+        running.wait_for_port(config.services)?;
         // Until it has Redis, it answers 503.
         running.wait_for("nchan can publish", || {
-            http::get(place.services, "/pub?to=all").is_ok_and(|status| status < 500)
+            http::get(config.services, "/pub?to=all").is_ok_and(|status| status < 500)
         })?;
         Ok(running)
     }
@@ -99,19 +99,19 @@ impl Peer for Nchan {
         Ok(String::new())
     }
 
-    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
-        upgrade(place.clients, &format!("/sub?user={}", user(guest.user)), "")
+    fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, &format!("/sub?user={}", user_name(identity.user)), "")
     }
 
-    fn greet(&self, _: &Place, _: Guest<'_>, _: &[u8], _: &mut Vec<String>) -> Greeting {
-        Greeting::Subscribed
+    fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, _: &[u8], _: &mut Vec<String>) -> Handshake {
+        Handshake::Subscribed
     }
 
-    fn publish(&self, place: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, config: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
-            Target::One(number) => format!("user_{}", user(number)),
+            Target::One(number) => format!("user_{}", user_name(number)),
             Target::All => "all".to_owned(),
         };
-        post(place.services, &format!("/pub?to={channel}"), "Content-Type: application/json\r\n", payload, into);
+        post(config.services, &format!("/pub?to={channel}"), "Content-Type: application/json\r\n", payload, into);
     }
 }

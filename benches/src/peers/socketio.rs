@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Result;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
 use crate::peers::installed;
-use crate::process::Running;
+use crate::process::Processes;
 
 /// A server of one page.
 #[derive(Debug)]
@@ -67,39 +67,39 @@ impl Peer for SocketIo {
         installed::install("socketio")
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
-        let mut running = Running::default();
-        running.start("socketio", &place.folder, &mut installed::node("socketio", place))?;
-        running.wait_for_port(place.clients)?;
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
+        let mut running = Processes::default();
+        running.start("socketio", &config.folder, &mut installed::node("socketio", config))?;
+        running.wait_for_port(config.clients)?;
         Ok(running)
     }
 
-    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
-        upgrade(place.clients, "/socket.io/?EIO=4&transport=websocket", "")
+    fn upgrade_request(&self, config: &RunConfig, _: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, "/socket.io/?EIO=4&transport=websocket", "")
     }
 
     /// Engine.IO opens with `0`; Socket.IO is asked for, and answers, with `40`.
-    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
+    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
         match frame {
-            [] => Greeting::Wait,
+            [] => Handshake::Pending,
             [b'0', ..] => {
-                answers.push(format!(r#"40{{"token":"{}"}}"#, guest.token));
-                Greeting::Wait
+                answers.push(format!(r#"40{{"token":"{}"}}"#, identity.token));
+                Handshake::Pending
             }
-            [b'4', b'0', ..] => Greeting::Subscribed,
-            _ => Greeting::Refused,
+            [b'4', b'0', ..] => Handshake::Subscribed,
+            _ => Handshake::Rejected,
         }
     }
 
-    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+    fn pong(&self, frame: &[u8]) -> Option<&'static str> {
         (frame == b"2").then_some("3")
     }
 
-    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, _: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let Ok(payload) = serde_json::from_str(payload) else { return };
         let (channel, rooms) = match to {
             Target::One(number) => {
-                let room = format!("user:{}", user(number));
+                let room = format!("user:{}", user_name(number));
                 (format!("socket.io#/#{room}#"), vec![room])
             }
             Target::All => ("socket.io#/#".to_owned(), Vec::new()),

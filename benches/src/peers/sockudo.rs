@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
-use crate::failure::{Result, While};
+use crate::failure::{Result, Context};
 use crate::http;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, post, upgrade, user};
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, post, upgrade, user_name};
 use crate::peers::installed;
-use crate::process::Running;
+use crate::process::Processes;
 
 /// The server, as it is built from its crate.
 #[derive(Debug)]
@@ -51,17 +51,17 @@ impl Peer for Sockudo {
         installed::install("sockudo")
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
         let template = installed::sources("sockudo").join("sockudo.toml");
-        let text = std::fs::read_to_string(&template).whilst(|| format!("reading {}", template.display()))?;
-        let path = place.folder.join("sockudo.toml");
-        std::fs::write(&path, fill(&text, place)).whilst(|| format!("writing {}", path.display()))?;
+        let text = std::fs::read_to_string(&template).context(|| format!("reading {}", template.display()))?;
+        let path = config.folder.join("sockudo.toml");
+        std::fs::write(&path, fill(&text, config)).context(|| format!("writing {}", path.display()))?;
         let mut program = Command::new(installed::folder("sockudo").join("bin/sockudo"));
-        program.arg("--config").arg(&path).env("SOCKUDO_LOG_PROD", "off").current_dir(&place.folder);
-        let mut running = Running::default();
-        running.start("sockudo", &place.folder, &mut program)?;
-        running.wait_for_port(place.clients)?;
-        running.wait_for("sockudo is up", || http::get(place.clients, "/up").is_ok_and(|status| status == 200))?;
+        program.arg("--config").arg(&path).env("SOCKUDO_LOG_PROD", "off").current_dir(&config.folder);
+        let mut running = Processes::default();
+        running.start("sockudo", &config.folder, &mut program)?;
+        running.wait_for_port(config.clients)?;
+        running.wait_for("sockudo is up", || http::get(config.clients, "/up").is_ok_and(|status| status == 200))?;
         Ok(running)
     }
 
@@ -69,40 +69,40 @@ impl Peer for Sockudo {
         Ok(String::new())
     }
 
-    fn opening(&self, place: &Place, _: Guest<'_>) -> String {
-        upgrade(place.clients, &format!("/app/{APP}?protocol=7&client=bench&version=1"), "")
+    fn upgrade_request(&self, config: &RunConfig, _: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, &format!("/app/{APP}?protocol=7&client=bench&version=1"), "")
     }
 
     /// It names the connection, whose subscription to a user's channel is signed over that name.
-    fn greet(&self, _: &Place, guest: Guest<'_>, frame: &[u8], answers: &mut Vec<String>) -> Greeting {
-        let Ok(said) = serde_json::from_slice::<Value>(frame) else { return Greeting::Wait };
+    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
+        let Ok(said) = serde_json::from_slice::<Value>(frame) else { return Handshake::Pending };
         match (said["event"].as_str(), said["channel"].as_str()) {
             (Some("pusher:connection_established"), _) => {
                 let data: Value =
                     serde_json::from_str(said["data"].as_str().unwrap_or_default()).unwrap_or_default();
-                let (socket, channel) = (data["socket_id"].as_str().unwrap_or_default(), channel(guest.user));
+                let (socket, channel) = (data["socket_id"].as_str().unwrap_or_default(), channel(identity.user));
                 let auth = format!("{APP}:{}", signature(format!("{socket}:{channel}").as_bytes()));
                 answers.push(subscribe(&json!({"channel": channel, "auth": auth})));
-                Greeting::Wait
+                Handshake::Pending
             }
-            (Some("pusher_internal:subscription_succeeded"), Some(EVERYONE)) => Greeting::Subscribed,
+            (Some("pusher_internal:subscription_succeeded"), Some(EVERYONE)) => Handshake::Subscribed,
             (Some("pusher_internal:subscription_succeeded"), _) => {
                 answers.push(subscribe(&json!({"channel": EVERYONE})));
-                Greeting::Wait
+                Handshake::Pending
             }
-            _ => Greeting::Refused,
+            _ => Handshake::Rejected,
         }
     }
 
-    fn answer(&self, frame: &[u8]) -> Option<&'static str> {
+    fn pong(&self, frame: &[u8]) -> Option<&'static str> {
         frame.starts_with(br#"{"event":"pusher:ping""#).then_some(r#"{"event":"pusher:pong","data":{}}"#)
     }
 
-    fn http_port(&self, place: &Place) -> u16 {
-        place.clients
+    fn http_port(&self, config: &RunConfig) -> u16 {
+        config.clients
     }
 
-    fn publish(&self, place: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, config: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
             Target::One(number) => channel(number),
             Target::All => EVERYONE.to_owned(),
@@ -114,20 +114,20 @@ impl Peer for Sockudo {
             format!("auth_key={APP}&auth_timestamp={now}&auth_version=1.0&body_md5={:x}", md5::compute(&body));
         let signature = signature(format!("POST\n{path}\n{query}").as_bytes());
         let path = format!("{path}?{query}&auth_signature={signature}");
-        post(place.clients, &path, "Content-Type: application/json\r\n", &body, into);
+        post(config.clients, &path, "Content-Type: application/json\r\n", &body, into);
     }
 }
 
-fn fill(template: &str, place: &Place) -> String {
+fn fill(template: &str, config: &RunConfig) -> String {
     template
-        .replace("@PORT@", &place.clients.to_string())
-        .replace("@REDIS@", &place.redis.to_string())
-        .replace("@HEARTBEAT@", &place.heartbeat.to_string())
-        .replace("@CONNECTIONS@", &(place.connections + 1000).to_string())
+        .replace("@PORT@", &config.clients.to_string())
+        .replace("@REDIS@", &config.redis.to_string())
+        .replace("@HEARTBEAT@", &config.heartbeat.to_string())
+        .replace("@CONNECTIONS@", &(config.connections + 1000).to_string())
 }
 
 fn channel(number: u32) -> String {
-    format!("private-user-{}", user(number))
+    format!("private-user-{}", user_name(number))
 }
 
 fn subscribe(data: &Value) -> String {

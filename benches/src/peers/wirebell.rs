@@ -7,10 +7,10 @@ use std::process::Command;
 use wirebell_protocol::publish::{PublishScript, Retention};
 use wirebell_protocol::{Event, Keys, Prepared};
 
-use crate::failure::{Result, While};
+use crate::failure::{Result, Context};
 use crate::http;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, post, upgrade, user};
-use crate::process::Running;
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, post, upgrade, user_name};
+use crate::process::Processes;
 
 /// What opens the services' door.
 pub(crate) const SERVICE_KEY: &str = "a-service-key-of-the-benches";
@@ -38,18 +38,18 @@ pub(crate) fn program() -> Result<PathBuf> {
 }
 
 /// A node, on the ports of this place.
-pub(crate) fn node(place: &Place) -> Result<Command> {
+pub(crate) fn node(config: &RunConfig) -> Result<Command> {
     let mut program = Command::new(program()?);
     program
         .arg("serve")
         .env_remove("WIREBELL_BIN")
-        .env("WIREBELL_BUS_REDIS", format!("redis://127.0.0.1:{}", place.redis))
-        .env("WIREBELL_CLIENTS_LISTEN", format!("127.0.0.1:{}", place.clients))
-        .env("WIREBELL_SERVICES_LISTEN", format!("127.0.0.1:{}", place.services))
-        .env("WIREBELL_CLIENTS_HEARTBEAT", format!("{}s", place.heartbeat))
-        .env("WIREBELL_CLIENTS_MAX_CONNECTIONS", (place.connections + 100).to_string())
+        .env("WIREBELL_BUS_REDIS", format!("redis://127.0.0.1:{}", config.redis))
+        .env("WIREBELL_CLIENTS_LISTEN", format!("127.0.0.1:{}", config.clients))
+        .env("WIREBELL_SERVICES_LISTEN", format!("127.0.0.1:{}", config.services))
+        .env("WIREBELL_CLIENTS_HEARTBEAT", format!("{}s", config.heartbeat))
+        .env("WIREBELL_CLIENTS_MAX_CONNECTIONS", (config.connections + 100).to_string())
         .env("WIREBELL_SERVICES_KEYS", SERVICE_KEY);
-    match (place.issuer.secret(), place.issuer.public()) {
+    match (config.issuer.secret(), config.issuer.public()) {
         (Some(secret), _) => program.env("WIREBELL_AUTH_SECRET", secret),
         (_, Some(public)) => program.env("WIREBELL_AUTH_PUBLIC_KEY", public),
         (None, None) => &mut program,
@@ -71,7 +71,7 @@ impl Peer for Wirebell {
     }
 
     fn version(&self) -> Result<String> {
-        let output = Command::new(program()?).arg("--version").output().whilst(|| "asking wirebell".to_owned())?;
+        let output = Command::new(program()?).arg("--version").output().context(|| "asking wirebell".to_owned())?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -84,28 +84,28 @@ impl Peer for Wirebell {
         }
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
-        let mut running = Running::default();
-        running.start(self.name, &place.folder, &mut node(place)?)?;
-        running.wait_for_port(place.services)?;
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
+        let mut running = Processes::default();
+        running.start(self.name, &config.folder, &mut node(config)?)?;
+        running.wait_for_port(config.services)?;
         running
-            .wait_for("wirebell is ready", || http::get(place.services, "/readyz").is_ok_and(|code| code == 200))?;
+            .wait_for("wirebell is ready", || http::get(config.services, "/readyz").is_ok_and(|code| code == 200))?;
         Ok(running)
     }
 
-    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
-        let query = guest.cursor.map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
-        let headers = format!("Sec-WebSocket-Protocol: wirebell.v1\r\nAuthorization: Bearer {}\r\n", guest.token);
-        upgrade(place.clients, &format!("/ws{query}"), &headers)
+    fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
+        let query = identity.cursor.map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
+        let headers = format!("Sec-WebSocket-Protocol: wirebell.v1\r\nAuthorization: Bearer {}\r\n", identity.token);
+        upgrade(config.clients, &format!("/ws{query}"), &headers)
     }
 
-    fn greet(&self, _: &Place, _: Guest<'_>, frame: &[u8], _answers: &mut Vec<String>) -> Greeting {
+    fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, frame: &[u8], _answers: &mut Vec<String>) -> Handshake {
         if frame.starts_with(br#"{"type":"wirebell.welcome""#) {
-            Greeting::Subscribed
+            Handshake::Subscribed
         } else if frame.is_empty() {
-            Greeting::Wait
+            Handshake::Pending
         } else {
-            Greeting::Refused
+            Handshake::Rejected
         }
     }
 
@@ -116,26 +116,26 @@ impl Peer for Wirebell {
         std::str::from_utf8(&frame[begin..end]).ok()
     }
 
-    fn publish(&self, place: &Place, door: Door, to: Target, event: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, config: &RunConfig, ingress: Ingress, to: Target, event: u64, payload: &str, into: &mut Vec<u8>) {
         let to = match to {
-            Target::One(number) => format!("user:{}", user(number)),
+            Target::One(number) => format!("user:{}", user_name(number)),
             Target::All => "all".to_owned(),
         };
         let class = self.class;
         let body = format!(
             r#"{{"to":"{to}","type":"measured","id":"m{event}","class":"{class}","time":"2026-11-21T10:00:00Z","data":{payload}}}"#
         );
-        match door {
-            Door::Redis => script(&body, into),
-            Door::Http => {
+        match ingress {
+            Ingress::Redis => script(&body, into),
+            Ingress::Http => {
                 let headers = "Content-Type: application/json\r\nAuthorization: Bearer ";
                 let headers = format!("{headers}{SERVICE_KEY}\r\n");
-                post(place.services, "/v1/events", &headers, &body, into);
+                post(config.services, "/v1/events", &headers, &body, into);
             }
         }
     }
 
-    fn before(&self) -> Vec<Vec<u8>> {
+    fn redis_setup(&self) -> Vec<Vec<u8>> {
         let mut load = Vec::new();
         command(&[b"SCRIPT", b"LOAD", PublishScript::SOURCE.as_bytes()], &mut load);
         vec![load]

@@ -2,9 +2,9 @@
 //! for each user, as services that build their own push do.
 
 use crate::failure::Result;
-use crate::peer::{Ability, Door, Greeting, Guest, Peer, Place, Target, command, upgrade, user};
+use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
 use crate::peers::installed;
-use crate::process::Running;
+use crate::process::Processes;
 
 /// A server of one page.
 #[derive(Debug)]
@@ -36,27 +36,27 @@ impl Peer for Ws {
         installed::install("ws")
     }
 
-    fn start(&self, place: &Place) -> Result<Running> {
-        let mut running = Running::default();
-        running.start("ws", &place.folder, &mut installed::node("ws", place))?;
-        running.wait_for_port(place.clients)?;
+    fn start(&self, config: &RunConfig) -> Result<Processes> {
+        let mut running = Processes::default();
+        running.start("ws", &config.folder, &mut installed::node("ws", config))?;
+        running.wait_for_port(config.clients)?;
         Ok(running)
     }
 
-    fn opening(&self, place: &Place, guest: Guest<'_>) -> String {
-        upgrade(place.clients, "/", &format!("Authorization: Bearer {}\r\n", guest.token))
+    fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
+        upgrade(config.clients, "/", &format!("Authorization: Bearer {}\r\n", identity.token))
     }
 
     /// The server says nothing by itself. SUBSCRIBE was sent to Redis before the upgrade was answered, so an event
     /// that is published afterwards on another connection is only in a race with it, not behind.
-    fn greet(&self, _: &Place, _: Guest<'_>, _: &[u8], _: &mut Vec<String>) -> Greeting {
-        Greeting::Subscribed
+    fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, _: &[u8], _: &mut Vec<String>) -> Handshake {
+        Handshake::Subscribed
     }
 
-    fn publish(&self, _: &Place, _: Door, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(&self, _: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         match to {
             Target::One(number) => {
-                let channel = format!("user:{}", user(number));
+                let channel = format!("user:{}", user_name(number));
                 command(&[b"PUBLISH", channel.as_bytes(), payload.as_bytes()], into);
             }
             Target::All => command(&[b"PUBLISH", b"all", payload.as_bytes()], into),

@@ -4,19 +4,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{Plan, Published};
+use super::{Plan, PublishStats};
 use crate::failure::{Failure, Result};
 use crate::mark::now;
-use crate::peer::{Burst, Peer, Place};
+use crate::peer::{Burst, Peer, RunConfig};
 
 /// The line that asks for it, if this is such a system.
 pub(super) fn line(peer: &dyn Peer, plan: &Plan) -> Option<String> {
     peer.burst(&Burst { phase: plan.phase, users: plan.users, events: plan.events, rate: plan.rate })
 }
 
-pub(super) fn publish(place: &Place, plan: &Plan, line: &str) -> Result<Published> {
+pub(super) fn publish(config: &RunConfig, plan: &Plan, line: &str) -> Result<PublishStats> {
     let begun = now();
-    let mut stream = TcpStream::connect(("127.0.0.1", place.services))?;
+    let mut stream = TcpStream::connect(("127.0.0.1", config.services))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     stream.write_all(line.as_bytes())?;
     let mut answer = String::new();
@@ -24,5 +24,5 @@ pub(super) fn publish(place: &Place, plan: &Plan, line: &str) -> Result<Publishe
     if answer != "done\n" {
         return Err(Failure::new(format!("expected `done`, found {answer:?}")));
     }
-    Ok(Published { sent: plan.sent(), nanos: now() - begun, ..Published::default() })
+    Ok(PublishStats { sent: plan.sent(), nanos: now() - begun, ..PublishStats::default() })
 }

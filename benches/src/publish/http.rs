@@ -4,16 +4,16 @@ use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{Plan, Published};
+use super::{Plan, PublishStats};
 use crate::failure::{Failure, Result};
-use crate::http::read_answer;
+use crate::http::read_response;
 use crate::mark::now;
-use crate::peer::{Peer, Place};
+use crate::peer::{Peer, RunConfig};
 
 /// What one connection had turned away, and why.
-type Refused = (u64, String);
+type Rejections = (u64, String);
 
-pub(super) fn publish(peer: &dyn Peer, place: &Place, plan: &Plan) -> Result<Published> {
+pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan) -> Result<PublishStats> {
     // All events to a user go by one connection, so that they keep their order.
     let connections = match plan.users {
         0 => 1,
@@ -21,41 +21,41 @@ pub(super) fn publish(peer: &dyn Peer, place: &Place, plan: &Plan) -> Result<Pub
     };
     let begun = now();
     let outcomes = std::thread::scope(|scope| {
-        let run = |first| scope.spawn(move || connection(peer, place, plan, (first, connections, begun)));
+        let run = |first| scope.spawn(move || connection(peer, config, plan, (first, connections, begun)));
         let threads: Vec<_> = (0..connections).map(run).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Refused>>| {
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Rejections>>| {
             thread.join().unwrap_or_else(|_| Err(Failure::new("a connection's thread ended")))
         };
-        threads.into_iter().map(join).collect::<Result<Vec<Refused>>>()
+        threads.into_iter().map(join).collect::<Result<Vec<Rejections>>>()
     })?;
-    let refused = outcomes.iter().map(|(count, _)| count).sum();
-    let why = outcomes.into_iter().map(|(_, why)| why).find(|why| !why.is_empty()).unwrap_or_default();
-    Ok(Published { sent: plan.sent(), refused, why, nanos: now() - begun })
+    let rejected = outcomes.iter().map(|(count, _)| count).sum();
+    let reason = outcomes.into_iter().map(|(_, reason)| reason).find(|reason| !reason.is_empty()).unwrap_or_default();
+    Ok(PublishStats { sent: plan.sent(), rejected, reason, nanos: now() - begun })
 }
 
 /// Every event of this connection: the first, and each so many further on.
-fn connection(peer: &dyn Peer, place: &Place, plan: &Plan, share: (u32, u32, u64)) -> Result<Refused> {
+fn connection(peer: &dyn Peer, config: &RunConfig, plan: &Plan, share: (u32, u32, u64)) -> Result<Rejections> {
     let (first, step, begun) = share;
-    let mut reader = connect(peer.http_port(place))?;
-    let (mut request, mut refused) = (Vec::new(), (0, String::new()));
+    let mut reader = connect(peer.http_port(config))?;
+    let (mut request, mut rejected) = (Vec::new(), (0, String::new()));
     for event in (first..plan.events).step_by(step as usize) {
         let due = plan.rate.map(|rate| begun + u64::from(event) * 1_000_000_000 / u64::from(rate));
         if let Some(wait) = due.and_then(|due| due.checked_sub(now())) {
             std::thread::sleep(Duration::from_nanos(wait));
         }
         request.clear();
-        plan.write(peer, place, event, due.unwrap_or_else(now), &mut request);
+        plan.write(peer, config, event, due.unwrap_or_else(now), &mut request);
         reader.get_mut().write_all(&request)?;
-        let answer = read_answer(&mut reader)?;
+        let answer = read_response(&mut reader)?;
         if !(200..300).contains(&answer.status) {
-            refused.0 += 1;
+            rejected.0 += 1;
             refused.1 = format!("status {}", answer.status);
         }
-        if !answer.stays {
-            reader = connect(peer.http_port(place))?;
+        if !answer.keep_alive {
+            reader = connect(peer.http_port(config))?;
         }
     }
-    Ok(refused)
+    Ok(rejected)
 }
 
 fn connect(port: u16) -> Result<BufReader<TcpStream>> {

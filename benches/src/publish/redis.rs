@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Plan, Published, resp};
-use crate::crowd::Events;
+use super::{Plan, PublishStats, resp};
+use crate::load_clients::EventCounter;
 use crate::failure::{Failure, Result};
 use crate::mark::now;
 use crate::pace::Pace;
-use crate::peer::{Peer, Place};
+use crate::peer::{Peer, RunConfig};
 
 /// Commands that may wait for their answers.
 const UNANSWERED: u64 = 512;
@@ -18,7 +18,7 @@ const UNANSWERED: u64 = 512;
 const CHUNK: u64 = 64;
 
 /// Sends commands one by one, and wants no error.
-pub fn ask(port: u16, commands: &[Vec<u8>]) -> Result<()> {
+pub fn execute(port: u16, commands: &[Vec<u8>]) -> Result<()> {
     let mut writer = TcpStream::connect(("127.0.0.1", port))?;
     let mut reader = BufReader::new(writer.try_clone()?);
     for command in commands {
@@ -36,72 +36,72 @@ pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     let input = stream.try_clone()?;
-    let answers = Answers::default();
+    let replies = Replies::default();
     let begun = now();
-    let (refused, why) = std::thread::scope(|scope| {
-        let answering = scope.spawn(|| read(input, calls.len() as u64, &answers));
+    let (rejected, reason) = std::thread::scope(|scope| {
+        let answering = scope.spawn(|| read(input, calls.len() as u64, &replies));
         let mut sent = 0;
         for chunk in calls.chunks(32) {
-            while sent - answers.read.load(Ordering::Relaxed) + 32 > UNANSWERED {
+            while sent - replies.read.load(Ordering::Relaxed) + 32 > UNANSWERED {
                 std::thread::sleep(Duration::from_micros(50));
             }
             stream.write_all(&chunk.concat())?;
             sent += chunk.len() as u64;
         }
-        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of answers ended")))
+        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of replies ended")))
     })?;
-    match refused {
+    match rejected {
         0 => Ok(now() - begun),
-        _ => Err(Failure::new(format!("Redis: {why}"))),
+        _ => Err(Failure::new(format!("Redis: {reason}"))),
     }
 }
 
 #[derive(Default)]
-struct Answers {
+struct Replies {
     read: AtomicU64,
     over: std::sync::atomic::AtomicBool,
 }
 
-pub(super) fn publish(peer: &dyn Peer, place: &Place, plan: &Plan, come: &Events) -> Result<Published> {
-    ask(place.redis, &peer.before())?;
-    let stream = TcpStream::connect(("127.0.0.1", place.redis))?;
+pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan, delivered: &EventCounter) -> Result<PublishStats> {
+    execute(config.redis, &peer.redis_setup())?;
+    let stream = TcpStream::connect(("127.0.0.1", config.redis))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let begun = now();
-    let answers = Answers::default();
-    let (refused, why) = std::thread::scope(|scope| {
+    let replies = Replies::default();
+    let (rejected, reason) = std::thread::scope(|scope| {
         let input = stream.try_clone()?;
         let answering = scope.spawn(|| {
-            let outcome = read(input, u64::from(plan.events), &answers);
-            answers.over.store(true, Ordering::Relaxed);
+            let outcome = read(input, u64::from(plan.events), &replies);
+            replies.over.store(true, Ordering::Relaxed);
             outcome
         });
-        write(stream, peer, place, plan, (come, &answers))?;
-        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of answers ended")))
+        write(stream, peer, config, plan, (delivered, &replies))?;
+        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of replies ended")))
     })?;
-    Ok(Published { sent: plan.sent(), refused, why, nanos: now() - begun })
+    Ok(PublishStats { sent: plan.sent(), rejected, reason, nanos: now() - begun })
 }
 
 fn write(
     mut stream: TcpStream,
     peer: &dyn Peer,
-    place: &Place,
+    config: &RunConfig,
     plan: &Plan,
-    (come, answers): (&Events, &Answers),
+    (delivered, replies): (&EventCounter, &Replies),
 ) -> Result<()> {
-    let (events, each) = (u64::from(plan.events), u64::from(plan.each));
+    let (events, recipients) = (u64::from(plan.events), u64::from(plan.recipients));
     let mut clock = Pace::new(plan.rate);
     let mut sent = 0;
     let mut chunk = Vec::new();
-    while sent < events && !answers.over.load(Ordering::Relaxed) {
-        let pending = sent - answers.read.load(Ordering::Relaxed);
-        let under_way = (sent * each).saturating_sub(come.count());
-        let room = (plan.under_way.saturating_sub(under_way) / each).min(UNANSWERED - pending).min(CHUNK);
+    while sent < events && !replies.over.load(Ordering::Relaxed) {
+        let pending = sent - replies.read.load(Ordering::Relaxed);
+        let in_flight = (sent * recipients).saturating_sub(delivered.count());
+        let room = (plan.in_flight.saturating_sub(in_flight) / recipients).min(UNANSWERED - pending).min(CHUNK);
         let begun = now();
         let until = (sent + room.min(events - sent)).max(sent);
         while sent < until && clock.due().is_none_or(|due| due <= begun) {
             let at = clock.due().unwrap_or_else(now);
-            plan.write(peer, place, u32::try_from(sent).unwrap_or(u32::MAX), at, &mut chunk);
+            plan.write(peer, config, u32::try_from(sent).unwrap_or(u32::MAX), at, &mut chunk);
             clock.sent();
             sent += 1;
         }
@@ -116,15 +116,15 @@ fn write(
     Ok(())
 }
 
-fn read(stream: TcpStream, events: u64, answers: &Answers) -> Result<(u64, String)> {
+fn read(stream: TcpStream, events: u64, replies: &Replies) -> Result<(u64, String)> {
     let mut reader = BufReader::with_capacity(64 * 1024, stream);
-    let (mut line, mut refused, mut why) = (Vec::new(), 0, String::new());
+    let (mut line, mut rejected, mut reason) = (Vec::new(), 0, String::new());
     for _ in 0..events {
         if let Some(error) = resp::read(&mut reader, &mut line)? {
-            refused += 1;
-            why = error;
+            rejected += 1;
+            reason = error;
         }
-        answers.read.fetch_add(1, Ordering::Relaxed);
+        replies.read.fetch_add(1, Ordering::Relaxed);
     }
-    Ok((refused, why))
+    Ok((rejected, reason))
 }

@@ -39,9 +39,9 @@ mod tests {
         let text = b"+OK\r\n:3\r\n$5\r\na\r\nbc\r\n$-1\r\n*2\r\n:1\r\n$1\r\nx\r\n-OOM no\r\n";
         let mut from = &text[..];
         let mut line = Vec::new();
-        let answers: Vec<_> = (0..6).map(|_| super::read(&mut from, &mut line).unwrap()).collect();
-        assert_eq!(answers.iter().filter(|answer| answer.is_none()).count(), 5);
-        assert_eq!(answers[5].as_deref(), Some("OOM no"));
+        let replies: Vec<_> = (0..6).map(|_| super::read(&mut from, &mut line).unwrap()).collect();
+        assert_eq!(replies.iter().filter(|answer| answer.is_none()).count(), 5);
+        assert_eq!(replies[5].as_deref(), Some("OOM no"));
         assert!(super::read(&mut from, &mut line).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::account::Account;
+use crate::account::DeliveryCounts;
 use crate::rows::{Better, Row, Sample};
 
 pub(super) use crate::run::OURS;
@@ -12,16 +12,16 @@ pub(super) use crate::run::OURS;
 pub(super) struct Figures {
     rounds: BTreeMap<(String, String), BTreeMap<u32, f64>>,
     subjects: Vec<(String, String)>,
-    accounts: BTreeMap<(String, String), Account>,
+    accounts: BTreeMap<(String, String), DeliveryCounts>,
     notes: BTreeMap<(String, String), Vec<String>>,
 }
 
 /// A figure over several rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
-    pub(super) least: f64,
+    pub(super) min: f64,
     pub(super) median: f64,
-    pub(super) most: f64,
+    pub(super) max: f64,
 }
 
 impl Spread {
@@ -32,7 +32,7 @@ impl Spread {
             odd if odd % 2 == 1 => values[odd / 2],
             even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
         };
-        Some(Self { least: values[0], median, most: *values.last()? })
+        Some(Self { min: values[0], median, max: *values.last()? })
     }
 }
 
@@ -66,7 +66,7 @@ impl Figures {
     }
 
     /// How many times better `ours` is than `theirs`, each time within one round.
-    pub(super) fn ahead(&self, row: &Row, ours: &str, theirs: &str) -> Option<Spread> {
+    pub(super) fn advantage(&self, row: &Row, ours: &str, theirs: &str) -> Option<Spread> {
         let (ours, theirs) = (self.rounds(row.id, ours)?, self.rounds(row.id, theirs)?);
         let ratio = |(round, our): (&u32, &f64)| {
             let their = theirs.get(round)?;
@@ -77,7 +77,7 @@ impl Figures {
     }
 
     /// What became of the events of a row.
-    pub(super) fn account(&self, row: &str, subject: &str) -> Option<&Account> {
+    pub(super) fn account(&self, row: &str, subject: &str) -> Option<&DeliveryCounts> {
         self.accounts.get(&(row.to_owned(), subject.to_owned()))
     }
 
@@ -139,9 +139,9 @@ mod tests {
         all.extend(samples("idle-memory", "other", &[10.0]));
         let figures = Figures::of(&all);
         let ahead = figures.ahead(row("unicast"), OURS, "other").unwrap();
-        assert_eq!(ahead, Spread { least: 1.0, median: 2.0, most: 3.0 });
+        assert_eq!(advantage, Spread { min: 1.0, median: 2.0, max: 3.0 });
         let leaner = figures.ahead(row("idle-memory"), OURS, "other").unwrap();
-        assert_eq!(leaner, Spread { least: 2.5, median: 2.5, most: 2.5 });
+        assert_eq!(leaner, Spread { min: 2.5, median: 2.5, max: 2.5 });
         assert_eq!(figures.ahead(row("unicast"), OURS, "nobody"), None);
     }
 

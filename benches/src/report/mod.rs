@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Result, While};
+use crate::failure::{Result, Context};
 use crate::rows::{Sample, Sizes};
 
 pub use self::machine::Machine;
@@ -48,10 +48,10 @@ pub struct System {
 /// Writes `benchmarks.md` into this folder, and beside it `benchmarks/` with raw data and pictures.
 pub fn write(report: &Report, folder: &Path, name: &str) -> Result<()> {
     let data = folder.join("benchmarks");
-    std::fs::create_dir_all(&data).whilst(|| format!("making {}", data.display()))?;
+    std::fs::create_dir_all(&data).context(|| format!("making {}", data.display()))?;
     let raw = data.join(format!("{name}.json"));
     std::fs::write(&raw, serde_json::to_string_pretty(report)? + "\n")
-        .whilst(|| format!("writing {}", raw.display()))?;
+        .context(|| format!("writing {}", raw.display()))?;
     let figures = figures::Figures::of(&report.samples);
     for (row, picture) in svg::pictures(&figures, report) {
         std::fs::write(data.join(format!("{row}.svg")), picture)?;

@@ -33,7 +33,7 @@ fn head(report: &Report) -> String {
          <!-- Written by `benches/run`. -->\n\n\
          Wirebell and others, the same work by the same load generator, one after the other on one machine, {rounds} rounds \
          interleaved. Absolute figures are this machine's; ratios are what to look at. A ratio is taken within one round, \
-         and is how many times Wirebell is better; in brackets the least and the most over the rounds. How it is measured, \
+         and is how many times Wirebell is better; in brackets the min and the max over the rounds. How it is measured, \
          and how to add a system: [benches/README.md](../benches/README.md).\n\n\
          | | |\n| --- | --- |\n\
          | machine | {}, {} cores, {} GiB, Linux {} |\n\
@@ -86,9 +86,9 @@ fn side_by_side(page: &mut String, report: &Report, figures: &Figures) {
 fn cell(figures: &Figures, row: &Row, name: &str) -> String {
     let Some(value) = figures.spread(row.id, name) else { return "–".to_owned() };
     let sign = if figures.account(row.id, name).is_some_and(|account| !account.is_exact()) { " !" } else { "" };
-    match figures.ahead(row, OURS, name) {
-        Some(ahead) if name != OURS => {
-            let (least, most) = (short(ahead.least), short(ahead.most));
+    match figures.advantage(row, OURS, name) {
+        Some(advantage) if name != OURS => {
+            let (min, max) = (short(advantage.min), short(advantage.max));
             format!("{}{sign} · **{}** ({least}–{most})", short(value.median), short(ahead.median))
         }
         _ => format!("{}{sign} ({}–{})", short(value.median), short(value.least), short(value.most)),
@@ -108,7 +108,7 @@ fn alone(page: &mut String, figures: &Figures) {
     for row in ROWS.iter().filter(|row| !is_side_by_side(row)) {
         for subject in figures.subjects(row.id) {
             let Some(value) = figures.spread(row.id, subject) else { continue };
-            let (least, most) = (short(value.least), short(value.most));
+            let (min, max) = (short(value.min), short(value.max));
             let median = short(value.median);
             let _ = writeln!(page, "| {}, {} | {subject} | {median} | {least}–{most} |", row.title, row.unit);
         }
@@ -126,7 +126,7 @@ fn wants(page: &mut String, figures: &Figures) {
 }
 
 fn accounts(page: &mut String, report: &Report, figures: &Figures) {
-    let mut sum = crate::account::Account::default();
+    let mut sum = crate::account::DeliveryCounts::default();
     for account in report.samples.iter().filter_map(|sample| sample.account.as_ref()) {
         sum.add(account);
     }
@@ -163,10 +163,10 @@ fn agreement(page: &mut String, report: &Report, figures: &Figures, (name, other
     let (mut compared, mut apart) = (0, Vec::new());
     for row in ROWS.iter().filter(|row| is_side_by_side(row)) {
         for system in report.systems.iter().filter(|system| system.name != OURS) {
-            let both = figures.ahead(row, OURS, &system.name).zip(others.ahead(row, OURS, &system.name));
+            let both = figures.advantage(row, OURS, &system.name).zip(others.advantage(row, OURS, &system.name));
             let Some((one, two)) = both else { continue };
             compared += 1;
-            if one.least > two.most || two.least > one.most {
+            if one.min > two.max || two.min > one.max {
                 let (one, two) = (short(one.median), short(two.median));
                 apart.push(format!("- `{}`, {}: {one} here, {two} there", row.id, system.name));
             }

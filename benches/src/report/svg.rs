@@ -32,7 +32,7 @@ fn picture(row: &Row, figures: &Figures, report: &Report) -> String {
     let bars =
         report.systems.iter().filter_map(|system| Some((&system.name, figures.spread(row.id, &system.name)?)));
     let bars: Vec<_> = bars.collect();
-    let most = bars.iter().map(|(_, spread)| spread.most).fold(f64::MIN_POSITIVE, f64::max);
+    let max = bars.iter().map(|(_, spread)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
     let lines = u32::try_from(bars.len()).unwrap_or_default();
     let height = 44.0 + STEP * f64::from(lines);
     let way = if row.better == Better::Less { "less is better" } else { "more is better" };
@@ -45,7 +45,7 @@ fn picture(row: &Row, figures: &Figures, report: &Report) -> String {
     );
     for (line, (name, spread)) in (0_u32..).zip(&bars) {
         let y = 44.0 + STEP * f64::from(line);
-        let x = |value: f64| LEFT + WIDTH * value / most;
+        let x = |value: f64| LEFT + WIDTH * value / max;
         let colour = if name.starts_with(OURS) { "#0b6" } else { "#89a" };
         let _ = writeln!(
             svg,
@@ -58,10 +58,10 @@ fn picture(row: &Row, figures: &Figures, report: &Report) -> String {
             escaped(name),
             y + 1.0,
             x(spread.median) - LEFT,
-            x(spread.least),
+            x(spread.min),
             y + 8.0,
-            x(spread.most),
-            x(spread.most) + 6.0,
+            x(spread.max),
+            x(spread.max) + 6.0,
             y + 12.0,
             short(spread.median),
         );

@@ -32,18 +32,18 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
         ("unicast-p99", "half the p99 of the best peer at the same rate", 2.0),
         ("unicast-p99-typical", "half the p99 of the best peer within the median quarter of a second", 2.0),
     ] {
-        judge(wants, nearest(figures, row).map(|(peer, ahead)| (named(&peer, ahead), ahead >= times)));
+        judge(wants, nearest(figures, row).map(|(peer, advantage)| (named(&peer, advantage), advantage >= times)));
     }
     let durable = value("durable-rate", "wirebell's script").zip(value("durable-rate", "least script"));
-    let part = durable.map(|(ours, least)| ours / least);
+    let part = durable.map(|(ours, min)| ours / min);
     judge("durable publishing at least 0.6 of the least script", part.map(|part| (short(part), part >= 0.6)));
     judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
     judge("an event costs the same, within 15 %, when something grows tenfold", growth(figures));
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
     // What Redis does for an event is no row to be first in: it keeps ours, and forgets theirs.
     let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
-    let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, ahead)| (row, peer, ahead)));
-    let behind: Vec<_> = behind.filter(|(_, _, ahead)| *ahead < 1.0).collect();
+    let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
+    let behind: Vec<_> = behind.filter(|(_, _, advantage)| *advantage < 1.0).collect();
     let said = |(row, peer, ahead): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *ahead));
     let named: Vec<String> = behind.iter().map(said).collect();
     let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
@@ -68,8 +68,8 @@ fn growth(figures: &Figures) -> Option<(String, bool)> {
 fn nearest(figures: &Figures, row: &str) -> Option<(String, f64)> {
     let row = ROWS.iter().find(|known| known.id == row)?;
     let rivals = figures.subjects(row.id).filter(|name| is_rival(name));
-    let ahead = rivals.filter_map(|name| Some((name.to_owned(), figures.ahead(row, OURS, name)?.median)));
-    ahead.min_by(|one, other| one.1.total_cmp(&other.1))
+    let advantage = rivals.filter_map(|name| Some((name.to_owned(), figures.advantage(row, OURS, name)?.median)));
+    advantage.min_by(|one, other| one.1.total_cmp(&other.1))
 }
 
 /// Is it another system, and not ours in other clothes, nor the limit?
@@ -77,6 +77,6 @@ fn is_rival(name: &str) -> bool {
     peers::by_name(name).is_some_and(|peer| !peer.is_variant() && name != OURS && name != "bare")
 }
 
-fn named(peer: &str, ahead: f64) -> String {
+fn named(peer: &str, advantage: f64) -> String {
     format!("{} times ({peer})", short(ahead))
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use wirebell_protocol::publish::PublishScript;
 
-use super::crowd::micros_each;
+use super::connections::micros_each;
 use super::{Samples, Sizes};
 use crate::failure::Result;
 use crate::mark::Mark;
-use crate::peer::{Door, Target, command, user};
+use crate::peer::{Ingress, Target, command, user_name};
 use crate::peers;
 use crate::publish::{PAYLOAD, pipeline};
-use crate::stage::Desk;
+use crate::scenario::RedisServer;
 use crate::usage;
 
 /// What no gateway that keeps events can do without: append, bound, announce.
@@ -22,14 +22,14 @@ return redis.call('SPUBLISH', KEYS[2], ARGV[1])";
 const USERS: u32 = 1000;
 
 pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    let desk = Desk::open()?;
+    let redis = RedisServer::start()?;
     let events = sizes.published;
     let (mut wirebell, mut least, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for event in 0..events {
-        let (number, name) = (event % USERS, user(event % USERS));
+        let (number, name) = (event % USERS, user_name(event % USERS));
         let mut payload = String::new();
         Mark { to: Target::One(number), phase: 0, number: event / USERS, at: 0 }.payload(PAYLOAD, &mut payload);
-        wirebell.push(ours(&desk, number, event, &payload));
+        wirebell.push(ours(&redis, number, event, &payload));
         least.push(call(LEAST, &[&format!("{{user:{name}}}:l"), &format!("{{user:{name}}}:a")], &payload));
         let mut publish = Vec::new();
         command(&[b"PUBLISH", format!("user:{name}").as_bytes(), payload.as_bytes()], &mut publish);
@@ -41,24 +41,24 @@ pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
         ("PUBLISH", "return 1", bare),
     ];
     for (subject, source, calls) in sources {
-        crate::publish::ask(desk.place.redis, &[script(source)])?;
-        let before = usage::cpu(&desk.redis_pids());
-        let nanos = pipeline(desk.place.redis, &calls)?;
-        let cpu = usage::cpu(&desk.redis_pids()).saturating_sub(before);
+        crate::publish::execute(redis.config.redis, &[script(source)])?;
+        let before = usage::cpu(&redis.redis_pids());
+        let nanos = pipeline(redis.config.redis, &calls)?;
+        let cpu = usage::cpu(&redis.redis_pids()).saturating_sub(before);
         let rate = f64::from(events) / Duration::from_nanos(nanos).as_secs_f64();
         samples.add_of("durable-rate", subject, rate);
         samples.add_of("durable-cpu", subject, micros_each(cpu, events.into()));
         let mut flush = Vec::new();
         command(&[b"FLUSHALL"], &mut flush);
-        crate::publish::ask(desk.place.redis, &[flush])?;
+        crate::publish::execute(redis.config.redis, &[flush])?;
     }
     Ok(())
 }
 
-fn ours(desk: &Desk, number: u32, event: u32, payload: &str) -> Vec<u8> {
+fn ours(redis: &RedisServer, number: u32, event: u32, payload: &str) -> Vec<u8> {
     let mut call = Vec::new();
     if let Some(wirebell) = peers::by_name("wirebell") {
-        wirebell.publish(&desk.place, Door::Redis, Target::One(number), event.into(), payload, &mut call);
+        wirebell.publish(&redis.config, Ingress::Redis, Target::One(number), event.into(), payload, &mut call);
     }
     call
 }

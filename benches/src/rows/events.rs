@@ -1,59 +1,59 @@
 //! Events to one user each, in turn: as many as go, and how long each takes at a rate that all systems bear.
 
-use super::crowd::{micros_each, per_second, whole};
+use super::connections::{micros_each, per_second, whole};
 use super::{Samples, Sizes};
 use crate::failure::Result;
-use crate::peer::{Ability, Door};
+use crate::peer::{Ability, Ingress};
 use crate::publish::Plan;
-use crate::stage::{Phase, Stage};
+use crate::scenario::{Phase, Scenario};
 
-pub(super) fn by_redis(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+pub(super) fn by_redis(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     // The bare writer has no door at all, and takes its bursts by either name.
-    if !stage.peer.can(Ability::Redis) && stage.peer.can(Ability::Http) {
+    if !scenario.peer.can(Ability::Redis) && scenario.peer.can(Ability::Http) {
         return Ok(());
     }
-    let door = Door::Redis;
-    let (events, phase) = throughput(stage, door, sizes)?;
+    let ingress = Ingress::Redis;
+    let (events, phase) = throughput(scenario, ingress, sizes)?;
     samples.add_phase("unicast", per_second(events, phase.server), &phase);
-    if stage.peer.can(Ability::Redis) {
+    if scenario.peer.can(Ability::Redis) {
         samples.add_phase("unicast-redis", micros_each(phase.redis, events), &phase);
     }
-    let phase = at_rate(stage, door, sizes.rate, sizes)?;
+    let phase = at_rate(scenario, ingress, sizes.rate, sizes)?;
     latencies(["unicast-p50", "unicast-p99", "unicast-p99-typical"], &phase, samples);
     Ok(())
 }
 
-pub(super) fn by_http(stage: &mut Stage, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    if !stage.peer.can(Ability::Http) {
+pub(super) fn by_http(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+    if !scenario.peer.can(Ability::Http) {
         return Ok(());
     }
-    let (events, phase) = throughput(stage, Door::Http, sizes)?;
+    let (events, phase) = throughput(scenario, Ingress::Http, sizes)?;
     samples.add_phase("http", per_second(events, phase.server), &phase);
-    let phase = at_rate(stage, Door::Http, sizes.http_rate, sizes)?;
+    let phase = at_rate(scenario, Ingress::Http, sizes.http_rate, sizes)?;
     latencies(["http-p50", "http-p99", "http-p99-typical"], &phase, samples);
     Ok(())
 }
 
 fn latencies([p50, p99, typical]: [&str; 3], phase: &Phase, samples: &mut Samples) {
-    let latency = phase.one_latency(0..phase.seen.len());
+    let latency = phase.single_latency(0..phase.seen.len());
     samples.add_phase(p50, latency.micros(0.5), phase);
     samples.add_phase(p99, latency.micros(0.99), phase);
-    if let Some(micros) = phase.one_windows().median_micros(0.99) {
+    if let Some(micros) = phase.single_windows().median_micros(0.99) {
         samples.add_phase(typical, micros, phase);
     }
 }
 
 /// A first burst warms it up and says how many events fit into the time.
-pub(super) fn throughput(stage: &mut Stage, door: Door, sizes: &Sizes) -> Result<(u64, Phase)> {
-    let first = Plan::in_turn(stage.next_phase(), door, sizes.users, sizes.users.min(3000));
-    let warm = stage.run(first.phase, &[first], false)?;
+pub(super) fn throughput(scenario: &mut Scenario, ingress: Ingress, sizes: &Sizes) -> Result<(u64, Phase)> {
+    let first = Plan::round_robin(scenario.next_phase(), ingress, sizes.users, sizes.users.min(3000));
+    let warm = scenario.run(first.phase, &[first], false)?;
     let rate = f64::from(first.events) / warm.wall.as_secs_f64().max(0.001);
     let events = whole(rate * f64::from(sizes.seconds)).clamp(first.events, 400_000);
-    let plan = Plan { phase: stage.next_phase(), events, ..first };
-    Ok((events.into(), stage.run(plan.phase, &[plan], false)?))
+    let plan = Plan { phase: scenario.next_phase(), events, ..first };
+    Ok((events.into(), scenario.run(plan.phase, &[plan], false)?))
 }
 
-fn at_rate(stage: &mut Stage, door: Door, rate: u32, sizes: &Sizes) -> Result<Phase> {
-    let plan = Plan::in_turn(stage.next_phase(), door, sizes.users, rate * sizes.rate_seconds).at(rate);
-    stage.run(plan.phase, &[plan], false)
+fn at_rate(scenario: &mut Scenario, ingress: Ingress, rate: u32, sizes: &Sizes) -> Result<Phase> {
+    let plan = Plan::round_robin(scenario.next_phase(), ingress, sizes.users, rate * sizes.rate_seconds).at(rate);
+    scenario.run(plan.phase, &[plan], false)
 }

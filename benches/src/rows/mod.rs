@@ -1,7 +1,7 @@
 //! The rows of docs/benchmarks.md: what is measured, and how much of it.
 
 mod catchup;
-mod crowd;
+mod connections;
 mod durable;
 mod events;
 mod growth;
@@ -15,7 +15,7 @@ mod table;
 use crate::failure::Result;
 use crate::peer::{Ability, Peer};
 use crate::peers;
-use crate::stage::{HEARTBEAT, Stage};
+use crate::scenario::{HEARTBEAT, Scenario};
 use crate::token::Issuer;
 
 pub use sample::{Sample, Samples};
@@ -30,19 +30,19 @@ pub fn of_system(peer: &'static dyn Peer, groups: &[Group], sizes: &Sizes, sampl
     if groups.iter().any(|group| with_events.contains(group) || (with_crowd.contains(group) && !peer.is_variant()))
     {
         let parts = sizes.parts();
-        let mut stage = Stage::open(peer, &parts, Issuer::hs256(), HEARTBEAT)?;
-        crowd::arrive(&mut stage, sizes, samples)?;
+        let mut scenario = Scenario::start(peer, &parts, Issuer::hs256(), HEARTBEAT)?;
+        connections::connect(&mut scenario, sizes, samples)?;
         if !peer.is_variant() {
-            crowd::before_load(&mut stage, groups, sizes, samples)?;
+            connections::before_load(&mut scenario, groups, sizes, samples)?;
         }
         if wants(Group::Unicast) {
-            events::by_redis(&mut stage, sizes, samples)?;
+            events::by_redis(&mut scenario, sizes, samples)?;
         }
         if wants(Group::Http) {
-            events::by_http(&mut stage, sizes, samples)?;
+            events::by_http(&mut scenario, sizes, samples)?;
         }
         if !peer.is_variant() {
-            crowd::under_load(&mut stage, groups, sizes, samples)?;
+            connections::under_load(&mut scenario, groups, sizes, samples)?;
         }
     }
     if wants(Group::Handshakes) && peer.can(Ability::Es256) && !peer.is_variant() {

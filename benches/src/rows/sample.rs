@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Account;
-use crate::stage::Phase;
+use crate::account::DeliveryCounts;
+use crate::scenario::Phase;
 
 /// One figure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Sample {
     pub value: f64,
     /// What became of the events that it was measured with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<Account>,
+    pub account: Option<DeliveryCounts>,
     /// What else there is to say.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub note: String,
@@ -53,16 +53,16 @@ impl Samples {
 
     /// One more figure of something else, which this phase was measured for.
     pub fn add_phase_of(&mut self, row: &str, subject: &str, value: f64, phase: &Phase) {
-        let refused: u64 = phase.published.iter().map(|published| published.refused).sum();
-        let why = phase.published.iter().map(|published| published.why.as_str()).find(|why| !why.is_empty());
-        let mut note = phase.account.objections();
-        if refused > 0 {
-            note = format!("{refused} refused ({}) {note}", why.unwrap_or_default());
+        let rejected: u64 = phase.published.iter().map(|published| published.rejected).sum();
+        let reason = phase.published.iter().map(|published| published.reason.as_str()).find(|reason| !reason.is_empty());
+        let mut note = phase.account.problems();
+        if rejected > 0 {
+            note = format!("{rejected} rejected ({}) {note}", reason.unwrap_or_default());
         }
         self.push(row, subject.to_owned(), value, Some(phase.account), note);
     }
 
-    fn push(&mut self, row: &str, subject: String, value: f64, account: Option<Account>, note: String) {
+    fn push(&mut self, row: &str, subject: String, value: f64, account: Option<DeliveryCounts>, note: String) {
         let remark = if note.is_empty() { String::new() } else { format!("  ! {note}") };
         println!("    {row:<18} {subject:<22} {value:>12.2}{remark}");
         self.all.push(Sample { row: row.to_owned(), subject, round: self.round, value, account, note });

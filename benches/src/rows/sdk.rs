@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use wirebell_publisher::{Event, Flushed, Publisher};
 
-use super::crowd::micros_each;
+use super::connections::micros_each;
 use super::{Samples, Sizes};
-use crate::failure::{Failure, Result, While};
+use crate::failure::{Failure, Result, Context};
 use crate::latency::Latency;
 use crate::mark::Mark;
-use crate::peer::{Target, user};
+use crate::peer::{Target, user_name};
 use crate::publish::PAYLOAD;
-use crate::stage::Desk;
+use crate::scenario::RedisServer;
 use crate::usage;
 
 /// Tasks that publish at the same time.
@@ -22,11 +22,11 @@ const BATCH: u32 = 256;
 const USERS: u32 = 1000;
 
 pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    let desk = Desk::open()?;
-    let url = format!("redis://127.0.0.1:{}", desk.place.redis);
+    let redis = RedisServer::start()?;
+    let url = format!("redis://127.0.0.1:{}", redis.config.redis);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let publisher = Publisher::connect(&url).await.whilst(|| "connecting the SDK".to_owned())?;
+        let publisher = Publisher::connect(&url).await.context(|| "connecting the SDK".to_owned())?;
         one_by_one(&publisher, sizes.published / 20, samples).await?;
         many_tasks(&publisher, sizes.published, samples).await?;
         batches(&publisher, sizes.published, samples).await?;
@@ -37,8 +37,8 @@ pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
 fn event(number: u32) -> Result<Event> {
     let mut payload = String::new();
     Mark { to: Target::One(number % USERS), phase: 0, number, at: 0 }.payload(PAYLOAD, &mut payload);
-    let to = format!("user:{}", user(number % USERS));
-    Event::from_json(&to, "measured", &payload).whilst(|| "making an event".to_owned())
+    let to = format!("user:{}", user_name(number % USERS));
+    Event::from_json(&to, "measured", &payload).context(|| "making an event".to_owned())
 }
 
 /// The clock and the CPU of this process.
@@ -60,7 +60,7 @@ impl Measure {
 async fn one_by_one(publisher: &Publisher, events: u32, samples: &mut Samples) -> Result<()> {
     let measure = Measure::begin();
     for number in 0..events {
-        publisher.publish(event(number)?).await.whilst(|| "publishing".to_owned())?;
+        publisher.publish(event(number)?).await.context(|| "publishing".to_owned())?;
     }
     measure.end("publish, one by one", events, samples);
     Ok(())
@@ -73,13 +73,13 @@ async fn many_tasks(publisher: &Publisher, events: u32, samples: &mut Samples) -
         let publisher = publisher.clone();
         tasks.spawn(async move {
             for number in (first..events).step_by(TASKS as usize) {
-                publisher.publish(event(number)?).await.whilst(|| "publishing".to_owned())?;
+                publisher.publish(event(number)?).await.context(|| "publishing".to_owned())?;
             }
             Ok::<_, Failure>(())
         });
     }
     while let Some(outcome) = tasks.join_next().await {
-        outcome.whilst(|| "a task".to_owned())??;
+        outcome.context(|| "a task".to_owned())??;
     }
     measure.end("publish, 64 tasks", events, samples);
     Ok(())
@@ -90,7 +90,7 @@ async fn batches(publisher: &Publisher, events: u32, samples: &mut Samples) -> R
     for first in (0..events).step_by(BATCH as usize) {
         let batch = (first..events.min(first + BATCH)).map(event).collect::<Result<Vec<_>>>()?;
         for answer in publisher.publish_all(batch).await {
-            answer.whilst(|| "publishing".to_owned())?;
+            answer.context(|| "publishing".to_owned())?;
         }
     }
     measure.end("publish_all of 256", events, samples);
@@ -100,7 +100,7 @@ async fn batches(publisher: &Publisher, events: u32, samples: &mut Samples) -> R
 /// The buffer takes all of it, as a service's would that is sized for its bursts: what is measured is the call.
 async fn enqueue(url: &str, events: u32, samples: &mut Samples) -> Result<()> {
     let builder = Publisher::builder(url).buffer_events(events as usize).buffer_bytes(1 << 30);
-    let publisher = builder.connect().await.whilst(|| "connecting the SDK".to_owned())?;
+    let publisher = builder.connect().await.context(|| "connecting the SDK".to_owned())?;
     let mut latency = Latency::default();
     let all = (0..events).map(event).collect::<Result<Vec<_>>>()?;
     let measure = Measure::begin();

@@ -29,7 +29,7 @@ pub struct Sizes {
     pub payment_rate: u32,
     /// Broadcasts a second beside them.
     pub broadcast_rate: u32,
-    /// Clients that come back with cursors.
+    /// Clients that delivered back with cursors.
     pub returning: u32,
     /// Events that each of them missed.
     pub missed: u32,

@@ -15,9 +15,9 @@ pub enum Group {
     Fanout,
     /// An event to one user while one to everyone is on its way.
     Payment,
-    /// Everyone comes back at once.
+    /// Everyone reconnects at once.
     Storm,
-    /// Clients come back with their cursors.
+    /// Clients reconnect with their cursors.
     Catchup,
     /// What keeping an event costs in Redis.
     Durable,
@@ -93,12 +93,12 @@ pub const ROWS: &[Row] = &[
     row("payment-alone", Group::Payment, "An event to one user, nothing else going on, p99", "µs", Less),
     row("payment-amid", Group::Payment, "The same while events to everyone are delivered, p99", "µs", Less),
     row("payment-ratio", Group::Payment, "The second over the first", "times", Less),
-    row("storm-time", Group::Storm, "Everyone comes back at once, until the last is subscribed", "s", Less),
+    row("storm-time", Group::Storm, "Everyone reconnects at once, until the last is subscribed", "s", Less),
     row("storm-cpu", Group::Storm, "CPU of the system for it", "µs a connection", Less),
     row(
         "catchup-time",
         Group::Catchup,
-        "Clients come back with cursors, until the last has all it missed",
+        "Clients reconnect with cursors, until the last has all it missed",
         "s",
         Less,
     ),

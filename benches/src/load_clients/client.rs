@@ -4,25 +4,25 @@ use std::io::{ErrorKind, Read, Write};
 
 use mio::net::TcpStream;
 
-use crate::account::Ledger;
+use crate::account::SequenceTracker;
 use crate::frame::{self, opcode};
 use crate::mark::{Mark, now};
-use crate::peer::{Greeting, Guest, Peer, Place, Target};
+use crate::peer::{Handshake, ClientIdentity, Peer, RunConfig, Target};
 
-use super::orders::Seen;
+use super::messages::ClientStats;
 use crate::latency::Latency;
 use crate::windows::Windows;
 
 /// What all clients of a process share.
-pub(super) struct Desk {
+pub(super) struct Shared {
     pub(super) peer: &'static dyn Peer,
-    pub(super) place: Place,
+    pub(super) config: RunConfig,
     pub(super) phase: u16,
     pub(super) cursors: bool,
-    pub(super) seen: Seen,
-    pub(super) one_latency: Latency,
-    pub(super) one_windows: Windows,
-    pub(super) all_latency: Latency,
+    pub(super) seen: ClientStats,
+    pub(super) single_latency: Latency,
+    pub(super) single_windows: Windows,
+    pub(super) broadcast_latency: Latency,
     pub(super) events: u64,
     pub(super) buffer: Vec<u8>,
 }
@@ -31,13 +31,13 @@ pub(super) struct Desk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// It is not connected.
-    Away,
+    Disconnected,
     /// The request is not sent yet.
-    Opening,
+    Connecting,
     /// The request is not answered yet.
     Upgrading,
     /// It is not subscribed yet.
-    Greeting,
+    Handshaking,
     /// It gets events.
     Subscribed,
 }
@@ -50,14 +50,14 @@ pub(super) struct Client {
     pub(super) socket: Option<TcpStream>,
     pub(super) state: State,
     pub(super) begun: u64,
-    rest: Vec<u8>,
+    unparsed: Vec<u8>,
     unsent: Vec<u8>,
-    pub(super) own: Ledger,
-    pub(super) all: Ledger,
+    pub(super) own: SequenceTracker,
+    pub(super) all: SequenceTracker,
 }
 
 /// Why a connection is over.
-pub(super) type Over = String;
+pub(super) type Disconnect = String;
 
 impl Client {
     pub(super) fn new(user: u32, token: String) -> Self {
@@ -66,41 +66,41 @@ impl Client {
             token,
             cursor: None,
             socket: None,
-            state: State::Away,
+            state: State::Disconnected,
             begun: 0,
-            rest: Vec::new(),
+            unparsed: Vec::new(),
             unsent: Vec::new(),
-            own: Ledger::default(),
-            all: Ledger::default(),
+            own: SequenceTracker::default(),
+            all: SequenceTracker::default(),
         }
     }
 
     /// Takes its socket, which is being connected.
-    pub(super) fn begin(&mut self, socket: TcpStream, desk: &Desk, resume: bool) {
+    pub(super) fn start(&mut self, socket: TcpStream, shared: &Shared, resume: bool) {
         self.socket = Some(socket);
-        self.state = State::Opening;
+        self.state = State::Connecting;
         self.begun = now();
-        self.rest = Vec::new();
+        self.unparsed = Vec::new();
         if !resume {
             self.cursor = None;
         }
-        self.unsent = desk.peer.opening(&desk.place, self.guest()).into_bytes();
+        self.unsent = shared.peer.upgrade_request(&shared.config, self.identity()).into_bytes();
     }
 
     /// Lets its socket go, with what belongs to it.
-    pub(super) fn forget(&mut self) -> Option<TcpStream> {
-        self.state = State::Away;
-        self.rest = Vec::new();
+    pub(super) fn disconnect(&mut self) -> Option<TcpStream> {
+        self.state = State::Disconnected;
+        self.unparsed = Vec::new();
         self.unsent = Vec::new();
         self.socket.take()
     }
 
-    fn guest(&self) -> Guest<'_> {
-        Guest { user: self.user, token: &self.token, cursor: self.cursor.as_deref() }
+    fn identity(&self) -> ClientIdentity<'_> {
+        ClientIdentity { user: self.user, token: &self.token, cursor: self.cursor.as_deref() }
     }
 
     /// Its socket can be written to.
-    pub(super) fn write(&mut self) -> Result<(), Over> {
+    pub(super) fn write(&mut self) -> Result<(), Disconnect> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
         while !self.unsent.is_empty() {
             match socket.write(&self.unsent) {
@@ -110,7 +110,7 @@ impl Client {
                 Err(error) => return Err(format!("writing: {error}")),
             }
         }
-        if self.state == State::Opening {
+        if self.state == State::Connecting {
             self.state = State::Upgrading;
         }
         self.unsent = Vec::new();
@@ -118,18 +118,18 @@ impl Client {
     }
 
     /// Its socket can be read from.
-    pub(super) fn read(&mut self, desk: &mut Desk) -> Result<(), Over> {
+    pub(super) fn read(&mut self, shared: &mut Shared) -> Result<(), Disconnect> {
         loop {
             let Some(socket) = &mut self.socket else { return Ok(()) };
-            let mut buffer = std::mem::take(&mut desk.buffer);
+            let mut buffer = std::mem::take(&mut shared.buffer);
             let read = socket.read(&mut buffer);
             let outcome = match read {
                 Ok(0) => Err("the server closed it".to_owned()),
-                Ok(read) => self.take(&buffer[..read], desk).map(|()| read == buffer.len()),
+                Ok(read) => self.take(&buffer[..read], shared).map(|()| read == buffer.len()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
                 Err(error) => Err(format!("reading: {error}")),
             };
-            desk.buffer = buffer;
+            shared.buffer = buffer;
             // What is shorter than the buffer was all there was.
             if !outcome? {
                 return Ok(());
@@ -137,42 +137,42 @@ impl Client {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], desk: &mut Desk) -> Result<(), Over> {
+    fn take(&mut self, bytes: &[u8], shared: &mut Shared) -> Result<(), Disconnect> {
         let at = now();
-        if self.rest.is_empty() {
-            let taken = self.hear(bytes, desk, at)?;
+        if self.unparsed.is_empty() {
+            let taken = self.parse(bytes, shared, at)?;
             if taken < bytes.len() {
-                self.rest = bytes[taken..].to_vec();
+                self.unparsed = bytes[taken..].to_vec();
             }
         } else {
-            let mut whole = std::mem::take(&mut self.rest);
+            let mut whole = std::mem::take(&mut self.unparsed);
             whole.extend_from_slice(bytes);
-            let taken = self.hear(&whole, desk, at)?;
+            let taken = self.parse(&whole, shared, at)?;
             whole.drain(..taken);
-            self.rest = if whole.is_empty() { Vec::new() } else { whole };
+            self.unparsed = if whole.is_empty() { Vec::new() } else { whole };
         }
         if self.unsent.is_empty() { Ok(()) } else { self.write() }
     }
 
     /// Hears what is there as a whole, and says how much that was.
-    fn hear(&mut self, bytes: &[u8], desk: &mut Desk, at: u64) -> Result<usize, Over> {
+    fn parse(&mut self, bytes: &[u8], shared: &mut Shared, at: u64) -> Result<usize, Disconnect> {
         let mut taken = 0;
-        if matches!(self.state, State::Upgrading | State::Opening) {
+        if matches!(self.state, State::Upgrading | State::Connecting) {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(0) };
             if bytes.get(8..12) != Some(b" 101") {
                 let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 return Err(format!("expected 101, found {:?}", String::from_utf8_lossy(line)));
             }
             taken = end + 4;
-            self.state = State::Greeting;
-            self.greet(&[], desk)?;
+            self.state = State::Handshaking;
+            self.handshake(&[], shared)?;
         }
         while let Some((frame, length)) = frame::first(&bytes[taken..]) {
             taken += length;
             match frame.opcode {
-                opcode::TEXT | opcode::BINARY | opcode::CONTINUATION => self.message(frame.payload, desk, at)?,
+                opcode::TEXT | opcode::BINARY | opcode::CONTINUATION => self.message(frame.payload, shared, at)?,
                 opcode::PING => {
-                    desk.seen.pings += 1;
+                    shared.seen.pings += 1;
                     frame::client(opcode::PONG, frame.payload, &mut self.unsent);
                 }
                 opcode::CLOSE => return Err(format!("closed: {:?}", String::from_utf8_lossy(frame.payload))),
@@ -184,69 +184,69 @@ impl Client {
 
     /// Hears a message. Some systems put several into one, a line each, a ping among events too; no event has a line's
     /// end in it.
-    fn message(&mut self, payload: &[u8], desk: &mut Desk, at: u64) -> Result<(), Over> {
+    fn message(&mut self, payload: &[u8], shared: &mut Shared, at: u64) -> Result<(), Disconnect> {
         let mut rest = payload;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            self.line(&rest[..end], desk, at)?;
+            self.line(&rest[..end], shared, at)?;
             rest = &rest[end + 1..];
         }
-        if rest.is_empty() && !payload.is_empty() { Ok(()) } else { self.line(rest, desk, at) }
+        if rest.is_empty() && !payload.is_empty() { Ok(()) } else { self.line(rest, shared, at) }
     }
 
-    fn line(&mut self, payload: &[u8], desk: &mut Desk, at: u64) -> Result<(), Over> {
+    fn line(&mut self, payload: &[u8], shared: &mut Shared, at: u64) -> Result<(), Disconnect> {
         let mut marked = false;
         for mark in Mark::all(payload) {
             marked = true;
-            self.note(mark, desk, at);
+            self.record(mark, shared, at);
         }
         if marked {
-            if desk.cursors
-                && let Some(cursor) = desk.peer.cursor(payload)
+            if shared.cursors
+                && let Some(cursor) = shared.peer.cursor(payload)
             {
                 self.cursor = Some(cursor.to_owned());
             }
             return Ok(());
         }
-        if self.state == State::Greeting {
-            return self.greet(payload, desk);
+        if self.state == State::Handshaking {
+            return self.handshake(payload, shared);
         }
-        if let Some(answer) = desk.peer.answer(payload) {
-            desk.seen.pings += 1;
+        if let Some(answer) = shared.peer.pong(payload) {
+            shared.seen.pings += 1;
             frame::client(opcode::TEXT, answer.as_bytes(), &mut self.unsent);
         }
         Ok(())
     }
 
-    fn note(&mut self, mark: Mark, desk: &mut Desk, at: u64) {
-        desk.seen.last = at;
+    fn record(&mut self, mark: Mark, shared: &mut Shared, at: u64) {
+        shared.seen.last = at;
         let taken = at.saturating_sub(mark.at);
         match mark.to {
-            _ if mark.phase != desk.phase => desk.seen.ones.late += 1,
-            Target::One(user) if user != self.user => desk.seen.ones.foreign += 1,
+            _ if mark.phase != shared.phase => shared.seen.single.late += 1,
+            Target::One(user) if user != self.user => shared.seen.single.foreign += 1,
             Target::One(_) => {
-                self.own.take(mark.number);
-                desk.one_latency.record(taken);
-                desk.one_windows.record(mark.at, taken);
-                desk.events += 1;
+                self.own.record(mark.number);
+                shared.single_latency.record(taken);
+                shared.single_windows.record(mark.at, taken);
+                shared.events += 1;
             }
             Target::All => {
-                self.all.take(mark.number);
-                desk.all_latency.record(taken);
-                desk.events += 1;
+                self.all.record(mark.number);
+                shared.broadcast_latency.record(taken);
+                shared.events += 1;
             }
         }
     }
 
-    fn greet(&mut self, payload: &[u8], desk: &Desk) -> Result<(), Over> {
+    fn handshake(&mut self, payload: &[u8], shared: &Shared) -> Result<(), Disconnect> {
         let mut answers = Vec::new();
-        let greeting = desk.peer.greet(&desk.place, self.guest(), payload, &mut answers);
+        let handshake = shared.peer.handshake(&shared.config, self.identity(), payload, &mut answers);
         for answer in &answers {
             frame::client(opcode::TEXT, answer.as_bytes(), &mut self.unsent);
         }
-        match greeting {
-            Greeting::Wait => {}
-            Greeting::Subscribed => self.state = State::Subscribed,
-            Greeting::Refused => return Err(format!("refused: {}", String::from_utf8_lossy(payload))),
+        match handshake {
+            Handshake::Pending => {}
+            Handshake::Subscribed => self.state = State::Subscribed,
+            Handshake::Rejected => return Err(format!("refused: {}", String::from_utf8_lossy(payload))),
         }
         Ok(())
     }

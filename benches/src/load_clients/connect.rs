@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 const ADDRESSES: u32 = 16;
 
 /// A socket on its way to this port of 127.0.0.1, from the address of this user.
-pub(super) fn connecting(user: u32, port: u16) -> io::Result<TcpStream> {
+pub(super) fn connect(user: u32, port: u16) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
@@ -27,7 +27,7 @@ pub(super) fn connecting(user: u32, port: u16) -> io::Result<TcpStream> {
 }
 
 /// Ends a connection as a phone does that has lost its network: no goodbye, and nothing that lingers here.
-pub(super) fn vanish(socket: TcpStream) {
+pub(super) fn reset(socket: TcpStream) {
     let socket = Socket::from(std::net::TcpStream::from(socket));
     let _ = socket.set_linger(Some(Duration::ZERO));
 }

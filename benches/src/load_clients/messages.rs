@@ -1,22 +1,22 @@
-//! What is said between a crowd's process and the one that gives orders: a line of JSON each. Beside the answers comes
+//! What is said between a clients's process and the one that gives orders: a line of JSON each. Beside the answers comes
 //! `p <events>`, how many events of this phase have come so far.
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Account;
+use crate::account::DeliveryCounts;
 use crate::latency::Counts;
-use crate::peer::Place;
-use crate::windows::Divided;
+use crate::peer::RunConfig;
+use crate::windows::WindowCounts;
 
 /// What a process of clients is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Order {
+pub(super) enum Request {
     /// The first: whose clients, and which users.
-    Begin {
+    Start {
         /// The name of the system.
         peer: String,
         /// Where it is.
-        place: Box<Place>,
+        config: Box<RunConfig>,
         /// Its first user.
         first: u32,
         /// How many users.
@@ -32,27 +32,27 @@ pub(super) enum Order {
         resume: bool,
     },
     /// Go away without a goodbye, all of them.
-    Vanish,
+    Reset,
     /// A new phase: begin a new account.
-    Watch {
+    BeginPhase {
         /// Its number.
         phase: u16,
         /// Keep the cursor of what comes.
         cursors: bool,
     },
     /// Close the account of the phase.
-    Tell(Sent),
+    EndPhase(Sent),
 }
 
 /// What was sent in a phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     /// Events to single users, in turn.
-    pub ones: u32,
+    pub single: u32,
     /// How many users took turns, from the first.
     pub users: u32,
     /// Events to all.
-    pub alls: u32,
+    pub broadcast: u32,
 }
 
 impl Sent {
@@ -61,30 +61,30 @@ impl Sent {
         if user >= self.users {
             return 0;
         }
-        self.ones / self.users + u32::from(user < self.ones % self.users)
+        self.single / self.users + u32::from(user < self.single % self.users)
     }
 }
 
 /// What a process of clients answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(super) enum Response {
     /// It is ready for orders.
     Ready,
     /// They are connected, or it was given up.
-    Connected(Arrivals),
+    Connected(ConnectStats),
     /// The account.
-    Told(Seen),
+    PhaseEnded(ClientStats),
 }
 
 /// How connecting went.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Arrivals {
+pub struct ConnectStats {
     /// Are connected now.
     pub connected: u32,
     /// Tries that failed, each of which was made again.
     pub failed: u32,
     /// Why the last one failed.
-    pub why: String,
+    pub reason: String,
     /// From the first try to the last arrival, in nanoseconds.
     pub nanos: u64,
     /// From a client's first packet until it was subscribed.
@@ -93,17 +93,17 @@ pub struct Arrivals {
 
 /// What was seen in a phase.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ClientStats {
     /// The account of what was for one.
-    pub ones: Account,
+    pub single: DeliveryCounts,
     /// The account of what was for all.
-    pub alls: Account,
+    pub broadcast: DeliveryCounts,
     /// From when an event for one was due until it was read.
-    pub one_latency: Counts,
+    pub single_latency: Counts,
     /// The same, by when they were due.
-    pub one_windows: Divided,
+    pub single_windows: WindowCounts,
     /// From when an event for all was due until it was read, for each connection.
-    pub all_latency: Counts,
+    pub broadcast_latency: Counts,
     /// When the last event came, by the clock of marks.
     pub last: u64,
     /// Pings that came, in whichever language.
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn turns_add_up() {
-        let sent = Sent { ones: 10, users: 4, alls: 0 };
+        let sent = Sent { single: 10, users: 4, broadcast: 0 };
         assert_eq!((0..5).map(|user| sent.to(user)).collect::<Vec<_>>(), [3, 3, 2, 2, 0]);
         assert_eq!(Sent::default().to(0), 0);
     }

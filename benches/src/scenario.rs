@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::account::Account;
+use crate::account::DeliveryCounts;
 use crate::awake::Awake;
-use crate::crowd::{Crowd, Seen, Sent};
+use crate::load_clients::{ClientStats, LoadClients, Sent};
 use crate::failure::{Failure, Result};
 use crate::latency::{Counts, Latency};
 use crate::mark::now;
-use crate::peer::{Peer, Place};
-use crate::process::Running;
-use crate::publish::{self, Plan, Published};
+use crate::peer::{Peer, RunConfig};
+use crate::process::Processes;
+use crate::publish::{self, Plan, PublishStats};
 use crate::token::Issuer;
 use crate::usage;
 use crate::windows::Windows;
@@ -24,16 +24,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub const HEARTBEAT: u32 = 25;
 
 /// One system, running.
-pub struct Stage {
+pub struct Scenario {
     /// Which.
     pub peer: &'static dyn Peer,
     /// Where.
-    pub place: Place,
+    pub config: RunConfig,
     /// Its clients.
-    pub crowd: Crowd,
+    pub clients: LoadClients,
     // In this order they are stopped: clients, system, Redis, folder.
-    systems: Vec<Running>,
-    redis: Running,
+    systems: Vec<Processes>,
+    redis: Processes,
     folder: Folder,
     phase: u16,
     /// What the system took before the crowd came, in bytes.
@@ -41,19 +41,19 @@ pub struct Stage {
 }
 
 /// A Redis alone.
-pub struct Desk {
+pub struct RedisServer {
     /// Where. Only the port of Redis is in use.
-    pub place: Place,
-    redis: Running,
+    pub config: RunConfig,
+    redis: Processes,
     _folder: Folder,
 }
 
-impl Desk {
+impl RedisServer {
     /// Starts it.
-    pub fn open() -> Result<Self> {
+    pub fn start() -> Result<Self> {
         let folder = Folder(folder()?);
-        let place = place(&folder, Issuer::hs256(), 1, HEARTBEAT)?;
-        Ok(Self { redis: redis_server(&place)?, place, _folder: folder })
+        let config = config(&folder, Issuer::hs256(), 1, HEARTBEAT)?;
+        Ok(Self { redis: redis_server(&config)?, config, _folder: folder })
     }
 
     /// The ids of its processes.
@@ -74,11 +74,11 @@ pub struct Phase {
     /// From the first event to the last arrival.
     pub wall: Duration,
     /// What became of the events.
-    pub account: Account,
+    pub account: DeliveryCounts,
     /// What clients saw, by process.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<ClientStats>,
     /// What the publishers were told.
-    pub published: Vec<Published>,
+    pub published: Vec<PublishStats>,
 }
 
 /// A folder that goes when this does.
@@ -91,18 +91,18 @@ impl Drop for Folder {
     }
 }
 
-impl Stage {
+impl Scenario {
     /// Starts Redis, the system, and processes of so many clients each, which are not connected yet.
-    pub fn open(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
-        Self::open_nodes(peer, parts, issuer, heartbeat, false)
+    pub fn start(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
+        Self::start_with(peer, parts, issuer, heartbeat, false)
     }
 
     /// The same, with a node of the system for each process of clients.
-    pub fn open_many(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer) -> Result<Self> {
-        Self::open_nodes(peer, parts, issuer, HEARTBEAT, true)
+    pub fn start_nodes(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer) -> Result<Self> {
+        Self::start_with(peer, parts, issuer, HEARTBEAT, true)
     }
 
-    fn open_nodes(
+    fn start_with(
         peer: &'static dyn Peer,
         parts: &[u32],
         issuer: Issuer,
@@ -110,25 +110,25 @@ impl Stage {
         many: bool,
     ) -> Result<Self> {
         let folder = Folder(folder()?);
-        let place = place(&folder, issuer, parts.iter().sum::<u32>() + 10, heartbeat)?;
-        let redis = redis_server(&place)?;
-        let mut systems = vec![peer.start(&place)?];
-        let mut places: Vec<(Place, u32)> = parts.iter().map(|users| (place.clone(), *users)).collect();
+        let config = config(&folder, issuer, parts.iter().sum::<u32>() + 10, heartbeat)?;
+        let redis = redis_server(&config)?;
+        let mut systems = vec![peer.start(&config)?];
+        let mut places: Vec<(RunConfig, u32)> = parts.iter().map(|users| (config.clone(), *users)).collect();
         for (other, _) in places.iter_mut().skip(1).filter(|_| many) {
             [other.clients, other.services, other.spare] = free_ports()?;
             systems.push(peer.start(other)?);
         }
-        let crowd = Crowd::begin(peer, &places)?;
-        Ok(Self { peer, place, crowd, systems, redis, folder, phase: 0, empty: 0.0 })
+        let clients = LoadClients::start(peer, &places)?;
+        Ok(Self { peer, config, clients, systems, redis, folder, phase: 0, empty: 0.0 })
     }
 
     /// The ids of the system's processes.
     pub fn server_pids(&self) -> Vec<u32> {
-        self.systems.iter().flat_map(Running::pids).collect()
+        self.systems.iter().flat_map(Processes::pids).collect()
     }
 
     /// What the system takes once that no longer changes by much, in bytes.
-    pub fn settled_memory(&self) -> u64 {
+    pub fn stable_memory(&self) -> u64 {
         let pids = self.server_pids();
         let begun = Instant::now();
         let mut last = usage::pss(&pids);
@@ -151,24 +151,24 @@ impl Stage {
     /// Runs these plans at the same time, waits for all that they deliver, and says what it took. Plans carry the phase
     /// that this is given.
     pub fn run(&mut self, phase: u16, plans: &[Plan], cursors: bool) -> Result<Phase> {
-        self.crowd.watch(phase, cursors)?;
+        self.clients.begin_phase(phase, cursors)?;
         // At a rate, what is asked for is how long it takes.
         let time = plans.iter().filter_map(Plan::time).max();
         let awake = time.map(|time| Awake::keep(&self.folder.0, time / 2)).transpose()?;
         let costs = self.costs();
         let begun = now();
         let published = self.publish(plans)?;
-        self.crowd.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
+        self.clients.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
         let spent = self.costs();
         if let Some(awake) = awake {
             println!("    the host took {:.1} % of it", 100.0 * awake.taken());
         }
         let total = published.iter().fold(Sent::default(), |sum, one| Sent {
-            ones: sum.ones + one.sent.ones,
+            single: sum.single + one.sent.single,
             users: sum.users.max(one.sent.users),
-            alls: sum.alls + one.sent.alls,
+            broadcast: sum.broadcast + one.sent.broadcast,
         });
-        let mut result = self.close(total)?;
+        let mut result = self.end_phase(total)?;
         let last = result.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
         [result.server, result.redis, result.clients] =
             std::array::from_fn(|at| spent[at].saturating_sub(costs[at]));
@@ -178,25 +178,25 @@ impl Stage {
     }
 
     /// The account of a phase in which so much was sent.
-    pub fn close(&mut self, sent: Sent) -> Result<Phase> {
-        let seen = self.crowd.tell(sent)?;
-        let mut account = Account::default();
+    pub fn end_phase(&mut self, sent: Sent) -> Result<Phase> {
+        let seen = self.clients.end_phase(sent)?;
+        let mut account = DeliveryCounts::default();
         for part in &seen {
-            account.add(&part.ones);
-            account.add(&part.alls);
+            account.add(&part.single);
+            account.add(&part.broadcast);
         }
         Ok(Phase { account, seen, ..Phase::default() })
     }
 
     /// CPU so far: the system's, Redis', the clients'.
     pub fn costs(&self) -> [Duration; 3] {
-        [&self.server_pids(), &self.redis.pids(), &self.crowd.pids()].map(|pids| usage::cpu(pids))
+        [&self.server_pids(), &self.redis.pids(), &self.clients.pids()].map(|pids| usage::cpu(pids))
     }
 
-    fn publish(&self, plans: &[Plan]) -> Result<Vec<Published>> {
-        let (peer, place, come) = (self.peer, &self.place, &self.crowd.events());
+    fn publish(&self, plans: &[Plan]) -> Result<Vec<PublishStats>> {
+        let (peer, config, delivered) = (self.peer, &self.config, &self.clients.events());
         std::thread::scope(|scope| {
-            let run = |plan| scope.spawn(move || publish::publish(peer, place, plan, come));
+            let run = |plan| scope.spawn(move || publish::publish(peer, config, plan, delivered));
             let threads: Vec<_> = plans.iter().map(run).collect();
             let ended = || Err(Failure::new("a publisher's thread ended"));
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended())).collect()
@@ -206,45 +206,45 @@ impl Stage {
 
 impl Phase {
     /// How long events for one took, over the clients of these processes.
-    pub fn one_latency(&self, parts: std::ops::Range<usize>) -> Latency {
-        self.latency(parts, |seen| &seen.one_latency)
+    pub fn single_latency(&self, parts: std::ops::Range<usize>) -> Latency {
+        self.latency(parts, |seen| &seen.single_latency)
     }
 
     /// How long events for one took, by when they were due.
-    pub fn one_windows(&self) -> Windows {
+    pub fn single_windows(&self) -> Windows {
         let mut windows = Windows::default();
-        self.seen.iter().for_each(|seen| windows.add(&seen.one_windows));
+        self.seen.iter().for_each(|seen| windows.add(&seen.single_windows));
         windows
     }
 
     /// How long events for all took.
-    pub fn all_latency(&self) -> Latency {
-        self.latency(0..self.seen.len(), |seen| &seen.all_latency)
+    pub fn broadcast_latency(&self) -> Latency {
+        self.latency(0..self.seen.len(), |seen| &seen.broadcast_latency)
     }
 
-    fn latency(&self, parts: std::ops::Range<usize>, which: impl Fn(&Seen) -> &Counts) -> Latency {
+    fn latency(&self, parts: std::ops::Range<usize>, which: impl Fn(&ClientStats) -> &Counts) -> Latency {
         let mut latency = Latency::default();
         self.seen.iter().skip(parts.start).take(parts.len()).for_each(|seen| latency.add(which(seen)));
         latency
     }
 }
 
-fn place(folder: &Folder, issuer: Issuer, connections: u32, heartbeat: u32) -> Result<Place> {
+fn config(folder: &Folder, issuer: Issuer, connections: u32, heartbeat: u32) -> Result<RunConfig> {
     let [clients, services, spare, redis] = free_ports()?;
-    Ok(Place { clients, services, spare, redis, issuer, folder: folder.0.clone(), connections, heartbeat })
+    Ok(RunConfig { clients, services, spare, redis, issuer, folder: folder.0.clone(), connections, heartbeat })
 }
 
 /// A Redis that keeps nothing on disk, at this place.
-fn redis_server(place: &Place) -> Result<Running> {
-    let port = place.redis.to_string();
+fn redis_server(config: &RunConfig) -> Result<Processes> {
+    let port = config.redis.to_string();
     let mut program = Command::new("redis-server");
     program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
-    program.arg(&place.folder);
+    program.arg(&config.folder);
     // What waits for a subscriber is the system's affair here, and is not to be cut by Redis.
     program.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
-    let mut redis = Running::default();
-    redis.start("redis", &place.folder, &mut program)?;
-    redis.wait_for_port(place.redis)?;
+    let mut redis = Processes::default();
+    redis.start("redis", &config.folder, &mut program)?;
+    redis.wait_for_port(config.redis)?;
     Ok(redis)
 }
 
