@@ -1,12 +1,12 @@
-//! The WebSocket's codec: a server's frame written, a client's frames read. The gateway's own files, taken in as they are:
-//! nobody else needs their names.
+//! The WebSocket codec: writes a server's frame and reads a client's frames. Includes the gateway's own files, since nothing
+//! else needs their names in its public API.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 
-#[expect(dead_code, reason = "what the socket needs and this does not")]
+#[expect(dead_code, reason = "used by the socket only")]
 #[path = "../../gateway/src/transport/websocket/header.rs"]
 mod header;
-#[expect(dead_code, unreachable_pub, reason = "what the socket needs and this does not")]
+#[expect(dead_code, unreachable_pub, reason = "used by the socket only")]
 #[path = "../../gateway/src/transport/websocket/reader.rs"]
 mod reader;
 
@@ -19,7 +19,7 @@ use reader::Reader;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A client's text frame.
+/// Returns a client's masked text frame.
 fn masked(length: u16) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | 0x7e];
     frame.extend_from_slice(&length.to_be_bytes());

@@ -1,7 +1,7 @@
-//! What the contract costs a node for each event and for each frame of a client: announcements written and read, frames
-//! read and written.
+//! The protocol's cost for each event and for each client frame: encoding and decoding of announcements, frames and
+//! events.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
-//! What the hub does for an event: from the embedded bus by the registry to the wires of those for whom it is. The wires
-//! write nowhere, so what is left is ours.
+//! The hub's cost of an event: from the embedded bus through the registry to the recipients' wires. The wires discard
+//! everything, so only the gateway's own work is measured.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -21,7 +21,7 @@ use wirebell_protocol::inbox::Bounds;
 use wirebell_protocol::publish::Retentions;
 use wirebell_protocol::{Channel, Event, NodeId, Prepared};
 
-/// Counts what it is given.
+/// A wire that counts frames and discards them.
 #[derive(Debug)]
 struct Counting(Arc<AtomicU64>);
 
@@ -36,7 +36,7 @@ impl Wire for Counting {
     }
 }
 
-/// A node without doors, and users with a session each, who wait.
+/// A node without listeners, with one idle session for each user.
 struct Node {
     bus: SharedBus,
     written: Arc<AtomicU64>,
@@ -71,11 +71,11 @@ async fn node(users: u64) -> Node {
     Node { bus, written, _seats: seats, _life: life }
 }
 
-/// Events to one channel after the other, each with an id of its own.
+/// Returns events to the channels in turn, each with its own id.
 fn events(to: &str, count: usize, ids: &mut u64) -> Vec<Prepared> {
-    let mut next = |place: usize| {
+    let mut next = |index: usize| {
         *ids += 1;
-        let to = to.replace('%', &(place % 1000).to_string());
+        let to = to.replace('%', &(index % 1000).to_string());
         let json = format!(
             r#"{{"to":"{to}","type":"payment-status","class":"volatile","id":"{ids}","time":"2026-11-21T10:00:00Z","data":{{"status":"paid"}}}}"#
         );
@@ -85,7 +85,7 @@ fn events(to: &str, count: usize, ids: &mut u64) -> Vec<Prepared> {
 }
 
 impl Node {
-    /// Until every wire has everything.
+    /// Publishes the events and waits until every wire has its frames.
     async fn deliver(&self, events: &[Prepared], deliveries: u64) {
         let until = self.written.load(Ordering::Relaxed) + deliveries;
         self.bus.publish(events).await;

@@ -1,7 +1,7 @@
-//! What the publish script costs a real Redis, by class: each call waits for the answer to the one before it, so that the
-//! figure is a round trip; `wirebell-bench --only durable` has the same with many under way.
+//! The cost of the publish script on a real Redis, by event class. Each call waits for the reply to the previous one, so the
+//! figure is a round trip. `wirebell-bench --only durable` measures the same with many calls in flight.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ fn scripts(criterion: &mut Criterion) {
                 call.clear();
                 peer.publish(&redis.config, Ingress::Redis, Target::One(42), number.into(), &payload, &mut call);
                 stream.write_all(&call).unwrap();
-                // The answer is short, and comes as a whole.
+                // The reply is short and arrives whole.
                 let read = answers.read(&mut answer).unwrap();
                 assert!(answer[..read].starts_with(b"$"), "Redis: {}", String::from_utf8_lossy(&answer[..read]));
             });

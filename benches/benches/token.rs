@@ -1,6 +1,6 @@
-//! What it costs a node to know who is there: a token's signature and claims, by algorithm.
+//! The cost of verifying a token's signature and claims, by algorithm.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn tokens(criterion: &mut Criterion) {
         let verifier = verifier(&issuer);
         let token = Token::new(issuer.token(&serde_json::json!({}), 42).unwrap());
         group.bench_function(name, |bench| {
-            // With a key that is there, it waits for nothing.
+            // With a configured key, verification never waits.
             bench.iter(|| verifier.verify(black_box(&token)).now_or_never().unwrap().unwrap());
         });
     }

@@ -1,11 +1,11 @@
-//! The account of every event: what each client got, held against what was sent to it.
+//! Counts deliveries: what each client received, compared with what was sent to it.
 
 use serde::{Deserialize, Serialize};
 
-/// How many numbers that were left out are remembered by one client; a stream so broken needs no more detail.
+/// Most missing numbers that one client remembers. A stream with more gaps needs no more detail.
 const MAX_GAPS: usize = 10_000;
 
-/// What one client got of one stream of numbers: its own events, or those for all.
+/// Tracks one client's stream of numbers: its own events, or the broadcasts.
 #[derive(Debug, Clone, Default)]
 pub struct SequenceTracker {
     next: u32,
@@ -16,7 +16,7 @@ pub struct SequenceTracker {
 }
 
 impl SequenceTracker {
-    /// Writes down an event by its number.
+    /// Records an event by its number.
     pub fn record(&mut self, number: u32) {
         self.received += 1;
         if number == self.next {
@@ -26,7 +26,7 @@ impl SequenceTracker {
             self.gaps.extend((self.next..number).take(room));
             self.next = number + 1;
         } else if let Some(at) = self.gaps.iter().position(|gap| *gap == number) {
-            // It came after one that was sent behind it.
+            // The event arrived after a later one.
             self.gaps.swap_remove(at);
             self.disordered += 1;
         } else {
@@ -34,7 +34,7 @@ impl SequenceTracker {
         }
     }
 
-    /// Adds this client's part to the account: so many were sent to it.
+    /// Adds this client's results to the counts. `sent` is the number of events sent to it.
     pub fn finish(&self, sent: u32, account: &mut DeliveryCounts) {
         let own = self.received - self.repeated;
         account.sent += u64::from(sent);
@@ -42,34 +42,34 @@ impl SequenceTracker {
         account.repeated += self.repeated;
         account.disordered += self.disordered;
         account.missing += u64::from(sent).saturating_sub(own);
-        // Numbers that nobody sent.
+        // Numbers that were never sent.
         account.foreign += u64::from(self.next.saturating_sub(sent));
     }
 }
 
-/// What became of all events of a phase, over all clients.
+/// Counts the deliveries of a phase over all clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryCounts {
-    /// Deliveries that had to be made.
+    /// Expected deliveries.
     pub sent: u64,
-    /// Deliveries that were made.
+    /// Actual deliveries.
     pub received: u64,
-    /// Never came.
+    /// Deliveries that did not happen.
     pub missing: u64,
-    /// Came once more.
+    /// Repeated deliveries.
     pub repeated: u64,
-    /// Came after one that was sent behind them.
+    /// Deliveries after one that was sent later.
     pub disordered: u64,
-    /// Came to somebody else, or were never sent.
+    /// Deliveries to the wrong client, or of events that were never sent.
     pub foreign: u64,
-    /// Came when another phase was on.
+    /// Deliveries during another phase.
     pub late: u64,
-    /// Connections that ended by themselves.
+    /// Connections that ended unexpectedly.
     pub lost: u64,
 }
 
 impl DeliveryCounts {
-    /// Together with another part.
+    /// Adds the counts of another part.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.received += other.received;
@@ -81,20 +81,20 @@ impl DeliveryCounts {
         self.lost += other.lost;
     }
 
-    /// Did every event come once, in order, to whom it was for?
+    /// Returns whether every event was delivered once, in order, to the right client.
     pub fn is_exact(&self) -> bool {
         let Self { missing, repeated, disordered, foreign, late, lost, .. } = self;
         missing + repeated + disordered + foreign + late + lost == 0 && self.sent == self.received
     }
 
-    /// What is wrong, in words; empty if nothing is.
+    /// Describes what is wrong; empty if nothing is.
     pub fn problems(&self) -> String {
         let Self { missing, repeated, disordered, foreign, late, lost, .. } = *self;
         let named = [
             ("missing", missing),
             ("repeated", repeated),
             ("out of order", disordered),
-            ("not theirs", foreign),
+            ("to the wrong client", foreign),
             ("late", late),
             ("connections lost", lost),
         ];
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_record_passes() {
+    fn complete_stream_is_exact() {
         let whole = account(&[0, 1, 2, 3], 4);
         assert!(whole.is_exact(), "{whole:?}");
         assert_eq!(whole.problems(), "");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_event_is_missed_wherever_it_stood() {
+    fn dropped_event_is_missing_at_every_position() {
         for got in [[1, 2, 3], [0, 2, 3], [0, 1, 2]] {
             let account = account(&got, 4);
             assert_eq!((account.missing, account.is_exact()), (1, false), "{got:?}");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_event_is_seen_and_hides_no_gap() {
+    fn repeated_event_is_counted_and_hides_no_gap() {
         assert_eq!(account(&[0, 1, 1, 2], 3), DeliveryCounts { sent: 3, received: 4, repeated: 1, ..DeliveryCounts::default() });
         let hidden = account(&[0, 0, 2], 3);
         assert_eq!((hidden.received, hidden.repeated, hidden.missing), (3, 1, 1));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_out_of_order_is_seen() {
+    fn event_out_of_order_is_counted() {
         let swapped = account(&[0, 2, 1, 3], 4);
         assert_eq!((swapped.disordered, swapped.missing, swapped.repeated), (1, 0, 0));
         assert_eq!(swapped.problems(), "1 out of order");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sent_and_whatever_happened_elsewhere_is_objected_to() {
+    fn foreign_late_and_lost_events_are_problems() {
         assert_eq!(account(&[0, 1, 2], 2).foreign, 1);
         for part in [
             DeliveryCounts { foreign: 1, ..DeliveryCounts::default() },

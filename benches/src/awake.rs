@@ -1,6 +1,6 @@
-//! Keeps processors awake. One that sleeps has to be woken for every event, and on a virtual machine its host does that when
-//! it likes: a few hundred microseconds later, or a few thousand. What is measured then is the host. A process for each
-//! processor, which gets no time that anybody else wants, sees to it that none ever sleeps.
+//! Keeps the processors awake. A sleeping processor must be woken for every event, and on a virtual machine the host decides
+//! when: after hundreds or thousands of microseconds. The host would be measured then. One idle-priority process for each
+//! processor prevents sleep; it runs only while nothing else wants the processor.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,26 +11,27 @@ use crate::failure::Result;
 use crate::process::Processes;
 use crate::usage::stolen;
 
-/// For so long the host is watched at a time.
-const LOOK: Duration = Duration::from_millis(500);
-/// What part of the processors' time it may take meanwhile: the kernel counts in ticks, of which this is one on two processors.
+/// Time over which the host is observed.
+const OBSERVATION: Duration = Duration::from_millis(500);
+/// Largest share of processor time that the host may take in that time. The kernel counts in ticks; this is one tick on two
+/// processors.
 const QUIET: f64 = 0.015;
 
-/// No processor sleeps until this is dropped.
+/// Keeps all processors awake until it is dropped.
 pub struct Awake {
     _processes: Processes,
     host: Host,
 }
 
-/// What the machine's host takes of the processors' time.
+/// Measures which share of processor time the host takes.
 struct Host {
     since: Instant,
     stolen: Duration,
 }
 
 impl Awake {
-    /// Wakes all of them, and waits until the host leaves them to us, but for no longer than this.
-    pub fn keep(folder: &Path, patience: Duration) -> Result<Self> {
+    /// Wakes all processors, and waits up to `timeout` until the host leaves them alone.
+    pub fn start(folder: &Path, timeout: Duration) -> Result<Self> {
         let mut running = Processes::default();
         for processor in 0..available_parallelism()?.get() {
             let mut program = Command::new("chrt");
@@ -40,34 +41,34 @@ impl Awake {
         }
         let begun = Instant::now();
         loop {
-            let host = Host::watch();
-            std::thread::sleep(LOOK);
-            if host.taken() <= QUIET || begun.elapsed() > patience {
-                return Ok(Self { _processes: running, host: Host::watch() });
+            let host = Host::observe();
+            std::thread::sleep(OBSERVATION);
+            if host.stolen_share() <= QUIET || begun.elapsed() > timeout {
+                return Ok(Self { _processes: running, host: Host::observe() });
             }
         }
     }
 
-    /// What part of the processors' time the host has taken since.
-    pub fn taken(&self) -> f64 {
-        self.host.taken()
+    /// Returns the share of processor time that the host has taken since.
+    pub fn stolen_share(&self) -> f64 {
+        self.host.stolen_share()
     }
 }
 
 impl Host {
-    fn watch() -> Self {
+    fn observe() -> Self {
         Self { since: Instant::now(), stolen: stolen() }
     }
 
-    fn taken(&self) -> f64 {
+    fn stolen_share(&self) -> f64 {
         let processors = available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
-        let had = self.since.elapsed().as_secs_f64() * f64::from(processors);
-        stolen().saturating_sub(self.stolen).as_secs_f64() / had
+        let available = self.since.elapsed().as_secs_f64() * f64::from(processors);
+        stolen().saturating_sub(self.stolen).as_secs_f64() / available
     }
 }
 
-/// What each of these processes does, until it is ended.
-pub fn stay() -> ! {
+/// The loop of each of these processes.
+pub fn spin() -> ! {
     loop {
         std::hint::spin_loop();
     }

@@ -1,18 +1,18 @@
-//! Why a measurement could not be made. A bench has one reader, who wants a sentence; nobody branches on its kind.
+//! The error of a benchmark: a sentence. No code branches on its kind.
 
 use std::fmt;
 
-/// What a bench's function gives.
+/// The result of a benchmark function.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// A sentence that says what was wrong, and what was expected.
+/// A sentence that says what failed and what was expected.
 #[derive(Debug, Clone)]
 pub struct Failure(String);
 
 impl Failure {
-    /// This sentence.
-    pub fn new(says: impl Into<String>) -> Self {
-        Self(says.into())
+    /// Creates a failure with this message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
     }
 }
 
@@ -36,9 +36,9 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Says what was being done when it failed.
+/// Adds to an error what was being done.
 pub trait Context<T> {
-    /// The failure, with this before it.
+    /// Returns the error with this text before it.
     fn context(self, doing: impl FnOnce() -> String) -> Result<T>;
 }
 

@@ -1,33 +1,33 @@
-//! Frames of RFC 6455, as much as a client needs that wants to know what came, and nothing of what it means.
+//! WebSocket frames (RFC 6455), as far as a load client needs them.
 
-/// Kinds of frames.
+/// Opcodes of frames.
 pub mod opcode {
-    /// The next part of a message.
+    /// A further part of a message.
     pub const CONTINUATION: u8 = 0;
     /// Text.
     pub const TEXT: u8 = 1;
     /// Bytes.
     pub const BINARY: u8 = 2;
-    /// The end.
+    /// The end of the connection.
     pub const CLOSE: u8 = 8;
-    /// To be answered.
+    /// A ping, which must be answered.
     pub const PING: u8 = 9;
-    /// An answer.
+    /// The answer to a ping.
     pub const PONG: u8 = 10;
 }
 
-/// A frame from a server, within the bytes that were read.
+/// A server's frame within the bytes read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// One of [`opcode`].
     pub opcode: u8,
-    /// Is it the last part of its message?
+    /// Whether it is the last part of its message.
     pub last: bool,
-    /// What is in it.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
-/// The first frame in these bytes, and how many of them it takes; `None` while it is not there as a whole.
+/// Returns the first frame and its length in bytes; `None` while it is incomplete.
 pub fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     let (head, length) = (*bytes.first()?, *bytes.get(1)?);
     let (begin, length) = match length & 0x7f {
@@ -40,14 +40,14 @@ pub fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     Some((Frame { opcode: head & 0x0f, last: head & 0x80 != 0, payload }, end))
 }
 
-/// A client's frame. Its mask is zero: a server has to unmask it all the same, and the load generator has less to do.
+/// Writes a client's frame. Its mask is zero: the server must unmask it all the same, which saves work here.
 pub fn client(opcode: u8, payload: &[u8], into: &mut Vec<u8>) {
     head(opcode, payload.len(), 0x80, into);
     into.extend_from_slice(&[0; 4]);
     into.extend_from_slice(payload);
 }
 
-/// A server's text frame.
+/// Writes a server's text frame.
 pub fn server_text(payload: &[u8], into: &mut Vec<u8>) {
     head(opcode::TEXT, payload.len(), 0, into);
     into.extend_from_slice(payload);
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_of_every_length_are_read_back() {
+    fn frames_of_every_length_are_parsed() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
             let mut bytes = Vec::new();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_frame_is_masked() {
+    fn client_frame_is_masked() {
         let mut bytes = Vec::new();
         client(opcode::PONG, b"ab", &mut bytes);
         assert_eq!(bytes, [0x8a, 0x82, 0, 0, 0, 0, b'a', b'b']);

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the runs need beside the requests that they measure.
+//! A minimal HTTP/1.1 client for what the benchmarks do not measure.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::failure::{Failure, Result};
 
-/// Asks 127.0.0.1 for this path; gives the status.
+/// Requests this path of 127.0.0.1; returns the status.
 pub fn get(port: u16, path: &str) -> Result<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -14,16 +14,16 @@ pub fn get(port: u16, path: &str) -> Result<u16> {
     Ok(read_response(&mut BufReader::new(stream))?.status)
 }
 
-/// An answer, as much of it as matters here.
+/// The parts of a response that matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResponseHead {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// May another request be sent on this connection?
+    /// Whether the connection can be used again.
     pub keep_alive: bool,
 }
 
-/// Reads one answer to its end. The connection is at the next one's beginning then.
+/// Reads one response to its end, so that the next one can follow.
 pub fn read_response(from: &mut impl BufRead) -> Result<ResponseHead> {
     let mut line = String::new();
     from.read_line(&mut line)?;
@@ -76,7 +76,7 @@ fn skip_chunks(from: &mut impl BufRead) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn answers_are_read_one_after_the_other() {
+    fn responses_are_read_one_after_the_other() {
         let text = "HTTP/1.1 202 Accepted\r\ncontent-length: 3\r\n\r\nabc\
                     HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\
                     HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";

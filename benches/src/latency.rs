@@ -1,16 +1,16 @@
-//! How long things took: histograms of nanoseconds that can be sent from one process to another and added up.
+//! Latency histograms in nanoseconds, which can be sent between processes and added.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// A minute: what takes longer counts as that.
+/// A minute: longer times are recorded as this.
 const LONGEST: u64 = 60_000_000_000;
 
-/// Nanoseconds, to three digits.
+/// A histogram of nanoseconds with three significant digits.
 #[derive(Debug, Clone)]
 pub struct Latency(Histogram<u64>);
 
-/// The same on its way to another process: values, and how often each was seen.
+/// A histogram in transferable form: values, and how often each occurred.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Counts(Vec<(u64, u64)>);
 
@@ -22,34 +22,34 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// One that took so long.
+    /// Records one duration.
     pub fn record(&mut self, nanos: u64) {
         self.0.saturating_record(nanos.max(1));
     }
 
-    /// Forgets all.
+    /// Clears the histogram.
     pub fn reset(&mut self) {
         self.0.reset();
     }
 
-    /// How many were recorded.
+    /// Returns how many durations were recorded.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// In microseconds: so long, or less, took this part of them.
+    /// Returns the quantile `part` in microseconds.
     pub fn micros(&self, part: f64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "the histogram itself keeps three digits")]
         let nanos = self.0.value_at_quantile(part) as f64;
         nanos / 1000.0
     }
 
-    /// As counts.
+    /// Returns the histogram in transferable form.
     pub fn counts(&self) -> Counts {
         Counts(self.0.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value())).collect())
     }
 
-    /// With what another process recorded.
+    /// Adds the histogram of another process.
     pub fn add(&mut self, counts: &Counts) {
         for (value, count) in &counts.0 {
             self.0.saturating_record_n(*value, *count);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_carry_all_of_it() {
+    fn counts_transfer_the_whole_histogram() {
         let mut here = Latency::default();
         (1..=1000).for_each(|micros| here.record(micros * 1000));
         let mut there = Latency::default();

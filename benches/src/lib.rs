@@ -1,5 +1,5 @@
-//! The load generator: systems to measure ([`peer`]), clients in thousands ([`crowd`]), a publisher ([`mod@publish`]), an
-//! account of every event, and the scenarios that are the rows of docs/benchmarks.md.
+//! The load generator: systems to measure ([`peer`]), thousands of clients ([`load_clients`]), a publisher
+//! ([`mod@publish`]), delivery counts for every event, and the scenarios behind the rows of docs/benchmarks.md.
 
 pub mod account;
 pub mod awake;

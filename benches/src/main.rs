@@ -16,9 +16,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plays clients, as told by standard input. Not for people.
+    /// Runs load clients, controlled over standard input. Internal.
     Clients,
-    /// Keeps a processor awake until it is ended. Not for people.
+    /// Keeps a processor awake. Internal.
     Awake,
 }
 
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Clients) => load_clients::serve(),
-        Some(Command::Awake) => awake::stay(),
+        Some(Command::Awake) => awake::spin(),
         None => run(&arguments.options),
     }
 }

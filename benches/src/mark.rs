@@ -1,29 +1,29 @@
-//! The mark inside every payload: which event it is, and when it was meant to be sent. It survives whatever a system
-//! does to the JSON around it, also being quoted inside a string, since it needs no character that is ever escaped.
+//! The mark in every payload: which event it is, and when it was due. It contains no character that is ever escaped, so it
+//! survives whatever a system does to the JSON around it, such as quoting it in a string.
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::peer::Target;
 
-/// What a mark begins with. No system writes it by itself.
+/// The first bytes of a mark. No system writes them by itself.
 const SIGN: &[u8] = b"@@";
-/// Bytes of a mark: its sign, kind, phase, user, number and time.
+/// Length of a mark in bytes: prefix, kind, phase, user, number and time.
 pub const LENGTH: usize = 2 + 1 + 4 + 8 + 10 + 16;
 
-/// One event, as its payload tells.
+/// The identity of an event, as encoded in its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// Whom it was for.
+    /// The recipient.
     pub to: Target,
-    /// Which measurement it belongs to, below 10,000: what comes late is not taken for another one's.
+    /// The phase, below 10,000, so that a late event is not counted for another measurement.
     pub phase: u16,
-    /// Its number among those to the same user, or to all, in its phase, from 0.
+    /// The number among the events to the same user, or to all, in its phase, from 0.
     pub number: u32,
-    /// When it was meant to be sent, in nanoseconds of [`now`].
+    /// When the event was due, in nanoseconds of [`now`].
     pub at: u64,
 }
 
-/// Nanoseconds of a clock that all processes of this machine share and that is never set.
+/// Returns nanoseconds of the monotonic clock, which all processes of this machine share.
 pub fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn now() -> u64 {
 }
 
 impl Mark {
-    /// A JSON object of `size` bytes with this mark in it (of 60 at least), behind what is in `into` already.
+    /// Appends a JSON object of `size` bytes (at least 60) with this mark to `into`.
     pub fn payload(&self, size: usize, into: &mut String) {
         let begun = into.len();
         into.push_str(r#"{"mark":""#);
@@ -52,7 +52,7 @@ impl Mark {
         let _ = write!(into, "@@{kind}{:04}{user:08}{:010}{:016}", self.phase, self.number, self.at);
     }
 
-    /// All marks in a frame: some systems put several events into one.
+    /// Returns all marks in a frame, since some systems put several events into one.
     pub fn all(frame: &[u8]) -> impl Iterator<Item = Self> {
         memchr::memmem::find_iter(frame, SIGN).filter_map(|at| Self::read(frame.get(at..at + LENGTH)?))
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_survives_being_quoted() {
+    fn mark_survives_quoting() {
         let mark = Mark { to: Target::One(99_999_999), phase: 7, number: 4_000_000_000, at: 1_234_567_890_123_456 };
         let mut payload = String::new();
         mark.payload(200, &mut payload);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn several_in_a_frame_are_found_and_broken_ones_are_not() {
+    fn several_marks_in_a_frame_are_found_and_broken_ones_are_skipped() {
         let mut frame = String::new();
         let one = Mark { to: Target::All, phase: 0, number: 1, at: now() };
         let two = Mark { to: Target::One(7), number: 2, ..one };

@@ -1,11 +1,11 @@
-//! An open loop: each event has its moment, whether or not those before it were in time, so that a system which stalls
-//! is charged for all that should have been sent meanwhile.
+//! An open-loop schedule: each event is due at a fixed time, whether or not earlier events were in time. A stalling system is
+//! charged for everything that was due meanwhile.
 
 use std::time::Duration;
 
 use crate::mark::now;
 
-/// When the next event is due.
+/// The schedule of events at a fixed rate.
 #[derive(Debug)]
 pub struct Pace {
     nanos: Option<u64>,
@@ -14,12 +14,12 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// So many a second; without a rate, at once.
+    /// Creates a schedule with this rate a second; without a rate, events are due at once.
     pub fn new(rate: Option<u32>) -> Self {
         Self { nanos: rate.map(|rate| 1_000_000_000 / u64::from(rate.max(1))), begun: now(), sent: 0 }
     }
 
-    /// When the next event is due, if there is a rate.
+    /// Returns when the next event is due, if there is a rate.
     pub fn due(&self) -> Option<u64> {
         self.nanos.map(|nanos| self.begun + self.sent * nanos)
     }
@@ -29,7 +29,7 @@ impl Pace {
         self.sent += 1;
     }
 
-    /// Waits until the next event is due, counts it, and says when it was due.
+    /// Waits until the next event is due, counts it as sent, and returns when it was due.
     pub fn wait(&mut self) -> Option<u64> {
         let due = self.due();
         if let Some(wait) = due.and_then(|due| due.checked_sub(now())) {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_do_not_move_when_one_is_late() {
+    fn schedule_does_not_move_when_an_event_is_late() {
         let mut pace = Pace::new(Some(1000));
         let first = pace.wait().unwrap();
         std::thread::sleep(Duration::from_millis(5));

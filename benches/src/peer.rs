@@ -1,5 +1,5 @@
-//! The seam: all that the load generator knows of a system it measures. A system is one value that implements [`Peer`]
-//! in a file of `peers/`; it holds no state, since the processes that play clients make their own.
+//! The interface between the load generator and a measured system. A system is one value that implements [`Peer`] in a file
+//! of `peers/`. It holds no state, since client processes create their own value.
 
 use std::path::PathBuf;
 
@@ -9,175 +9,175 @@ use crate::failure::Result;
 use crate::process::Processes;
 use crate::token::Issuer;
 
-/// Where one run of a system takes place, and with what.
+/// The configuration of a system for one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunConfig {
-    /// Where clients connect, on 127.0.0.1. It is free.
+    /// The free port of 127.0.0.1 on which clients connect.
     pub clients: u16,
-    /// Where services publish by HTTP, on 127.0.0.1. It is free; a system with one door for both leaves it unused.
+    /// The free port of 127.0.0.1 on which services publish over HTTP. Unused if the system has one port for both.
     pub services: u16,
-    /// One more free port, for a system that needs it.
+    /// One more free port.
     pub spare: u16,
-    /// The Redis of this run, on 127.0.0.1, empty and without a password.
+    /// The port of this run's Redis on 127.0.0.1, which is empty and has no password.
     pub redis: u16,
-    /// What signs tokens, and what the system has to verify them with.
+    /// Signs tokens; has the key with which the system verifies them.
     pub issuer: Issuer,
-    /// A folder of its own for files of configuration. It is removed afterwards.
+    /// The run's folder for configuration files. It is removed afterwards.
     pub folder: PathBuf,
-    /// Connections that it has to take at the least; no limit may stand in their way.
+    /// Least number of connections that the system must accept.
     pub connections: u32,
-    /// Seconds between two pings to a quiet connection.
+    /// Seconds between two pings to an idle connection.
     pub heartbeat: u32,
 }
 
-/// By which way an event gets into the system.
+/// How events enter the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Ingress {
-    /// Commands on a connection to `RunConfig::redis`, many without waiting for the answers to the first.
+    /// Commands on a connection to `RunConfig::redis`, pipelined.
     Redis,
-    /// Requests of HTTP/1.1 on connections that are kept, one event a request.
+    /// HTTP/1.1 requests on persistent connections, one event each.
     Http,
 }
 
-/// Whom an event is for.
+/// The recipient of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The user of this number, whose name is [`user`] of it.
+    /// The user with this number, whose name is [`user_name`] of it.
     One(u32),
-    /// Everyone who is connected.
+    /// All connected clients.
     All,
 }
 
-/// What not every system has.
+/// An optional feature of a system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ability {
-    /// Events come through Redis.
+    /// Events enter through Redis.
     Redis,
-    /// Events come through HTTP.
+    /// Events enter through HTTP.
     Http,
-    /// It verifies tokens that HS256 signed, by itself.
+    /// It verifies HS256 tokens itself.
     Hs256,
-    /// It verifies tokens that ES256 signed, by itself.
+    /// It verifies ES256 tokens itself.
     Es256,
-    /// It pings quiet connections.
+    /// It pings idle connections.
     Heartbeat,
-    /// A client that comes back with the cursor of what it got last is given what it missed.
+    /// A client that reconnects with the cursor of its last event receives what it missed.
     Resume,
 }
 
-/// What a frame meant before the client was subscribed.
+/// The state of a client's handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake {
-    /// There is more to come.
+    /// More frames follow.
     Wait,
-    /// From now on the client gets what is published to its user, and what is for all.
+    /// The client is subscribed to its user's events and to events for all.
     Subscribed,
-    /// The system does not want it.
+    /// The system rejected the client.
     Refused,
 }
 
-/// What a client is: everything that its first frames are made of.
+/// What a client's handshake consists of.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientIdentity<'a> {
-    /// Its user's number.
+    /// The user number.
     pub user: u32,
-    /// Its token, from [`Peer::token`].
+    /// The token, from [`Peer::token`].
     pub token: &'a str,
-    /// What it got last before it went away, from [`Peer::cursor`].
+    /// The cursor of the last event before the connection ended, from [`Peer::cursor`].
     pub cursor: Option<&'a str>,
 }
 
-/// A burst that a system is asked for as a whole, since nobody else publishes into it.
+/// A burst that the system itself generates; only the bare writer does.
 #[derive(Debug, Clone, Copy)]
 pub struct Burst {
-    /// The phase that its marks carry.
+    /// The phase of the marks.
     pub phase: u16,
-    /// Events to each user in turn, or to all, if there are none.
+    /// The users that receive events in turn; 0 for events to all.
     pub users: u32,
-    /// How many events.
+    /// The number of events.
     pub events: u32,
-    /// So many a second, or as fast as it goes.
+    /// Events a second; `None` for as fast as possible.
     pub rate: Option<u32>,
 }
 
 /// A system that can be measured.
 pub trait Peer: Sync {
-    /// Its name, in lower case, as it stands in tables and behind `--peers`.
+    /// Returns the name in lower case, as in tables and in `--peers`.
     fn name(&self) -> &'static str;
 
-    /// What it can do.
+    /// Returns whether the system has this feature.
     fn can(&self, ability: Ability) -> bool;
 
-    /// Is it a system that is in the list already, given other events? Then only events are measured.
+    /// Returns whether it is a system of the list with other events. Only events are measured then.
     fn is_variant(&self) -> bool {
         false
     }
 
-    /// Its version, asked of the program itself.
+    /// Returns the version, as the program reports it.
     fn version(&self) -> Result<String>;
 
-    /// What was set for speed, and which page of its documentation says so: shown in the report.
+    /// Returns the settings chosen for speed, with the page of its documentation that advises each. Shown in the report.
     fn settings(&self) -> Vec<&'static str>;
 
-    /// Installs it, unless it is there. Called once, before anything is measured.
+    /// Installs the system unless it is installed. Called once, before anything is measured.
     fn prepare(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Starts it, and comes back once it takes connections and hears its bus.
+    /// Starts the system. Returns once it accepts connections and receives events from its bus.
     fn start(&self, config: &RunConfig) -> Result<Processes>;
 
-    /// A token for this user. Most want no more than `sub` and `exp`.
+    /// Returns a token for this user. Most systems need only `sub` and `exp`.
     fn token(&self, issuer: &Issuer, user: u32) -> Result<String> {
         issuer.token(&serde_json::json!({}), user)
     }
 
-    /// The request with which a client begins, to its empty line: `GET … HTTP/1.1` that asks for a WebSocket.
-    /// [`upgrade`] writes it.
+    /// Returns a client's first request, to its empty line: `GET … HTTP/1.1` with an upgrade to WebSocket. [`upgrade`]
+    /// writes it.
     fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String;
 
-    /// Hears a frame of a client that is not subscribed yet, and writes the text frames that it answers with. The
-    /// first call comes with an empty frame, once the upgrade is answered.
+    /// Handles a frame of a client that is not subscribed yet, and appends the text frames to send to `answers`. The first
+    /// call has an empty frame and follows the response to the upgrade.
     fn handshake(&self, config: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake;
 
-    /// What a client answers to a frame without a mark once it is subscribed: a ping in the system's own language.
-    /// Pings of the WebSocket protocol are answered without it.
+    /// Returns a client's answer to a frame without a mark, once it is subscribed: a ping in the system's own protocol.
+    /// WebSocket pings are answered by the load generator.
     fn pong(&self, _frame: &[u8]) -> Option<&'static str> {
         None
     }
 
-    /// The cursor in an event's frame, of a system that can [`Ability::Resume`].
+    /// Returns the cursor in an event's frame, for a system with [`Ability::Resume`].
     fn cursor<'a>(&self, _frame: &'a [u8]) -> Option<&'a str> {
         None
     }
 
-    /// Writes what publishes an event to `into`: over [`Ingress::Redis`] one command ([`command`]), over [`Ingress::Http`] one
-    /// request. `event` is unique within the run; `payload` is a JSON object and has to reach clients with all of its
-    /// bytes, if need be inside a string.
+    /// Appends what publishes an event to `into`: for [`Ingress::Redis`] one command ([`command`]), for [`Ingress::Http`]
+    /// one request. `event` is unique within the run. `payload` is a JSON object; it must reach clients byte for byte, if
+    /// need be inside a string.
     fn publish(&self, config: &RunConfig, ingress: Ingress, to: Target, event: u64, payload: &str, into: &mut Vec<u8>);
 
-    /// Where requests of [`Ingress::Http`] go.
+    /// Returns the port for requests of [`Ingress::Http`].
     fn http_port(&self, config: &RunConfig) -> u16 {
         config.services
     }
 
-    /// Sent to Redis before the first event, one command each: scripts to load.
+    /// Returns the commands to send to Redis before the first event, such as scripts to load.
     fn redis_setup(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 
-    /// The line on `RunConfig::services` that asks for a burst, of the one system into which nobody publishes.
+    /// Returns the line for `RunConfig::services` that requests a burst; only the bare writer has one.
     fn burst(&self, _burst: &Burst) -> Option<String> {
         None
     }
 }
 
-/// The name of a user.
+/// Returns the name of a user.
 pub fn user_name(number: u32) -> String {
     format!("u{number}")
 }
 
-/// A command as Redis reads it.
+/// Appends a Redis command in RESP.
 pub fn command(words: &[&[u8]], into: &mut Vec<u8>) {
     into.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
@@ -187,7 +187,7 @@ pub fn command(words: &[&[u8]], into: &mut Vec<u8>) {
     }
 }
 
-/// A request for a WebSocket. `headers` are whole lines with their ends.
+/// Returns a request for an upgrade to WebSocket. `headers` are whole lines with their ends.
 pub fn upgrade(port: u16, path: &str, headers: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -195,7 +195,7 @@ pub fn upgrade(port: u16, path: &str, headers: &str) -> String {
     )
 }
 
-/// A request that posts a body. `headers` are whole lines with their ends.
+/// Appends a `POST` request with a body. `headers` are whole lines with their ends.
 pub fn post(port: u16, path: &str, headers: &str, body: &str, into: &mut Vec<u8>) {
     let length = body.len();
     let head =

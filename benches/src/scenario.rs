@@ -154,14 +154,14 @@ impl Scenario {
         self.clients.begin_phase(phase, cursors)?;
         // At a rate, what is asked for is how long it takes.
         let time = plans.iter().filter_map(Plan::time).max();
-        let awake = time.map(|time| Awake::keep(&self.folder.0, time / 2)).transpose()?;
+        let awake = time.map(|time| Awake::start(&self.folder.0, time / 2)).transpose()?;
         let costs = self.costs();
         let begun = now();
         let published = self.publish(plans)?;
         self.clients.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
         let spent = self.costs();
         if let Some(awake) = awake {
-            println!("    the host took {:.1} % of it", 100.0 * awake.taken());
+            println!("    the host took {:.1} % of it", 100.0 * awake.stolen_share());
         }
         let total = published.iter().fold(Sent::default(), |sum, one| Sent {
             single: sum.single + one.sent.single,

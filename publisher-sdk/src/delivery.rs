@@ -17,10 +17,10 @@ pub(crate) const CHUNK: usize = 256;
 
 /// A stamped event without a result.
 #[derive(Debug)]
+pub(crate) struct PendingEvent {
     /// Position within its call or buffer, to match the result with the event.
-    /// Its number among its kind, to give the answer to.
+    pub(crate) sequence: usize,
     /// Its size in the buffer.
-    /// What it weighs in a buffer.
     pub(crate) bytes: usize,
     pub(crate) event: Event,
 }

@@ -27,8 +27,8 @@ impl Enqueued {
 /// The result of waiting for the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "events may still be waiting"]
+pub enum Flushed {
     /// Every event enqueued before has been published or permanently rejected.
-    /// Every event that was enqueued before has been published, or refused for good.
     Done,
     /// The timeout passed while events were waiting. After `flush` they are still retried, after `close` they are not.
     TimedOut {

@@ -11,13 +11,13 @@ use wirebell_protocol::Channel;
 use wirebell_protocol::tracking::State;
 
 use crate::failure::Failure;
-use crate::redis::{Entry, EntryPlace, Group, Kind, RedisBus, has_code};
+use crate::redis::{ConsumerGroup, Entry, EntryId, StreamKind, RedisBus, has_code};
 use crate::retry::Backoff;
 
 /// How often the streams are polled while they are empty.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Most entries read from one shard at once.
-const MOST_AT_ONCE: usize = 100;
+const MAX_ENTRIES_PER_READ: usize = 100;
 /// A reader without a sign of life for this long counts as gone.
 const GONE_AFTER: Duration = Duration::from_secs(60);
 
@@ -33,7 +33,7 @@ pub enum Follow {
 
 /// A final delivery state of an event on one channel: acknowledged, fallen back, expired or cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct DeliveryUpdate {
     /// The event's id.
     pub id: String,
     /// The channel.
@@ -43,41 +43,42 @@ pub struct Told {
     /// When it became final, in milliseconds since the Unix epoch, by the bus' clock.
     pub at: u64,
 }
+
 /// Earlier name of [`DeliveryUpdate`].
 pub type Told = DeliveryUpdate;
 
 /// The stream of the delivery updates of all services on this bus. See [`Publisher::follow`](crate::Publisher::follow).
 pub struct Receipts {
     source: Source,
-    waiting: VecDeque<(EntryPlace, Told)>,
+    waiting: VecDeque<(EntryId, DeliveryUpdate)>,
     /// Returned to the caller and not acknowledged yet.
-    handed_out: Vec<EntryPlace>,
-    wanted: Option<Wanted>,
+    handed_out: Vec<EntryId>,
+    filter: Option<Filter>,
 }
 
-type Wanted = Box<dyn Fn(&Told) -> bool + Send + Sync>;
+type Filter = Box<dyn Fn(&DeliveryUpdate) -> bool + Send + Sync>;
 
 enum Source {
-    Now { bus: Arc<RedisBus>, ends: Option<Vec<String>> },
+    Now { bus: Arc<RedisBus>, positions: Option<Vec<String>> },
     Group { group: ConsumerGroup, opened: bool },
 }
 
 impl Receipts {
     pub(crate) fn new(bus: &Arc<RedisBus>, follow: &Follow) -> Self {
         let source = match follow {
-            Follow::Now => Source::Now { bus: Arc::clone(bus), ends: None },
+            Follow::Now => Source::Now { bus: Arc::clone(bus), positions: None },
             Follow::Group(name) => {
                 let worker = Ulid::generate().to_string();
-                Source::Group { group: ConsumerGroup::new(bus, Kind::Receipts, name, &worker), opened: false }
+                Source::Group { group: ConsumerGroup::new(bus, StreamKind::Receipts, name, &worker), opened: false }
             }
         };
-        Self { source, waiting: VecDeque::new(), handed_out: Vec::new(), wanted: None }
+        Self { source, waiting: VecDeque::new(), handed_out: Vec::new(), filter: None }
     }
 
     /// Returns only the updates that match. The others are acknowledged in the group.
     #[must_use]
-    pub fn only(mut self, wanted: impl Fn(&Told) -> bool + Send + Sync + 'static) -> Self {
-        self.wanted = Some(Box::new(wanted));
+    pub fn only(mut self, filter: impl Fn(&DeliveryUpdate) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Box::new(filter));
         self
     }
 
@@ -85,16 +86,16 @@ impl Receipts {
     ///
     /// Reading the next update acknowledges the previous one. Until then it is pending in the group, and is delivered
     /// again if this reader is gone for a minute.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> DeliveryUpdate {
         let mut backoff = Backoff::up_to(Duration::from_secs(2));
         loop {
-            if let Some((place, told)) = self.waiting.pop_front() {
-                self.handed_out.push(place);
-                return told;
+            if let Some((id, update)) = self.waiting.pop_front() {
+                self.handed_out.push(id);
+                return update;
             }
             match self.refill().await {
                 Ok(true) => {}
-                Ok(false) => sleep(LOOK_EVERY).await,
+                Ok(false) => sleep(POLL_INTERVAL).await,
                 Err(failure) => {
                     tracing::debug!(error = %failure.error, "cannot read receipts: retrying");
                     sleep(backoff.wait(failure.retry_after())).await;
@@ -105,20 +106,20 @@ impl Receipts {
 
     /// Acknowledges all updates returned so far. Call it before dropping the reader.
     pub async fn commit(&mut self) -> Result<(), crate::PublishError> {
-        self.settle().await.map_err(|failure| failure.error)
+        self.acknowledge().await.map_err(|failure| failure.error)
     }
 
     /// Converts this into a stream for `StreamExt`.
-    pub fn into_stream(self) -> impl Stream<Item = Told> {
+    pub fn into_stream(self) -> impl Stream<Item = DeliveryUpdate> {
         futures_util::stream::unfold(self, |mut receipts| async move {
-            let told = receipts.next().await;
-            Some((told, receipts))
+            let update = receipts.next().await;
+            Some((update, receipts))
         })
     }
 
-    async fn settle(&mut self) -> Result<(), Failure> {
+    async fn acknowledge(&mut self) -> Result<(), Failure> {
         match &self.source {
-            Source::Group { group, .. } if !self.handed_out.is_empty() => group.done(&self.handed_out).await?,
+            Source::Group { group, .. } if !self.handed_out.is_empty() => group.acknowledge(&self.handed_out).await?,
             _ => {}
         }
         self.handed_out.clear();
@@ -127,43 +128,43 @@ impl Receipts {
 
     /// Reads more entries. Returns whether there were any.
     async fn refill(&mut self) -> Result<bool, Failure> {
-        self.settle().await?;
+        self.acknowledge().await?;
         let entries = match &mut self.source {
-            Source::Now { bus, ends } => read_on(bus, ends).await?,
-            Source::Group { group, opened } => read_shared(group, opened).await?,
+            Source::Now { bus, positions } => read_new(bus, positions).await?,
+            Source::Group { group, opened } => read_group(group, opened).await?,
         };
         let found = !entries.is_empty();
         for entry in entries {
-            let told = Told::read(&entry).filter(|told| self.wanted.as_ref().is_none_or(|wanted| wanted(told)));
-            match told {
-                Some(told) => self.waiting.push_back((entry.place, told)),
-                None => self.handed_out.push(entry.place),
+            let update = DeliveryUpdate::read(&entry).filter(|update| self.filter.as_ref().is_none_or(|filter| filter(update)));
+            match update {
+                Some(update) => self.waiting.push_back((entry.id, update)),
+                None => self.handed_out.push(entry.id),
             }
         }
         Ok(found)
     }
 }
 
-async fn read_on(bus: &RedisBus, ends: &mut Option<Vec<String>>) -> Result<Vec<Entry>, Failure> {
-    let Some(ends) = ends else {
-        *ends = Some(bus.ends_of(Kind::Receipts).await?);
+async fn read_new(bus: &RedisBus, positions: &mut Option<Vec<String>>) -> Result<Vec<Entry>, Failure> {
+    let Some(positions) = positions else {
+        *positions = Some(bus.last_ids(StreamKind::Receipts).await?);
         return Ok(Vec::new());
     };
-    let entries = bus.behind(Kind::Receipts, ends, MOST_AT_ONCE).await?;
-    for Entry { place: (shard, id), .. } in &entries {
-        if let Some(end) = ends.get_mut(usize::from(shard.number())) {
-            end.clone_from(id);
+    let entries = bus.entries_after(StreamKind::Receipts, positions, MAX_ENTRIES_PER_READ).await?;
+    for Entry { id: (shard, id), .. } in &entries {
+        if let Some(position) = positions.get_mut(usize::from(shard.number())) {
+            position.clone_from(id);
         }
     }
     Ok(entries)
 }
 
-async fn read_shared(group: &Group, opened: &mut bool) -> Result<Vec<Entry>, Failure> {
+async fn read_group(group: &ConsumerGroup, opened: &mut bool) -> Result<Vec<Entry>, Failure> {
     if !*opened {
         group.open().await?;
         *opened = true;
     }
-    match group.read(MOST_AT_ONCE).await {
+    match group.read(MAX_ENTRIES_PER_READ).await {
         Ok(new) if new.is_empty() => group.take_over(GONE_AFTER, &std::collections::HashSet::new()).await,
         Err(failure) if has_code(&failure, "NOGROUP") => {
             *opened = false;
@@ -173,7 +174,7 @@ async fn read_shared(group: &Group, opened: &mut bool) -> Result<Vec<Entry>, Fai
     }
 }
 
-impl Told {
+impl DeliveryUpdate {
     fn read(entry: &Entry) -> Option<Self> {
         let field = |name: &str| entry.fields.get(name);
         Some(Self {

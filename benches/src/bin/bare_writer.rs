@@ -1,9 +1,8 @@
-//! `bare-writer CLIENTS CONTROL`: takes connections on one port and, when a line on the other asks for it, writes frames
-//! to them, one `write` a frame. The limit that no gateway on this kernel can pass without putting several events into
-//! one call.
+//! `bare-writer CLIENTS CONTROL`: accepts clients on one port. When a line on the other port asks for it, it writes frames to
+//! them, one `write` for each frame. No gateway on this kernel can be faster without several events in one call.
 //!
-//! A line is `phase users events rate`: events to that many users in turn (to all if 0), so many a second (0: as fast as
-//! it goes). `done` answers.
+//! A line is `phase users events rate`: events to that many users in turn (0: to all), at that rate a second (0: as fast as
+//! possible). The response is `done`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +15,7 @@ use wirebell_benches::mark::{Mark, now};
 use wirebell_benches::pace::Pace;
 use wirebell_benches::peer::{Burst, Target};
 
-/// The sockets by their users' numbers.
+/// The sockets by user number.
 type Sockets = Arc<Mutex<Vec<Option<TcpStream>>>>;
 
 fn main() -> Result<()> {
@@ -25,12 +24,12 @@ fn main() -> Result<()> {
         return Err(Failure::new("expected two ports"));
     };
     let sockets = Sockets::default();
-    let ingress = TcpListener::bind(("127.0.0.1", clients))?;
-    let desk = TcpListener::bind(("127.0.0.1", control))?;
+    let client_listener = TcpListener::bind(("127.0.0.1", clients))?;
+    let control_listener = TcpListener::bind(("127.0.0.1", control))?;
     let taken = Arc::clone(&sockets);
-    std::thread::spawn(move || take(&ingress, &taken));
-    for caller in desk.incoming() {
-        // Whoever only looks whether it listens asks for nothing.
+    std::thread::spawn(move || accept(&client_listener, &taken));
+    for caller in control_listener.incoming() {
+        // A connection that only probes the port sends no line.
         if let Err(failure) = serve(caller?, &sockets) {
             eprintln!("{failure}");
         }
@@ -38,10 +37,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn take(ingress: &TcpListener, sockets: &Sockets) {
-    for stream in ingress.incoming().flatten() {
+fn accept(listener: &TcpListener, sockets: &Sockets) {
+    for stream in listener.incoming().flatten() {
         if let Err(failure) = handshake(stream, sockets) {
-            eprintln!("a client: {failure}");
+            eprintln!("cannot accept a client: {failure}");
         }
     }
 }
@@ -54,13 +53,13 @@ fn handshake(mut stream: TcpStream, sockets: &Sockets) -> Result<()> {
     while !request.ends_with(b"\r\n\r\n") {
         let read = stream.read(&mut buffer)?;
         if read == 0 {
-            return Err(Failure::new("it went before its request ended"));
+            return Err(Failure::new("the client closed the connection before its request ended"));
         }
         request.extend_from_slice(&buffer[..read]);
     }
     let line = String::from_utf8_lossy(&request);
     let user = line.split(' ').nth(1).and_then(|path| path.strip_prefix('/')?.parse::<usize>().ok());
-    let user = user.ok_or_else(|| Failure::new("expected `/<number>` as its path"))?;
+    let user = user.ok_or_else(|| Failure::new("expected `/<user number>` as the path"))?;
     stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")?;
     let mut sockets = sockets.lock().unwrap_or_else(PoisonError::into_inner);
     if sockets.len() <= user {
@@ -99,7 +98,7 @@ fn write(burst: &Burst, sockets: &Sockets) -> Result<()> {
         match to {
             Target::One(user) => {
                 let socket = sockets.get_mut(user as usize).and_then(Option::as_mut);
-                socket.ok_or_else(|| Failure::new(format!("user {user} is not here")))?.write_all(&frame)?;
+                socket.ok_or_else(|| Failure::new(format!("user {user} is not connected")))?.write_all(&frame)?;
             }
             Target::All => sockets.iter_mut().flatten().try_for_each(|socket| socket.write_all(&frame))?,
         }

@@ -1,11 +1,11 @@
-//! Which client carries a node's subscriptions through a burst: fred's broadcast ring, or the redis crate's push
-//! channel? A child process publishes as fast as one connection can; this one subscribes and counts. Both clients
-//! get the same bursts in turn, several times, and both hand what they got to a consumer that works a little.
+//! Compares two Redis clients on a burst of a node's subscription: fred's broadcast ring and the redis crate's push channel.
+//! A child process publishes as fast as one connection can; this process subscribes and counts. Both clients get the same
+//! bursts in turn, several times, and both pass the messages to a consumer that does a little work.
 //!
 //! `cargo run --release -p wirebell-benches --bin pubsub-burst [MESSAGES] [ROUNDS] [QUEUE]`
-//! where QUEUE is how many messages may wait for the consumer, in either client.
+//! where QUEUE is how many messages may wait for the consumer.
 
-#![expect(clippy::expect_used, reason = "a measurement that cannot be made has nothing to go on with")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run has to fail")]
 #![expect(clippy::cast_precision_loss, reason = "figures of a few digits are shown")]
 
 use std::process::Command;
@@ -24,7 +24,7 @@ use wirebell_tests::redis::Redis;
 
 const CHANNEL: &str = "wb:{user:42}:announce";
 
-/// One round's figures.
+/// The figures of one round.
 struct Round {
     received: u64,
     dropped: u64,
@@ -70,8 +70,8 @@ async fn with_fred(url: &str, messages: u64, queue: usize) -> Round {
     client.init().await.expect("connected");
     client.ssubscribe(CHANNEL).await.expect("subscribed");
     let mut receiver = client.message_rx();
-    let tally = Tally::default();
-    let counting = tally.clone();
+    let counter = Counter::default();
+    let counting = counter.clone();
     let consumer = tokio::spawn(async move {
         loop {
             match receiver.recv().await {
@@ -81,16 +81,16 @@ async fn with_fred(url: &str, messages: u64, queue: usize) -> Round {
             }
         }
     });
-    let round = tally.measure(url, messages).await;
+    let round = counter.measure(url, messages).await;
     consumer.abort();
-    client.quit().await.expect("a goodbye");
+    client.quit().await.expect("disconnected");
     round
 }
 
 async fn with_redis(url: &str, messages: u64, queue: usize) -> Round {
-    let tally = Tally::default();
+    let counter = Counter::default();
     let (sender, mut receiver) = mpsc::channel::<PushInfo>(queue);
-    let dropping = tally.clone();
+    let dropping = counter.clone();
     let config = AsyncConnectionConfig::new().set_push_sender(move |push: PushInfo| {
         if push.kind == PushKind::SMessage && sender.try_send(push).is_err() {
             dropping.drop(1);
@@ -102,7 +102,7 @@ async fn with_redis(url: &str, messages: u64, queue: usize) -> Round {
     let client = redis::Client::open(info.set_redis_settings(resp3)).expect("a client");
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("connected");
     redis::cmd("SSUBSCRIBE").arg(CHANNEL).exec_async(&mut connection).await.expect("subscribed");
-    let counting = tally.clone();
+    let counting = counter.clone();
     let consumer = tokio::spawn(async move {
         while let Some(push) = receiver.recv().await {
             if let Some(redis::Value::BulkString(message)) = push.data.last() {
@@ -110,16 +110,16 @@ async fn with_redis(url: &str, messages: u64, queue: usize) -> Round {
             }
         }
     });
-    let round = tally.measure(url, messages).await;
+    let round = counter.measure(url, messages).await;
     consumer.abort();
     round
 }
 
 #[derive(Clone, Default)]
-struct Tally(Arc<[AtomicU64; 3]>);
+struct Counter(Arc<[AtomicU64; 3]>);
 
-impl Tally {
-    /// Looks at every byte, as decoding would.
+impl Counter {
+    /// Reads every byte, as decoding would.
     fn take(&self, message: &[u8]) {
         let sum: u64 = message.iter().map(|byte| u64::from(*byte)).sum();
         self.0[2].fetch_add(sum, Ordering::Relaxed);
@@ -137,7 +137,7 @@ impl Tally {
             Command::new(program).args(["publish", url, &messages.to_string()]).spawn().expect("a publisher");
         let count = |index: usize| self.0[index].load(Ordering::Relaxed);
         let mut last = (Instant::now(), 0);
-        // Until everything is accounted for, or nothing has come for a while.
+        // Until all messages are accounted for, or none has arrived for a while.
         while count(0) + count(1) < messages && last.0.elapsed() < Duration::from_secs(5) {
             tokio::time::sleep(Duration::from_millis(5)).await;
             if count(0) + count(1) != last.1 {
@@ -170,7 +170,7 @@ fn publish(url: &str, messages: u64) {
     }
 }
 
-/// User and system time of this process.
+/// Returns user and system time of this process.
 fn cpu_time() -> Duration {
     cpu(&[std::process::id()])
 }

@@ -1,4 +1,4 @@
-//! One client: its socket, how far its greeting has come, and its ledgers.
+//! One client: its socket, its handshake, and its sequence trackers.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -13,7 +13,7 @@ use super::messages::ClientStats;
 use crate::latency::Latency;
 use crate::windows::Windows;
 
-/// What all clients of a process share.
+/// State shared by all clients of a process.
 pub(super) struct Shared {
     pub(super) peer: &'static dyn Peer,
     pub(super) config: RunConfig,
@@ -27,22 +27,22 @@ pub(super) struct Shared {
     pub(super) buffer: Vec<u8>,
 }
 
-/// How far a client has come.
+/// The connection state of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// It is not connected.
+    /// Not connected.
     Disconnected,
-    /// The request is not sent yet.
+    /// The upgrade request is not sent yet.
     Connecting,
-    /// The request is not answered yet.
+    /// The upgrade request has no response yet.
     Upgrading,
-    /// It is not subscribed yet.
+    /// Not subscribed yet.
     Handshaking,
-    /// It gets events.
+    /// Receives events.
     Subscribed,
 }
 
-/// One client.
+/// A client.
 pub(super) struct Client {
     pub(super) user: u32,
     token: String,
@@ -56,7 +56,7 @@ pub(super) struct Client {
     pub(super) all: SequenceTracker,
 }
 
-/// Why a connection is over.
+/// Why a connection ended.
 pub(super) type Disconnect = String;
 
 impl Client {
@@ -75,7 +75,7 @@ impl Client {
         }
     }
 
-    /// Takes its socket, which is being connected.
+    /// Takes a socket that is being connected, and prepares the upgrade request.
     pub(super) fn start(&mut self, socket: TcpStream, shared: &Shared, resume: bool) {
         self.socket = Some(socket);
         self.state = State::Connecting;
@@ -87,7 +87,7 @@ impl Client {
         self.unsent = shared.peer.upgrade_request(&shared.config, self.identity()).into_bytes();
     }
 
-    /// Lets its socket go, with what belongs to it.
+    /// Releases the socket and its buffers.
     pub(super) fn disconnect(&mut self) -> Option<TcpStream> {
         self.state = State::Disconnected;
         self.unparsed = Vec::new();
@@ -99,7 +99,7 @@ impl Client {
         ClientIdentity { user: self.user, token: &self.token, cursor: self.cursor.as_deref() }
     }
 
-    /// Its socket can be written to.
+    /// Writes pending bytes; called when the socket is writable.
     pub(super) fn write(&mut self) -> Result<(), Disconnect> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
         while !self.unsent.is_empty() {
@@ -117,7 +117,7 @@ impl Client {
         Ok(())
     }
 
-    /// Its socket can be read from.
+    /// Reads and handles frames; called when the socket is readable.
     pub(super) fn read(&mut self, shared: &mut Shared) -> Result<(), Disconnect> {
         loop {
             let Some(socket) = &mut self.socket else { return Ok(()) };
@@ -130,7 +130,7 @@ impl Client {
                 Err(error) => Err(format!("reading: {error}")),
             };
             shared.buffer = buffer;
-            // What is shorter than the buffer was all there was.
+            // A short read means that nothing is left.
             if !outcome? {
                 return Ok(());
             }
@@ -154,7 +154,7 @@ impl Client {
         if self.unsent.is_empty() { Ok(()) } else { self.write() }
     }
 
-    /// Hears what is there as a whole, and says how much that was.
+    /// Parses complete frames, and returns how many bytes they take.
     fn parse(&mut self, bytes: &[u8], shared: &mut Shared, at: u64) -> Result<usize, Disconnect> {
         let mut taken = 0;
         if matches!(self.state, State::Upgrading | State::Connecting) {
@@ -182,8 +182,8 @@ impl Client {
         Ok(taken)
     }
 
-    /// Hears a message. Some systems put several into one, a line each, a ping among events too; no event has a line's
-    /// end in it.
+    /// Handles a message. Some systems put several events, and pings among them, into one message, one per line. Events
+    /// contain no newline.
     fn message(&mut self, payload: &[u8], shared: &mut Shared, at: u64) -> Result<(), Disconnect> {
         let mut rest = payload;
         while let Some(end) = memchr::memchr(b'\n', rest) {
@@ -246,7 +246,7 @@ impl Client {
         match handshake {
             Handshake::Pending => {}
             Handshake::Subscribed => self.state = State::Subscribed,
-            Handshake::Rejected => return Err(format!("refused: {}", String::from_utf8_lossy(payload))),
+            Handshake::Rejected => return Err(format!("rejected: {}", String::from_utf8_lossy(payload))),
         }
         Ok(())
     }

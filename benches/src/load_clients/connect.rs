@@ -1,4 +1,4 @@
-//! Sockets from several addresses: one address has no more than 28,000 ports to leave from.
+//! Sockets from several addresses, since one address has at most 28,000 outgoing ports.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,10 +8,10 @@ use mio::net::TcpStream;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How many addresses clients come from.
+/// Number of addresses that clients connect from.
 const ADDRESSES: u32 = 16;
 
-/// A socket on its way to this port of 127.0.0.1, from the address of this user.
+/// Returns a socket that is being connected to this port of 127.0.0.1, from the address of this user.
 pub(super) fn connect(user: u32, port: u16) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -26,7 +26,7 @@ pub(super) fn connect(user: u32, port: u16) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// Ends a connection as a phone does that has lost its network: no goodbye, and nothing that lingers here.
+/// Resets a connection without a close handshake, like a phone that lost its network, and leaves no `TIME_WAIT` here.
 pub(super) fn reset(socket: TcpStream) {
     let socket = Socket::from(std::net::TcpStream::from(socket));
     let _ = socket.set_linger(Some(Duration::ZERO));

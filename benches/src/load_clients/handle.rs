@@ -1,4 +1,4 @@
-//! The side that gives orders to processes of clients.
+//! The handle on processes of clients.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,21 +12,21 @@ use crate::failure::{Failure, Result, Context};
 use crate::latency::Latency;
 use crate::peer::{Peer, RunConfig};
 
-/// For how long an answer is waited for. Connecting takes up to a minute.
+/// Timeout for a response. Connecting takes up to a minute.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How many events have come in a phase, for other threads to look at.
+/// Counts the events received in a phase; other threads may read it.
 #[derive(Debug, Clone)]
 pub struct EventCounter(Vec<Arc<AtomicU64>>);
 
 impl EventCounter {
-    /// As far as has been told.
+    /// Returns the count reported so far.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|process| process.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// Clients, in one process or several.
+/// Clients in one or several processes. Dropping it kills the processes.
 pub struct LoadClients {
     processes: Vec<ClientProcess>,
 }
@@ -41,7 +41,8 @@ struct ClientProcess {
 }
 
 impl LoadClients {
-    /// Processes of clients: of which place, and how many of the users, who come in a row. None is connected yet.
+    /// Starts processes of clients, each for a system and a number of users; users are numbered in sequence. Does not
+    /// connect them yet.
     pub fn start(peer: &dyn Peer, processes: &[(RunConfig, u32)]) -> Result<Self> {
         let mut clients = Self { processes: Vec::new() };
         let mut first = 0;
@@ -56,7 +57,7 @@ impl LoadClients {
         Ok(clients)
     }
 
-    /// Connects all users up to this number that are not connected, so many at the same time in each process.
+    /// Connects all users below `up_to` that are not connected, `at_once` at the same time in each process.
     pub fn connect(&mut self, up_to: u32, at_once: u32, resume: bool) -> Result<(ConnectStats, Latency)> {
         for process in &mut self.processes {
             let up_to = up_to.saturating_sub(process.first).min(process.users);
@@ -79,24 +80,24 @@ impl LoadClients {
         Ok((all, latency))
     }
 
-    /// All connections end without a goodbye.
+    /// Resets all connections, without a close handshake.
     pub fn reset(&mut self) -> Result<()> {
         self.request_all(&Request::Reset)
     }
 
-    /// Begins a new account.
+    /// Begins a phase with new counts.
     pub fn begin_phase(&mut self, phase: u16, cursors: bool) -> Result<()> {
         self.request_all(&Request::BeginPhase { phase, cursors })?;
         self.processes.iter().for_each(|process| process.events.store(0, Ordering::Relaxed));
         Ok(())
     }
 
-    /// Events that have come in this phase.
+    /// Returns the counter of events received in this phase.
     pub fn events(&self) -> EventCounter {
         EventCounter(self.processes.iter().map(|process| Arc::clone(&process.events)).collect())
     }
 
-    /// Waits until so many have come, or none has for so long; says whether they have.
+    /// Waits until this many events have arrived, or none for `idle`. Returns whether all have arrived.
     pub fn wait(&self, events: u64, idle: Duration) -> bool {
         let delivered = self.events();
         let (mut best, mut since) = (delivered.count(), Instant::now());
@@ -110,7 +111,7 @@ impl LoadClients {
         best >= events
     }
 
-    /// Closes the account; one for each process.
+    /// Ends the phase and returns its statistics, one entry for each process.
     pub fn end_phase(&mut self, sent: Sent) -> Result<Vec<ClientStats>> {
         for process in &mut self.processes {
             process.request(&Request::EndPhase(sent))?;
@@ -122,7 +123,7 @@ impl LoadClients {
         told.collect()
     }
 
-    /// Has the processes behind the first give way to everything else on this machine.
+    /// Sets the scheduling priority of all processes but the first.
     pub fn renice_all_but_the_first(&self, nice: i8) {
         for process in self.processes.iter().skip(1) {
             let (nice, pid) = (nice.to_string(), process.child.id().to_string());
@@ -130,12 +131,12 @@ impl LoadClients {
         }
     }
 
-    /// The ids of the processes.
+    /// Returns the ids of the processes.
     pub fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(|process| process.child.id()).collect()
     }
 
-    /// How many users there are.
+    /// Returns the number of users.
     pub fn users(&self) -> u32 {
         self.processes.iter().map(|process| process.users).sum()
     }
@@ -154,9 +155,9 @@ impl ClientProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context(|| "starting a process of clients".to_owned())?;
+            .context(|| "starting a client process".to_owned())?;
         let (Some(requests), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Failure::new("a process of clients has no pipes"));
+            return Err(Failure::new("a client process has no pipes"));
         };
         let events = Arc::new(AtomicU64::new(0));
         let (sender, responses) = sync_channel(4);
@@ -167,11 +168,11 @@ impl ClientProcess {
 
     fn request(&mut self, request: &Request) -> Result<()> {
         let line = serde_json::to_string(request)?;
-        writeln!(self.requests, "{line}").context(|| "sending a request to a process of clients".to_owned())
+        writeln!(self.requests, "{line}").context(|| "sending a request to a client process".to_owned())
     }
 
     fn response(&self) -> Result<Response> {
-        self.responses.recv_timeout(TIMEOUT).context(|| "waiting for a process of clients".to_owned())
+        self.responses.recv_timeout(TIMEOUT).context(|| "waiting for a client process".to_owned())
     }
 
     fn ready(&self) -> Result<()> {
@@ -182,7 +183,7 @@ impl ClientProcess {
     }
 
     fn unexpected(&self) -> Failure {
-        Failure::new(format!("the process of clients {} answered something else", self.child.id()))
+        Failure::new(format!("unexpected response of the client process {}", self.child.id()))
     }
 }
 

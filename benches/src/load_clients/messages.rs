@@ -1,5 +1,5 @@
-//! What is said between a clients's process and the one that gives orders: a line of JSON each. Beside the answers comes
-//! `p <events>`, how many events of this phase have come so far.
+//! The protocol between the handle and a client process: lines of JSON. Beside the responses, the process sends
+//! `p <events>`: how many events of this phase have arrived so far.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,55 +8,55 @@ use crate::latency::Counts;
 use crate::peer::RunConfig;
 use crate::windows::WindowCounts;
 
-/// What a process of clients is told.
+/// A request to a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// The first: whose clients, and which users.
+    /// Creates the clients; the first request.
     Start {
         /// The name of the system.
         peer: String,
-        /// Where it is.
+        /// The configuration of the run.
         config: Box<RunConfig>,
-        /// Its first user.
+        /// The first user.
         first: u32,
-        /// How many users.
+        /// The number of users.
         users: u32,
     },
-    /// Connect those that are not connected.
+    /// Connects the clients that are not connected.
     Connect {
-        /// Up to so many of its users.
+        /// Connects this many of its users.
         up_to: u32,
-        /// So many at the same time.
+        /// How many connections are made at the same time.
         at_once: u32,
-        /// With the cursors that they hold.
+        /// Whether to resume with the cursors of the clients.
         resume: bool,
     },
-    /// Go away without a goodbye, all of them.
+    /// Resets all connections.
     Reset,
-    /// A new phase: begin a new account.
+    /// Begins a phase with new counts.
     BeginPhase {
-        /// Its number.
+        /// The number of the phase.
         phase: u16,
-        /// Keep the cursor of what comes.
+        /// Whether clients remember the cursor of each event.
         cursors: bool,
     },
-    /// Close the account of the phase.
+    /// Ends the phase.
     EndPhase(Sent),
 }
 
-/// What was sent in a phase.
+/// The events sent in a phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     /// Events to single users, in turn.
     pub single: u32,
-    /// How many users took turns, from the first.
+    /// How many users received them, from the first.
     pub users: u32,
     /// Events to all.
     pub broadcast: u32,
 }
 
 impl Sent {
-    /// Events that this user was sent alone.
+    /// Returns how many single events went to this user.
     pub fn to(&self, user: u32) -> u32 {
         if user >= self.users {
             return 0;
@@ -65,48 +65,48 @@ impl Sent {
     }
 }
 
-/// What a process of clients answers.
+/// A response of a client process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Response {
-    /// It is ready for orders.
+    /// The request is done.
     Ready,
-    /// They are connected, or it was given up.
+    /// The clients are connected, or connecting timed out.
     Connected(ConnectStats),
-    /// The account.
+    /// The statistics of the phase.
     PhaseEnded(ClientStats),
 }
 
-/// How connecting went.
+/// The result of connecting.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ConnectStats {
-    /// Are connected now.
+    /// Clients that are connected now.
     pub connected: u32,
-    /// Tries that failed, each of which was made again.
+    /// Failed attempts; each was retried.
     pub failed: u32,
     /// Why the last one failed.
     pub reason: String,
-    /// From the first try to the last arrival, in nanoseconds.
+    /// Time from the first attempt until the last client was subscribed, in nanoseconds.
     pub nanos: u64,
-    /// From a client's first packet until it was subscribed.
+    /// Time from a client's first packet until it was subscribed.
     pub latency: Counts,
 }
 
-/// What was seen in a phase.
+/// What the clients of a process received in a phase.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ClientStats {
-    /// The account of what was for one.
+    /// Deliveries of events to single users.
     pub single: DeliveryCounts,
-    /// The account of what was for all.
+    /// Deliveries of events to all.
     pub broadcast: DeliveryCounts,
-    /// From when an event for one was due until it was read.
+    /// Time from when a single event was due until it was read.
     pub single_latency: Counts,
-    /// The same, by when they were due.
+    /// The same, by when the events were due.
     pub single_windows: WindowCounts,
-    /// From when an event for all was due until it was read, for each connection.
+    /// Time from when an event to all was due until it was read, for each connection.
     pub broadcast_latency: Counts,
-    /// When the last event came, by the clock of marks.
+    /// When the last event arrived, by the clock of the marks.
     pub last: u64,
-    /// Pings that came, in whichever language.
+    /// Pings received, of WebSocket and of the system's own protocol.
     pub pings: u64,
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_add_up() {
+    fn shares_of_users_add_up() {
         let sent = Sent { single: 10, users: 4, broadcast: 0 };
         assert_eq!((0..5).map(|user| sent.to(user)).collect::<Vec<_>>(), [3, 3, 2, 2, 0]);
         assert_eq!(Sent::default().to(0), 0);

@@ -1,5 +1,7 @@
-//! Clients in thousands. They live in processes of their own, so that their descriptors, their CPU and their moments do
-//! not mix with the publisher's: [`LoadClients`] is the side that gives orders, [`serve`] the one that carries them out.
+//! Thousands of clients. They run in processes of their own: their descriptors, CPU and timing do not mix with the
+//! publisher's. [`LoadClients`] is the handle on these processes; [`serve`] is the main loop within one.
+//!
+//! Requests and responses are lines of JSON over the process' pipes. A client counts what it receives and never publishes.
 
 mod client;
 mod connect;

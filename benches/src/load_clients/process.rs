@@ -1,4 +1,4 @@
-//! A process of clients: one thread, one loop over all of their sockets.
+//! The main loop of a client process: one thread over all sockets.
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::peers;
 use crate::windows::Windows;
 
 const REQUESTS: Token = Token(usize::MAX);
-/// How often at most it is told how many events have come.
+/// Shortest time between two reports of the event count.
 const REPORT_INTERVAL: u64 = 1_000_000;
-/// For how long clients try to connect before it is given up.
+/// How long to retry connecting.
 const CONNECT_TIMEOUT: u64 = 60_000_000_000;
 
-/// Carries out the orders that come by standard input, until that ends.
+/// Serves the requests from standard input until it ends.
 pub fn serve() -> Result<()> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), REQUESTS)?);
@@ -38,11 +38,11 @@ pub fn serve() -> Result<()> {
         drop(sender);
         let _ = waker.wake();
     });
-    let begin = requests.recv().map_err(|_| Failure::new("expected an order"))?;
+    let begin = requests.recv().map_err(|_| Failure::new("expected a request on standard input"))?;
     let Request::Start { peer, config, first, users } = serde_json::from_str(&begin)? else {
-        return Err(Failure::new("expected `Begin` as the first order"));
+        return Err(Failure::new("expected `Start` as the first request"));
     };
-    let peer = peers::by_name(&peer).ok_or_else(|| Failure::new(format!("there is no system {peer:?}")))?;
+    let peer = peers::by_name(&peer).ok_or_else(|| Failure::new(format!("unknown system {peer:?}")))?;
     let tokens = (first..first + users).map(|user| Ok(Client::new(user, peer.token(&config.issuer, user)?)));
     let clients = tokens.collect::<Result<Vec<_>>>()?;
     let shared = Shared {
@@ -61,7 +61,7 @@ pub fn serve() -> Result<()> {
     Process { poll, clients, shared, connecting: None, last_report: (0, 0) }.run(&requests)
 }
 
-/// Clients on their way in.
+/// The progress of a request to connect.
 struct Connecting {
     begun: u64,
     next: usize,
@@ -80,7 +80,7 @@ struct Process {
     clients: Vec<Client>,
     shared: Shared,
     connecting: Option<Connecting>,
-    /// How many events were reported, and when.
+    /// The last reported event count, and when it was reported.
     last_report: (u64, u64),
 }
 
@@ -137,7 +137,7 @@ impl Process {
         if subscribed {
             self.shared.seen.single.lost += 1;
             if self.shared.seen.single.lost <= 3 {
-                eprintln!("a connection was lost: {reason}");
+                eprintln!("connection lost: {reason}");
             }
         } else if let Some(connecting) = &mut self.connecting {
             connecting.in_flight -= 1;
@@ -147,7 +147,7 @@ impl Process {
         }
     }
 
-    /// Starts as many connections as may be under way, and tells when all have connected.
+    /// Starts as many connections as may be in progress. Responds once all are subscribed.
     fn connect_more(&mut self) -> Result<()> {
         let Some(mut connecting) = self.connecting.take() else { return Ok(()) };
         let timed_out = now() - connecting.begun > CONNECT_TIMEOUT;
@@ -186,7 +186,7 @@ impl Process {
 
     fn handle(&mut self, request: &Request) -> Result<()> {
         match *request {
-            Request::Start { .. } => Err(Failure::new("it has begun already")),
+            Request::Start { .. } => Err(Failure::new("unexpected second `Start`")),
             Request::Connect { up_to, at_once, resume } => {
                 self.connecting = Some(Connecting {
                     begun: now(),
@@ -239,7 +239,7 @@ impl Process {
         seen
     }
 
-    /// Tells how many events have come, now and then; gives for how long nothing needs to be told.
+    /// Reports the event count if it is time. Returns how long no report is due.
     fn report(&mut self) -> Result<Duration> {
         let (count, at) = self.last_report;
         if self.shared.events == count {

@@ -28,6 +28,7 @@ enum Topology {
     Sentinel { sentinels: Vec<Address>, service: String, connection_info: Box<ConnectionInfo> },
     /// A Cluster. Any node knows the slots: the URL's nodes, and the primaries found last, since the URL's nodes may
     /// have been replaced.
+    Cluster { seeds: Vec<Address>, known: Mutex<Vec<Address>> },
 }
 
 impl RedisEndpoint {

@@ -25,12 +25,12 @@ const LEAVE: &str = include_str!("leave.lua");
 
 /// Which Streams to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamKind {
     /// Events that no device acknowledged by their deadline.
-    /// What has fallen back.
+    Fallback,
     /// Final delivery states of tracked events.
-    /// What became of events.
+    Receipts,
     /// Events that clients emit.
-    /// What clients emit.
     Inbox,
 }
 
