@@ -31,7 +31,7 @@ fn tokens(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("token");
     for (name, issuer) in [("HS256", Issuer::hs256()), ("ES256", Issuer::es256().unwrap())] {
         let verifier = verifier(&issuer);
-        let token = Token::new(issuer.token(&serde_json::json!({}), 42).unwrap());
+        let token = Token::new(issuer.token(&serde_json::json!({}), "u42").unwrap());
         group.bench_function(name, |bench| {
             // With a configured key, verification never waits.
             bench.iter(|| verifier.verify(black_box(&token)).now_or_never().unwrap().unwrap());

@@ -69,11 +69,11 @@ pub enum Ability {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake {
     /// More frames follow.
-    Wait,
+    Pending,
     /// The client is subscribed to its user's events and to events for all.
     Subscribed,
     /// The system rejected the client.
-    Refused,
+    Rejected,
 }
 
 /// What a client's handshake consists of.
@@ -129,7 +129,7 @@ pub trait Peer: Sync {
 
     /// Returns a token for this user. Most systems need only `sub` and `exp`.
     fn token(&self, issuer: &Issuer, user: u32) -> Result<String> {
-        issuer.token(&serde_json::json!({}), user)
+        issuer.token(&serde_json::json!({}), &user_name(user))
     }
 
     /// Returns a client's first request, to its empty line: `GET … HTTP/1.1` with an upgrade to WebSocket. [`upgrade`]

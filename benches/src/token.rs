@@ -1,4 +1,4 @@
-//! The issuer of a run's tokens: a secret for HS256, or a pair of keys for ES256, made anew for each run.
+//! The issuer of a run's tokens: a secret for HS256, or a key pair for ES256, generated for each run.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,34 +10,33 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::failure::{Result, Context};
-use crate::peer::user_name;
+use crate::failure::{Context, Result};
 
-/// Signs tokens, and says with what they are verified.
+/// Signs tokens, and has the key with which they are verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Issuer {
-    /// HS256 with this secret, which the system gets too.
+    /// HS256 with a secret that the system shares.
     Hs256 {
-        /// 44 characters.
+        /// The secret, of 44 characters.
         secret: String,
     },
-    /// ES256.
+    /// ES256 with a key pair.
     Es256 {
-        /// For the issuer alone, in PEM (`PRIVATE KEY`).
+        /// The issuer's private key in PEM (`PRIVATE KEY`).
         private: String,
-        /// For the system, in PEM (`PUBLIC KEY`).
+        /// The system's public key in PEM (`PUBLIC KEY`).
         public: String,
     },
 }
 
 impl Issuer {
-    /// HS256 with a secret of its own.
+    /// Generates a secret for HS256.
     pub fn hs256() -> Self {
         let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(32).collect();
         Self::Hs256 { secret: STANDARD.encode(bytes) }
     }
 
-    /// ES256 with a pair of its own.
+    /// Generates a key pair for ES256.
     pub fn es256() -> Result<Self> {
         let failed = || "making a key for ES256".to_owned();
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).context(failed)?;
@@ -49,7 +48,7 @@ impl Issuer {
         })
     }
 
-    /// The secret of HS256.
+    /// Returns the secret of HS256.
     pub fn secret(&self) -> Option<&str> {
         match self {
             Self::Hs256 { secret } => Some(secret),
@@ -57,7 +56,7 @@ impl Issuer {
         }
     }
 
-    /// The public key of ES256, in PEM.
+    /// Returns the public key of ES256 in PEM.
     pub fn public(&self) -> Option<&str> {
         match self {
             Self::Hs256 { .. } => None,
@@ -65,10 +64,10 @@ impl Issuer {
         }
     }
 
-    /// A token for this user that is good for two hours. `claims` is an object of what else is to stand in it.
-    pub fn token(&self, claims: &Value, number: u32) -> Result<String> {
+    /// Returns a token for this user name that is valid for two hours. `claims` is an object with further claims.
+    pub fn token(&self, claims: &Value, user: &str) -> Result<String> {
         let mut claims = claims.clone();
-        claims["sub"] = user_name(number).into();
+        claims["sub"] = user.into();
         claims["exp"] = (now() + 7200).into();
         let (algorithm, key) = self.key()?;
         jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).context(|| "signing a token".to_owned())
