@@ -1,4 +1,4 @@
-//! The programs that a run starts: ended by their ids, whatever happens, and nobody else's.
+//! The programs that a run starts. They are killed by their ids, and nothing else is.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::failure::{Failure, Result, Context};
 
-/// For how long a program may take to listen.
+/// How long a program may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Programs that run until this is dropped.
@@ -22,7 +22,7 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Starts one more program, which writes to `folder/<name>.log`. Whatever ends this process ends it too.
+    /// Starts a program that logs to `folder/<name>.log`. The kernel kills it with this process.
     pub fn start(&mut self, name: &str, folder: &Path, program: &mut Command) -> Result<()> {
         let path = folder.join(format!("{name}.log"));
         let log = File::create(&path).context(|| format!("opening {}", path.display()))?;
@@ -39,7 +39,7 @@ impl Processes {
         Ok(())
     }
 
-    /// The last lines that the programs wrote.
+    /// Returns the last lines that the programs logged.
     fn log_tail(&self) -> String {
         let last = |path: &PathBuf| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -49,7 +49,7 @@ impl Processes {
         self.logs.iter().map(last).collect::<Vec<_>>().join("\n")
     }
 
-    /// The ids of all programs and of what they have started in turn.
+    /// Returns the ids of all programs and of their descendants.
     pub fn pids(&self) -> Vec<u32> {
         descendants(&self.children.iter().map(Child::id).collect::<Vec<_>>())
     }
@@ -61,7 +61,7 @@ impl Processes {
         })
     }
 
-    /// Waits until this holds. Fails at once if a program has ended.
+    /// Waits until the condition holds. Fails at once if a program has ended.
     pub fn wait_for(&mut self, what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
         let begun = Instant::now();
         while !holds() {
@@ -73,7 +73,7 @@ impl Processes {
             }
             if begun.elapsed() > START_TIMEOUT {
                 let (seconds, log) = (START_TIMEOUT.as_secs(), self.log_tail());
-                return Err(Failure::new(format!("waited {seconds} s, and not yet: {what}:\n{log}")));
+                return Err(Failure::new(format!("timeout after {seconds} s, waiting until {what}:\n{log}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -83,7 +83,7 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        // Those that they started go first: a master that sees its worker die would start another.
+        // Descendants first: a master process whose worker dies would start another.
         let pids = self.pids();
         for pid in pids.iter().skip(self.children.len()) {
             signal(*pid, Signal::KILL);
@@ -98,7 +98,7 @@ impl Drop for Processes {
     }
 }
 
-/// The same command, run so that the kernel ends the program when this process is gone.
+/// Returns the same command, so that the kernel kills the program when this process ends.
 fn with_parent_death_signal(program: &Command) -> Command {
     let mut bound = Command::new("setpriv");
     bound.args(["--pdeathsig", "KILL", "--"]).arg(program.get_program()).args(program.get_args());
@@ -114,15 +114,14 @@ fn with_parent_death_signal(program: &Command) -> Command {
     bound
 }
 
-/// Ends everything that this process has started, and what that has started in turn. For when it ends without having
-/// come to its own end.
+/// Kills all descendants of this process, for when it ends early.
 pub fn kill_children() {
     for pid in descendants(&[std::process::id()]).into_iter().skip(1) {
         signal(pid, Signal::KILL);
     }
 }
 
-/// These processes, and behind them all that they have started in turn.
+/// Returns these processes followed by all of their descendants.
 fn descendants(first: &[u32]) -> Vec<u32> {
     let parents = parents();
     let mut pids = first.to_vec();
@@ -140,13 +139,13 @@ fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Who started whom, of all processes.
+/// Returns the parent of each process.
 fn parents() -> HashMap<u32, u32> {
     let mut parents = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The name before it stands in brackets, and may hold anything.
+        // The name before it is in brackets and may contain anything.
         let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
         if let (Some(pid), Some(parent)) = (pid, parent) {
             parents.insert(pid, parent);

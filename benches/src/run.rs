@@ -1,4 +1,4 @@
-//! One run: every system in turn, round after round, so that whatever the machine does meanwhile falls on all of them.
+//! One run: every system in turn, round after round, so that disturbances of the machine affect all of them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,36 +16,36 @@ use crate::rows::{Group, Samples, Sizes, of_system, of_wirebell};
 /// The system that others are compared with.
 pub const OURS: &str = "wirebell";
 
-/// What is asked for.
+/// The options of a run.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Everything, as the report wants it.
+    /// Measure everything, as for the report.
     #[arg(long)]
     pub full: bool,
-    /// A few connections, a few events, one round: shows that it works. This is also what happens without a flag.
+    /// A smoke test with few connections and events in one round. The default.
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
-    /// Only these rows.
+    /// Only these groups of rows.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<Group>,
     /// Only these systems.
     #[arg(long, value_delimiter = ',')]
     pub peers: Vec<String>,
-    /// How many rounds.
+    /// The number of rounds.
     #[arg(long)]
     pub rounds: Option<u32>,
-    /// The folder that `benchmarks.md` and `benchmarks/` are written to; without it, nothing is.
+    /// The folder for `benchmarks.md` and `benchmarks/`; without it, nothing is written.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// The name of the raw data, `<name>.json`; another run that lies beside it is compared with this one.
+    /// The name of the raw data, `<name>.json`. The newest other run in the folder is compared with this one.
     #[arg(long, default_value = "run")]
     pub name: String,
-    /// Minutes after which the run ends itself, whatever it is doing.
+    /// Minutes after which the run is ended.
     #[arg(long, default_value_t = 40)]
     pub minutes: u64,
 }
 
-/// Runs it.
+/// Runs the benchmarks.
 pub fn run(options: &Options) -> Result<()> {
     end_in(Duration::from_secs(options.minutes * 60))?;
     let mut run = Run::new(options)?;
@@ -82,10 +82,12 @@ impl Run {
     fn new(options: &Options) -> Result<Self> {
         let sizes = if options.full { Sizes::FULL } else { Sizes::QUICK };
         let rounds = options.rounds.unwrap_or(if options.full { 3 } else { 1 });
-        // A connection is a descriptor, here and in what is started from here.
+        // Each connection needs a descriptor, here and in child processes.
         let (found, wanted) = (rlimit::increase_nofile_limit(u64::MAX)?, u64::from(sizes.connections) + 500);
         if found < wanted {
-            return Err(Failure::new(format!("expected room for {wanted} descriptors, found {found}")));
+            return Err(Failure::new(format!(
+                "expected a limit of at least {wanted} file descriptors, found {found}; raise it with `ulimit -n`"
+            )));
         }
         println!("{rounds} rounds of {sizes:#?}");
         Ok(Self {
@@ -99,11 +101,11 @@ impl Run {
         })
     }
 
-    /// Installs the systems. One that cannot be is left out, and named in the report.
+    /// Installs the systems. One that cannot be installed is skipped, and named in the report.
     fn prepare(&mut self) {
         let failures = &mut self.failures;
         self.systems.retain(|peer| {
-            let failure = peer.prepare().err().map(|failure| format!("{} is left out: {failure}", peer.name()));
+            let failure = peer.prepare().err().map(|failure| format!("{} is skipped: {failure}", peer.name()));
             let is_there = failure.is_none();
             if let Some(failure) = failure {
                 eprintln!("{failure}");
@@ -113,7 +115,7 @@ impl Run {
         });
     }
 
-    /// One part of a round. If it fails, the others are measured all the same.
+    /// Runs one part of a round. If it fails, the others still run.
     fn part(&mut self, name: &str, measure: impl FnOnce(&[Group], &Sizes, &mut Samples) -> Result<()>) {
         let (seconds, round) = (self.begun.elapsed().as_secs(), self.samples.round + 1);
         println!("[{seconds:>5} s] round {round} of {}: {name}", self.rounds);
@@ -149,22 +151,22 @@ fn systems(names: &[String]) -> Result<Vec<&'static dyn Peer>> {
     let find = |name: &String| {
         peers::by_name(name).ok_or_else(|| {
             let known: Vec<&str> = peers::ALL.iter().map(|peer| peer.name()).collect();
-            Failure::new(format!("there is no system {name:?}; known are {}", known.join(", ")))
+            Failure::new(format!("unknown system {name:?}; expected one of {}", known.join(", ")))
         })
     };
     if names.is_empty() { Ok(peers::ALL.to_vec()) } else { names.iter().map(find).collect() }
 }
 
-/// Ends everything when the time is over, or when somebody wants it to end.
+/// Ends the run after the time limit, or on a signal.
 fn end_in(limit: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut told = runtime.block_on(async { signal(SignalKind::terminate()) })?;
+    let mut terminated = runtime.block_on(async { signal(SignalKind::terminate()) })?;
     std::thread::spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                () = tokio::time::sleep(limit) => eprintln!("the run took longer than it may, and is ended"),
+                () = tokio::time::sleep(limit) => eprintln!("the run exceeded its time limit; see `--minutes`"),
                 _ = tokio::signal::ctrl_c() => eprintln!("interrupted"),
-                _ = told.recv() => eprintln!("told to end"),
+                _ = terminated.recv() => eprintln!("terminated by a signal"),
             }
         });
         kill_children();
@@ -173,7 +175,7 @@ fn end_in(limit: Duration) -> Result<()> {
     Ok(())
 }
 
-/// An account of Wirebell's that is not exact is a fault, and not a figure.
+/// Returns the inexact delivery counts of Wirebell. These are failures and not figures.
 fn problems(samples: &Samples) -> Vec<String> {
     let ours = samples.all.iter().filter(|sample| sample.subject == OURS);
     let wrong = ours.filter(|sample| sample.account.is_some_and(|account| !account.is_exact()));

@@ -1,4 +1,4 @@
-//! A stage: one system with its Redis and its clients, from start to end, and what is measured on it.
+//! A scenario: one system with its Redis and its clients, from start to end, and the measurements on it.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -18,51 +18,51 @@ use crate::token::Issuer;
 use crate::usage;
 use crate::windows::Windows;
 
-/// For how long nothing may come before what is missing counts as missing.
+/// Time without arrivals after which the missing events count as missing.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds between two pings, which is what most systems have without being asked.
+/// Seconds between two pings, the default of most systems.
 pub const HEARTBEAT: u32 = 25;
 
-/// One system, running.
+/// One running system with its clients.
 pub struct Scenario {
-    /// Which.
+    /// The system.
     pub peer: &'static dyn Peer,
-    /// Where.
+    /// Its configuration.
     pub config: RunConfig,
     /// Its clients.
     pub clients: LoadClients,
-    // In this order they are stopped: clients, system, Redis, folder.
+    // Dropped in this order: clients, system, Redis, folder.
     systems: Vec<Processes>,
     redis: Processes,
     folder: Folder,
     phase: u16,
-    /// What the system took before the crowd came, in bytes.
+    /// Memory of the system before the clients connected, in bytes.
     pub empty: f64,
 }
 
-/// A Redis alone.
+/// A Redis server without a system.
 pub struct RedisServer {
-    /// Where. Only the port of Redis is in use.
+    /// The configuration, of which only the port of Redis is used.
     pub config: RunConfig,
     redis: Processes,
     _folder: Folder,
 }
 
 impl RedisServer {
-    /// Starts it.
+    /// Starts the server.
     pub fn start() -> Result<Self> {
         let folder = Folder(folder()?);
         let config = config(&folder, Issuer::hs256(), 1, HEARTBEAT)?;
         Ok(Self { redis: redis_server(&config)?, config, _folder: folder })
     }
 
-    /// The ids of its processes.
+    /// Returns the ids of its processes.
     pub fn redis_pids(&self) -> Vec<u32> {
         self.redis.pids()
     }
 }
 
-/// What a phase cost and brought.
+/// The costs and results of a phase.
 #[derive(Debug, Clone, Default)]
 pub struct Phase {
     /// CPU of the system.
@@ -71,17 +71,17 @@ pub struct Phase {
     pub redis: Duration,
     /// CPU of the clients.
     pub clients: Duration,
-    /// From the first event to the last arrival.
+    /// Time from the first event to the last arrival.
     pub wall: Duration,
-    /// What became of the events.
+    /// The delivery counts.
     pub account: DeliveryCounts,
-    /// What clients saw, by process.
+    /// What the clients received, by process.
     pub seen: Vec<ClientStats>,
-    /// What the publishers were told.
+    /// The results of the publishers.
     pub published: Vec<PublishStats>,
 }
 
-/// A folder that goes when this does.
+/// A folder that is removed when this is dropped.
 #[derive(Debug)]
 struct Folder(PathBuf);
 
@@ -92,12 +92,12 @@ impl Drop for Folder {
 }
 
 impl Scenario {
-    /// Starts Redis, the system, and processes of so many clients each, which are not connected yet.
+    /// Starts Redis, the system, and client processes with this many clients each. Does not connect them yet.
     pub fn start(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
         Self::start_with(peer, parts, issuer, heartbeat, false)
     }
 
-    /// The same, with a node of the system for each process of clients.
+    /// The same, with one node of the system for each client process.
     pub fn start_nodes(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer) -> Result<Self> {
         Self::start_with(peer, parts, issuer, HEARTBEAT, true)
     }
@@ -122,12 +122,12 @@ impl Scenario {
         Ok(Self { peer, config, clients, systems, redis, folder, phase: 0, empty: 0.0 })
     }
 
-    /// The ids of the system's processes.
+    /// Returns the ids of the system's processes.
     pub fn server_pids(&self) -> Vec<u32> {
         self.systems.iter().flat_map(Processes::pids).collect()
     }
 
-    /// What the system takes once that no longer changes by much, in bytes.
+    /// Waits until the system's memory is stable, and returns it in bytes.
     pub fn stable_memory(&self) -> u64 {
         let pids = self.server_pids();
         let begun = Instant::now();
@@ -142,17 +142,17 @@ impl Scenario {
         }
     }
 
-    /// A number for the next phase's marks.
+    /// Returns the number of the next phase.
     pub fn next_phase(&mut self) -> u16 {
         self.phase += 1;
         self.phase
     }
 
-    /// Runs these plans at the same time, waits for all that they deliver, and says what it took. Plans carry the phase
-    /// that this is given.
+    /// Runs these plans at the same time, waits for their deliveries, and returns costs and results. The plans must have
+    /// this phase.
     pub fn run(&mut self, phase: u16, plans: &[Plan], cursors: bool) -> Result<Phase> {
         self.clients.begin_phase(phase, cursors)?;
-        // At a rate, what is asked for is how long it takes.
+        // With a rate, latency is measured, so the processors must be awake.
         let time = plans.iter().filter_map(Plan::time).max();
         let awake = time.map(|time| Awake::start(&self.folder.0, time / 2)).transpose()?;
         let costs = self.costs();
@@ -161,7 +161,7 @@ impl Scenario {
         self.clients.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
         let spent = self.costs();
         if let Some(awake) = awake {
-            println!("    the host took {:.1} % of it", 100.0 * awake.stolen_share());
+            println!("    the host took {:.1} % of the processor time", 100.0 * awake.stolen_share());
         }
         let total = published.iter().fold(Sent::default(), |sum, one| Sent {
             single: sum.single + one.sent.single,
@@ -177,7 +177,7 @@ impl Scenario {
         Ok(result)
     }
 
-    /// The account of a phase in which so much was sent.
+    /// Ends a phase in which this was sent, and returns its delivery counts.
     pub fn end_phase(&mut self, sent: Sent) -> Result<Phase> {
         let seen = self.clients.end_phase(sent)?;
         let mut account = DeliveryCounts::default();
@@ -188,7 +188,7 @@ impl Scenario {
         Ok(Phase { account, seen, ..Phase::default() })
     }
 
-    /// CPU so far: the system's, Redis', the clients'.
+    /// Returns the CPU so far: of the system, of Redis, of the clients.
     pub fn costs(&self) -> [Duration; 3] {
         [&self.server_pids(), &self.redis.pids(), &self.clients.pids()].map(|pids| usage::cpu(pids))
     }
@@ -198,26 +198,26 @@ impl Scenario {
         std::thread::scope(|scope| {
             let run = |plan| scope.spawn(move || publish::publish(peer, config, plan, delivered));
             let threads: Vec<_> = plans.iter().map(run).collect();
-            let ended = || Err(Failure::new("a publisher's thread ended"));
+            let ended = || Err(Failure::new("the thread of a publisher panicked"));
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| ended())).collect()
         })
     }
 }
 
 impl Phase {
-    /// How long events for one took, over the clients of these processes.
+    /// Returns the latency of single events, over the clients of these processes.
     pub fn single_latency(&self, parts: std::ops::Range<usize>) -> Latency {
         self.latency(parts, |seen| &seen.single_latency)
     }
 
-    /// How long events for one took, by when they were due.
+    /// Returns the latency of single events by when they were due.
     pub fn single_windows(&self) -> Windows {
         let mut windows = Windows::default();
         self.seen.iter().for_each(|seen| windows.add(&seen.single_windows));
         windows
     }
 
-    /// How long events for all took.
+    /// Returns the latency of events to all.
     pub fn broadcast_latency(&self) -> Latency {
         self.latency(0..self.seen.len(), |seen| &seen.broadcast_latency)
     }
@@ -234,13 +234,13 @@ fn config(folder: &Folder, issuer: Issuer, connections: u32, heartbeat: u32) -> 
     Ok(RunConfig { clients, services, spare, redis, issuer, folder: folder.0.clone(), connections, heartbeat })
 }
 
-/// A Redis that keeps nothing on disk, at this place.
+/// Starts a Redis that stores nothing on disk.
 fn redis_server(config: &RunConfig) -> Result<Processes> {
     let port = config.redis.to_string();
     let mut program = Command::new("redis-server");
     program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
     program.arg(&config.folder);
-    // What waits for a subscriber is the system's affair here, and is not to be cut by Redis.
+        // A slow subscriber is part of the measurement: Redis must not disconnect it.
     program.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
     let mut redis = Processes::default();
     redis.start("redis", &config.folder, &mut program)?;
@@ -248,7 +248,7 @@ fn redis_server(config: &RunConfig) -> Result<Processes> {
     Ok(redis)
 }
 
-/// Free ports below those that outgoing connections leave from.
+/// Returns free ports below those of outgoing connections.
 fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     let mut held = Vec::new();
     for _ in 0..1000 {

@@ -1,19 +1,19 @@
-//! What processes take, as the kernel counts it.
+//! CPU and memory of processes, from the kernel's counters.
 
 use std::time::Duration;
 
 use wirebell_tests::memory::pss_if_it_runs;
 
-/// The kernel's clock ticks in a second: 100 on every Linux that this runs on.
+/// Clock ticks of the kernel in a second: 100 on every Linux that this runs on.
 const TICKS: u64 = 100;
 
-/// CPU time that these processes have taken so far, in their own code and in the kernel.
+/// Returns the CPU time of these processes so far, in user code and in the kernel.
 pub fn cpu(pids: &[u32]) -> Duration {
     let ticks: u64 = pids.iter().filter_map(|pid| ticks(&stat(*pid))).sum();
     Duration::from_millis(ticks * 1000 / TICKS)
 }
 
-/// What the machine's host has taken of the processors' time since the machine began, all of them together.
+/// Returns the time that the host has taken from all processors since boot (steal time).
 pub fn stolen() -> Duration {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     // user, nice, system, idle, iowait, irq, softirq, steal
@@ -21,7 +21,7 @@ pub fn stolen() -> Duration {
     Duration::from_millis(ticks.unwrap_or_default() * 1000 / TICKS)
 }
 
-/// Their proportional set sizes together, in bytes.
+/// Returns the sum of their proportional set sizes in bytes.
 pub fn pss(pids: &[u32]) -> u64 {
     pids.iter().filter_map(|pid| pss_if_it_runs(*pid)).sum()
 }
@@ -30,10 +30,10 @@ fn stat(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default()
 }
 
-/// `utime` and `stime`, the 14th and 15th word. The second is a name in brackets that may hold anything.
+/// Parses `utime` and `stime`, the 14th and 15th word. The second word is a name in brackets that may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
-    let (_, behind) = stat.rsplit_once(") ")?;
-    let mut words = behind.split(' ').skip(11);
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut words = rest.split(' ').skip(11);
     let (user, system) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?);
     Some(user + system)
 }
@@ -43,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_behind_any_name() {
+    fn times_are_parsed_after_any_name() {
         let stat = "12 (a) b) S 1 12 12 0 -1 4194560 100 0 0 0 70 30 5 5 20 0 3 0 100 200 300";
         assert_eq!(ticks(stat), Some(100));
         assert_eq!(ticks(""), None);
     }
 
     #[test]
-    fn this_process_takes_something() {
+    fn this_process_uses_cpu_and_memory() {
         assert!(pss(&[std::process::id()]) > 100_000);
         let begun = std::time::Instant::now();
         while begun.elapsed() < Duration::from_millis(60) {

@@ -1,24 +1,24 @@
-//! How long things took, by when they were due. A machine that is taken away for a few milliseconds now and then leaves its
-//! mark on one event in a hundred, and so on any p99 over all of them; the median of many short times does not show it.
+//! Latency by windows of due time. If the host takes the machine away for some milliseconds now and then, one event in a
+//! hundred is late, and so is any p99 over all events. The median over many short windows is not affected.
 
 use std::collections::BTreeMap;
 
 use crate::latency::{Counts, Latency};
 
-/// A quarter of a second.
+/// Length of a window: a quarter of a second.
 const NANOS: u64 = 250_000_000;
-/// A minute of them: what is due later is not divided.
+/// Most windows, a minute: later events are not recorded.
 const MOST: usize = 240;
 
-/// A histogram for each of these times.
+/// A histogram for each window.
 #[derive(Debug, Clone, Default)]
 pub struct Windows(BTreeMap<u64, Latency>);
 
-/// The same on its way to another process.
+/// The windows in transferable form.
 pub type WindowCounts = Vec<(u64, Counts)>;
 
 impl Windows {
-    /// One that was due then, in nanoseconds, and took so long.
+    /// Records an event by when it was due and how long it took, both in nanoseconds.
     pub fn record(&mut self, due: u64, nanos: u64) {
         let window = due / NANOS;
         if let Some(latency) = self.0.get_mut(&window) {
@@ -28,19 +28,20 @@ impl Windows {
         }
     }
 
-    /// As counts.
+    /// Returns the windows in transferable form.
     pub fn counts(&self) -> WindowCounts {
         self.0.iter().map(|(window, latency)| (*window, latency.counts())).collect()
     }
 
-    /// With what another process recorded.
+    /// Adds the windows of another process.
     pub fn add(&mut self, divided: &WindowCounts) {
         for (window, counts) in divided {
             self.0.entry(*window).or_default().add(counts);
         }
     }
 
-    /// In microseconds: in the median one, so long or less took this part of them. The first and the last are not whole.
+    /// Returns the median over the windows of the quantile `part`, in microseconds. Skips the first and the last window,
+    /// which are not whole.
     pub fn median_micros(&self, part: f64) -> Option<f64> {
         let whole = self.0.values().skip(1).take(self.0.len().saturating_sub(2));
         let mut all: Vec<f64> = whole.map(|latency| latency.micros(part)).collect();
@@ -54,11 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bad_moment_is_not_the_median() {
+    fn slow_window_does_not_change_the_median() {
         let mut windows = Windows::default();
         assert_eq!(windows.median_micros(0.99), None);
         for event in 0..1_000_u64 {
-            // A millisecond each; what is due in the fourth window, and in the first, takes a second.
+            // A millisecond each; events due in the first and the fourth window take a second.
             let due = 7 * NANOS + event * 10_000_000;
             let is_slow = due / NANOS == 10 || due / NANOS == 7;
             windows.record(due, if is_slow { 1_000_000_000 } else { 1_000_000 });

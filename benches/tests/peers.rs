@@ -1,8 +1,7 @@
-//! Every installed peer does what it is measured for: an event to one user reaches that user's connection and no other, and
-//! one for all reaches all, by every door that it says it has.
+//! Every installed peer does what it is measured for, by each ingress that it has. An event to one user reaches that user's
+//! connection and no other, and an event to all reaches all.
 //!
-//! They have to be installed for that: `cargo test --release -p wirebell-benches --test peers -- --ignored`, which installs
-//! what is missing.
+//! Run with `cargo test --release -p wirebell-benches --test peers -- --ignored`, which installs missing peers.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -20,7 +19,7 @@ use wirebell_benches::process::Processes;
 use wirebell_benches::token::Issuer;
 
 const CONNECTIONS: u32 = 20;
-/// For longer than two heartbeats, so that answers to pings are seen to keep a connection.
+/// Longer than two heartbeats, so that connections stay open only if pings are answered.
 const QUIET: Duration = Duration::from_secs(8);
 const HEARTBEAT: u32 = 3;
 
@@ -75,7 +74,7 @@ impl Client {
         self.stream.write_all(&bytes).unwrap();
     }
 
-    /// Did anything come within this time?
+    /// Returns whether anything was read within this time.
     fn read(&mut self, patience: Duration) -> bool {
         self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).unwrap();
         let mut bytes = [0; 4096];
@@ -102,7 +101,7 @@ impl Client {
         }
     }
 
-    /// The numbers of the events that come within this time, each with whom it is for. Pings are answered and counted.
+    /// Returns the recipients and numbers of the events within this time, and the number of pings, which it answers.
     fn events(&mut self, peer: &dyn Peer, patience: Duration) -> (Vec<(Target, u32)>, u32) {
         let (until, mut events, mut pings) = (Instant::now() + patience, Vec::new(), 0);
         while let Some((opcode, payload)) = self.next(until.saturating_duration_since(Instant::now())) {

@@ -1,5 +1,5 @@
-//! The measuring itself: a small run of what only Wirebell and the bare writer need. It says nothing about speed; it shows
-//! that each row can still be measured, that every event is accounted for, and that nothing is left running.
+//! A smoke test of the benchmarks with Wirebell and the bare writer. It says nothing about speed. It shows that each row can
+//! be measured, that every event is counted, and that no process is left running.
 
 #![expect(clippy::expect_used, reason = "only tests are here")]
 
@@ -15,7 +15,7 @@ fn bench(arguments: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_small_run_measures_accounts_and_reports() {
+fn quick_run_measures_counts_and_reports() {
     let folder = std::env::temp_dir().join(format!("wirebell-bench-test-{}", std::process::id()));
     let out = folder.to_str().unwrap();
     let groups = "handshakes,unicast,http,fanout,payment,storm,catchup,overload";
@@ -41,14 +41,14 @@ fn a_small_run_measures_accounts_and_reports() {
 }
 
 #[test]
-fn what_is_not_known_is_named() {
+fn unknown_system_is_rejected_with_the_known_names() {
     let run = bench(&["--peers", "nobody"]);
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(!run.status.success() && said.contains("nobody") && said.contains("wirebell-volatile"), "{said}");
 }
 
 #[test]
-fn programs_end_with_their_children() {
+fn programs_are_killed_with_their_children() {
     let folder = std::env::temp_dir();
     let mut running = Processes::default();
     running
@@ -63,7 +63,7 @@ fn programs_end_with_their_children() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// Not gone, and not only waiting to be buried.
+/// Returns whether the process runs: it exists and is no zombie.
 fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))

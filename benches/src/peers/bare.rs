@@ -1,5 +1,5 @@
-//! The bare writer: what this machine's kernel allows. One `write` of one frame to one socket, and nothing else: no
-//! Redis, no tokens, no channels, no reading.
+//! The bare writer, which shows the limit of this machine's kernel: one `write` of one frame to one socket. It has no Redis,
+//! tokens, channels or reading.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::failure::{Result, Context};
 use crate::peer::{Ability, Burst, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, upgrade};
 use crate::process::Processes;
 
-/// The physical limit.
+/// The bare writer.
 #[derive(Debug)]
 pub(crate) struct Bare;
 
@@ -38,7 +38,7 @@ impl Peer for Bare {
         Ok(running)
     }
 
-    /// The path is the user's number: the writer has no other way to know.
+    /// The path is the user's number, since the writer reads no token.
     fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
         upgrade(config.clients, &format!("/{}", identity.user), "")
     }

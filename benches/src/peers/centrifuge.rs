@@ -1,5 +1,5 @@
-//! Centrifuge, the library that Centrifugo is made of, in the server of `benches/peers/centrifuge`: the revision of it that
-//! the last Centrifugo wants is not among the Go proxy's modules, so that one cannot be built from there.
+//! Centrifuge, the library behind Centrifugo, in the server of `benches/peers/centrifuge`. Centrifugo itself cannot be built
+//! here: the Go proxy does not serve the library revision that its last release requires.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, 
 use crate::peers::installed;
 use crate::process::Processes;
 
-/// Connections, protocol and Redis broker are Centrifugo's.
+/// A server with Centrifugo's connections, protocol and Redis broker.
 #[derive(Debug)]
 pub(super) struct Centrifuge;
 
@@ -17,7 +17,7 @@ impl Peer for Centrifuge {
         "centrifuge"
     }
 
-    /// The library has no HTTP for services; Centrifugo's is its own.
+    /// The library has no HTTP API for services; that of Centrifugo is not part of it.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
     }
@@ -62,12 +62,12 @@ impl Peer for Centrifuge {
         }
     }
 
-    /// Its ping and its pong are an empty object.
+    /// Ping and pong of the protocol are an empty object.
     fn pong(&self, frame: &[u8]) -> Option<&'static str> {
         (frame == b"{}").then_some("{}")
     }
 
-    /// As the broker of another node publishes: to the channel's name in Redis, a `Publication` of Protobuf.
+    /// Publishes like the broker of another node: a Protobuf `Publication` to the channel's name in Redis.
     fn publish(&self, _: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
             Target::One(number) => format!("centrifuge.client.user:{}", user_name(number)),
@@ -77,7 +77,7 @@ impl Peer for Centrifuge {
     }
 }
 
-/// A message whose one field, number 4, is the data.
+/// Encodes a message whose only field, number 4, is the data.
 fn publication(data: &str) -> Vec<u8> {
     let mut message = Vec::with_capacity(data.len() + 6);
     message.push(4 << 3 | 2);
@@ -94,7 +94,7 @@ fn publication(data: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn lengths_are_written_in_groups_of_seven_bits() {
+    fn length_is_encoded_as_varint() {
         assert_eq!(super::publication("{}"), b"\x22\x02{}");
         assert_eq!(super::publication(&"x".repeat(200))[..3], [0x22, 0xc8, 0x01]);
     }

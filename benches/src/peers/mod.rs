@@ -1,4 +1,6 @@
-//! Every system that is measured, one file each. The order is that of the tables.
+//! The measured systems, one file each, in the order of the tables.
+//!
+//! A system starts its server, forms a client's handshake and forms what publishes an event. It knows no figures.
 
 mod bare;
 mod centrifuge;
@@ -11,7 +13,7 @@ mod ws;
 
 use crate::peer::Peer;
 
-/// All of them.
+/// All systems.
 pub static ALL: &[&dyn Peer] = &[
     &wirebell::DURABLE,
     &wirebell::VOLATILE,
@@ -24,7 +26,7 @@ pub static ALL: &[&dyn Peer] = &[
     &bare::Bare,
 ];
 
-/// The one of this name.
+/// Returns the system with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Peer> {
     ALL.iter().copied().find(|peer| peer.name() == name)
 }

@@ -1,4 +1,4 @@
-//! nchan, a module of nginx: with Redis, as servers that share their channels have it, and without.
+//! nchan, a module of nginx: with Redis, as servers that share channels use it, and without.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, 
 use crate::peers::installed;
 use crate::process::Processes;
 
-/// nchan, with one of its stores.
+/// nchan with one of its stores.
 #[derive(Debug)]
 pub(super) struct Nchan {
     name: &'static str,
@@ -17,11 +17,11 @@ pub(super) struct Nchan {
 
 /// Events pass through Redis.
 pub(super) static REDIS: Nchan = Nchan { name: "nchan", redis: true };
-/// Events stay within the one server; there cannot be a second.
+/// Events stay within the one server; there cannot be a second one.
 pub(super) static MEMORY: Nchan = Nchan { name: "nchan-memory", redis: false };
 
 impl Nchan {
-    /// `benches/peers/nchan/nginx.conf`, with what this run is about.
+    /// Fills in `benches/peers/nchan/nginx.conf`.
     fn configuration(&self, config: &RunConfig) -> Result<String> {
         let path = installed::sources("nchan").join("nginx.conf");
         let template = std::fs::read_to_string(&path).context(|| format!("reading {}", path.display()))?;
@@ -31,14 +31,14 @@ impl Nchan {
             .replace("@CLIENTS@", &config.clients.to_string())
             .replace("@SERVICES@", &config.services.to_string())
             .replace("@HEARTBEAT@", &config.heartbeat.to_string())
-            // Once fewer than a sixteenth are free, nginx closes connections that wait for a request: the publishers'.
+            // If less than a sixteenth is free, nginx closes idle connections: those of the publishers.
             .replace("@FILES@", &(config.connections * 5 / 4 + 1000).to_string())
             .replace("@STORE@", &store)
             .replace("@PASS@", pass))
     }
 }
 
-/// Redis carries messages and keeps none.
+/// Redis transports messages and stores none.
 fn upstream(port: u16) -> String {
     format!(
         "upstream redis {{ nchan_redis_server redis://127.0.0.1:{port}; nchan_redis_storage_mode nostore; \
@@ -51,16 +51,16 @@ impl Peer for Nchan {
         self.name
     }
 
-    /// Who may listen is asked of another server (`nchan_authorize_request`), which no run has: it verifies no tokens. What
-    /// passes through Redis is its own, so that services publish by HTTP in both cases.
+    /// nchan verifies no tokens itself: `nchan_authorize_request` calls another server, which no run has. Its traffic in
+    /// Redis is private, so services publish over HTTP with either store.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Http | Ability::Heartbeat)
     }
 
     fn version(&self) -> Result<String> {
         let packages = ["-W", "-f", "${Package} ${Version}, ", "nginx", "libnginx-mod-nchan"];
-        let says = installed::printed(Command::new("dpkg-query").args(packages))?;
-        Ok(says.trim_end_matches(',').to_owned())
+        let versions = installed::printed(Command::new("dpkg-query").args(packages))?;
+        Ok(versions.trim_end_matches(',').to_owned())
     }
 
     fn settings(&self) -> Vec<&'static str> {
@@ -88,7 +88,7 @@ impl Peer for Nchan {
         let mut running = Processes::default();
         running.start(self.name, &config.folder, &mut program)?;
         running.wait_for_port(config.services)?;
-        // Until it has Redis, it answers 503.
+        // Responds 503 until it is connected to Redis.
         running.wait_for("nchan can publish", || {
             http::get(config.services, "/pub?to=all").is_ok_and(|status| status < 500)
         })?;

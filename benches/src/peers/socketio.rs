@@ -1,4 +1,4 @@
-//! Socket.IO with its Redis adapter: the server in `benches/peers/socketio`, with a room for each user.
+//! Socket.IO with its Redis adapter: the server in `benches/peers/socketio`, with one room for each user.
 
 use rmp_serde::Serializer;
 use serde::Serialize;
@@ -9,11 +9,11 @@ use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, 
 use crate::peers::installed;
 use crate::process::Processes;
 
-/// A server of one page.
+/// The Socket.IO server.
 #[derive(Debug)]
 pub(super) struct SocketIo;
 
-/// What a program without clients of its own sends to the adapters of all servers, as `@socket.io/redis-emitter` does.
+/// The message of a program without clients to the adapters of all servers, as `@socket.io/redis-emitter` sends it.
 #[derive(Serialize)]
 struct Emission<'a>(&'static str, Packet<'a>, Options<'a>);
 
@@ -34,7 +34,7 @@ struct Options<'a> {
 #[derive(Serialize)]
 struct Flags {}
 
-/// The number of packets that are events.
+/// The packet type of events.
 const EVENT: u8 = 2;
 
 impl Peer for SocketIo {
@@ -42,7 +42,7 @@ impl Peer for SocketIo {
         "socketio"
     }
 
-    /// No HTTP: a door for services would be ours, not its.
+    /// An HTTP API for services would be ours, not that of Socket.IO.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
     }
@@ -57,7 +57,7 @@ impl Peer for SocketIo {
     fn settings(&self) -> Vec<&'static str> {
         vec![
             "one process; WebSocket only, bufferutil installed (socket.io/docs/v4/performance-tuning)",
-            "the first request of a connection is let go (socket.io/docs/v4/memory-usage)",
+            "the first request of a connection is released (socket.io/docs/v4/memory-usage)",
             "Redis adapter on ioredis; events as the Redis emitter writes them (socket.io/docs/v4/redis-adapter)",
             "perMessageDeflate, httpCompression and serveClient off",
         ]
@@ -78,7 +78,7 @@ impl Peer for SocketIo {
         upgrade(config.clients, "/socket.io/?EIO=4&transport=websocket", "")
     }
 
-    /// Engine.IO opens with `0`; Socket.IO is asked for, and answers, with `40`.
+    /// Engine.IO opens with `0`; `40` requests and confirms the Socket.IO connection.
     fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
         match frame {
             [] => Handshake::Pending,
@@ -108,7 +108,7 @@ impl Peer for SocketIo {
     }
 }
 
-/// In `MessagePack`, with the names of all members.
+/// Encodes in `MessagePack`, with the names of all members.
 fn emission(payload: &Value, rooms: &[String]) -> Vec<u8> {
     let packet = Packet { r#type: EVENT, data: ("measured", payload), nsp: "/" };
     let options = Options { rooms, except: [], flags: Flags {} };
@@ -121,7 +121,7 @@ fn emission(payload: &Value, rooms: &[String]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_emission_is_what_the_emitter_of_the_project_writes() {
+    fn emission_equals_that_of_the_redis_emitter() {
         let bytes = super::emission(&serde_json::json!({"a": "b"}), &["user:u3".to_owned()]);
         let expected = b"\x93\xa7emitter\x83\xa4type\x02\xa4data\x92\xa8measured\x81\xa1a\xa1b\xa3nsp\xa1/\
                          \x83\xa5rooms\x91\xa7user:u3\xa6except\x90\xa5flags\x80";

@@ -13,14 +13,14 @@ use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, 
 use crate::peers::installed;
 use crate::process::Processes;
 
-/// The server, as it is built from its crate.
+/// The Sockudo server, built from its crate.
 #[derive(Debug)]
 pub(super) struct Sockudo;
 
-/// The one application that a run has. Its secret signs channels and requests.
+/// The only application of a run. Its secret signs channels and requests.
 const APP: &str = "bench";
 const SECRET: &[u8] = b"a-secret-of-the-benches";
-/// The channel of everyone, which needs no signature.
+/// The channel of all clients, which needs no signature.
 const EVERYONE: &str = "all";
 
 impl Peer for Sockudo {
@@ -28,8 +28,8 @@ impl Peer for Sockudo {
         "sockudo"
     }
 
-    /// Services publish by HTTP; what passes through Redis is for its other nodes. Tokens are signatures of the Pusher
-    /// protocol, by HMAC over the connection's id and the channel, so that there is no JWT to verify.
+    /// Services publish over HTTP; its traffic in Redis is for its other nodes. Authentication of the Pusher protocol is an
+    /// HMAC over the connection's id and the channel, so there is no JWT to verify.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Http | Ability::Heartbeat)
     }
@@ -73,13 +73,13 @@ impl Peer for Sockudo {
         upgrade(config.clients, &format!("/app/{APP}?protocol=7&client=bench&version=1"), "")
     }
 
-    /// It names the connection, whose subscription to a user's channel is signed over that name.
+    /// The server names the connection; the subscription to a user's channel is signed over that name.
     fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
-        let Ok(said) = serde_json::from_slice::<Value>(frame) else { return Handshake::Pending };
-        match (said["event"].as_str(), said["channel"].as_str()) {
+        let Ok(message) = serde_json::from_slice::<Value>(frame) else { return Handshake::Pending };
+        match (message["event"].as_str(), message["channel"].as_str()) {
             (Some("pusher:connection_established"), _) => {
                 let data: Value =
-                    serde_json::from_str(said["data"].as_str().unwrap_or_default()).unwrap_or_default();
+                    serde_json::from_str(message["data"].as_str().unwrap_or_default()).unwrap_or_default();
                 let (socket, channel) = (data["socket_id"].as_str().unwrap_or_default(), channel(identity.user));
                 let auth = format!("{APP}:{}", signature(format!("{socket}:{channel}").as_bytes()));
                 answers.push(subscribe(&json!({"channel": channel, "auth": auth})));
@@ -134,7 +134,7 @@ fn subscribe(data: &Value) -> String {
     json!({"event": "pusher:subscribe", "data": data}).to_string()
 }
 
-/// In hexadecimal, as the Pusher protocol wants it.
+/// Signs a message; in hexadecimal, as the Pusher protocol requires.
 fn signature(message: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
     let mut text = String::with_capacity(64);

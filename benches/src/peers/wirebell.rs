@@ -1,5 +1,5 @@
-//! Wirebell itself, as an operator starts it: with its defaults, and for the report built as its image is. Twice, since a durable event and one
-//! that is not kept are two things to pay for; the peers' events are not kept.
+//! Wirebell with its defaults; for the report, built as its image is. Measured twice, with durable and with volatile events,
+//! since storing an event has a cost. The peers store none.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,22 +12,22 @@ use crate::http;
 use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, post, upgrade, user_name};
 use crate::process::Processes;
 
-/// What opens the services' door.
+/// The API key of the server API.
 pub(crate) const SERVICE_KEY: &str = "a-service-key-of-the-benches";
 
-/// Wirebell, given events of one class.
+/// Wirebell with events of one class.
 #[derive(Debug)]
 pub(crate) struct Wirebell {
     name: &'static str,
     class: &'static str,
 }
 
-/// Events that stand in a log and carry a cursor: what services get without asking.
+/// Durable events, in a log and with a cursor; the default for services.
 pub(crate) static DURABLE: Wirebell = Wirebell { name: "wirebell", class: "durable" };
-/// Events that are not kept, as those of the peers.
+/// Volatile events, which are not stored, like those of the peers.
 pub(crate) static VOLATILE: Wirebell = Wirebell { name: "wirebell-volatile", class: "volatile" };
 
-/// The program: `WIREBELL_BIN`, or the one that was built beside this one.
+/// Returns the program: `WIREBELL_BIN`, or the one built beside this one.
 pub(crate) fn program() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("WIREBELL_BIN") {
         return Ok(path.into());
@@ -37,7 +37,7 @@ pub(crate) fn program() -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A node, on the ports of this place.
+/// Returns the command of a node with this configuration.
 pub(crate) fn node(config: &RunConfig) -> Result<Command> {
     let mut program = Command::new(program()?);
     program
@@ -80,7 +80,7 @@ impl Peer for Wirebell {
             "durable" => {
                 vec!["defaults; events are `durable`: in their user's log, with a cursor, once for each id"]
             }
-            _ => vec!["defaults; events are `volatile`: not kept, once for each id"],
+            _ => vec!["defaults; events are `volatile`: not stored, once for each id"],
         }
     }
 
@@ -142,7 +142,7 @@ impl Peer for Wirebell {
     }
 }
 
-/// The call of the publish script, as the SDK makes it.
+/// Appends the call of the publish script, as the SDK sends it.
 fn script(body: &str, into: &mut Vec<u8>) {
     let Ok(event) = Event::parse(body.as_bytes(), usize::MAX) else { return };
     for prepared in Prepared::all(&event) {
@@ -156,7 +156,7 @@ fn script(body: &str, into: &mut Vec<u8>) {
     }
 }
 
-/// The name under which Redis keeps the script.
+/// Returns the digest under which Redis has the script.
 fn digest() -> &'static str {
     static DIGEST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     DIGEST.get_or_init(|| redis::Script::new(PublishScript::SOURCE).get_hash().to_owned())

@@ -1,12 +1,12 @@
-//! `ws` on Node.js with ioredis: the server in `benches/peers/ws`, which checks a token and subscribes to a Redis channel
-//! for each user, as services that build their own push do.
+//! `ws` on Node.js with ioredis: the server in `benches/peers/ws`. It checks a token and subscribes to a Redis channel for
+//! each user, like a push service that a team builds itself.
 
 use crate::failure::Result;
 use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
 use crate::peers::installed;
 use crate::process::Processes;
 
-/// A server of one page.
+/// The `ws` server.
 #[derive(Debug)]
 pub(super) struct Ws;
 
@@ -15,7 +15,7 @@ impl Peer for Ws {
         "ws"
     }
 
-    /// No HTTP: a door for services would be ours, not its.
+    /// An HTTP API for services would be ours, not that of `ws`.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Redis | Ability::Hs256 | Ability::Es256 | Ability::Heartbeat)
     }
@@ -47,8 +47,8 @@ impl Peer for Ws {
         upgrade(config.clients, "/", &format!("Authorization: Bearer {}\r\n", identity.token))
     }
 
-    /// The server says nothing by itself. SUBSCRIBE was sent to Redis before the upgrade was answered, so an event
-    /// that is published afterwards on another connection is only in a race with it, not behind.
+    /// The server sends nothing by itself. It sends SUBSCRIBE to Redis before it responds to the upgrade, so an event
+    /// published afterwards on another connection races with it but does not come first.
     fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, _: &[u8], _: &mut Vec<String>) -> Handshake {
         Handshake::Subscribed
     }

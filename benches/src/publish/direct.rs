@@ -1,4 +1,4 @@
-//! The one system into which nobody publishes: it is asked for a whole burst by a line.
+//! Requests a whole burst from the bare writer, which generates its events itself.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::mark::now;
 use crate::peer::{Burst, Peer, RunConfig};
 
-/// The line that asks for it, if this is such a system.
+/// Returns the line that requests the burst, if this system generates its events.
 pub(super) fn line(peer: &dyn Peer, plan: &Plan) -> Option<String> {
     peer.burst(&Burst { phase: plan.phase, users: plan.users, events: plan.events, rate: plan.rate })
 }

@@ -1,4 +1,4 @@
-//! By HTTP: several connections, one request after the other on each. They are kept, unless the system closes them.
+//! Publishes over HTTP: several persistent connections, one request after the other on each.
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
@@ -10,11 +10,11 @@ use crate::http::read_response;
 use crate::mark::now;
 use crate::peer::{Peer, RunConfig};
 
-/// What one connection had turned away, and why.
+/// The number of rejected events of one connection, and the last reason.
 type Rejections = (u64, String);
 
 pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan) -> Result<PublishStats> {
-    // All events to a user go by one connection, so that they keep their order.
+    // All events to a user use one connection, so that they keep their order.
     let connections = match plan.users {
         0 => 1,
         users => (1..=plan.connections).rev().find(|count| users % count == 0).unwrap_or(1),
@@ -24,7 +24,7 @@ pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan) -> Resul
         let run = |first| scope.spawn(move || connection(peer, config, plan, (first, connections, begun)));
         let threads: Vec<_> = (0..connections).map(run).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Result<Rejections>>| {
-            thread.join().unwrap_or_else(|_| Err(Failure::new("a connection's thread ended")))
+            thread.join().unwrap_or_else(|_| Err(Failure::new("the thread of a connection panicked")))
         };
         threads.into_iter().map(join).collect::<Result<Vec<Rejections>>>()
     })?;
@@ -33,7 +33,7 @@ pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan) -> Resul
     Ok(PublishStats { sent: plan.sent(), rejected, reason, nanos: now() - begun })
 }
 
-/// Every event of this connection: the first, and each so many further on.
+/// Publishes the events of one connection: the first, then every `step`-th.
 fn connection(peer: &dyn Peer, config: &RunConfig, plan: &Plan, share: (u32, u32, u64)) -> Result<Rejections> {
     let (first, step, begun) = share;
     let mut reader = connect(peer.http_port(config))?;
@@ -49,7 +49,7 @@ fn connection(peer: &dyn Peer, config: &RunConfig, plan: &Plan, share: (u32, u32
         let answer = read_response(&mut reader)?;
         if !(200..300).contains(&answer.status) {
             rejected.0 += 1;
-            refused.1 = format!("status {}", answer.status);
+            rejected.1 = format!("status {}", answer.status);
         }
         if !answer.keep_alive {
             reader = connect(peer.http_port(config))?;

@@ -1,4 +1,6 @@
-//! The publisher: events to users in turn, or to all, by whichever door the system has.
+//! The publisher: sends events to users in turn, or to all, through Redis or HTTP.
+//!
+//! A plan comes in; events go out to the system, and statistics to the caller. It does not know what is measured.
 
 mod direct;
 mod http;
@@ -15,68 +17,68 @@ use crate::peer::{Ingress, Peer, RunConfig, Target};
 
 pub use self::redis::{execute, pipeline};
 
-/// Bytes of an event's data.
+/// Size of an event's data in bytes.
 pub const PAYLOAD: usize = 200;
 
-/// What is to be published.
+/// What to publish.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// The phase that the marks carry.
+    /// The phase of the marks.
     pub phase: u16,
-    /// By which door.
+    /// How events enter the system.
     pub ingress: Ingress,
-    /// To so many users in turn; to all, if there are none.
+    /// The users that receive events in turn; 0 for events to all.
     pub users: u32,
-    /// How many events.
+    /// The number of events.
     pub events: u32,
-    /// So many a second, each at its moment; or as fast as the next bound allows.
+    /// Events a second, each due at a fixed time; `None` for as fast as `in_flight` allows.
     pub rate: Option<u32>,
-    /// Deliveries that may be under way; without a rate, this is what keeps a queue from growing.
+    /// Most deliveries in flight. Without a rate, this bounds the system's queue.
     pub in_flight: u64,
-    /// Deliveries that each event makes.
+    /// Deliveries for each event.
     pub recipients: u32,
-    /// Connections of HTTP; a user's events all go by the same.
+    /// HTTP connections; the events of a user all use the same one.
     pub connections: u32,
 }
 
-/// What came of it.
+/// The result of publishing.
 #[derive(Debug, Clone, Default)]
 pub struct PublishStats {
-    /// What was sent.
+    /// The events sent.
     pub sent: Sent,
-    /// EventCounter that were turned away, and told so.
+    /// Events rejected with an error.
     pub rejected: u64,
-    /// Why the first of them was.
+    /// The reason of one of the rejections.
     pub reason: String,
-    /// From the first to the last answer, in nanoseconds.
+    /// Time from the first event to the last response, in nanoseconds.
     pub nanos: u64,
 }
 
 impl Plan {
-    /// As many as go to one user each, in turn, as fast as they are taken.
+    /// Plans events to single users in turn, as fast as the system takes them.
     pub fn round_robin(phase: u16, ingress: Ingress, users: u32, events: u32) -> Self {
         Self { phase, ingress, users, events, rate: None, in_flight: 4096, recipients: 1, connections: 16 }
     }
 
-    /// To everyone, of whom there are so many.
+    /// Plans events to all clients, of which there are `everyone`.
     pub fn to_all(phase: u16, ingress: Ingress, everyone: u32, events: u32) -> Self {
         let in_flight = 4 * u64::from(everyone);
         Self { users: 0, in_flight, recipients: everyone, ..Self::round_robin(phase, ingress, 0, events) }
     }
 
-    /// At this rate.
+    /// Sets the rate a second.
     #[must_use]
     pub fn at(mut self, rate: u32) -> Self {
         (self.rate, self.in_flight) = (Some(rate), u64::MAX);
         self
     }
 
-    /// How long it takes, if it has a rate.
+    /// Returns how long publishing takes, if there is a rate.
     pub fn time(&self) -> Option<Duration> {
         Some(Duration::from_secs_f64(f64::from(self.events) / f64::from(self.rate?.max(1))))
     }
 
-    /// Deliveries that it makes.
+    /// Returns how many deliveries the events cause.
     pub fn deliveries(&self) -> u64 {
         u64::from(self.events) * u64::from(self.recipients)
     }
@@ -88,7 +90,7 @@ impl Plan {
         }
     }
 
-    /// Writes what publishes the event of this number.
+    /// Appends what publishes the event with this number.
     fn write(&self, peer: &dyn Peer, config: &RunConfig, event: u32, at: u64, into: &mut Vec<u8>) {
         let to = event.checked_rem(self.users).map_or(Target::All, Target::One);
         let number = event.checked_div(self.users).unwrap_or(event);
@@ -98,7 +100,7 @@ impl Plan {
     }
 }
 
-/// Publishes it all. Comes back when everything is answered.
+/// Publishes the whole plan. Returns once every event has its response.
 pub fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan, delivered: &EventCounter) -> Result<PublishStats> {
     if let Some(line) = direct::line(peer, plan) {
         return direct::publish(config, plan, &line);
@@ -109,7 +111,7 @@ pub fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan, delivered: &Eve
     }
 }
 
-/// A number that no other event of this process has.
+/// Returns a number that is unique within this process.
 fn unique() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed)

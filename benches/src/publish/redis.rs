@@ -1,4 +1,4 @@
-//! By Redis: commands on one connection, many of them before the answer to the first.
+//! Publishes through Redis: pipelined commands on one connection.
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
@@ -12,12 +12,12 @@ use crate::mark::now;
 use crate::pace::Pace;
 use crate::peer::{Peer, RunConfig};
 
-/// Commands that may wait for their answers.
+/// Most commands without a reply.
 const UNANSWERED: u64 = 512;
-/// Commands in one write.
+/// Most commands in one write.
 const CHUNK: u64 = 64;
 
-/// Sends commands one by one, and wants no error.
+/// Executes commands one by one; fails on an error reply.
 pub fn execute(port: u16, commands: &[Vec<u8>]) -> Result<()> {
     let mut writer = TcpStream::connect(("127.0.0.1", port))?;
     let mut reader = BufReader::new(writer.try_clone()?);
@@ -30,8 +30,8 @@ pub fn execute(port: u16, commands: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// Sends calls that are made already, as many at a time as any publisher here; gives the nanoseconds until the last was
-/// answered, and wants no error.
+/// Sends prepared calls, pipelined like those of any publisher here. Returns the nanoseconds until the last reply; fails on
+/// an error reply.
 pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
@@ -39,7 +39,7 @@ pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
     let replies = Replies::default();
     let begun = now();
     let (rejected, reason) = std::thread::scope(|scope| {
-        let answering = scope.spawn(|| read(input, calls.len() as u64, &replies));
+        let reading = scope.spawn(|| read(input, calls.len() as u64, &replies));
         let mut sent = 0;
         for chunk in calls.chunks(32) {
             while sent - replies.read.load(Ordering::Relaxed) + 32 > UNANSWERED {
@@ -48,7 +48,7 @@ pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
             stream.write_all(&chunk.concat())?;
             sent += chunk.len() as u64;
         }
-        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of replies ended")))
+        reading.join().unwrap_or_else(|_| Err(Failure::new("the thread that reads replies panicked")))
     })?;
     match rejected {
         0 => Ok(now() - begun),
@@ -71,13 +71,13 @@ pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan, delivere
     let replies = Replies::default();
     let (rejected, reason) = std::thread::scope(|scope| {
         let input = stream.try_clone()?;
-        let answering = scope.spawn(|| {
+        let reading = scope.spawn(|| {
             let outcome = read(input, u64::from(plan.events), &replies);
             replies.over.store(true, Ordering::Relaxed);
             outcome
         });
         write(stream, peer, config, plan, (delivered, &replies))?;
-        answering.join().unwrap_or_else(|_| Err(Failure::new("the reader of replies ended")))
+        reading.join().unwrap_or_else(|_| Err(Failure::new("the thread that reads replies panicked")))
     })?;
     Ok(PublishStats { sent: plan.sent(), rejected, reason, nanos: now() - begun })
 }

@@ -1,10 +1,10 @@
-//! What Redis answers: as much as is needed to count answers and to know refusals.
+//! Parses replies of Redis, as far as needed to count them and to detect errors.
 
 use std::io::{BufRead, Read};
 
 use crate::failure::{Failure, Result};
 
-/// Reads one answer to its end; gives the error if it is one.
+/// Reads one reply to its end; returns the error if it is one.
 pub(super) fn read(from: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<String>> {
     line.clear();
     if from.read_until(b'\n', line)? == 0 {
@@ -28,14 +28,14 @@ pub(super) fn read(from: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option
             }
             Ok(error)
         }
-        _ => Err(Failure::new(format!("expected an answer of Redis, found {text:?}"))),
+        _ => Err(Failure::new(format!("expected a reply of Redis, found {text:?}"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn answers_are_counted_whatever_is_in_them() {
+    fn replies_of_all_types_are_counted() {
         let text = b"+OK\r\n:3\r\n$5\r\na\r\nbc\r\n$-1\r\n*2\r\n:1\r\n$1\r\nx\r\n-OOM no\r\n";
         let mut from = &text[..];
         let mut line = Vec::new();

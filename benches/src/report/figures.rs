@@ -1,4 +1,4 @@
-//! Figures of a run, put together: by row and subject, over its rounds.
+//! Aggregates the figures of a run by row and subject over its rounds.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct Figures {
     notes: BTreeMap<(String, String), Vec<String>>,
 }
 
-/// A figure over several rounds.
+/// The spread of a figure over several rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     pub(super) min: f64,
@@ -40,32 +40,32 @@ impl Figures {
     pub(super) fn of(samples: &[Sample]) -> Self {
         let mut figures = Self::default();
         for sample in samples {
-            let place = (sample.row.clone(), sample.subject.clone());
-            if !figures.subjects.contains(&place) {
-                figures.subjects.push(place.clone());
+            let key = (sample.row.clone(), sample.subject.clone());
+            if !figures.subjects.contains(&key) {
+                figures.subjects.push(key.clone());
             }
-            figures.rounds.entry(place.clone()).or_default().insert(sample.round, sample.value);
+            figures.rounds.entry(key.clone()).or_default().insert(sample.round, sample.value);
             if let Some(account) = &sample.account {
-                figures.accounts.entry(place.clone()).or_default().add(account);
+                figures.accounts.entry(key.clone()).or_default().add(account);
             }
             if !sample.note.is_empty() {
-                figures.notes.entry(place).or_default().push(sample.note.clone());
+                figures.notes.entry(key).or_default().push(sample.note.clone());
             }
         }
         figures
     }
 
-    /// Who has a figure in this row, in the order in which they were measured.
+    /// Returns the subjects with a figure in this row, in the order of measurement.
     pub(super) fn subjects<'a>(&'a self, row: &'a str) -> impl Iterator<Item = &'a str> {
         self.subjects.iter().filter(move |(of, _)| of == row).map(|(_, subject)| subject.as_str())
     }
 
-    /// A subject's figure.
+    /// Returns the spread of a subject's figure.
     pub(super) fn spread(&self, row: &str, subject: &str) -> Option<Spread> {
         Spread::of(self.rounds(row, subject)?.values().copied().collect())
     }
 
-    /// How many times better `ours` is than `theirs`, each time within one round.
+    /// Returns how many times better `ours` is than `theirs`, compared within each round.
     pub(super) fn advantage(&self, row: &Row, ours: &str, theirs: &str) -> Option<Spread> {
         let (ours, theirs) = (self.rounds(row.id, ours)?, self.rounds(row.id, theirs)?);
         let ratio = |(round, our): (&u32, &f64)| {
@@ -76,12 +76,12 @@ impl Figures {
         Spread::of(ours.iter().filter_map(ratio).collect())
     }
 
-    /// What became of the events of a row.
+    /// Returns the delivery counts of a row.
     pub(super) fn account(&self, row: &str, subject: &str) -> Option<&DeliveryCounts> {
         self.accounts.get(&(row.to_owned(), subject.to_owned()))
     }
 
-    /// Everything that was objected to.
+    /// Returns all notes: the row, the subject and what was wrong.
     pub(super) fn notes(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.notes
             .iter()
@@ -93,7 +93,7 @@ impl Figures {
     }
 }
 
-/// A figure, to three digits.
+/// Formats a figure with three significant digits.
 pub(super) fn short(value: f64) -> String {
     let digits = match value.abs() {
         0.0 => 0,
@@ -131,22 +131,22 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_within_a_round_and_say_who_is_ahead() {
+    fn advantage_is_taken_within_a_round() {
         let row = |id| ROWS.iter().find(|row| row.id == id).unwrap();
         let mut all = samples("unicast", OURS, &[100.0, 200.0, 300.0]);
         all.extend(samples("unicast", "other", &[50.0, 200.0, 100.0]));
         all.extend(samples("idle-memory", OURS, &[4.0]));
         all.extend(samples("idle-memory", "other", &[10.0]));
         let figures = Figures::of(&all);
-        let ahead = figures.ahead(row("unicast"), OURS, "other").unwrap();
+        let advantage = figures.advantage(row("unicast"), OURS, "other").unwrap();
         assert_eq!(advantage, Spread { min: 1.0, median: 2.0, max: 3.0 });
-        let leaner = figures.ahead(row("idle-memory"), OURS, "other").unwrap();
+        let leaner = figures.advantage(row("idle-memory"), OURS, "other").unwrap();
         assert_eq!(leaner, Spread { min: 2.5, median: 2.5, max: 2.5 });
-        assert_eq!(figures.ahead(row("unicast"), OURS, "nobody"), None);
+        assert_eq!(figures.advantage(row("unicast"), OURS, "nobody"), None);
     }
 
     #[test]
-    fn figures_are_short() {
+    fn figures_have_three_digits() {
         let shown = [0.0, 0.123, 9.876, 12.34, 999.6, 1234.5, 1_234_567.0].map(short);
         assert_eq!(shown, ["0", "0.12", "9.88", "12.3", "1,000", "1,234", "1,234,567"]);
     }

@@ -1,10 +1,10 @@
-//! The machine and the commit that figures belong to.
+//! The machine and the commit of a run.
 
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// What a run ran on.
+/// The environment of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's name.
@@ -19,32 +19,32 @@ pub struct Machine {
     pub redis: String,
     /// The compiler.
     pub rust: String,
-    /// The commit, with `+` if there was more than is in it.
+    /// The commit; ends with `+` if there were uncommitted changes.
     pub commit: String,
     /// The day.
     pub date: String,
 }
 
 impl Machine {
-    /// This one.
+    /// Describes this machine.
     pub fn here() -> Self {
         let kibibytes: u64 = line("/proc/meminfo", "MemTotal").trim_end_matches("kB").trim().parse().unwrap_or(0);
-        let redis = said("redis-server", &["--version"]);
-        let changed = said("git", &["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
+        let redis = output("redis-server", &["--version"]);
+        let changed = output("git", &["status", "--porcelain", "--untracked-files=no", "--", ":!docs"]);
         Self {
             processor: line("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory: kibibytes.div_ceil(1024 * 1024),
             kernel: std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
             redis: redis.split(' ').find_map(|word| word.strip_prefix("v=")).unwrap_or_default().to_owned(),
-            rust: said("rustc", &["--version"]),
-            commit: said("git", &["rev-parse", "--short", "HEAD"]) + if changed.is_empty() { "" } else { "+" },
-            date: said("date", &["-u", "+%Y-%m-%d"]),
+            rust: output("rustc", &["--version"]),
+            commit: output("git", &["rev-parse", "--short", "HEAD"]) + if changed.is_empty() { "" } else { "+" },
+            date: output("date", &["-u", "+%Y-%m-%d"]),
         }
     }
 }
 
-fn said(program: &str, arguments: &[&str]) -> String {
+fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

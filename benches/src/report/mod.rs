@@ -1,4 +1,6 @@
-//! What is written of a run: raw data, tables, pictures.
+//! Writes the report of a run: raw data, tables and pictures.
+//!
+//! Samples come in; files in the docs folder go out. It does not know how a figure was measured.
 
 mod figures;
 mod machine;
@@ -15,37 +17,37 @@ use crate::rows::{Sample, Sizes};
 
 pub use self::machine::Machine;
 
-/// A whole run, as it is kept.
+/// A whole run, as stored in the raw data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
-    /// What it ran on.
+    /// The machine.
     pub machine: Machine,
-    /// What was measured.
+    /// The measured systems.
     pub systems: Vec<System>,
-    /// How much of everything.
+    /// The sizes of the load.
     pub sizes: Sizes,
-    /// How many rounds.
+    /// The number of rounds.
     pub rounds: u32,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: u64,
     /// What could not be measured, and why.
     pub failures: Vec<String>,
-    /// Every figure.
+    /// All figures.
     pub samples: Vec<Sample>,
 }
 
-/// A system as it was measured.
+/// A measured system.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct System {
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What was set.
+    /// Its settings.
     pub settings: Vec<String>,
 }
 
-/// Writes `benchmarks.md` into this folder, and beside it `benchmarks/` with raw data and pictures.
+/// Writes `benchmarks.md` to this folder, and raw data and pictures to `benchmarks/` beside it.
 pub fn write(report: &Report, folder: &Path, name: &str) -> Result<()> {
     let data = folder.join("benchmarks");
     std::fs::create_dir_all(&data).context(|| format!("making {}", data.display()))?;
@@ -62,7 +64,7 @@ pub fn write(report: &Report, folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Another run that lies in the folder already: the newest.
+/// Returns the newest other run in the folder.
 fn other_run(data: &Path, this: &Path) -> Option<(String, Report)> {
     let entries = std::fs::read_dir(data).ok()?.flatten().map(|entry| entry.path());
     let runs = entries.filter(|path| path != this && path.extension().is_some_and(|ending| ending == "json"));

@@ -1,4 +1,4 @@
-//! The page docs/benchmarks.md.
+//! Writes the page docs/benchmarks.md.
 
 use std::fmt::Write;
 
@@ -6,18 +6,18 @@ use super::figures::{Figures, OURS, short};
 use super::{Report, targets};
 use crate::rows::{Group, ROWS, Row};
 
-/// Rows in which systems stand side by side; the others compare something else.
+/// Returns whether the row compares systems side by side; the others compare variants of Wirebell.
 fn is_side_by_side(row: &Row) -> bool {
     !matches!(row.group, Group::Durable | Group::Sdk | Group::Growth | Group::Overload)
 }
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page(report: &Report, figures: &Figures, other: Option<&(String, Report)>) -> String {
     let mut page = head(report);
     side_by_side(&mut page, report, figures);
     pictures(&mut page, figures);
     alone(&mut page, figures);
-    wants(&mut page, figures);
+    targets_table(&mut page, figures);
     accounts(&mut page, report, figures);
     systems(&mut page, report);
     if let Some((name, other)) = other {
@@ -31,17 +31,17 @@ fn head(report: &Report) -> String {
     format!(
         "# Benchmarks\n\n\
          <!-- Written by `benches/run`. -->\n\n\
-         Wirebell and others, the same work by the same load generator, one after the other on one machine, {rounds} rounds \
-         interleaved. Absolute figures are this machine's; ratios are what to look at. A ratio is taken within one round, \
-         and is how many times Wirebell is better; in brackets the min and the max over the rounds. How it is measured, \
+         Wirebell and its peers do the same work, with the same load generator, one after the other on one machine, in {rounds} \
+         interleaved rounds. Absolute figures depend on this machine; compare the ratios. A ratio is taken within one round \
+         and says how many times Wirebell is better; brackets show the least and the most over the rounds. How it is measured, \
          and how to add a system: [benches/README.md](../benches/README.md).\n\n\
          | | |\n| --- | --- |\n\
          | machine | {}, {} cores, {} GiB, Linux {} |\n\
          | commit, day | {}, {}; {} |\n\
-         | Redis | {}, nothing on disk, no limit to what may wait for a subscriber, on the same machine |\n\
-         | load | {} connections; single events to {} users in turn, 200 bytes of data each; {} a second through Redis and {} \
-         through HTTP where the rate is fixed; beside broadcasts {} events a second to single users, {} broadcasts a second; \
-         {} clients come back to {} events each |\n\
+         | Redis | {}, nothing on disk, no output buffer limit for subscribers, on the same machine |\n\
+         | load | {} connections; single events to {} users in turn, 200 bytes of data each; at a fixed rate {} a second through \
+         Redis and {} through HTTP; beside broadcasts {} events a second to single users, {} broadcasts a second; {} clients \
+         reconnect to {} missed events each |\n\
          | time | {} min {} s |\n\n",
         machine.processor,
         machine.cores,
@@ -89,9 +89,9 @@ fn cell(figures: &Figures, row: &Row, name: &str) -> String {
     match figures.advantage(row, OURS, name) {
         Some(advantage) if name != OURS => {
             let (min, max) = (short(advantage.min), short(advantage.max));
-            format!("{}{sign} · **{}** ({least}–{most})", short(value.median), short(ahead.median))
+            format!("{}{sign} · **{}** ({min}–{max})", short(value.median), short(advantage.median))
         }
-        _ => format!("{}{sign} ({}–{})", short(value.median), short(value.least), short(value.most)),
+        _ => format!("{}{sign} ({}–{})", short(value.median), short(value.min), short(value.max)),
     }
 }
 
@@ -110,17 +110,17 @@ fn alone(page: &mut String, figures: &Figures) {
             let Some(value) = figures.spread(row.id, subject) else { continue };
             let (min, max) = (short(value.min), short(value.max));
             let median = short(value.median);
-            let _ = writeln!(page, "| {}, {} | {subject} | {median} | {least}–{most} |", row.title, row.unit);
+            let _ = writeln!(page, "| {}, {} | {subject} | {median} | {min}–{max} |", row.title, row.unit);
         }
     }
     page.push('\n');
 }
 
-fn wants(page: &mut String, figures: &Figures) {
-    page.push_str("## What is wanted\n\n| | found | |\n| --- | --- | --- |\n");
-    for verdict in targets::verdicts(figures) {
-        let met = if verdict.met { "met" } else { "**missed**" };
-        let _ = writeln!(page, "| {} | {} | {met} |", verdict.wants, verdict.found);
+fn targets_table(page: &mut String, figures: &Figures) {
+    page.push_str("## Targets\n\n| | result | |\n| --- | --- | --- |\n");
+    for result in targets::evaluate(figures) {
+        let met = if result.met { "met" } else { "**missed**" };
+        let _ = writeln!(page, "| {} | {} | {met} |", result.target, result.found);
     }
     page.push('\n');
 }
@@ -132,8 +132,8 @@ fn accounts(page: &mut String, report: &Report, figures: &Figures) {
     }
     let _ = write!(
         page,
-        "## Every event accounted for\n\nClients look at each event: is it theirs, is it the next, has it come before? Over \
-         all rows and rounds {} deliveries were due, and {} came. A row that is marked `!` is not exact:\n\n",
+        "## Delivery counts\n\nClients check each event: whether it is theirs, whether it is the next, and whether it is a \
+         repeat. Over all rows and rounds {} deliveries were due, and {} happened. A row with `!` is not exact:\n\n",
         short(float(sum.sent)),
         short(float(sum.received))
     );
@@ -149,7 +149,7 @@ fn accounts(page: &mut String, report: &Report, figures: &Figures) {
 
 fn systems(page: &mut String, report: &Report) {
     page.push_str(
-        "## Versions and settings\n\n| | version | set for speed, and by which page |\n| --- | --- | --- |\n",
+        "## Versions and settings\n\n| | version | settings for speed, with their source |\n| --- | --- | --- |\n",
     );
     for system in &report.systems {
         let _ = writeln!(page, "| {} | {} | {} |", system.name, system.version, system.settings.join("; "));
@@ -157,7 +157,7 @@ fn systems(page: &mut String, report: &Report) {
     page.push('\n');
 }
 
-/// Where this run and another do not overlap.
+/// Lists the ratios of this run and another whose spreads do not overlap.
 fn agreement(page: &mut String, report: &Report, figures: &Figures, (name, other): (&str, &Report)) {
     let others = Figures::of(&other.samples);
     let (mut compared, mut apart) = (0, Vec::new());
@@ -174,7 +174,7 @@ fn agreement(page: &mut String, report: &Report, figures: &Figures, (name, other
     }
     let _ = write!(
         page,
-        "## Against the run before\n\n`{name}.json` (commit {}): of {compared} ratios, {} overlap with that run's spread.\n\n{}\n",
+        "## Compared with the previous run\n\n`{name}.json` (commit {}): of {compared} ratios, {} overlap with that run's spread.\n\n{}\n",
         other.machine.commit,
         compared - apart.len(),
         apart.join("\n")

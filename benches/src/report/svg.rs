@@ -1,4 +1,4 @@
-//! Pictures: bars with their spread, one picture a row.
+//! Bar charts with their spread, one for each row.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::Report;
 use super::figures::{Figures, OURS, short};
 use crate::rows::{Better, ROWS, Row};
 
-/// Rows that are drawn.
+/// The rows with a picture.
 pub(super) const DRAWN: &[&str] = &[
     "idle-memory",
     "idle-cpu",
@@ -22,7 +22,7 @@ const LEFT: f64 = 150.0;
 const WIDTH: f64 = 430.0;
 const STEP: f64 = 24.0;
 
-/// A picture for each of them that has figures.
+/// Returns a picture for each of these rows that has figures.
 pub(super) fn pictures(figures: &Figures, report: &Report) -> Vec<(&'static str, String)> {
     let rows = ROWS.iter().filter(|row| DRAWN.contains(&row.id) && figures.subjects(row.id).next().is_some());
     rows.map(|row| (row.id, picture(row, figures, report))).collect()
@@ -35,11 +35,11 @@ fn picture(row: &Row, figures: &Figures, report: &Report) -> String {
     let max = bars.iter().map(|(_, spread)| spread.max).fold(f64::MIN_POSITIVE, f64::max);
     let lines = u32::try_from(bars.len()).unwrap_or_default();
     let height = 44.0 + STEP * f64::from(lines);
-    let way = if row.better == Better::Less { "less is better" } else { "more is better" };
+    let direction = if row.better == Better::Less { "less is better" } else { "more is better" };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 680 {height}\" width=\"680\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"10\" y=\"20\" font-weight=\"bold\">{}</text>\n<text x=\"10\" y=\"36\" fill=\"#666\">{}, {way}</text>\n",
+         <text x=\"10\" y=\"20\" font-weight=\"bold\">{}</text>\n<text x=\"10\" y=\"36\" fill=\"#666\">{}, {direction}</text>\n",
         escaped(row.title),
         escaped(row.unit)
     );

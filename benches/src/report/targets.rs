@@ -1,22 +1,22 @@
-//! What the project wants of itself, held against what was measured.
+//! Compares the figures with the project's targets.
 
 use super::figures::{Figures, OURS, short};
 use crate::peers;
 use crate::rows::{ROWS, Row};
 
-/// One demand, and whether it is met.
-pub(super) struct Verdict {
-    pub(super) wants: &'static str,
+/// One target, and whether it is met.
+pub(super) struct TargetResult {
+    pub(super) target: &'static str,
     pub(super) found: String,
     pub(super) met: bool,
 }
 
-/// Every demand that this run can say something about.
-pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
+/// Evaluates every target for which this run has figures.
+pub(super) fn evaluate(figures: &Figures) -> Vec<TargetResult> {
+    let mut results = Vec::new();
     let value = |row: &str, subject: &str| figures.spread(row, subject).map(|spread| spread.median);
-    let mut judge = |wants, found: Option<(String, bool)>| {
-        verdicts.extend(found.map(|(found, met)| Verdict { wants, found, met }));
+    let mut judge = |target, found: Option<(String, bool)>| {
+        results.extend(found.map(|(found, met)| TargetResult { target, found, met }));
     };
     let at_most = |found: Option<f64>, limit: f64| found.map(|found| (short(found), found <= limit));
     judge("an idle connection takes at most 4,096 bytes", at_most(value("idle-memory", OURS), 4096.0));
@@ -25,14 +25,14 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     judge("its heartbeats cost at most 1 µs of CPU a second", at_most(value("idle-cpu", OURS), 1.0));
     let bare = value("unicast", "wirebell").zip(value("unicast", "bare")).map(|(ours, bare)| ours / bare);
     judge("at least 0.8 of the bare writer's deliveries", bare.map(|part| (short(part), part >= 0.8)));
-    for (row, wants, times) in [
+    for (row, target, times) in [
         ("idle-memory", "2.5 times less memory a connection than the leanest peer", 2.5),
         ("whole-memory", "2.5 times less memory than the leanest peer, the whole system counted", 2.5),
         ("unicast", "1.5 times the deliveries through Redis of the fastest peer", 1.5),
         ("unicast-p99", "half the p99 of the best peer at the same rate", 2.0),
         ("unicast-p99-typical", "half the p99 of the best peer within the median quarter of a second", 2.0),
     ] {
-        judge(wants, nearest(figures, row).map(|(peer, advantage)| (named(&peer, advantage), advantage >= times)));
+        judge(target, nearest(figures, row).map(|(peer, advantage)| (named(&peer, advantage), advantage >= times)));
     }
     let durable = value("durable-rate", "wirebell's script").zip(value("durable-rate", "least script"));
     let part = durable.map(|(ours, min)| ours / min);
@@ -40,19 +40,19 @@ pub(super) fn verdicts(figures: &Figures) -> Vec<Verdict> {
     judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
     judge("an event costs the same, within 15 %, when something grows tenfold", growth(figures));
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
-    // What Redis does for an event is no row to be first in: it keeps ours, and forgets theirs.
+    // This row is no target: Redis stores Wirebell's events, and forgets those of the peers.
     let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
     let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
     let behind: Vec<_> = behind.filter(|(_, _, advantage)| *advantage < 1.0).collect();
-    let said = |(row, peer, ahead): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *ahead));
-    let named: Vec<String> = behind.iter().map(said).collect();
+    let describe = |(row, peer, advantage): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *advantage));
+    let named: Vec<String> = behind.iter().map(describe).collect();
     let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
     let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
     judge("first in every row", others.then_some((found, behind.is_empty())));
-    verdicts
+    results
 }
 
-/// By how much an event costs more on the larger side of each growth; subjects come in pairs.
+/// Returns how many times more an event costs on the larger side of each growth; subjects come in pairs.
 fn growth(figures: &Figures) -> Option<(String, bool)> {
     let subjects: Vec<&str> = figures.subjects("growth-server").collect();
     let times = |pair: &[&str]| {
@@ -64,7 +64,7 @@ fn growth(figures: &Figures) -> Option<(String, bool)> {
     (!all.is_empty()).then(|| (named.join(", "), all.iter().all(|(_, times)| *times <= 1.15)))
 }
 
-/// The rival that is closest to us, or farthest ahead, in this row.
+/// Returns the peer that is closest to Wirebell, or farthest ahead of it, in this row.
 fn nearest(figures: &Figures, row: &str) -> Option<(String, f64)> {
     let row = ROWS.iter().find(|known| known.id == row)?;
     let rivals = figures.subjects(row.id).filter(|name| is_rival(name));
@@ -72,11 +72,11 @@ fn nearest(figures: &Figures, row: &str) -> Option<(String, f64)> {
     advantage.min_by(|one, other| one.1.total_cmp(&other.1))
 }
 
-/// Is it another system, and not ours in other clothes, nor the limit?
+/// Returns whether it is another system: not a variant of Wirebell, nor the bare writer.
 fn is_rival(name: &str) -> bool {
     peers::by_name(name).is_some_and(|peer| !peer.is_variant() && name != OURS && name != "bare")
 }
 
 fn named(peer: &str, advantage: f64) -> String {
-    format!("{} times ({peer})", short(ahead))
+    format!("{} times ({peer})", short(advantage))
 }

@@ -1,4 +1,4 @@
-//! Clients reconnect, with the cursors of what they got last, to what they have missed.
+//! Clients reconnect with the cursors of their last events and catch up on what they missed.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
     let first = Plan::round_robin(scenario.next_phase(), Ingress::Redis, users, users);
     let got = scenario.run(first.phase, &[first], true)?;
     if !got.account.is_exact() {
-        return Err(Failure::new(format!("before they went away: {}", got.account.problems())));
+        return Err(Failure::new(format!("before the clients disconnected: {}", got.account.problems())));
     }
     let missed = Plan { phase: scenario.next_phase(), events: users * sizes.missed, in_flight: u64::MAX, ..first };
     scenario.clients.begin_phase(missed.phase, true)?;

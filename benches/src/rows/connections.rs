@@ -1,4 +1,4 @@
-//! What is measured on a crowd of connections: what they take, what they cost to take in, events to all of them.
+//! Measurements on many connections: their memory and CPU, their handshakes, and events to all of them.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use crate::publish::Plan;
 use crate::scenario::Scenario;
 use crate::usage;
 
-/// Connects the crowd. A first client comes and goes before, since what it makes the system load is not the price of a
-/// connection.
+/// Connects all clients. A first client connects before, so that lazy initialization of the system is not counted as the
+/// cost of a connection.
 pub(super) fn connect(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     scenario.clients.connect(1, 1, false)?;
     scenario.empty = memory(scenario);
@@ -21,7 +21,7 @@ pub(super) fn connect(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samp
         samples.add("handshakes-hs256", f64::from(sizes.connections - 1) / cpu.max(0.01));
     }
     println!(
-        "    {} connected in {:.2} s, p99 {:.1} ms, {} tries failed {}",
+        "    {} connected in {:.2} s, p99 {:.1} ms, {} failed attempts {}",
         arrivals.connected,
         Duration::from_nanos(arrivals.nanos).as_secs_f64(),
         latency.micros(0.99) / 1000.0,
@@ -31,7 +31,7 @@ pub(super) fn connect(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samp
     Ok(())
 }
 
-/// What has to be measured before anything was delivered.
+/// Measures what requires that nothing was delivered yet.
 pub(super) fn before_load(scenario: &mut Scenario, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     if !groups.contains(&Group::Idle) || !is_system(scenario) {
         return Ok(());
@@ -54,7 +54,7 @@ pub(super) fn before_load(scenario: &mut Scenario, groups: &[Group], sizes: &Siz
     Ok(())
 }
 
-/// What is measured with events to everyone, and after them.
+/// Measures events to all, and what requires that they were delivered.
 pub(super) fn under_load(scenario: &mut Scenario, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     if groups.contains(&Group::Fanout) {
         fanout(scenario, sizes, samples)?;
@@ -72,7 +72,7 @@ pub(super) fn under_load(scenario: &mut Scenario, groups: &[Group], sizes: &Size
     Ok(())
 }
 
-/// What holds nothing but sockets is no system whose memory could be compared, nor its way to take clients in.
+/// Returns whether it is a system whose memory and handshakes can be compared: the bare writer only holds sockets.
 fn is_system(scenario: &Scenario) -> bool {
     scenario.peer.can(Ability::Redis) || scenario.peer.can(Ability::Http)
 }
@@ -83,7 +83,7 @@ fn memory(scenario: &Scenario) -> f64 {
     bytes
 }
 
-/// By which door this system gets events to all.
+/// Returns how this system gets events to all.
 fn ingress(scenario: &Scenario) -> Ingress {
     let only_http = scenario.peer.can(Ability::Http) && !scenario.peer.can(Ability::Redis);
     if only_http { Ingress::Http } else { Ingress::Redis }
@@ -114,7 +114,7 @@ fn payment(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Res
     let alone = scenario.run(plan.phase, &[plan], false)?;
     let alone_p99 = alone.single_latency(0..1).micros(0.99);
     samples.add_phase("payment-alone", alone_p99, &alone);
-    // The others' part in this is to receive; what is timed here must not wait for their turn on these two cores.
+    // The other clients only create load. On two cores, the timed clients must not wait for them.
     scenario.clients.renice_all_but_the_first(10);
     let plan = single(scenario.next_phase());
     let broadcasts = sizes.broadcast_rate * sizes.rate_seconds;
@@ -133,8 +133,8 @@ fn storm(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Resul
     let (arrivals, latency) = scenario.clients.connect(sizes.connections, sizes.storming, false)?;
     let cpu = usage::cpu(&scenario.server_pids()).saturating_sub(before);
     let seconds = Duration::from_nanos(arrivals.nanos).as_secs_f64();
-    println!("    storm: p99 {:.0} ms, {} tries failed", latency.micros(0.99) / 1000.0, arrivals.failed);
-    // Whoever came back must get what comes now.
+    println!("    storm: p99 {:.0} ms, {} failed attempts", latency.micros(0.99) / 1000.0, arrivals.failed);
+    // The reconnected clients must receive new events.
     let one = Plan::to_all(scenario.next_phase(), ingress(scenario), sizes.connections, 1);
     let after = scenario.run(one.phase, &[one], false)?;
     samples.add_phase("storm-time", seconds, &after);
@@ -142,19 +142,19 @@ fn storm(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Resul
     Ok(())
 }
 
-/// So many in so much CPU.
+/// Returns the count for each second of CPU.
 pub(super) fn per_second(count: u64, cpu: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a count below a billion")]
     let count = count as f64;
     count / cpu.as_secs_f64().max(0.01)
 }
 
-/// CPU for each of so many, in microseconds.
+/// Returns the CPU for each of `count`, in microseconds.
 pub(super) fn micros_each(cpu: Duration, count: u64) -> f64 {
     1e6 / per_second(count, cpu)
 }
 
-/// A count from a quotient.
+/// Rounds a quotient down to a count.
 pub(super) fn whole(number: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is bounded right here")]
     let whole = number.clamp(0.0, 1e9) as u32;

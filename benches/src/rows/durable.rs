@@ -1,5 +1,5 @@
-//! What it costs Redis to keep an event: Wirebell's script and its SDK, the least script that keeps and announces, and
-//! `PUBLISH`, which keeps nothing. Nobody listens, and all get their calls in the same way.
+//! The cost in Redis of storing an event. Compares Wirebell's script, the least script that stores and announces, and
+//! `PUBLISH`, which stores nothing. There are no subscribers, and all calls are sent in the same way.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::publish::{PAYLOAD, pipeline};
 use crate::scenario::RedisServer;
 use crate::usage;
 
-/// What no gateway that keeps events can do without: append, bound, announce.
+/// What every gateway that stores events must do: append, trim, announce.
 const LEAST: &str = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', '1000', '*', 'd', ARGV[1])
 return redis.call('SPUBLISH', KEYS[2], ARGV[1])";
-/// Users that events go to in turn.
+/// Users that receive events in turn.
 const USERS: u32 = 1000;
 
 pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Events to one user each, in turn: as many as go, and how long each takes at a rate that all systems bear.
+//! Events to single users in turn: the throughput, and the latency at a rate that all systems sustain.
 
 use super::connections::{micros_each, per_second, whole};
 use super::{Samples, Sizes};
@@ -8,7 +8,7 @@ use crate::publish::Plan;
 use crate::scenario::{Phase, Scenario};
 
 pub(super) fn by_redis(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    // The bare writer has no door at all, and takes its bursts by either name.
+    // The bare writer has no ingress; it takes its bursts in either case.
     if !scenario.peer.can(Ability::Redis) && scenario.peer.can(Ability::Http) {
         return Ok(());
     }
@@ -43,7 +43,7 @@ fn latencies([p50, p99, typical]: [&str; 3], phase: &Phase, samples: &mut Sample
     }
 }
 
-/// A first burst warms it up and says how many events fit into the time.
+/// Warms the system up with a first burst, from which it derives the number of events for the given time.
 pub(super) fn throughput(scenario: &mut Scenario, ingress: Ingress, sizes: &Sizes) -> Result<(u64, Phase)> {
     let first = Plan::round_robin(scenario.next_phase(), ingress, sizes.users, sizes.users.min(3000));
     let warm = scenario.run(first.phase, &[first], false)?;

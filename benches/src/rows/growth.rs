@@ -1,4 +1,4 @@
-//! What an event costs when something has grown tenfold: users and their connections, nodes, the length of logs.
+//! The cost of an event when something grows tenfold: users with their connections, nodes, or the length of logs.
 
 use super::connections::micros_each;
 use super::events::throughput;
@@ -11,7 +11,7 @@ use crate::token::Issuer;
 
 /// Users whose logs are filled.
 const LOGS: u32 = 100;
-/// The length of a log: below the thousand at which it is trimmed, on both sides.
+/// The length of a log: below a thousand, at which it is trimmed, on both sides.
 const LONG: u32 = 900;
 
 pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
@@ -20,7 +20,7 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
         measured(&mut scenario, users, sizes, &format!("{users} users and connections"), samples)?;
     }
     for nodes in [1, 10] {
-        // Ten nodes, each of a tenth of the size of one.
+        // Ten nodes with a tenth of the users each.
         let users = sizes.connections;
         let parts = vec![users / nodes; nodes as usize];
         let mut scenario = Scenario::start_nodes(peer, &parts, Issuer::hs256())?;
@@ -47,7 +47,7 @@ fn measured(scenario: &mut Scenario, users: u32, sizes: &Sizes, subject: &str, s
     scenario.clients.connect(users, sizes.arriving, false)?;
     let (events, phase): (u64, Phase) = throughput(scenario, Ingress::Redis, &Sizes { users, ..*sizes })?;
     if phase.published.iter().any(|published| published.rejected > 0) {
-        return Err(Failure::new(format!("{subject}: events were refused")));
+        return Err(Failure::new(format!("{subject}: events were rejected")));
     }
     samples.add_phase_of("growth-server", subject, micros_each(phase.server, events), &phase);
     samples.add_phase_of("growth-redis", subject, micros_each(phase.redis, events), &phase);

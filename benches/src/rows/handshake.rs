@@ -1,4 +1,4 @@
-//! Connections with tokens that ES256 signed, on a system of their own.
+//! Connections with ES256 tokens, on a system of their own.
 
 use super::{Samples, Sizes};
 use crate::failure::Result;

@@ -1,4 +1,6 @@
 //! The rows of docs/benchmarks.md: what is measured, and how much of it.
+//!
+//! Sizes come in; samples go out. The rows do not know how figures are aggregated and presented.
 
 mod catchup;
 mod connections;
@@ -22,7 +24,7 @@ pub use sample::{Sample, Samples};
 pub use sizes::Sizes;
 pub use table::{Better, Group, ROWS, Row};
 
-/// What is measured on one system with one crowd, from its start to its end.
+/// Measures one system with one set of clients, from start to end.
 pub fn of_system(peer: &'static dyn Peer, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     let wants = |group| groups.contains(&group);
     let with_crowd = [Group::Idle, Group::Handshakes, Group::Fanout, Group::Payment, Group::Storm];
@@ -54,7 +56,7 @@ pub fn of_system(peer: &'static dyn Peer, groups: &[Group], sizes: &Sizes, sampl
     Ok(())
 }
 
-/// What only Wirebell is asked, once a round.
+/// Measures what concerns only Wirebell, once a round.
 pub fn of_wirebell(groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     let Some(wirebell) = peers::by_name("wirebell") else { return Ok(()) };
     if groups.contains(&Group::Durable) {

@@ -1,5 +1,5 @@
-//! More than can be delivered: durable events to everyone, as fast as Redis takes them. Nothing may be lost; what has to
-//! wait, waits in the log.
+//! Overload: durable events to all, as fast as Redis accepts them. Nothing may be lost; what cannot be delivered at once
+//! waits in the log.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
     let last = phase.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a minute")]
     let ratio = last.saturating_sub(begun) as f64 / outcome.nanos.max(1) as f64;
-    let told = outcome.rejected * u64::from(everyone);
+    let rejected = outcome.rejected * u64::from(everyone);
     #[expect(clippy::cast_precision_loss, reason = "a count below a billion")]
-    let unheard = phase.account.missing.saturating_sub(told) as f64;
+    let lost = phase.account.missing.saturating_sub(rejected) as f64;
     phase.published = vec![outcome];
     samples.add_phase("overload-offered", ratio, &phase);
-    samples.add_phase("overload-lost", unheard, &phase);
+    samples.add_phase("overload-lost", lost, &phase);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Figures as they are measured.
+//! The figures as they are measured.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,18 @@ use crate::scenario::Phase;
 /// One figure.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sample {
-    /// Its row's id.
+    /// The id of its row.
     pub row: String,
-    /// Of which system, or of what else.
+    /// The system, or another subject.
     pub subject: String,
-    /// In which round.
+    /// The round.
     pub round: u32,
     /// The figure.
     pub value: f64,
-    /// What became of the events that it was measured with.
+    /// The delivery counts of its events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<DeliveryCounts>,
-    /// What else there is to say.
+    /// A remark.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub note: String,
 }
@@ -27,31 +27,31 @@ pub struct Sample {
 /// All figures of a run.
 #[derive(Debug, Default)]
 pub struct Samples {
-    /// In the order in which they were measured.
+    /// The figures in the order of measurement.
     pub all: Vec<Sample>,
-    /// Which round is on.
+    /// The current round.
     pub round: u32,
-    /// Which system is on.
+    /// The current system.
     pub subject: String,
 }
 
 impl Samples {
-    /// One more figure of the system that is on.
+    /// Adds a figure of the current system.
     pub fn add(&mut self, row: &str, value: f64) {
         self.push(row, self.subject.clone(), value, None, String::new());
     }
 
-    /// One more figure of something else.
+    /// Adds a figure of another subject.
     pub fn add_of(&mut self, row: &str, subject: &str, value: f64) {
         self.push(row, subject.to_owned(), value, None, String::new());
     }
 
-    /// One more figure of the system that is on, which this phase was measured for.
+    /// Adds a figure of the current system, measured in this phase.
     pub fn add_phase(&mut self, row: &str, value: f64, phase: &Phase) {
         self.add_phase_of(row, &self.subject.clone(), value, phase);
     }
 
-    /// One more figure of something else, which this phase was measured for.
+    /// Adds a figure of another subject, measured in this phase.
     pub fn add_phase_of(&mut self, row: &str, subject: &str, value: f64, phase: &Phase) {
         let rejected: u64 = phase.published.iter().map(|published| published.rejected).sum();
         let reason = phase.published.iter().map(|published| published.reason.as_str()).find(|reason| !reason.is_empty());

@@ -1,4 +1,4 @@
-//! The Rust SDK, as a service uses it: one call after the other, many at a time, a batch, and `enqueue`.
+//! The Rust SDK: one call after the other, many concurrent calls, batches, and `enqueue`.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,11 @@ use crate::publish::PAYLOAD;
 use crate::scenario::RedisServer;
 use crate::usage;
 
-/// Tasks that publish at the same time.
+/// Tasks that publish concurrently.
 const TASKS: u32 = 64;
 /// Events in a batch.
 const BATCH: u32 = 256;
-/// Users that events go to in turn.
+/// Users that receive events in turn.
 const USERS: u32 = 1000;
 
 pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
@@ -41,7 +41,7 @@ fn event(number: u32) -> Result<Event> {
     Event::from_json(&to, "measured", &payload).context(|| "making an event".to_owned())
 }
 
-/// The clock and the CPU of this process.
+/// Wall time and CPU of this process.
 struct Measure(Instant, Duration);
 
 impl Measure {
@@ -97,7 +97,7 @@ async fn batches(publisher: &Publisher, events: u32, samples: &mut Samples) -> R
     Ok(())
 }
 
-/// The buffer takes all of it, as a service's would that is sized for its bursts: what is measured is the call.
+/// Measures only the call: the buffer has room for all events, like one sized for the bursts of its service.
 async fn enqueue(url: &str, events: u32, samples: &mut Samples) -> Result<()> {
     let builder = Publisher::builder(url).buffer_events(events as usize).buffer_bytes(1 << 30);
     let publisher = builder.connect().await.context(|| "connecting the SDK".to_owned())?;
@@ -109,12 +109,12 @@ async fn enqueue(url: &str, events: u32, samples: &mut Samples) -> Result<()> {
         let enqueued = publisher.enqueue(event);
         latency.record(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
         if !enqueued.is_accepted() {
-            return Err(Failure::new("the buffer did not take an event that it has room for"));
+            return Err(Failure::new("the buffer rejected an event although it has room"));
         }
     }
     match publisher.close(Duration::from_secs(30)).await {
         Flushed::Done => measure.end("enqueue", events, samples),
-        other => return Err(Failure::new(format!("after 30 s the buffer is {other:?}"))),
+        other => return Err(Failure::new(format!("the buffer is not empty after 30 s: {other:?}"))),
     }
     samples.add_of("sdk-enqueue-p50", "enqueue", latency.micros(0.5));
     samples.add_of("sdk-enqueue-p99", "enqueue", latency.micros(0.99));

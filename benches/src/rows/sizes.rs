@@ -1,23 +1,23 @@
-//! How much of everything: the whole run fits into its time on two cores, the quick one into a minute.
+//! The sizes of the load: a full run fits into its time on two cores, a quick run into a minute.
 
 use serde::{Deserialize, Serialize};
 
 /// Counts, rates and seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Sizes {
-    /// Connections of the crowd.
+    /// Connections of a system.
     pub connections: u32,
-    /// Of these, in a process of their own, those that single events are timed on while everyone gets others.
+    /// Of these, in a process of their own, the clients whose single events are timed beside broadcasts.
     pub payment_users: u32,
-    /// Users that single events go to in turn.
+    /// Users that receive single events in turn.
     pub users: u32,
-    /// Connections that are being made at the same time when the crowd arrives.
+    /// Concurrent connection attempts at the start.
     pub arriving: u32,
-    /// The same in a storm.
+    /// Concurrent connection attempts in a storm.
     pub storming: u32,
-    /// Seconds for which nothing happens; 0 leaves that out.
+    /// Seconds of idle connections; 0 skips this measurement.
     pub idle_seconds: u32,
-    /// Seconds that a row of throughput takes, about.
+    /// Approximate seconds of a throughput row.
     pub seconds: u32,
     /// Seconds at a fixed rate.
     pub rate_seconds: u32,
@@ -29,7 +29,7 @@ pub struct Sizes {
     pub payment_rate: u32,
     /// Broadcasts a second beside them.
     pub broadcast_rate: u32,
-    /// Clients that delivered back with cursors.
+    /// Clients that reconnect with cursors.
     pub returning: u32,
     /// Events that each of them missed.
     pub missed: u32,
@@ -39,14 +39,14 @@ pub struct Sizes {
     pub published: u32,
     /// Connections of the larger side of a tenfold growth.
     pub growth: u32,
-    /// Connections of the run that asks too much.
+    /// Connections of the overload run.
     pub overload_connections: u32,
-    /// Events to all of them.
+    /// Events to all of these.
     pub overload_events: u32,
 }
 
 impl Sizes {
-    /// What the report is made from.
+    /// The sizes of the report.
     pub const FULL: Self = Self {
         connections: 15_000,
         payment_users: 1_000,
@@ -69,7 +69,7 @@ impl Sizes {
         overload_events: 900,
     };
 
-    /// What shows that everything works.
+    /// The sizes of a smoke test.
     pub const QUICK: Self = Self {
         connections: 400,
         payment_users: 50,
@@ -92,7 +92,7 @@ impl Sizes {
         overload_events: 200,
     };
 
-    /// The crowd's processes: first those that single events are timed on.
+    /// Returns the clients of each process; the first one has those whose events are timed.
     pub fn parts(&self) -> [u32; 2] {
         [self.payment_users, self.connections - self.payment_users]
     }

@@ -1,9 +1,9 @@
-//! Every row: its title, its unit, and which way is better.
+//! All rows: title, unit, and which direction is better.
 
-/// What is measured together, and what `--only` names.
+/// What is measured together; the values of `--only`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Group {
-    /// Memory and CPU of connections on which nothing happens.
+    /// Memory and CPU of idle connections.
     Idle,
     /// Connecting with a token.
     Handshakes,
@@ -11,19 +11,19 @@ pub enum Group {
     Unicast,
     /// An event to one user, through HTTP.
     Http,
-    /// An event to everyone.
+    /// An event to all clients.
     Fanout,
-    /// An event to one user while one to everyone is on its way.
+    /// An event to one user while events to all are delivered.
     Payment,
-    /// Everyone reconnects at once.
+    /// All clients reconnect at once.
     Storm,
     /// Clients reconnect with their cursors.
     Catchup,
-    /// What keeping an event costs in Redis.
+    /// The cost of storing an event in Redis.
     Durable,
-    /// The publisher's library.
+    /// The Rust SDK.
     Sdk,
-    /// Cost of an event when something grows tenfold.
+    /// The cost of an event when something grows tenfold.
     Growth,
     /// More events than can be delivered.
     Overload,
@@ -41,13 +41,13 @@ pub enum Better {
 /// One row.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// Its name in raw data.
+    /// Its id in the raw data.
     pub id: &'static str,
-    /// What it belongs to.
+    /// Its group.
     pub group: Group,
-    /// What it says.
+    /// Its title.
     pub title: &'static str,
-    /// Of its figures.
+    /// The unit of its figures.
     pub unit: &'static str,
     /// Which way is better.
     pub better: Better,
@@ -59,19 +59,19 @@ const fn row(id: &'static str, group: Group, title: &'static str, unit: &'static
 
 use Better::{Less, More};
 
-/// All of them, in the order of the report.
+/// All rows, in the order of the report.
 pub const ROWS: &[Row] = &[
     row(
         "idle-memory",
         Group::Idle,
-        "Memory of an idle connection, with its token and a channel of its own",
+        "Memory of an idle connection, with its token and its own channel",
         "bytes",
         Less,
     ),
     row(
         "whole-memory",
         Group::Idle,
-        "Memory of the whole system with all of them, over their number",
+        "Memory of the whole system with all connections, per connection",
         "bytes",
         Less,
     ),
@@ -90,15 +90,15 @@ pub const ROWS: &[Row] = &[
     row("http-p99-typical", Group::Http, "The same, p99 within the median quarter of a second", "µs", Less),
     row("fanout", Group::Fanout, "An event to everyone", "deliveries per CPU s", More),
     row("fanout-last", Group::Fanout, "One event to everyone, until the last has it", "ms", Less),
-    row("payment-alone", Group::Payment, "An event to one user, nothing else going on, p99", "µs", Less),
+    row("payment-alone", Group::Payment, "An event to one user without other load, p99", "µs", Less),
     row("payment-amid", Group::Payment, "The same while events to everyone are delivered, p99", "µs", Less),
     row("payment-ratio", Group::Payment, "The second over the first", "times", Less),
-    row("storm-time", Group::Storm, "Everyone reconnects at once, until the last is subscribed", "s", Less),
+    row("storm-time", Group::Storm, "All clients reconnect at once, until the last is subscribed", "s", Less),
     row("storm-cpu", Group::Storm, "CPU of the system for it", "µs a connection", Less),
     row(
         "catchup-time",
         Group::Catchup,
-        "Clients reconnect with cursors, until the last has all it missed",
+        "Clients reconnect with cursors, until the last has all missed events",
         "s",
         Less,
     ),
@@ -112,23 +112,23 @@ pub const ROWS: &[Row] = &[
     row(
         "durable-rate",
         Group::Durable,
-        "Publishing on one connection, 512 calls under way",
+        "Publishing on one connection, 512 calls in flight",
         "events a second",
         More,
     ),
     row("durable-cpu", Group::Durable, "CPU of Redis for it", "µs an event", Less),
     row("sdk-rate", Group::Sdk, "Publishing durable events with the Rust SDK", "events a second", More),
     row("sdk-cpu", Group::Sdk, "CPU of the publishing process for it", "µs an event", Less),
-    row("sdk-enqueue-p50", Group::Sdk, "What a call of `enqueue` takes its caller, p50", "µs", Less),
-    row("sdk-enqueue-p99", Group::Sdk, "What a call of `enqueue` takes its caller, p99", "µs", Less),
+    row("sdk-enqueue-p50", Group::Sdk, "Duration of a call of `enqueue`, p50", "µs", Less),
+    row("sdk-enqueue-p99", Group::Sdk, "Duration of a call of `enqueue`, p99", "µs", Less),
     row("growth-server", Group::Growth, "CPU of the nodes for an event to one user", "µs an event", Less),
     row("growth-redis", Group::Growth, "CPU of Redis for it", "µs an event", Less),
     row(
         "overload-offered",
         Group::Overload,
-        "Durable deliveries asked for, over what the node could make",
+        "Durable deliveries requested, over those the node could make",
         "times",
         More,
     ),
-    row("overload-lost", Group::Overload, "Of these, lost without a word", "deliveries", Less),
+    row("overload-lost", Group::Overload, "Of these, lost without an error", "deliveries", Less),
 ];
