@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::config::{Config, DEV_SECRET, Faults, LogFormat, Mode, Secret, Sources, document, load, reference};
+use gateway::config::{Config, DEV_SECRET, ConfigErrors, LogFormat, Mode, Secret, Sources, document, load, reference};
 
 type Tested = Result<(), Box<dyn Error>>;
 
@@ -23,12 +23,12 @@ fn sources(changes: &[(&str, &str)]) -> Sources {
     Sources { env, ..Sources::default() }
 }
 
-fn serve(changes: &[(&str, &str)]) -> Result<Config, Faults> {
+fn serve(changes: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     load(&sources(changes), Mode::Serve)
 }
 
 /// All that is wrong, as it would be printed.
-fn wrong(answer: Result<Config, Faults>) -> Result<String, &'static str> {
+fn wrong(answer: Result<Config, ConfigErrors>) -> Result<String, &'static str> {
     answer.err().map(|faults| faults.to_string()).ok_or("the configuration was accepted")
 }
 

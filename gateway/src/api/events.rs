@@ -12,14 +12,14 @@ use serde::Serialize;
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Channel, Fault};
 
-use super::asked::{self, AboutEvent};
+use super::query::{self, EventQuery};
 use super::explain::{self, Facts, Moment, Verdict};
 use super::{Context, failed, wait};
 use crate::bus::Cancelled;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
-struct Known {
+struct EventStatus {
     id: String,
     /// The records.
     channels: Vec<Receipt>,
@@ -28,10 +28,10 @@ struct Known {
 }
 
 /// Channels of one event that are explained. Of the others, a question that names one tells as much.
-const MOST_EXPLAINED: usize = 20;
+const MAX_EXPLAINED: usize = 20;
 
 #[derive(Serialize)]
-struct WasCancelled<'a> {
+struct CancelResponse<'a> {
     id: &'a str,
     cancelled: bool,
 }
@@ -40,17 +40,17 @@ struct WasCancelled<'a> {
 pub(super) async fn read(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
-    query: Result<Query<AboutEvent>, QueryRejection>,
+    query: Result<Query<EventQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let (id, about) = (asked::event_id(path)?, asked::query(query)?);
-    let channel = about.channel()?;
-    let receipts = match about.wait()? {
-        Some(patience) => wait::until_settled(&context, &id, patience).await?,
+    let (id, query) = (query::event_id(path)?, query::parse(query)?);
+    let channel = query.channel()?;
+    let receipts = match query.wait()? {
+        Some(timeout) => wait::until_final(&context, &id, timeout).await?,
         None => context.bus.receipts(&id).await,
     };
     let receipts = receipts.map_err(|error| failed(&error, "ask again"))?;
-    let known = explain(&context, id, channel, receipts).await?;
-    Ok(Json(known).into_response())
+    let status = explain(&context, id, channel, receipts).await?;
+    Ok(Json(status).into_response())
 }
 
 /// What is known, on the channel that was named or on all that have a record.
@@ -59,8 +59,8 @@ async fn explain(
     id: String,
     named: Option<Channel>,
     mut receipts: Vec<Receipt>,
-) -> Result<Known, Problem> {
-    let asked = match named {
+) -> Result<EventStatus, Problem> {
+    let targets = match named {
         Some(channel) => {
             receipts.retain(|receipt| receipt.channel == channel);
             vec![(channel, receipts.first().cloned())]
@@ -71,14 +71,14 @@ async fn explain(
         let facts = explain::gather(&*context.bus, &channel, &id, receipt).await;
         facts.map(|facts| facts.map(|facts| (channel, facts))).map_err(|error| failed(&error, "ask again"))
     };
-    let asked = asked.into_iter().take(MOST_EXPLAINED);
-    let explained: Vec<(Channel, Facts)> = try_join_all(asked.map(gather)).await?.into_iter().flatten().collect();
+    let targets = targets.into_iter().take(MAX_EXPLAINED);
+    let explained: Vec<(Channel, Facts)> = try_join_all(targets.map(gather)).await?.into_iter().flatten().collect();
     if explained.is_empty() {
-        return Err(unknown(&id));
+        return Err(not_found(&id));
     }
     let timeline = explain::timeline(&explained);
     let verdict = explained.iter().map(|(channel, facts)| (channel.clone(), explain::verdict(facts))).collect();
-    Ok(Known { id, channels: receipts, timeline, verdict })
+    Ok(EventStatus { id, channels: receipts, timeline, verdict })
 }
 
 /// Cancels a scheduled event.
@@ -86,18 +86,18 @@ pub(super) async fn cancel(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id = asked::event_id(path)?;
+    let id = query::event_id(path)?;
     match context.bus.cancel(&id).await.map_err(|error| failed(&error, "cancelling again is safe"))? {
-        Cancelled::Cancelled => Ok(Json(WasCancelled { id: &id, cancelled: true }).into_response()),
+        Cancelled::Cancelled => Ok(Json(CancelResponse { id: &id, cancelled: true }).into_response()),
         Cancelled::Published => {
             let detail = format!("the event `{id}` was published already, at least on one of its channels");
             Err(Problem::new(StatusCode::CONFLICT, Fault::AlreadyPublished, detail))
         }
-        Cancelled::Unknown => Err(unknown(&id)),
+        Cancelled::Unknown => Err(not_found(&id)),
     }
 }
 
-fn unknown(id: &str) -> Problem {
+fn not_found(id: &str) -> Problem {
     let detail = format!(
         "nothing is known of an event `{id}`: it was never published, or too long ago, or it has no record, since it was \
          published without `receipt`, `deadline` and `deliver_at`; then `?channel=` finds it in that channel's log"

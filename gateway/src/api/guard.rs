@@ -12,27 +12,27 @@ use super::{Context, Peer, wait};
 use crate::problem::Problem;
 
 /// How long a request may take, its body included: a sender that stalls must not hold a connection for ever.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Lets pass who brings a service key, and in dev whoever is on this machine.
-pub(super) async fn require_service_key(State(context): State<Context>, request: Request, next: Next) -> Response {
+pub(super) async fn require_api_key(State(context): State<Context>, request: Request, next: Next) -> Response {
     let loopback = request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !(context.open_to_loopback && loopback || context.keys.permits(authorization)) {
         return unauthorized();
     }
-    if announces_more_than(context.max_request_bytes(), &request) {
+    if declares_more_than(context.max_request_bytes(), &request) {
         return closing(too_large());
     }
-    let late =
+    let timed_out =
         || closing(Problem::new(StatusCode::REQUEST_TIMEOUT, Fault::BadRequest, "the request took too long"));
-    let patience = patience(request.method());
-    tokio::time::timeout(patience, next.run(request)).await.unwrap_or_else(|_| late())
+    let timeout = request_timeout(request.method());
+    tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
 /// Whoever only asks may ask to wait.
-fn patience(method: &Method) -> Duration {
-    if method == Method::GET { REQUEST_PATIENCE + wait::LONGEST } else { REQUEST_PATIENCE }
+fn request_timeout(method: &Method) -> Duration {
+    if method == Method::GET { REQUEST_TIMEOUT + wait::MAX_WAIT } else { REQUEST_TIMEOUT }
 }
 
 /// A request with more than this node takes.
@@ -49,9 +49,9 @@ fn unauthorized() -> Response {
 }
 
 /// What is announced need not be read to be refused.
-fn announces_more_than(most: usize, request: &Request) -> bool {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > most)
+fn declares_more_than(most: usize, request: &Request) -> bool {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    declared.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > most)
 }
 
 /// The rest of the request is not read, so nothing else can follow it on this connection.

@@ -7,7 +7,7 @@ use wirebell_protocol::cloudevents::HEADER_PREFIX;
 use crate::problem::Problem;
 
 /// Does a request carry a CloudEvent in its headers? One header of it is enough to mean it: what is missing is told then.
-pub(super) fn are_an_event(headers: &HeaderMap) -> bool {
+pub(super) fn contain_event_attributes(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with(HEADER_PREFIX))
 }
 
@@ -16,11 +16,11 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<Vec<(String, String)>, P
     let theirs =
         headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(HEADER_PREFIX)?, value)));
     theirs
-        .map(|(name, value)| Ok((name.to_owned(), decode(value.as_bytes()).ok_or_else(|| wrong(name))?)))
+        .map(|(name, value)| Ok((name.to_owned(), decode(value.as_bytes()).ok_or_else(|| invalid(name))?)))
         .collect()
 }
 
-fn wrong(name: &str) -> Problem {
+fn invalid(name: &str) -> Problem {
     let detail = format!("`ce-{name}`: expected UTF-8, percent-encoded where it is no visible ASCII");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::InvalidEvent, detail).attribute(name)
 }
@@ -86,6 +86,6 @@ mod tests {
             ("cef-id".parse().unwrap(), "2".parse().unwrap()),
         ]);
         assert_eq!(attributes(&headers).unwrap(), [("id".to_owned(), "1".to_owned())]);
-        assert!(are_an_event(&headers) && !are_an_event(&HeaderMap::new()));
+        assert!(contain_event_attributes(&headers) && !contain_event_attributes(&HeaderMap::new()));
     }
 }

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use wirebell_protocol::Channel;
 
-use super::asked::{self, AboutList};
+use super::query::{self, ListQuery};
 use super::{Context, failed};
 use crate::bus::{Fallback, Told};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
-struct FellBack<'a> {
+struct FallbackEntry<'a> {
     id: &'a str,
     channel: &'a Channel,
     at: u64,
@@ -24,7 +24,7 @@ struct FellBack<'a> {
 }
 
 #[derive(Serialize)]
-struct Settled<'a> {
+struct ReceiptEntry<'a> {
     id: &'a str,
     channel: &'a Channel,
     at: u64,
@@ -32,43 +32,43 @@ struct Settled<'a> {
 }
 
 #[derive(Serialize)]
-struct Fallbacks<'a> {
-    fallbacks: Vec<FellBack<'a>>,
+struct FallbackList<'a> {
+    fallbacks: Vec<FallbackEntry<'a>>,
 }
 
 #[derive(Serialize)]
-struct Receipts<'a> {
-    receipts: Vec<Settled<'a>>,
+struct ReceiptList<'a> {
+    receipts: Vec<ReceiptEntry<'a>>,
 }
 
 /// What fell back last, the newest first.
 pub(super) async fn fallbacks(
     State(context): State<Context>,
-    query: Result<Query<AboutList>, QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let limit = asked::query(query)?.limit()?;
+    let limit = query::parse(query)?.limit()?;
     let found = context.bus.fallbacks(limit).await.map_err(|error| failed(&error, "ask again"))?;
-    let fallbacks = found.iter().map(fell_back).collect();
-    Ok(Json(Fallbacks { fallbacks }).into_response())
+    let fallbacks = found.iter().map(fallback_entry).collect();
+    Ok(Json(FallbackList { fallbacks }).into_response())
 }
 
 /// What was told last of watched events, the newest first.
 pub(super) async fn receipts(
     State(context): State<Context>,
-    query: Result<Query<AboutList>, QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let limit = asked::query(query)?.limit()?;
+    let limit = query::parse(query)?.limit()?;
     let found = context.bus.told(limit).await.map_err(|error| failed(&error, "ask again"))?;
-    let receipts = found.iter().map(settled).collect();
-    Ok(Json(Receipts { receipts }).into_response())
+    let receipts = found.iter().map(receipt_entry).collect();
+    Ok(Json(ReceiptList { receipts }).into_response())
 }
 
-fn fell_back(fallback: &Fallback) -> FellBack<'_> {
+fn fallback_entry(fallback: &Fallback) -> FallbackEntry<'_> {
     let Fallback { id, channel, at, event } = fallback;
-    FellBack { id, channel, at: *at, event: serde_json::from_str(event).ok() }
+    FallbackEntry { id, channel, at: *at, event: serde_json::from_str(event).ok() }
 }
 
-fn settled(told: &Told) -> Settled<'_> {
-    let Told { id, channel, at, outcome } = told;
-    Settled { id, channel, at: *at, outcome }
+fn receipt_entry(receipt: &Told) -> ReceiptEntry<'_> {
+    let Told { id, channel, at, outcome } = receipt;
+    ReceiptEntry { id, channel, at: *at, outcome }
 }

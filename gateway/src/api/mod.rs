@@ -1,7 +1,7 @@
 //! The services' door: what backends ask of the gateway.
 
-mod answer;
-mod asked;
+mod response;
+mod query;
 mod disconnect;
 mod events;
 mod explain;
@@ -34,7 +34,7 @@ use crate::lifecycle::CancellationToken;
 use crate::problem::Problem;
 use crate::telemetry::Metrics;
 
-pub use wait::Waits;
+pub use wait::WaitSlots;
 
 /// What the services' door needs.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub struct Context {
     /// The most events in one request.
     pub max_batch: usize,
     /// How many requests wait for what becomes of events.
-    pub waits: Waits,
+    pub waits: WaitSlots,
     /// Cancelled when the node is being stopped: whoever waits is answered with what is known by then.
     pub stopping: CancellationToken,
     /// The node's numbers.
@@ -69,12 +69,12 @@ pub type SessionsOf = Arc<dyn Fn(&str) -> Vec<Sitting> + Send + Sync>;
 /// What an event may need besides its data, in bytes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 /// The largest request, whatever the limits of an event and of a batch come to.
-const MOST_REQUEST_BYTES: usize = 32 * 1024 * 1024;
+const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
 impl Context {
     fn max_request_bytes(&self) -> usize {
         let one = self.max_data_bytes + ENVELOPE_BYTES;
-        one.saturating_mul(self.max_batch).min(MOST_REQUEST_BYTES).max(one)
+        one.saturating_mul(self.max_batch).min(MAX_REQUEST_BYTES).max(one)
     }
 }
 
@@ -91,7 +91,7 @@ pub fn router(context: Context) -> Router {
         .route("/v1/fallbacks", get(lists::fallbacks))
         .route("/v1/receipts", get(lists::receipts))
         .layer(DefaultBodyLimit::max(most))
-        .route_layer(middleware::from_fn_with_state(context.clone(), guard::require_service_key))
+        .route_layer(middleware::from_fn_with_state(context.clone(), guard::require_api_key))
         .merge(openapi::router())
         .with_state(context)
 }

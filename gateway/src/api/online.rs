@@ -8,7 +8,7 @@ use serde::Serialize;
 use wirebell_protocol::Shard;
 use wirebell_protocol::presence::Online;
 
-use super::asked::{self, AboutUsers};
+use super::query::{self, UsersQuery};
 use super::{Context, failed, without_presence};
 use crate::problem::Problem;
 
@@ -40,10 +40,10 @@ struct Session {
 /// Lists who is online, shard by shard, in each by the users' ids: whoever stays online is on one page, and only there.
 pub(super) async fn list(
     State(context): State<Context>,
-    query: Result<Query<AboutUsers>, QueryRejection>,
+    query: Result<Query<UsersQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let asked = asked::query(query)?;
-    let (limit, (first, mut after)) = (asked.limit()?, asked.after()?);
+    let query = query::parse(query)?;
+    let (limit, (first, mut after)) = (query.limit()?, query.after()?);
     if !context.presence {
         return Err(without_presence());
     }
@@ -51,10 +51,10 @@ pub(super) async fn list(
     for shard in Shard::all().skip(usize::from(first)) {
         let room = limit - page.users.len();
         let found = context.bus.page(shard, &after, room).await.map_err(|error| failed(&error, "ask again"))?;
-        let is_whole = found.len() < room;
+        let has_shard_ended = found.len() < room;
         page.users.extend(found.into_iter().map(|(id, online)| user(id, online)));
-        if !is_whole {
-            page.next = page.users.last().map(|last| AboutUsers::place(shard.number(), &last.id));
+        if !has_shard_ended {
+            page.next = page.users.last().map(|last| UsersQuery::page_token(shard.number(), &last.id));
             break;
         }
         after.clear();

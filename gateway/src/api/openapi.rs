@@ -95,7 +95,7 @@ mod tests {
             assert_eq!(at(&to), number(MAX_CHANNELS), "{class}");
         }
         let wait = "/paths/~1v1~1events~1{id}/get/parameters/1/schema/maximum";
-        assert_eq!(at(wait).map(Duration::from_secs), Some(wait::LONGEST));
+        assert_eq!(at(wait).map(Duration::from_secs), Some(wait::MAX_WAIT));
         let config = crate::config::load(&Sources::default(), Mode::Dev).unwrap();
         let body = "/paths/~1v1~1events/post/requestBody/content";
         assert_eq!(

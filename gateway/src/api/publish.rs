@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::{Class, Fault, Outcome, Prepared, Reached};
 
-use super::answer::{self, Told};
+use super::response::{self, EventResult};
 use super::submission::{self, Submission, Submitted};
 use super::{Context, failed, guard};
 use crate::bus::BusError;
@@ -20,34 +20,34 @@ pub(super) async fn publish(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let submitted = body.map_err(|rejection| unreadable(&rejection));
+    let submitted = body.map_err(|rejection| body_error(&rejection));
     match submitted.and_then(|body| submission::read(&context, &headers, &body)) {
-        Ok(Submission::One(submitted)) => one(&context, &submitted).await,
-        Ok(Submission::Many(submitted)) => answer::many(&many(&context, submitted).await),
+        Ok(Submission::Single(submitted)) => publish_single(&context, &submitted).await,
+        Ok(Submission::Batch(submitted)) => response::batch(&publish_batch(&context, submitted).await),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn one(context: &Context, submitted: &Submitted) -> Response {
+async fn publish_single(context: &Context, submitted: &Submitted) -> Response {
     let prepared = Prepared::all(&submitted.event);
     let accepted = context.bus.publish(&prepared).await;
-    count(context, &prepared, &accepted);
+    count_results(context, &prepared, &accepted);
     match outcome(&prepared, accepted) {
-        Ok(outcome) => answer::one(&outcome, &submitted.ignored),
+        Ok(outcome) => response::single(&outcome, &submitted.ignored),
         Err(problem) => problem.into_response(),
     }
 }
 
 /// All events go to the bus as one batch, in their order.
-async fn many(context: &Context, submitted: Vec<Result<Submitted, Problem>>) -> Vec<Result<Told, Problem>> {
+async fn publish_batch(context: &Context, submitted: Vec<Result<Submitted, Problem>>) -> Vec<Result<EventResult, Problem>> {
     let mut prepared: Vec<Prepared> =
         submitted.iter().flatten().flat_map(|submitted| Prepared::all(&submitted.event)).collect();
     let mut accepted = context.bus.publish(&prepared).await;
-    count(context, &prepared, &accepted);
+    count_results(context, &prepared, &accepted);
     let mut take = |submitted: Submitted| {
         let size = submitted.event.channels().len();
         let outcome = outcome(&prepared.drain(..size).collect::<Vec<_>>(), accepted.drain(..size).collect());
-        outcome.map(|outcome| Told { outcome, ignored: submitted.ignored })
+        outcome.map(|outcome| EventResult { outcome, ignored: submitted.ignored })
     };
     submitted.into_iter().map(|submitted| submitted.and_then(&mut take)).collect()
 }
@@ -67,14 +67,14 @@ fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> 
     Ok(Outcome { id, channels })
 }
 
-pub(super) fn unreadable(rejection: &BytesRejection) -> Problem {
+pub(super) fn body_error(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => guard::too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request's body ended early"),
     }
 }
 
-fn count(context: &Context, prepared: &[Prepared], accepted: &[Result<Accepted, BusError>]) {
+fn count_results(context: &Context, prepared: &[Prepared], accepted: &[Result<Accepted, BusError>]) {
     let mut tally = [[0u64; 3]; 3];
     for (event, accepted) in prepared.iter().zip(accepted) {
         let outcome = match accepted {

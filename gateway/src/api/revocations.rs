@@ -11,23 +11,23 @@ use serde_json::Value;
 use wirebell_protocol::Channel;
 use wirebell_protocol::revocation::{Revocation, Tokens};
 
-use super::{Context, asked, failed, publish, submission};
+use super::{Context, failed, publish, query, submission};
 use crate::lifecycle::wall_clock;
 use crate::problem::Problem;
 
 /// Until when a revocation holds if nobody says so, in seconds: longer than most tokens live.
-const USUAL_LIFE: u64 = 86_400;
+const DEFAULT_LIFETIME: u64 = 86_400;
 /// The longest that it may hold.
-const LONGEST_LIFE: u64 = 31_536_000;
+const MAX_LIFETIME: u64 = 31_536_000;
 /// How far ahead a service's clock may be.
 const LEEWAY: u64 = 60;
 /// The longest name of a token, in bytes.
-const MOST_NAME_BYTES: usize = 256;
+const MAX_TOKEN_ID_BYTES: usize = 256;
 
 /// What is to be revoked. Values of any type, so that a wrong one is refused by its name.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct RevocationRequest {
     user: Option<Value>,
     jti: Option<Value>,
     issued_before: Option<Value>,
@@ -35,7 +35,7 @@ struct Wish {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Done {
+struct RevocationResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,49 +52,49 @@ pub(super) async fn revoke(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     submission::expect_json(&headers)?;
-    let body = body.map_err(|rejection| publish::unreadable(&rejection))?;
-    let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
+    let body = body.map_err(|rejection| publish::body_error(&rejection))?;
+    let request: RevocationRequest = serde_json::from_slice(&body).map_err(|error| {
         let expected =
             "expected a JSON object with `user`, `jti`, or both, and `issued_before` and `until` if need be";
-        asked::wrong("body", &format!("{expected}: {error}"))
+        query::invalid("body", &format!("{expected}: {error}"))
     })?;
-    let done = wish.read(wall_clock().as_secs())?;
-    for revocation in done.revocations() {
+    let response = request.read(wall_clock().as_secs())?;
+    for revocation in response.revocations() {
         context.bus.revoke(&revocation).await.map_err(|error| failed(&error, "asking again is safe"))?;
     }
-    Ok(Json(done).into_response())
+    Ok(Json(response).into_response())
 }
 
-impl Wish {
-    fn read(&self, now: u64) -> Result<Done, Problem> {
+impl RevocationRequest {
+    fn read(&self, now: u64) -> Result<RevocationResponse, Problem> {
         let user = self.user()?;
         let jti = self.jti()?;
         if user.is_none() && jti.is_none() {
-            return Err(asked::wrong("user", "expected a `user`, a `jti`, or both"));
+            return Err(query::invalid("user", "expected a `user`, a `jti`, or both"));
         }
-        let until = seconds("until", self.until.as_ref(), now + 1, now + LONGEST_LIFE)?;
+        let until = seconds("until", self.until.as_ref(), now + 1, now + MAX_LIFETIME)?;
         let before = seconds("issued_before", self.issued_before.as_ref(), 1, now + LEEWAY)?;
         // A token of this very second was issued before, too.
         let issued_before = user.is_some().then(|| before.unwrap_or(now + 1));
-        Ok(Done { user, issued_before, jti, until: until.unwrap_or(now + USUAL_LIFE) })
+        Ok(RevocationResponse { user, issued_before, jti, until: until.unwrap_or(now + DEFAULT_LIFETIME) })
     }
 
     fn user(&self) -> Result<Option<String>, Problem> {
         let Some(value) = &self.user else { return Ok(None) };
         let user = value.as_str().filter(|user| Channel::user(user).is_ok());
-        let user = user.ok_or_else(|| asked::wrong("user", "expected a user's id, as tokens have it in `sub`"))?;
+        let user = user.ok_or_else(|| query::invalid("user", "expected a user's id, as tokens have it in `sub`"))?;
         Ok(Some(user.to_owned()))
     }
 
     fn jti(&self) -> Result<Option<String>, Problem> {
         let Some(value) = &self.jti else { return Ok(None) };
-        let name = value.as_str().filter(|name| (1..=MOST_NAME_BYTES).contains(&name.len()));
-        let expected = format!("expected a text of 1 to {MOST_NAME_BYTES} bytes, as the token has it in `jti`");
-        Ok(Some(name.ok_or_else(|| asked::wrong("jti", &expected))?.to_owned()))
+        let name = value.as_str().filter(|name| (1..=MAX_TOKEN_ID_BYTES).contains(&name.len()));
+        let expected = format!("expected a text of 1 to {MAX_TOKEN_ID_BYTES} bytes, as the token has it in `jti`");
+        Ok(Some(name.ok_or_else(|| query::invalid("jti", &expected))?.to_owned()))
     }
 }
 
-impl Done {
+impl RevocationResponse {
     fn revocations(&self) -> Vec<Revocation> {
         let of_user = self.user.clone().zip(self.issued_before);
         let of_user = of_user.map(|(user, issued_before)| Tokens::OfUser { user, issued_before });
@@ -107,7 +107,7 @@ fn seconds(name: &str, value: Option<&Value>, least: u64, most: u64) -> Result<O
     let Some(value) = value else { return Ok(None) };
     match value.as_u64().filter(|seconds| (least..=most).contains(seconds)) {
         Some(seconds) => Ok(Some(seconds)),
-        None => Err(asked::wrong(name, &format!("expected seconds since 1970, from {least} to {most}"))),
+        None => Err(query::invalid(name, &format!("expected seconds since 1970, from {least} to {most}"))),
     }
 }
 
@@ -115,16 +115,16 @@ fn seconds(name: &str, value: Option<&Value>, least: u64, most: u64) -> Result<O
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<Done, String> {
-        let wish: Wish = serde_json::from_str(json).unwrap();
-        wish.read(1_000).map_err(|problem| problem.document().attribute.clone().unwrap_or_default())
+    fn read(json: &str) -> Result<RevocationResponse, String> {
+        let request: RevocationRequest = serde_json::from_str(json).unwrap();
+        request.read(1_000).map_err(|problem| problem.document().attribute.clone().unwrap_or_default())
     }
 
     #[test]
     fn a_users_tokens_of_up_to_now_are_revoked_for_a_day() {
-        let done = read(r#"{"user":"42"}"#).unwrap();
+        let response = read(r#"{"user":"42"}"#).unwrap();
         assert_eq!(
-            done.revocations(),
+            response.revocations(),
             [Revocation { tokens: Tokens::OfUser { user: "42".to_owned(), issued_before: 1_001 }, until: 87_400 }]
         );
         let both = read(r#"{"user":"42","jti":"a","issued_before":900,"until":1001}"#).unwrap();

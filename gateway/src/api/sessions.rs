@@ -12,7 +12,7 @@ pub(super) struct Session<'a> {
     pub(super) opened: Option<Opened<'a>>,
     pub(super) end: Option<End<'a>>,
     /// Logs that it reads, since there was no room for what came.
-    pub(super) behind: Vec<Behind<'a>>,
+    pub(super) catching_up: Vec<CatchUp<'a>>,
 }
 
 /// How a session began.
@@ -35,7 +35,7 @@ pub(super) struct End<'a> {
 
 /// A log that a session reads at its client's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Behind<'a> {
+pub(super) struct CatchUp<'a> {
     pub(super) channel: &'a str,
     pub(super) after: Cursor,
     pub(super) since: u64,
@@ -51,32 +51,32 @@ impl<'a> Session<'a> {
     }
 
     /// Was it there at that time?
-    pub(super) fn is_there(&self, at: u64) -> bool {
+    pub(super) fn was_open_at(&self, at: u64) -> bool {
         self.opened.is_none_or(|opened| opened.at <= at) && self.end.is_none_or(|end| end.at > at)
     }
 }
 
 /// The sessions in the order in which they are first heard of. Where it is known which nodes live, those on others have
 /// ended with their nodes.
-pub(super) fn of<'a>(history: &'a [Entry], living: Option<&[NodeId]>) -> Vec<Session<'a>> {
+pub(super) fn from_connection_log<'a>(history: &'a [Entry], live_nodes: Option<&[NodeId]>) -> Vec<Session<'a>> {
     let mut sessions: Vec<Session<'a>> = Vec::new();
     let mut last_heard: Vec<u64> = Vec::new();
     for entry in history {
         let Some(connection) = entry.connection.as_deref() else { continue };
-        let place = sessions.iter().position(|session| session.connection == connection);
-        let place = place.unwrap_or_else(|| {
+        let index = sessions.iter().position(|session| session.connection == connection);
+        let index = index.unwrap_or_else(|| {
             let device = entry.device.as_deref();
-            sessions.push(Session { connection, device, opened: None, end: None, behind: Vec::new() });
+            sessions.push(Session { connection, device, opened: None, end: None, catching_up: Vec::new() });
             last_heard.push(0);
             sessions.len() - 1
         });
-        last_heard[place] = entry.at;
-        apply(&mut sessions[place], entry);
+        last_heard[index] = entry.at;
+        apply(&mut sessions[index], entry);
     }
-    if let Some(living) = living {
-        let lives = |session: &Session<'_>| living.iter().any(|node| node.as_str() == session.node());
+    if let Some(live_nodes) = live_nodes {
+        let is_alive = |session: &Session<'_>| live_nodes.iter().any(|node| node.as_str() == session.node());
         for (session, at) in sessions.iter_mut().zip(last_heard) {
-            if session.end.is_none() && !lives(session) {
+            if session.end.is_none() && !is_alive(session) {
                 session.end = Some(End { at, why: NODE_GONE });
             }
         }
@@ -92,9 +92,9 @@ fn apply<'a>(session: &mut Session<'a>, entry: &'a Entry) {
         }
         Happened::Closed { why } => session.end = Some(End { at, why }),
         Happened::Slow { channel, after } => {
-            session.behind.push(Behind { channel, after: *after, since: at });
+            session.catching_up.push(CatchUp { channel, after: *after, since: at });
         }
-        Happened::CaughtUp { channel, .. } => session.behind.retain(|behind| behind.channel != &**channel),
+        Happened::CaughtUp { channel, .. } => session.catching_up.retain(|catching_up| catching_up.channel != &**channel),
         Happened::Refused { .. } | Happened::Gap { .. } => {}
     }
 }
@@ -120,18 +120,18 @@ mod tests {
     #[test]
     fn a_session_begins_and_ends() {
         let history = [entry(5, 1, 1, opened()), entry(6, 1, 2, opened()), entry(9, 1, 1, closed("client"))];
-        let sessions = of(&history, None);
+        let sessions = from_connection_log(&history, None);
         let ends: Vec<_> = sessions.iter().map(|session| session.end.map(|end| end.why)).collect();
         assert_eq!(ends, [Some("client"), None]);
-        assert!(sessions[0].is_there(5) && sessions[0].is_there(8));
-        assert!(!sessions[0].is_there(4) && !sessions[0].is_there(9));
-        assert!(sessions[1].is_there(u64::MAX));
+        assert!(sessions[0].was_open_at(5) && sessions[0].was_open_at(8));
+        assert!(!sessions[0].was_open_at(4) && !sessions[0].was_open_at(9));
+        assert!(sessions[1].was_open_at(u64::MAX));
     }
 
     #[test]
     fn a_session_ends_with_its_node() {
         let history = [entry(5, 1, 1, opened()), entry(6, 2, 1, opened())];
-        let sessions = of(&history, Some(&[NodeId::from_bits(2)]));
+        let sessions = from_connection_log(&history, Some(&[NodeId::from_bits(2)]));
         assert_eq!(sessions[0].end, Some(End { at: 5, why: NODE_GONE }));
         assert_eq!(sessions[1].end, None);
     }
@@ -143,8 +143,8 @@ mod tests {
         let caught_up = Happened::CaughtUp { channel: "user:42".into(), upto: after };
         let history =
             [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
-        let sessions = of(&history, None);
-        assert_eq!(sessions[0].behind, [Behind { channel: "topic:news", after, since: 6 }]);
+        let sessions = from_connection_log(&history, None);
+        assert_eq!(sessions[0].catching_up, [CatchUp { channel: "topic:news", after, since: 6 }]);
         assert_eq!(sessions[0].opened, None, "its beginning is not in the history any more");
     }
 }

@@ -14,9 +14,9 @@ use crate::problem::Problem;
 /// What was submitted.
 pub(super) enum Submission {
     /// One event.
-    One(Box<Submitted>),
+    Single(Box<Submitted>),
     /// Several, with what is wrong with those that are none.
-    Many(Vec<Result<Submitted, Problem>>),
+    Batch(Vec<Result<Submitted, Problem>>),
 }
 
 /// An event, and what it came with that is not carried.
@@ -30,7 +30,7 @@ pub(super) struct Submitted {
 #[derive(Debug, PartialEq, Eq)]
 enum Mode {
     /// As JSON of ours: one, or an array.
-    Plain,
+    Native,
     /// A CloudEvent in JSON.
     Structured,
     /// An array of them.
@@ -41,26 +41,26 @@ enum Mode {
 
 /// Reads a request.
 pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
-    let one = |submitted| Submission::One(Box::new(submitted));
+    let single = |submitted| Submission::Single(Box::new(submitted));
     match mode(headers)? {
-        Mode::Plain if is_array(body) => many(context, body, plain).and_then(something),
-        Mode::Plain => plain(context, whole(body)?.get().as_bytes()).map(one),
-        Mode::Structured => structured(context, body).map(one),
-        Mode::Batched => many(context, body, structured),
-        Mode::Binary => binary(context, headers, body).map(one),
+        Mode::Native if is_array(body) => batch(context, body, native).and_then(reject_empty),
+        Mode::Native => native(context, parse_json(body)?.get().as_bytes()).map(single),
+        Mode::Structured => structured(context, body).map(single),
+        Mode::Batched => batch(context, body, structured),
+        Mode::Binary => binary(context, headers, body).map(single),
     }
 }
 
 /// As the CloudEvents' HTTP binding has it: a media type of theirs is theirs, and of other requests the headers tell.
 fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     let media = MediaType::parse(content_type(headers).unwrap_or_default());
-    let is_theirs = |base: &str| media.essence().get(..base.len()).is_some_and(|it| it.eq_ignore_ascii_case(base));
+    let is_cloudevents = |base: &str| media.essence().get(..base.len()).is_some_and(|it| it.eq_ignore_ascii_case(base));
     match () {
         () if media.is(cloudevents::MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Structured),
         () if media.is(cloudevents::BATCH_MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Batched),
-        () if is_theirs(cloudevents::MEDIA_TYPE_BASE) => Err(unsupported()),
-        () if headers::are_an_event(headers) => Ok(Mode::Binary),
-        () => expect_json(headers).map(|()| Mode::Plain).map_err(|_| unsupported()),
+        () if is_cloudevents(cloudevents::MEDIA_TYPE_BASE) => Err(unsupported_media_type()),
+        () if headers::contain_event_attributes(headers) => Ok(Mode::Binary),
+        () => expect_json(headers).map(|()| Mode::Native).map_err(|_| unsupported_media_type()),
     }
 }
 
@@ -73,14 +73,14 @@ fn is_array(body: &[u8]) -> bool {
 }
 
 /// An array of nothing is a mistake in our own form; a batch of CloudEvents may be empty, says their binding.
-fn something(submission: Submission) -> Result<Submission, Problem> {
+fn reject_empty(submission: Submission) -> Result<Submission, Problem> {
     match submission {
-        Submission::Many(events) if events.is_empty() => Err(bad_request("the array of events is empty")),
+        Submission::Batch(events) if events.is_empty() => Err(bad_request("the array of events is empty")),
         submission => Ok(submission),
     }
 }
 
-fn many(
+fn batch(
     context: &Context,
     body: &[u8],
     read: impl Fn(&Context, &[u8]) -> Result<Submitted, Problem>,
@@ -90,40 +90,40 @@ fn many(
         let detail = format!("{} events in one request; at most {}", items.len(), context.max_batch);
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
     }
-    Ok(Submission::Many(items.into_iter().map(|item| read(context, item.get().as_bytes())).collect()))
+    Ok(Submission::Batch(items.into_iter().map(|item| read(context, item.get().as_bytes())).collect()))
 }
 
-fn plain(context: &Context, json: &[u8]) -> Result<Submitted, Problem> {
-    let event = Event::parse(json, context.max_data_bytes).map_err(|error| refused(&error))?;
-    Ok(submitted(event, Vec::new()))
+fn native(context: &Context, json: &[u8]) -> Result<Submitted, Problem> {
+    let event = Event::parse(json, context.max_data_bytes).map_err(|error| invalid_event(&error))?;
+    Ok(stamp(event, Vec::new()))
 }
 
 fn structured(context: &Context, json: &[u8]) -> Result<Submitted, Problem> {
-    whole(json)?;
-    of_cloudevent(context, CloudEvent::from_json(json))
+    parse_json(json)?;
+    from_cloudevent(context, CloudEvent::from_json(json))
 }
 
 fn binary(context: &Context, headers: &HeaderMap, body: &[u8]) -> Result<Submitted, Problem> {
     let attributes = headers::attributes(headers)?;
-    of_cloudevent(context, CloudEvent::from_parts(attributes, content_type(headers), body))
+    from_cloudevent(context, CloudEvent::from_parts(attributes, content_type(headers), body))
 }
 
-fn of_cloudevent(context: &Context, event: Result<CloudEvent<'_>, EventError>) -> Result<Submitted, Problem> {
+fn from_cloudevent(context: &Context, event: Result<CloudEvent<'_>, EventError>) -> Result<Submitted, Problem> {
     let read = event.and_then(|event| event.into_event(context.max_data_bytes));
-    read.map(|(event, ignored)| submitted(event, ignored)).map_err(|error| refused(&error))
+    read.map(|(event, ignored)| stamp(event, ignored)).map_err(|error| invalid_event(&error))
 }
 
-fn submitted(mut event: Event, ignored: Vec<String>) -> Submitted {
+fn stamp(mut event: Event, ignored: Vec<String>) -> Submitted {
     event.stamp(|| ulid::Ulid::generate().to_string(), || rfc3339(OffsetDateTime::now_utc()));
     Submitted { event, ignored }
 }
 
 /// The body, once it is JSON at all.
-fn whole(body: &[u8]) -> Result<&RawValue, Problem> {
+fn parse_json(body: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(body).map_err(|error| not_json(&error))
 }
 
-fn refused(error: &EventError) -> Problem {
+fn invalid_event(error: &EventError) -> Problem {
     let status = match error.fault {
         Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -140,7 +140,7 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail))
 }
 
-fn unsupported() -> Problem {
+fn unsupported_media_type() -> Problem {
     let detail = "expected `Content-Type: application/json`, `application/cloudevents+json`, \
                   `application/cloudevents-batch+json`, or a CloudEvent in `ce-` headers";
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail)
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_media_type_says_how_events_come_and_then_the_headers_do() {
         let media = |kind: &'static str| mode_of(&[("content-type", kind)]);
-        assert_eq!(media("application/json; charset=utf-8"), Ok(Mode::Plain));
+        assert_eq!(media("application/json; charset=utf-8"), Ok(Mode::Native));
         assert_eq!(media("application/CloudEvents+json; charset=UTF-8"), Ok(Mode::Structured));
         assert_eq!(media("application/cloudevents-batch+json"), Ok(Mode::Batched));
         for none in

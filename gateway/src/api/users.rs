@@ -13,7 +13,7 @@ use wirebell_protocol::history::Entry;
 use wirebell_protocol::{Cursor, presence};
 
 use super::sessions::{self, Session};
-use super::{Context, asked, failed};
+use super::{Context, failed, query};
 use crate::hub::snapshot::Sitting;
 use crate::lifecycle::{millis, wall_clock};
 use crate::problem::Problem;
@@ -28,7 +28,7 @@ struct User<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
     devices: Vec<Device<'a>>,
-    sessions: &'a [Open],
+    sessions: &'a [OpenSession],
 }
 
 /// A device that was heard of of late.
@@ -43,7 +43,7 @@ struct Device<'a> {
 
 /// A session that is open, as far as is known.
 #[derive(Debug, Serialize)]
-struct Open {
+struct OpenSession {
     connection: String,
     node: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,11 +54,11 @@ struct Open {
     since: Option<u64>,
     /// Logs that it reads by itself, since its client was too slow for what came, or was away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    slow: Vec<Slow>,
+    slow: Vec<SlowChannel>,
 }
 
 #[derive(Debug, Serialize)]
-struct Slow {
+struct SlowChannel {
     channel: String,
     after: Cursor,
     since: u64,
@@ -69,22 +69,22 @@ pub(super) async fn read(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let (id, channel) = asked::user(path)?;
+    let (id, channel) = query::user_id(path)?;
     let unavailable = |error| failed(&error, "ask again");
     let history = context.bus.history(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
     let entry = if context.presence { context.bus.online(&id).await.map_err(unavailable)? } else { None };
     let here = (context.sessions_of)(&id);
-    let sessions = sessions::of(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
+    let sessions = sessions::from_connection_log(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
     let now = millis(wall_clock());
-    let mut open: Vec<Open> = if context.presence {
-        let there = entry.iter().flat_map(|online| &online.sessions);
-        there.filter(|there| there.connection.node != context.node).map(|there| present(there, &sessions)).collect()
+    let mut open: Vec<OpenSession> = if context.presence {
+        let remote = entry.iter().flat_map(|online| &online.sessions);
+        remote.filter(|remote| remote.connection.node != context.node).map(|remote| from_presence(remote, &sessions)).collect()
     } else {
-        let is_there = |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
-        sessions.iter().filter(is_there).map(told).collect()
+        let is_open_elsewhere = |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
+        sessions.iter().filter(is_open_elsewhere).map(from_connection_log).collect()
     };
-    open.extend(here.iter().map(|sitting| seen(sitting, &sessions, now)));
+    open.extend(here.iter().map(|sitting| from_hub(sitting, &sessions, now)));
     let began = open.iter().filter_map(|session| session.since).min();
     let user = User {
         id: &id,
@@ -98,47 +98,47 @@ pub(super) async fn read(
 }
 
 /// A session of another node, as presence has it.
-fn present(there: &presence::Open, sessions: &[Session<'_>]) -> Open {
-    let connection = there.connection.to_string();
-    let slow = sessions.iter().find(|session| session.connection == connection).map(slow).unwrap_or_default();
-    Open {
+fn from_presence(remote: &presence::Open, sessions: &[Session<'_>]) -> OpenSession {
+    let connection = remote.connection.to_string();
+    let slow = sessions.iter().find(|session| session.connection == connection).map(slow_channels).unwrap_or_default();
+    OpenSession {
         connection,
-        node: there.connection.node.to_string(),
-        device: there.device.clone(),
-        transport: Some(there.transport.as_str().to_owned()),
-        since: Some(there.since),
+        node: remote.connection.node.to_string(),
+        device: remote.device.clone(),
+        transport: Some(remote.transport.as_str().to_owned()),
+        since: Some(remote.since),
         slow,
     }
 }
 
 /// A session of another node, as the history has it.
-fn told(session: &Session<'_>) -> Open {
-    Open {
+fn from_connection_log(session: &Session<'_>) -> OpenSession {
+    OpenSession {
         connection: session.connection.to_owned(),
         node: session.node().to_owned(),
         device: session.device.map(str::to_owned),
         transport: session.opened.map(|opened| opened.transport.to_owned()),
         since: session.opened.map(|opened| opened.at),
-        slow: slow(session),
+        slow: slow_channels(session),
     }
 }
 
-fn slow(session: &Session<'_>) -> Vec<Slow> {
-    let behind = session.behind.iter();
-    behind.map(|it| Slow { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect()
+fn slow_channels(session: &Session<'_>) -> Vec<SlowChannel> {
+    let catching_up = session.catching_up.iter();
+    catching_up.map(|it| SlowChannel { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect()
 }
 
 /// A session of this node.
-fn seen(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> Open {
+fn from_hub(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> OpenSession {
     let connection = sitting.connection.to_string();
     let opened =
         sessions.iter().find(|session| session.connection == connection).and_then(|session| session.opened);
-    let slow = sitting.behind.iter().map(|reading| Slow {
+    let slow = sitting.behind.iter().map(|reading| SlowChannel {
         channel: reading.line.channel.to_string(),
         after: reading.at,
         since: now.saturating_sub(reading.age),
     });
-    Open {
+    OpenSession {
         connection,
         node: sitting.connection.node.to_string(),
         device: sitting.device.as_deref().map(str::to_owned),
@@ -148,17 +148,17 @@ fn seen(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> Open {
     }
 }
 
-fn devices<'a>(history: &'a [Entry], open: &'a [Open]) -> Vec<Device<'a>> {
+fn devices<'a>(history: &'a [Entry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
     let began =
         open.iter().filter_map(|session| Some((session.device.as_deref()?, session.since.unwrap_or_default())));
-    let heard = history.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
+    let logged = history.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-    for (device, at) in began.chain(heard) {
+    for (device, at) in began.chain(logged) {
         let last = seen.entry(device).or_default();
         *last = at.max(*last);
     }
-    let is_there = |device| open.iter().any(|session| session.device.as_deref() == Some(device));
-    seen.into_iter().map(|(name, seen)| Device { name, connected: is_there(name), seen }).collect()
+    let is_connected = |device| open.iter().any(|session| session.device.as_deref() == Some(device));
+    seen.into_iter().map(|(name, seen)| Device { name, connected: is_connected(name), seen }).collect()
 }
 
 #[cfg(test)]
@@ -182,8 +182,8 @@ mod tests {
             entry(4, 1, "phone", closed()),
             entry(5, 2, "laptop", closed()),
         ];
-        let sessions = sessions::of(&history, None);
-        let open: Vec<Open> = sessions.iter().filter(|session| session.end.is_none()).map(told).collect();
+        let sessions = sessions::from_connection_log(&history, None);
+        let open: Vec<OpenSession> = sessions.iter().filter(|session| session.end.is_none()).map(from_connection_log).collect();
         assert_eq!((open.len(), open[0].node.as_str(), open[0].since), (1, "haaaaaaa", Some(3)));
         let expected = [
             Device { name: "laptop", connected: false, seen: 5 },

@@ -15,32 +15,32 @@ use crate::bus::BusError;
 use crate::problem::Problem;
 
 /// The longest that a request may wait.
-pub(super) const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Requests that may wait at the same time: each asks the bus once a second at the most.
-const MOST_WAITS: usize = 1_000;
+const MAX_WAITS: usize = 1_000;
 /// The pauses between two looks at the records: short at first, since most devices acknowledge at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many requests wait. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
-pub struct Waits(Arc<Semaphore>);
+pub struct WaitSlots(Arc<Semaphore>);
 
-impl Default for Waits {
+impl Default for WaitSlots {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_WAITS)))
+        Self(Arc::new(Semaphore::new(MAX_WAITS)))
     }
 }
 
-/// The event's receipts, once it is settled on all channels, or as they are when the patience has run out.
-pub(super) async fn until_settled(
+/// The event's receipts, once it is settled on all channels, or as they are when the timeout has run out.
+pub(super) async fn until_final(
     context: &Context,
     id: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Result<Vec<Receipt>, BusError>, Problem> {
     let _waiting = context.waits.0.try_acquire().map_err(|error| full(&error))?;
-    let end = Instant::now() + patience;
+    let end = Instant::now() + timeout;
     let mut pause = FIRST_PAUSE;
     loop {
         let receipts = context.bus.receipts(id).await;
@@ -55,11 +55,11 @@ pub(super) async fn until_settled(
             () = sleep_until(end.min(Instant::now() + pause)) => {}
             () = context.stopping.cancelled() => {}
         }
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        pause = (pause * 3 / 2).min(MAX_PAUSE);
     }
 }
 
 fn full(_: &TryAcquireError) -> Problem {
-    let detail = format!("{MOST_WAITS} requests wait at this node already; ask again without `wait`, or later");
+    let detail = format!("{MAX_WAITS} requests wait at this node already; ask again without `wait`, or later");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
 }

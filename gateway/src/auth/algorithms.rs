@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm::{
     self, ES256, ES384, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512,
 };
 
-use crate::config::Faults;
+use crate::config::ConfigErrors;
 
 /// What a shared secret verifies.
 pub(super) const OF_SECRET: &[Algorithm] = &[HS256, HS384, HS512];
@@ -27,7 +27,7 @@ pub(super) const OF_ANY: &[Algorithm] =
 
 /// Of what the keys can verify, what is allowed. An allowed one that fits no key is a fault: whoever wrote it
 /// believes in a protection, or a key, that is not there.
-pub(super) fn allowed(names: &[String], fitting: &[Algorithm]) -> Result<Vec<Algorithm>, Faults> {
+pub(super) fn allowed(names: &[String], fitting: &[Algorithm]) -> Result<Vec<Algorithm>, ConfigErrors> {
     if names.is_empty() {
         return Ok(fitting.to_vec());
     }
@@ -35,7 +35,7 @@ pub(super) fn allowed(names: &[String], fitting: &[Algorithm]) -> Result<Vec<Alg
     let known: Option<Vec<_>> = names.iter().map(of_name).collect();
     known.ok_or_else(|| {
         let expected = format!("only algorithms that fit the key: {}", list(fitting));
-        Faults::one("auth.algorithms", format!("`{}`", names.join(", ")), expected)
+        ConfigErrors::single("auth.algorithms", format!("`{}`", names.join(", ")), expected)
     })
 }
 

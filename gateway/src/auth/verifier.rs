@@ -14,7 +14,7 @@ use super::header::Parts;
 use super::keys::{Key, KeySet, Miss};
 use super::refresh::Refreshed;
 use super::{Identity, Refusal, Revoked, Token, algorithms, jwks, pem};
-use crate::config::{self, Faults};
+use crate::config::{self, ConfigErrors};
 
 /// Verifies tokens.
 pub struct Verifier {
@@ -34,7 +34,7 @@ enum Keys {
 impl Verifier {
     /// A verifier as configured. `on_fetch` is told how each fetch of a key set ended. A set at an address is not
     /// fetched yet: that is what [`Self::refresher`] begins with.
-    pub fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<Self, Faults> {
+    pub fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<Self, ConfigErrors> {
         let (keys, allowed) = Keys::new(config, on_fetch)?;
         Ok(Self { keys, allowed, expected: Expected::new(config), revoked: Revoked::default() })
     }
@@ -98,19 +98,19 @@ impl fmt::Debug for Verifier {
 }
 
 impl Keys {
-    fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), Faults> {
+    fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         if let Some(secret) = &config.secret {
             return Self::one(config, DecodingKey::from_secret(secret.expose().as_bytes()), algorithms::OF_SECRET);
         }
         if let Some(text) = &config.public_key {
             let (key, fitting) =
-                pem::parse(text).map_err(|found| Faults::one("auth.public_key", found, pem::EXPECTED))?;
+                pem::parse(text).map_err(|found| ConfigErrors::single("auth.public_key", found, pem::EXPECTED))?;
             return Self::one(config, key, fitting);
         }
         match (&config.jwks_file, &config.jwks_url) {
             (Some(path), _) => Self::from_file(config, path, on_fetch),
             (None, Some(url)) => Self::from_web(config, url, on_fetch),
-            (None, None) => Err(Faults::one("auth", "nothing", "a way to verify tokens")),
+            (None, None) => Err(ConfigErrors::single("auth", "nothing", "a way to verify tokens")),
         }
     }
 
@@ -118,28 +118,28 @@ impl Keys {
         config: &config::Auth,
         decoding: DecodingKey,
         fitting: &[Algorithm],
-    ) -> Result<(Self, Vec<Algorithm>), Faults> {
+    ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         let allowed = algorithms::allowed(&config.algorithms, fitting)?;
         let key = Key { id: None, algorithms: allowed.clone(), decoding };
         Ok((Self::One(Arc::new(key)), allowed))
     }
 
     /// A file is read at once: if it is wrong now, somebody is there to correct it.
-    fn from_file(config: &config::Auth, path: &Path, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), Faults> {
+    fn from_file(config: &config::Auth, path: &Path, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_ANY)?;
         let document = fetch::read(path);
         let keys = document.and_then(|document| jwks::parse(&document, &allowed).map_err(str::to_owned));
         let expected = "a file with a JSON Web Key Set in which a key fits the allowed algorithms";
         let keys = keys
-            .map_err(|found| Faults::one("auth.jwks_file", format!("{found} at {}", path.display()), expected))?;
+            .map_err(|found| ConfigErrors::single("auth.jwks_file", format!("{found} at {}", path.display()), expected))?;
         Ok(Self::set(Source::File(path.to_owned()), config, allowed, keys, on_fetch))
     }
 
     /// An address may be down for a while, and then the node starts all the same. Symmetric keys in it do not count:
     /// whoever could read the address could sign with them.
-    fn from_web(config: &config::Auth, url: &str, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), Faults> {
+    fn from_web(config: &config::Auth, url: &str, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_PUBLIC)?;
-        let source = Source::web(url).map_err(|found| Faults::one("auth.jwks_url", found, "a usable address"))?;
+        let source = Source::web(url).map_err(|found| ConfigErrors::single("auth.jwks_url", found, "a usable address"))?;
         Ok(Self::set(source, config, allowed, KeySet::default(), on_fetch))
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::{door, runtime};
+use super::{api_client, runtime};
 
 /// `wirebell explain EVENT_ID`
 #[derive(Debug, Args)]
@@ -32,37 +32,37 @@ pub(super) struct Explain {
 }
 
 /// How asking ended when there is no explanation.
-const UNKNOWN: u8 = 1;
-const NOT_ASKED: u8 = 2;
+const NOT_FOUND: u8 = 1;
+const REQUEST_FAILED: u8 = 2;
 
 impl Explain {
     pub(super) fn run(self) -> ExitCode {
-        match runtime().and_then(|runtime| runtime.block_on(self.ask())) {
+        match runtime().and_then(|runtime| runtime.block_on(self.request())) {
             Ok((text, code)) => {
                 println!("{text}");
                 code
             }
             Err(message) => {
                 eprintln!("wirebell: {message}");
-                ExitCode::from(NOT_ASKED)
+                ExitCode::from(REQUEST_FAILED)
             }
         }
     }
 
-    async fn ask(self) -> Result<(String, ExitCode), String> {
-        let key = door::key(self.key_file.as_deref())?;
+    async fn request(self) -> Result<(String, ExitCode), String> {
+        let key = api_client::read_key(self.key_file.as_deref())?;
         let query: Vec<(&str, &str)> = self.channel.iter().map(|channel| ("channel", channel.as_str())).collect();
-        let answer = door::get(&self.url, &["v1", "events", &self.id], &query, key.as_deref()).await?;
-        let json: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-        let code = match answer.status {
+        let response = api_client::get(&self.url, &["v1", "events", &self.id], &query, key.as_deref()).await?;
+        let json: Value = serde_json::from_str(&response.text).unwrap_or_default();
+        let code = match response.status {
             200 => ExitCode::SUCCESS,
-            404 if json["code"] == "not_found" => ExitCode::from(UNKNOWN),
+            404 if json["code"] == "not_found" => ExitCode::from(NOT_FOUND),
             status => return Err(format!("{} answers {status}: {}", self.url, text(&json["detail"]))),
         };
         if self.json {
-            return Ok((answer.text, code));
+            return Ok((response.text, code));
         }
-        Ok((if answer.status == 200 { explanation(&json) } else { text(&json["detail"]).to_owned() }, code))
+        Ok((if response.status == 200 { explanation(&json) } else { text(&json["detail"]).to_owned() }, code))
     }
 }
 

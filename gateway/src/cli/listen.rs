@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use wirebell_protocol::CloseCode;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
-use super::{Outcome, block_on, token};
+use super::{CommandResult, block_on, token};
 use crate::auth::Grant;
 use crate::config::DEV_SECRET;
 
 /// The longest pause before connecting again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// `wirebell listen --token …`
 #[derive(Debug, Args)]
@@ -44,32 +44,32 @@ pub(super) struct Listen {
 }
 
 /// How long the token is good that is made for a user.
-const A_DAY: Duration = Duration::from_secs(24 * 3600);
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How a connection ended.
 enum End {
     /// As many events have come as were asked for.
-    Enough,
+    Done,
     /// Coming back may help.
     Lost(String),
     /// Coming back will not help.
-    Refused(String),
+    Rejected(String),
 }
 
 impl Listen {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let token = self.token()?;
         block_on(async move {
-            let mut left = self.count;
+            let mut remaining = self.count;
             let mut pause = Duration::ZERO;
             loop {
-                match self.connection(&token, &mut left).await {
-                    End::Enough => return Ok(()),
-                    End::Refused(why) => return Err(why),
+                match self.connection(&token, &mut remaining).await {
+                    End::Done => return Ok(()),
+                    End::Rejected(why) => return Err(why),
                     End::Lost(why) => eprintln!("wirebell: {why}; coming back"),
                 }
                 // Full jitter, so that many of these do not come back together.
-                pause = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);
+                pause = (pause * 2).clamp(Duration::from_millis(500), MAX_PAUSE);
                 tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
             }
         })
@@ -87,26 +87,26 @@ impl Listen {
         }
         let user = self.user.clone().unwrap_or_default();
         let (topics, emit) = (token::everything(), token::everything());
-        token::mint(DEV_SECRET, &Grant { user, topics, emit, device: None, lifetime: A_DAY })
+        token::mint(DEV_SECRET, &Grant { user, topics, emit, device: None, lifetime: TOKEN_LIFETIME })
     }
 
-    async fn connection(&self, token: &str, left: &mut Option<u64>) -> End {
-        let refused = |error: &dyn std::fmt::Display| End::Refused(error.to_string());
+    async fn connection(&self, token: &str, remaining: &mut Option<u64>) -> End {
+        let rejected = |error: &dyn std::fmt::Display| End::Rejected(error.to_string());
         let mut request = match self.url.as_str().into_client_request() {
             Ok(request) => request,
-            Err(error) => return End::Refused(format!("--url: expected ws://host:port/ws: {error}")),
+            Err(error) => return End::Rejected(format!("--url: expected ws://host:port/ws: {error}")),
         };
         let headers = request.headers_mut();
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         match HeaderValue::from_str(&format!("Bearer {token}")) {
             Ok(value) => headers.insert(header::AUTHORIZATION, value),
-            Err(_) => return refused(&"the token has characters that no token has"),
+            Err(_) => return rejected(&"the token has characters that no token has"),
         };
         let mut socket = match connect_async(request).await {
             Ok((socket, _)) => socket,
-            Err(Error::Url(error)) => return End::Refused(format!("--url: expected ws://host:port/ws: {error}")),
+            Err(Error::Url(error)) => return End::Rejected(format!("--url: expected ws://host:port/ws: {error}")),
             Err(Error::Http(response)) if response.status().is_client_error() => {
-                return refused(&format!("the node answered {}", response.status()));
+                return rejected(&format!("the node answered {}", response.status()));
             }
             Err(error) => return End::Lost(error.to_string()),
         };
@@ -120,9 +120,9 @@ impl Listen {
             match message {
                 Ok(Message::Text(text)) => {
                     println!("{text}");
-                    if is_event(&text) && spend(left) {
+                    if is_event(&text) && count_down(remaining) {
                         let _ = socket.close(None).await;
-                        return End::Enough;
+                        return End::Done;
                     }
                 }
                 Ok(Message::Close(frame)) => return closed(frame.as_ref()),
@@ -140,10 +140,10 @@ fn is_event(text: &str) -> bool {
 }
 
 /// One event less to wait for. True if it was the last.
-fn spend(left: &mut Option<u64>) -> bool {
-    left.as_mut().is_some_and(|left| {
-        *left = left.saturating_sub(1);
-        *left == 0
+fn count_down(remaining: &mut Option<u64>) -> bool {
+    remaining.as_mut().is_some_and(|remaining| {
+        *remaining = remaining.saturating_sub(1);
+        *remaining == 0
     })
 }
 
@@ -151,6 +151,6 @@ fn closed(frame: Option<&CloseFrame>) -> End {
     let Some(frame) = frame else { return End::Lost("the connection was closed".to_owned()) };
     let code = u16::from(frame.code);
     let why = format!("closed with {code}: {}", frame.reason);
-    let for_good = [CloseCode::Token, CloseCode::Forbidden, CloseCode::Policy].map(CloseCode::number);
-    if for_good.contains(&code) { End::Refused(why) } else { End::Lost(why) }
+    let permanent = [CloseCode::Token, CloseCode::Forbidden, CloseCode::Policy].map(CloseCode::number);
+    if permanent.contains(&code) { End::Rejected(why) } else { End::Lost(why) }
 }

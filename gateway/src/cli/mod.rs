@@ -1,6 +1,6 @@
 //! The command line: one file a command.
 
-mod door;
+mod api_client;
 mod explain;
 mod listen;
 mod node;
@@ -37,7 +37,7 @@ enum Command {
 
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let result = match Cli::parse().command {
         Command::Dev(dev) => dev.run(),
         Command::Serve(serve) => serve.run(),
         Command::Token(token) => token.run(),
@@ -46,7 +46,7 @@ pub fn run() -> ExitCode {
         // What it has to tell is in its exit code, too.
         Command::Explain(explain) => return explain.run(),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("wirebell: {message}");
@@ -56,10 +56,10 @@ pub fn run() -> ExitCode {
 }
 
 /// What a command comes to: nothing, or what to tell the one who called it.
-type Outcome = Result<(), String>;
+type CommandResult = Result<(), String>;
 
 /// An async command for a single task.
-fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+fn block_on(work: impl Future<Output = CommandResult>) -> CommandResult {
     runtime()?.block_on(work)
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Outcome;
+use super::CommandResult;
 use crate::config::{self, Mode, Sources};
 use crate::server;
 use crate::telemetry::logging::Telemetry;
@@ -63,7 +63,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Dev {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let named = [
             ("bus.redis", "--redis", self.redis),
             ("auth.secret", "--jwt-secret", self.jwt_secret),
@@ -74,37 +74,37 @@ impl Dev {
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         start(Mode::Serve, self.config, [("bus.redis", "--redis", self.redis)], self.settings)
     }
 }
 
-type Named = (&'static str, &'static str, Option<String>);
+type NamedFlag = (&'static str, &'static str, Option<String>);
 
-fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = Named>, settings: Settings) -> Outcome {
+fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = NamedFlag>, settings: Settings) -> CommandResult {
     let mut sources = Sources::process();
     if file.is_some() {
         sources.file = file;
     }
-    let doors = [
+    let listeners = [
         ("clients.listen", "--clients-listen", settings.clients_listen),
         ("services.listen", "--services-listen", settings.services_listen),
     ];
-    for (key, flag, value) in named.into_iter().chain(doors) {
+    for (key, flag, value) in named.into_iter().chain(listeners) {
         sources.flags.extend(value.map(|value| (key.to_owned(), value, flag.to_owned())));
     }
     for (key, value) in settings.set {
         let origin = format!("--set {key}");
         sources.flags.push((key, value, origin));
     }
-    let config = config::load(&sources, mode).map_err(|faults| faults.to_string())?;
+    let config = config::load(&sources, mode).map_err(|errors| errors.to_string())?;
     let telemetry = Telemetry::start(&config.telemetry).map_err(|error| error.to_string())?;
-    let outcome = run(config, mode);
+    let result = run(config, mode);
     telemetry.flush();
-    outcome
+    result
 }
 
-fn run(config: config::Config, mode: Mode) -> Outcome {
+fn run(config: config::Config, mode: Mode) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(server::run(config, mode)).map_err(|error| error.to_string())

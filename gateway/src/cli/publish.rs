@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use wirebell_publisher::{Class, Durability, Event, EventError, Publisher};
 
-use super::{Outcome, block_on, door};
+use super::{CommandResult, block_on, api_client};
 
 /// `wirebell publish --to user:42 --type payment-status --data '{"ok":true}'`
 #[derive(Debug, Args)]
@@ -64,19 +64,19 @@ pub(super) struct Publish {
 }
 
 impl Publish {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let event = self.event()?;
         let mut publisher = Publisher::builder(&self.url);
-        if let Some(key) = door::key(self.key_file.as_deref())? {
+        if let Some(key) = api_client::read_key(self.key_file.as_deref())? {
             publisher = publisher.service_key(&key);
         }
         block_on(async move {
             let publisher = publisher.connect().await.map_err(|error| error.to_string())?;
-            let answer = publisher.publish(event).await.map_err(|error| error.to_string())?;
-            say(&answer)?;
+            let result = publisher.publish(event).await.map_err(|error| error.to_string())?;
+            print_json(&result)?;
             let Some(seconds) = self.wait else { return Ok(()) };
-            let acknowledged = answer.acknowledged(Duration::from_secs(seconds)).await;
-            say(&publisher.receipts(&answer.id).await.map_err(|error| error.to_string())?)?;
+            let acknowledged = result.acknowledged(Duration::from_secs(seconds)).await;
+            print_json(&publisher.receipts(&result.id).await.map_err(|error| error.to_string())?)?;
             acknowledged.map(drop).map_err(|error| error.to_string())
         })
     }
@@ -110,10 +110,10 @@ impl Publish {
         if let Some(traceparent) = &self.traceparent {
             event = event.traceparent(traceparent)?;
         }
-        Ok(self.wishes(event)?)
+        Ok(self.add_delivery_options(event)?)
     }
 
-    fn wishes(&self, mut event: Event) -> Result<Event, EventError> {
+    fn add_delivery_options(&self, mut event: Event) -> Result<Event, EventError> {
         // Whoever waits wants to know.
         if self.receipt || (self.wait.is_some() && self.deadline.is_none()) {
             event = event.receipt();
@@ -141,7 +141,7 @@ impl Publish {
 }
 
 /// One line of JSON.
-fn say(what: &impl Serialize) -> Result<(), String> {
+fn print_json(what: &impl Serialize) -> Result<(), String> {
     println!("{}", serde_json::to_string(what).map_err(|error| error.to_string())?);
     Ok(())
 }

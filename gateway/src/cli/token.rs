@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Outcome;
+use super::CommandResult;
 use crate::auth::{Grant, Minter};
 use crate::config::{DEV_SECRET, Secret};
 
@@ -33,7 +33,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> CommandResult {
         let secret = match &self.secret_file {
             Some(path) => std::fs::read_to_string(path)
                 .map(|text| text.trim_end().to_owned())

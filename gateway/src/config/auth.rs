@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 use super::{Mode, Secret, url};
 
 /// The secret of `wirebell dev`. Everybody knows it, so `serve` refuses it.
 pub const DEV_SECRET: &str = "wirebell-dev-secret";
 
 /// RFC 7518 asks for as many bytes as the hash has, 32 for HS256; less than half of that is refused outright.
-const LEAST_SECRET_BYTES: usize = 16;
+const MIN_SECRET_BYTES: usize = 16;
 
 /// Who may connect.
 #[derive(Debug, Clone)]
@@ -47,71 +47,71 @@ pub(super) const SETTINGS: [Setting; 9] = [
     Setting {
         key: "auth.algorithms",
         kind: Kind::List,
-        says: "Signature algorithms that are allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \
+        description: "Signature algorithms that are allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \
                ES256, ES384, EdDSA. None named: those that fit the key.",
-        because: "The key decides already: no token is ever verified by an algorithm that is not its key's.",
-        ..ROW
+        reason: "The key decides already: no token is ever verified by an algorithm that is not its key's.",
+        ..BLANK
     },
     Setting {
         key: "auth.secret",
         dev: Some(DEV_SECRET),
         from_file: true,
         secret: true,
-        says: "The secret that signs tokens with HS256, HS384 or HS512. `serve` refuses one of less than 16 bytes; \
+        description: "The secret that signs tokens with HS256, HS384 or HS512. `serve` refuses one of less than 16 bytes; \
                take 32 random ones or more.",
-        because: "A known secret admits everybody as anybody, which only `dev` may.",
-        ..ROW
+        reason: "A known secret admits everybody as anybody, which only `dev` may.",
+        ..BLANK
     },
     Setting {
         key: "auth.public_key",
         from_file: true,
-        says: "The public key of the tokens' issuer in PEM (`PUBLIC KEY`): RSA of 2048 bits or more, EC on P-256 or \
+        description: "The public key of the tokens' issuer in PEM (`PUBLIC KEY`): RSA of 2048 bits or more, EC on P-256 or \
                P-384, or Ed25519.",
-        because: "Only you know whose tokens are good.",
-        ..ROW
+        reason: "Only you know whose tokens are good.",
+        ..BLANK
     },
     Setting {
         key: "auth.jwks_file",
-        says: "A file with the issuer's keys as a JSON Web Key Set. It is read again every `jwks_refresh`.",
-        because: "Only you know whose tokens are good.",
-        ..ROW
+        description: "A file with the issuer's keys as a JSON Web Key Set. It is read again every `jwks_refresh`.",
+        reason: "Only you know whose tokens are good.",
+        ..BLANK
     },
     Setting {
         key: "auth.jwks_url",
-        says: "The `https` address of the issuer's JSON Web Key Set; `http` only on the same machine. Redirects are \
+        description: "The `https` address of the issuer's JSON Web Key Set; `http` only on the same machine. Redirects are \
                not followed, and symmetric keys in it are ignored.",
-        because: "Only you know whose tokens are good.",
-        ..ROW
+        reason: "Only you know whose tokens are good.",
+        ..BLANK
     },
     Setting {
         key: "auth.jwks_refresh",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(604_800)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("5m"),
-        says: "How often the key set is read again. A token with an unknown `kid` has it read at once, within limits.",
-        because: "So long a key that the issuer withdrew is still good; no issuer is burdened by it.",
-        ..ROW
+        description: "How often the key set is read again. A token with an unknown `kid` has it read at once, within limits.",
+        reason: "So long a key that the issuer withdrew is still good; no issuer is burdened by it.",
+        ..BLANK
     },
     Setting {
         key: "auth.issuer",
-        says: "What a token's `iss` must be.",
-        because: "Not every issuer writes one; set it wherever yours does.",
-        ..ROW
+        description: "What a token's `iss` must be.",
+        reason: "Not every issuer writes one; set it wherever yours does.",
+        ..BLANK
     },
     Setting {
         key: "auth.audience",
         kind: Kind::List,
-        says: "What a token's `aud` must contain, one of them. If none is set, a token with an `aud` is refused, as \
+        description: "What a token's `aud` must contain, one of them. If none is set, a token with an `aud` is refused, as \
                RFC 7519 demands: it is meant for somebody else.",
-        because: "Not every issuer writes one; set it wherever yours does.",
-        ..ROW
+        reason: "Not every issuer writes one; set it wherever yours does.",
+        ..BLANK
     },
     Setting {
         key: "auth.leeway",
-        kind: Kind::Span(Duration::ZERO, Duration::from_secs(600)),
+        kind: Kind::Duration(Duration::ZERO, Duration::from_secs(600)),
         default: Some("30s"),
-        says: "By how much the issuer's clock and this one may differ when `exp` and `nbf` are checked.",
-        because: "More than machines with NTP ever differ, and little against a token's lifetime.",
-        ..ROW
+        description: "By how much the issuer's clock and this one may differ when `exp` and `nbf` are checked.",
+        reason: "More than machines with NTP ever differ, and little against a token's lifetime.",
+        ..BLANK
     },
 ];
 
@@ -142,25 +142,25 @@ impl Auth {
         const KEY: &str = "auth.secret";
         let Some(secret) = self.secret.as_ref().filter(|_| reader.mode() == Mode::Serve) else { return };
         if secret.expose() == DEV_SECRET {
-            reader.fault(KEY, "the secret of `wirebell dev`, which everybody knows", "a secret of your own");
-        } else if secret.expose().len() < LEAST_SECRET_BYTES {
-            let expected = format!("at least {LEAST_SECRET_BYTES} bytes; 32 random ones or more are right");
-            reader.fault(KEY, "a secret that is too short", expected);
+            reader.error(KEY, "the secret of `wirebell dev`, which everybody knows", "a secret of your own");
+        } else if secret.expose().len() < MIN_SECRET_BYTES {
+            let expected = format!("at least {MIN_SECRET_BYTES} bytes; 32 random ones or more are right");
+            reader.error(KEY, "a secret that is too short", expected);
         }
     }
 
     fn check_names(&self, reader: &mut Reader<'_>) {
         for name in self.algorithms.iter().filter(|name| !ALGORITHMS.contains(&name.as_str())) {
-            reader.fault("auth.algorithms", format!("`{name}`"), format!("names among {}", ALGORITHMS.join(", ")));
+            reader.error("auth.algorithms", format!("`{name}`"), format!("names among {}", ALGORITHMS.join(", ")));
         }
         let safe = |url: &String| url::Parts::of(url).is_some_and(|parts| parts.is_web() && parts.is_private());
         if !self.jwks_url.as_ref().is_none_or(safe) {
             let expected = "a URL with https:// (http:// only to localhost), a host, and no user or password";
             // The value may carry a password, so it is not repeated.
-            reader.fault("auth.jwks_url", "something else", expected);
+            reader.error("auth.jwks_url", "something else", expected);
         }
         if self.audience.iter().any(String::is_empty) {
-            reader.fault("auth.audience", "an empty text", "texts that `aud` may contain");
+            reader.error("auth.audience", "an empty text", "texts that `aud` may contain");
         }
     }
 }
@@ -168,12 +168,12 @@ impl Auth {
 fn check_ways(reader: &mut Reader<'_>) {
     let given: Vec<&str> = WAYS.into_iter().filter(|key| reader.origin(key).is_some()).collect();
     match given.as_slice() {
-        [] if reader.mode() == Mode::Serve && !WAYS.iter().any(|key| reader.is_faulty(key)) => {
+        [] if reader.mode() == Mode::Serve && !WAYS.iter().any(|key| reader.has_error(key)) => {
             reader.missing("auth", format!("exactly one way to verify tokens: {}", WAYS.join(", ")));
         }
         [first, second, ..] => {
             let found = format!("also {second}");
-            reader.fault(first, found, format!("only one of {}", WAYS.join(", ")));
+            reader.error(first, found, format!("only one of {}", WAYS.join(", ")));
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wirebell_protocol::{Durability, Keys};
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 use super::{LogRule, Mode, Secret, url};
 
 /// What connects the nodes.
@@ -48,113 +48,113 @@ pub(super) const SETTINGS: [Setting; 13] = [
         key: "bus.redis",
         from_file: true,
         secret: true,
-        says: "URL of Redis or Valkey: `redis://[user:password@]host[:port][/database]`, \
+        description: "URL of Redis or Valkey: `redis://[user:password@]host[:port][/database]`, \
                `redis-cluster://host:port[?node=host:port&node=…]` or \
                `redis-sentinel://host:port?sentinelServiceName=name[&node=host:port…]`; `rediss` in place of `redis` is \
                TLS. The nodes are servers of the Cluster, or sentinels, which are asked if the first is away. \
                `sentinelUsername` and `sentinelPassword` are the sentinels'; user and password are the data's.",
-        because: "Only you know it. `serve` demands it; `dev` without it has an embedded bus.",
-        ..ROW
+        reason: "Only you know it. `serve` demands it; `dev` without it has an embedded bus.",
+        ..BLANK
     },
     Setting {
         key: "bus.prefix",
         default: Some("wb"),
-        says: "What every key in Redis begins with; 1 to 32 of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`.",
-        because: "Short, since it is in every key. Another one keeps two installations in one Redis apart.",
-        ..ROW
+        description: "What every key in Redis begins with; 1 to 32 of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`.",
+        reason: "Short, since it is in every key. Another one keeps two installations in one Redis apart.",
+        ..BLANK
     },
     Setting {
         key: "bus.log_events",
         kind: Kind::Count(1, 10_000_000),
         default: Some("1000"),
-        says: "Events that a channel's log keeps.",
-        because: "More than a device misses in a day, and about a megabyte for a busy channel.",
-        ..ROW
+        description: "Events that a channel's log keeps.",
+        reason: "More than a device misses in a day, and about a megabyte for a busy channel.",
+        ..BLANK
     },
     Setting {
         key: "bus.log_age",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(31_536_000)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(31_536_000)),
         default: Some("24h"),
-        says: "How long a channel's log keeps an event.",
-        because: "A phone that was off over night still gets everything.",
-        ..ROW
+        description: "How long a channel's log keeps an event.",
+        reason: "A phone that was off over night still gets everything.",
+        ..BLANK
     },
     Setting {
         key: "bus.logs",
         kind: Kind::List,
         default: Some(""),
-        says: "Other bounds for the logs of some channels, each `pattern=events/age`, such as `topic:chat-*=5000/7d`; in \
+        description: "Other bounds for the logs of some channels, each `pattern=events/age`, such as `topic:chat-*=5000/7d`; in \
                a pattern `*` is any run of characters, and the first that fits counts. Services that publish straight \
                to Redis bring their own.",
-        because: "Most channels are alike.",
-        ..ROW
+        reason: "Most channels are alike.",
+        ..BLANK
     },
     Setting {
         key: "bus.receipts",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(2_592_000)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(2_592_000)),
         default: Some("24h"),
-        says: "How long an acknowledgement of an event with `receipt` is waited for, unless its `ttl` ends it before; its \
+        description: "How long an acknowledgement of an event with `receipt` is waited for, unless its `ttl` ends it before; its \
                record can be asked for as long again.",
-        because: "As long as the log keeps the event, so that a phone that was off over night counts.",
-        ..ROW
+        reason: "As long as the log keeps the event, so that a phone that was off over night counts.",
+        ..BLANK
     },
     Setting {
         key: "bus.retained_keys",
         kind: Kind::Count(1, 100_000),
         default: Some("1000"),
-        says: "Values that a channel retains; one more pushes out what was changed longest ago.",
-        because: "Everyone who connects gets all of them.",
-        ..ROW
+        description: "Values that a channel retains; one more pushes out what was changed longest ago.",
+        reason: "Everyone who connects gets all of them.",
+        ..BLANK
     },
     Setting {
         key: "bus.retained_age",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(31_536_000)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(31_536_000)),
         default: Some("30d"),
-        says: "How long a channel retains its values after the last change.",
-        because: "Users that never come back must not fill Redis; who comes back within a month finds everything.",
-        ..ROW
+        description: "How long a channel retains its values after the last change.",
+        reason: "Users that never come back must not fill Redis; who comes back within a month finds everything.",
+        ..BLANK
     },
     Setting {
         key: "bus.durability",
         kind: Kind::Choice(&["primary", "replicated"]),
         default: Some("primary"),
-        says: "When an event counts as published that does not say so itself: once the `primary` has it, or once a replica \
+        description: "When an event counts as published that does not say so itself: once the `primary` has it, or once a replica \
                has it too (`replicated`), so that a failover does not lose it.",
-        because: "A round trip to a replica is paid by every event, and one server alone has none.",
-        ..ROW
+        reason: "A round trip to a replica is paid by every event, and one server alone has none.",
+        ..BLANK
     },
     Setting {
         key: "bus.seen",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(604_800)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("5m"),
-        says: "How long publishing the same id again changes nothing and is answered as the first time.",
-        because: "Longer than any publisher's retries; each id costs a key in Redis as long.",
-        ..ROW
+        description: "How long publishing the same id again changes nothing and is answered as the first time.",
+        reason: "Longer than any publisher's retries; each id costs a key in Redis as long.",
+        ..BLANK
     },
     Setting {
         key: "bus.history",
         kind: Kind::Count(0, 10_000),
         default: Some("20"),
-        says: "Entries that a user's history keeps: sessions that began and ended, and why, refusals, slow clients, \
+        description: "Entries that a user's history keeps: sessions that began and ended, and why, refusals, slow clients, \
                gaps. 0 keeps none.",
-        because: "It explains afterwards why an event did not come; 150 bytes an entry, for users of the last 24 hours.",
-        ..ROW
+        reason: "It explains afterwards why an event did not come; 150 bytes an entry, for users of the last 24 hours.",
+        ..BLANK
     },
     Setting {
         key: "bus.linger",
-        kind: Kind::Span(Duration::ZERO, Duration::from_secs(3_600)),
+        kind: Kind::Duration(Duration::ZERO, Duration::from_secs(3_600)),
         default: Some("5s"),
-        says: "How long a channel stays subscribed after its last session has gone.",
-        because: "A reload of the page takes less, and then costs the bus nothing.",
-        ..ROW
+        description: "How long a channel stays subscribed after its last session has gone.",
+        reason: "A reload of the page takes less, and then costs the bus nothing.",
+        ..BLANK
     },
     Setting {
         key: "bus.queue",
         kind: Kind::Count(16, 16_777_216),
         default: Some("65536"),
-        says: "Announcements that may wait in memory to be handed to sessions.",
-        because: "A second of a burst; what does not fit is brought back from the log.",
-        ..ROW
+        description: "Announcements that may wait in memory to be handed to sessions.",
+        reason: "A second of a burst; what does not fit is brought back from the log.",
+        ..BLANK
     },
 ];
 
@@ -183,7 +183,7 @@ impl Bus {
         match &self.redis {
             Some(redis) => {
                 if let Some(expected) = wrong(redis.expose()) {
-                    reader.fault("bus.redis", "a value that is not shown", expected);
+                    reader.error("bus.redis", "a value that is not shown", expected);
                 }
             }
             None if reader.mode() == Mode::Serve => {
@@ -194,7 +194,7 @@ impl Bus {
         if let Err(error) = Keys::new(&self.prefix) {
             let expected = error.to_string();
             let expected = expected.strip_prefix("expected ").unwrap_or(&expected);
-            reader.fault("bus.prefix", format!("`{}`", self.prefix), expected);
+            reader.error("bus.prefix", format!("`{}`", self.prefix), expected);
         }
     }
 }
@@ -204,7 +204,7 @@ fn logs(reader: &mut Reader<'_>) -> Vec<LogRule> {
     for text in reader.list("bus.logs") {
         match LogRule::parse(&text) {
             Some(rule) => rules.push(rule),
-            None => reader.fault("bus.logs", format!("`{text}`"), LogRule::EXPECTED),
+            None => reader.error("bus.logs", format!("`{text}`"), LogRule::EXPECTED),
         }
     }
     rules

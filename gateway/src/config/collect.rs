@@ -2,40 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::Fault;
+use super::error::ConfigError;
 use super::origin::Origin;
 use super::schema::{self, Setting};
-use super::value::Raw;
+use super::value::RawValue;
 use super::{Sources, environment, file, suggest};
 
 /// What a source gave for a key.
 #[derive(Debug, Clone)]
-pub(super) struct Given {
-    pub(super) raw: Raw,
+pub(super) struct SourcedValue {
+    pub(super) raw: RawValue,
     pub(super) origin: Origin,
 }
 
 /// What the sources gave, by the key as it was written.
-pub(super) type Written = BTreeMap<String, Given>;
+pub(super) type RawSettings = BTreeMap<String, SourcedValue>;
 
 /// Everything that was given, by setting, with the values that stand in files of their own already read.
-pub(super) fn collect(sources: &Sources, faults: &mut Vec<Fault>) -> BTreeMap<&'static str, Given> {
-    let mut written = Written::new();
+pub(super) fn collect(sources: &Sources, errors: &mut Vec<ConfigError>) -> BTreeMap<&'static str, SourcedValue> {
+    let mut raw_settings = RawSettings::new();
     if let Some(path) = &sources.file {
-        file::read(path, &mut written, faults);
+        file::read(path, &mut raw_settings, errors);
     }
-    environment::read(&sources.env, &mut written, faults);
+    environment::read(&sources.env, &mut raw_settings, errors);
     for (key, value, flag) in &sources.flags {
-        add(&mut written, key, Raw::Text(value.clone()), Origin::Flag(flag.clone()));
+        add(&mut raw_settings, key, RawValue::Text(value.clone()), Origin::Flag(flag.clone()));
     }
-    note_unknown(&written, faults);
-    schema::settings().filter_map(|setting| Some((setting.key, settle(setting, &written, faults)?))).collect()
+    note_unknown(&raw_settings, errors);
+    schema::settings().filter_map(|setting| Some((setting.key, settle(setting, &raw_settings, errors)?))).collect()
 }
 
 /// A later source replaces an earlier one; an empty text is no value.
-pub(super) fn add(written: &mut Written, key: &str, raw: Raw, origin: Origin) {
+pub(super) fn add(raw_settings: &mut RawSettings, key: &str, raw: RawValue, origin: Origin) {
     if !raw.is_empty() || !schema::keys().any(|known| known == key) {
-        written.insert(key.to_owned(), Given { raw, origin });
+        raw_settings.insert(key.to_owned(), SourcedValue { raw, origin });
     }
 }
 
@@ -47,9 +47,9 @@ pub(super) fn hint(wrong: &str, candidates: impl Iterator<Item = String>) -> Str
     }
 }
 
-fn note_unknown(written: &Written, faults: &mut Vec<Fault>) {
-    let unknown = written.iter().filter(|(key, _)| !schema::keys().any(|known| known == **key));
-    faults.extend(unknown.map(|(key, given)| Fault {
+fn note_unknown(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) {
+    let unknown = raw_settings.iter().filter(|(key, _)| !schema::keys().any(|known| known == **key));
+    errors.extend(unknown.map(|(key, given)| ConfigError {
         key: key.clone(),
         origin: Some(given.origin.to_string()),
         found: "an unknown key".to_owned(),
@@ -58,12 +58,12 @@ fn note_unknown(written: &Written, faults: &mut Vec<Fault>) {
 }
 
 /// The value of a setting, its own or that of the file which is named instead.
-fn settle(setting: &Setting, written: &Written, faults: &mut Vec<Fault>) -> Option<Given> {
-    let direct = written.get(setting.key);
-    let named = setting.file_key().and_then(|key| Some((written.get(&key)?, key)));
+fn settle(setting: &Setting, raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) -> Option<SourcedValue> {
+    let direct = raw_settings.get(setting.key);
+    let named = setting.file_key().and_then(|key| Some((raw_settings.get(&key)?, key)));
     match (direct, named) {
         (Some(direct), Some((named, file_key))) => {
-            faults.push(Fault {
+            errors.push(ConfigError {
                 key: setting.key.to_owned(),
                 origin: Some(direct.origin.to_string()),
                 found: format!("also {file_key} ({})", named.origin),
@@ -75,7 +75,7 @@ fn settle(setting: &Setting, written: &Written, faults: &mut Vec<Fault>) -> Opti
             Ok(given) => Some(given),
             Err(found) => {
                 let (origin, expected) = (Some(named.origin.to_string()), file::EXPECTED.to_owned());
-                faults.push(Fault { key: file_key, origin, found, expected });
+                errors.push(ConfigError { key: file_key, origin, found, expected });
                 None
             }
         },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 
 /// How a node is stopped without its clients noticing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,31 +23,31 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) const SETTINGS: [Setting; 3] = [
     Setting {
         key: "drain.notice",
-        kind: Kind::Span(Duration::ZERO, HOUR),
+        kind: Kind::Duration(Duration::ZERO, HOUR),
         default: Some("5s"),
         dev: Some("0s"),
-        says: "How long `/readyz` says no before the clients are told to leave.",
-        because: "A load balancer must have taken the node out first, or clients come straight back to it.",
-        ..ROW
+        description: "How long `/readyz` says no before the clients are told to leave.",
+        reason: "A load balancer must have taken the node out first, or clients come straight back to it.",
+        ..BLANK
     },
     Setting {
         key: "drain.window",
-        kind: Kind::Span(Duration::ZERO, HOUR),
+        kind: Kind::Duration(Duration::ZERO, HOUR),
         default: Some("20s"),
         dev: Some("2s"),
-        says: "The time over which the clients are spread when they are told to come back.",
-        because: "A full node's clients then arrive elsewhere at about a thousand a second, not all at once.",
-        ..ROW
+        description: "The time over which the clients are spread when they are told to come back.",
+        reason: "A full node's clients then arrive elsewhere at about a thousand a second, not all at once.",
+        ..BLANK
     },
     Setting {
         key: "drain.deadline",
-        kind: Kind::Span(Duration::from_secs(1), HOUR),
+        kind: Kind::Duration(Duration::from_secs(1), HOUR),
         default: Some("45s"),
         dev: Some("10s"),
-        says: "From the first signal to the end, at the latest. Notice and window must fit into it; whoever kills the \
+        description: "From the first signal to the end, at the latest. Notice and window must fit into it; whoever kills the \
                process must wait longer.",
-        because: "Notice and window take 25 seconds; the rest is for requests and closings that are slow.",
-        ..ROW
+        reason: "Notice and window take 25 seconds; the rest is for requests and closings that are slow.",
+        ..BLANK
     },
 ];
 
@@ -61,7 +61,7 @@ impl Drain {
         let least = drain.notice.saturating_add(drain.window);
         if least > drain.deadline {
             let expected = format!("at least drain.notice and drain.window together, {}", duration::show(least));
-            reader.fault("drain.deadline", duration::show(drain.deadline), expected);
+            reader.error("drain.deadline", duration::show(drain.deadline), expected);
         }
         drain
     }

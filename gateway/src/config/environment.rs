@@ -3,11 +3,11 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::collect::{Written, add, hint};
-use super::fault::Fault;
+use super::collect::{RawSettings, add, hint};
+use super::error::ConfigError;
 use super::origin::Origin;
 use super::schema;
-use super::value::Raw;
+use super::value::RawValue;
 
 const PREFIX: &str = "WIREBELL_";
 /// Names the configuration file; it is no setting itself.
@@ -45,9 +45,9 @@ impl Sources {
 }
 
 /// Adds what the variables say.
-pub(super) fn read(variables: &[(String, String)], written: &mut Written, faults: &mut Vec<Fault>) {
+pub(super) fn read(variables: &[(String, String)], raw_settings: &mut RawSettings, errors: &mut Vec<ConfigError>) {
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name)) {
-        let fault = |found: &str, expected: String| Fault {
+        let config_error = |found: &str, expected: String| ConfigError {
             key: name.clone(),
             origin: None,
             found: found.to_owned(),
@@ -56,12 +56,12 @@ pub(super) fn read(variables: &[(String, String)], written: &mut Written, faults
         match schema::keys().find(|key| schema::variable(key) == *name) {
             // Where a variable was not UTF-8, the replacement character stands.
             Some(_) if value.contains('\u{fffd}') => {
-                faults.push(fault("a value that is not UTF-8", "UTF-8".to_owned()));
+                errors.push(config_error("a value that is not UTF-8", "UTF-8".to_owned()));
             }
-            Some(key) => add(written, &key, Raw::Text(value.clone()), Origin::Variable(name.clone())),
+            Some(key) => add(raw_settings, &key, RawValue::Text(value.clone()), Origin::Variable(name.clone())),
             None => {
                 let names = schema::keys().map(|key| schema::variable(&key));
-                faults.push(fault("an unknown variable", hint(name, names)));
+                errors.push(config_error("an unknown variable", hint(name, names)));
             }
         }
     }

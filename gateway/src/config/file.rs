@@ -4,18 +4,18 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::collect::{Given, Written, add};
-use super::fault::Fault;
+use super::collect::{SourcedValue, RawSettings, add};
+use super::error::ConfigError;
 use super::origin::Origin;
 use super::schema::{self, Kind, Setting};
-use super::value::Raw;
+use super::value::RawValue;
 
 /// What a file that holds one value must be.
 pub(super) const EXPECTED: &str = "the path of a readable text file that is not empty";
 
 /// Adds what the configuration file says.
-pub(super) fn read(path: &Path, written: &mut Written, faults: &mut Vec<Fault>) {
-    let fault = |key: &str, found: String, expected: &str| Fault {
+pub(super) fn read(path: &Path, raw_settings: &mut RawSettings, errors: &mut Vec<ConfigError>) {
+    let config_error = |key: &str, found: String, expected: &str| ConfigError {
         key: key.to_owned(),
         origin: Some(Origin::File(path.to_owned()).to_string()),
         found,
@@ -23,16 +23,16 @@ pub(super) fn read(path: &Path, written: &mut Written, faults: &mut Vec<Fault>) 
     };
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => return faults.push(fault("--config", why(&error), "a readable TOML file")),
+        Err(error) => return errors.push(config_error("--config", why(&error), "a readable TOML file")),
     };
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
-        Err(error) => return faults.push(fault("--config", place(&text, &error), "TOML")),
+        Err(error) => return errors.push(config_error("--config", place(&text, &error), "TOML")),
     };
     for (section, value) in table {
         let toml::Value::Table(settings) = value else {
             let sections = schema::SECTIONS.map(|(name, ..)| format!("[{name}]")).join(", ");
-            faults.push(fault(
+            errors.push(config_error(
                 &section,
                 "a key outside a section".to_owned(),
                 &format!("one of {sections} above it"),
@@ -40,15 +40,15 @@ pub(super) fn read(path: &Path, written: &mut Written, faults: &mut Vec<Fault>) 
             continue;
         };
         for (name, value) in settings {
-            add(written, &format!("{section}.{name}"), Raw::Toml(value), Origin::File(path.to_owned()));
+            add(raw_settings, &format!("{section}.{name}"), RawValue::Toml(value), Origin::File(path.to_owned()));
         }
     }
 }
 
 /// Reads the value of a setting from the file that was named for it, or says what was found instead.
-pub(super) fn read_named(setting: &Setting, named: &Given) -> Result<Given, String> {
+pub(super) fn read_named(setting: &Setting, named: &SourcedValue) -> Result<SourcedValue, String> {
     let path = match &named.raw {
-        Raw::Text(path) | Raw::Toml(toml::Value::String(path)) => PathBuf::from(path),
+        RawValue::Text(path) | RawValue::Toml(toml::Value::String(path)) => PathBuf::from(path),
         other => return Err(other.show()),
     };
     let text = fs::read_to_string(&path).map_err(|error| format!("{} at {}", why(&error), path.display()))?;
@@ -58,11 +58,11 @@ pub(super) fn read_named(setting: &Setting, named: &Given) -> Result<Given, Stri
     }
     let raw = match setting.kind {
         Kind::List => {
-            Raw::Lines(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect())
+            RawValue::Lines(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect())
         }
-        _ => Raw::Text(text.to_owned()),
+        _ => RawValue::Text(text.to_owned()),
     };
-    Ok(Given { raw, origin: Origin::Named(path, Box::new(named.origin.clone())) })
+    Ok(SourcedValue { raw, origin: Origin::Named(path, Box::new(named.origin.clone())) })
 }
 
 fn why(error: &std::io::Error) -> String {

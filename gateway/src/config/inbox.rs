@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 
 /// What is kept of clients' events.
 #[derive(Debug, Clone, Copy)]
@@ -24,34 +24,34 @@ pub(super) const SETTINGS: [Setting; 4] = [
         key: "inbox.max_length",
         kind: Kind::Count(1, 100_000_000),
         default: Some("100000"),
-        says: "Events that each of the inbox' eight shards keeps, whether services have read them or not; one more pushes \
+        description: "Events that each of the inbox' eight shards keeps, whether services have read them or not; one more pushes \
                out the oldest.",
-        because: "Hours of what clients emit, for a service that is down, in some hundred megabytes of Redis.",
-        ..ROW
+        reason: "Hours of what clients emit, for a service that is down, in some hundred megabytes of Redis.",
+        ..BLANK
     },
     Setting {
         key: "inbox.max_age",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(31_536_000)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(31_536_000)),
         default: Some("7d"),
-        says: "How long the inbox keeps an event, read or not.",
-        because: "A service that was down over a weekend still finds everything.",
-        ..ROW
+        description: "How long the inbox keeps an event, read or not.",
+        reason: "A service that was down over a weekend still finds everything.",
+        ..BLANK
     },
     Setting {
         key: "inbox.seen",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(604_800)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("10m"),
-        says: "How long emitting the same id again changes nothing and is answered as the first time.",
-        because: "Longer than a phone is without a network and still wants to know; each id costs a key in Redis as long.",
-        ..ROW
+        description: "How long emitting the same id again changes nothing and is answered as the first time.",
+        reason: "Longer than a phone is without a network and still wants to know; each id costs a key in Redis as long.",
+        ..BLANK
     },
     Setting {
         key: "inbox.reply_timeout",
-        kind: Kind::Span(Duration::from_millis(10), Duration::from_secs(600)),
+        kind: Kind::Duration(Duration::from_millis(10), Duration::from_secs(600)),
         default: Some("10s"),
-        says: "How long a client that emits with a `ref` waits for the service's answer until it is told that there is none.",
-        because: "Longer than a person waits without wondering, shorter than one waits at all.",
-        ..ROW
+        description: "How long a client that emits with a `ref` waits for the service's answer until it is told that there is none.",
+        reason: "Longer than a person waits without wondering, shorter than one waits at all.",
+        ..BLANK
     },
 ];
 

@@ -1,17 +1,17 @@
 //! From the sources to a checked configuration.
 
 use super::collect::collect;
-use super::fault::Faults;
+use super::error::ConfigErrors;
 use super::reader::Reader;
 use super::{
     Auth, Bus, Clients, Config, Drain, Inbox, Mode, Presence, Services, Sources, Telemetry, Webhook, sessions,
 };
 
 /// Reads and checks everything. All that is wrong is told at once.
-pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
-    let mut faults = Vec::new();
-    let given = collect(sources, &mut faults);
-    let mut reader = Reader::new(mode, &given, &mut faults);
+pub fn load(sources: &Sources, mode: Mode) -> Result<Config, ConfigErrors> {
+    let mut errors = Vec::new();
+    let given = collect(sources, &mut errors);
+    let mut reader = Reader::new(mode, &given, &mut errors);
     let config = Config {
         clients: Clients::read(&mut reader),
         services: Services::read(&mut reader),
@@ -24,19 +24,19 @@ pub fn load(sources: &Sources, mode: Mode) -> Result<Config, Faults> {
         drain: Drain::read(&mut reader),
         telemetry: Telemetry::read(&mut reader),
     };
-    check_doors(&config, &mut reader);
+    check_listen_addresses(&config, &mut reader);
     sessions::check(config.sessions, &config.presence, &mut reader);
-    match Faults::new(faults) {
+    match ConfigErrors::new(errors) {
         None => Ok(config),
-        Some(faults) => Err(faults),
+        Some(errors) => Err(errors),
     }
 }
 
-fn check_doors(config: &Config, reader: &mut Reader<'_>) {
+fn check_listen_addresses(config: &Config, reader: &mut Reader<'_>) {
     let (clients, services) = (config.clients.listen, config.services.listen);
     let same_address =
         clients.ip() == services.ip() || clients.ip().is_unspecified() || services.ip().is_unspecified();
     if clients.port() == services.port() && clients.port() != 0 && same_address {
-        reader.fault("services.listen", format!("`{services}`"), "another port than that of clients.listen");
+        reader.error("services.listen", format!("`{services}`"), "another port than that of clients.listen");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 
 /// Who is online.
 #[derive(Debug, Clone)]
@@ -20,20 +20,20 @@ pub(super) const SETTINGS: [Setting; 2] = [
         key: "presence.enabled",
         kind: Kind::Flag,
         default: Some("true"),
-        says: "Whether nodes tell who is online: for `GET /v1/users`, for `user.online` and `user.offline` in the inbox, and \
+        description: "Whether nodes tell who is online: for `GET /v1/users`, for `user.online` and `user.offline` in the inbox, and \
                for `sessions.max_per_user`. All nodes of an installation have to agree.",
-        because: "It costs some 200 bytes of Redis for each user who is online, and nothing while nobody comes or goes.",
-        ..ROW
+        reason: "It costs some 200 bytes of Redis for each user who is online, and nothing while nobody comes or goes.",
+        ..BLANK
     },
     Setting {
         key: "presence.grace",
-        kind: Kind::Span(Duration::from_secs(1), Duration::from_secs(3_600)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(3_600)),
         default: Some("3s"),
-        says: "How long a user has had no session until `user.offline` is told. Of a node that was killed it counts from \
+        description: "How long a user has had no session until `user.offline` is told. Of a node that was killed it counts from \
                when the node was last heard of.",
-        because: "A reload of the page, or a move to another node, takes less; and the end of a node is told within 5 \
+        reason: "A reload of the page, or a move to another node, takes less; and the end of a node is told within 5 \
                   seconds.",
-        ..ROW
+        ..BLANK
     },
 ];
 

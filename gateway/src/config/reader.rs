@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::collect::Given;
-use super::fault::Fault;
+use super::collect::SourcedValue;
+use super::error::ConfigError;
 use super::value::{self, Value};
 use super::{Mode, schema};
 
@@ -16,13 +16,13 @@ const HIDDEN: &str = "a value that is not shown";
 /// Reads the settings out of what the sources gave.
 pub(super) struct Reader<'a> {
     mode: Mode,
-    given: &'a BTreeMap<&'static str, Given>,
-    faults: &'a mut Vec<Fault>,
+    given: &'a BTreeMap<&'static str, SourcedValue>,
+    errors: &'a mut Vec<ConfigError>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(mode: Mode, given: &'a BTreeMap<&'static str, Given>, faults: &'a mut Vec<Fault>) -> Self {
-        Self { mode, given, faults }
+    pub(super) fn new(mode: Mode, given: &'a BTreeMap<&'static str, SourcedValue>, errors: &'a mut Vec<ConfigError>) -> Self {
+        Self { mode, given, errors }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -35,20 +35,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Was something wrong with a key, or with the file that it names?
-    pub(super) fn is_faulty(&self, key: &str) -> bool {
-        self.faults.iter().any(|fault| fault.key == key || fault.key.strip_suffix("_file") == Some(key))
+    pub(super) fn has_error(&self, key: &str) -> bool {
+        self.errors.iter().any(|error| error.key == key || error.key.strip_suffix("_file") == Some(key))
     }
 
     /// Notes that a value is wrong.
-    pub(super) fn fault(&mut self, key: &str, found: impl Into<String>, expected: impl Into<String>) {
+    pub(super) fn error(&mut self, key: &str, found: impl Into<String>, expected: impl Into<String>) {
         let (found, expected) = (found.into(), expected.into());
-        self.faults.push(Fault { key: key.to_owned(), origin: self.origin(key), found, expected });
+        self.errors.push(ConfigError { key: key.to_owned(), origin: self.origin(key), found, expected });
     }
 
     /// Notes that nothing was set, unless what was set is already noted as wrong.
     pub(super) fn missing(&mut self, key: &str, expected: impl Into<String>) {
-        if !self.is_faulty(key) {
-            self.fault(key, "nothing", expected);
+        if !self.has_error(key) {
+            self.error(key, "nothing", expected);
         }
     }
 
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn duration(&mut self, key: &str) -> Duration {
         match self.value(key) {
-            Some(Value::Span(span)) => span,
+            Some(Value::Duration(span)) => span,
             _ => Duration::ZERO,
         }
     }
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
             Err(expected) => {
                 let value = default();
                 let found = if setting.secret { HIDDEN.to_owned() } else { given.raw.show() };
-                self.fault(key, found, expected);
+                self.error(key, found, expected);
                 value
             }
         }

@@ -36,10 +36,10 @@ pub fn document() -> String {
     for (name, about, settings) in SECTIONS {
         let _ = write!(page, "\n## [{name}]\n\n{about}\n");
         for setting in settings {
-            let _ = write!(page, "\n### `{}`\n\n{}\n\n", setting.key, setting.says);
+            let _ = write!(page, "\n### `{}`\n\n{}\n\n", setting.key, setting.description);
             let _ = writeln!(page, "- Variable: `{}`", schema::variable(setting.key));
             let _ = writeln!(page, "- Holds: {}{}", holds(setting), or_file(setting));
-            let _ = writeln!(page, "- Default: {}. {}", default(setting), setting.because);
+            let _ = writeln!(page, "- Default: {}. {}", default(setting), setting.reason);
         }
     }
     page
@@ -52,7 +52,7 @@ pub fn reference() -> String {
         let _ = writeln!(text, "[{name}] {about}");
         for setting in settings {
             let _ = writeln!(text, "  {}  (default: {})", setting.key, default(setting).replace('`', ""));
-            let _ = writeln!(text, "      {}", setting.says.replace('`', ""));
+            let _ = writeln!(text, "      {}", setting.description.replace('`', ""));
         }
         text.push('\n');
     }
@@ -64,7 +64,7 @@ fn holds(setting: &Setting) -> String {
     match setting.kind {
         Kind::Address => "an IP address and a port".to_owned(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Span(least, most) => format!("a duration from {} to {}", duration::show(least), duration::show(most)),
+        Kind::Duration(least, most) => format!("a duration from {} to {}", duration::show(least), duration::show(most)),
         Kind::Ratio(least, most) => format!("a number from {least} to {most}"),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Text => "a text".to_owned(),

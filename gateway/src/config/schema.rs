@@ -20,9 +20,9 @@ pub(super) struct Setting {
     /// Must the value never be shown?
     pub(super) secret: bool,
     /// What it does.
-    pub(super) says: &'static str,
+    pub(super) description: &'static str,
     /// Why the default is what it is, or why there is none.
-    pub(super) because: &'static str,
+    pub(super) reason: &'static str,
 }
 
 /// What a setting holds.
@@ -33,7 +33,7 @@ pub(super) enum Kind {
     /// A whole number within bounds.
     Count(u64, u64),
     /// A duration within bounds.
-    Span(Duration, Duration),
+    Duration(Duration, Duration),
     /// A number within bounds.
     Ratio(f64, f64),
     /// `true` or `false`.
@@ -47,15 +47,15 @@ pub(super) enum Kind {
 }
 
 /// A row with what most rows have in common; a section's table changes what differs.
-pub(super) const ROW: Setting = Setting {
+pub(super) const BLANK: Setting = Setting {
     key: "",
     kind: Kind::Text,
     default: None,
     dev: None,
     from_file: false,
     secret: false,
-    says: "",
-    because: "",
+    description: "",
+    reason: "",
 };
 
 /// Each section: its name, what it is about, and its settings.
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn every_row_is_complete_and_its_defaults_are_of_its_kind() {
         for setting in settings() {
-            assert!(setting.says.ends_with('.') && setting.because.ends_with('.'), "{}", setting.key);
+            assert!(setting.description.ends_with('.') && setting.reason.ends_with('.'), "{}", setting.key);
             assert!(!setting.secret || setting.from_file, "{}: a secret can be read from a file", setting.key);
             for default in [setting.default, setting.dev].into_iter().flatten() {
                 assert!(value::from_text(setting.kind, default).is_ok(), "{}: {default}", setting.key);

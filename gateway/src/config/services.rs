@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 use super::{Mode, Secret};
 
 /// The services' door.
@@ -30,51 +30,51 @@ pub(super) const SETTINGS: [Setting; 6] = [
         kind: Kind::Address,
         default: Some("0.0.0.0:9090"),
         dev: Some("127.0.0.1:9090"),
-        says: "Address and port for services, probes and Prometheus. Port 0 takes a free one, which the log tells.",
-        because: "Services are on other machines of the same network; in `dev` they are on this one.",
-        ..ROW
+        description: "Address and port for services, probes and Prometheus. Port 0 takes a free one, which the log tells.",
+        reason: "Services are on other machines of the same network; in `dev` they are on this one.",
+        ..BLANK
     },
     Setting {
         key: "services.advertise",
-        says: "The IP address, with or without a port, at which other nodes reach this door. A node that has lost its \
+        description: "The IP address, with or without a port, at which other nodes reach this door. A node that has lost its \
                bus asks the others whether they have it: then it alone is in trouble, and leaves the load balancer.",
-        because: "Not set, it is the address listened on; and where that is every address, the one from which this \
+        reason: "Not set, it is the address listened on; and where that is every address, the one from which this \
                   machine reaches Redis.",
-        ..ROW
+        ..BLANK
     },
     Setting {
         key: "services.keys",
         kind: Kind::List,
         from_file: true,
         secret: true,
-        says: "Keys that services show as `Authorization: Bearer`, any of which is good; the file has one a line.",
-        because: "A key that everybody can read in the source is none. Several, so that one can be replaced without a pause.",
-        ..ROW
+        description: "Keys that services show as `Authorization: Bearer`, any of which is good; the file has one a line.",
+        reason: "A key that everybody can read in the source is none. Several, so that one can be replaced without a pause.",
+        ..BLANK
     },
     Setting {
         key: "services.open_to_loopback",
         kind: Kind::Flag,
         default: Some("false"),
         dev: Some("true"),
-        says: "Whether callers on the same machine may publish without a key.",
-        because: "Behind a proxy on the same machine everybody would be such a caller; in `dev` there is none.",
-        ..ROW
+        description: "Whether callers on the same machine may publish without a key.",
+        reason: "Behind a proxy on the same machine everybody would be such a caller; in `dev` there is none.",
+        ..BLANK
     },
     Setting {
         key: "services.max_data_bytes",
         kind: Kind::Count(1, 16_777_216),
         default: Some("65536"),
-        says: "The largest `data` of one event.",
-        because: "An event tells that something happened; what is larger is better fetched by the client.",
-        ..ROW
+        description: "The largest `data` of one event.",
+        reason: "An event tells that something happened; what is larger is better fetched by the client.",
+        ..BLANK
     },
     Setting {
         key: "services.max_batch",
         kind: Kind::Count(1, 100_000),
         default: Some("1000"),
-        says: "The most events in one request.",
-        because: "Enough that the request's own cost no longer counts, and answered within a second.",
-        ..ROW
+        description: "The most events in one request.",
+        reason: "Enough that the request's own cost no longer counts, and answered within a second.",
+        ..BLANK
     },
 ];
 
@@ -103,7 +103,7 @@ impl Services {
         // A key must survive a header as it is.
         let usable = |key: &Secret| !key.expose().is_empty() && key.expose().bytes().all(|b| b.is_ascii_graphic());
         if !self.keys.iter().all(usable) {
-            reader.fault(KEY, "a key that is not shown", "keys of visible ASCII characters without spaces");
+            reader.error(KEY, "a key that is not shown", "keys of visible ASCII characters without spaces");
         }
         if self.keys.is_empty() && reader.mode() == Mode::Serve {
             reader.missing(KEY, "at least one key for the services that publish");
@@ -116,7 +116,7 @@ fn advertise(reader: &mut Reader<'_>) -> Option<(IpAddr, Option<u16>)> {
     let text = reader.text(KEY)?;
     let found = address(&text);
     if found.is_none() {
-        reader.fault(KEY, format!("`{text}`"), "the IP address of one machine, such as 10.0.0.7 or 10.0.0.7:9090");
+        reader.error(KEY, format!("`{text}`"), "the IP address of one machine, such as 10.0.0.7 or 10.0.0.7:9090");
     }
     found
 }

@@ -3,7 +3,7 @@
 use wirebell_protocol::presence::{Policy, WhenFull};
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 
 /// The rows of this section.
 pub(super) const SETTINGS: [Setting; 2] = [
@@ -11,19 +11,19 @@ pub(super) const SETTINGS: [Setting; 2] = [
         key: "sessions.max_per_user",
         kind: Kind::Count(0, 10_000),
         default: Some("0"),
-        says: "Sessions that a user may have on all nodes together; 0 is any number. With a limit, nobody is let in while \
+        description: "Sessions that a user may have on all nodes together; 0 is any number. With a limit, nobody is let in while \
                Redis is away.",
-        because: "Tabs and devices of one user are many, and harmless; a limit makes each connection wait for Redis.",
-        ..ROW
+        reason: "Tabs and devices of one user are many, and harmless; a limit makes each connection wait for Redis.",
+        ..BLANK
     },
     Setting {
         key: "sessions.when_full",
         kind: Kind::Choice(&["replace_oldest", "refuse"]),
         default: Some("replace_oldest"),
-        says: "What becomes of a connection that would be one too many: it takes the place of the user's oldest one, which \
+        description: "What becomes of a connection that would be one too many: it takes the place of the user's oldest one, which \
                is closed with 4409, or it is refused with 4429.",
-        because: "Who signs in on a new device should get in; a session that was forgotten somewhere should not keep them out.",
-        ..ROW
+        reason: "Who signs in on a new device should get in; a session that was forgotten somewhere should not keep them out.",
+        ..BLANK
     },
 ];
 
@@ -38,6 +38,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Policy {
 pub(super) fn check(policy: Policy, presence: &super::Presence, reader: &mut Reader<'_>) {
     if policy.most > 0 && !presence.enabled {
         let found = format!("{} while `presence.enabled` is false", policy.most);
-        reader.fault("sessions.max_per_user", found, "0, or presence that is enabled");
+        reader.error("sessions.max_per_user", found, "0, or presence that is enabled");
     }
 }

@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 use super::url;
 
 /// What a node tells about itself.
@@ -35,39 +35,39 @@ pub(super) const SETTINGS: [Setting; 5] = [
     Setting {
         key: "telemetry.log",
         default: Some("info"),
-        says: "Which log lines are written: a level, or levels per part such as `info,gateway::session=debug`.",
-        because: "What an operator needs on a normal day, and no line per event.",
-        ..ROW
+        description: "Which log lines are written: a level, or levels per part such as `info,gateway::session=debug`.",
+        reason: "What an operator needs on a normal day, and no line per event.",
+        ..BLANK
     },
     Setting {
         key: "telemetry.log_format",
         kind: Kind::Choice(&["json", "text"]),
         default: Some("json"),
         dev: Some("text"),
-        says: "How log lines are written: `json`, one object a line, or `text`.",
-        because: "In production programs read them; in `dev` you do.",
-        ..ROW
+        description: "How log lines are written: `json`, one object a line, or `text`.",
+        reason: "In production programs read them; in `dev` you do.",
+        ..BLANK
     },
     Setting {
         key: "telemetry.otlp_endpoint",
-        says: "Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it there are none.",
-        because: "Only you know where the collector is.",
-        ..ROW
+        description: "Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it there are none.",
+        reason: "Only you know where the collector is.",
+        ..BLANK
     },
     Setting {
         key: "telemetry.service_name",
         default: Some("wirebell"),
-        says: "What the node is called in traces.",
-        because: "The name of the program; another one tells two installations apart.",
-        ..ROW
+        description: "What the node is called in traces.",
+        reason: "The name of the program; another one tells two installations apart.",
+        ..BLANK
     },
     Setting {
         key: "telemetry.trace_ratio",
         kind: Kind::Ratio(0.0, 1.0),
         default: Some("1.0"),
-        says: "The part, from 0 to 1, of the traces that begin here which is kept; a caller's own decision stands.",
-        because: "Complete until the volume hurts, which only you can tell.",
-        ..ROW
+        description: "The part, from 0 to 1, of the traces that begin here which is kept; a caller's own decision stands.",
+        reason: "Complete until the volume hurts, which only you can tell.",
+        ..BLANK
     },
 ];
 
@@ -91,12 +91,12 @@ impl Telemetry {
         if EnvFilter::try_new(&self.log).is_err() {
             let expected =
                 "a level (error, warn, info, debug, trace, off) or `part=level` pairs with commas between";
-            reader.fault("telemetry.log", format!("`{}`", self.log), expected);
+            reader.error("telemetry.log", format!("`{}`", self.log), expected);
         }
         let usable = |endpoint: &String| url::Parts::of(endpoint).is_some_and(|parts| parts.is_web());
         if !self.otlp_endpoint.as_ref().is_none_or(usable) {
             // The value may carry a password, so it is not repeated.
-            reader.fault("telemetry.otlp_endpoint", "something else", "a URL with http:// or https:// and a host");
+            reader.error("telemetry.otlp_endpoint", "something else", "a URL with http:// or https:// and a host");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::schema::Kind;
 
 /// What a source gave, not yet understood.
 #[derive(Debug, Clone)]
-pub(super) enum Raw {
+pub(super) enum RawValue {
     /// A text, from a variable, a flag or a file that was named.
     Text(String),
     /// A value of the configuration file.
@@ -22,14 +22,14 @@ pub(super) enum Raw {
 pub(super) enum Value {
     Address(SocketAddr),
     Count(u64),
-    Span(Duration),
+    Duration(Duration),
     Ratio(f64),
     Flag(bool),
     Text(String),
     List(Vec<String>),
 }
 
-impl Raw {
+impl RawValue {
     /// An empty text says nothing, as with a variable that is set to nothing.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Text(text) | Self::Toml(toml::Value::String(text)) if text.is_empty())
@@ -66,8 +66,8 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Count(least, most) => {
             text.parse().ok().filter(|count| (least..=most).contains(count)).map(Value::Count)
         }
-        Kind::Span(least, most) => {
-            duration::parse(text).filter(|span| (least..=most).contains(span)).map(Value::Span)
+        Kind::Duration(least, most) => {
+            duration::parse(text).filter(|span| (least..=most).contains(span)).map(Value::Duration)
         }
         Kind::Ratio(least, most) => {
             text.parse().ok().filter(|ratio| (least..=most).contains(ratio)).map(Value::Ratio)
@@ -86,7 +86,7 @@ pub(super) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Address => "an IP address and a port, such as 0.0.0.0:8080 or [::]:8080".to_owned(),
         Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Span(least, most) => {
+        Kind::Duration(least, most) => {
             let (least, most) = (duration::show(least), duration::show(most));
             format!("a duration from {least} to {most}, such as 250ms, 5s, 2m or 24h")
         }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_read_within_its_bounds() {
-        let minute = Kind::Span(Duration::from_secs(1), Duration::from_secs(60));
+        let minute = Kind::Duration(Duration::from_secs(1), Duration::from_secs(60));
         for (kind, text, good) in [
             (Kind::Address, "[::1]:0", true),
             (Kind::Address, "localhost:80", false),
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn the_file_gives_numbers_as_numbers() {
         let count = Kind::Count(1, 9);
-        assert_eq!(Raw::Toml(toml::Value::Integer(5)).read(count), Ok(Value::Count(5)));
-        assert!(Raw::Toml(toml::Value::Boolean(true)).read(count).is_err());
-        assert!(Raw::Toml(toml::Value::Integer(5)).read(Kind::Text).is_err());
-        assert!(Raw::Toml(toml::Value::Integer(-5)).read(count).is_err());
+        assert_eq!(RawValue::Toml(toml::Value::Integer(5)).read(count), Ok(Value::Count(5)));
+        assert!(RawValue::Toml(toml::Value::Boolean(true)).read(count).is_err());
+        assert!(RawValue::Toml(toml::Value::Integer(5)).read(Kind::Text).is_err());
+        assert!(RawValue::Toml(toml::Value::Integer(-5)).read(count).is_err());
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::reader::Reader;
-use super::schema::{Kind, ROW, Setting};
+use super::schema::{Kind, BLANK, Setting};
 use super::url::Parts;
 use super::{Mode, Secret};
 
@@ -36,9 +36,9 @@ const DEV: &str = "whsec_d2lyZWJlbGwtZGV2LXdlYmhvb2stc2VjcmV0IQ==";
 pub(super) const SETTINGS: [Setting; 6] = [
     Setting {
         key: "webhook.url",
-        says: "Where clients' events are sent by `POST`, `http` or `https`.",
-        because: "Without it, services read the inbox from Redis by an SDK, and nothing is sent.",
-        ..ROW
+        description: "Where clients' events are sent by `POST`, `http` or `https`.",
+        reason: "Without it, services read the inbox from Redis by an SDK, and nothing is sent.",
+        ..BLANK
     },
     Setting {
         key: "webhook.secrets",
@@ -46,43 +46,43 @@ pub(super) const SETTINGS: [Setting; 6] = [
         dev: Some(DEV),
         from_file: true,
         secret: true,
-        says: "Secrets by which requests are signed as Standard Webhooks has it, each `whsec_` and 24 to 64 bytes in base64; \
+        description: "Secrets by which requests are signed as Standard Webhooks has it, each `whsec_` and 24 to 64 bytes in base64; \
                the file has one a line. Each request carries a signature by every one of them.",
-        because: "The backend has to know that it is us. Several, so that one can be replaced without a pause.",
-        ..ROW
+        reason: "The backend has to know that it is us. Several, so that one can be replaced without a pause.",
+        ..BLANK
     },
     Setting {
         key: "webhook.types",
         kind: Kind::List,
         default: Some("*"),
-        says: "Types of events that are sent; `*` is any run of characters. Others are passed over.",
-        because: "A backend without Redis has no other way to get any.",
-        ..ROW
+        description: "Types of events that are sent; `*` is any run of characters. Others are passed over.",
+        reason: "A backend without Redis has no other way to get any.",
+        ..BLANK
     },
     Setting {
         key: "webhook.timeout",
-        kind: Kind::Span(Duration::from_millis(100), Duration::from_secs(300)),
+        kind: Kind::Duration(Duration::from_millis(100), Duration::from_secs(300)),
         default: Some("8s"),
-        says: "How long one try may take, from the connection to the end of the answer.",
-        because: "Shorter than a client waits for its answer.",
-        ..ROW
+        description: "How long one try may take, from the connection to the end of the answer.",
+        reason: "Shorter than a client waits for its answer.",
+        ..BLANK
     },
     Setting {
         key: "webhook.tries",
         kind: Kind::Count(1, 100),
         default: Some("10"),
-        says: "How often an event is tried until it becomes a dead letter: at once, then after 1, 2, 4… seconds, at most 5 \
+        description: "How often an event is tried until it becomes a dead letter: at once, then after 1, 2, 4… seconds, at most 5 \
                minutes, give or take a tenth.",
-        because: "About eight minutes: a deployment that went wrong and is taken back.",
-        ..ROW
+        reason: "About eight minutes: a deployment that went wrong and is taken back.",
+        ..BLANK
     },
     Setting {
         key: "webhook.concurrency",
         kind: Kind::Count(1, 1_000),
         default: Some("16"),
-        says: "Requests of each node at the same time; one user's events go one after the other.",
-        because: "Enough for thousands a second where the backend takes milliseconds, and no flood where it does not.",
-        ..ROW
+        description: "Requests of each node at the same time; one user's events go one after the other.",
+        reason: "Enough for thousands a second where the backend takes milliseconds, and no flood where it does not.",
+        ..BLANK
     },
 ];
 
@@ -110,11 +110,11 @@ impl Webhook {
         let expected =
             "`whsec_` and 24 to 64 bytes in base64, such as `whsec_` and what `openssl rand -base64 32` prints";
         if self.secrets.iter().any(|secret| key(secret).is_none()) {
-            reader.fault(SECRETS, "a secret that is not shown", expected);
+            reader.error(SECRETS, "a secret that is not shown", expected);
         }
         let Some(url) = &self.url else { return };
         if !Parts::of(url).is_some_and(|parts| parts.is_web()) {
-            reader.fault(
+            reader.error(
                 "webhook.url",
                 "an address that is not shown",
                 "`http://` or `https://`, a host, and a path if any",
@@ -124,7 +124,7 @@ impl Webhook {
             reader.missing(SECRETS, expected);
         }
         if reader.mode() == Mode::Serve && self.secrets.iter().any(|secret| secret.expose() == DEV) {
-            reader.fault(SECRETS, "the secret of `wirebell dev`, which everybody knows", "one of your own");
+            reader.error(SECRETS, "the secret of `wirebell dev`, which everybody knows", "one of your own");
         }
     }
 }

@@ -12,17 +12,17 @@ use ulid::Ulid;
 use wirebell_protocol::{Channel, Event};
 use wirebell_publisher::Publisher;
 
-use super::ledger::{Ledger, Progress, Published, Step};
+use super::payments::{Payments, Progress, Published, Step};
 
 /// How many payments are worked on at once: more than anybody watches, and few enough to be no load.
-const AT_ONCE: usize = 32;
+const MAX_CONCURRENT: usize = 32;
 
 /// The simulated backend.
 pub(super) struct Backend {
     publisher: Publisher,
     tasks: TaskTracker,
-    room: Arc<Semaphore>,
-    ledger: Ledger,
+    slots: Arc<Semaphore>,
+    payments: Payments,
 }
 
 /// One payment that is being worked on.
@@ -33,7 +33,7 @@ struct Payment {
     begun: Instant,
     progress: watch::Sender<Progress>,
     /// Gives its place back when the payment is dropped, however it ends.
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 /// What the user is told.
@@ -47,44 +47,44 @@ struct PaymentStatus<'a> {
 
 impl Backend {
     pub(super) fn new(publisher: Publisher, tasks: TaskTracker) -> Self {
-        Self { publisher, tasks, room: Arc::new(Semaphore::new(AT_ONCE)), ledger: Ledger::default() }
+        Self { publisher, tasks, slots: Arc::new(Semaphore::new(MAX_CONCURRENT)), payments: Payments::default() }
     }
 
     /// Takes a payment and answers with its id at once; none if there is too much to do already.
-    pub(super) fn take(&self, channel: Channel, amount: String) -> Option<String> {
-        let place = Arc::clone(&self.room).try_acquire_owned().ok()?;
+    pub(super) fn accept(&self, channel: Channel, amount: String) -> Option<String> {
+        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let id = format!("pay_{}", Ulid::generate());
-        let progress = self.ledger.open(id.clone());
-        let payment = Payment { id: id.clone(), channel, amount, begun: Instant::now(), progress, _place: place };
+        let progress = self.payments.open(id.clone());
+        let payment = Payment { id: id.clone(), channel, amount, begun: Instant::now(), progress, _slot: slot };
         self.tasks.spawn(payment.work(self.publisher.clone()));
         Some(id)
     }
 
     /// That payment's progress.
     pub(super) fn watch(&self, payment: &str) -> Option<watch::Receiver<Progress>> {
-        self.ledger.watch(payment)
+        self.payments.watch(payment)
     }
 }
 
 impl Payment {
     async fn work(self, publisher: Publisher) {
-        for (status, after) in plan(&self.amount) {
+        for (status, after) in schedule(&self.amount) {
             tokio::time::sleep_until(self.begun + Duration::from_millis(after)).await;
             let after = millis(self.begun.elapsed());
-            let answer = self.tell(&publisher, status).await;
+            let answer = self.publish(&publisher, status).await;
             self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published: answer }));
         }
         self.progress.send_modify(|progress| progress.done = true);
     }
 
-    async fn tell(&self, publisher: &Publisher, status: &'static str) -> Published {
+    async fn publish(&self, publisher: &Publisher, status: &'static str) -> Published {
         let asked = Instant::now();
         let event = match self.event(status) {
             Ok(event) => event,
             Err(error) => return Published::Problem(error.to_string()),
         };
         match publisher.publish(event).await {
-            Ok(outcome) => Published::Told {
+            Ok(outcome) => Published::Accepted {
                 cursor: outcome.cursor(),
                 nodes: outcome.nodes(),
                 id: outcome.id,
@@ -101,7 +101,7 @@ impl Payment {
 }
 
 /// Which status comes when, in milliseconds after the request.
-fn plan(amount: &str) -> [(&'static str, u64); 3] {
+fn schedule(amount: &str) -> [(&'static str, u64); 3] {
     let end = if amount.ends_with(".13") { "declined" } else { "paid" };
     [("received", 0), ("authorising", 1000), (end, 3000)]
 }
@@ -112,11 +112,11 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::plan;
+    use super::schedule;
 
     #[test]
     fn what_ends_in_thirteen_is_declined() {
-        assert_eq!(plan("20.13")[2].0, "declined");
-        assert_eq!(plan("13.00")[2].0, "paid");
+        assert_eq!(schedule("20.13")[2].0, "declined");
+        assert_eq!(schedule("13.00")[2].0, "paid");
     }
 }

@@ -5,7 +5,7 @@
 //! Nothing here is reachable in `serve`: whoever can ask this room for a token can be any user.
 
 mod backend;
-mod ledger;
+mod payments;
 mod page;
 mod pay;
 mod request;

@@ -34,7 +34,7 @@ const FILES: [(&str, &str, &str); 19] = [
     ("event.js", SCRIPT, include_str!("page/event.js")),
     ("frames.js", SCRIPT, include_str!("page/frames.js")),
     ("http.js", SCRIPT, include_str!("page/http.js")),
-    ("ledger.js", SCRIPT, include_str!("page/ledger.js")),
+    ("payments.js", SCRIPT, include_str!("page/payments.js")),
     ("snippets.js", SCRIPT, include_str!("page/snippets.js")),
     ("status.js", SCRIPT, include_str!("page/status.js")),
     ("theme.js", SCRIPT, include_str!("page/theme.js")),

@@ -17,11 +17,11 @@ use super::request;
 use crate::problem::Problem;
 
 /// How long a request for progress waits for some; then it is answered with what there is.
-const PATIENCE: Duration = Duration::from_secs(5);
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct PaymentRequest {
     user: String,
     amount: String,
 }
@@ -32,12 +32,12 @@ pub(super) async fn pay(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Asked { user, amount } = request::json(&headers, &body)?;
-    let channel = request::user(&user)?;
+    let PaymentRequest { user, amount } = request::json(&headers, &body)?;
+    let channel = request::user_channel(&user)?;
     if !is_amount(&amount) {
-        return Err(request::wrong("amount", "`amount`: expected a sum like 49.90"));
+        return Err(request::invalid("amount", "`amount`: expected a sum like 49.90"));
     }
-    let payment = backend.take(channel, amount).ok_or_else(|| {
+    let payment = backend.accept(channel, amount).ok_or_else(|| {
         let detail = "too many payments are being worked on; wait for some to end";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail)
     })?;
@@ -47,7 +47,7 @@ pub(super) async fn pay(
 }
 
 #[derive(Deserialize)]
-pub(super) struct Since {
+pub(super) struct ProgressQuery {
     #[serde(default)]
     seen: usize,
 }
@@ -56,20 +56,20 @@ pub(super) struct Since {
 pub(super) async fn progress(
     State(backend): State<Arc<Backend>>,
     Path(payment): Path<String>,
-    since: Result<Query<Since>, QueryRejection>,
+    since: Result<Query<ProgressQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(since) = since.map_err(|error| request::wrong("seen", error.body_text()))?;
+    let Query(since) = since.map_err(|error| request::invalid("seen", error.body_text()))?;
     let mut watch = backend.watch(&payment).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such payment, or one that is no longer kept")
     })?;
     let more = watch.wait_for(|progress| progress.done || progress.steps.len() > since.seen);
     // Running out of patience, or of backend, is no fault: what there is, is told.
-    drop(tokio::time::timeout(PATIENCE, more).await);
-    let told = watch.borrow().clone();
-    Ok(written(&told))
+    drop(tokio::time::timeout(POLL_TIMEOUT, more).await);
+    let progress = watch.borrow().clone();
+    Ok(json_response(&progress))
 }
 
-fn written(body: &impl Serialize) -> Response {
+fn json_response(body: &impl Serialize) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     // Strings, numbers and booleans: there is nothing here that cannot be written.
     (headers, serde_json::to_string(body).unwrap_or_default()).into_response()

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 /// The largest body; the page sends some dozen bytes.
 const MAX_BYTES: usize = 4096;
 /// The longest name of a device, in characters.
-const MAX_DEVICE: usize = 64;
+const MAX_DEVICE_CHARS: usize = 64;
 
 /// Reads a body of JSON. The media type is insisted on: a browser lets a foreign page post a form or plain text
 /// without asking, and JSON only where the gateway has agreed, which it never does.
@@ -30,21 +30,21 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Re
 }
 
 /// A value that cannot be taken.
-pub(super) fn wrong(attribute: &'static str, detail: impl Into<String>) -> Problem {
+pub(super) fn invalid(attribute: &'static str, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::BadRequest, detail).attribute(attribute)
 }
 
 /// A user that can be told something.
-pub(super) fn user(id: &str) -> Result<Channel, Problem> {
-    Channel::user(id).map_err(|error| wrong("user", format!("`user`: {error}")))
+pub(super) fn user_channel(id: &str) -> Result<Channel, Problem> {
+    Channel::user(id).map_err(|error| invalid("user", format!("`user`: {error}")))
 }
 
 /// A device's name, if there is one.
 pub(super) fn device(name: Option<String>) -> Result<Option<String>, Problem> {
     match name {
-        Some(name) if name.chars().count() > MAX_DEVICE || name.chars().any(char::is_control) => {
-            let detail = format!("`device`: expected at most {MAX_DEVICE} characters, none of control");
-            Err(wrong("device", detail))
+        Some(name) if name.chars().count() > MAX_DEVICE_CHARS || name.chars().any(char::is_control) => {
+            let detail = format!("`device`: expected at most {MAX_DEVICE_CHARS} characters, none of control");
+            Err(invalid("device", detail))
         }
         name => Ok(name.filter(|name| !name.is_empty())),
     }
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn a_user_is_one_that_a_channel_can_name() {
-        assert_eq!(user("42").unwrap().as_str(), "user:42");
-        assert!(user("").is_err());
-        assert!(user("a b").is_err());
+        assert_eq!(user_channel("42").unwrap().as_str(), "user:42");
+        assert!(user_channel("").is_err());
+        assert!(user_channel("a b").is_err());
     }
 
     #[test]

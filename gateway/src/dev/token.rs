@@ -16,13 +16,13 @@ use crate::auth::{Grant, MintError, Minter};
 use crate::problem::Problem;
 
 /// Seconds that a token lives when nothing else is asked for.
-const LIFETIME: u64 = 60 * 60;
+const DEFAULT_LIFETIME: u64 = 60 * 60;
 /// The most seconds that may be asked for.
-const LONGEST: u64 = 24 * 60 * 60;
+const MAX_LIFETIME: u64 = 24 * 60 * 60;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct TokenRequest {
     user: String,
     device: Option<String>,
     /// Seconds; a short one shows how a token is renewed.
@@ -35,30 +35,30 @@ pub(super) async fn mint(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let asked: Asked = request::json(&headers, &body)?;
+    let request: TokenRequest = request::json(&headers, &body)?;
     let grant = Grant {
-        user: asked.user,
+        user: request.user,
         topics: vec!["*".to_owned()],
         emit: vec!["*".to_owned()],
-        device: request::device(asked.device)?,
-        lifetime: lifetime(asked.lifetime)?,
+        device: request::device(request.device)?,
+        lifetime: lifetime(request.lifetime)?,
     };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    let token = minter.mint(&grant).map_err(|error| refused(&error))?;
+    let token = minter.mint(&grant).map_err(|error| mint_problem(&error))?;
     Ok((headers, json!({ "token": token.expose() }).to_string()).into_response())
 }
 
-fn refused(error: &MintError) -> Problem {
+fn mint_problem(error: &MintError) -> Problem {
     match error {
-        MintError::User(_) => request::wrong("user", error.to_string()),
+        MintError::User(_) => request::invalid("user", error.to_string()),
         MintError::Sign(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, error.to_string()),
     }
 }
 
 fn lifetime(asked: Option<u64>) -> Result<Duration, Problem> {
-    match asked.unwrap_or(LIFETIME) {
-        seconds @ 1..=LONGEST => Ok(Duration::from_secs(seconds)),
-        _ => Err(request::wrong("lifetime", format!("`lifetime`: expected 1 to {LONGEST} seconds"))),
+    match request.unwrap_or(DEFAULT_LIFETIME) {
+        seconds @ 1..=MAX_LIFETIME => Ok(Duration::from_secs(seconds)),
+        _ => Err(request::invalid("lifetime", format!("`lifetime`: expected 1 to {MAX_LIFETIME} seconds"))),
     }
 }
 

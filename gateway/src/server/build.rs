@@ -31,7 +31,7 @@ pub(super) struct Node {
 }
 
 /// Why a node is not ready that has no key to verify tokens with.
-const NO_KEYS: &str = "keys";
+const KEYS_MISSING: &str = "keys";
 
 /// Builds a node and starts its tasks.
 pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError> {
@@ -64,7 +64,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
 fn verifier(config: &config::Auth, life: &Lifecycle, metrics: &Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
     let verifier = Arc::new(Verifier::new(config, on_fetch(metrics, &life.readiness))?);
     if !verifier.has_keys() {
-        life.readiness.hold(NO_KEYS, "the key set was not fetched yet");
+        life.readiness.hold(KEYS_MISSING, "the key set was not fetched yet");
     }
     life.spawn(verifier.refresher());
     Ok(verifier)
@@ -75,7 +75,7 @@ fn on_fetch(metrics: &Arc<Metrics>, readiness: &Readiness) -> OnFetch {
     Arc::new(move |fetched| {
         metrics.jwks_fetches.with_label_values(&[if fetched { "ok" } else { "failed" }]).inc();
         if fetched {
-            readiness.release(NO_KEYS);
+            readiness.release(KEYS_MISSING);
         }
     })
 }

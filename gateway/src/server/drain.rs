@@ -11,11 +11,11 @@ use crate::hub::Order;
 use crate::lifecycle::{Lifecycle, Signals, millis};
 
 /// How long tasks have to end once everything stops: enough for goodbyes to be answered.
-const LAST_MOMENTS: Duration = Duration::from_secs(3);
+const TASK_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long what clients acknowledged last may take to get to the bus.
-const LAST_REPORTS: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often it is looked whether everybody has gone.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits for a signal, and comes back when everything has ended.
 pub(super) async fn until_stopped(signals: &mut Signals, life: &Lifecycle, node: &Node, config: &config::Drain) {
@@ -38,18 +38,18 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
     let window = millis(config.window);
     node.hub.order_all(|| Order::Leave { after: fastrand::u64(0..=window) });
     while node.hub.sessions() > 0 {
-        sleep(LOOK_EVERY).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }
 
 async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
     node.hub.order_all(|| Order::Stop);
-    node.hub.flush(LAST_REPORTS).await;
-    node.hub.resign(LAST_REPORTS).await;
+    node.hub.flush(FLUSH_TIMEOUT).await;
+    node.hub.resign(FLUSH_TIMEOUT).await;
     life.stop.cancel();
     life.tasks.close();
-    if timeout(LAST_MOMENTS, life.tasks.wait()).await.is_err() {
+    if timeout(TASK_TIMEOUT, life.tasks.wait()).await.is_err() {
         tracing::warn!(tasks = life.tasks.len(), "some tasks did not end in time");
     }
 }

@@ -19,9 +19,9 @@ use crate::lifecycle::{CancellationToken, Lifecycle};
 use crate::transport::ConnectionTakeover;
 
 /// How long a client has for a request's head, also for the next one on the same connection.
-const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest head: tokens travel in it.
-const MOST_HEAD_BYTES: usize = 32 * 1024;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// What may wait in a socket beyond what is on its way: one write of a session.
 const UNSENT_BYTES: u32 = 16 * 1024;
 /// The pause after an accept that failed, as it does without a free file descriptor.
@@ -29,14 +29,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that may wait until they are accepted: as many as the system lets wait (`net.core.somaxconn`). Whoever
 /// finds no room comes again after a second, and when everybody comes back at once that is what makes it long.
-const WAITING: u32 = i32::MAX as u32;
+const ACCEPT_BACKLOG: u32 = i32::MAX as u32;
 
 /// Takes an address. It may be one that another process has just left.
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(WAITING)
+    socket.listen(ACCEPT_BACKLOG)
 }
 
 /// Serves until everything stops.
@@ -73,8 +73,8 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: C
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
-        .max_buf_size(MOST_HEAD_BYTES)
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service);
     // How a connection ends, by its client or by the protocol, is no news.
     let _ = takeover.serve(serving, stop.cancelled()).await;

@@ -1,21 +1,21 @@
 //! The whole node: everything built, bound, served, and stopped in good order.
 
 mod build;
-mod doors;
+mod routes;
 mod drain;
 mod identity;
 mod listener;
 mod peers;
 mod revocations;
-mod standing;
-mod watch;
+mod readiness;
+mod bus_health;
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
 use crate::bus::BusError;
-use crate::config::{Config, Faults, Mode};
+use crate::config::{Config, ConfigErrors, Mode};
 use crate::lifecycle::{Lifecycle, Signals};
 use crate::webhook::WebhookError;
 
@@ -34,7 +34,7 @@ pub enum StartError {
     },
     /// Something in the configuration that only shows when it is used.
     #[error(transparent)]
-    Config(#[from] Faults),
+    Config(#[from] ConfigErrors),
     /// The bus cannot even be tried.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -64,9 +64,9 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     let life = Lifecycle::with_delivery_thread().map_err(StartError::Thread)?;
     let node = build::node(&config, &life)?;
     let bound = services.local_addr().unwrap_or(config.services.listen);
-    watch::readiness(&node, config.services.reachable_at(bound), &life);
-    let doors = doors::open(&config, mode, &node, &life, clients, services)?;
-    tracing::info!(clients = %doors.clients, services = %doors.services, node = %node.id, "listening");
+    bus_health::watch(&node, config.services.reachable_at(bound), &life);
+    let listeners = routes::serve(&config, mode, &node, &life, clients, services)?;
+    tracing::info!(clients = %listeners.clients, services = %listeners.services, node = %node.id, "listening");
     if mode == Mode::Dev {
         tracing::info!("the live page is at http://{}/", doors.clients);
     }

@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// How long an answer may take: nodes are near each other, and the next round comes soon.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// How many are asked at a time. One that has the bus is enough, and some may be gone.
-const ASKED: usize = 4;
+const SAMPLE_SIZE: usize = 4;
 /// The most that is read of an answer; it has some hundred bytes.
-const MOST_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 /// The other nodes, as they were known last.
 pub(super) struct Peers {
@@ -24,7 +24,7 @@ pub(super) struct Peers {
 
 /// What they said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Answers {
+pub(super) struct PeerReport {
     /// Whom there was to ask.
     pub(super) asked: usize,
     /// Those that have the bus.
@@ -36,7 +36,7 @@ pub(super) struct Answers {
 impl Peers {
     pub(super) fn new(known: watch::Receiver<Vec<SocketAddr>>) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .redirect(Policy::none())
             .no_proxy()
             // They are asked in times of trouble only.
@@ -46,19 +46,19 @@ impl Peers {
     }
 
     /// Asks a few, others each time.
-    pub(super) async fn ask(&self) -> Answers {
+    pub(super) async fn ask(&self) -> PeerReport {
         let known = self.known.borrow().clone();
-        let chosen = fastrand::choose_multiple(known, ASKED);
+        let chosen = fastrand::choose_multiple(known, SAMPLE_SIZE);
         let answers = join_all(chosen.iter().map(|peer| self.has_bus(*peer))).await;
         let count = |wanted| answers.iter().filter(|answer| **answer == Some(wanted)).count();
-        Answers { asked: chosen.len(), up: count(true), down: count(false) }
+        PeerReport { asked: chosen.len(), up: count(true), down: count(false) }
     }
 
     /// None: no answer, or not one of a node.
     async fn has_bus(&self, peer: SocketAddr) -> Option<bool> {
         let answer = self.client.get(format!("http://{peer}/readyz")).send().await.ok()?;
         // Ready or not: one that is being drained knows as well as any other.
-        says_up(&body(answer).await?)
+        parse_bus_state(&body(answer).await?)
     }
 }
 
@@ -66,14 +66,14 @@ async fn body(mut answer: Response) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.ok()? {
         body.extend_from_slice(&piece);
-        if body.len() > MOST_BYTES {
+        if body.len() > MAX_BYTES {
             return None;
         }
     }
     Some(body)
 }
 
-fn says_up(body: &[u8]) -> Option<bool> {
+fn parse_bus_state(body: &[u8]) -> Option<bool> {
     match serde_json::from_slice::<Value>(body).ok()?["bus"].as_str()? {
         "up" => Some(true),
         "down" => Some(false),
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn only_a_nodes_answer_counts() {
-        assert_eq!(says_up(br#"{"ready":false,"bus":"up"}"#), Some(true));
-        assert_eq!(says_up(br#"{"ready":true,"bus":"down"}"#), Some(false));
+        assert_eq!(parse_bus_state(br#"{"ready":false,"bus":"up"}"#), Some(true));
+        assert_eq!(parse_bus_state(br#"{"ready":true,"bus":"down"}"#), Some(false));
         for other in [&b"ok"[..], b"{}", br#"{"bus":true}"#, br#"{"bus":"sideways"}"#] {
-            assert_eq!(says_up(other), None);
+            assert_eq!(parse_bus_state(other), None);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::hub::{Hub, Order};
 use crate::lifecycle::next_turn;
 
 /// How often the bus is asked for news: so long a revoked token may be good elsewhere.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Looks for as long as the process lives. While the bus is away, what was known last holds.
 pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>) {
@@ -28,6 +28,6 @@ pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>)
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "revocations are as they were known last"),
         }
-        tokio::time::sleep_until(next_turn(LOOK_EVERY)).await;
+        tokio::time::sleep_until(next_turn(CHECK_INTERVAL)).await;
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gateway::auth::{Identity, Refusal, Token, Verifier};
-use gateway::config::{Auth, Faults, Secret};
+use gateway::config::{Auth, ConfigErrors, Secret};
 use wirebell_protocol::Fault;
 
 /// What a test answers.
@@ -43,7 +43,7 @@ fn with_public_key(pem: &str) -> Auth {
     Auth { public_key: Some(pem.to_owned()), ..no_keys() }
 }
 
-fn verifier(config: &Auth) -> Result<Verifier, Faults> {
+fn verifier(config: &Auth) -> Result<Verifier, ConfigErrors> {
     Verifier::new(config, Arc::new(|_| {}))
 }
 

@@ -28,13 +28,13 @@ pub(in crate::api) struct Facts {
     /// What happened to the user's sessions.
     pub(super) history: Vec<Entry>,
     /// The nodes that live, where that is known.
-    pub(super) living: Option<Vec<NodeId>>,
+    pub(super) live_nodes: Option<Vec<NodeId>>,
     pub(super) now: u64,
 }
 
 /// Events of a log that are looked through for an id, a piece at a time.
-const MOST_SEARCHED: usize = 20_000;
-const PIECE: usize = 100;
+const MAX_SEARCHED: usize = 20_000;
+const READ_SIZE: usize = 100;
 
 /// Gathers what is known of the event on that channel; none if nothing is.
 pub(in crate::api) async fn gather(
@@ -45,25 +45,25 @@ pub(in crate::api) async fn gather(
 ) -> Result<Option<Facts>, BusError> {
     let mut facts = Facts { now: millis(wall_clock()), ..Facts::default() };
     match receipt {
-        Some(receipt) => facts.recorded(bus, channel, receipt).await?,
+        Some(receipt) => facts.add_record(bus, channel, receipt).await?,
         None if facts.search(bus, channel, id).await? => {}
         None => return Ok(None),
     }
     if matches!(channel.kind(), Kind::User(_)) {
         facts.history = bus.history(channel).await?;
-        facts.living = Some(bus.nodes().await?).filter(|nodes| !nodes.is_empty());
+        facts.live_nodes = Some(bus.nodes().await?).filter(|nodes| !nodes.is_empty());
     }
     Ok(Some(facts))
 }
 
 impl Facts {
-    async fn recorded(&mut self, bus: &dyn Bus, channel: &Channel, receipt: Receipt) -> Result<(), BusError> {
+    async fn add_record(&mut self, bus: &dyn Bus, channel: &Channel, receipt: Receipt) -> Result<(), BusError> {
         self.accepted_at = receipt.accepted_at;
         self.cursor = receipt.cursor;
         self.expires_at = receipt.expires_at;
         self.nodes = receipt.accepted_at.map(|_| receipt.nodes);
         if let Some(cursor) = receipt.cursor {
-            self.is_in_log = at(bus, channel, cursor).await?.is_some();
+            self.is_in_log = read_at(bus, channel, cursor).await?.is_some();
         }
         self.receipt = Some(receipt);
         Ok(())
@@ -71,15 +71,15 @@ impl Facts {
 
     /// Looks for an event that has no record. False if there is no trace of it.
     async fn search(&mut self, bus: &dyn Bus, channel: &Channel, id: &str) -> Result<bool, BusError> {
-        let answered = bus.answered(channel, id).await?;
-        let found = match answered.map(|answered| answered.cursor) {
-            Some(Some(cursor)) => at(bus, channel, cursor).await?,
+        let known_result = bus.answered(channel, id).await?;
+        let found = match known_result.map(|known_result| known_result.cursor) {
+            Some(Some(cursor)) => read_at(bus, channel, cursor).await?,
             Some(None) => None,
-            None => find(bus, channel, id).await?,
+            None => find_by_id(bus, channel, id).await?,
         };
-        if let Some(answered) = answered {
-            self.nodes = Some(answered.nodes);
-            self.cursor = answered.cursor;
+        if let Some(known_result) = known_result {
+            self.nodes = Some(known_result.nodes);
+            self.cursor = known_result.cursor;
         }
         if let Some(event) = &found {
             self.is_in_log = true;
@@ -87,12 +87,12 @@ impl Facts {
             self.expires_at = event.expires_at;
         }
         self.accepted_at = self.cursor.map(|cursor| cursor.millis);
-        Ok(answered.is_some() || found.is_some())
+        Ok(known_result.is_some() || found.is_some())
     }
 }
 
 /// The event at that place, if the log still has it.
-async fn at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Option<Announcement>, BusError> {
+async fn read_at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Option<Announcement>, BusError> {
     let before = match cursor.sequence {
         0 => Cursor { millis: cursor.millis.saturating_sub(1), sequence: u64::MAX },
         sequence => Cursor { sequence: sequence - 1, ..cursor },
@@ -102,13 +102,13 @@ async fn at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Option<A
 }
 
 /// Looks through the log for an event of that id.
-async fn find(bus: &dyn Bus, channel: &Channel, id: &str) -> Result<Option<Announcement>, BusError> {
+async fn find_by_id(bus: &dyn Bus, channel: &Channel, id: &str) -> Result<Option<Announcement>, BusError> {
     let mut after = Cursor::START;
-    for _ in 0..MOST_SEARCHED / PIECE {
-        let piece = bus.read(&[(channel.clone(), after)], PIECE).await?.pop().unwrap_or_default();
-        let Some(last) = piece.last().and_then(|event| event.place) else { return Ok(None) };
+    for _ in 0..MAX_SEARCHED / READ_SIZE {
+        let events = bus.read(&[(channel.clone(), after)], READ_SIZE).await?.pop().unwrap_or_default();
+        let Some(last) = events.last().and_then(|event| event.place) else { return Ok(None) };
         after = last.cursor;
-        if let Some(event) = piece.into_iter().find(|event| has_id(event, id)) {
+        if let Some(event) = events.into_iter().find(|event| has_id(event, id)) {
             return Ok(Some(event));
         }
     }

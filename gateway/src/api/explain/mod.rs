@@ -16,13 +16,13 @@ pub(super) use timeline::{Moment, timeline};
 pub(super) use verdict::{Verdict, verdict};
 
 /// Milliseconds since the Unix epoch, for people.
-fn clock(millis: u64) -> String {
+fn timestamp(millis: u64) -> String {
     let nanos = i128::from(millis) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).map_or_else(|_| format!("{millis} ms"), rfc3339)
 }
 
 /// Who it was, with the node on which it was.
-fn on(connection: &str, device: Option<&str>) -> String {
+fn describe_connection(connection: &str, device: Option<&str>) -> String {
     let node = connection.split('.').next().unwrap_or_default();
     match device {
         Some(device) => format!("connection {connection} of the device `{device}` on node {node}"),

@@ -6,7 +6,7 @@ use wirebell_protocol::tracking::{Noted, What};
 
 use super::super::sessions::{self, End, NODE_GONE, Session};
 use super::facts::Facts;
-use super::{clock, on};
+use super::{describe_connection, timestamp};
 
 /// A reason.
 pub(super) struct Reason {
@@ -18,41 +18,41 @@ pub(super) struct Reason {
 
 /// The reason that the facts bear out.
 pub(super) fn reason(facts: &Facts) -> Reason {
-    let sessions = sessions::of(&facts.history, facts.living.as_deref());
+    let sessions = sessions::from_connection_log(&facts.history, facts.live_nodes.as_deref());
     let sessions = Sessions { facts, all: &sessions };
-    noted(facts, &sessions)
+    from_connections(facts, &sessions)
         .or_else(|| sessions.gap())
-        .or_else(|| sessions.behind())
+        .or_else(|| sessions.catching_up())
         .or_else(|| sessions.had_it())
         .or_else(|| sessions.connected())
         .unwrap_or_else(|| sessions.away())
 }
 
 /// What is noted of the event on connections says it at once.
-fn noted(facts: &Facts, sessions: &Sessions<'_>) -> Option<Reason> {
+fn from_connections(facts: &Facts, sessions: &Sessions<'_>) -> Option<Reason> {
     let noted = facts.receipt.as_ref().map(|receipt| receipt.connections.as_slice()).unwrap_or_default();
     let last = |what| noted.iter().rev().find(|noted| noted.what == what);
     if let Some(written) = last(What::Written) {
         return Some(Reason { code: "written", says: written_to(written, sessions) });
     }
     if let Some(dropped) = last(What::Dropped) {
-        let (at, on) = (clock(dropped.at), on(&dropped.connection, dropped.device.as_deref()));
+        let (at, on) = (timestamp(dropped.at), describe_connection(&dropped.connection, dropped.device.as_deref()));
         let says =
             format!("It was dropped at {at}: it is volatile, and there was no room for it in the outbox of {on}.");
         return Some(Reason { code: "dropped", says });
     }
     last(What::Expired).map(|expired| {
-        let (at, on) = (clock(expired.at), on(&expired.connection, expired.device.as_deref()));
+        let (at, on) = (timestamp(expired.at), describe_connection(&expired.connection, expired.device.as_deref()));
         let says = format!("Its ttl had run out when its turn came at {at} on {on}.");
         Reason { code: "ttl", says }
     })
 }
 
 fn written_to(written: &Noted, sessions: &Sessions<'_>) -> String {
-    let (at, on) = (clock(written.at), on(&written.connection, written.device.as_deref()));
+    let (at, on) = (timestamp(written.at), describe_connection(&written.connection, written.device.as_deref()));
     let session = sessions.all.iter().find(|session| session.connection == written.connection);
     let since = match session.map(|session| session.end) {
-        Some(Some(end)) => format!(" That session ended at {}: {}.", clock(end.at), goodbye(end.why)),
+        Some(Some(end)) => format!(" That session ended at {}: {}.", timestamp(end.at), close_reason(end.why)),
         Some(None) => " That session is still there.".to_owned(),
         None => String::new(),
     };
@@ -79,31 +79,31 @@ impl Sessions<'_> {
             _ => false,
         })?;
         let who = match told.connection.as_deref() {
-            Some(connection) => on(connection, told.device.as_deref()),
+            Some(connection) => describe_connection(connection, told.device.as_deref()),
             None => format!("every connection of the user on node {}", told.node_name().unwrap_or_default()),
         };
-        let at = clock(told.at);
+        let at = timestamp(told.at);
         let says = format!("The log had lost it when it was needed: {who} was told of a gap at {at}.");
         Some(Reason { code: "gap", says })
     }
 
     /// A session is on its way to the event, and not there yet.
-    fn behind(&self) -> Option<Reason> {
+    fn catching_up(&self) -> Option<Reason> {
         let cursor = self.facts.cursor.filter(|_| self.facts.is_in_log)?;
-        let reads = |session: &&Session<'_>| session.end.is_none() && self.reads_behind(session, cursor).is_some();
+        let reads = |session: &&Session<'_>| session.end.is_none() && self.catch_up_position(session, cursor).is_some();
         let session = self.all.iter().rev().find(reads)?;
-        let (after, since) = self.reads_behind(session, cursor)?;
-        let on = on(session.connection, session.device);
+        let (after, since) = self.catch_up_position(session, cursor)?;
+        let on = describe_connection(session.connection, session.device);
         let says = format!(
             "{on} is behind: since {} it reads the log behind {after}, and has not come to it.",
-            clock(since)
+            timestamp(since)
         );
-        Some(Reason { code: "behind", says: sentence(&says) })
+        Some(Reason { code: "behind", says: capitalize(&says) })
     }
 
     /// From where, and since when, the session reads towards the event.
-    fn reads_behind(&self, session: &Session<'_>, cursor: Cursor) -> Option<(Cursor, u64)> {
-        if let Some(slow) = session.behind.iter().find(|behind| behind.after < cursor) {
+    fn catch_up_position(&self, session: &Session<'_>, cursor: Cursor) -> Option<(Cursor, u64)> {
+        if let Some(slow) = session.catching_up.iter().find(|behind| behind.after < cursor) {
             return Some((slow.after, slow.since));
         }
         let opened = session.opened?;
@@ -129,24 +129,24 @@ impl Sessions<'_> {
                 session.opened.filter(|opened| opened.at > accepted_at).and_then(|opened| opened.cursor);
             came_with.is_some_and(|came_with| came_with >= cursor)
         })?;
-        let on = on(session.connection, session.device);
-        let at = session.opened.map_or_else(String::new, |opened| clock(opened.at));
+        let on = describe_connection(session.connection, session.device);
+        let at = session.opened.map_or_else(String::new, |opened| timestamp(opened.at));
         let says =
             format!("{on} came back at {at} with a cursor that is not before it: the client had it already.");
-        Some(Reason { code: "had_it", says: sentence(&says) })
+        Some(Reason { code: "had_it", says: capitalize(&says) })
     }
 
     /// Somebody was there.
     fn connected(&self) -> Option<Reason> {
         let accepted_at = self.facts.accepted_at?;
-        if let Some(session) = self.all.iter().rev().find(|session| session.is_there(accepted_at)) {
-            return Some(self.was_there(session));
+        if let Some(session) = self.all.iter().rev().find(|session| session.was_open_at(accepted_at)) {
+            return Some(self.was_connected(session));
         }
         let session =
             self.all.iter().find(|session| session.opened.is_some_and(|opened| opened.at > accepted_at))?;
         let opened = session.opened?;
-        let (on, at) = (on(session.connection, session.device), clock(opened.at));
-        if self.is_over_by(opened.at) {
+        let (on, at) = (describe_connection(session.connection, session.device), timestamp(opened.at));
+        if self.is_expired_at(opened.at) {
             return None;
         }
         let (code, says) = match opened.cursor {
@@ -158,13 +158,13 @@ impl Sessions<'_> {
                 ("read", format!("{on} came back at {at} with a cursor before it, and has read it in the log."))
             }
         };
-        Some(Reason { code, says: sentence(&says) })
+        Some(Reason { code, says: capitalize(&says) })
     }
 
-    fn was_there(&self, session: &Session<'_>) -> Reason {
-        let on = on(session.connection, session.device);
+    fn was_connected(&self, session: &Session<'_>) -> Reason {
+        let on = describe_connection(session.connection, session.device);
         let ended = session.end.map_or_else(String::new, |end| {
-            format!(" That session ended at {}: {}.", clock(end.at), goodbye(end.why))
+            format!(" That session ended at {}: {}.", timestamp(end.at), close_reason(end.why))
         });
         let (code, says) = if self.facts.receipt.is_some() {
             ("not_written", format!("{on} was there, and no write to it is noted.{ended}"))
@@ -175,14 +175,14 @@ impl Sessions<'_> {
             );
             ("connected", says)
         };
-        Reason { code, says: sentence(&says) }
+        Reason { code, says: capitalize(&says) }
     }
 
     /// Nobody was there.
     fn away(&self) -> Reason {
-        let (code, mut says) = self.left();
+        let (code, mut says) = self.last_disconnect();
         if let Some(expires_at) = self.facts.expires_at.filter(|at| *at <= self.facts.now) {
-            return Reason { code: "ttl", says: format!("Its ttl ran out at {}. {says}", clock(expires_at)) };
+            return Reason { code: "ttl", says: format!("Its ttl ran out at {}. {says}", timestamp(expires_at)) };
         }
         if self.facts.cursor.is_some() && !self.facts.is_in_log {
             says.push_str(" The log no longer has it, so a client that comes back does not get it either.");
@@ -191,7 +191,7 @@ impl Sessions<'_> {
     }
 
     /// Since when nobody is there, and why.
-    fn left(&self) -> (&'static str, String) {
+    fn last_disconnect(&self) -> (&'static str, String) {
         let accepted_at = self.facts.accepted_at.unwrap_or(self.facts.now);
         let ended = |session: &&Session<'_>| session.end.is_some_and(|end| end.at <= accepted_at);
         let last = self.all.iter().filter(ended).max_by_key(|session| session.end.map(|end| end.at));
@@ -204,13 +204,13 @@ impl Sessions<'_> {
         {
             let says = format!(
                 "Nobody was connected: a client of the user was refused at {}, {}.",
-                clock(entry.at),
-                refusal(why)
+                timestamp(entry.at),
+                rejection_reason(why)
             );
             return (if why == "token_expired" { "token_expired" } else { "refused" }, says);
         }
         match last.and_then(|session| session.end.map(|end| (session, end))) {
-            Some((session, end)) => (left_by(end), gone_since(session, end)),
+            Some((session, end)) => (code_of_end(end), offline_since(session, end)),
             None if self.facts.nodes == Some(0) || !self.facts.history.is_empty() => {
                 ("offline", "Nobody was connected when it was published.".to_owned())
             }
@@ -218,22 +218,22 @@ impl Sessions<'_> {
         }
     }
 
-    fn is_over_by(&self, at: u64) -> bool {
+    fn is_expired_at(&self, at: u64) -> bool {
         self.facts.expires_at.is_some_and(|expires_at| expires_at <= at)
     }
 }
 
-fn left_by(end: End<'_>) -> &'static str {
+fn code_of_end(end: End<'_>) -> &'static str {
     if end.why == "expired" { "token_expired" } else { "offline" }
 }
 
-fn gone_since(session: &Session<'_>, end: End<'_>) -> String {
-    let (on, at) = (on(session.connection, session.device), clock(end.at));
-    format!("Nobody was connected: offline since {at}, when {on} ended: {}.", goodbye(end.why))
+fn offline_since(session: &Session<'_>, end: End<'_>) -> String {
+    let (on, at) = (describe_connection(session.connection, session.device), timestamp(end.at));
+    format!("Nobody was connected: offline since {at}, when {on} ended: {}.", close_reason(end.why))
 }
 
 /// Why a session ended, in words.
-fn goodbye(why: &str) -> String {
+fn close_reason(why: &str) -> String {
     let words = match why {
         "client" => "the client closed, or its connection was lost",
         "dead" => "the client gave no sign of life",
@@ -250,12 +250,12 @@ fn goodbye(why: &str) -> String {
     words.to_owned()
 }
 
-fn refusal(why: &str) -> String {
+fn rejection_reason(why: &str) -> String {
     if why == "token_expired" { "since its token had expired".to_owned() } else { format!("by the code `{why}`") }
 }
 
 /// Begins with a capital.
-fn sentence(text: &str) -> String {
+fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -34,7 +34,7 @@ fn opened(at: u64, number: u64) -> Entry {
     entry(at, number, Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true })
 }
 
-fn came_back(at: u64, number: u64, with: u64, recovered: bool) -> Entry {
+fn reconnected(at: u64, number: u64, with: u64, recovered: bool) -> Entry {
     let cursor = Some(cursor(with));
     entry(at, number, Happened::Opened { transport: "websocket".into(), cursor, recovered })
 }
@@ -48,21 +48,21 @@ fn refused(at: u64, why: &str) -> Entry {
 }
 
 /// A durable event without a record, in the log.
-fn plain(history: Vec<Entry>) -> Facts {
+fn untracked(history: Vec<Entry>) -> Facts {
     Facts {
         accepted_at: Some(ACCEPTED),
         cursor: Some(cursor(ACCEPTED)),
         nodes: Some(1),
         is_in_log: true,
         history,
-        living: Some(vec![node(7)]),
+        live_nodes: Some(vec![node(7)]),
         now: NOW,
         ..Facts::default()
     }
 }
 
 /// The same with a record.
-fn watched(state: State, history: Vec<Entry>) -> Facts {
+fn tracked(state: State, history: Vec<Entry>) -> Facts {
     let receipt = Receipt {
         channel: user(),
         state,
@@ -78,24 +78,24 @@ fn watched(state: State, history: Vec<Entry>) -> Facts {
         more_connections: 0,
         acknowledged: Vec::new(),
     };
-    Facts { receipt: Some(receipt), ..plain(history) }
+    Facts { receipt: Some(receipt), ..untracked(history) }
 }
 
 fn noted(what: What, history: Vec<Entry>) -> Facts {
-    let mut facts = watched(State::Accepted, history);
+    let mut facts = tracked(State::Accepted, history);
     let noted = Noted { connection: id(1).to_string(), device: Some("phone".to_owned()), what, at: 1_200 };
     facts.receipt.as_mut().unwrap().connections.push(noted);
     facts
 }
 
 fn acknowledged(state: State) -> Facts {
-    let mut facts = watched(state, Vec::new());
+    let mut facts = tracked(state, Vec::new());
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(1).to_string(), at: 1_300 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);
     facts
 }
 
-fn gone_from_the_log(facts: Facts) -> Facts {
+fn trimmed(facts: Facts) -> Facts {
     Facts { is_in_log: false, ..facts }
 }
 
@@ -106,11 +106,11 @@ fn expired(facts: Facts) -> Facts {
 /// Name, facts, code, the reason behind the code, what the words must hold.
 type Row = (&'static str, Facts, &'static str, Option<&'static str>, &'static [&'static str]);
 
-fn settled() -> Vec<Row> {
-    let scheduled = Facts { accepted_at: None, cursor: None, ..watched(State::Scheduled, Vec::new()) };
+fn final_states() -> Vec<Row> {
+    let scheduled = Facts { accepted_at: None, cursor: None, ..tracked(State::Scheduled, Vec::new()) };
     vec![
         ("scheduled", scheduled, "scheduled", None, &[]),
-        ("cancelled", watched(State::Cancelled, Vec::new()), "cancelled", None, &["1970-01-01T00:00:02.000Z"]),
+        ("cancelled", tracked(State::Cancelled, Vec::new()), "cancelled", None, &["1970-01-01T00:00:02.000Z"]),
         (
             "acknowledged",
             acknowledged(State::Acknowledged),
@@ -121,7 +121,7 @@ fn settled() -> Vec<Row> {
         ("too late", acknowledged(State::FallenBack), "fallen_back", Some("late"), &["too late", "`phone`"]),
         (
             "fallen back since nobody was there",
-            watched(State::FallenBack, vec![closed(900, 1, "dead")]),
+            tracked(State::FallenBack, vec![closed(900, 1, "dead")]),
             "fallen_back",
             Some("offline"),
             &["fell back at 1970-01-01T00:00:02.000Z", "offline since 1970-01-01T00:00:00.900Z", "no sign of life"],
@@ -135,7 +135,7 @@ fn settled() -> Vec<Row> {
                         settled_at: Some(2_000),
                         ..it
                     }),
-                    ..plain(vec![opened(500, 1)])
+                    ..untracked(vec![opened(500, 1)])
                 }
             },
             "expired",
@@ -145,7 +145,7 @@ fn settled() -> Vec<Row> {
     ]
 }
 
-fn on_its_way() -> Vec<Row> {
+fn in_delivery() -> Vec<Row> {
     let slow = |at| entry(at, 1, Happened::Slow { channel: "user:42".into(), after: cursor(800) });
     let gap = |at| {
         Entry::of_node(
@@ -166,53 +166,53 @@ fn on_its_way() -> Vec<Row> {
         ("expired in the outbox", noted(What::Expired, vec![opened(500, 1)]), "ttl", None, &["ttl had run out"]),
         (
             "slow",
-            watched(State::Accepted, vec![opened(500, 1), slow(900)]),
+            tracked(State::Accepted, vec![opened(500, 1), slow(900)]),
             "behind",
             None,
             &["is behind", "800-0"],
         ),
-        ("slow, without a record", plain(vec![opened(500, 1), slow(900)]), "behind", None, &["800-0"]),
+        ("slow, without a record", untracked(vec![opened(500, 1), slow(900)]), "behind", None, &["800-0"]),
         (
             "came back, and has not read it",
-            watched(State::Accepted, vec![came_back(1_100, 1, 700, true)]),
+            tracked(State::Accepted, vec![reconnected(1_100, 1, 700, true)]),
             "behind",
             None,
             &["700-0"],
         ),
         (
             "a gap that the node told",
-            gone_from_the_log(plain(vec![opened(500, 1), gap(1_600)])),
+            trimmed(untracked(vec![opened(500, 1), gap(1_600)])),
             "gap",
             None,
             &["every connection of the user on node haaaaaaa"],
         ),
         (
             "a gap on coming back",
-            gone_from_the_log(plain(vec![came_back(1_600, 1, 700, false)])),
+            trimmed(untracked(vec![reconnected(1_600, 1, 700, false)])),
             "gap",
             None,
             &["haaaaaaa.1", "01.600Z"],
         ),
-        ("connected", plain(vec![opened(500, 1)]), "connected", None, &["Nobody asked for a receipt"]),
+        ("connected", untracked(vec![opened(500, 1)]), "connected", None, &["Nobody asked for a receipt"]),
         (
             "connected, and no write noted",
-            watched(State::Accepted, vec![opened(500, 1)]),
+            tracked(State::Accepted, vec![opened(500, 1)]),
             "not_written",
             None,
             &["no write to it"],
         ),
         (
             "its node died",
-            Facts { living: Some(vec![node(1)]), ..watched(State::Accepted, vec![opened(500, 1), slow(1_400)]) },
+            Facts { live_nodes: Some(vec![node(1)]), ..tracked(State::Accepted, vec![opened(500, 1), slow(1_400)]) },
             "not_written",
             None,
             &["its node is gone"],
         ),
-        ("read on coming back", plain(vec![came_back(1_600, 1, 700, true)]), "read", None, &["has read it"]),
-        ("had it already", plain(vec![came_back(1_600, 1, 1_000, true)]), "had_it", None, &["had it already"]),
+        ("read on coming back", untracked(vec![reconnected(1_600, 1, 700, true)]), "read", None, &["has read it"]),
+        ("had it already", untracked(vec![reconnected(1_600, 1, 1_000, true)]), "had_it", None, &["had it already"]),
         (
             "came without a cursor",
-            plain(vec![closed(900, 2, "client"), opened(1_100, 1)]),
+            untracked(vec![closed(900, 2, "client"), opened(1_100, 1)]),
             "no_cursor",
             None,
             &["named no cursor"],
@@ -220,64 +220,64 @@ fn on_its_way() -> Vec<Row> {
     ]
 }
 
-fn away() -> Vec<Row> {
-    let offline = || vec![opened(500, 1), closed(900, 1, "client")];
+fn offline() -> Vec<Row> {
+    let opened_and_closed = || vec![opened(500, 1), closed(900, 1, "client")];
     vec![
-        ("never there", Facts { nodes: Some(0), ..plain(Vec::new()) }, "offline", None, &["Nobody was connected"]),
+        ("never there", Facts { nodes: Some(0), ..untracked(Vec::new()) }, "offline", None, &["Nobody was connected"]),
         (
             "offline",
-            plain(offline()),
+            untracked(opened_and_closed()),
             "offline",
             None,
             &["offline since 1970-01-01T00:00:00.900Z", "haaaaaaa.1", "the client closed"],
         ),
-        ("offline, and trimmed", gone_from_the_log(plain(offline())), "offline", None, &["no longer has it"]),
+        ("offline, and trimmed", trimmed(untracked(opened_and_closed())), "offline", None, &["no longer has it"]),
         (
             "its token ran out",
-            plain(vec![opened(500, 1), closed(900, 1, "expired")]),
+            untracked(vec![opened(500, 1), closed(900, 1, "expired")]),
             "token_expired",
             None,
             &["its token had expired"],
         ),
         (
             "refused by its token",
-            plain(vec![closed(800, 1, "client"), refused(1_500, "token_expired")]),
+            untracked(vec![closed(800, 1, "client"), refused(1_500, "token_expired")]),
             "token_expired",
             None,
             &["refused at"],
         ),
-        ("refused", plain(vec![refused(700, "too_many")]), "refused", None, &["too_many"]),
+        ("refused", untracked(vec![refused(700, "too_many")]), "refused", None, &["too_many"]),
         (
             "refused before, and let in",
-            plain(vec![refused(400, "token_expired"), opened(500, 1), closed(900, 1, "client")]),
+            untracked(vec![refused(400, "token_expired"), opened(500, 1), closed(900, 1, "client")]),
             "offline",
             None,
             &[],
         ),
         (
             "too old by then",
-            expired(plain(offline())),
+            expired(untracked(opened_and_closed())),
             "ttl",
             None,
             &["ttl ran out at 1970-01-01T00:00:03.000Z", "offline since"],
         ),
         (
             "too old when it came back",
-            expired(plain([offline(), vec![came_back(4_000, 2, 700, true)]].concat())),
+            expired(untracked([opened_and_closed(), vec![reconnected(4_000, 2, 700, true)]].concat())),
             "ttl",
             None,
             &["ttl ran out"],
         ),
         (
             "the node died",
-            Facts { living: Some(vec![node(1)]), ..plain(vec![opened(500, 1)]) },
+            Facts { live_nodes: Some(vec![node(1)]), ..untracked(vec![opened(500, 1)]) },
             "offline",
             None,
             &["its node is gone"],
         ),
         (
             "nothing known",
-            Facts { nodes: None, living: None, ..plain(Vec::new()) },
+            Facts { nodes: None, live_nodes: None, ..untracked(Vec::new()) },
             "unknown",
             None,
             &["Nothing is known"],
@@ -287,7 +287,7 @@ fn away() -> Vec<Row> {
 
 #[test]
 fn every_verdict() {
-    for (name, facts, code, why, words) in [settled(), on_its_way(), away()].into_iter().flatten() {
+    for (name, facts, code, why, words) in [final_states(), in_delivery(), offline()].into_iter().flatten() {
         let found = verdict(&facts);
         assert_eq!((found.code, found.why), (code, why), "{name}: {}", found.says);
         for word in words {
@@ -302,7 +302,7 @@ fn a_timeline_is_in_order_and_names_nodes() {
     let mut facts = noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);
-    let other = (Channel::topic("news").unwrap(), Facts { history: Vec::new(), ..plain(Vec::new()) });
+    let other = (Channel::topic("news").unwrap(), Facts { history: Vec::new(), ..untracked(Vec::new()) });
     let moments = serde_json::to_value(timeline(&[(user(), facts), other])).unwrap();
     let column = |name: &str| -> Vec<String> {
         moments.as_array().unwrap().iter().map(|moment| moment[name].as_str().unwrap_or("-").to_owned()).collect()

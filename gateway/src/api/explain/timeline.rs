@@ -5,7 +5,7 @@ use wirebell_protocol::Channel;
 use wirebell_protocol::history::{Entry, Happened};
 use wirebell_protocol::tracking::{Receipt, State, What};
 
-use super::clock;
+use super::timestamp;
 use super::facts::Facts;
 
 /// Something that happened.
@@ -29,16 +29,16 @@ pub(in crate::api) struct Moment {
 }
 
 /// What happened to the user's sessions before, which may explain what came then.
-const MOST_BEFORE: usize = 12;
+const MAX_EARLIER: usize = 12;
 
 /// Everything in order of time.
 pub(in crate::api) fn timeline(explained: &[(Channel, Facts)]) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = explained.iter().flat_map(|(channel, facts)| of(channel, facts)).collect();
+    let mut moments: Vec<Moment> = explained.iter().flat_map(|(channel, facts)| moments_of(channel, facts)).collect();
     moments.sort_by_key(|moment| moment.millis);
     moments
 }
 
-fn of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
+fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     let mut moments = Vec::new();
     let mut add = |millis: Option<u64>, what, says: String| {
         moments.extend(millis.map(|millis| moment(channel, millis, what, says)));
@@ -49,7 +49,7 @@ fn of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     let over = facts.expires_at.filter(|at| *at <= facts.now);
     add(over, "ttl", "its ttl ran out".to_owned());
     if let Some(receipt) = &facts.receipt {
-        recorded(receipt, facts.now, &mut add);
+        add_record(receipt, facts.now, &mut add);
         moments.extend(receipt.connections.iter().map(|noted| {
             let what = match noted.what {
                 What::Written => "written",
@@ -70,12 +70,12 @@ fn of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     }
     let begin = facts.accepted_at.or(facts.receipt.as_ref().and_then(|receipt| receipt.deliver_at)).unwrap_or(0);
     let before = facts.history.iter().filter(|entry| entry.at < begin).count();
-    let told = facts.history.iter().skip(before.saturating_sub(MOST_BEFORE));
-    moments.extend(told.map(|entry| happened(channel, entry)));
+    let entries = facts.history.iter().skip(before.saturating_sub(MAX_EARLIER));
+    moments.extend(entries.map(|entry| from_log_entry(channel, entry)));
     moments
 }
 
-fn recorded(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'static str, String)) {
+fn add_record(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'static str, String)) {
     add(receipt.deliver_at, "deliver_at", "it is to be published".to_owned());
     let settled = match receipt.state {
         State::Cancelled => Some(("cancelled", "it was cancelled")),
@@ -95,7 +95,7 @@ fn recorded(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'sta
 }
 
 fn moment(channel: &Channel, millis: u64, what: &'static str, says: String) -> Moment {
-    let (at, channel) = (clock(millis), channel.clone());
+    let (at, channel) = (timestamp(millis), channel.clone());
     Moment { at, channel, what, node: None, connection: None, device: None, says, millis }
 }
 
@@ -108,7 +108,7 @@ impl Moment {
     }
 }
 
-fn happened(channel: &Channel, entry: &Entry) -> Moment {
+fn from_log_entry(channel: &Channel, entry: &Entry) -> Moment {
     let (what, says) = match &entry.what {
         Happened::Opened { transport, cursor: None, .. } => ("opened", format!("a session began by {transport}")),
         Happened::Opened { transport, cursor: Some(cursor), recovered } => {

@@ -5,7 +5,7 @@ use wirebell_protocol::tracking::{Receipt, State};
 
 use super::facts::Facts;
 use super::reason::{Reason, reason};
-use super::{clock, on};
+use super::{timestamp, describe_connection};
 
 /// What has become of the event, and why.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ pub(in crate::api) struct Verdict {
 /// What follows from the facts.
 pub(in crate::api) fn verdict(facts: &Facts) -> Verdict {
     let Some(receipt) = &facts.receipt else { return of(reason(facts)) };
-    let at = |millis: Option<u64>| millis.map_or_else(|| "an unknown time".to_owned(), clock);
+    let at = |millis: Option<u64>| millis.map_or_else(|| "an unknown time".to_owned(), timestamp);
     match receipt.state {
         State::Scheduled => says("scheduled", format!("It is to be published at {}.", at(receipt.deliver_at))),
         State::Cancelled => says("cancelled", format!("It was cancelled at {}.", at(receipt.settled_at))),
@@ -30,12 +30,12 @@ pub(in crate::api) fn verdict(facts: &Facts) -> Verdict {
         State::Accepted if !receipt.acknowledged.is_empty() => says("acknowledged", acknowledged(receipt)),
         State::Accepted => of(reason(facts)),
         State::FallenBack => {
-            let settled = format!("It fell back at {}, its deadline.", at(receipt.settled_at));
-            unheard("fallen_back", &settled, receipt, &reason(facts))
+            let summary = format!("It fell back at {}, its deadline.", at(receipt.settled_at));
+            unacknowledged("fallen_back", &summary, receipt, &reason(facts))
         }
         State::Expired => {
-            let settled = format!("Until {} nobody had acknowledged it.", at(receipt.settled_at));
-            unheard("expired", &settled, receipt, &reason(facts))
+            let summary = format!("Until {} nobody had acknowledged it.", at(receipt.settled_at));
+            unacknowledged("expired", &summary, receipt, &reason(facts))
         }
     }
 }
@@ -50,17 +50,17 @@ fn of(reason: Reason) -> Verdict {
 
 fn acknowledged(receipt: &Receipt) -> String {
     let each = receipt.acknowledged.iter().map(|ack| {
-        let (device, at) = (&ack.device, clock(ack.at));
-        format!("The device `{device}` acknowledged it at {at} over {}.", on(&ack.connection, None))
+        let (device, at) = (&ack.device, timestamp(ack.at));
+        format!("The device `{device}` acknowledged it at {at} over {}.", describe_connection(&ack.connection, None))
     });
     each.collect::<Vec<_>>().join(" ")
 }
 
 /// Nobody acknowledged it in time; somebody may have since.
-fn unheard(code: &'static str, settled: &str, receipt: &Receipt, reason: &Reason) -> Verdict {
+fn unacknowledged(code: &'static str, summary: &str, receipt: &Receipt, reason: &Reason) -> Verdict {
     if receipt.acknowledged.is_empty() {
-        return Verdict { code, why: Some(reason.code), says: format!("{settled} {}", reason.says) };
+        return Verdict { code, why: Some(reason.code), says: format!("{summary} {}", reason.says) };
     }
-    let says = format!("{settled} That was too late: {}", acknowledged(receipt));
+    let says = format!("{summary} That was too late: {}", acknowledged(receipt));
     Verdict { code, why: Some("late"), says }
 }

@@ -1,7 +1,7 @@
 // The backend's side: a payment is asked for, answered at once, and worked on while we look.
 import { announce } from "./dom.js";
 import { get, post } from "./http.js";
-import { Ledger } from "./ledger.js";
+import { Payments } from "./payments.js";
 
 // The choice that is no user, but a field to name one.
 const OTHER = "other";
@@ -9,7 +9,7 @@ const OTHER = "other";
 export class Backend {
   #form = document.getElementById("pay");
   #problem = this.#form.querySelector(".problem");
-  #ledger = new Ledger(document.querySelector(".payments"));
+  #payments = new Payments(document.querySelector(".payments"));
 
   constructor(userChanged) {
     this.#form.addEventListener("change", () => { this.#other(); userChanged(this.user); });
@@ -39,7 +39,7 @@ export class Backend {
     const [user, amount, asked] = [this.user, this.#form.elements.amount.value.trim(), performance.now()];
     try {
       const { payment } = await post("/dev/pay", { user, amount });
-      const steps = this.#ledger.add({ payment, user, amount, millis: Math.round(performance.now() - asked) });
+      const steps = this.#payments.add({ payment, user, amount, millis: Math.round(performance.now() - asked) });
       document.getElementById("no-payments").hidden = true;
       await this.#watch(payment, steps);
     } catch (error) {

@@ -23,36 +23,36 @@ use crate::transport::Origins;
 use crate::{admin, api, dev, transport};
 
 /// Where the doors are.
-pub(super) struct Doors {
+pub(super) struct Listeners {
     pub(super) clients: SocketAddr,
     pub(super) services: SocketAddr,
 }
 
 /// Opens both.
-pub(super) fn open(
+pub(super) fn serve(
     config: &Config,
     mode: Mode,
     node: &Node,
     life: &Lifecycle,
     clients: TcpListener,
     services: TcpListener,
-) -> Result<Doors, StartError> {
+) -> Result<Listeners, StartError> {
     let at = |listener: &TcpListener, key| {
         let configured = config.clients.listen;
         listener.local_addr().map_err(|error| StartError::Bind { key, address: configured, error })
     };
-    let doors = Doors { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
-    let mut for_clients = clients_door(config, node);
+    let listeners = Listeners { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
+    let mut client_router = client_routes(config, node);
     if mode == Mode::Dev {
-        for_clients = for_clients.merge(dev_page(config, doors.services, life)?);
+        client_router = client_router.merge(dev_page(config, listeners.services, life)?);
     }
-    listener::serve(clients, polite(for_clients), life);
-    listener::serve(services, polite(services_door(config, node, life)), life);
-    Ok(doors)
+    listener::serve(clients, with_error_responses(client_router), life);
+    listener::serve(services, with_error_responses(server_routes(config, node, life)), life);
+    Ok(listeners)
 }
 
 /// `GET /ws` · `GET /events`, `POST /events/{connection}` · `GET`, `POST /socket.io/`
-fn clients_door(config: &Config, node: &Node) -> Router {
+fn client_routes(config: &Config, node: &Node) -> Router {
     transport::router(transport::Context {
         sessions: Arc::clone(&node.sessions),
         origins: Arc::new(Origins::new(&config.clients.allowed_origins)),
@@ -66,7 +66,7 @@ fn clients_door(config: &Config, node: &Node) -> Router {
 /// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users`, `/v1/users/{id}` ·
 /// `POST /v1/users/{id}/disconnect`, `/v1/revocations` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /openapi.json` ·
 /// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
-fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
+fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {
         node: node.id,
@@ -77,7 +77,7 @@ fn services_door(config: &Config, node: &Node, life: &Lifecycle) -> Router {
         open_to_loopback: config.services.open_to_loopback,
         max_data_bytes: config.services.max_data_bytes,
         max_batch: config.services.max_batch,
-        waits: api::Waits::default(),
+        waits: api::WaitSlots::default(),
         stopping: life.drain.clone(),
         metrics: Arc::clone(&node.metrics),
     });
@@ -110,7 +110,7 @@ fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<R
 }
 
 /// What is asked for and is not there is told in the same way everywhere.
-fn polite(router: Router) -> Router {
+fn with_error_responses(router: Router) -> Router {
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {

@@ -7,26 +7,26 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 /// How long the door may take, besides the time for which it is asked to wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer that are read.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// An answer.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) text: String,
 }
 
 /// Reads a path of the door, each part of which is encoded as a URL needs it.
 pub(super) async fn get(
-    door: &str,
+    base_url: &str,
     path: &[&str],
     query: &[(&str, &str)],
     key: Option<&str>,
-) -> Result<Answer, String> {
-    let url = url(door, path, query)?;
-    let failed = |error: reqwest::Error| format!("{door}: {}", innermost(&error));
-    let mut builder = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy();
+) -> Result<ApiResponse, String> {
+    let url = url(base_url, path, query)?;
+    let failed = |error: reqwest::Error| format!("{base_url}: {}", innermost(&error));
+    let mut builder = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
     if url.scheme() != "https" {
         // Without TLS, a machine without certificates is as good as any.
         builder = builder.tls_certs_only([]);
@@ -39,23 +39,23 @@ pub(super) async fn get(
     let (status, mut body) = (response.status().as_u16(), Vec::new());
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         body.extend_from_slice(&chunk);
-        if body.len() > MOST_BYTES {
-            return Err(format!("{door}: the answer is too long"));
+        if body.len() > MAX_BYTES {
+            return Err(format!("{base_url}: the answer is too long"));
         }
     }
-    Ok(Answer { status, text: String::from_utf8_lossy(&body).into_owned() })
+    Ok(ApiResponse { status, text: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// The service key in a file.
-pub(super) fn key(path: Option<&Path>) -> Result<Option<String>, String> {
+pub(super) fn read_key(path: Option<&Path>) -> Result<Option<String>, String> {
     let Some(path) = path else { return Ok(None) };
     let text = std::fs::read_to_string(path).map_err(|error| format!("--key-file {}: {error}", path.display()))?;
     Ok(Some(text.trim_end().to_owned()))
 }
 
-fn url(door: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
-    let wrong = || format!("--url: expected the services' door, such as http://127.0.0.1:9090, found `{door}`");
-    let mut url = Url::parse(door).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
+fn url(base_url: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
+    let wrong = || format!("--url: expected the services' door, such as http://127.0.0.1:9090, found `{base_url}`");
+    let mut url = Url::parse(base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
     url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(path);
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
@@ -75,12 +75,12 @@ mod tests {
     #[test]
     fn an_id_may_hold_anything() {
         let path = ["v1", "events", "an id/with?anything"];
-        let url = |door: &str| url(door, &path, &[("channel", "user:a&b")]).map(String::from);
+        let url = |base_url: &str| url(base_url, &path, &[("channel", "user:a&b")]).map(String::from);
         let expected = "http://x:9090/v1/events/an%20id%2Fwith%3Fanything?channel=user%3Aa%26b";
         assert_eq!(url("http://x:9090").as_deref(), Ok(expected));
         assert_eq!(url("http://x:9090/").as_deref(), Ok(expected));
-        for door in ["redis://x", "x:9090", ""] {
-            assert!(url(door).is_err(), "{door}");
+        for base_url in ["redis://x", "x:9090", ""] {
+            assert!(url(base_url).is_err(), "{base_url}");
         }
     }
 }

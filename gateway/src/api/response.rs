@@ -22,7 +22,7 @@ struct Accepted<'a> {
 }
 
 /// What is told of one event among several.
-pub(super) struct Told {
+pub(super) struct EventResult {
     pub(super) outcome: Outcome,
     /// Attributes that it came with and that are not carried.
     pub(super) ignored: Vec<String>,
@@ -30,28 +30,28 @@ pub(super) struct Told {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Each<'a> {
+enum Item<'a> {
     Accepted(Accepted<'a>),
-    Refused(&'a problem::Problem),
+    Rejected(&'a problem::Problem),
 }
 
 /// The outcome of one event.
-pub(super) fn one(outcome: &Outcome, ignored: &[String]) -> Response {
+pub(super) fn single(outcome: &Outcome, ignored: &[String]) -> Response {
     (StatusCode::ACCEPTED, Json(accepted(outcome, ignored, None))).into_response()
 }
 
 /// The outcomes of several, in their order.
-pub(super) fn many(outcomes: &[Result<Told, Problem>]) -> Response {
+pub(super) fn batch(outcomes: &[Result<EventResult, Problem>]) -> Response {
     let all_accepted = outcomes.iter().all(Result::is_ok);
-    let each: Vec<Each<'_>> = outcomes
+    let items: Vec<Item<'_>> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(Told { outcome, ignored }) => Each::Accepted(accepted(outcome, ignored, Some(StatusCode::ACCEPTED))),
-            Err(problem) => Each::Refused(problem.document()),
+            Ok(EventResult { outcome, ignored }) => Item::Accepted(accepted(outcome, ignored, Some(StatusCode::ACCEPTED))),
+            Err(problem) => Item::Rejected(problem.document()),
         })
         .collect();
     let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
-    (status, Json(each)).into_response()
+    (status, Json(items)).into_response()
 }
 
 fn accepted<'a>(outcome: &'a Outcome, ignored: &'a [String], status: Option<StatusCode>) -> Accepted<'a> {

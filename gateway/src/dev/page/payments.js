@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 
 const KEPT = 8;
 
-export class Ledger {
+export class Payments {
   constructor(list) {
     this.list = list;
   }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use wirebell_protocol::Cursor;
 
 /// How many are kept. More than run at once, so that none is forgotten while it is worked on.
-const KEPT: usize = 128;
+const MAX_KEPT: usize = 128;
 
 /// How far a payment is.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,7 +36,8 @@ pub(super) struct Step {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Published {
     /// The bus has it.
-    Told {
+    #[serde(rename = "told")]
+    Accepted {
         /// The event.
         id: String,
         /// Its place in the user's log.
@@ -52,14 +53,14 @@ pub(super) enum Published {
 
 /// The last payments.
 #[derive(Default)]
-pub(super) struct Ledger(Mutex<VecDeque<(String, watch::Receiver<Progress>)>>);
+pub(super) struct Payments(Mutex<VecDeque<(String, watch::Receiver<Progress>)>>);
 
-impl Ledger {
-    /// Opens an account of one payment; what is sent is what [`Ledger::watch`] shows.
+impl Payments {
+    /// Opens an account of one payment; what is sent is what [`Payments::watch`] shows.
     pub(super) fn open(&self, payment: String) -> watch::Sender<Progress> {
         let (sender, receiver) = watch::channel(Progress::default());
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
+        if kept.len() == MAX_KEPT {
             kept.pop_front();
         }
         kept.push_back((payment, receiver));
@@ -79,17 +80,17 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten() {
-        let ledger = Ledger::default();
-        for number in 0..=KEPT {
-            ledger.open(format!("pay_{number}"));
+        let payments = Payments::default();
+        for number in 0..=MAX_KEPT {
+            payments.open(format!("pay_{number}"));
         }
-        assert!(ledger.watch("pay_0").is_none());
-        assert!(ledger.watch("pay_1").is_some());
+        assert!(payments.watch("pay_0").is_none());
+        assert!(payments.watch("pay_1").is_some());
     }
 
     #[test]
     fn a_step_reads_as_the_page_expects() {
-        let published = Published::Told { id: "e".to_owned(), cursor: "5-0".parse().ok(), nodes: 1, millis: 2 };
+        let published = Published::Accepted { id: "e".to_owned(), cursor: "5-0".parse().ok(), nodes: 1, millis: 2 };
         let step = Step { status: "paid", after: 3000, published };
         let expected = r#"{"status":"paid","after":3000,"told":{"id":"e","cursor":"5-0","nodes":1,"millis":2}}"#;
         assert_eq!(serde_json::to_string(&step).unwrap(), expected);

@@ -16,13 +16,13 @@ use super::wait;
 use crate::problem::Problem;
 
 /// Entries of a list, if nobody asks for another number, and at the most.
-const USUAL_LIMIT: usize = 100;
-const MOST_LIMIT: u64 = 1_000;
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: u64 = 1_000;
 
 /// What may stand behind `/v1/events/{id}?`. Texts, so that a wrong one is refused by its name.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AboutEvent {
+pub(super) struct EventQuery {
     channel: Option<String>,
     wait: Option<String>,
 }
@@ -30,46 +30,46 @@ pub(super) struct AboutEvent {
 /// What may stand behind a list.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AboutList {
+pub(super) struct ListQuery {
     limit: Option<String>,
 }
 
 /// What may stand behind `/v1/users?`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AboutUsers {
+pub(super) struct UsersQuery {
     online: Option<String>,
     limit: Option<String>,
     after: Option<String>,
 }
 
-impl AboutEvent {
+impl EventQuery {
     /// The channel that the asker names.
     pub(super) fn channel(&self) -> Result<Option<Channel>, Problem> {
-        let parse = |name: &String| Channel::parse(name).map_err(|error| wrong("channel", &error.to_string()));
+        let parse = |name: &String| Channel::parse(name).map_err(|error| invalid("channel", &error.to_string()));
         self.channel.as_ref().map(parse).transpose()
     }
 
     /// How long the asker wants to wait.
     pub(super) fn wait(&self) -> Result<Option<Duration>, Problem> {
-        let longest = wait::LONGEST.as_secs();
+        let longest = wait::MAX_WAIT.as_secs();
         let seconds = self.wait.as_deref().map(|text| number("wait", text, 1..=longest)).transpose()?;
         Ok(seconds.map(Duration::from_secs))
     }
 }
 
-impl AboutList {
+impl ListQuery {
     /// How many entries.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         limit(self.limit.as_deref())
     }
 }
 
-impl AboutUsers {
+impl UsersQuery {
     /// How many users, once it is clear that those are meant who are online: nobody knows the others.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         if self.online.as_deref() != Some("true") {
-            return Err(wrong("online", "expected `true`: only users who are online can be listed"));
+            return Err(invalid("online", "expected `true`: only users who are online can be listed"));
         }
         limit(self.limit.as_deref())
     }
@@ -82,41 +82,41 @@ impl AboutUsers {
             let shard = shard.parse().ok().filter(|shard| *shard < Shard::COUNT)?;
             Some((shard, user.to_owned()))
         });
-        place.ok_or_else(|| wrong("after", "expected `next` of the page before"))
+        place.ok_or_else(|| invalid("after", "expected `next` of the page before"))
     }
 
     /// The same as a text.
-    pub(super) fn place(shard: u8, user: &str) -> String {
+    pub(super) fn page_token(shard: u8, user: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{shard}:{user}"))
     }
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Problem> {
-    let Some(text) = text else { return Ok(USUAL_LIMIT) };
-    let limit = number("limit", text, 1..=MOST_LIMIT)?;
-    Ok(usize::try_from(limit).unwrap_or(USUAL_LIMIT))
+    let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
+    let limit = number("limit", text, 1..=MAX_LIMIT)?;
+    Ok(usize::try_from(limit).unwrap_or(DEFAULT_LIMIT))
 }
 
 /// An event's id, as it stands in the path.
 pub(super) fn event_id(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
-    let Path(id) = path.map_err(|_| wrong("id", "expected percent-encoded UTF-8"))?;
+    let Path(id) = path.map_err(|_| invalid("id", "expected percent-encoded UTF-8"))?;
     let is_name = (1..=MAX_NAME_BYTES).contains(&id.len()) && !id.chars().any(char::is_control);
     if !is_name {
         let expected = format!("expected 1 to {MAX_NAME_BYTES} bytes without control characters");
-        return Err(wrong("id", &expected));
+        return Err(invalid("id", &expected));
     }
     Ok(id)
 }
 
 /// A user's id, as it stands in the path, and the user's channel.
-pub(super) fn user(path: Result<Path<String>, PathRejection>) -> Result<(String, Channel), Problem> {
-    let Path(id) = path.map_err(|_| wrong("id", "expected percent-encoded UTF-8"))?;
-    let channel = Channel::user(&id).map_err(|error| wrong("id", &error.to_string()))?;
+pub(super) fn user_id(path: Result<Path<String>, PathRejection>) -> Result<(String, Channel), Problem> {
+    let Path(id) = path.map_err(|_| invalid("id", "expected percent-encoded UTF-8"))?;
+    let channel = Channel::user(&id).map_err(|error| invalid("id", &error.to_string()))?;
     Ok((id, channel))
 }
 
 /// The query, once it has no parameter that is not known.
-pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn parse<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(rejection) => {
@@ -128,10 +128,10 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 fn number(name: &str, text: &str, within: RangeInclusive<u64>) -> Result<u64, Problem> {
     let found = text.parse().ok().filter(|number| within.contains(number));
     found
-        .ok_or_else(|| wrong(name, &format!("expected a whole number from {} to {}", within.start(), within.end())))
+        .ok_or_else(|| invalid(name, &format!("expected a whole number from {} to {}", within.start(), within.end())))
 }
 
-pub(super) fn wrong(name: &str, expected: &str) -> Problem {
+pub(super) fn invalid(name: &str, expected: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, format!("`{name}`: {expected}")).attribute(name)
 }
 
@@ -139,7 +139,7 @@ pub(super) fn wrong(name: &str, expected: &str) -> Problem {
 mod tests {
     use super::*;
 
-    fn refused<T>(answer: Result<T, Problem>) -> Option<String> {
+    fn rejected_parameter<T>(answer: Result<T, Problem>) -> Option<String> {
         answer.err().and_then(|problem| problem.document().attribute.clone())
     }
 
@@ -148,41 +148,41 @@ mod tests {
         for (text, seconds) in
             [("1", Some(1)), ("60", Some(60)), ("0", None), ("61", None), ("", None), ("1s", None)]
         {
-            let about = AboutEvent { wait: Some(text.to_owned()), ..AboutEvent::default() };
-            let found = about.wait();
+            let query = EventQuery { wait: Some(text.to_owned()), ..EventQuery::default() };
+            let found = query.wait();
             assert_eq!(found.as_ref().ok().copied().flatten(), seconds.map(Duration::from_secs), "{text}");
-            assert_eq!(refused(found).is_some(), seconds.is_none(), "{text}");
+            assert_eq!(rejected_parameter(found).is_some(), seconds.is_none(), "{text}");
         }
-        assert!(matches!(AboutEvent::default().wait(), Ok(None)));
+        assert!(matches!(EventQuery::default().wait(), Ok(None)));
     }
 
     #[test]
     fn a_limit_is_bounded() {
-        let limit = |text: &str| AboutList { limit: Some(text.to_owned()) }.limit();
+        let limit = |text: &str| ListQuery { limit: Some(text.to_owned()) }.limit();
         assert_eq!(limit("1000").ok(), Some(1_000));
         for text in ["0", "1001", "-1", "many"] {
-            assert_eq!(refused(limit(text)).as_deref(), Some("limit"), "{text}");
+            assert_eq!(rejected_parameter(limit(text)).as_deref(), Some("limit"), "{text}");
         }
-        assert_eq!(AboutList::default().limit().ok(), Some(USUAL_LIMIT));
+        assert_eq!(ListQuery::default().limit().ok(), Some(DEFAULT_LIMIT));
     }
 
     #[test]
     fn a_page_goes_on_where_the_last_one_ended() {
-        let after = |text: String| AboutUsers { after: Some(text), ..AboutUsers::default() }.after();
-        assert_eq!(after(AboutUsers::place(7, "a:b/é")).ok(), Some((7, "a:b/é".to_owned())));
-        for place in [AboutUsers::place(8, "42"), "7:42".to_owned(), String::new()] {
-            assert_eq!(refused(after(place.clone())).as_deref(), Some("after"), "{place}");
+        let after = |text: String| UsersQuery { after: Some(text), ..UsersQuery::default() }.after();
+        assert_eq!(after(UsersQuery::page_token(7, "a:b/é")).ok(), Some((7, "a:b/é".to_owned())));
+        for place in [UsersQuery::page_token(8, "42"), "7:42".to_owned(), String::new()] {
+            assert_eq!(rejected_parameter(after(place.clone())).as_deref(), Some("after"), "{place}");
         }
-        assert!(matches!(AboutUsers::default().after(), Ok((0, user)) if user.is_empty()));
+        assert!(matches!(UsersQuery::default().after(), Ok((0, user)) if user.is_empty()));
     }
 
     #[test]
     fn only_who_is_online_can_be_listed() {
         let users =
-            |online: Option<&str>| AboutUsers { online: online.map(str::to_owned), ..AboutUsers::default() };
-        assert_eq!(users(Some("true")).limit().ok(), Some(USUAL_LIMIT));
+            |online: Option<&str>| UsersQuery { online: online.map(str::to_owned), ..UsersQuery::default() };
+        assert_eq!(users(Some("true")).limit().ok(), Some(DEFAULT_LIMIT));
         for online in [None, Some("false"), Some("1"), Some("")] {
-            assert_eq!(refused(users(online).limit()).as_deref(), Some("online"), "{online:?}");
+            assert_eq!(rejected_parameter(users(online).limit()).as_deref(), Some("online"), "{online:?}");
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let id = |text: &str| event_id(Ok(Path(text.to_owned())));
         assert_eq!(id("an id/with anything").ok().as_deref(), Some("an id/with anything"));
         for text in [String::new(), "x".repeat(257), "a\nb".to_owned()] {
-            assert_eq!(refused(id(&text)).as_deref(), Some("id"), "{text:?}");
+            assert_eq!(rejected_parameter(id(&text)).as_deref(), Some("id"), "{text:?}");
         }
     }
 }
