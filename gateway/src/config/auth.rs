@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::mode::Mode;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
-use super::{Mode, Secret, url};
+use super::secret::Secret;
+use super::setting::{BLANK, Kind, Setting};
+use super::url;
 
 /// The secret of `wirebell dev`. Everybody knows it, so `serve` refuses it.
 pub const DEV_SECRET: &str = "wirebell-dev-secret";

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use wirebell_protocol::{Durability, Keys};
 
+use super::logs::LogRule;
+use super::mode::Mode;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
-use super::{LogRule, Mode, Secret, url};
+use super::secret::Secret;
+use super::setting::{BLANK, Kind, Setting};
+use super::url;
 
 /// What connects the nodes.
 #[derive(Debug, Clone)]

@@ -1,25 +1,20 @@
-//! Lays the sources over each other: the file, then the environment, then the flags.
+//! Merges the sources: the file, then the environment, then the flags.
 
 use std::collections::BTreeMap;
 
+use super::environment::{self, Sources};
 use super::error::ConfigError;
 use super::origin::Origin;
-use super::schema::{self, Setting};
-use super::value::RawValue;
-use super::{Sources, environment, file, suggest};
+use super::raw_settings::{RawSettings, add, hint};
+use super::setting::Setting;
+use super::value::{RawValue, SourcedValue};
+use super::{file, schema};
 
-/// What a source gave for a key.
-#[derive(Debug, Clone)]
-pub(super) struct SourcedValue {
-    pub(super) raw: RawValue,
-    pub(super) origin: Origin,
-}
-
-/// What the sources gave, by the key as it was written.
-pub(super) type RawSettings = BTreeMap<String, SourcedValue>;
-
-/// Everything that was given, by setting, with the values that stand in files of their own already read.
-pub(super) fn collect(sources: &Sources, errors: &mut Vec<ConfigError>) -> BTreeMap<&'static str, SourcedValue> {
+/// Returns the raw value of each setting that a source sets. Values from `_file` files are already read.
+pub(super) fn collect(
+    sources: &Sources,
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<&'static str, SourcedValue> {
     let mut raw_settings = RawSettings::new();
     if let Some(path) = &sources.file {
         file::read(path, &mut raw_settings, errors);
@@ -28,26 +23,13 @@ pub(super) fn collect(sources: &Sources, errors: &mut Vec<ConfigError>) -> BTree
     for (key, value, flag) in &sources.flags {
         add(&mut raw_settings, key, RawValue::Text(value.clone()), Origin::Flag(flag.clone()));
     }
-    note_unknown(&raw_settings, errors);
-    schema::settings().filter_map(|setting| Some((setting.key, settle(setting, &raw_settings, errors)?))).collect()
+    report_unknown_keys(&raw_settings, errors);
+    schema::settings()
+        .filter_map(|setting| Some((setting.key, resolve(setting, &raw_settings, errors)?)))
+        .collect()
 }
 
-/// A later source replaces an earlier one; an empty text is no value.
-pub(super) fn add(raw_settings: &mut RawSettings, key: &str, raw: RawValue, origin: Origin) {
-    if !raw.is_empty() || !schema::keys().any(|known| known == key) {
-        raw_settings.insert(key.to_owned(), SourcedValue { raw, origin });
-    }
-}
-
-/// What may stand in a message behind "did you mean".
-pub(super) fn hint(wrong: &str, candidates: impl Iterator<Item = String>) -> String {
-    match suggest::nearest(wrong, candidates) {
-        Some(near) => format!("a known one; did you mean {near}?"),
-        None => "a known one".to_owned(),
-    }
-}
-
-fn note_unknown(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) {
+fn report_unknown_keys(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) {
     let unknown = raw_settings.iter().filter(|(key, _)| !schema::keys().any(|known| known == **key));
     errors.extend(unknown.map(|(key, given)| ConfigError {
         key: key.clone(),
@@ -57,8 +39,12 @@ fn note_unknown(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) {
     }));
 }
 
-/// The value of a setting, its own or that of the file which is named instead.
-fn settle(setting: &Setting, raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) -> Option<SourcedValue> {
+/// Returns the value of a setting: its own, or the content of the file that `<key>_file` names.
+fn resolve(
+    setting: &Setting,
+    raw_settings: &RawSettings,
+    errors: &mut Vec<ConfigError>,
+) -> Option<SourcedValue> {
     let direct = raw_settings.get(setting.key);
     let named = setting.file_key().and_then(|key| Some((raw_settings.get(&key)?, key)));
     match (direct, named) {

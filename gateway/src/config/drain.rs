@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::setting::{BLANK, Kind, Setting};
 
 /// How a node is stopped without its clients noticing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::collect::{RawSettings, add, hint};
 use super::error::ConfigError;
 use super::origin::Origin;
+use super::raw_settings::{RawSettings, add, hint};
 use super::schema;
 use super::value::RawValue;
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::collect::{SourcedValue, RawSettings, add};
 use super::error::ConfigError;
 use super::origin::Origin;
-use super::schema::{self, Kind, Setting};
-use super::value::RawValue;
+use super::raw_settings::{RawSettings, add};
+use super::schema;
+use super::setting::{Kind, Setting};
+use super::value::{RawValue, SourcedValue};
 
 /// What a file that holds one value must be.
 pub(super) const EXPECTED: &str = "the path of a readable text file that is not empty";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::setting::{BLANK, Kind, Setting};
 
 /// What is kept of clients' events.
 #[derive(Debug, Clone, Copy)]

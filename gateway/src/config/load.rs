@@ -1,17 +1,53 @@
-//! From the sources to a checked configuration.
+//! The configuration, loaded from the sources and checked.
 
+use wirebell_protocol::presence::Policy;
+
+use super::auth::Auth;
+use super::bus::Bus;
+use super::clients::Clients;
 use super::collect::collect;
+use super::drain::Drain;
+use super::environment::Sources;
 use super::error::ConfigErrors;
+use super::inbox::Inbox;
+use super::mode::Mode;
+use super::presence::Presence;
 use super::reader::Reader;
-use super::{
-    Auth, Bus, Clients, Config, Drain, Inbox, Mode, Presence, Services, Sources, Telemetry, Webhook, sessions,
-};
+use super::services::Services;
+use super::telemetry::Telemetry;
+use super::webhook::Webhook;
+use super::{schema, sessions};
 
-/// Reads and checks everything. All that is wrong is told at once.
+/// Every setting, parsed and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The client API.
+    pub clients: Clients,
+    /// The server API.
+    pub services: Services,
+    /// How client tokens are verified.
+    pub auth: Auth,
+    /// The Redis that connects the nodes, and the limits of the logs.
+    pub bus: Bus,
+    /// How events from clients are stored.
+    pub inbox: Inbox,
+    /// The backend that receives events from clients over HTTP.
+    pub webhook: Webhook,
+    /// Whether nodes track which users are online.
+    pub presence: Presence,
+    /// How many sessions a user may have.
+    pub sessions: Policy,
+    /// How a node shuts down.
+    pub drain: Drain,
+    /// Logs and traces.
+    pub telemetry: Telemetry,
+}
+
+/// Loads and checks the configuration. Reports all errors at once.
 pub fn load(sources: &Sources, mode: Mode) -> Result<Config, ConfigErrors> {
     let mut errors = Vec::new();
     let given = collect(sources, &mut errors);
-    let mut reader = Reader::new(mode, &given, &mut errors);
+    let mut reader = Reader::new(mode, schema::settings(), &given, &mut errors);
     let config = Config {
         clients: Clients::read(&mut reader),
         services: Services::read(&mut reader),

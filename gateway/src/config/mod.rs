@@ -1,8 +1,13 @@
-//! Knobs: what can be set, from where, and what is wrong with what was set.
+//! The configuration: every setting, its default and the reason for it.
 //!
-//! A new setting is one row in the table of its section's file and one field beside it. Everything else follows
-//! from the row: the key in the file, the environment variable, `--set`, the help and `docs/configuration.md`.
-//! This is the only room that reads the environment.
+//! Sources come in: the configuration file, environment variables and flags. A checked [`Config`] comes out, or every
+//! error at once. This module does not know what a setting is used for. No other module reads the environment.
+//!
+//! A new setting is one row in the table of its section's file and one field beside it. The key in the file, the
+//! environment variable, `--set`, the help and `docs/configuration.md` follow from the row.
+//!
+//! Files import one way: small files ([`Mode`], `setting`, `value`) first, then the sections, then `schema`, which
+//! lists the sections, then the sources, then `load`. This file only assembles them.
 
 mod auth;
 mod bus;
@@ -16,21 +21,22 @@ mod file;
 mod inbox;
 mod load;
 mod logs;
+mod mode;
 mod origin;
 mod presence;
+mod raw_settings;
 mod reader;
 mod reference;
 mod schema;
 mod secret;
 mod services;
 mod sessions;
+mod setting;
 mod suggest;
 mod telemetry;
 mod url;
 mod value;
 mod webhook;
-
-use wirebell_protocol::presence::Policy;
 
 pub use auth::{Auth, DEV_SECRET};
 pub use bus::Bus;
@@ -39,45 +45,12 @@ pub use drain::Drain;
 pub use environment::Sources;
 pub use error::{ConfigError, ConfigErrors};
 pub use inbox::Inbox;
-pub use load::load;
+pub use load::{Config, load};
 pub use logs::LogRule;
+pub use mode::Mode;
 pub use presence::Presence;
 pub use reference::{document, reference};
 pub use secret::Secret;
 pub use services::Services;
 pub use telemetry::{LogFormat, Telemetry};
 pub use webhook::Webhook;
-
-/// Everything that can be set, read and checked.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The clients' door.
-    pub clients: Clients,
-    /// The services' door.
-    pub services: Services,
-    /// Who may connect.
-    pub auth: Auth,
-    /// What connects the nodes.
-    pub bus: Bus,
-    /// What clients emit.
-    pub inbox: Inbox,
-    /// Where clients' events go over HTTP.
-    pub webhook: Webhook,
-    /// Who is online.
-    pub presence: Presence,
-    /// How many sessions a user may have.
-    pub sessions: Policy,
-    /// How a node is stopped.
-    pub drain: Drain,
-    /// What a node tells about itself.
-    pub telemetry: Telemetry,
-}
-
-/// What the configuration is for. It decides some defaults and how much is demanded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Production: whatever a node cannot safely run without must be set.
-    Serve,
-    /// A developer's machine: everything has a default.
-    Dev,
-}

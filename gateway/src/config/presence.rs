@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::setting::{BLANK, Kind, Setting};
 
 /// Who is online.
 #[derive(Debug, Clone)]

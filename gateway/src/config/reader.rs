@@ -1,51 +1,58 @@
-//! Hands each section its values. What is wrong is noted, and the default stands in, so that one fault does not
-//! hide the next.
+//! Parses the values for each section. An invalid value is reported and replaced by its default, so that one error
+//! does not hide the next.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::collect::SourcedValue;
 use super::error::ConfigError;
-use super::value::{self, Value};
-use super::{Mode, schema};
+use super::mode::Mode;
+use super::setting::Setting;
+use super::value::{self, SourcedValue, Value};
 
-/// What stands in a message for a secret.
-const HIDDEN: &str = "a value that is not shown";
+/// Replaces a secret in a message.
+const HIDDEN: &str = "an invalid value (not shown)";
 
-/// Reads the settings out of what the sources gave.
+/// Parses settings and collects errors.
 pub(super) struct Reader<'a> {
     mode: Mode,
+    settings: Vec<&'static Setting>,
     given: &'a BTreeMap<&'static str, SourcedValue>,
     errors: &'a mut Vec<ConfigError>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(mode: Mode, given: &'a BTreeMap<&'static str, SourcedValue>, errors: &'a mut Vec<ConfigError>) -> Self {
-        Self { mode, given, errors }
+    /// Creates a reader of these settings over the values that the sources gave.
+    pub(super) fn new(
+        mode: Mode,
+        settings: impl Iterator<Item = &'static Setting>,
+        given: &'a BTreeMap<&'static str, SourcedValue>,
+        errors: &'a mut Vec<ConfigError>,
+    ) -> Self {
+        Self { mode, settings: settings.collect(), given, errors }
     }
 
     pub(super) fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Where the value of a key came from, if a source gave one.
+    /// Returns the source of a key's value, if a source set it.
     pub(super) fn origin(&self, key: &str) -> Option<String> {
         self.given.get(key).map(|given| given.origin.to_string())
     }
 
-    /// Was something wrong with a key, or with the file that it names?
+    /// Returns whether an error was reported for a key or for its `_file` key.
     pub(super) fn has_error(&self, key: &str) -> bool {
         self.errors.iter().any(|error| error.key == key || error.key.strip_suffix("_file") == Some(key))
     }
 
-    /// Notes that a value is wrong.
+    /// Reports an invalid value.
     pub(super) fn error(&mut self, key: &str, found: impl Into<String>, expected: impl Into<String>) {
         let (found, expected) = (found.into(), expected.into());
         self.errors.push(ConfigError { key: key.to_owned(), origin: self.origin(key), found, expected });
     }
 
-    /// Notes that nothing was set, unless what was set is already noted as wrong.
+    /// Reports a missing value, unless an error was already reported for the key.
     pub(super) fn missing(&mut self, key: &str, expected: impl Into<String>) {
         if !self.has_error(key) {
             self.error(key, "nothing", expected);
@@ -68,7 +75,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn duration(&mut self, key: &str) -> Duration {
         match self.value(key) {
-            Some(Value::Duration(span)) => span,
+            Some(Value::Duration(duration)) => duration,
             _ => Duration::ZERO,
         }
     }
@@ -99,10 +106,10 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, key: &str) -> Option<Value> {
-        let setting = schema::find(key)?;
+        let setting = *self.settings.iter().find(|setting| setting.key == key)?;
         let default = || setting.default_in(self.mode).and_then(|text| value::from_text(setting.kind, text).ok());
         let Some(given) = self.given.get(key) else { return default() };
-        match given.raw.read(setting.kind) {
+        match given.raw.parse(setting.kind) {
             Ok(value) => Some(value),
             Err(expected) => {
                 let value = default();

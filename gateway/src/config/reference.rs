@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::Mode;
 use super::duration;
-use super::schema::{self, Kind, SECTIONS, Setting};
+use super::mode::Mode;
+use super::schema::{self, SECTIONS};
+use super::setting::{Kind, Setting};
 
 const INTRODUCTION: &str = "\
 # Configuration

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::mode::Mode;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
-use super::{Mode, Secret};
+use super::secret::Secret;
+use super::setting::{BLANK, Kind, Setting};
 
 /// The services' door.
 #[derive(Debug, Clone)]

@@ -2,8 +2,9 @@
 
 use wirebell_protocol::presence::{Policy, WhenFull};
 
+use super::presence::Presence;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::setting::{BLANK, Kind, Setting};
 
 /// The rows of this section.
 pub(super) const SETTINGS: [Setting; 2] = [
@@ -35,7 +36,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Policy {
 }
 
 /// The limit is kept where it is known who is online.
-pub(super) fn check(policy: Policy, presence: &super::Presence, reader: &mut Reader<'_>) {
+pub(super) fn check(policy: Policy, presence: &Presence, reader: &mut Reader<'_>) {
     if policy.most > 0 && !presence.enabled {
         let found = format!("{} while `presence.enabled` is false", policy.most);
         reader.error("sessions.max_per_user", found, "0, or presence that is enabled");

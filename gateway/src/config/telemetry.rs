@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::setting::{BLANK, Kind, Setting};
 use super::url;
 
 /// What a node tells about itself.

@@ -1,23 +1,31 @@
-//! Values: from what a source gave to what a setting holds.
+//! Parsing: from the raw value of a source to the typed value of a setting.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::duration;
-use super::schema::Kind;
+use super::origin::Origin;
+use super::setting::Kind;
 
-/// What a source gave, not yet understood.
+/// A raw value and the source that set it.
+#[derive(Debug, Clone)]
+pub(super) struct SourcedValue {
+    pub(super) raw: RawValue,
+    pub(super) origin: Origin,
+}
+
+/// A value as a source gave it, not yet parsed.
 #[derive(Debug, Clone)]
 pub(super) enum RawValue {
-    /// A text, from a variable, a flag or a file that was named.
+    /// Text from a variable, a flag or a `_file` file.
     Text(String),
     /// A value of the configuration file.
     Toml(toml::Value),
-    /// A list that is one already.
+    /// A list, one item per line of a `_file` file.
     Lines(Vec<String>),
 }
 
-/// What a setting holds.
+/// The typed value of a setting.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Address(SocketAddr),
@@ -30,12 +38,12 @@ pub(super) enum Value {
 }
 
 impl RawValue {
-    /// An empty text says nothing, as with a variable that is set to nothing.
+    /// Returns whether the value is an empty text. An empty text sets nothing, like an empty variable.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Text(text) | Self::Toml(toml::Value::String(text)) if text.is_empty())
     }
 
-    /// How it is repeated in a message.
+    /// Formats the value for a message.
     pub(super) fn show(&self) -> String {
         match self {
             Self::Text(text) | Self::Toml(toml::Value::String(text)) => format!("`{text}`"),
@@ -44,8 +52,8 @@ impl RawValue {
         }
     }
 
-    /// Understands it, or says what was expected.
-    pub(super) fn read(&self, kind: Kind) -> Result<Value, String> {
+    /// Parses the value, or returns what was expected.
+    pub(super) fn parse(&self, kind: Kind) -> Result<Value, String> {
         use toml::Value as Toml;
         match (self, kind) {
             (Self::Text(text) | Self::Toml(Toml::String(text)), _) => from_text(kind, text),
@@ -59,18 +67,18 @@ impl RawValue {
     }
 }
 
-/// Understands one line of text, or says what was expected.
+/// Parses one line of text, or returns what was expected.
 pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
     let value = match kind {
         Kind::Address => text.parse().ok().map(Value::Address),
-        Kind::Count(least, most) => {
-            text.parse().ok().filter(|count| (least..=most).contains(count)).map(Value::Count)
+        Kind::Count(min, max) => {
+            text.parse().ok().filter(|count| (min..=max).contains(count)).map(Value::Count)
         }
-        Kind::Duration(least, most) => {
-            duration::parse(text).filter(|span| (least..=most).contains(span)).map(Value::Duration)
+        Kind::Duration(min, max) => {
+            duration::parse(text).filter(|duration| (min..=max).contains(duration)).map(Value::Duration)
         }
-        Kind::Ratio(least, most) => {
-            text.parse().ok().filter(|ratio| (least..=most).contains(ratio)).map(Value::Ratio)
+        Kind::Ratio(min, max) => {
+            text.parse().ok().filter(|ratio| (min..=max).contains(ratio)).map(Value::Ratio)
         }
         Kind::Flag => text.parse().ok().map(Value::Flag),
         Kind::Text => Some(Value::Text(text.to_owned())),
@@ -81,20 +89,20 @@ pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
     value.ok_or_else(|| expected(kind))
 }
 
-/// What such a setting holds, in words.
+/// Describes the values that a setting of this kind accepts.
 pub(super) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Address => "an IP address and a port, such as 0.0.0.0:8080 or [::]:8080".to_owned(),
-        Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Duration(least, most) => {
-            let (least, most) = (duration::show(least), duration::show(most));
-            format!("a duration from {least} to {most}, such as 250ms, 5s, 2m or 24h")
+        Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
+        Kind::Duration(min, max) => {
+            let (min, max) = (duration::show(min), duration::show(max));
+            format!("a duration from {min} to {max}, such as 250ms, 5s, 2m or 24h")
         }
-        Kind::Ratio(least, most) => format!("a number from {least} to {most}"),
+        Kind::Ratio(min, max) => format!("a number from {min} to {max}"),
         Kind::Flag => "true or false".to_owned(),
         Kind::Text => "a text".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
-        Kind::List => "a list of texts, or one text with commas between them".to_owned(),
+        Kind::List => "a list of texts, or one text with items separated by commas".to_owned(),
     }
 }
 
@@ -102,7 +110,7 @@ fn split(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-/// A list written as in the file, `["a", "b"]`.
+/// Parses a list in TOML syntax, `["a", "b"]`.
 fn array(text: &str) -> Option<Value> {
     let table = format!("list = {text}").parse::<toml::Table>().ok()?;
     texts(table.get("list")?.as_array()?)
@@ -117,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_read_within_its_bounds() {
+    fn each_kind_is_parsed_within_its_bounds() {
         let minute = Kind::Duration(Duration::from_secs(1), Duration::from_secs(60));
         for (kind, text, good) in [
             (Kind::Address, "[::1]:0", true),
@@ -138,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_written_either_way() {
+    fn a_list_is_comma_separated_or_toml() {
         let two = Value::List(vec!["a".to_owned(), "b".to_owned()]);
         for text in ["a,b", " a , b ,", r#"["a", "b"]"#] {
             assert_eq!(from_text(Kind::List, text), Ok(two.clone()), "{text}");
@@ -146,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn the_file_gives_numbers_as_numbers() {
+    fn toml_numbers_are_accepted_as_numbers() {
         let count = Kind::Count(1, 9);
-        assert_eq!(RawValue::Toml(toml::Value::Integer(5)).read(count), Ok(Value::Count(5)));
-        assert!(RawValue::Toml(toml::Value::Boolean(true)).read(count).is_err());
-        assert!(RawValue::Toml(toml::Value::Integer(5)).read(Kind::Text).is_err());
-        assert!(RawValue::Toml(toml::Value::Integer(-5)).read(count).is_err());
+        assert_eq!(RawValue::Toml(toml::Value::Integer(5)).parse(count), Ok(Value::Count(5)));
+        assert!(RawValue::Toml(toml::Value::Boolean(true)).parse(count).is_err());
+        assert!(RawValue::Toml(toml::Value::Integer(5)).parse(Kind::Text).is_err());
+        assert!(RawValue::Toml(toml::Value::Integer(-5)).parse(count).is_err());
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::mode::Mode;
 use super::reader::Reader;
-use super::schema::{Kind, BLANK, Setting};
+use super::secret::Secret;
+use super::setting::{BLANK, Kind, Setting};
 use super::url::Parts;
-use super::{Mode, Secret};
 
 /// Where clients' events go.
 #[derive(Debug, Clone)]
