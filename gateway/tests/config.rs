@@ -1,4 +1,4 @@
-//! The configuration as an operator meets it: files, variables and flags in, a configuration or every fault out.
+//! The configuration from the outside: files, variables and flags come in, a configuration or all errors come out.
 
 use std::error::Error;
 use std::fs;
@@ -11,7 +11,7 @@ type Tested = Result<(), Box<dyn Error>>;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// What `serve` starts with, with changes.
+/// Returns a complete configuration for `serve`, with changes.
 fn sources(changes: &[(&str, &str)]) -> Sources {
     let complete = [
         ("WIREBELL_BUS_REDIS", "redis://127.0.0.1:6379"),
@@ -27,9 +27,9 @@ fn serve(changes: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
     load(&sources(changes), Mode::Serve)
 }
 
-/// All that is wrong, as it would be printed.
-fn wrong(answer: Result<Config, ConfigErrors>) -> Result<String, &'static str> {
-    answer.err().map(|faults| faults.to_string()).ok_or("the configuration was accepted")
+/// Returns the errors as they are printed.
+fn errors(answer: Result<Config, ConfigErrors>) -> Result<String, &'static str> {
+    answer.err().map(|errors| errors.to_string()).ok_or("the configuration was accepted")
 }
 
 fn flag(key: &str, value: &str, name: &str) -> (String, String, String) {
@@ -47,7 +47,7 @@ fn from_file(name: &str, text: &str) -> Result<Sources, std::io::Error> {
 }
 
 #[test]
-fn the_defaults_are_those_that_are_promised() -> Tested {
+fn defaults_are_as_documented() -> Tested {
     let config = serve(&[])?;
     let seconds = Duration::from_secs;
     assert_eq!(config.clients.listen, "0.0.0.0:8080".parse()?);
@@ -81,7 +81,7 @@ fn the_defaults_are_those_that_are_promised() -> Tested {
 }
 
 #[test]
-fn dev_needs_nothing() -> Tested {
+fn dev_requires_no_setting() -> Tested {
     let config = load(&Sources::default(), Mode::Dev)?;
     assert_eq!(config.clients.listen, "127.0.0.1:8080".parse()?);
     assert_eq!(config.services.listen, "127.0.0.1:9090".parse()?);
@@ -95,7 +95,7 @@ fn dev_needs_nothing() -> Tested {
 }
 
 #[test]
-fn devs_secret_gives_way_to_another_way_of_verifying() -> Tested {
+fn another_key_source_replaces_the_dev_secret() -> Tested {
     let flags = vec![flag("auth.jwks_url", "http://127.0.0.1:1/jwks", "--set auth.jwks_url")];
     let config = load(&Sources { flags, ..Sources::default() }, Mode::Dev)?;
     assert!(config.auth.secret.is_none());
@@ -129,19 +129,19 @@ fn an_empty_variable_sets_nothing() -> Tested {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_with_where_it_came_from() -> Tested {
+fn all_errors_are_reported_at_once_with_their_source() -> Tested {
     let text = "stray = 1\n[clients]\nlisten = 8080\nmax_conections = 5\n[drian]\nnotice = '5s'\n";
-    let path = file("faults.toml", text)?;
+    let path = file("errors.toml", text)?;
     let env = [("WIREBELL_BUS_SEEN", "five minutes"), ("WIREBELL_CLIENTS_LISTNE", "127.0.0.1:0"), ("HOME", "/")];
     let sources = Sources {
         file: Some(path.clone()),
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         flags: vec![flag("clients.max_frame_bytes", "0", "--set clients.max_frame_bytes")],
     };
-    let text = wrong(load(&sources, Mode::Serve))?;
+    let text = errors(load(&sources, Mode::Serve))?;
     let at = format!("(file {}): found", path.display());
     for line in [
-        "the configuration has 10 faults:",
+        "the configuration has 10 errors:",
         &format!("clients.listen {at} the integer `8080`, expected an IP address and a port"),
         &format!(
             "clients.max_conections {at} an unknown key, expected a known one; did you mean clients.max_connections?"
@@ -152,7 +152,7 @@ fn everything_wrong_is_told_at_once_with_where_it_came_from() -> Tested {
         "WIREBELL_CLIENTS_LISTNE: found an unknown variable, expected a known one; did you mean WIREBELL_CLIENTS_LISTEN?",
         "clients.max_frame_bytes (flag --set clients.max_frame_bytes): found `0`, expected a whole number from 1024",
         "services.keys: found nothing, expected at least one key",
-        "auth: found nothing, expected exactly one way to verify tokens",
+        "auth: found nothing, expected exactly one key source",
         "bus.redis: found nothing, expected the URL of Redis",
         "docs/configuration.md",
     ] {
@@ -163,7 +163,7 @@ fn everything_wrong_is_told_at_once_with_where_it_came_from() -> Tested {
 }
 
 #[test]
-fn one_fault_for_each_mistake() -> Tested {
+fn each_mistake_is_one_error() -> Tested {
     for (name, value, expected) in [
         ("WIREBELL_AUTH_SECRET", DEV_SECRET, "a secret of your own"),
         ("WIREBELL_AUTH_SECRET", "fifteen-bytes-x", "at least 16 bytes"),
@@ -176,7 +176,7 @@ fn one_fault_for_each_mistake() -> Tested {
         ("WIREBELL_BUS_PREFIX", "a b", "found `a b`, expected 1 to 32 characters"),
         ("WIREBELL_SERVICES_KEYS", "two words", "visible ASCII characters"),
         ("WIREBELL_SERVICES_KEYS", ",", "at least one key"),
-        ("WIREBELL_SERVICES_LISTEN", "127.0.0.1:8080", "another port than that of clients.listen"),
+        ("WIREBELL_SERVICES_LISTEN", "127.0.0.1:8080", "a port other than that of clients.listen"),
         ("WIREBELL_CLIENTS_HEARTBEAT", "999ms", "a duration from 1s"),
         ("WIREBELL_CLIENTS_ALLOWED_ORIGINS", "*,https://a.example", "either `*` alone"),
         ("WIREBELL_CLIENTS_ALLOWED_ORIGINS", "https://a.example/x", "an origin: `http` or `https`"),
@@ -187,14 +187,14 @@ fn one_fault_for_each_mistake() -> Tested {
         ("WIREBELL_TELEMETRY_TRACE_RATIO", "1.5", "a number from 0 to 1"),
         ("WIREBELL_SERVICES_OPEN_TO_LOOPBACK", "yes", "true or false"),
     ] {
-        let text = wrong(serve(&[(name, value)]))?;
-        assert!(text.contains(expected) && text.contains("has 1 fault:"), "{name}={value}: {text}");
+        let text = errors(serve(&[(name, value)]))?;
+        assert!(text.contains(expected) && text.contains("has 1 error:"), "{name}={value}: {text}");
     }
     Ok(())
 }
 
 #[test]
-fn keys_are_not_fetched_where_somebody_on_the_way_could_change_them() -> Tested {
+fn jwks_url_must_be_https_or_loopback() -> Tested {
     for (url, good) in [
         ("https://id.example.com/jwks", true),
         ("http://127.0.0.1:8000/jwks", true),
@@ -203,13 +203,13 @@ fn keys_are_not_fetched_where_somebody_on_the_way_could_change_them() -> Tested 
     ] {
         let answer = serve(&[("WIREBELL_AUTH_SECRET", ""), ("WIREBELL_AUTH_JWKS_URL", url)]);
         assert_eq!(answer.is_ok(), good, "{url}");
-        assert!(good || !wrong(answer)?.contains("hunter2"));
+        assert!(good || !errors(answer)?.contains("hunter2"));
     }
     Ok(())
 }
 
 #[test]
-fn the_kinds_of_redis_are_known_by_their_scheme() -> Tested {
+fn redis_deployments_are_selected_by_scheme() -> Tested {
     for (scheme, query) in [
         ("redis", ""),
         ("rediss", ""),
@@ -239,7 +239,7 @@ fn secrets_are_read_from_files() -> Tested {
 }
 
 #[test]
-fn a_secret_file_must_be_there_and_hold_something_and_be_alone() -> Tested {
+fn a_secret_file_must_exist_and_be_the_only_source() -> Tested {
     let (empty, full) = (file("empty", " \n")?, file("full", SECRET)?);
     let name = "WIREBELL_AUTH_SECRET_FILE";
     for (direct, path, expected) in [
@@ -247,26 +247,26 @@ fn a_secret_file_must_be_there_and_hold_something_and_be_alone() -> Tested {
         ("", &empty, "found an empty file"),
         (SECRET, &full, "found also auth.secret_file"),
     ] {
-        let text = wrong(serve(&[("WIREBELL_AUTH_SECRET", direct), (name, &path.to_string_lossy())]))?;
+        let text = errors(serve(&[("WIREBELL_AUTH_SECRET", direct), (name, &path.to_string_lossy())]))?;
         assert!(text.contains(expected) && text.contains(name), "{}: {text}", path.display());
-        assert!(text.contains("has 1 fault:") && !text.contains(SECRET), "{}: {text}", path.display());
+        assert!(text.contains("has 1 error:") && !text.contains(SECRET), "{}: {text}", path.display());
     }
     Ok(())
 }
 
 #[test]
-fn no_secret_is_ever_shown() -> Tested {
+fn errors_and_debug_output_show_no_secret() -> Tested {
     let wrong_kinds = "
         auth = { secret = ['hunter2'] }
         services = { keys = 7777 }
         bus = { redis = 'hunter2', redsi = 'hunter2' }
     ";
-    let text = wrong(load(&from_file("secrets.toml", wrong_kinds)?, Mode::Serve))?;
+    let text = errors(load(&from_file("secrets.toml", wrong_kinds)?, Mode::Serve))?;
     assert!(!text.contains("hunter2") && !text.contains("7777"), "{text}");
 
     let broken = from_file("broken.toml", "[auth]\nsecret = 'hunter2\n")?;
-    let text = wrong(load(&broken, Mode::Serve))?;
-    assert!(text.contains("a fault of syntax in line 2") && !text.contains("hunter2"), "{text}");
+    let text = errors(load(&broken, Mode::Serve))?;
+    assert!(text.contains("a syntax error in line 2") && !text.contains("hunter2"), "{text}");
 
     let shown = format!("{:?}", serve(&[("WIREBELL_BUS_REDIS", "redis://:hunter2@localhost")])?);
     assert!(!shown.contains("hunter2") && !shown.contains(SECRET) && !shown.contains("service-key"), "{shown}");
@@ -274,7 +274,7 @@ fn no_secret_is_ever_shown() -> Tested {
 }
 
 #[test]
-fn the_variables_of_kubernetes_and_of_tests_are_left_alone() -> Tested {
+fn variables_of_kubernetes_and_tests_are_ignored() -> Tested {
     serve(&[
         ("WIREBELL_CONFIG", "/etc/wirebell.toml"),
         ("WIREBELL_TEST_ANYTHING", "x"),
@@ -286,9 +286,9 @@ fn the_variables_of_kubernetes_and_of_tests_are_left_alone() -> Tested {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_fault() -> Tested {
+fn an_unreadable_file_is_an_error() -> Tested {
     let sources = Sources { file: Some("/nowhere/wirebell.toml".into()), ..sources(&[]) };
-    let text = wrong(load(&sources, Mode::Serve))?;
+    let text = errors(load(&sources, Mode::Serve))?;
     assert!(text.contains("found no such file, expected a readable TOML file"), "{text}");
     Ok(())
 }
@@ -301,14 +301,14 @@ fn the_help_names_every_section() {
     }
 }
 
-/// `UPDATE=1` writes the page anew.
+/// `UPDATE=1` regenerates the page.
 #[test]
-fn the_page_is_that_of_the_table() -> Tested {
+fn the_page_matches_the_table() -> Tested {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, document())?;
     }
     let page = fs::read_to_string(&path)?;
-    assert!(page == document(), "docs/configuration.md is out of date; UPDATE=1 writes it anew");
+    assert!(page == document(), "docs/configuration.md is out of date; UPDATE=1 regenerates it");
     Ok(())
 }

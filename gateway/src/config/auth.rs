@@ -1,4 +1,4 @@
-//! `[auth]`: how clients' tokens are verified.
+//! `[auth]`: how client tokens are verified.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,49 +9,49 @@ use super::secret::Secret;
 use super::setting::{BLANK, Kind, Setting};
 use super::url;
 
-/// The secret of `wirebell dev`. Everybody knows it, so `serve` refuses it.
+/// The default secret of `wirebell dev`. It is public, so `serve` rejects it.
 pub const DEV_SECRET: &str = "wirebell-dev-secret";
 
-/// RFC 7518 asks for as many bytes as the hash has, 32 for HS256; less than half of that is refused outright.
+/// RFC 7518 requires as many bytes as the hash has, 32 for HS256. Less than half of that is rejected.
 const MIN_SECRET_BYTES: usize = 16;
 
-/// Who may connect.
+/// How client tokens are verified.
 #[derive(Debug, Clone)]
 pub struct Auth {
-    /// Algorithms that are allowed; none named means those that fit the key.
+    /// Allowed algorithms; empty means all that fit the key.
     pub algorithms: Vec<String>,
-    /// The secret of HS256, HS384 and HS512.
+    /// The secret for HS256, HS384 and HS512.
     pub secret: Option<Secret>,
-    /// A public key in PEM.
+    /// The issuer's public key in PEM.
     pub public_key: Option<String>,
-    /// A file with a JSON Web Key Set.
+    /// The file with the issuer's JSON Web Key Set.
     pub jwks_file: Option<PathBuf>,
-    /// The address of a JSON Web Key Set.
+    /// The URL of the issuer's JSON Web Key Set.
     pub jwks_url: Option<String>,
-    /// How often the JSON Web Key Set is read again.
+    /// Interval at which the JSON Web Key Set is read again.
     pub jwks_refresh: Duration,
-    /// What `iss` must be.
+    /// The required `iss`.
     pub issuer: Option<String>,
-    /// What `aud` must contain, one of them.
+    /// The accepted values of `aud`.
     pub audience: Vec<String>,
-    /// By how much clocks may differ.
+    /// The tolerated difference between clocks.
     pub leeway: Duration,
 }
 
 const ALGORITHMS: [&str; 12] =
     ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
-/// The ways to verify tokens, of which there must be exactly one.
-const WAYS: [&str; 4] = ["auth.secret", "auth.public_key", "auth.jwks_file", "auth.jwks_url"];
+/// The keys of which exactly one must be set.
+const KEY_SOURCES: [&str; 4] = ["auth.secret", "auth.public_key", "auth.jwks_file", "auth.jwks_url"];
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 9] = [
     Setting {
         key: "auth.algorithms",
         kind: Kind::List,
-        description: "Signature algorithms that are allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, \
-               ES256, ES384, EdDSA. None named: those that fit the key.",
-        reason: "The key decides already: no token is ever verified by an algorithm that is not its key's.",
+        description: "Signature algorithms that are allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, \
+               PS384, PS512, ES256, ES384, EdDSA. If unset, all algorithms that fit the key.",
+        reason: "The key decides already: a token is only verified with an algorithm of its key.",
         ..BLANK
     },
     Setting {
@@ -59,71 +59,73 @@ pub(super) const SETTINGS: [Setting; 9] = [
         dev: Some(DEV_SECRET),
         from_file: true,
         secret: true,
-        description: "The secret that signs tokens with HS256, HS384 or HS512. `serve` refuses one of less than 16 bytes; \
-               take 32 random ones or more.",
-        reason: "A known secret admits everybody as anybody, which only `dev` may.",
+        description: "Secret that signs tokens with HS256, HS384 or HS512. `serve` rejects a secret of less \
+               than 16 bytes; use 32 or more random bytes.",
+        reason: "A known secret lets anyone connect as any user, which is acceptable only in `dev`.",
         ..BLANK
     },
     Setting {
         key: "auth.public_key",
         from_file: true,
-        description: "The public key of the tokens' issuer in PEM (`PUBLIC KEY`): RSA of 2048 bits or more, EC on P-256 or \
-               P-384, or Ed25519.",
-        reason: "Only you know whose tokens are good.",
+        description: "Public key of the token issuer in PEM (`PUBLIC KEY`): RSA of 2048 bits or more, EC on \
+               P-256 or P-384, or Ed25519.",
+        reason: "Only you know which issuer to trust.",
         ..BLANK
     },
     Setting {
         key: "auth.jwks_file",
-        description: "A file with the issuer's keys as a JSON Web Key Set. It is read again every `jwks_refresh`.",
-        reason: "Only you know whose tokens are good.",
+        description: "File with the issuer's keys as a JSON Web Key Set. It is read again every `jwks_refresh`.",
+        reason: "Only you know which issuer to trust.",
         ..BLANK
     },
     Setting {
         key: "auth.jwks_url",
-        description: "The `https` address of the issuer's JSON Web Key Set; `http` only on the same machine. Redirects are \
-               not followed, and symmetric keys in it are ignored.",
-        reason: "Only you know whose tokens are good.",
+        description: "`https` URL of the issuer's JSON Web Key Set; `http` only on the same machine. Redirects \
+               are not followed, and symmetric keys in the set are ignored.",
+        reason: "Only you know which issuer to trust.",
         ..BLANK
     },
     Setting {
         key: "auth.jwks_refresh",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("5m"),
-        description: "How often the key set is read again. A token with an unknown `kid` has it read at once, within limits.",
-        reason: "So long a key that the issuer withdrew is still good; no issuer is burdened by it.",
+        description: "Interval at which the key set is read again. A token with an unknown `kid` triggers a \
+               read at once, within limits.",
+        reason: "A key that the issuer withdrew stays valid for this long; the load on the issuer is negligible.",
         ..BLANK
     },
     Setting {
         key: "auth.issuer",
-        description: "What a token's `iss` must be.",
-        reason: "Not every issuer writes one; set it wherever yours does.",
+        description: "Required value of a token's `iss`.",
+        reason: "Not every issuer sets it; configure it if yours does.",
         ..BLANK
     },
     Setting {
         key: "auth.audience",
         kind: Kind::List,
-        description: "What a token's `aud` must contain, one of them. If none is set, a token with an `aud` is refused, as \
-               RFC 7519 demands: it is meant for somebody else.",
-        reason: "Not every issuer writes one; set it wherever yours does.",
+        description: "Accepted values of a token's `aud`. If unset, a token with an `aud` is rejected, as RFC \
+               7519 requires: it is meant for another recipient.",
+        reason: "Not every issuer sets it; configure it if yours does.",
         ..BLANK
     },
     Setting {
         key: "auth.leeway",
         kind: Kind::Duration(Duration::ZERO, Duration::from_secs(600)),
         default: Some("30s"),
-        description: "By how much the issuer's clock and this one may differ when `exp` and `nbf` are checked.",
-        reason: "More than machines with NTP ever differ, and little against a token's lifetime.",
+        description: "Tolerated difference between the issuer's clock and this one when `exp` and `nbf` are \
+               checked.",
+        reason: "More than the clocks of machines with NTP differ, and little compared with a token's lifetime.",
         ..BLANK
     },
 ];
 
 impl Auth {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let another_way = WAYS[1..].iter().any(|key| reader.origin(key).is_some());
+        let has_other_source = KEY_SOURCES[1..].iter().any(|key| reader.origin(key).is_some());
         let auth = Self {
             algorithms: reader.list("auth.algorithms"),
-            // The default secret of `dev` gives way to whatever else is set.
-            secret: (!another_way || reader.origin("auth.secret").is_some())
+            // Any other key source replaces the default secret of `dev`.
+            secret: (!has_other_source || reader.origin("auth.secret").is_some())
                 .then(|| reader.text("auth.secret").map(Secret::new))
                 .flatten(),
             public_key: reader.text("auth.public_key"),
@@ -134,9 +136,9 @@ impl Auth {
             audience: reader.list("auth.audience"),
             leeway: reader.duration("auth.leeway"),
         };
-        check_ways(reader);
+        check_key_sources(reader);
         auth.check_secret(reader);
-        auth.check_names(reader);
+        auth.check_values(reader);
         auth
     }
 
@@ -144,38 +146,38 @@ impl Auth {
         const KEY: &str = "auth.secret";
         let Some(secret) = self.secret.as_ref().filter(|_| reader.mode() == Mode::Serve) else { return };
         if secret.expose() == DEV_SECRET {
-            reader.error(KEY, "the secret of `wirebell dev`, which everybody knows", "a secret of your own");
+            reader.error(KEY, "the public secret of `wirebell dev`", "a secret of your own");
         } else if secret.expose().len() < MIN_SECRET_BYTES {
-            let expected = format!("at least {MIN_SECRET_BYTES} bytes; 32 random ones or more are right");
+            let expected = format!("at least {MIN_SECRET_BYTES} bytes; use 32 or more random bytes");
             reader.error(KEY, "a secret that is too short", expected);
         }
     }
 
-    fn check_names(&self, reader: &mut Reader<'_>) {
+    fn check_values(&self, reader: &mut Reader<'_>) {
         for name in self.algorithms.iter().filter(|name| !ALGORITHMS.contains(&name.as_str())) {
             reader.error("auth.algorithms", format!("`{name}`"), format!("names among {}", ALGORITHMS.join(", ")));
         }
         let safe = |url: &String| url::Parts::of(url).is_some_and(|parts| parts.is_web() && parts.is_private());
         if !self.jwks_url.as_ref().is_none_or(safe) {
             let expected = "a URL with https:// (http:// only to localhost), a host, and no user or password";
-            // The value may carry a password, so it is not repeated.
-            reader.error("auth.jwks_url", "something else", expected);
+            // The message does not repeat the value, which may contain a password.
+            reader.error("auth.jwks_url", "another value", expected);
         }
         if self.audience.iter().any(String::is_empty) {
-            reader.error("auth.audience", "an empty text", "texts that `aud` may contain");
+            reader.error("auth.audience", "an empty text", "non-empty texts");
         }
     }
 }
 
-fn check_ways(reader: &mut Reader<'_>) {
-    let given: Vec<&str> = WAYS.into_iter().filter(|key| reader.origin(key).is_some()).collect();
+fn check_key_sources(reader: &mut Reader<'_>) {
+    let given: Vec<&str> = KEY_SOURCES.into_iter().filter(|key| reader.origin(key).is_some()).collect();
     match given.as_slice() {
-        [] if reader.mode() == Mode::Serve && !WAYS.iter().any(|key| reader.has_error(key)) => {
-            reader.missing("auth", format!("exactly one way to verify tokens: {}", WAYS.join(", ")));
+        [] if reader.mode() == Mode::Serve && !KEY_SOURCES.iter().any(|key| reader.has_error(key)) => {
+            reader.missing("auth", format!("exactly one key source: {}", KEY_SOURCES.join(", ")));
         }
         [first, second, ..] => {
             let found = format!("also {second}");
-            reader.error(first, found, format!("only one of {}", WAYS.join(", ")));
+            reader.error(first, found, format!("only one of {}", KEY_SOURCES.join(", ")));
         }
         _ => {}
     }

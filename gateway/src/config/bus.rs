@@ -1,4 +1,4 @@
-//! `[bus]`: the Redis that connects the nodes and keeps the logs.
+//! `[bus]`: the Redis that connects the nodes and stores the logs.
 
 use std::time::Duration;
 
@@ -11,41 +11,41 @@ use super::secret::Secret;
 use super::setting::{BLANK, Kind, Setting};
 use super::url;
 
-/// What connects the nodes.
+/// The Redis that connects the nodes, and the limits of the logs.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    /// The URL of Redis; a secret, since it may contain a password. None is the embedded bus.
+    /// The URL of Redis; a secret, since it may contain a password. `None` selects the embedded bus.
     pub redis: Option<Secret>,
-    /// What every key in Redis begins with.
+    /// The prefix of every key in Redis.
     pub prefix: String,
-    /// Events that a channel's log keeps.
+    /// Maximum number of events in a channel's log.
     pub log_events: usize,
     /// How long a channel's log keeps an event.
     pub log_age: Duration,
-    /// Other bounds for the logs of some channels.
+    /// Rules with other limits for the logs of some channels.
     pub logs: Vec<LogRule>,
-    /// How long an acknowledgement is waited for.
+    /// How long an event with `receipt` waits for acknowledgements.
     pub receipts: Duration,
-    /// Values that a channel retains.
+    /// Maximum number of values that a channel retains.
     pub retained_keys: usize,
     /// How long a channel retains its values after the last change.
     pub retained_age: Duration,
-    /// When an event counts as published that does not say so itself.
+    /// When an event counts as published if it does not specify `durability`.
     pub durability: Durability,
-    /// How long the outcome of an event id is remembered.
+    /// How long the publish result of an event id is kept.
     pub seen: Duration,
-    /// Entries that a user's history keeps.
+    /// Maximum number of entries in a user's connection log.
     pub history: usize,
-    /// How long a channel stays subscribed after its last session has gone.
+    /// How long a channel stays subscribed after its last session has left.
     pub linger: Duration,
-    /// Announcements that may wait to be handed to sessions.
+    /// Maximum number of announcements that wait for delivery to sessions.
     pub queue: usize,
 }
 
 const SCHEMES: [&str; 6] =
     ["redis", "rediss", "redis-cluster", "rediss-cluster", "redis-sentinel", "rediss-sentinel"];
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 13] = [
     Setting {
         key: "bus.redis",
@@ -53,24 +53,25 @@ pub(super) const SETTINGS: [Setting; 13] = [
         secret: true,
         description: "URL of Redis or Valkey: `redis://[user:password@]host[:port][/database]`, \
                `redis-cluster://host:port[?node=host:port&node=…]` or \
-               `redis-sentinel://host:port?sentinelServiceName=name[&node=host:port…]`; `rediss` in place of `redis` is \
-               TLS. The nodes are servers of the Cluster, or sentinels, which are asked if the first is away. \
-               `sentinelUsername` and `sentinelPassword` are the sentinels'; user and password are the data's.",
-        reason: "Only you know it. `serve` demands it; `dev` without it has an embedded bus.",
+               `redis-sentinel://host:port?sentinelServiceName=name[&node=host:port…]`. `rediss` in place of \
+               `redis` uses TLS. Each `node` is another server of the Cluster, or another sentinel, which is \
+               used if the first is unreachable. `sentinelUsername` and `sentinelPassword` are for the \
+               sentinels; user and password are for the data servers.",
+        reason: "Only you know it. `serve` requires it; `dev` without it uses an embedded bus.",
         ..BLANK
     },
     Setting {
         key: "bus.prefix",
         default: Some("wb"),
-        description: "What every key in Redis begins with; 1 to 32 of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`.",
-        reason: "Short, since it is in every key. Another one keeps two installations in one Redis apart.",
+        description: "Prefix of every key in Redis: 1 to 32 of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`.",
+        reason: "Short, since it is in every key. Different prefixes separate two installations in one Redis.",
         ..BLANK
     },
     Setting {
         key: "bus.log_events",
         kind: Kind::Count(1, 10_000_000),
         default: Some("1000"),
-        description: "Events that a channel's log keeps.",
+        description: "Maximum number of events in a channel's log.",
         reason: "More than a device misses in a day, and about a megabyte for a busy channel.",
         ..BLANK
     },
@@ -79,16 +80,16 @@ pub(super) const SETTINGS: [Setting; 13] = [
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(31_536_000)),
         default: Some("24h"),
         description: "How long a channel's log keeps an event.",
-        reason: "A phone that was off over night still gets everything.",
+        reason: "A phone that was off overnight still receives every event.",
         ..BLANK
     },
     Setting {
         key: "bus.logs",
         kind: Kind::List,
         default: Some(""),
-        description: "Other bounds for the logs of some channels, each `pattern=events/age`, such as `topic:chat-*=5000/7d`; in \
-               a pattern `*` is any run of characters, and the first that fits counts. Services that publish straight \
-               to Redis bring their own.",
+        description: "Limits for the logs of some channels, each `pattern=events/age`, such as \
+               `topic:chat-*=5000/7d`. In a pattern `*` matches any run of characters. The first matching rule \
+               applies. Services that publish directly to Redis configure their own.",
         reason: "Most channels are alike.",
         ..BLANK
     },
@@ -96,17 +97,18 @@ pub(super) const SETTINGS: [Setting; 13] = [
         key: "bus.receipts",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(2_592_000)),
         default: Some("24h"),
-        description: "How long an acknowledgement of an event with `receipt` is waited for, unless its `ttl` ends it before; its \
-               record can be asked for as long again.",
-        reason: "As long as the log keeps the event, so that a phone that was off over night counts.",
+        description: "How long an event with `receipt` waits for acknowledgements, unless its `ttl` ends \
+               earlier. Its delivery record stays readable for the same time after that.",
+        reason: "As long as the log keeps the event, so that a phone that was off overnight counts.",
         ..BLANK
     },
     Setting {
         key: "bus.retained_keys",
         kind: Kind::Count(1, 100_000),
         default: Some("1000"),
-        description: "Values that a channel retains; one more pushes out what was changed longest ago.",
-        reason: "Everyone who connects gets all of them.",
+        description: "Maximum number of values that a channel retains. A further value evicts the one that \
+               changed longest ago.",
+        reason: "Each client that connects receives all of them.",
         ..BLANK
     },
     Setting {
@@ -114,49 +116,52 @@ pub(super) const SETTINGS: [Setting; 13] = [
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(31_536_000)),
         default: Some("30d"),
         description: "How long a channel retains its values after the last change.",
-        reason: "Users that never come back must not fill Redis; who comes back within a month finds everything.",
+        reason: "Values of users who never return must not fill Redis; a user who returns within a month finds \
+               all of them.",
         ..BLANK
     },
     Setting {
         key: "bus.durability",
         kind: Kind::Choice(&["primary", "replicated"]),
         default: Some("primary"),
-        description: "When an event counts as published that does not say so itself: once the `primary` has it, or once a replica \
-               has it too (`replicated`), so that a failover does not lose it.",
-        reason: "A round trip to a replica is paid by every event, and one server alone has none.",
+        description: "When an event that does not specify `durability` counts as published: once the `primary` \
+               stores it, or once a replica stores it too (`replicated`), so that a failover does not lose \
+               it.",
+        reason: "Each event would pay for a round trip to a replica, and a single server has none.",
         ..BLANK
     },
     Setting {
         key: "bus.seen",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(604_800)),
         default: Some("5m"),
-        description: "How long publishing the same id again changes nothing and is answered as the first time.",
-        reason: "Longer than any publisher's retries; each id costs a key in Redis as long.",
+        description: "How long publishing the same id again has no effect and returns the first result.",
+        reason: "Longer than a publisher retries; each id costs a key in Redis for this time.",
         ..BLANK
     },
     Setting {
         key: "bus.history",
         kind: Kind::Count(0, 10_000),
         default: Some("20"),
-        description: "Entries that a user's history keeps: sessions that began and ended, and why, refusals, slow clients, \
-               gaps. 0 keeps none.",
-        reason: "It explains afterwards why an event did not come; 150 bytes an entry, for users of the last 24 hours.",
+        description: "Maximum number of entries in a user's connection log: sessions that opened and closed, \
+               and why, rejections, slow clients, gaps. 0 disables it.",
+        reason: "It explains why an event did not arrive. It costs 150 bytes per entry, for users of the last \
+               24 hours.",
         ..BLANK
     },
     Setting {
         key: "bus.linger",
         kind: Kind::Duration(Duration::ZERO, Duration::from_secs(3_600)),
         default: Some("5s"),
-        description: "How long a channel stays subscribed after its last session has gone.",
-        reason: "A reload of the page takes less, and then costs the bus nothing.",
+        description: "How long a channel stays subscribed after its last session has left.",
+        reason: "A page reload takes less time, and then needs no new subscription.",
         ..BLANK
     },
     Setting {
         key: "bus.queue",
         kind: Kind::Count(16, 16_777_216),
         default: Some("65536"),
-        description: "Announcements that may wait in memory to be handed to sessions.",
-        reason: "A second of a burst; what does not fit is brought back from the log.",
+        description: "Maximum number of announcements that wait in memory for delivery to sessions.",
+        reason: "A second of a burst; announcements that do not fit are read from the log.",
         ..BLANK
     },
 ];
@@ -185,8 +190,8 @@ impl Bus {
     fn check(&self, reader: &mut Reader<'_>) {
         match &self.redis {
             Some(redis) => {
-                if let Some(expected) = wrong(redis.expose()) {
-                    reader.error("bus.redis", "a value that is not shown", expected);
+                if let Some(expected) = url_error(redis.expose()) {
+                    reader.error("bus.redis", "an invalid URL (not shown)", expected);
                 }
             }
             None if reader.mode() == Mode::Serve => {
@@ -213,17 +218,17 @@ fn logs(reader: &mut Reader<'_>) -> Vec<LogRule> {
     rules
 }
 
-/// What was expected in place of this URL, if it is of no use.
-fn wrong(text: &str) -> Option<String> {
+/// Returns what was expected if the URL is invalid.
+fn url_error(text: &str) -> Option<String> {
     let Some(parts) = url::Parts::of(text).filter(|parts| SCHEMES.contains(&parts.scheme)) else {
         return Some(format!("a URL with a host and one of the schemes {}", SCHEMES.join(", ")));
     };
     if parts.scheme.ends_with("-sentinel") && parts.values("sentinelServiceName").all(str::is_empty) {
         return Some(
-            "`?sentinelServiceName=` in the URL, the name by which the sentinels know the primary".to_owned(),
+            "`?sentinelServiceName=` in the URL, the name that the sentinels use for the primary".to_owned(),
         );
     }
     let has_nodes = parts.scheme.contains('-');
-    let strange = has_nodes && parts.values("node").any(|node| !url::is_address(node));
-    strange.then(|| "`host:port` as each `node` in the URL".to_owned())
+    let has_bad_node = has_nodes && parts.values("node").any(|node| !url::is_address(node));
+    has_bad_node.then(|| "`host:port` as each `node` in the URL".to_owned())
 }

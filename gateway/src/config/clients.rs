@@ -1,4 +1,4 @@
-//! `[clients]`: the door for browsers and apps.
+//! `[clients]`: the client API, for browsers and apps.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,63 +7,63 @@ use super::reader::Reader;
 use super::setting::{BLANK, Kind, Setting};
 use super::url;
 
-/// The clients' door.
+/// The settings of the client API.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Connections at the same time.
+    /// Maximum number of concurrent connections.
     pub max_connections: usize,
-    /// The largest frame from a client.
+    /// Maximum size of a frame from a client.
     pub max_frame_bytes: usize,
-    /// Topics that one connection may subscribe to.
+    /// Maximum number of topics that one connection subscribes to.
     pub max_subscriptions: usize,
-    /// How long a connection may stay without a token.
+    /// Time within which a connection must authenticate.
     pub auth_timeout: Duration,
-    /// How often a quiet connection is asked for a sign of life.
+    /// Interval after which an idle connection is pinged.
     pub heartbeat: Duration,
-    /// How long before its end a token's client is told so.
+    /// How long before its token expires a client is notified.
     pub expiring_notice: Duration,
-    /// Origins of pages that may connect; `*` alone is every origin.
+    /// Origins of pages that may connect; `*` alone allows every origin.
     pub allowed_origins: Vec<String>,
-    /// The cookie that may hold a token.
+    /// Name of the cookie that may hold a token.
     pub cookie: Option<String>,
-    /// What may wait for one slow client.
+    /// Size of a connection's send buffer.
     pub outbox_bytes: usize,
-    /// How long a client may take nothing of what is written to it.
+    /// How long a client may accept no data.
     pub write_timeout: Duration,
-    /// Events that one connection may emit a second.
+    /// Events per second that one connection may emit.
     pub emit_rate: usize,
     /// Events that one connection may emit at once.
     pub emit_burst: usize,
-    /// The largest `data` of an event from a client.
+    /// Maximum size of `data` in an event from a client.
     pub max_emit_bytes: usize,
 }
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 14] = [
     Setting {
         key: "clients.listen",
         kind: Kind::Address,
         default: Some("0.0.0.0:8080"),
         dev: Some("127.0.0.1:8080"),
-        description: "Address and port for clients. Port 0 takes a free one, which the log tells.",
-        reason: "In production a proxy on another machine must reach it; in `dev` nobody else needs to.",
+        description: "Address and port of the client API. Port 0 picks a free port; the log names it.",
+        reason: "In production a proxy on another machine must reach it; in `dev` only this machine does.",
         ..BLANK
     },
     Setting {
         key: "clients.max_connections",
         kind: Kind::Count(1, 10_000_000),
         default: Some("19000"),
-        description: "Connections at the same time; the next one is refused.",
-        reason: "A node is sized so that it still has room when another one's clients come over.",
+        description: "Maximum number of concurrent connections. Further connections are rejected.",
+        reason: "A node at this size still has room for another node's clients when that node fails.",
         ..BLANK
     },
     Setting {
         key: "clients.max_frame_bytes",
         kind: Kind::Count(1_024, 16_777_216),
         default: Some("65536"),
-        description: "The largest frame that a client may send.",
+        description: "Maximum size of a frame from a client.",
         reason: "Clients send commands and small events; a larger frame is a mistake or an attack.",
         ..BLANK
     },
@@ -71,87 +71,94 @@ pub(super) const SETTINGS: [Setting; 14] = [
         key: "clients.max_subscriptions",
         kind: Kind::Count(1, 100_000),
         default: Some("100"),
-        description: "Topics that one connection may be subscribed to.",
-        reason: "Far above what one page shows, and far below what would burden the bus.",
+        description: "Maximum number of topics that one connection subscribes to.",
+        reason: "Far more than one page shows, and far less than what would load the bus.",
         ..BLANK
     },
     Setting {
         key: "clients.auth_timeout",
         kind: Kind::Duration(Duration::from_millis(100), Duration::from_secs(300)),
         default: Some("5s"),
-        description: "How long a connection that brought no token may take to send one.",
-        reason: "The contract says 5 seconds: time for a slow phone, little for someone who only holds sockets.",
+        description: "Time within which a connection without a token must send one.",
+        reason: "The protocol says 5 seconds: enough for a slow phone, and short for a peer that only holds \
+               sockets open.",
         ..BLANK
     },
     Setting {
         key: "clients.heartbeat",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(3_600)),
         default: Some("25s"),
-        description: "How often a quiet connection is asked for a sign of life; clients are told in the welcome.",
-        reason: "Below the 30 seconds after which the strictest common proxies close a quiet connection.",
+        description: "Interval after which an idle connection is pinged. The `wirebell.welcome` frame contains it.",
+        reason: "Below 30 seconds, after which the strictest common proxies close an idle connection.",
         ..BLANK
     },
     Setting {
         key: "clients.expiring_notice",
         kind: Kind::Duration(Duration::ZERO, Duration::from_secs(86_400)),
         default: Some("60s"),
-        description: "How long before its token ends a client is told so.",
-        reason: "Time to fetch a new token, with retries, also over a bad network.",
+        description: "How long before its token expires a client is notified.",
+        reason: "Enough time to fetch a new token, with retries, over a bad network.",
         ..BLANK
     },
     Setting {
         key: "clients.allowed_origins",
         kind: Kind::List,
         default: Some("*"),
-        description: "Origins of pages that may connect, such as `https://app.example.com`; `*` alone is every origin.",
-        reason: "The token admits a client, not a cookie that another page could ride on; narrow it when you can.",
+        description: "Origins of pages that may connect, such as `https://app.example.com`; `*` alone allows \
+               every origin.",
+        reason: "Clients authenticate with a token, not with a cookie that another page could use. Restrict it \
+               where you can.",
         ..BLANK
     },
     Setting {
         key: "clients.cookie",
-        description: "Name of a cookie in which a token may come to `/events` and `/socket.io/`, from pages of the same host and \
-               of origins that `clients.allowed_origins` lists by name. Without it cookies are not looked at.",
-        reason: "A browser sends a cookie for whichever page asks; only who needs it should have to think of that.",
+        description: "Name of a cookie that may hold the token for `/events` and `/socket.io/`. The cookie is \
+               accepted from pages of the same host and of origins that `clients.allowed_origins` lists by \
+               name. Without this setting cookies are ignored.",
+        reason: "A browser sends cookies with requests of any page, so cookies are accepted only where they \
+               are needed.",
         ..BLANK
     },
     Setting {
         key: "clients.outbox_bytes",
         kind: Kind::Count(4_096, 1_073_741_824),
         default: Some("262144"),
-        description: "What may wait in memory for one slow client; beyond that it is read from the log at the client's speed.",
-        reason: "Several of the largest events, and still bearable if every client is slow at once.",
+        description: "Size of a connection's send buffer in memory. When it is full, the session reads the log \
+               instead, at the client's speed.",
+        reason: "Fits several of the largest events, and the memory suffices if every client is slow at once.",
         ..BLANK
     },
     Setting {
         key: "clients.write_timeout",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(3_600)),
         default: Some("30s"),
-        description: "How long a client may take nothing of what is written to it until its connection is dropped.",
-        reason: "Longer than a phone takes to change its network, shorter than most give up.",
+        description: "How long a client may accept no data before its connection is closed.",
+        reason: "Longer than a phone takes to change networks, and shorter than most users wait.",
         ..BLANK
     },
     Setting {
         key: "clients.emit_rate",
         kind: Kind::Count(1, 100_000),
         default: Some("20"),
-        description: "Events that one connection may emit a second; more are refused with `rate_limited`.",
-        reason: "More than a person does, and little enough that a page in a loop burdens nobody.",
+        description: "Events per second that one connection may emit. More are rejected with `rate_limited`.",
+        reason: "More than a person produces, and low enough that a page in a loop loads nothing.",
         ..BLANK
     },
     Setting {
         key: "clients.emit_burst",
         kind: Kind::Count(1, 100_000),
         default: Some("40"),
-        description: "Events that one connection may emit at once, after it has been quiet.",
-        reason: "What has piled up while a phone was in a tunnel goes out in one go.",
+        description: "Events that one connection may emit at once after it was idle.",
+        reason: "Events that a phone queued while it was offline are sent at once.",
         ..BLANK
     },
     Setting {
         key: "clients.max_emit_bytes",
         kind: Kind::Count(1, 16_777_216),
         default: Some("32768"),
-        description: "The largest `data` of an event from a client; `clients.max_frame_bytes` bounds the frame around it.",
-        reason: "A message and its context; what is larger is better uploaded, and its address emitted.",
+        description: "Maximum size of `data` in an event from a client. `clients.max_frame_bytes` limits the \
+               whole frame.",
+        reason: "Fits a message and its context. Upload larger content and emit its address.",
         ..BLANK
     },
 ];
@@ -188,7 +195,7 @@ impl Clients {
         }
         for origin in self.allowed_origins.iter().filter(|origin| *origin != "*" && !url::is_origin(origin)) {
             let found = format!("`{origin}`");
-            reader.error(KEY, found, "an origin: `http` or `https`, a host in lower case, a port if any, no path");
+            reader.error(KEY, found, "an origin: `http` or `https`, a lower-case host, an optional port, no path");
         }
     }
 }

@@ -57,7 +57,7 @@ fn resolve(
             });
             Some(direct.clone())
         }
-        (None, Some((named, file_key))) => match file::read_named(setting, named) {
+        (None, Some((named, file_key))) => match file::read_value(setting, named) {
             Ok(given) => Some(given),
             Err(found) => {
                 let (origin, expected) = (Some(named.origin.to_string()), file::EXPECTED.to_owned());

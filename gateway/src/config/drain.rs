@@ -1,4 +1,4 @@
-//! `[drain]`: how a node is stopped.
+//! `[drain]`: graceful shutdown of a node.
 
 use std::time::Duration;
 
@@ -6,28 +6,28 @@ use super::duration;
 use super::reader::Reader;
 use super::setting::{BLANK, Kind, Setting};
 
-/// How a node is stopped without its clients noticing.
+/// How a node shuts down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drain {
-    /// How long the node is unready before its clients are told.
+    /// How long the node is unready before clients are asked to reconnect.
     pub notice: Duration,
-    /// The time over which clients are told to come back elsewhere.
+    /// Period over which the clients' reconnects are spread.
     pub window: Duration,
-    /// From the first signal to the end, at the latest.
+    /// Maximum time from the first signal to the end of the process.
     pub deadline: Duration,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 3] = [
     Setting {
         key: "drain.notice",
         kind: Kind::Duration(Duration::ZERO, HOUR),
         default: Some("5s"),
         dev: Some("0s"),
-        description: "How long `/readyz` says no before the clients are told to leave.",
-        reason: "A load balancer must have taken the node out first, or clients come straight back to it.",
+        description: "How long `/readyz` reports unready before clients are asked to reconnect.",
+        reason: "The load balancer must remove the node first, or clients reconnect to the same node.",
         ..BLANK
     },
     Setting {
@@ -35,8 +35,8 @@ pub(super) const SETTINGS: [Setting; 3] = [
         kind: Kind::Duration(Duration::ZERO, HOUR),
         default: Some("20s"),
         dev: Some("2s"),
-        description: "The time over which the clients are spread when they are told to come back.",
-        reason: "A full node's clients then arrive elsewhere at about a thousand a second, not all at once.",
+        description: "Period over which the clients' reconnects are spread.",
+        reason: "The clients of a full node then reconnect at about a thousand per second instead of all at once.",
         ..BLANK
     },
     Setting {
@@ -44,9 +44,9 @@ pub(super) const SETTINGS: [Setting; 3] = [
         kind: Kind::Duration(Duration::from_secs(1), HOUR),
         default: Some("45s"),
         dev: Some("10s"),
-        description: "From the first signal to the end, at the latest. Notice and window must fit into it; whoever kills the \
-               process must wait longer.",
-        reason: "Notice and window take 25 seconds; the rest is for requests and closings that are slow.",
+        description: "Maximum time from the first signal to the end of the process. It must cover notice and \
+               window. A supervisor that kills the process must wait longer.",
+        reason: "Notice and window take 25 seconds; the rest is for slow requests and closes.",
         ..BLANK
     },
 ];
@@ -58,9 +58,9 @@ impl Drain {
             window: reader.duration("drain.window"),
             deadline: reader.duration("drain.deadline"),
         };
-        let least = drain.notice.saturating_add(drain.window);
-        if least > drain.deadline {
-            let expected = format!("at least drain.notice and drain.window together, {}", duration::show(least));
+        let min = drain.notice.saturating_add(drain.window);
+        if min > drain.deadline {
+            let expected = format!("at least drain.notice and drain.window together, {}", duration::show(min));
             reader.error("drain.deadline", duration::show(drain.deadline), expected);
         }
         drain

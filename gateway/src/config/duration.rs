@@ -1,11 +1,11 @@
-//! Durations as people write them: a whole number and its unit.
+//! Durations in text form: a whole number and a unit.
 
 use std::time::Duration;
 
-/// Units from the largest to the smallest, in milliseconds.
+/// Units in milliseconds, from the largest to the smallest.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Reads `250ms`, `5s`, `2m`, `24h` or `7d`.
+/// Parses `250ms`, `5s`, `2m`, `24h` or `7d`.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
-/// Writes a duration in its largest whole unit.
+/// Formats a duration in its largest whole unit.
 pub(super) fn show(duration: Duration) -> String {
     let total = duration.as_millis();
     let fits =
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_and_a_unit() {
+    fn a_duration_is_a_number_and_a_unit() {
         for (text, milliseconds) in
             [("250ms", 250), ("5s", 5_000), ("2m", 120_000), ("24h", 86_400_000), ("7d", 604_800_000), ("0s", 0)]
         {

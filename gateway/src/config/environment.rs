@@ -1,4 +1,4 @@
-//! The environment, which is read here and nowhere else.
+//! Reads the environment variables. No other file reads the environment.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use super::schema;
 use super::value::RawValue;
 
 const PREFIX: &str = "WIREBELL_";
-/// Names the configuration file; it is no setting itself.
+/// The variable that names the configuration file. It is not a setting.
 const CONFIG: &str = "WIREBELL_CONFIG";
 
-/// Where settings may come from. What is later in this list wins.
+/// The sources of settings, in order of precedence: a later one wins.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// The configuration file.
     pub file: Option<PathBuf>,
     /// Environment variables, name and value.
     pub env: Vec<(String, String)>,
-    /// Flags: the key, the value, and how the flag is called, for messages.
+    /// Flags: the key, the value, and the flag's name for messages.
     pub flags: Vec<(String, String, String)>,
 }
 
-// Values may be secrets, so they are not shown.
+// Shows no values, since they may be secrets.
 impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let variables: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
@@ -34,19 +34,19 @@ impl std::fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// What the process was started with: its `WIREBELL_` variables, of which `WIREBELL_CONFIG` names the file.
+    /// Returns the `WIREBELL_` variables of the process. `WIREBELL_CONFIG` names the file.
     pub fn process() -> Self {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let ours = env::vars_os().map(|(name, value)| (text(name), text(value)));
-        let env: Vec<_> = ours.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let all = env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let env: Vec<_> = all.filter(|(name, _)| name.starts_with(PREFIX)).collect();
         let file = env.iter().find(|(name, value)| name == CONFIG && !value.is_empty());
         Self { file: file.map(|(_, path)| path.into()), env, flags: Vec::new() }
     }
 }
 
-/// Adds what the variables say.
+/// Adds the values of the variables.
 pub(super) fn read(variables: &[(String, String)], raw_settings: &mut RawSettings, errors: &mut Vec<ConfigError>) {
-    for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && !is_foreign(name)) {
+    for (name, value) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX) && !is_ignored(name)) {
         let config_error = |found: &str, expected: String| ConfigError {
             key: name.clone(),
             origin: None,
@@ -54,7 +54,7 @@ pub(super) fn read(variables: &[(String, String)], raw_settings: &mut RawSetting
             expected,
         };
         match schema::keys().find(|key| schema::variable(key) == *name) {
-            // Where a variable was not UTF-8, the replacement character stands.
+            // A variable that is not UTF-8 contains the replacement character.
             Some(_) if value.contains('\u{fffd}') => {
                 errors.push(config_error("a value that is not UTF-8", "UTF-8".to_owned()));
             }
@@ -67,9 +67,9 @@ pub(super) fn read(variables: &[(String, String)], raw_settings: &mut RawSetting
     }
 }
 
-/// Begins with our prefix and is still no setting: the name of the file, what tests need, and what Kubernetes sets
-/// for every Service whose name begins with `wirebell`.
-fn is_foreign(name: &str) -> bool {
+/// Returns whether a variable with our prefix is not a setting: the file name, variables of tests, and the
+/// variables that Kubernetes sets for each Service whose name begins with `wirebell`.
+fn is_ignored(name: &str) -> bool {
     let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
     name == CONFIG
         || name.starts_with("WIREBELL_TEST_")
@@ -83,14 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_setting_is_taken_for_foreign() {
+    fn no_setting_is_ignored() {
         for variable in schema::keys().map(|key| schema::variable(&key)) {
-            assert!(!is_foreign(&variable), "{variable}");
+            assert!(!is_ignored(&variable), "{variable}");
         }
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_is_foreign() {
+    fn kubernetes_service_variables_are_ignored() {
         for name in [
             "WIREBELL_SERVICE_HOST",
             "WIREBELL_SERVICE_PORT_HTTP",
@@ -99,9 +99,9 @@ mod tests {
             "WIREBELL_TEST_REDIS",
             "WIREBELL_CONFIG",
         ] {
-            assert!(is_foreign(name), "{name}");
+            assert!(is_ignored(name), "{name}");
         }
-        assert!(!is_foreign("WIREBELL_CLIENTS_LISTNE"));
+        assert!(!is_ignored("WIREBELL_CLIENTS_LISTNE"));
     }
 
     #[test]

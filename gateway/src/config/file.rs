@@ -1,4 +1,4 @@
-//! The configuration file, and the files that hold one value each.
+//! Reads the configuration file, and the files that hold a single value.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,10 +11,10 @@ use super::schema;
 use super::setting::{Kind, Setting};
 use super::value::{RawValue, SourcedValue};
 
-/// What a file that holds one value must be.
+/// The `expected` text for a file that holds a single value.
 pub(super) const EXPECTED: &str = "the path of a readable text file that is not empty";
 
-/// Adds what the configuration file says.
+/// Adds the values of the configuration file.
 pub(super) fn read(path: &Path, raw_settings: &mut RawSettings, errors: &mut Vec<ConfigError>) {
     let config_error = |key: &str, found: String, expected: &str| ConfigError {
         key: key.to_owned(),
@@ -24,11 +24,11 @@ pub(super) fn read(path: &Path, raw_settings: &mut RawSettings, errors: &mut Vec
     };
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => return errors.push(config_error("--config", why(&error), "a readable TOML file")),
+        Err(error) => return errors.push(config_error("--config", describe(&error), "a readable TOML file")),
     };
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
-        Err(error) => return errors.push(config_error("--config", place(&text, &error), "TOML")),
+        Err(error) => return errors.push(config_error("--config", syntax_error(&text, &error), "TOML")),
     };
     for (section, value) in table {
         let toml::Value::Table(settings) = value else {
@@ -46,13 +46,13 @@ pub(super) fn read(path: &Path, raw_settings: &mut RawSettings, errors: &mut Vec
     }
 }
 
-/// Reads the value of a setting from the file that was named for it, or says what was found instead.
-pub(super) fn read_named(setting: &Setting, named: &SourcedValue) -> Result<SourcedValue, String> {
+/// Reads the value of a setting from its `_file` file, or returns what was found instead.
+pub(super) fn read_value(setting: &Setting, named: &SourcedValue) -> Result<SourcedValue, String> {
     let path = match &named.raw {
         RawValue::Text(path) | RawValue::Toml(toml::Value::String(path)) => PathBuf::from(path),
         other => return Err(other.show()),
     };
-    let text = fs::read_to_string(&path).map_err(|error| format!("{} at {}", why(&error), path.display()))?;
+    let text = fs::read_to_string(&path).map_err(|error| format!("{} at {}", describe(&error), path.display()))?;
     let text = text.trim();
     if text.is_empty() {
         return Err(format!("an empty file at {}", path.display()));
@@ -63,21 +63,21 @@ pub(super) fn read_named(setting: &Setting, named: &SourcedValue) -> Result<Sour
         }
         _ => RawValue::Text(text.to_owned()),
     };
-    Ok(SourcedValue { raw, origin: Origin::Named(path, Box::new(named.origin.clone())) })
+    Ok(SourcedValue { raw, origin: Origin::ValueFile(path, Box::new(named.origin.clone())) })
 }
 
-fn why(error: &std::io::Error) -> String {
+fn describe(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file".to_owned(),
-        ErrorKind::PermissionDenied => "a file that may not be read".to_owned(),
+        ErrorKind::PermissionDenied => "a file without read permission".to_owned(),
         ErrorKind::InvalidData => "a file that is not UTF-8 text".to_owned(),
         _ => format!("a file that cannot be read ({error})"),
     }
 }
 
-/// Where the syntax breaks. The line itself is not repeated, since it may hold a secret.
-fn place(text: &str, error: &toml::de::Error) -> String {
+/// Describes a syntax error with its line number. It does not quote the line, which may hold a secret.
+fn syntax_error(text: &str, error: &toml::de::Error) -> String {
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     let line = line.map(|line| format!(" in line {line}")).unwrap_or_default();
-    format!("a fault of syntax{line} ({})", error.message())
+    format!("a syntax error{line} ({})", error.message())
 }

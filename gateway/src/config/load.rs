@@ -73,6 +73,6 @@ fn check_listen_addresses(config: &Config, reader: &mut Reader<'_>) {
     let same_address =
         clients.ip() == services.ip() || clients.ip().is_unspecified() || services.ip().is_unspecified();
     if clients.port() == services.port() && clients.port() != 0 && same_address {
-        reader.error("services.listen", format!("`{services}`"), "another port than that of clients.listen");
+        reader.error("services.listen", format!("`{services}`"), "a port other than that of clients.listen");
     }
 }

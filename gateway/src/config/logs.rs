@@ -1,25 +1,25 @@
-//! Rules for the logs of some channels, each in one line.
+//! Rules that override the limits of some channels' logs.
 
 use std::time::Duration;
 
 use super::duration;
 
-/// Other bounds for the logs of the channels that fit.
+/// Limits for the logs of the channels that match a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRule {
-    /// Which channels; `*` is any run of characters.
+    /// The pattern of the channels; `*` matches any run of characters.
     pub channels: String,
-    /// Events that a log keeps.
+    /// The number of events that a log keeps.
     pub events: u64,
-    /// How long it keeps them.
+    /// How long a log keeps an event.
     pub age: Duration,
 }
 
 impl LogRule {
-    /// What a rule looks like.
+    /// The syntax of a rule, for messages.
     pub(super) const EXPECTED: &str = "`pattern=events/age`, such as `topic:chat-*=5000/7d`";
 
-    /// Reads one.
+    /// Parses a rule.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (channels, bounds) = text.rsplit_once('=')?;
         let (events, age) = bounds.split_once('/')?;

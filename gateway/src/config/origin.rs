@@ -1,4 +1,4 @@
-//! Where a value came from, in the words that help to find it again.
+//! The source of a value, as messages name it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ pub(super) enum Origin {
     File(PathBuf),
     /// An environment variable.
     Variable(String),
-    /// A flag of the command line.
+    /// A command-line flag.
     Flag(String),
-    /// A file that one of the others names.
-    Named(PathBuf, Box<Origin>),
+    /// A file with a single value, named by another source.
+    ValueFile(PathBuf, Box<Origin>),
 }
 
 impl fmt::Display for Origin {
@@ -22,7 +22,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Named(path, by) => write!(f, "file {}, named by {by}", path.display()),
+            Self::ValueFile(path, by) => write!(f, "file {}, set by {by}", path.display()),
         }
     }
 }

@@ -1,38 +1,40 @@
-//! `[presence]`: who is online.
+//! `[presence]`: which users are online.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 use super::setting::{BLANK, Kind, Setting};
 
-/// Who is online.
+/// Whether and how nodes track which users are online.
 #[derive(Debug, Clone)]
 pub struct Presence {
-    /// Is it known?
+    /// Whether presence is tracked.
     pub enabled: bool,
-    /// How long a user without a session is not yet offline.
+    /// Delay between a user's last disconnect and `user.offline`.
     pub grace: Duration,
 }
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 2] = [
     Setting {
         key: "presence.enabled",
         kind: Kind::Flag,
         default: Some("true"),
-        description: "Whether nodes tell who is online: for `GET /v1/users`, for `user.online` and `user.offline` in the inbox, and \
-               for `sessions.max_per_user`. All nodes of an installation have to agree.",
-        reason: "It costs some 200 bytes of Redis for each user who is online, and nothing while nobody comes or goes.",
+        description: "Whether nodes track which users are online: for `GET /v1/users`, for `user.online` and \
+               `user.offline` in the inbox, and for `sessions.max_per_user`. All nodes of an installation must \
+               use the same value.",
+        reason: "It costs some 200 bytes of Redis for each online user, and nothing while sessions neither \
+               open nor close.",
         ..BLANK
     },
     Setting {
         key: "presence.grace",
         kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(3_600)),
         default: Some("3s"),
-        description: "How long a user has had no session until `user.offline` is told. Of a node that was killed it counts from \
-               when the node was last heard of.",
-        reason: "A reload of the page, or a move to another node, takes less; and the end of a node is told within 5 \
-                  seconds.",
+        description: "Delay between a user's last disconnect and `user.offline`. If a node was killed, the \
+               delay starts when its lease was last renewed.",
+        reason: "Longer than a page reload or a move to another node takes. The end of a node is still \
+               reported within 5 seconds.",
         ..BLANK
     },
 ];

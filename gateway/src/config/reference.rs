@@ -1,4 +1,4 @@
-//! The settings as text: for `--help`, and as `docs/configuration.md`.
+//! The reference of all settings, for `--help` and `docs/configuration.md`.
 
 use std::fmt::Write;
 
@@ -11,62 +11,62 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 <!-- Generated from the table of settings in `gateway/src/config`. `UPDATE=1 cargo test -p gateway --test config`
-     writes it anew. -->
+     regenerates it. -->
 
-A setting is given in any of three places. A later one wins:
+A setting can be set in three places. A later one takes precedence:
 
-1. the file that `--config` or `WIREBELL_CONFIG` names, in TOML, a section to a table;
+1. the TOML file that `--config` or `WIREBELL_CONFIG` names, one table per section;
 2. the environment, as `WIREBELL_<SECTION>_<KEY>`;
-3. flags: `--set section.key=value`, as often as needed, and the few that have a name of their own.
+3. flags: `--set section.key=value`, which can be repeated, and the few flags with their own name.
 
-All that is wrong is told at once, each with its key, where it came from, what was found and what was expected. An
-unknown key is a fault, and so is an unknown variable that begins with `WIREBELL_`; those that begin with
-`WIREBELL_TEST_`, and those that Kubernetes sets for a Service, are left alone. An empty text is no value.
+All errors are reported at once, each with its key, its source, what was found and what was expected. An unknown key
+is an error, and so is an unknown variable that begins with `WIREBELL_`. Variables that begin with `WIREBELL_TEST_`
+and those that Kubernetes sets for a Service are ignored. An empty text sets nothing.
 
-Durations are a whole number and `ms`, `s`, `m`, `h` or `d`. Lists are arrays in the file; in a variable or a flag
-they are texts with commas between them, or an array as in the file. Settings marked *or from a file* have a sibling
-`<key>_file` that names a file with the value, without the line end behind it; giving both is a fault. Secrets are
-never shown, in no message and no log.
+A duration is a whole number and `ms`, `s`, `m`, `h` or `d`. A list is an array in the file. In a variable or a flag
+it is a text with items separated by commas, or an array as in the file. A setting marked *or from a file* has a
+sibling `<key>_file` that names a file with the value; the trailing line end is removed. Setting both is an error. No
+message and no log shows a secret.
 
-`wirebell serve` demands `bus.redis`, `services.keys`, and exactly one way to verify tokens.
+`wirebell serve` requires `bus.redis`, `services.keys`, and exactly one key source in `[auth]`.
 ";
 
-/// The page `docs/configuration.md`.
+/// Returns the page `docs/configuration.md`.
 pub fn document() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for (name, about, settings) in SECTIONS {
-        let _ = write!(page, "\n## [{name}]\n\n{about}\n");
+    for (name, title, settings) in SECTIONS {
+        let _ = write!(page, "\n## [{name}]\n\n{title}\n");
         for setting in settings {
             let _ = write!(page, "\n### `{}`\n\n{}\n\n", setting.key, setting.description);
             let _ = writeln!(page, "- Variable: `{}`", schema::variable(setting.key));
-            let _ = writeln!(page, "- Holds: {}{}", holds(setting), or_file(setting));
+            let _ = writeln!(page, "- Value: {}{}", value_type(setting), or_file(setting));
             let _ = writeln!(page, "- Default: {}. {}", default(setting), setting.reason);
         }
     }
     page
 }
 
-/// The settings for a terminal, one paragraph each.
+/// Returns the settings for a terminal, one paragraph each.
 pub fn reference() -> String {
     let mut text = String::new();
-    for (name, about, settings) in SECTIONS {
-        let _ = writeln!(text, "[{name}] {about}");
+    for (name, title, settings) in SECTIONS {
+        let _ = writeln!(text, "[{name}] {title}");
         for setting in settings {
             let _ = writeln!(text, "  {}  (default: {})", setting.key, default(setting).replace('`', ""));
             let _ = writeln!(text, "      {}", setting.description.replace('`', ""));
         }
         text.push('\n');
     }
-    text.push_str("In the environment a setting is WIREBELL_<SECTION>_<KEY>, as a flag --set section.key=value.\n");
+    text.push_str("Set a setting in the environment as WIREBELL_<SECTION>_<KEY>, or with --set section.key=value.\n");
     text
 }
 
-fn holds(setting: &Setting) -> String {
+fn value_type(setting: &Setting) -> String {
     match setting.kind {
         Kind::Address => "an IP address and a port".to_owned(),
-        Kind::Count(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Duration(least, most) => format!("a duration from {} to {}", duration::show(least), duration::show(most)),
-        Kind::Ratio(least, most) => format!("a number from {least} to {most}"),
+        Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
+        Kind::Duration(min, max) => format!("a duration from {} to {}", duration::show(min), duration::show(max)),
+        Kind::Ratio(min, max) => format!("a number from {min} to {max}"),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Text => "a text".to_owned(),
         Kind::Choice(words) => format!("`{}`", words.join("` or `")),

@@ -1,8 +1,8 @@
-//! A value that no log, message or debug output may show.
+//! A value that no log, message or debug output shows.
 
 use std::fmt;
 
-/// A password, a key, or an address that contains one.
+/// A password, a key, or a URL that contains one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself, for the one place that needs it.
+    /// Returns the value. Call it only where the value is used.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn debug_output_hides_the_value() {
         let shown = format!("{:?}", Some(Secret::new("hunter2")));
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!shown.contains('7'), "not even its length: {shown}");

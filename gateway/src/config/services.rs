@@ -1,4 +1,4 @@
-//! `[services]`: the door for the services that publish.
+//! `[services]`: the server API, for services that publish.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,40 +7,42 @@ use super::reader::Reader;
 use super::secret::Secret;
 use super::setting::{BLANK, Kind, Setting};
 
-/// The services' door.
+/// The settings of the server API.
 #[derive(Debug, Clone)]
 pub struct Services {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where other nodes reach it, if that was set; without a port it is the door's own.
+    /// The address at which other nodes reach this API, if set; without a port, the listen port is used.
     pub advertise: Option<(IpAddr, Option<u16>)>,
-    /// Keys that services show as `Authorization: Bearer`.
+    /// API keys that services send as `Authorization: Bearer`.
     pub keys: Vec<Secret>,
-    /// May callers on the same machine publish without a key?
+    /// Whether callers on the same machine may publish without a key.
     pub open_to_loopback: bool,
-    /// The largest `data` of one event.
+    /// Maximum size of `data` in one event.
     pub max_data_bytes: usize,
-    /// Events in one request.
+    /// Maximum number of events in one request.
     pub max_batch: usize,
 }
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 6] = [
     Setting {
         key: "services.listen",
         kind: Kind::Address,
         default: Some("0.0.0.0:9090"),
         dev: Some("127.0.0.1:9090"),
-        description: "Address and port for services, probes and Prometheus. Port 0 takes a free one, which the log tells.",
-        reason: "Services are on other machines of the same network; in `dev` they are on this one.",
+        description: "Address and port of the server API, probes and Prometheus. Port 0 picks a free port; the \
+               log names it.",
+        reason: "Services run on other machines of the same network; in `dev` they run on this one.",
         ..BLANK
     },
     Setting {
         key: "services.advertise",
-        description: "The IP address, with or without a port, at which other nodes reach this door. A node that has lost its \
-               bus asks the others whether they have it: then it alone is in trouble, and leaves the load balancer.",
-        reason: "Not set, it is the address listened on; and where that is every address, the one from which this \
-                  machine reaches Redis.",
+        description: "IP address, with or without a port, at which other nodes reach this server API. A node \
+               that loses its bus asks the others whether they have it. If they do, only this node is \
+               affected, and it leaves the load balancer.",
+        reason: "If unset, it is the listen address. If that is every address, it is the address from which \
+               this machine reaches Redis.",
         ..BLANK
     },
     Setting {
@@ -48,8 +50,9 @@ pub(super) const SETTINGS: [Setting; 6] = [
         kind: Kind::List,
         from_file: true,
         secret: true,
-        description: "Keys that services show as `Authorization: Bearer`, any of which is good; the file has one a line.",
-        reason: "A key that everybody can read in the source is none. Several, so that one can be replaced without a pause.",
+        description: "API keys that services send as `Authorization: Bearer`. Each of them is valid. The file \
+               has one key per line.",
+        reason: "A key in the source code would be public. Several keys allow a rotation without downtime.",
         ..BLANK
     },
     Setting {
@@ -58,23 +61,24 @@ pub(super) const SETTINGS: [Setting; 6] = [
         default: Some("false"),
         dev: Some("true"),
         description: "Whether callers on the same machine may publish without a key.",
-        reason: "Behind a proxy on the same machine everybody would be such a caller; in `dev` there is none.",
+        reason: "With a proxy on the same machine every caller would be such a caller; in `dev` there is no proxy.",
         ..BLANK
     },
     Setting {
         key: "services.max_data_bytes",
         kind: Kind::Count(1, 16_777_216),
         default: Some("65536"),
-        description: "The largest `data` of one event.",
-        reason: "An event tells that something happened; what is larger is better fetched by the client.",
+        description: "Maximum size of `data` in one event.",
+        reason: "An event says that something happened; the client fetches larger content itself.",
         ..BLANK
     },
     Setting {
         key: "services.max_batch",
         kind: Kind::Count(1, 100_000),
         default: Some("1000"),
-        description: "The most events in one request.",
-        reason: "Enough that the request's own cost no longer counts, and answered within a second.",
+        description: "Maximum number of events in one request.",
+        reason: "Large enough that the cost of the request itself no longer matters, and still answered within \
+               a second.",
         ..BLANK
     },
 ];
@@ -93,7 +97,7 @@ impl Services {
         services
     }
 
-    /// Where other nodes reach the door that listens there.
+    /// Returns the address at which other nodes reach the API that listens at `bound`.
     pub fn reachable_at(&self, bound: SocketAddr) -> SocketAddr {
         let Some((ip, port)) = self.advertise else { return bound };
         SocketAddr::new(ip, port.unwrap_or(bound.port()))
@@ -101,10 +105,10 @@ impl Services {
 
     fn check_keys(&self, reader: &mut Reader<'_>) {
         const KEY: &str = "services.keys";
-        // A key must survive a header as it is.
+        // A key must be valid in a header without encoding.
         let usable = |key: &Secret| !key.expose().is_empty() && key.expose().bytes().all(|b| b.is_ascii_graphic());
         if !self.keys.iter().all(usable) {
-            reader.error(KEY, "a key that is not shown", "keys of visible ASCII characters without spaces");
+            reader.error(KEY, "an invalid key (not shown)", "keys of visible ASCII characters without spaces");
         }
         if self.keys.is_empty() && reader.mode() == Mode::Serve {
             reader.missing(KEY, "at least one key for the services that publish");
@@ -133,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_advertised_address_is_one_machines() {
+    fn an_advertised_address_names_one_machine() {
         let ip = IpAddr::from([10, 0, 0, 7]);
         assert_eq!(address("10.0.0.7"), Some((ip, None)));
         assert_eq!(address("10.0.0.7:9"), Some((ip, Some(9))));

@@ -1,4 +1,4 @@
-//! `[telemetry]`: logs and traces. Metrics need no setting: they are on the services' door.
+//! `[telemetry]`: logs and traces. Metrics have no settings; the server API exposes them.
 
 use tracing_subscriber::EnvFilter;
 
@@ -6,37 +6,38 @@ use super::reader::Reader;
 use super::setting::{BLANK, Kind, Setting};
 use super::url;
 
-/// What a node tells about itself.
+/// The settings of logs and traces.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     /// Which log lines are written.
     pub log: String,
-    /// How they are written.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// Where traces go, if anywhere.
+    /// The OTLP endpoint that receives traces, if set.
     pub otlp_endpoint: Option<String>,
-    /// What the node is called in traces.
+    /// Name of the service in traces.
     pub service_name: String,
-    /// The part of the traces that begin here which is kept.
+    /// Fraction of locally started traces that is kept.
     pub trace_ratio: f64,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for programs.
     Json,
-    /// For people.
+    /// Plain text, for people.
     Text,
 }
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 5] = [
     Setting {
         key: "telemetry.log",
         default: Some("info"),
-        description: "Which log lines are written: a level, or levels per part such as `info,gateway::session=debug`.",
-        reason: "What an operator needs on a normal day, and no line per event.",
+        description: "Which log lines are written: a level, or levels per module such as \
+               `info,gateway::session=debug`.",
+        reason: "What an operator needs on a normal day, without a line per event.",
         ..BLANK
     },
     Setting {
@@ -44,29 +45,31 @@ pub(super) const SETTINGS: [Setting; 5] = [
         kind: Kind::Choice(&["json", "text"]),
         default: Some("json"),
         dev: Some("text"),
-        description: "How log lines are written: `json`, one object a line, or `text`.",
-        reason: "In production programs read them; in `dev` you do.",
+        description: "Format of log lines: `json`, one object per line, or `text`.",
+        reason: "In production programs read the logs; in `dev` you do.",
         ..BLANK
     },
     Setting {
         key: "telemetry.otlp_endpoint",
-        description: "Where traces go, by OTLP over HTTP, such as `http://collector:4318`. Without it there are none.",
+        description: "OTLP endpoint over HTTP that receives traces, such as `http://collector:4318`. If unset, \
+               no traces are sent.",
         reason: "Only you know where the collector is.",
         ..BLANK
     },
     Setting {
         key: "telemetry.service_name",
         default: Some("wirebell"),
-        description: "What the node is called in traces.",
-        reason: "The name of the program; another one tells two installations apart.",
+        description: "Name of the service in traces.",
+        reason: "The name of the program; a different name distinguishes two installations.",
         ..BLANK
     },
     Setting {
         key: "telemetry.trace_ratio",
         kind: Kind::Ratio(0.0, 1.0),
         default: Some("1.0"),
-        description: "The part, from 0 to 1, of the traces that begin here which is kept; a caller's own decision stands.",
-        reason: "Complete until the volume hurts, which only you can tell.",
+        description: "Fraction, from 0 to 1, of locally started traces that is kept. The sampling decision of \
+               a caller takes precedence.",
+        reason: "Complete until the volume is a problem, which only you can judge.",
         ..BLANK
     },
 ];
@@ -90,13 +93,13 @@ impl Telemetry {
     fn check(&self, reader: &mut Reader<'_>) {
         if EnvFilter::try_new(&self.log).is_err() {
             let expected =
-                "a level (error, warn, info, debug, trace, off) or `part=level` pairs with commas between";
+                "a level (error, warn, info, debug, trace, off) or `module=level` pairs separated by commas";
             reader.error("telemetry.log", format!("`{}`", self.log), expected);
         }
         let usable = |endpoint: &String| url::Parts::of(endpoint).is_some_and(|parts| parts.is_web());
         if !self.otlp_endpoint.as_ref().is_none_or(usable) {
-            // The value may carry a password, so it is not repeated.
-            reader.error("telemetry.otlp_endpoint", "something else", "a URL with http:// or https:// and a host");
+            // The message does not repeat the value, which may contain a password.
+            reader.error("telemetry.otlp_endpoint", "another value", "a URL with http:// or https:// and a host");
         }
     }
 }

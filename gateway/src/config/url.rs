@@ -1,8 +1,8 @@
-//! As much of a URL as is needed to tell a safe address from a mistake.
+//! Splits URLs, as far as the checks of settings need it.
 
 use std::net::IpAddr;
 
-/// A URL's parts.
+/// The parts of a URL.
 pub(super) struct Parts<'a> {
     pub(super) scheme: &'a str,
     host: &'a str,
@@ -11,7 +11,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes an absolute URL apart. None if there is no host, or a character that programs read differently.
+    /// Splits an absolute URL. Returns `None` if it has no host, or a character that programs parse differently.
     pub(super) fn of(text: &'a str) -> Option<Self> {
         if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return None;
@@ -27,17 +27,17 @@ impl<'a> Parts<'a> {
         Some(Self { scheme, host, user, query })
     }
 
-    /// What the query says under that name, as often as it does.
+    /// Returns every value of that query parameter.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// `http` or `https`?
+    /// Returns whether the scheme is `http` or `https`.
     pub(super) fn is_web(&self) -> bool {
         matches!(self.scheme, "http" | "https")
     }
 
-    /// Can nobody on the way read or change what is fetched, and is there no password to leak?
+    /// Returns whether the connection is protected (`https` or loopback) and the URL contains no password.
     pub(super) fn is_private(&self) -> bool {
         self.user.is_none() && (self.scheme == "https" || self.is_loopback())
     }
@@ -48,7 +48,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Is it an origin as browsers send it: scheme, host in lower case, port if it is not the usual one, no path?
+/// Returns whether the text is an origin as browsers send it: scheme, lower-case host, optional port, no path.
 pub(super) fn is_origin(text: &str) -> bool {
     let plain = Parts::of(text).filter(|parts| parts.user.is_none() && !parts.scheme.is_empty());
     let Some(parts) = plain else { return false };
@@ -56,12 +56,12 @@ pub(super) fn is_origin(text: &str) -> bool {
     parts.is_web() && !rest.contains(['/', '?', '#', '*', ',']) && !text.contains(|c: char| c.is_ascii_uppercase())
 }
 
-/// Is it `host:port`?
+/// Returns whether the text is `host:port`.
 pub(super) fn is_address(text: &str) -> bool {
     text.contains(':') && host_of(text).is_some_and(|host| host.len() < text.len())
 }
 
-/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
+/// Returns the host of `host`, `host:port`, `[v6]` or `[v6]:port`.
 fn host_of(address: &str) -> Option<&str> {
     let (host, port) = match address.rfind(']') {
         Some(end) => address.split_at(end + 1),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_fetched_only_over_https_or_from_this_machine() {
+    fn only_https_and_loopback_urls_are_private() {
         for good in [
             "https://id.example.com/jwks.json",
             "http://localhost:8000/k",
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_read_by_name() {
+    fn query_values_are_found_by_name() {
         let parts = Parts::of("redis-sentinel://a:1/0?node=b:2&sentinelServiceName=main&node=c#node=d").unwrap();
         assert_eq!(parts.values("node").collect::<Vec<_>>(), ["b:2", "c"]);
         assert_eq!(parts.values("sentinelServiceName").collect::<Vec<_>>(), ["main"]);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_no_path_and_is_in_lower_case() {
+    fn an_origin_has_no_path_and_is_lower_case() {
         for good in ["https://app.example.com", "http://localhost:3000", "https://[2001:db8::1]"] {
             assert!(is_origin(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! `[webhook]`: what clients emit goes to a backend over HTTP, for those that want no Redis.
+//! `[webhook]`: sends events from clients to a backend over HTTP, for installations without Redis.
 
 use std::time::Duration;
 
@@ -11,78 +11,82 @@ use super::secret::Secret;
 use super::setting::{BLANK, Kind, Setting};
 use super::url::Parts;
 
-/// Where clients' events go.
+/// The backend that receives events from clients.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    /// The backend; none for no webhook.
+    /// The URL of the backend; `None` disables the webhook.
     pub url: Option<String>,
-    /// With each of these every request is signed.
+    /// Secrets; each request carries one signature per secret.
     pub secrets: Vec<Secret>,
-    /// Patterns of the types of events that go there.
+    /// Patterns of the event types that are sent.
     pub types: Vec<String>,
-    /// How long one try may take.
+    /// How long one attempt may take.
     pub timeout: Duration,
-    /// How often an event is tried.
+    /// Maximum number of attempts per event.
     pub tries: u32,
-    /// Requests at the same time.
+    /// Maximum number of concurrent requests.
     pub concurrency: usize,
 }
 
-/// What a secret begins with, by the specification.
+/// Prefix of a secret, as Standard Webhooks defines it.
 const PREFIX: &str = "whsec_";
-/// The secret of `wirebell dev`, which `serve` refuses.
-const DEV: &str = "whsec_d2lyZWJlbGwtZGV2LXdlYmhvb2stc2VjcmV0IQ==";
+/// The secret of `wirebell dev`. It is public, so `serve` rejects it.
+const DEV_SECRET: &str = "whsec_d2lyZWJlbGwtZGV2LXdlYmhvb2stc2VjcmV0IQ==";
 
-/// The rows of this section.
+/// The settings of this section.
 pub(super) const SETTINGS: [Setting; 6] = [
     Setting {
         key: "webhook.url",
-        description: "Where clients' events are sent by `POST`, `http` or `https`.",
-        reason: "Without it, services read the inbox from Redis by an SDK, and nothing is sent.",
+        description: "Backend URL, `http` or `https`, to which client events are sent with `POST`.",
+        reason: "Without it nothing is sent, and services consume the inbox from Redis with an SDK.",
         ..BLANK
     },
     Setting {
         key: "webhook.secrets",
         kind: Kind::List,
-        dev: Some(DEV),
+        dev: Some(DEV_SECRET),
         from_file: true,
         secret: true,
-        description: "Secrets by which requests are signed as Standard Webhooks has it, each `whsec_` and 24 to 64 bytes in base64; \
-               the file has one a line. Each request carries a signature by every one of them.",
-        reason: "The backend has to know that it is us. Several, so that one can be replaced without a pause.",
+        description: "Secrets that sign requests according to Standard Webhooks, each `whsec_` and 24 to 64 \
+               bytes in base64. The file has one secret per line. Each request carries one signature per \
+               secret.",
+        reason: "The backend must be able to verify the sender. Several secrets allow a rotation without downtime.",
         ..BLANK
     },
     Setting {
         key: "webhook.types",
         kind: Kind::List,
         default: Some("*"),
-        description: "Types of events that are sent; `*` is any run of characters. Others are passed over.",
-        reason: "A backend without Redis has no other way to get any.",
+        description: "Types of events that are sent; `*` matches any run of characters. Other events are skipped.",
+        reason: "A backend without Redis has no other way to receive events.",
         ..BLANK
     },
     Setting {
         key: "webhook.timeout",
         kind: Kind::Duration(Duration::from_millis(100), Duration::from_secs(300)),
         default: Some("8s"),
-        description: "How long one try may take, from the connection to the end of the answer.",
-        reason: "Shorter than a client waits for its answer.",
+        description: "How long one attempt may take, from the connection to the end of the response.",
+        reason: "Shorter than a client waits for its reply.",
         ..BLANK
     },
     Setting {
         key: "webhook.tries",
         kind: Kind::Count(1, 100),
         default: Some("10"),
-        description: "How often an event is tried until it becomes a dead letter: at once, then after 1, 2, 4… seconds, at most 5 \
-               minutes, give or take a tenth.",
-        reason: "About eight minutes: a deployment that went wrong and is taken back.",
+        description: "Maximum number of attempts before an event becomes a dead letter. The first attempt is \
+               immediate. The next ones follow after 1, 2, 4… seconds, at most 5 minutes, with a jitter of one \
+               tenth.",
+        reason: "About eight minutes: enough to roll back a failed deployment.",
         ..BLANK
     },
     Setting {
         key: "webhook.concurrency",
         kind: Kind::Count(1, 1_000),
         default: Some("16"),
-        description: "Requests of each node at the same time; one user's events go one after the other.",
-        reason: "Enough for thousands a second where the backend takes milliseconds, and no flood where it does not.",
+        description: "Maximum number of concurrent requests of each node. Events of one user are sent one \
+               after the other.",
+        reason: "Enough for thousands of events per second if the backend takes milliseconds, and a limited \
+               load if it does not.",
         ..BLANK
     },
 ];
@@ -101,7 +105,7 @@ impl Webhook {
         webhook
     }
 
-    /// The keys that the secrets hold.
+    /// Returns the decoded signing keys.
     pub fn keys(&self) -> Vec<Vec<u8>> {
         self.secrets.iter().filter_map(key).collect()
     }
@@ -109,23 +113,23 @@ impl Webhook {
     fn check(&self, reader: &mut Reader<'_>) {
         const SECRETS: &str = "webhook.secrets";
         let expected =
-            "`whsec_` and 24 to 64 bytes in base64, such as `whsec_` and what `openssl rand -base64 32` prints";
+            "`whsec_` and 24 to 64 bytes in base64; `openssl rand -base64 32` prints such bytes";
         if self.secrets.iter().any(|secret| key(secret).is_none()) {
-            reader.error(SECRETS, "a secret that is not shown", expected);
+            reader.error(SECRETS, "an invalid secret (not shown)", expected);
         }
         let Some(url) = &self.url else { return };
         if !Parts::of(url).is_some_and(|parts| parts.is_web()) {
             reader.error(
                 "webhook.url",
-                "an address that is not shown",
-                "`http://` or `https://`, a host, and a path if any",
+                "an invalid URL (not shown)",
+                "`http://` or `https://`, a host, and an optional path",
             );
         }
         if self.secrets.is_empty() {
             reader.missing(SECRETS, expected);
         }
-        if reader.mode() == Mode::Serve && self.secrets.iter().any(|secret| secret.expose() == DEV) {
-            reader.error(SECRETS, "the secret of `wirebell dev`, which everybody knows", "one of your own");
+        if reader.mode() == Mode::Serve && self.secrets.iter().any(|secret| secret.expose() == DEV_SECRET) {
+            reader.error(SECRETS, "the public secret of `wirebell dev`", "a secret of your own");
         }
     }
 }
@@ -140,9 +144,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_has_its_prefix_and_its_length() {
+    fn a_secret_needs_its_prefix_and_length() {
         let of = |text: &str| key(&Secret::new(text.to_owned())).map(|key| key.len());
-        assert_eq!(of(DEV), Some(28));
+        assert_eq!(of(DEV_SECRET), Some(28));
         assert_eq!(of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(24));
         for bad in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_ü"] {
             assert_eq!(of(bad), None, "{bad}");
