@@ -1,5 +1,5 @@
-//! The gateway, room by room. Which room a line belongs to, and which rooms may know each other, stands in
-//! `docs/architecture.md`; a tidy test holds the code to it.
+//! The gateway, one module per room. `docs/architecture.md` says what each room owns and which rooms it may import. A
+//! tidy test checks the imports.
 
 pub mod admin;
 pub mod api;

@@ -1,8 +1,8 @@
-//! `wirebell`: see `wirebell --help`.
+//! The `wirebell` program. See `wirebell --help`.
 
 use std::process::ExitCode;
 
-// Thousands of small, long-lived allocations of mixed age: this allocator gives back after load what it took.
+// Thousands of small, long-lived allocations of mixed age. This allocator returns memory to the system after load.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

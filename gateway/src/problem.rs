@@ -1,11 +1,14 @@
-//! Problem documents as HTTP answers: a leaf under every room that speaks HTTP, so that all doors refuse alike.
+//! Problem documents (RFC 9457) as HTTP responses.
+//!
+//! Every module that serves HTTP uses them, so the client API and the server API report errors alike. This module does
+//! not know what went wrong: the caller gives the status, the code and the detail.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::problem::MEDIA_TYPE;
 use wirebell_protocol::{Fault, problem};
 
-/// A refusal over HTTP.
+/// An HTTP error response with a problem document.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -15,42 +18,42 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A refusal with that status, for that fault. The detail says what was wrong and what was expected.
+    /// Creates a problem. The detail says what was wrong and what was expected.
     pub fn new(status: StatusCode, fault: Fault, detail: impl Into<String>) -> Self {
         let document = Box::new(problem::Problem::new(fault, status.as_u16(), detail));
         Self { status, fault, document, retry_after: None }
     }
 
-    /// It is this attribute of the event, or this parameter of the request, that is wrong.
+    /// Names the attribute of the event, or the parameter of the request, that is wrong.
     #[must_use]
     pub fn attribute(mut self, attribute: &str) -> Self {
         self.document.attribute = Some(attribute.to_owned());
         self
     }
 
-    /// Trying again after so many seconds may help.
+    /// Sets `Retry-After`: a retry after this many seconds may succeed.
     #[must_use]
     pub fn retry_after(mut self, seconds: u16) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// After how many seconds trying again may help, if it may.
+    /// Returns the seconds after which a retry may succeed, if any.
     pub fn seconds(&self) -> Option<u16> {
         self.retry_after
     }
 
-    /// Of which kind it is.
+    /// Returns the error code.
     pub fn fault(&self) -> Fault {
         self.fault
     }
 
-    /// The status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The document itself, as one of several in an answer.
+    /// Returns the document, for a response that contains several results.
     pub fn document(&self) -> &problem::Problem {
         &self.document
     }
@@ -58,7 +61,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        // Strings and numbers can always be written.
+        // Strings and numbers always serialize.
         let body = serde_json::to_vec(&self.document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();

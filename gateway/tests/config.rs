@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gateway::config::{Config, DEV_SECRET, ConfigErrors, LogFormat, Mode, Secret, Sources, document, load, reference};
+use gateway::config::{
+    Config, ConfigErrors, DEV_SECRET, LogFormat, Mode, Secret, Sources, document, load, reference,
+};
 
 type Tested = Result<(), Box<dyn Error>>;
 

@@ -1,4 +1,7 @@
-//! What operators and their machines ask of a node.
+//! The endpoints for operators: liveness, readiness, metrics and the inspector page.
+//!
+//! Requests come in from probes, Prometheus and people. Responses show the node's state; nothing here changes it. The
+//! module reads readiness, metrics, the bus' health and a snapshot of the hub. It does not know single events or tokens.
 
 mod inspect;
 
@@ -19,20 +22,20 @@ use crate::lifecycle::{Readiness, Reason};
 use crate::problem::Problem;
 use crate::telemetry::Metrics;
 
-/// What the operators' routes need.
+/// The dependencies of the operators' routes.
 #[derive(Clone)]
 pub struct Context {
-    /// Whether the node may be sent clients.
+    /// Whether the node may receive clients.
     pub readiness: Readiness,
-    /// Whether the node has its bus: other nodes ask, to know whether they alone lack it.
+    /// The health of the bus. Other nodes request it to find out whether they alone have lost the bus.
     pub bus: watch::Receiver<Health>,
-    /// The node's numbers.
+    /// The node's metrics.
     pub metrics: Arc<Metrics>,
-    /// The node's sessions.
+    /// Takes a snapshot of the node's sessions.
     pub snapshots: Snapshots,
 }
 
-/// The operators' routes.
+/// Returns the operators' routes.
 pub fn router(context: Context) -> Router {
     Router::new()
         .route("/livez", get(livez))
@@ -42,12 +45,12 @@ pub fn router(context: Context) -> Router {
         .with_state(context)
 }
 
-/// The process lives as long as it answers. It asks nothing else: a Redis that is down must not restart every node.
+/// Answers while the process is alive. It checks nothing else: an unreachable Redis must not restart every node.
 async fn livez() -> &'static str {
     "ok"
 }
 
-/// `degraded` is what is wrong and keeps nobody away; `bus` is this node's own view, ready or not.
+/// `degraded` lists problems that do not stop the node from receiving clients. `bus` is this node's view of the bus.
 async fn readyz(State(context): State<Context>) -> Response {
     let (reasons, degraded) = (context.readiness.reasons(), context.readiness.degraded());
     let bus = if *context.bus.borrow() == Health::Up { "up" } else { "down" };
@@ -62,7 +65,7 @@ async fn readyz(State(context): State<Context>) -> Response {
 }
 
 fn list(reasons: &[Reason]) -> Value {
-    reasons.iter().map(|held| json!({ "reason": held.reason, "detail": held.detail })).collect()
+    reasons.iter().map(|reason| json!({ "reason": reason.reason, "detail": reason.detail })).collect()
 }
 
 async fn metrics(State(context): State<Context>) -> Response {

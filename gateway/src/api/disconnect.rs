@@ -1,4 +1,4 @@
-//! `POST /v1/users/{id}/disconnect`: ends sessions of a user, on whichever nodes they are.
+//! `POST /v1/users/{id}/disconnect`: closes sessions of a user on all nodes.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wirebell_protocol::presence::Filter;
 
-use super::{Context, failed, publish, query, submission, without_presence};
+use super::{Context, bus_problem, presence_disabled, publish, query, submission};
 use crate::problem::Problem;
 
-/// The longest reason, in bytes.
+/// Maximum length of a reason, in bytes.
 const MAX_REASON_BYTES: usize = 256;
-/// The longest name of a device, in bytes.
+/// Maximum length of a device name, in bytes.
 const MAX_DEVICE_BYTES: usize = 128;
 
-/// Which sessions, and why. Values of any type, so that a wrong one is refused by its name.
+/// The request body: which sessions to close, and why. Members have any type, so that a rejection can name the wrong
+/// one.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DisconnectRequest {
@@ -34,7 +35,7 @@ struct DisconnectResponse<'a> {
     connections: Vec<String>,
 }
 
-/// Ends them; answers which were told.
+/// Closes the sessions. The response lists their connections.
 pub(super) async fn disconnect(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
@@ -45,15 +46,15 @@ pub(super) async fn disconnect(
     let request = read(&headers, &body.map_err(|rejection| publish::body_error(&rejection))?)?;
     let (filter, reason) = (request.filter()?, request.reason()?);
     if !context.presence {
-        return Err(without_presence());
+        return Err(presence_disabled());
     }
-    let told = context.bus.disconnect(&id, &filter, &reason).await;
-    let told = told.map_err(|error| failed(&error, "asking again is safe"))?;
-    let connections: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let notified = context.bus.disconnect(&id, &filter, &reason).await;
+    let notified = notified.map_err(|error| bus_problem(&error, "retrying is safe"))?;
+    let connections: Vec<String> = notified.iter().map(ToString::to_string).collect();
     Ok(Json(DisconnectResponse { id: &id, told: connections.len(), connections }).into_response())
 }
 
-/// Without a body, all of the user's sessions are meant.
+/// Reads the request body. An empty body selects all sessions of the user.
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<DisconnectRequest, Problem> {
     if body.is_empty() {
         return Ok(DisconnectRequest::default());
@@ -80,11 +81,11 @@ impl DisconnectRequest {
     }
 }
 
-fn text(name: &str, value: Option<&Value>, least: usize, most: usize) -> Result<Option<String>, Problem> {
+fn text(name: &str, value: Option<&Value>, min: usize, max: usize) -> Result<Option<String>, Problem> {
     let Some(value) = value else { return Ok(None) };
-    let usable = |text: &&str| (least..=most).contains(&text.len()) && !text.contains(char::is_control);
+    let usable = |text: &&str| (min..=max).contains(&text.len()) && !text.contains(char::is_control);
     let text = value.as_str().filter(usable).ok_or_else(|| {
-        let expected = format!("expected a text of {least} to {most} bytes without control characters");
+        let expected = format!("expected a text of {min} to {max} bytes without control characters");
         query::invalid(name, &expected)
     })?;
     Ok(Some(text.to_owned()))

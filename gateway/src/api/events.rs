@@ -1,4 +1,4 @@
-//! `GET /v1/events/{id}`: what became of an event. `DELETE /v1/events/{id}`: a scheduled event is cancelled.
+//! `GET /v1/events/{id}` returns an event's delivery status. `DELETE /v1/events/{id}` cancels a scheduled event.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,22 @@ use serde::Serialize;
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Channel, Fault};
 
-use super::query::{self, EventQuery};
 use super::explain::{self, Facts, Moment, Verdict};
-use super::{Context, failed, wait};
+use super::query::{self, EventQuery};
+use super::{Context, bus_problem, wait};
 use crate::bus::Cancelled;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
 struct EventStatus {
     id: String,
-    /// The records.
+    /// The delivery records, one per channel.
     channels: Vec<Receipt>,
     timeline: Vec<Moment>,
     verdict: BTreeMap<Channel, Verdict>,
 }
 
-/// Channels of one event that are explained. Of the others, a question that names one tells as much.
+/// Maximum number of channels of one event that are explained. A request with `channel` explains any other one.
 const MAX_EXPLAINED: usize = 20;
 
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ struct CancelResponse<'a> {
     cancelled: bool,
 }
 
-/// Tells what became of an event.
+/// Returns an event's delivery status with its timeline and verdicts.
 pub(super) async fn read(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
@@ -48,12 +48,12 @@ pub(super) async fn read(
         Some(timeout) => wait::until_final(&context, &id, timeout).await?,
         None => context.bus.receipts(&id).await,
     };
-    let receipts = receipts.map_err(|error| failed(&error, "ask again"))?;
+    let receipts = receipts.map_err(|error| bus_problem(&error, "retry"))?;
     let status = explain(&context, id, channel, receipts).await?;
     Ok(Json(status).into_response())
 }
 
-/// What is known, on the channel that was named or on all that have a record.
+/// Explains the event on the named channel, or on all channels with a delivery record.
 async fn explain(
     context: &Context,
     id: String,
@@ -69,7 +69,7 @@ async fn explain(
     };
     let gather = |(channel, receipt): (Channel, Option<Receipt>)| async {
         let facts = explain::gather(&*context.bus, &channel, &id, receipt).await;
-        facts.map(|facts| facts.map(|facts| (channel, facts))).map_err(|error| failed(&error, "ask again"))
+        facts.map(|facts| facts.map(|facts| (channel, facts))).map_err(|error| bus_problem(&error, "retry"))
     };
     let targets = targets.into_iter().take(MAX_EXPLAINED);
     let explained: Vec<(Channel, Facts)> = try_join_all(targets.map(gather)).await?.into_iter().flatten().collect();
@@ -87,7 +87,7 @@ pub(super) async fn cancel(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let id = query::event_id(path)?;
-    match context.bus.cancel(&id).await.map_err(|error| failed(&error, "cancelling again is safe"))? {
+    match context.bus.cancel(&id).await.map_err(|error| bus_problem(&error, "cancelling again is safe"))? {
         Cancelled::Cancelled => Ok(Json(CancelResponse { id: &id, cancelled: true }).into_response()),
         Cancelled::Published => {
             let detail = format!("the event `{id}` was published already, at least on one of its channels");
@@ -99,8 +99,8 @@ pub(super) async fn cancel(
 
 fn not_found(id: &str) -> Problem {
     let detail = format!(
-        "nothing is known of an event `{id}`: it was never published, or too long ago, or it has no record, since it was \
-         published without `receipt`, `deadline` and `deliver_at`; then `?channel=` finds it in that channel's log"
+        "no delivery record for the event `{id}`: it was never published, its record has expired, or it was published \
+         without `receipt`, `deadline` and `deliver_at`; add `?channel=` to search that channel's log"
     );
     Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
 }

@@ -1,4 +1,4 @@
-//! Who may come in at the services' door, with how much, and for how long.
+//! Checks every request to the server API: its API key, its size and its duration.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use wirebell_protocol::Fault;
 use super::{Context, Peer, wait};
 use crate::problem::Problem;
 
-/// How long a request may take, its body included: a sender that stalls must not hold a connection for ever.
+/// Maximum duration of a request with its body. A sender that stalls must not hold a connection forever.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Lets pass who brings a service key, and in dev whoever is on this machine.
+/// Passes requests with a valid API key, and in `dev` those from this machine.
 pub(super) async fn require_api_key(State(context): State<Context>, request: Request, next: Next) -> Response {
     let loopback = request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -30,31 +30,31 @@ pub(super) async fn require_api_key(State(context): State<Context>, request: Req
     tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
-/// Whoever only asks may ask to wait.
+/// Returns the time limit of a request. A `GET` may additionally wait for a delivery status.
 fn request_timeout(method: &Method) -> Duration {
     if method == Method::GET { REQUEST_TIMEOUT + wait::MAX_WAIT } else { REQUEST_TIMEOUT }
 }
 
-/// A request with more than this node takes.
+/// Returns the problem for a request that is larger than the limit.
 pub(super) fn too_large() -> Problem {
-    let detail = "the request is larger than this node takes; send fewer events at once";
+    let detail = "the request is larger than this node accepts; send fewer events per request";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail)
 }
 
 fn unauthorized() -> Response {
-    let detail = "expected `Authorization: Bearer <service key>` with one of the keys in `services.keys`";
+    let detail = "expected `Authorization: Bearer <API key>` with one of the keys in `services.keys`";
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, Fault::Unauthorized, detail).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
-/// What is announced need not be read to be refused.
-fn declares_more_than(most: usize, request: &Request) -> bool {
+/// Returns whether `Content-Length` exceeds the limit. Such a request is rejected without reading it.
+fn declares_more_than(max: usize, request: &Request) -> bool {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    declared.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > most)
+    declared.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > max)
 }
 
-/// The rest of the request is not read, so nothing else can follow it on this connection.
+/// Closes the connection after the response: the unread rest of the request makes it unusable.
 fn closing(problem: Problem) -> Response {
     let mut response = problem.into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,4 +1,4 @@
-//! A CloudEvent's attributes as headers, as the specification's HTTP binding has them in binary mode.
+//! Reads a CloudEvent's attributes from headers, in the binary mode of the CloudEvents HTTP binding.
 
 use axum::http::{HeaderMap, StatusCode};
 use wirebell_protocol::Fault;
@@ -6,27 +6,27 @@ use wirebell_protocol::cloudevents::HEADER_PREFIX;
 
 use crate::problem::Problem;
 
-/// Does a request carry a CloudEvent in its headers? One header of it is enough to mean it: what is missing is told then.
+/// Returns whether the headers contain a CloudEvent. One `ce-` header is enough; missing ones are reported later.
 pub(super) fn contain_event_attributes(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with(HEADER_PREFIX))
 }
 
-/// The attributes and their values. A header that stands there twice comes twice.
+/// Returns the attributes and their values. A header that occurs twice is returned twice.
 pub(super) fn attributes(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
-    let theirs =
+    let attributes =
         headers.iter().filter_map(|(name, value)| Some((name.as_str().strip_prefix(HEADER_PREFIX)?, value)));
-    theirs
+    attributes
         .map(|(name, value)| Ok((name.to_owned(), decode(value.as_bytes()).ok_or_else(|| invalid(name))?)))
         .collect()
 }
 
 fn invalid(name: &str) -> Problem {
-    let detail = format!("`ce-{name}`: expected UTF-8, percent-encoded where it is no visible ASCII");
+    let detail = format!("`ce-{name}`: expected UTF-8, percent-encoded except for visible ASCII");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::InvalidEvent, detail).attribute(name)
 }
 
-/// Takes off the quotes that older senders put around a value, and then the percent-encoding, once. A percent sign
-/// without two digits behind it stands for itself. None if that does not come to text.
+/// Removes the quotes that older senders put around a value, then decodes percent-encoding once. A percent sign that
+/// is not followed by two hex digits stays. Returns `None` if the result is not UTF-8.
 fn decode(value: &[u8]) -> Option<String> {
     let value = unquoted(value);
     let mut decoded = Vec::with_capacity(value.len());
@@ -44,7 +44,7 @@ fn hex(digits: [u8; 2]) -> Option<u8> {
     u8::try_from(high? * 16 + low?).ok()
 }
 
-/// RFC 7230 §3.2.6: within quotes, a backslash stands before a character that is meant as it is.
+/// Removes quotes. Within them a backslash escapes the next character (RFC 7230 §3.2.6).
 fn unquoted(value: &[u8]) -> Vec<u8> {
     let [b'"', inside @ .., b'"'] = value else { return value.to_vec() };
     let mut escaped = false;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_decoded_once_and_only_to_text() {
+    fn values_are_decoded_once_and_must_be_utf8() {
         for (value, text) in [
             ("/payments", Some("/payments")),
             ("Euro%20%E2%82%AC%20%f0%9f%98%80", Some("Euro \u{20ac} \u{1f600}")),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_their_headers_are_attributes() {
+    fn only_ce_headers_are_attributes() {
         let headers = HeaderMap::from_iter([
             ("ce-id".parse().unwrap(), "1".parse().unwrap()),
             ("cef-id".parse().unwrap(), "2".parse().unwrap()),

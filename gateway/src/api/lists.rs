@@ -1,5 +1,5 @@
-//! `GET /v1/fallbacks` and `GET /v1/receipts`: what fell back, and what was told of watched events, of late. For
-//! people to look at: a service takes them over by a consumer group.
+//! `GET /v1/fallbacks` and `GET /v1/receipts`: the latest entries of the fallback stream and the receipts stream. They
+//! are for people; a service consumes the streams with a consumer group.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use wirebell_protocol::Channel;
 
 use super::query::{self, ListQuery};
-use super::{Context, failed};
+use super::{Context, bus_problem};
 use crate::bus::{Fallback, Told};
 use crate::problem::Problem;
 
@@ -19,7 +19,7 @@ struct FallbackEntry<'a> {
     id: &'a str,
     channel: &'a Channel,
     at: u64,
-    /// As clients get it; none if it is no JSON, which no node writes.
+    /// The event as clients receive it; none if it is not JSON, which no node writes.
     event: Option<&'a RawValue>,
 }
 
@@ -41,24 +41,24 @@ struct ReceiptList<'a> {
     receipts: Vec<ReceiptEntry<'a>>,
 }
 
-/// What fell back last, the newest first.
+/// Returns the latest entries of the fallback stream, newest first.
 pub(super) async fn fallbacks(
     State(context): State<Context>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let limit = query::parse(query)?.limit()?;
-    let found = context.bus.fallbacks(limit).await.map_err(|error| failed(&error, "ask again"))?;
+    let found = context.bus.fallbacks(limit).await.map_err(|error| bus_problem(&error, "retry"))?;
     let fallbacks = found.iter().map(fallback_entry).collect();
     Ok(Json(FallbackList { fallbacks }).into_response())
 }
 
-/// What was told last of watched events, the newest first.
+/// Returns the latest receipts, newest first.
 pub(super) async fn receipts(
     State(context): State<Context>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let limit = query::parse(query)?.limit()?;
-    let found = context.bus.told(limit).await.map_err(|error| failed(&error, "ask again"))?;
+    let found = context.bus.told(limit).await.map_err(|error| bus_problem(&error, "retry"))?;
     let receipts = found.iter().map(receipt_entry).collect();
     Ok(Json(ReceiptList { receipts }).into_response())
 }

@@ -1,7 +1,9 @@
-//! The services' door: what backends ask of the gateway.
+//! The server API: the HTTP endpoints for backends.
+//!
+//! Requests come in from services that publish events, read delivery status, list online users, disconnect sessions and
+//! revoke tokens. The module calls the bus and answers with JSON or a problem document. It does not know clients'
+//! sessions, except for a look at those of one user on this node ([`SessionsOf`]).
 
-mod response;
-mod query;
 mod disconnect;
 mod events;
 mod explain;
@@ -11,6 +13,8 @@ mod lists;
 mod online;
 mod openapi;
 mod publish;
+mod query;
+mod response;
 mod revocations;
 mod sessions;
 mod submission;
@@ -36,39 +40,39 @@ use crate::telemetry::Metrics;
 
 pub use wait::WaitSlots;
 
-/// What the services' door needs.
+/// The dependencies of the server API.
 #[derive(Clone)]
 pub struct Context {
-    /// This node.
+    /// This node's id.
     pub node: NodeId,
-    /// The sessions of a user on this node.
+    /// Looks up the sessions of a user on this node.
     pub sessions_of: SessionsOf,
-    /// Is it known who is online?
+    /// Whether presence is enabled.
     pub presence: bool,
-    /// Where events go.
+    /// The bus that events are published to.
     pub bus: SharedBus,
-    /// Which services may publish.
+    /// The API keys of services.
     pub keys: Arc<ServiceKeys>,
-    /// Whoever is on this machine may publish without a key.
+    /// Whether callers on this machine need no key.
     pub open_to_loopback: bool,
-    /// The largest `data` of an event, in bytes.
+    /// Maximum size of an event's `data`, in bytes.
     pub max_data_bytes: usize,
-    /// The most events in one request.
+    /// Maximum number of events in one request.
     pub max_batch: usize,
-    /// How many requests wait for what becomes of events.
+    /// Bounds the requests that wait for a delivery status.
     pub waits: WaitSlots,
-    /// Cancelled when the node is being stopped: whoever waits is answered with what is known by then.
+    /// Canceled when the node shuts down. Requests that wait are then answered with the current status.
     pub stopping: CancellationToken,
-    /// The node's numbers.
+    /// The node's metrics.
     pub metrics: Arc<Metrics>,
 }
 
 /// Looks up the sessions of a user on this node.
 pub type SessionsOf = Arc<dyn Fn(&str) -> Vec<Sitting> + Send + Sync>;
 
-/// What an event may need besides its data, in bytes.
+/// Maximum size of an event without its data, in bytes.
 const ENVELOPE_BYTES: usize = 4 * 1024;
-/// The largest request, whatever the limits of an event and of a batch come to.
+/// Maximum size of a request, regardless of the limits for an event and a batch.
 const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
 impl Context {
@@ -78,7 +82,7 @@ impl Context {
     }
 }
 
-/// The routes of the services' door. The listener must hand over who connected.
+/// Returns the routes of the server API. The listener must provide [`Peer`].
 pub fn router(context: Context) -> Router {
     let most = context.max_request_bytes();
     Router::new()
@@ -96,17 +100,17 @@ pub fn router(context: Context) -> Router {
         .with_state(context)
 }
 
-/// Who connected, as axum's listener hands it over.
+/// The caller's address, as the listener provides it.
 type Peer = axum::extract::ConnectInfo<SocketAddr>;
 
-/// The node does not know who is online, and was asked for that.
-fn without_presence() -> Problem {
-    let detail = "it is not known here who is online: `presence.enabled` is false";
+/// Returns the problem for a request that needs presence.
+fn presence_disabled() -> Problem {
+    let detail = "presence is disabled; set `presence.enabled` to true on all nodes";
     Problem::new(StatusCode::NOT_IMPLEMENTED, Fault::Unsupported, detail)
 }
 
-/// The bus did not do it. The advice says what the caller may do.
-fn failed(error: &BusError, advice: &str) -> Problem {
+/// Returns the problem for a bus error. The advice says what the caller can do.
+fn bus_problem(error: &BusError, advice: &str) -> Problem {
     let detail = format!("{error}; {advice}");
     match error {
         BusError::Unavailable(_) => {

@@ -1,4 +1,4 @@
-//! `GET /v1/users?online=true`: who is online, page by page.
+//! `GET /v1/users?online=true`: lists the users who are online, in pages.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -9,13 +9,13 @@ use wirebell_protocol::Shard;
 use wirebell_protocol::presence::Online;
 
 use super::query::{self, UsersQuery};
-use super::{Context, failed, without_presence};
+use super::{Context, bus_problem, presence_disabled};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
 struct Page {
     users: Vec<User>,
-    /// Where the next page begins; none on the last one.
+    /// The start of the next page; none on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -37,7 +37,7 @@ struct Session {
     since: u64,
 }
 
-/// Lists who is online, shard by shard, in each by the users' ids: whoever stays online is on one page, and only there.
+/// Lists online users, shard by shard, ordered by id within a shard. A user who stays online is on exactly one page.
 pub(super) async fn list(
     State(context): State<Context>,
     query: Result<Query<UsersQuery>, QueryRejection>,
@@ -45,13 +45,14 @@ pub(super) async fn list(
     let query = query::parse(query)?;
     let (limit, (first, mut after)) = (query.limit()?, query.after()?);
     if !context.presence {
-        return Err(without_presence());
+        return Err(presence_disabled());
     }
     let mut page = Page { users: Vec::new(), next: None };
     for shard in Shard::all().skip(usize::from(first)) {
-        let room = limit - page.users.len();
-        let found = context.bus.page(shard, &after, room).await.map_err(|error| failed(&error, "ask again"))?;
-        let has_shard_ended = found.len() < room;
+        let remaining = limit - page.users.len();
+        let found =
+            context.bus.page(shard, &after, remaining).await.map_err(|error| bus_problem(&error, "retry"))?;
+        let has_shard_ended = found.len() < remaining;
         page.users.extend(found.into_iter().map(|(id, online)| user(id, online)));
         if !has_shard_ended {
             page.next = page.users.last().map(|last| UsersQuery::page_token(shard.number(), &last.id));

@@ -1,12 +1,12 @@
-//! `GET /openapi.json`: what this door takes and answers, for programs. The document is written by hand; the tests
-//! below hold it to the routes, the codes and the limits of the code, and `tests/openapi` to what a node does.
+//! `GET /openapi.json`: the OpenAPI document of the server API. It is written by hand. The tests below compare it with
+//! the routes, codes and limits of the code, and `tests/openapi` with the behavior of a node.
 
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use wirebell_protocol::OPENAPI;
 
-/// The document's route. It tells nothing that is not public, so no key is asked for.
+/// Returns the document's route. It requires no key, since the document is public.
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI)))
 }
@@ -41,7 +41,7 @@ mod tests {
         paths.iter().flat_map(each).collect()
     }
 
-    /// The routes as the source names them: `.route("/path", get(…).delete(…))`.
+    /// Finds the routes in source code: `.route("/path", get(…).delete(…))`.
     fn routes(source: &str) -> Vec<(String, &'static str)> {
         let source = source.split("#[cfg(test)]").next().unwrap_or_default();
         let calls = source.split(".route(\"").skip(1);
@@ -58,15 +58,15 @@ mod tests {
     }
 
     #[test]
-    fn its_paths_and_methods_are_those_of_the_door() {
+    fn paths_and_methods_match_the_routes() {
         let sources = [include_str!("mod.rs"), include_str!("openapi.rs"), include_str!("../admin/mod.rs")];
         let routed: BTreeSet<(String, &str)> = sources.into_iter().flat_map(routes).collect();
-        assert!(routed.contains(&("/v1/events/{id}".to_owned(), "delete")), "the routes are not found: {routed:?}");
+        assert!(routed.contains(&("/v1/events/{id}".to_owned(), "delete")), "no routes found: {routed:?}");
         assert_eq!(documented(), routed);
     }
 
     #[test]
-    fn its_codes_are_those_that_the_protocol_has_for_this_door() {
+    fn error_codes_match_the_protocol() {
         fn row(line: &str) -> impl Iterator<Item = &str> {
             line.split('|').nth(2).unwrap_or_default().split('`').skip(1).step_by(2)
         }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn its_limits_are_those_of_the_code() {
+    fn limits_match_the_code() {
         let document = document();
         let at = |pointer: &str| document.pointer(pointer).unwrap_or(&Value::Null).as_u64();
         let number = |number: usize| u64::try_from(number).ok();

@@ -1,4 +1,4 @@
-//! `POST /v1/events`.
+//! `POST /v1/events`: publishes events.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,11 +10,11 @@ use wirebell_protocol::{Class, Fault, Outcome, Prepared, Reached};
 
 use super::response::{self, EventResult};
 use super::submission::{self, Submission, Submitted};
-use super::{Context, failed, guard};
+use super::{Context, bus_problem, guard};
 use crate::bus::BusError;
 use crate::problem::Problem;
 
-/// Publishes one event, or an array of them, each with its own outcome.
+/// Publishes one event, or an array of events with one result each.
 pub(super) async fn publish(
     State(context): State<Context>,
     headers: HeaderMap,
@@ -38,8 +38,11 @@ async fn publish_single(context: &Context, submitted: &Submitted) -> Response {
     }
 }
 
-/// All events go to the bus as one batch, in their order.
-async fn publish_batch(context: &Context, submitted: Vec<Result<Submitted, Problem>>) -> Vec<Result<EventResult, Problem>> {
+/// Publishes all events as one batch, in order.
+async fn publish_batch(
+    context: &Context,
+    submitted: Vec<Result<Submitted, Problem>>,
+) -> Vec<Result<EventResult, Problem>> {
     let mut prepared: Vec<Prepared> =
         submitted.iter().flatten().flat_map(|submitted| Prepared::all(&submitted.event)).collect();
     let mut accepted = context.bus.publish(&prepared).await;
@@ -54,7 +57,8 @@ async fn publish_batch(context: &Context, submitted: Vec<Result<Submitted, Probl
 
 fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {
     let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
-        let accepted = accepted.map_err(|error| failed(&error, "publishing again with the same id is safe"))?;
+        let accepted =
+            accepted.map_err(|error| bus_problem(&error, "publishing again with the same id is safe"))?;
         Ok(Reached {
             channel: event.channel.clone(),
             cursor: accepted.cursor,
@@ -67,10 +71,11 @@ fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> 
     Ok(Outcome { id, channels })
 }
 
+/// Returns the problem for a request body that could not be read.
 pub(super) fn body_error(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => guard::too_large(),
-        _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request's body ended early"),
+        _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request body ended early"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a request asks for in its path and its query, each part refused by its name.
+//! Parses the path and the query of a request. A rejection names the parameter.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use wirebell_protocol::{Channel, Fault, Shard};
 use super::wait;
 use crate::problem::Problem;
 
-/// Entries of a list, if nobody asks for another number, and at the most.
+/// Default and maximum number of entries in a list.
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-/// What may stand behind `/v1/events/{id}?`. Texts, so that a wrong one is refused by its name.
+/// The query of `/v1/events/{id}`. All parameters are texts, so that a rejection can name the wrong one.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
@@ -27,14 +27,14 @@ pub(super) struct EventQuery {
     wait: Option<String>,
 }
 
-/// What may stand behind a list.
+/// The query of a list.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     limit: Option<String>,
 }
 
-/// What may stand behind `/v1/users?`.
+/// The query of `/v1/users`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UsersQuery {
@@ -44,48 +44,48 @@ pub(super) struct UsersQuery {
 }
 
 impl EventQuery {
-    /// The channel that the asker names.
+    /// Returns the channel, if given.
     pub(super) fn channel(&self) -> Result<Option<Channel>, Problem> {
         let parse = |name: &String| Channel::parse(name).map_err(|error| invalid("channel", &error.to_string()));
         self.channel.as_ref().map(parse).transpose()
     }
 
-    /// How long the asker wants to wait.
+    /// Returns how long to wait for a final delivery status, if given.
     pub(super) fn wait(&self) -> Result<Option<Duration>, Problem> {
-        let longest = wait::MAX_WAIT.as_secs();
-        let seconds = self.wait.as_deref().map(|text| number("wait", text, 1..=longest)).transpose()?;
+        let max = wait::MAX_WAIT.as_secs();
+        let seconds = self.wait.as_deref().map(|text| number("wait", text, 1..=max)).transpose()?;
         Ok(seconds.map(Duration::from_secs))
     }
 }
 
 impl ListQuery {
-    /// How many entries.
+    /// Returns the maximum number of entries.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         limit(self.limit.as_deref())
     }
 }
 
 impl UsersQuery {
-    /// How many users, once it is clear that those are meant who are online: nobody knows the others.
+    /// Returns the maximum number of users. Requires `online=true`, since only online users are known.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         if self.online.as_deref() != Some("true") {
-            return Err(invalid("online", "expected `true`: only users who are online can be listed"));
+            return Err(invalid("online", "expected `true`; only online users can be listed"));
         }
         limit(self.limit.as_deref())
     }
 
-    /// Where the page before this one ended, as it was told there: the number of the shard, and the user.
+    /// Returns where the previous page ended: the shard's number and the user. The first page starts at shard 0.
     pub(super) fn after(&self) -> Result<(u8, String), Problem> {
         let Some(text) = self.after.as_deref() else { return Ok((0, String::new())) };
-        let place = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let place = place.as_deref().and_then(|place| place.split_once(':')).and_then(|(shard, user)| {
+        let position = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let position = position.as_deref().and_then(|text| text.split_once(':')).and_then(|(shard, user)| {
             let shard = shard.parse().ok().filter(|shard| *shard < Shard::COUNT)?;
             Some((shard, user.to_owned()))
         });
-        place.ok_or_else(|| invalid("after", "expected `next` of the page before"))
+        position.ok_or_else(|| invalid("after", "expected the `next` value of the previous page"))
     }
 
-    /// The same as a text.
+    /// Encodes a position as the `next` value of a page.
     pub(super) fn page_token(shard: u8, user: &str) -> String {
         URL_SAFE_NO_PAD.encode(format!("{shard}:{user}"))
     }
@@ -97,7 +97,7 @@ fn limit(text: Option<&str>) -> Result<usize, Problem> {
     Ok(usize::try_from(limit).unwrap_or(DEFAULT_LIMIT))
 }
 
-/// An event's id, as it stands in the path.
+/// Parses an event's id in the path.
 pub(super) fn event_id(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     let Path(id) = path.map_err(|_| invalid("id", "expected percent-encoded UTF-8"))?;
     let is_name = (1..=MAX_NAME_BYTES).contains(&id.len()) && !id.chars().any(char::is_control);
@@ -108,14 +108,14 @@ pub(super) fn event_id(path: Result<Path<String>, PathRejection>) -> Result<Stri
     Ok(id)
 }
 
-/// A user's id, as it stands in the path, and the user's channel.
+/// Parses a user's id in the path. Returns it with the user's channel.
 pub(super) fn user_id(path: Result<Path<String>, PathRejection>) -> Result<(String, Channel), Problem> {
     let Path(id) = path.map_err(|_| invalid("id", "expected percent-encoded UTF-8"))?;
     let channel = Channel::user(&id).map_err(|error| invalid("id", &error.to_string()))?;
     Ok((id, channel))
 }
 
-/// The query, once it has no parameter that is not known.
+/// Returns the query. Rejects unknown parameters.
 pub(super) fn parse<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
@@ -127,10 +127,12 @@ pub(super) fn parse<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
 
 fn number(name: &str, text: &str, within: RangeInclusive<u64>) -> Result<u64, Problem> {
     let found = text.parse().ok().filter(|number| within.contains(number));
-    found
-        .ok_or_else(|| invalid(name, &format!("expected a whole number from {} to {}", within.start(), within.end())))
+    found.ok_or_else(|| {
+        invalid(name, &format!("expected a whole number from {} to {}", within.start(), within.end()))
+    })
 }
 
+/// Returns the problem for an invalid parameter or member.
 pub(super) fn invalid(name: &str, expected: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, format!("`{name}`: {expected}")).attribute(name)
 }
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_bounded() {
+    fn wait_is_bounded() {
         for (text, seconds) in
             [("1", Some(1)), ("60", Some(60)), ("0", None), ("61", None), ("", None), ("1s", None)]
         {
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_bounded() {
+    fn limit_is_bounded() {
         let limit = |text: &str| ListQuery { limit: Some(text.to_owned()) }.limit();
         assert_eq!(limit("1000").ok(), Some(1_000));
         for text in ["0", "1001", "-1", "many"] {
@@ -167,17 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn a_page_goes_on_where_the_last_one_ended() {
+    fn a_page_continues_where_the_previous_one_ended() {
         let after = |text: String| UsersQuery { after: Some(text), ..UsersQuery::default() }.after();
         assert_eq!(after(UsersQuery::page_token(7, "a:b/é")).ok(), Some((7, "a:b/é".to_owned())));
-        for place in [UsersQuery::page_token(8, "42"), "7:42".to_owned(), String::new()] {
-            assert_eq!(rejected_parameter(after(place.clone())).as_deref(), Some("after"), "{place}");
+        for token in [UsersQuery::page_token(8, "42"), "7:42".to_owned(), String::new()] {
+            assert_eq!(rejected_parameter(after(token.clone())).as_deref(), Some("after"), "{token}");
         }
         assert!(matches!(UsersQuery::default().after(), Ok((0, user)) if user.is_empty()));
     }
 
     #[test]
-    fn only_who_is_online_can_be_listed() {
+    fn only_online_users_can_be_listed() {
         let users =
             |online: Option<&str>| UsersQuery { online: online.map(str::to_owned), ..UsersQuery::default() };
         assert_eq!(users(Some("true")).limit().ok(), Some(DEFAULT_LIMIT));
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_one_that_an_event_may_have() {
+    fn an_event_id_is_validated() {
         let id = |text: &str| event_id(Ok(Path(text.to_owned())));
         assert_eq!(id("an id/with anything").ok().as_deref(), Some("an id/with anything"));
         for text in [String::new(), "x".repeat(257), "a\nb".to_owned()] {

@@ -1,4 +1,4 @@
-//! Outcomes as JSON.
+//! Publish results as JSON.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -21,10 +21,10 @@ struct Accepted<'a> {
     ignored: &'a [String],
 }
 
-/// What is told of one event among several.
+/// The result of one event of a batch.
 pub(super) struct EventResult {
     pub(super) outcome: Outcome,
-    /// Attributes that it came with and that are not carried.
+    /// Attributes of the CloudEvent that Wirebell does not carry.
     pub(super) ignored: Vec<String>,
 }
 
@@ -35,18 +35,20 @@ enum Item<'a> {
     Rejected(&'a problem::Problem),
 }
 
-/// The outcome of one event.
+/// Returns the response for one event.
 pub(super) fn single(outcome: &Outcome, ignored: &[String]) -> Response {
     (StatusCode::ACCEPTED, Json(accepted(outcome, ignored, None))).into_response()
 }
 
-/// The outcomes of several, in their order.
+/// Returns the response for a batch, with one result per event in order.
 pub(super) fn batch(outcomes: &[Result<EventResult, Problem>]) -> Response {
     let all_accepted = outcomes.iter().all(Result::is_ok);
     let items: Vec<Item<'_>> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(EventResult { outcome, ignored }) => Item::Accepted(accepted(outcome, ignored, Some(StatusCode::ACCEPTED))),
+            Ok(EventResult { outcome, ignored }) => {
+                Item::Accepted(accepted(outcome, ignored, Some(StatusCode::ACCEPTED)))
+            }
             Err(problem) => Item::Rejected(problem.document()),
         })
         .collect();

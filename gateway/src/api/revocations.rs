@@ -1,4 +1,4 @@
-//! `POST /v1/revocations`: tokens that are good no longer.
+//! `POST /v1/revocations`: revokes tokens.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -11,20 +11,20 @@ use serde_json::Value;
 use wirebell_protocol::Channel;
 use wirebell_protocol::revocation::{Revocation, Tokens};
 
-use super::{Context, failed, publish, query, submission};
+use super::{Context, bus_problem, publish, query, submission};
 use crate::lifecycle::wall_clock;
 use crate::problem::Problem;
 
-/// Until when a revocation holds if nobody says so, in seconds: longer than most tokens live.
+/// Default lifetime of a revocation, in seconds. Most tokens expire earlier.
 const DEFAULT_LIFETIME: u64 = 86_400;
-/// The longest that it may hold.
+/// Maximum lifetime of a revocation, in seconds.
 const MAX_LIFETIME: u64 = 31_536_000;
-/// How far ahead a service's clock may be.
+/// Tolerated seconds by which a service's clock is ahead.
 const LEEWAY: u64 = 60;
-/// The longest name of a token, in bytes.
+/// Maximum length of a token's `jti`, in bytes.
 const MAX_TOKEN_ID_BYTES: usize = 256;
 
-/// What is to be revoked. Values of any type, so that a wrong one is refused by its name.
+/// The request body: which tokens to revoke. Members have any type, so that a rejection can name the wrong one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevocationRequest {
@@ -45,7 +45,7 @@ struct RevocationResponse {
     until: u64,
 }
 
-/// Revokes a user's tokens, or one by its name, or both.
+/// Revokes a user's tokens, or one token by its `jti`, or both.
 pub(super) async fn revoke(
     State(context): State<Context>,
     headers: HeaderMap,
@@ -55,12 +55,12 @@ pub(super) async fn revoke(
     let body = body.map_err(|rejection| publish::body_error(&rejection))?;
     let request: RevocationRequest = serde_json::from_slice(&body).map_err(|error| {
         let expected =
-            "expected a JSON object with `user`, `jti`, or both, and `issued_before` and `until` if need be";
+            "expected a JSON object with `user`, `jti`, or both, and optionally `issued_before` and `until`";
         query::invalid("body", &format!("{expected}: {error}"))
     })?;
     let response = request.read(wall_clock().as_secs())?;
     for revocation in response.revocations() {
-        context.bus.revoke(&revocation).await.map_err(|error| failed(&error, "asking again is safe"))?;
+        context.bus.revoke(&revocation).await.map_err(|error| bus_problem(&error, "retrying is safe"))?;
     }
     Ok(Json(response).into_response())
 }
@@ -74,7 +74,7 @@ impl RevocationRequest {
         }
         let until = seconds("until", self.until.as_ref(), now + 1, now + MAX_LIFETIME)?;
         let before = seconds("issued_before", self.issued_before.as_ref(), 1, now + LEEWAY)?;
-        // A token of this very second was issued before, too.
+        // Tokens issued within the current second are revoked as well.
         let issued_before = user.is_some().then(|| before.unwrap_or(now + 1));
         Ok(RevocationResponse { user, issued_before, jti, until: until.unwrap_or(now + DEFAULT_LIFETIME) })
     }
@@ -82,14 +82,14 @@ impl RevocationRequest {
     fn user(&self) -> Result<Option<String>, Problem> {
         let Some(value) = &self.user else { return Ok(None) };
         let user = value.as_str().filter(|user| Channel::user(user).is_ok());
-        let user = user.ok_or_else(|| query::invalid("user", "expected a user's id, as tokens have it in `sub`"))?;
+        let user = user.ok_or_else(|| query::invalid("user", "expected a user's id, as in a token's `sub`"))?;
         Ok(Some(user.to_owned()))
     }
 
     fn jti(&self) -> Result<Option<String>, Problem> {
         let Some(value) = &self.jti else { return Ok(None) };
         let name = value.as_str().filter(|name| (1..=MAX_TOKEN_ID_BYTES).contains(&name.len()));
-        let expected = format!("expected a text of 1 to {MAX_TOKEN_ID_BYTES} bytes, as the token has it in `jti`");
+        let expected = format!("expected a text of 1 to {MAX_TOKEN_ID_BYTES} bytes, as in the token's `jti`");
         Ok(Some(name.ok_or_else(|| query::invalid("jti", &expected))?.to_owned()))
     }
 }
@@ -103,11 +103,11 @@ impl RevocationResponse {
     }
 }
 
-fn seconds(name: &str, value: Option<&Value>, least: u64, most: u64) -> Result<Option<u64>, Problem> {
+fn seconds(name: &str, value: Option<&Value>, min: u64, max: u64) -> Result<Option<u64>, Problem> {
     let Some(value) = value else { return Ok(None) };
-    match value.as_u64().filter(|seconds| (least..=most).contains(seconds)) {
+    match value.as_u64().filter(|seconds| (min..=max).contains(seconds)) {
         Some(seconds) => Ok(Some(seconds)),
-        None => Err(query::invalid(name, &format!("expected seconds since 1970, from {least} to {most}"))),
+        None => Err(query::invalid(name, &format!("expected seconds since 1970, from {min} to {max}"))),
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_tokens_of_up_to_now_are_revoked_for_a_day() {
+    fn by_default_tokens_issued_until_now_are_revoked_for_a_day() {
         let response = read(r#"{"user":"42"}"#).unwrap();
         assert_eq!(
             response.revocations(),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_is_named() {
+    fn a_rejection_names_the_wrong_member() {
         for (json, wrong) in [
             ("{}", "user"),
             (r#"{"user":7}"#, "user"),

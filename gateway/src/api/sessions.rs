@@ -1,17 +1,17 @@
-//! A user's sessions, put together from the user's history: pure bookkeeping.
+//! Reconstructs a user's sessions from the user's connection log. Does no I/O.
 
 use wirebell_protocol::history::{Entry, Happened};
 use wirebell_protocol::{Cursor, NodeId};
 
-/// What is known of one session.
+/// One session, as far as the connection log shows it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Session<'a> {
     pub(super) connection: &'a str,
     pub(super) device: Option<&'a str>,
-    /// None if its beginning is not in the history any more.
+    /// None if the log no longer contains its start.
     pub(super) opened: Option<Opened<'a>>,
     pub(super) end: Option<End<'a>>,
-    /// Logs that it reads, since there was no room for what came.
+    /// Logs that the session reads to catch up, since its send buffer was full.
     pub(super) catching_up: Vec<CatchUp<'a>>,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Session<'a> {
 pub(super) struct Opened<'a> {
     pub(super) at: u64,
     pub(super) transport: &'a str,
-    /// What the client came back with.
+    /// The cursor that the client sent.
     pub(super) cursor: Option<Cursor>,
     pub(super) recovered: bool,
 }
@@ -28,12 +28,12 @@ pub(super) struct Opened<'a> {
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End<'a> {
-    /// When; of a session whose node is gone, when it was last heard of.
+    /// When it ended. If its node is gone: the time of its last log entry.
     pub(super) at: u64,
     pub(super) why: &'a str,
 }
 
-/// A log that a session reads at its client's speed.
+/// A log that a session reads to catch up, at its client's speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CatchUp<'a> {
     pub(super) channel: &'a str,
@@ -41,41 +41,41 @@ pub(super) struct CatchUp<'a> {
     pub(super) since: u64,
 }
 
-/// The word for the end of a session whose node has not said goodbye for it.
+/// The reason for the end of a session whose node is gone.
 pub(super) const NODE_GONE: &str = "node_gone";
 
 impl<'a> Session<'a> {
-    /// The node that it is, or was, on.
+    /// Returns the node of the session.
     pub(super) fn node(&self) -> &'a str {
         self.connection.split('.').next().unwrap_or_default()
     }
 
-    /// Was it there at that time?
+    /// Returns whether the session was open at that time.
     pub(super) fn was_open_at(&self, at: u64) -> bool {
         self.opened.is_none_or(|opened| opened.at <= at) && self.end.is_none_or(|end| end.at > at)
     }
 }
 
-/// The sessions in the order in which they are first heard of. Where it is known which nodes live, those on others have
-/// ended with their nodes.
+/// Returns the sessions in the order of their first log entry. If the live nodes are given, sessions on other nodes
+/// count as ended.
 pub(super) fn from_connection_log<'a>(history: &'a [Entry], live_nodes: Option<&[NodeId]>) -> Vec<Session<'a>> {
     let mut sessions: Vec<Session<'a>> = Vec::new();
-    let mut last_heard: Vec<u64> = Vec::new();
+    let mut last_seen: Vec<u64> = Vec::new();
     for entry in history {
         let Some(connection) = entry.connection.as_deref() else { continue };
         let index = sessions.iter().position(|session| session.connection == connection);
         let index = index.unwrap_or_else(|| {
             let device = entry.device.as_deref();
             sessions.push(Session { connection, device, opened: None, end: None, catching_up: Vec::new() });
-            last_heard.push(0);
+            last_seen.push(0);
             sessions.len() - 1
         });
-        last_heard[index] = entry.at;
+        last_seen[index] = entry.at;
         apply(&mut sessions[index], entry);
     }
     if let Some(live_nodes) = live_nodes {
         let is_alive = |session: &Session<'_>| live_nodes.iter().any(|node| node.as_str() == session.node());
-        for (session, at) in sessions.iter_mut().zip(last_heard) {
+        for (session, at) in sessions.iter_mut().zip(last_seen) {
             if session.end.is_none() && !is_alive(session) {
                 session.end = Some(End { at, why: NODE_GONE });
             }
@@ -94,7 +94,9 @@ fn apply<'a>(session: &mut Session<'a>, entry: &'a Entry) {
         Happened::Slow { channel, after } => {
             session.catching_up.push(CatchUp { channel, after: *after, since: at });
         }
-        Happened::CaughtUp { channel, .. } => session.catching_up.retain(|catching_up| catching_up.channel != &**channel),
+        Happened::CaughtUp { channel, .. } => {
+            session.catching_up.retain(|catching_up| catching_up.channel != &**channel)
+        }
         Happened::Refused { .. } | Happened::Gap { .. } => {}
     }
 }
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_begins_and_ends() {
+    fn a_session_opens_and_closes() {
         let history = [entry(5, 1, 1, opened()), entry(6, 1, 2, opened()), entry(9, 1, 1, closed("client"))];
         let sessions = from_connection_log(&history, None);
         let ends: Vec<_> = sessions.iter().map(|session| session.end.map(|end| end.why)).collect();
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_session_is_behind_until_it_has_caught_up() {
+    fn a_slow_session_catches_up() {
         let after = Cursor { millis: 3, sequence: 0 };
         let slow = |channel: &str| Happened::Slow { channel: channel.into(), after };
         let caught_up = Happened::CaughtUp { channel: "user:42".into(), upto: after };
@@ -145,6 +147,6 @@ mod tests {
             [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
         let sessions = from_connection_log(&history, None);
         assert_eq!(sessions[0].catching_up, [CatchUp { channel: "topic:news", after, since: 6 }]);
-        assert_eq!(sessions[0].opened, None, "its beginning is not in the history any more");
+        assert_eq!(sessions[0].opened, None, "the log no longer contains its start");
     }
 }

@@ -1,4 +1,5 @@
-//! The body of a publish request: one event, or several, each judged by itself; in JSON, or as CloudEvents.
+//! Parses a publish request: one event or several, in Wirebell's JSON or as CloudEvents. Each event is validated on its
+//! own.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
@@ -11,35 +12,35 @@ use wirebell_protocol::{Event, EventError, Fault};
 use super::{Context, headers};
 use crate::problem::Problem;
 
-/// What was submitted.
+/// The events of a request.
 pub(super) enum Submission {
     /// One event.
     Single(Box<Submitted>),
-    /// Several, with what is wrong with those that are none.
+    /// Several events, with a problem for each invalid one.
     Batch(Vec<Result<Submitted, Problem>>),
 }
 
-/// An event, and what it came with that is not carried.
+/// An event, and the attributes that Wirebell does not carry.
 pub(super) struct Submitted {
     pub(super) event: Event,
-    /// Names of attributes, of a CloudEvent.
+    /// Names of ignored attributes of a CloudEvent.
     pub(super) ignored: Vec<String>,
 }
 
-/// How a request carries its events.
+/// The encoding of the events in a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Mode {
-    /// As JSON of ours: one, or an array.
+    /// Wirebell's JSON: one event, or an array.
     Native,
     /// A CloudEvent in JSON.
     Structured,
-    /// An array of them.
+    /// A JSON array of CloudEvents.
     Batched,
-    /// A CloudEvent whose attributes are headers and whose data is the body.
+    /// A CloudEvent with its attributes in headers and its data in the body.
     Binary,
 }
 
-/// Reads a request.
+/// Parses a request.
 pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Problem> {
     let single = |submitted| Submission::Single(Box::new(submitted));
     match mode(headers)? {
@@ -51,10 +52,11 @@ pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Resul
     }
 }
 
-/// As the CloudEvents' HTTP binding has it: a media type of theirs is theirs, and of other requests the headers tell.
+/// Returns the encoding, as the CloudEvents HTTP binding defines it: first by media type, then by `ce-` headers.
 fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     let media = MediaType::parse(content_type(headers).unwrap_or_default());
-    let is_cloudevents = |base: &str| media.essence().get(..base.len()).is_some_and(|it| it.eq_ignore_ascii_case(base));
+    let is_cloudevents =
+        |base: &str| media.essence().get(..base.len()).is_some_and(|it| it.eq_ignore_ascii_case(base));
     match () {
         () if media.is(cloudevents::MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Structured),
         () if media.is(cloudevents::BATCH_MEDIA_TYPE) && media.is_utf8() => Ok(Mode::Batched),
@@ -72,7 +74,7 @@ fn is_array(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// An array of nothing is a mistake in our own form; a batch of CloudEvents may be empty, says their binding.
+/// Rejects an empty array. Only a CloudEvents batch may be empty, as its binding says.
 fn reject_empty(submission: Submission) -> Result<Submission, Problem> {
     match submission {
         Submission::Batch(events) if events.is_empty() => Err(bad_request("the array of events is empty")),
@@ -87,7 +89,7 @@ fn batch(
 ) -> Result<Submission, Problem> {
     let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     if items.len() > context.max_batch {
-        let detail = format!("{} events in one request; at most {}", items.len(), context.max_batch);
+        let detail = format!("{} events in one request; at most {} are allowed", items.len(), context.max_batch);
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
     }
     Ok(Submission::Batch(items.into_iter().map(|item| read(context, item.get().as_bytes())).collect()))
@@ -118,7 +120,7 @@ fn stamp(mut event: Event, ignored: Vec<String>) -> Submitted {
     Submitted { event, ignored }
 }
 
-/// The body, once it is JSON at all.
+/// Checks that the body is JSON.
 fn parse_json(body: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(body).map_err(|error| not_json(&error))
 }
@@ -131,7 +133,7 @@ fn invalid_event(error: &EventError) -> Problem {
     Problem::new(status, error.fault, error.to_string()).attribute(error.attribute)
 }
 
-/// Refuses a body that does not say that it is JSON.
+/// Rejects a body whose `Content-Type` is not JSON.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     if MediaType::parse(content_type(headers).unwrap_or_default()).is("application/json") {
         return Ok(());
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_says_how_events_come_and_then_the_headers_do() {
+    fn the_media_type_selects_the_mode_before_the_headers() {
         let media = |kind: &'static str| mode_of(&[("content-type", kind)]);
         assert_eq!(media("application/json; charset=utf-8"), Ok(Mode::Native));
         assert_eq!(media("application/CloudEvents+json; charset=UTF-8"), Ok(Mode::Structured));

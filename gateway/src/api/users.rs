@@ -1,6 +1,7 @@
-//! `GET /v1/users/{id}`: whether a user is online, since when, and the user's devices and sessions. Sessions of this node
-//! are known as they are, those of other nodes from presence; the user's history tells which devices were there, and who
-//! is slow. Without presence the history has to do for the sessions of other nodes, too.
+//! `GET /v1/users/{id}`: whether a user is online, since when, and the user's devices and sessions.
+//!
+//! Sessions on this node come from the hub, sessions on other nodes from presence. The user's connection log adds earlier
+//! devices and slow sessions. Without presence, sessions on other nodes come from the log as well.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use wirebell_protocol::history::Entry;
 use wirebell_protocol::{Cursor, presence};
 
 use super::sessions::{self, Session};
-use super::{Context, failed, query};
+use super::{Context, bus_problem, query};
 use crate::hub::snapshot::Sitting;
 use crate::lifecycle::{millis, wall_clock};
 use crate::problem::Problem;
@@ -21,27 +22,27 @@ use crate::problem::Problem;
 #[derive(Serialize)]
 struct User<'a> {
     id: &'a str,
-    /// None if it is not known who is online.
+    /// None if presence is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<bool>,
-    /// Since when the user is online, in milliseconds since the Unix epoch.
+    /// When the user came online, in milliseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
     devices: Vec<Device<'a>>,
     sessions: &'a [OpenSession],
 }
 
-/// A device that was heard of of late.
+/// A device with a session or with an entry in the connection log.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Device<'a> {
     #[serde(rename = "device")]
     name: &'a str,
     connected: bool,
-    /// When something was last heard of it, in milliseconds since the Unix epoch.
+    /// When it was last seen, in milliseconds since the Unix epoch.
     seen: u64,
 }
 
-/// A session that is open, as far as is known.
+/// A session that is open, as far as this node knows.
 #[derive(Debug, Serialize)]
 struct OpenSession {
     connection: String,
@@ -52,7 +53,7 @@ struct OpenSession {
     transport: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
-    /// Logs that it reads by itself, since its client was too slow for what came, or was away.
+    /// Logs that the session reads to catch up, since its client was too slow or disconnected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slow: Vec<SlowChannel>,
 }
@@ -64,31 +65,36 @@ struct SlowChannel {
     since: u64,
 }
 
-/// Tells a user's devices and sessions.
+/// Returns a user's devices and sessions.
 pub(super) async fn read(
     State(context): State<Context>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let (id, channel) = query::user_id(path)?;
-    let unavailable = |error| failed(&error, "ask again");
+    let unavailable = |error| bus_problem(&error, "retry");
     let history = context.bus.history(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
     let entry = if context.presence { context.bus.online(&id).await.map_err(unavailable)? } else { None };
     let here = (context.sessions_of)(&id);
-    let sessions = sessions::from_connection_log(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
+    let sessions =
+        sessions::from_connection_log(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
     let now = millis(wall_clock());
     let mut open: Vec<OpenSession> = if context.presence {
         let remote = entry.iter().flat_map(|online| &online.sessions);
-        remote.filter(|remote| remote.connection.node != context.node).map(|remote| from_presence(remote, &sessions)).collect()
+        remote
+            .filter(|remote| remote.connection.node != context.node)
+            .map(|remote| from_presence(remote, &sessions))
+            .collect()
     } else {
-        let is_open_elsewhere = |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
+        let is_open_elsewhere =
+            |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
         sessions.iter().filter(is_open_elsewhere).map(from_connection_log).collect()
     };
     open.extend(here.iter().map(|sitting| from_hub(sitting, &sessions, now)));
     let began = open.iter().filter_map(|session| session.since).min();
     let user = User {
         id: &id,
-        // One who came a moment ago may not be entered yet.
+        // A session that opened just now may not be in presence yet.
         online: context.presence.then_some(entry.is_some() || !open.is_empty()),
         since: entry.map(|online| online.since).or(began.filter(|_| context.presence)),
         devices: devices(&history, &open),
@@ -97,10 +103,11 @@ pub(super) async fn read(
     Ok(Json(user).into_response())
 }
 
-/// A session of another node, as presence has it.
+/// Describes a session on another node, from presence.
 fn from_presence(remote: &presence::Open, sessions: &[Session<'_>]) -> OpenSession {
     let connection = remote.connection.to_string();
-    let slow = sessions.iter().find(|session| session.connection == connection).map(slow_channels).unwrap_or_default();
+    let slow =
+        sessions.iter().find(|session| session.connection == connection).map(slow_channels).unwrap_or_default();
     OpenSession {
         connection,
         node: remote.connection.node.to_string(),
@@ -111,7 +118,7 @@ fn from_presence(remote: &presence::Open, sessions: &[Session<'_>]) -> OpenSessi
     }
 }
 
-/// A session of another node, as the history has it.
+/// Describes a session on another node, from the connection log.
 fn from_connection_log(session: &Session<'_>) -> OpenSession {
     OpenSession {
         connection: session.connection.to_owned(),
@@ -128,7 +135,7 @@ fn slow_channels(session: &Session<'_>) -> Vec<SlowChannel> {
     catching_up.map(|it| SlowChannel { channel: it.channel.to_owned(), after: it.after, since: it.since }).collect()
 }
 
-/// A session of this node.
+/// Describes a session on this node, from the hub.
 fn from_hub(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> OpenSession {
     let connection = sitting.connection.to_string();
     let opened =
@@ -183,7 +190,8 @@ mod tests {
             entry(5, 2, "laptop", closed()),
         ];
         let sessions = sessions::from_connection_log(&history, None);
-        let open: Vec<OpenSession> = sessions.iter().filter(|session| session.end.is_none()).map(from_connection_log).collect();
+        let open: Vec<OpenSession> =
+            sessions.iter().filter(|session| session.end.is_none()).map(from_connection_log).collect();
         assert_eq!((open.len(), open[0].node.as_str(), open[0].since), (1, "haaaaaaa", Some(3)));
         let expected = [
             Device { name: "laptop", connected: false, seen: 5 },

@@ -1,5 +1,5 @@
-//! Waiting for what becomes of an event: the request stays open until the event is settled on all of its channels, or
-//! its time is up.
+//! Long polling for a delivery status: the request stays open until the status is final on all channels, or until a
+//! timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use super::Context;
 use crate::bus::BusError;
 use crate::problem::Problem;
 
-/// The longest that a request may wait.
+/// The longest time that a request may wait.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// Requests that may wait at the same time: each asks the bus once a second at the most.
+/// Maximum number of requests that wait. Each queries the bus at most once a second.
 const MAX_WAITS: usize = 1_000;
-/// The pauses between two looks at the records: short at first, since most devices acknowledge at once.
+/// Pauses between two reads of the delivery records. They start short, since most devices acknowledge at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many requests wait. Cheap to clone; all clones count together.
+/// Bounds the number of waiting requests. Clones share the same count.
 #[derive(Debug, Clone)]
 pub struct WaitSlots(Arc<Semaphore>);
 
@@ -33,26 +33,28 @@ impl Default for WaitSlots {
     }
 }
 
-/// The event's receipts, once it is settled on all channels, or as they are when the timeout has run out.
+/// Returns the event's receipts once all of them are final, or their current state after the timeout.
 pub(super) async fn until_final(
     context: &Context,
     id: &str,
     timeout: Duration,
 ) -> Result<Result<Vec<Receipt>, BusError>, Problem> {
     let _waiting = context.waits.0.try_acquire().map_err(|error| full(&error))?;
-    let end = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout;
     let mut pause = FIRST_PAUSE;
     loop {
         let receipts = context.bus.receipts(id).await;
-        let is_over = Instant::now() >= end || context.stopping.is_cancelled();
+        let is_last_read = Instant::now() >= deadline || context.stopping.is_cancelled();
         match &receipts {
-            Ok(known) if is_over || known.iter().all(|receipt| receipt.state.is_settled()) => return Ok(receipts),
-            Err(_) if is_over => return Ok(receipts),
-            // The bus may be back in a moment, and the asker has time.
+            Ok(known) if is_last_read || known.iter().all(|receipt| receipt.state.is_settled()) => {
+                return Ok(receipts);
+            }
+            Err(_) if is_last_read => return Ok(receipts),
+            // Retry until the timeout: the bus may recover.
             _ => {}
         }
         tokio::select! {
-            () = sleep_until(end.min(Instant::now() + pause)) => {}
+            () = sleep_until(deadline.min(Instant::now() + pause)) => {}
             () = context.stopping.cancelled() => {}
         }
         pause = (pause * 3 / 2).min(MAX_PAUSE);
@@ -60,6 +62,6 @@ pub(super) async fn until_final(
 }
 
 fn full(_: &TryAcquireError) -> Problem {
-    let detail = format!("{MAX_WAITS} requests wait at this node already; ask again without `wait`, or later");
+    let detail = format!("{MAX_WAITS} requests are already waiting on this node; retry later, or without `wait`");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
 }

@@ -125,21 +125,31 @@ impl Keys {
     }
 
     /// A file is read at once: if it is wrong now, somebody is there to correct it.
-    fn from_file(config: &config::Auth, path: &Path, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
+    fn from_file(
+        config: &config::Auth,
+        path: &Path,
+        on_fetch: OnFetch,
+    ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_ANY)?;
         let document = fetch::read(path);
         let keys = document.and_then(|document| jwks::parse(&document, &allowed).map_err(str::to_owned));
         let expected = "a file with a JSON Web Key Set in which a key fits the allowed algorithms";
-        let keys = keys
-            .map_err(|found| ConfigErrors::single("auth.jwks_file", format!("{found} at {}", path.display()), expected))?;
+        let keys = keys.map_err(|found| {
+            ConfigErrors::single("auth.jwks_file", format!("{found} at {}", path.display()), expected)
+        })?;
         Ok(Self::set(Source::File(path.to_owned()), config, allowed, keys, on_fetch))
     }
 
     /// An address may be down for a while, and then the node starts all the same. Symmetric keys in it do not count:
     /// whoever could read the address could sign with them.
-    fn from_web(config: &config::Auth, url: &str, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
+    fn from_web(
+        config: &config::Auth,
+        url: &str,
+        on_fetch: OnFetch,
+    ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_PUBLIC)?;
-        let source = Source::web(url).map_err(|found| ConfigErrors::single("auth.jwks_url", found, "a usable address"))?;
+        let source =
+            Source::web(url).map_err(|found| ConfigErrors::single("auth.jwks_url", found, "a usable address"))?;
         Ok(Self::set(source, config, allowed, KeySet::default(), on_fetch))
     }
 

@@ -1,4 +1,4 @@
-//! The services' door, as the commands ask it.
+//! An HTTP client for the server API, for the commands.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
-/// How long the door may take, besides the time for which it is asked to wait.
+/// Maximum duration of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of an answer that are read.
+/// Maximum size of a response body.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// An answer.
+/// A response.
 pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) text: String,
 }
 
-/// Reads a path of the door, each part of which is encoded as a URL needs it.
+/// Requests a path, whose segments are percent-encoded.
 pub(super) async fn get(
     base_url: &str,
     path: &[&str],
@@ -28,7 +28,7 @@ pub(super) async fn get(
     let failed = |error: reqwest::Error| format!("{base_url}: {}", innermost(&error));
     let mut builder = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
     if url.scheme() != "https" {
-        // Without TLS, a machine without certificates is as good as any.
+        // Plain HTTP must work on a machine without root certificates.
         builder = builder.tls_certs_only([]);
     }
     let mut request = builder.build().map_err(failed)?.get(url);
@@ -40,13 +40,13 @@ pub(super) async fn get(
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BYTES {
-            return Err(format!("{base_url}: the answer is too long"));
+            return Err(format!("{base_url}: the response is larger than {MAX_BYTES} bytes"));
         }
     }
     Ok(ApiResponse { status, text: String::from_utf8_lossy(&body).into_owned() })
 }
 
-/// The service key in a file.
+/// Reads the API key from a file.
 pub(super) fn read_key(path: Option<&Path>) -> Result<Option<String>, String> {
     let Some(path) = path else { return Ok(None) };
     let text = std::fs::read_to_string(path).map_err(|error| format!("--key-file {}: {error}", path.display()))?;
@@ -54,16 +54,18 @@ pub(super) fn read_key(path: Option<&Path>) -> Result<Option<String>, String> {
 }
 
 fn url(base_url: &str, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
-    let wrong = || format!("--url: expected the services' door, such as http://127.0.0.1:9090, found `{base_url}`");
-    let mut url = Url::parse(base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(wrong)?;
-    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(path);
+    let invalid =
+        || format!("--url: expected the URL of the server API, such as http://127.0.0.1:9090, found `{base_url}`");
+    let mut url =
+        Url::parse(base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(invalid)?;
+    url.path_segments_mut().map_err(|()| invalid())?.pop_if_empty().extend(path);
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
     Ok(url)
 }
 
-/// The innermost reason is the one that helps.
+/// Returns the innermost cause, which is the useful one.
 fn innermost(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_may_hold_anything() {
+    fn an_id_may_contain_any_character() {
         let path = ["v1", "events", "an id/with?anything"];
         let url = |base_url: &str| url(base_url, &path, &[("channel", "user:a&b")]).map(String::from);
         let expected = "http://x:9090/v1/events/an%20id%2Fwith%3Fanything?channel=user%3Aa%26b";

@@ -1,4 +1,4 @@
-//! `wirebell explain`: why an event did, or did not, reach its user.
+//! `wirebell explain`: why an event reached its user, or why it did not.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,28 +10,26 @@ use super::{api_client, runtime};
 
 /// `wirebell explain EVENT_ID`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Ends with 0 if the event is known, with 1 if nothing is known of it, with 2 if nobody could be asked."
-)]
+#[command(after_help = "Exit code: 0 if the event is known, 1 if it is unknown, 2 if the request failed.")]
 pub(super) struct Explain {
     /// The event's id
     #[arg(value_name = "EVENT_ID")]
     id: String,
-    /// One of its channels; of an event that was published without a receipt, a deadline and a later delivery it has to be named
+    /// One of its channels; required if the event was published without receipt, deadline and deliver-at
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
-    /// The services' door
+    /// URL of the server API
     #[arg(long, default_value = "http://127.0.0.1:9090")]
     url: String,
-    /// The service key in a file
+    /// File with the API key
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// As the door says it, in JSON
+    /// Print the JSON of the server API
     #[arg(long)]
     json: bool,
 }
 
-/// How asking ended when there is no explanation.
+/// Exit codes without an explanation.
 const NOT_FOUND: u8 = 1;
 const REQUEST_FAILED: u8 = 2;
 
@@ -57,7 +55,7 @@ impl Explain {
         let code = match response.status {
             200 => ExitCode::SUCCESS,
             404 if json["code"] == "not_found" => ExitCode::from(NOT_FOUND),
-            status => return Err(format!("{} answers {status}: {}", self.url, text(&json["detail"]))),
+            status => return Err(format!("{} answered {status}: {}", self.url, text(&json["detail"]))),
         };
         if self.json {
             return Ok((response.text, code));
@@ -66,15 +64,15 @@ impl Explain {
     }
 }
 
-/// The verdicts, and then the timeline.
-fn explanation(known: &Value) -> String {
-    let mut lines = vec![format!("event {}", text(&known["id"]))];
-    for (channel, verdict) in known["verdict"].as_object().into_iter().flatten() {
+/// Formats the verdicts and the timeline.
+fn explanation(status: &Value) -> String {
+    let mut lines = vec![format!("event {}", text(&status["id"]))];
+    for (channel, verdict) in status["verdict"].as_object().into_iter().flatten() {
         let why = verdict["why"].as_str().map_or_else(String::new, |why| format!(", {why}"));
         lines.push(format!("\n{channel}: {}{why}\n  {}", text(&verdict["code"]), text(&verdict["says"])));
     }
     lines.push(String::new());
-    lines.extend(known["timeline"].as_array().into_iter().flatten().map(line));
+    lines.extend(status["timeline"].as_array().into_iter().flatten().map(line));
     lines.join("\n")
 }
 
@@ -94,15 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_explanation_begins_with_the_verdict() {
+    fn an_explanation_starts_with_the_verdict() {
         let known = serde_json::json!({
             "id": "e", "channels": [],
-            "verdict": {"user:42": {"code": "fallen_back", "why": "offline", "says": "It fell back."}},
-            "timeline": [{"at": "2026-11-21T10:00:00.123Z", "what": "accepted", "channel": "user:42", "says": "the bus took it"}],
+            "verdict": {"user:42": {"code": "fallen_back", "why": "offline", "says": "It was added to the fallback stream."}},
+            "timeline": [{"at": "2026-11-21T10:00:00.123Z", "what": "accepted", "channel": "user:42", "says": "the bus accepted it"}],
         });
         let lines: Vec<String> = explanation(&known).lines().map(str::to_owned).collect();
         assert_eq!(lines[0], "event e");
-        assert_eq!(lines[2..4], ["user:42: fallen_back, offline", "  It fell back."]);
-        assert_eq!(lines[5], "2026-11-21T10:00:00.123Z  accepted           the bus took it  (channel user:42)");
+        assert_eq!(lines[2..4], ["user:42: fallen_back, offline", "  It was added to the fallback stream."]);
+        assert_eq!(lines[5], "2026-11-21T10:00:00.123Z  accepted           the bus accepted it  (channel user:42)");
     }
 }

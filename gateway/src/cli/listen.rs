@@ -1,4 +1,4 @@
-//! `wirebell listen`: a client, in a terminal.
+//! `wirebell listen`: a client in a terminal.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{CommandResult, block_on, token};
 use crate::auth::Grant;
 use crate::config::DEV_SECRET;
 
-/// The longest pause before connecting again.
+/// The longest pause before a reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// `wirebell listen --token …`
@@ -26,33 +26,33 @@ pub(super) struct Listen {
     /// The client's token
     #[arg(long, required_unless_present_any = ["token_file", "user"], conflicts_with_all = ["token_file", "user"])]
     token: Option<String>,
-    /// The client's token in a file
+    /// File with the client's token
     #[arg(long, value_name = "FILE", conflicts_with = "user")]
     token_file: Option<PathBuf>,
-    /// Be this user of `wirebell dev`, with a token made for it
+    /// Connect to `wirebell dev` as this user, with a generated token
     #[arg(long)]
     user: Option<String>,
-    /// A topic to subscribe to; may be given several times
+    /// Topic to subscribe to; can be repeated
     #[arg(long = "topic", value_name = "NAME")]
     topics: Vec<String>,
-    /// The clients' door
+    /// URL of the client API
     #[arg(long, default_value = "ws://127.0.0.1:8080/ws")]
     url: String,
-    /// End after so many events
+    /// Exit after this number of events
     #[arg(long, value_name = "EVENTS")]
     count: Option<u64>,
 }
 
-/// How long the token is good that is made for a user.
+/// Lifetime of a generated token.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How a connection ended.
 enum End {
-    /// As many events have come as were asked for.
+    /// The requested number of events has arrived.
     Done,
-    /// Coming back may help.
+    /// A reconnect may succeed.
     Lost(String),
-    /// Coming back will not help.
+    /// A reconnect would fail the same way.
     Rejected(String),
 }
 
@@ -63,14 +63,16 @@ impl Listen {
             let mut remaining = self.count;
             let mut pause = Duration::ZERO;
             loop {
-                match self.connection(&token, &mut remaining).await {
+                let why = match self.connection(&token, &mut remaining).await {
                     End::Done => return Ok(()),
                     End::Rejected(why) => return Err(why),
-                    End::Lost(why) => eprintln!("wirebell: {why}; coming back"),
-                }
-                // Full jitter, so that many of these do not come back together.
+                    End::Lost(why) => why,
+                };
+                // Full jitter spreads the reconnects of many clients.
                 pause = (pause * 2).clamp(Duration::from_millis(500), MAX_PAUSE);
-                tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
+                let delay = pause.mul_f64(fastrand::f64());
+                eprintln!("wirebell: {why}; retrying in {:.1} s", delay.as_secs_f64());
+                tokio::time::sleep(delay).await;
             }
         })
     }
@@ -86,7 +88,7 @@ impl Listen {
                 .map_err(|e| format!("--token-file {}: {e}", path.display()));
         }
         let user = self.user.clone().unwrap_or_default();
-        let (topics, emit) = (token::everything(), token::everything());
+        let (topics, emit) = (token::match_all(), token::match_all());
         token::mint(DEV_SECRET, &Grant { user, topics, emit, device: None, lifetime: TOKEN_LIFETIME })
     }
 
@@ -100,15 +102,15 @@ impl Listen {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         match HeaderValue::from_str(&format!("Bearer {token}")) {
             Ok(value) => headers.insert(header::AUTHORIZATION, value),
-            Err(_) => return rejected(&"the token has characters that no token has"),
+            Err(_) => return rejected(&"the token contains invalid characters"),
         };
         let mut socket = match connect_async(request).await {
             Ok((socket, _)) => socket,
             Err(Error::Url(error)) => return End::Rejected(format!("--url: expected ws://host:port/ws: {error}")),
             Err(Error::Http(response)) if response.status().is_client_error() => {
-                return rejected(&format!("the node answered {}", response.status()));
+                return rejected(&format!("{} answered {}", self.url, response.status()));
             }
-            Err(error) => return End::Lost(error.to_string()),
+            Err(error) => return End::Lost(format!("cannot connect to {}: {error}", self.url)),
         };
         for topic in &self.topics {
             let frame = serde_json::json!({ "type": "wirebell.subscribe", "channel": format!("topic:{topic}") });
@@ -139,7 +141,7 @@ fn is_event(text: &str) -> bool {
         .is_ok_and(|frame| frame["type"].as_str().is_some_and(|kind| !kind.starts_with("wirebell.")))
 }
 
-/// One event less to wait for. True if it was the last.
+/// Counts one event. Returns whether it was the last one.
 fn count_down(remaining: &mut Option<u64>) -> bool {
     remaining.as_mut().is_some_and(|remaining| {
         *remaining = remaining.saturating_sub(1);

@@ -1,4 +1,7 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
+//!
+//! Arguments come in; output, logs and an exit code come out. `dev` and `serve` start a node through `server`. The other
+//! commands talk to a running node over HTTP or WebSocket, like any client or service.
 
 mod api_client;
 mod explain;
@@ -11,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A push gateway: publish an event, and every open tab and device of the user gets it.
+/// A push gateway: publish an event, and every open tab and device of the user receives it.
 #[derive(Debug, Parser)]
 #[command(name = "wirebell", version, propagate_version = true)]
 struct Cli {
@@ -21,21 +24,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything on this machine, with an embedded bus and a live page: nothing to install.
+    /// Run a node for development, with an embedded bus and a live page. Requires nothing else.
     Dev(node::Dev),
-    /// A node in production.
+    /// Run a node in production.
     Serve(node::Serve),
-    /// Make a client token, for trying things.
+    /// Create a client token for tests.
     Token(token::Token),
-    /// Publish an event, as a service would.
+    /// Publish an event, like a service.
     Publish(Box<publish::Publish>),
-    /// Listen, as a client would; one frame a line.
+    /// Connect like a client, and print one frame per line.
     Listen(listen::Listen),
-    /// Tell why an event did, or did not, reach its user.
+    /// Explain why an event reached its user, or why it did not.
     Explain(explain::Explain),
 }
 
-/// Runs the command that the arguments ask for.
+/// Runs the command that the arguments select.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dev(dev) => dev.run(),
@@ -43,7 +46,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Publish(publish) => publish.run(),
         Command::Listen(listen) => listen.run(),
-        // What it has to tell is in its exit code, too.
+        // Its exit code is part of the result.
         Command::Explain(explain) => return explain.run(),
     };
     match result {
@@ -55,15 +58,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What a command comes to: nothing, or what to tell the one who called it.
+/// The result of a command: nothing, or an error message.
 type CommandResult = Result<(), String>;
 
-/// An async command for a single task.
+/// Runs an async command on the current thread.
 fn block_on(work: impl Future<Output = CommandResult>) -> CommandResult {
     runtime()?.block_on(work)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| format!("cannot start: {error}"))
+    runtime.map_err(|error| format!("cannot start the async runtime: {error}"))
 }

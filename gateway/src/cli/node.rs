@@ -1,4 +1,4 @@
-//! `dev` and `serve`: a node, configured for a desk or for production.
+//! `wirebell dev` and `wirebell serve`: start a node for development or production.
 
 use std::path::PathBuf;
 
@@ -13,13 +13,13 @@ use crate::telemetry::logging::Telemetry;
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub(super) struct Dev {
-    /// Use this Redis instead of the embedded bus, as in `redis://127.0.0.1:6379`
+    /// URL of a Redis to use instead of the embedded bus, such as `redis://127.0.0.1:6379`
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// The HS256 secret of client tokens [default: wirebell-dev-secret]
+    /// HS256 secret of client tokens [default: wirebell-dev-secret]
     #[arg(long, value_name = "SECRET")]
     jwt_secret: Option<String>,
-    /// Send what clients emit to this backend, as in `http://127.0.0.1:3000/events`
+    /// URL of a backend that receives events from clients, such as `http://127.0.0.1:3000/events`
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     #[command(flatten)]
@@ -30,10 +30,10 @@ pub(super) struct Dev {
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub(super) struct Serve {
-    /// Configuration in TOML
+    /// Configuration file in TOML
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where Redis is, as in `rediss://user:password@redis.internal:6379`
+    /// URL of Redis, such as `rediss://user:password@redis.internal:6379`
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     #[command(flatten)]
@@ -42,19 +42,22 @@ pub(super) struct Serve {
 
 #[derive(Debug, Args)]
 struct Settings {
-    /// The clients' door
+    /// Address and port of the client API
     #[arg(long, value_name = "ADDRESS:PORT")]
     clients_listen: Option<String>,
-    /// The services' door; never expose it to the internet
+    /// Address and port of the server API; never expose it to the internet
     #[arg(long, value_name = "ADDRESS:PORT")]
     services_listen: Option<String>,
-    /// Any other setting; may be given several times
+    /// Any other setting; can be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
 
 fn after_help() -> String {
-    format!("Settings, which `--set`, the file and WIREBELL_<SECTION>_<KEY> know alike:\n\n{}", config::reference())
+    format!(
+        "Settings, for `--set`, the configuration file and WIREBELL_<SECTION>_<KEY>:\n\n{}",
+        config::reference()
+    )
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
@@ -81,7 +84,12 @@ impl Serve {
 
 type NamedFlag = (&'static str, &'static str, Option<String>);
 
-fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = NamedFlag>, settings: Settings) -> CommandResult {
+fn start(
+    mode: Mode,
+    file: Option<PathBuf>,
+    named: impl IntoIterator<Item = NamedFlag>,
+    settings: Settings,
+) -> CommandResult {
     let mut sources = Sources::process();
     if file.is_some() {
         sources.file = file;
@@ -106,12 +114,12 @@ fn start(mode: Mode, file: Option<PathBuf>, named: impl IntoIterator<Item = Name
 
 fn run(config: config::Config, mode: Mode) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let runtime = runtime.map_err(|error| format!("cannot start the async runtime: {error}"))?;
     runtime.block_on(server::run(config, mode)).map_err(|error| error.to_string())
 }
 
-/// Threads beside the one that delivers: with it, as many as there are cores. More of them would take turns, and wake each
-/// other up for it.
+/// Returns the number of worker threads: one less than cores, since the delivery thread uses one. More threads would only
+/// compete for the cores and wake each other up.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }

@@ -1,4 +1,4 @@
-//! `wirebell publish`: a service, from a shell.
+//! `wirebell publish`: publishes an event from a shell.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -8,57 +8,57 @@ use clap::Args;
 use serde::Serialize;
 use wirebell_publisher::{Class, Durability, Event, EventError, Publisher};
 
-use super::{CommandResult, block_on, api_client};
+use super::{CommandResult, api_client, block_on};
 
 /// `wirebell publish --to user:42 --type payment-status --data '{"ok":true}'`
 #[derive(Debug, Args)]
 pub(super) struct Publish {
-    /// A channel: user:<id>, topic:<name>, conn:<connection id> or all; may be given several times
+    /// Channel: user:<id>, topic:<name>, conn:<connection id> or all; can be repeated
     #[arg(long, required = true, value_name = "CHANNEL")]
     to: Vec<String>,
-    /// The event's type
+    /// Type of the event
     #[arg(long = "type", value_name = "TYPE")]
     kind: String,
-    /// The event's data in JSON; `-` reads it from standard input
+    /// Data of the event in JSON; `-` reads it from standard input
     #[arg(long, value_name = "JSON")]
     data: String,
-    /// The event's id and idempotency key
+    /// Id and idempotency key of the event [default: generated]
     #[arg(long)]
     id: Option<String>,
-    /// Which service says so
+    /// Name of the publishing service
     #[arg(long)]
     source: Option<String>,
-    /// How the event is kept
+    /// How the event is stored
     #[arg(long, value_parser = ["durable", "retained", "volatile"], default_value = "durable")]
     class: String,
-    /// What it is the newest value of, which makes it a retained event
+    /// Key of a retained event: the event is the key's newest value
     #[arg(long, value_name = "KEY", conflicts_with = "class")]
     retained_key: Option<String>,
-    /// For how many seconds it is worth delivering
+    /// Seconds after which the event is no longer delivered
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<u64>,
-    /// Ask what becomes of it: `wirebell explain` tells
+    /// Track the delivery; `wirebell explain` shows it
     #[arg(long)]
     receipt: bool,
-    /// Unless a device has acknowledged it after so many seconds, it goes to the fallback stream
+    /// Seconds within which a device must acknowledge the event; otherwise it goes to the fallback stream
     #[arg(long, value_name = "SECONDS")]
     deadline: Option<u64>,
-    /// Publish it at this time, in RFC 3339
+    /// Time at which to publish the event, in RFC 3339
     #[arg(long, value_name = "TIME")]
     deliver_at: Option<String>,
-    /// Count as published once the primary has it, or once a replica has it too
+    /// When the event counts as published: stored on the primary, or on a replica too
     #[arg(long, value_parser = ["primary", "replicated"])]
     durability: Option<String>,
-    /// Wait so long for a device to acknowledge it, then tell what became of it; ends with a failure if none has
+    /// Wait up to this many seconds for an acknowledgement, then print the delivery status; fails without one
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
-    /// The W3C trace context to continue
+    /// W3C trace context to continue
     #[arg(long)]
     traceparent: Option<String>,
-    /// The services' door, or a Redis
+    /// URL of the server API, or of Redis
     #[arg(long, default_value = "http://127.0.0.1:9090")]
     url: String,
-    /// The service key in a file
+    /// File with the API key
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
@@ -114,7 +114,7 @@ impl Publish {
     }
 
     fn add_delivery_options(&self, mut event: Event) -> Result<Event, EventError> {
-        // Whoever waits wants to know.
+        // Waiting for an acknowledgement requires tracking.
         if self.receipt || (self.wait.is_some() && self.deadline.is_none()) {
             event = event.receipt();
         }
@@ -140,8 +140,8 @@ impl Publish {
     }
 }
 
-/// One line of JSON.
-fn print_json(what: &impl Serialize) -> Result<(), String> {
-    println!("{}", serde_json::to_string(what).map_err(|error| error.to_string())?);
+/// Prints a value as one line of JSON.
+fn print_json(value: &impl Serialize) -> Result<(), String> {
+    println!("{}", serde_json::to_string(value).map_err(|error| error.to_string())?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `wirebell token`: a client token, for trying things.
+//! `wirebell token`: creates a client token for tests.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::config::{DEV_SECRET, Secret};
 /// `wirebell token --user 42`
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The user: the token's `sub`
+    /// User id, the token's `sub`
     #[arg(long)]
     user: String,
-    /// Topics that the user may subscribe to; `*` stands for any run of characters; may be given several times
+    /// Topics that the user may subscribe to; `*` matches any run of characters; can be repeated
     #[arg(long = "topic", value_name = "PATTERN")]
     topics: Vec<String>,
-    /// Types of events that the user may emit, as for topics [default: `*` with the secret of `wirebell dev`, else none]
+    /// Event types that the user may emit, like topics [default: `*` with the secret of `wirebell dev`, otherwise none]
     #[arg(long = "emit", value_name = "PATTERN")]
     emit: Vec<String>,
-    /// The device's name
+    /// Device name
     #[arg(long)]
     device: Option<String>,
-    /// Seconds until it expires
+    /// Seconds until the token expires
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     ttl: u64,
-    /// The HS256 secret in a file [default: the secret of `wirebell dev`]
+    /// File with the HS256 secret [default: the secret of `wirebell dev`]
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ impl Token {
                 .map_err(|error| format!("--secret-file {}: {error}", path.display()))?,
             None => DEV_SECRET.to_owned(),
         };
-        let emit = if self.emit.is_empty() && self.secret_file.is_none() { everything() } else { self.emit };
+        let emit = if self.emit.is_empty() && self.secret_file.is_none() { match_all() } else { self.emit };
         let grant = Grant {
             user: self.user,
             topics: self.topics,
@@ -53,13 +53,13 @@ impl Token {
     }
 }
 
-/// Makes a token.
+/// Creates a signed token.
 pub(super) fn mint(secret: &str, grant: &Grant) -> Result<String, String> {
     let token = Minter::new(Secret::new(secret.to_owned())).mint(grant).map_err(|error| error.to_string())?;
     Ok(token.expose().to_owned())
 }
 
-/// The pattern that everything fits.
-pub(super) fn everything() -> Vec<String> {
+/// Returns the pattern that matches everything.
+pub(super) fn match_all() -> Vec<String> {
     vec!["*".to_owned()]
 }

@@ -11,10 +11,7 @@ use super::value::{RawValue, SourcedValue};
 use super::{file, schema};
 
 /// Returns the raw value of each setting that a source sets. Values from `_file` files are already read.
-pub(super) fn collect(
-    sources: &Sources,
-    errors: &mut Vec<ConfigError>,
-) -> BTreeMap<&'static str, SourcedValue> {
+pub(super) fn collect(sources: &Sources, errors: &mut Vec<ConfigError>) -> BTreeMap<&'static str, SourcedValue> {
     let mut raw_settings = RawSettings::new();
     if let Some(path) = &sources.file {
         file::read(path, &mut raw_settings, errors);
@@ -24,9 +21,7 @@ pub(super) fn collect(
         add(&mut raw_settings, key, RawValue::Text(value.clone()), Origin::Flag(flag.clone()));
     }
     report_unknown_keys(&raw_settings, errors);
-    schema::settings()
-        .filter_map(|setting| Some((setting.key, resolve(setting, &raw_settings, errors)?)))
-        .collect()
+    schema::settings().filter_map(|setting| Some((setting.key, resolve(setting, &raw_settings, errors)?))).collect()
 }
 
 fn report_unknown_keys(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) {
@@ -40,11 +35,7 @@ fn report_unknown_keys(raw_settings: &RawSettings, errors: &mut Vec<ConfigError>
 }
 
 /// Returns the value of a setting: its own, or the content of the file that `<key>_file` names.
-fn resolve(
-    setting: &Setting,
-    raw_settings: &RawSettings,
-    errors: &mut Vec<ConfigError>,
-) -> Option<SourcedValue> {
+fn resolve(setting: &Setting, raw_settings: &RawSettings, errors: &mut Vec<ConfigError>) -> Option<SourcedValue> {
     let direct = raw_settings.get(setting.key);
     let named = setting.file_key().and_then(|key| Some((raw_settings.get(&key)?, key)));
     match (direct, named) {

@@ -38,7 +38,12 @@ impl ConfigErrors {
     /// Returns a single error. For errors that only the user of a section can detect, such as a key that does not
     /// fit its algorithms.
     pub fn single(key: &str, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self(vec![ConfigError { key: key.to_owned(), origin: None, found: found.into(), expected: expected.into() }])
+        Self(vec![ConfigError {
+            key: key.to_owned(),
+            origin: None,
+            found: found.into(),
+            expected: expected.into(),
+        }])
     }
 
     /// Iterates over the errors.

@@ -57,7 +57,9 @@ pub fn reference() -> String {
         }
         text.push('\n');
     }
-    text.push_str("Set a setting in the environment as WIREBELL_<SECTION>_<KEY>, or with --set section.key=value.\n");
+    text.push_str(
+        "Set a setting in the environment as WIREBELL_<SECTION>_<KEY>, or with --set section.key=value.\n",
+    );
     text
 }
 

@@ -71,15 +71,11 @@ impl RawValue {
 pub(super) fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
     let value = match kind {
         Kind::Address => text.parse().ok().map(Value::Address),
-        Kind::Count(min, max) => {
-            text.parse().ok().filter(|count| (min..=max).contains(count)).map(Value::Count)
-        }
+        Kind::Count(min, max) => text.parse().ok().filter(|count| (min..=max).contains(count)).map(Value::Count),
         Kind::Duration(min, max) => {
             duration::parse(text).filter(|duration| (min..=max).contains(duration)).map(Value::Duration)
         }
-        Kind::Ratio(min, max) => {
-            text.parse().ok().filter(|ratio| (min..=max).contains(ratio)).map(Value::Ratio)
-        }
+        Kind::Ratio(min, max) => text.parse().ok().filter(|ratio| (min..=max).contains(ratio)).map(Value::Ratio),
         Kind::Flag => text.parse().ok().map(Value::Flag),
         Kind::Text => Some(Value::Text(text.to_owned())),
         Kind::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),

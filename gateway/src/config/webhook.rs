@@ -112,8 +112,7 @@ impl Webhook {
 
     fn check(&self, reader: &mut Reader<'_>) {
         const SECRETS: &str = "webhook.secrets";
-        let expected =
-            "`whsec_` and 24 to 64 bytes in base64; `openssl rand -base64 32` prints such bytes";
+        let expected = "`whsec_` and 24 to 64 bytes in base64; `openssl rand -base64 32` prints such bytes";
         if self.secrets.iter().any(|secret| key(secret).is_none()) {
             reader.error(SECRETS, "an invalid secret (not shown)", expected);
         }

@@ -1,5 +1,5 @@
-//! A backend as one writes it beside Wirebell, only that it moves no money: it takes a payment, works for some
-//! seconds, and publishes each step to the user.
+//! A simulated backend. It accepts a payment, works for some seconds, and publishes each step to the user. It moves no
+//! money.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use wirebell_publisher::Publisher;
 
 use super::payments::{Payments, Progress, Published, Step};
 
-/// How many payments are worked on at once: more than anybody watches, and few enough to be no load.
+/// Maximum number of concurrent payments: more than a person watches, and few enough to cause no load.
 const MAX_CONCURRENT: usize = 32;
 
 /// The simulated backend.
@@ -25,18 +25,18 @@ pub(super) struct Backend {
     payments: Payments,
 }
 
-/// One payment that is being worked on.
+/// One payment in progress.
 struct Payment {
     id: String,
     channel: Channel,
     amount: String,
     begun: Instant,
     progress: watch::Sender<Progress>,
-    /// Gives its place back when the payment is dropped, however it ends.
+    /// Released when the payment is dropped.
     _slot: OwnedSemaphorePermit,
 }
 
-/// What the user is told.
+/// The data of the published event.
 #[derive(Serialize)]
 struct PaymentStatus<'a> {
     payment: &'a str,
@@ -50,7 +50,7 @@ impl Backend {
         Self { publisher, tasks, slots: Arc::new(Semaphore::new(MAX_CONCURRENT)), payments: Payments::default() }
     }
 
-    /// Takes a payment and answers with its id at once; none if there is too much to do already.
+    /// Accepts a payment and returns its id at once. Returns `None` if too many payments are in progress.
     pub(super) fn accept(&self, channel: Channel, amount: String) -> Option<String> {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let id = format!("pay_{}", Ulid::generate());
@@ -60,7 +60,7 @@ impl Backend {
         Some(id)
     }
 
-    /// That payment's progress.
+    /// Returns the payment's progress.
     pub(super) fn watch(&self, payment: &str) -> Option<watch::Receiver<Progress>> {
         self.payments.watch(payment)
     }
@@ -71,14 +71,14 @@ impl Payment {
         for (status, after) in schedule(&self.amount) {
             tokio::time::sleep_until(self.begun + Duration::from_millis(after)).await;
             let after = millis(self.begun.elapsed());
-            let answer = self.publish(&publisher, status).await;
-            self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published: answer }));
+            let published = self.publish(&publisher, status).await;
+            self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published }));
         }
         self.progress.send_modify(|progress| progress.done = true);
     }
 
     async fn publish(&self, publisher: &Publisher, status: &'static str) -> Published {
-        let asked = Instant::now();
+        let started = Instant::now();
         let event = match self.event(status) {
             Ok(event) => event,
             Err(error) => return Published::Problem(error.to_string()),
@@ -88,7 +88,7 @@ impl Payment {
                 cursor: outcome.cursor(),
                 nodes: outcome.nodes(),
                 id: outcome.id,
-                millis: millis(asked.elapsed()),
+                millis: millis(started.elapsed()),
             },
             Err(error) => Published::Problem(error.to_string()),
         }
@@ -100,7 +100,7 @@ impl Payment {
     }
 }
 
-/// Which status comes when, in milliseconds after the request.
+/// Returns each status with its time, in milliseconds after the request.
 fn schedule(amount: &str) -> [(&'static str, u64); 3] {
     let end = if amount.ends_with(".13") { "declined" } else { "paid" };
     [("received", 0), ("authorising", 1000), (end, 3000)]
@@ -115,7 +115,7 @@ mod tests {
     use super::schedule;
 
     #[test]
-    fn what_ends_in_thirteen_is_declined() {
+    fn amounts_that_end_in_13_are_declined() {
         assert_eq!(schedule("20.13")[2].0, "declined");
         assert_eq!(schedule("13.00")[2].0, "paid");
     }

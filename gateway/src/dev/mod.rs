@@ -1,13 +1,14 @@
-//! The live page of `wirebell dev`: what the gateway does, to be looked at. A simulated backend takes payments and
-//! publishes their progress through the publisher SDK, as a service of one's own would; every card of the page is a
-//! real WebSocket at the clients' door, which gets its token here.
+//! The live page of `wirebell dev`. It shows what the gateway does.
 //!
-//! Nothing here is reachable in `serve`: whoever can ask this room for a token can be any user.
+//! A simulated backend accepts payments and publishes their progress through the publisher SDK, like a real service. Each
+//! card of the page is a real WebSocket to the client API, with a token from `/dev/token`.
+//!
+//! `serve` never exposes these routes: a caller of `/dev/token` can act as any user.
 
 mod backend;
-mod payments;
 mod page;
 mod pay;
+mod payments;
 mod request;
 mod token;
 
@@ -23,19 +24,19 @@ use crate::auth::Minter;
 use backend::Backend;
 use page::Page;
 
-/// What the page needs from the rest of the program.
+/// The dependencies of the live page.
 pub struct Context {
-    /// Signs the tokens that the page asks for.
+    /// Signs the page's tokens.
     pub minter: Minter,
-    /// How the simulated backend tells its users.
+    /// Publishes the events of the simulated backend.
     pub publisher: Publisher,
-    /// Where the simulated work runs, so that a stopping process knows of it.
+    /// Tracks the simulated work, so that a shutdown can wait for it.
     pub tasks: TaskTracker,
-    /// The services' door, as the page's example names it.
+    /// Address of the server API, for the page's example.
     pub services: SocketAddr,
 }
 
-/// The page and the requests that it makes.
+/// Returns the routes of the page and of its requests.
 pub fn router(context: Context) -> Router {
     let Context { minter, publisher, tasks, services } = context;
     let backend = Arc::new(Backend::new(publisher, tasks));

@@ -1,4 +1,4 @@
-//! The page's files. They are part of the program, so that there is nothing to install beside it.
+//! The files of the page. They are compiled into the program.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use wirebell_protocol::Fault;
 
 use crate::problem::Problem;
 
-/// Scripts and styles come from the gateway alone and no markup can bring its own, so an event that carries HTML
-/// stays text even if the page should one day forget to treat it so.
+/// Allows scripts and styles from the gateway only, and none inline. HTML in an event could not run even if the page
+/// failed to escape it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -42,7 +42,7 @@ const FILES: [(&str, &str, &str); 19] = [
     ("words.js", SCRIPT, include_str!("page/words.js")),
 ];
 
-/// The page, with what it must know of this process written into it.
+/// The page, with the address of the server API filled in.
 pub(super) struct Page {
     index: String,
 }
@@ -62,7 +62,9 @@ pub(super) async fn index(State(page): State<Arc<Page>>) -> Response {
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     match FILES.into_iter().find(|(file, ..)| *file == name) {
         Some((_, kind, body)) => answer(kind, body.to_owned()),
-        None => Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "the page has no such file").into_response(),
+        None => {
+            Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "the live page has no such file").into_response()
+        }
     }
 }
 
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_module_that_a_module_imports_is_served() {
+    fn every_imported_module_is_served() {
         for (file, _, text) in FILES {
             for import in text.lines().filter_map(|line| line.split_once(" from \"./")) {
                 let wanted = import.1.trim_end_matches("\";");
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_names_the_services_door() {
+    fn the_page_names_the_server_api() {
         let page = Page::new(([127, 0, 0, 1], 9191).into());
         assert!(page.index.contains(r#"content="127.0.0.1:9191""#));
         assert!(!page.index.contains("{services}"));

@@ -1,4 +1,4 @@
-//! `POST /dev/pay` answers before the work is done; `GET /dev/payments/{id}` tells how far it is.
+//! `POST /dev/pay` accepts a payment and answers before the work is done. `GET /dev/payments/{id}` returns its progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::backend::Backend;
 use super::request;
 use crate::problem::Problem;
 
-/// How long a request for progress waits for some; then it is answered with what there is.
+/// How long a request waits for new progress before it returns the current one.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
@@ -35,10 +35,10 @@ pub(super) async fn pay(
     let PaymentRequest { user, amount } = request::json(&headers, &body)?;
     let channel = request::user_channel(&user)?;
     if !is_amount(&amount) {
-        return Err(request::invalid("amount", "`amount`: expected a sum like 49.90"));
+        return Err(request::invalid("amount", "`amount`: expected an amount such as 49.90"));
     }
     let payment = backend.accept(channel, amount).ok_or_else(|| {
-        let detail = "too many payments are being worked on; wait for some to end";
+        let detail = "too many payments are in progress; wait until some are done";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail)
     })?;
     let location = format!("/dev/payments/{payment}");
@@ -52,7 +52,7 @@ pub(super) struct ProgressQuery {
     seen: usize,
 }
 
-/// `GET /dev/payments/{payment}?seen=2`: waits until there are more steps than those seen, or it is done.
+/// `GET /dev/payments/{payment}?seen=2`: waits until there are more steps than `seen`, or the payment is done.
 pub(super) async fn progress(
     State(backend): State<Arc<Backend>>,
     Path(payment): Path<String>,
@@ -60,10 +60,10 @@ pub(super) async fn progress(
 ) -> Result<Response, Problem> {
     let Query(since) = since.map_err(|error| request::invalid("seen", error.body_text()))?;
     let mut watch = backend.watch(&payment).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such payment, or one that is no longer kept")
+        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such payment, or it was removed")
     })?;
     let more = watch.wait_for(|progress| progress.done || progress.steps.len() > since.seen);
-    // Running out of patience, or of backend, is no fault: what there is, is told.
+    // After a timeout, or if the backend is gone, the current progress is returned.
     drop(tokio::time::timeout(POLL_TIMEOUT, more).await);
     let progress = watch.borrow().clone();
     Ok(json_response(&progress))
@@ -71,13 +71,13 @@ pub(super) async fn progress(
 
 fn json_response(body: &impl Serialize) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    // Strings, numbers and booleans: there is nothing here that cannot be written.
+    // Strings, numbers and booleans always serialize.
     (headers, serde_json::to_string(body).unwrap_or_default()).into_response()
 }
 
-/// Whole digits, a point, two digits: enough for a page that moves no money.
+/// Returns whether the text is digits, a point, and two digits.
 fn is_amount(text: &str) -> bool {
-    let digits = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let digits = |part: &str, max| (1..=max).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     text.split_once('.').is_some_and(|(whole, cents)| digits(whole, 7) && cents.len() == 2 && digits(cents, 2))
 }
 

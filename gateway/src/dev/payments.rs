@@ -1,4 +1,4 @@
-//! The last payments and how far each of them is, for the page to look at.
+//! The latest payments and their progress.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,56 +7,56 @@ use serde::Serialize;
 use tokio::sync::watch;
 use wirebell_protocol::Cursor;
 
-/// How many are kept. More than run at once, so that none is forgotten while it is worked on.
+/// Maximum number of payments. More than the number of concurrent ones, so that none is removed while in progress.
 const MAX_KEPT: usize = 128;
 
-/// How far a payment is.
+/// The progress of a payment.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Progress {
-    /// What has been done, in order.
+    /// The completed steps, in order.
     pub(super) steps: Vec<Step>,
-    /// Nothing more will be done.
+    /// Whether the payment is complete.
     pub(super) done: bool,
 }
 
-/// One step, and what came of telling the user.
+/// One step, and the result of publishing it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Step {
     /// The payment's new status.
     pub(super) status: &'static str,
     /// Milliseconds since the request.
     pub(super) after: u64,
-    /// What the publisher was told, or what was wrong.
+    /// The publish result, or the error.
     #[serde(flatten)]
     pub(super) published: Published,
 }
 
-/// What came of publishing.
+/// The result of publishing.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Published {
-    /// The bus has it.
+    /// The bus accepted the event.
     #[serde(rename = "told")]
     Accepted {
-        /// The event.
+        /// The event's id.
         id: String,
-        /// Its place in the user's log.
+        /// Its cursor in the user's log.
         cursor: Option<Cursor>,
-        /// How many nodes listened.
+        /// Number of nodes with subscribers.
         nodes: u64,
-        /// Milliseconds that publishing took.
+        /// How long publishing took, in milliseconds.
         millis: u64,
     },
-    /// It was not published.
+    /// The event was not published.
     Problem(String),
 }
 
-/// The last payments.
+/// The latest payments.
 #[derive(Default)]
 pub(super) struct Payments(Mutex<VecDeque<(String, watch::Receiver<Progress>)>>);
 
 impl Payments {
-    /// Opens an account of one payment; what is sent is what [`Payments::watch`] shows.
+    /// Adds a payment. [`Payments::watch`] shows the progress that the sender sends.
     pub(super) fn open(&self, payment: String) -> watch::Sender<Progress> {
         let (sender, receiver) = watch::channel(Progress::default());
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +67,7 @@ impl Payments {
         sender
     }
 
-    /// That payment's progress, now and from now on.
+    /// Returns a receiver of the payment's progress.
     pub(super) fn watch(&self, payment: &str) -> Option<watch::Receiver<Progress>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().find(|(name, _)| name == payment).map(|(_, progress)| progress.clone())
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_is_forgotten() {
+    fn the_oldest_payment_is_removed() {
         let payments = Payments::default();
         for number in 0..=MAX_KEPT {
             payments.open(format!("pay_{number}"));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_reads_as_the_page_expects() {
+    fn a_step_serializes_as_the_page_expects() {
         let published = Published::Accepted { id: "e".to_owned(), cursor: "5-0".parse().ok(), nodes: 1, millis: 2 };
         let step = Step { status: "paid", after: 3000, published };
         let expected = r#"{"status":"paid","after":3000,"told":{"id":"e","cursor":"5-0","nodes":1,"millis":2}}"#;

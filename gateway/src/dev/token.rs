@@ -1,4 +1,4 @@
-//! `POST /dev/token`: a token for whoever the page wants to be.
+//! `POST /dev/token`: creates a token for any user of the page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use super::request;
 use crate::auth::{Grant, MintError, Minter};
 use crate::problem::Problem;
 
-/// Seconds that a token lives when nothing else is asked for.
+/// Default lifetime of a token, in seconds.
 const DEFAULT_LIFETIME: u64 = 60 * 60;
-/// The most seconds that may be asked for.
+/// Maximum lifetime of a token, in seconds.
 const MAX_LIFETIME: u64 = 24 * 60 * 60;
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ const MAX_LIFETIME: u64 = 24 * 60 * 60;
 struct TokenRequest {
     user: String,
     device: Option<String>,
-    /// Seconds; a short one shows how a token is renewed.
+    /// Lifetime in seconds. A short one demonstrates renewal.
     lifetime: Option<u64>,
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use super::lifetime;
 
     #[test]
-    fn a_lifetime_has_bounds() {
+    fn lifetime_is_bounded() {
         assert_eq!(lifetime(None).unwrap().as_secs(), 3600);
         assert_eq!(lifetime(Some(20)).unwrap().as_secs(), 20);
         assert!(lifetime(Some(0)).is_err());

@@ -1,4 +1,4 @@
-//! The composition root: which rooms a node consists of, and who gets what.
+//! The composition root: creates the parts of a node and connects them.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::session::{Limits, Meters, Sessions};
 use crate::telemetry::Metrics;
 use crate::webhook;
 
-/// A node without its doors.
+/// A node without its listeners.
 pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) metrics: Arc<Metrics>,
     pub(super) bus: SharedBus,
-    /// Where nodes are entered that live. None if this one has its bus for itself.
+    /// The roster of live nodes. None with the embedded bus.
     pub(super) roster: Option<Roster>,
     pub(super) hub: Arc<Hub>,
     pub(super) sessions: Arc<Sessions>,
 }
 
-/// Why a node is not ready that has no key to verify tokens with.
+/// The reason of a node that is not ready because it has no key to verify tokens.
 const KEYS_MISSING: &str = "keys";
 
 /// Builds a node and starts its tasks.
@@ -64,7 +64,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
 fn verifier(config: &config::Auth, life: &Lifecycle, metrics: &Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
     let verifier = Arc::new(Verifier::new(config, on_fetch(metrics, &life.readiness))?);
     if !verifier.has_keys() {
-        life.readiness.hold(KEYS_MISSING, "the key set was not fetched yet");
+        life.readiness.hold(KEYS_MISSING, "the key set is not fetched yet");
     }
     life.spawn(verifier.refresher());
     Ok(verifier)
@@ -96,7 +96,7 @@ fn bus(
         }
         return Ok((Arc::new(bus), None, deliveries));
     };
-    // The configuration has checked the prefix.
+    // The configuration has validated the prefix.
     let keys = Keys::new(&config.prefix).unwrap_or_default();
     if let Some(to) = &webhook.url {
         let source = webhook::Source::redis(url.expose(), &config.prefix, limits);
@@ -111,7 +111,7 @@ fn bus(
 }
 
 fn retentions(config: &config::Bus) -> Retentions {
-    let usual = Retentions::new(Retention {
+    let defaults = Retentions::new(Retention {
         log_events: config.log_events as u64,
         log_millis: millis(config.log_age),
         seen_millis: millis(config.seen),
@@ -122,7 +122,7 @@ fn retentions(config: &config::Bus) -> Retentions {
     let with = |retentions: Retentions, rule: &config::LogRule| {
         retentions.with_logs(&rule.channels, rule.events, millis(rule.age))
     };
-    config.logs.iter().fold(usual, with)
+    config.logs.iter().fold(defaults, with)
 }
 
 fn bounds(config: config::Inbox) -> Bounds {

@@ -1,4 +1,4 @@
-//! The bus' health as a reason not to be ready, or not to be whole.
+//! Turns the health of the bus into the node's readiness.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,13 +12,12 @@ use super::readiness::{BusReadiness, ReadinessPolicy};
 use crate::bus::Health;
 use crate::lifecycle::{Lifecycle, Readiness, next_turn};
 
-/// Why a node is not ready that lacks its bus.
+/// The reason of a node that is not ready or degraded because of its bus.
 const BUS: &str = "bus";
-/// How often others are asked while it does, and how often it is judged anew.
+/// How often other nodes are queried during a failure, and how often readiness is evaluated.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Enters the node among those that live, reachable at this address, and tells how it stands for as long as the
-/// process lives.
+/// Adds the node to the roster with this address, and updates its readiness until the process ends.
 pub(super) fn watch(node: &Node, reachable_at: SocketAddr, life: &Lifecycle) {
     let health = node.bus.health();
     let readiness = life.readiness.clone();
@@ -26,11 +25,11 @@ pub(super) fn watch(node: &Node, reachable_at: SocketAddr, life: &Lifecycle) {
     let peers = others.and_then(|others| match Peers::new(others) {
         Ok(peers) => Some(peers),
         Err(error) => {
-            tracing::warn!(%error, "other nodes cannot be asked for their bus");
+            tracing::warn!(%error, "cannot query other nodes for the state of their bus");
             None
         }
     });
-    // At once, so that no probe finds a node ready that has not looked yet.
+    // Evaluate at once: no probe may find a node ready before its first evaluation.
     let mut policy = ReadinessPolicy::default();
     apply(&readiness, policy.evaluate(Instant::now(), &health.borrow(), PeerReport::default()));
     life.spawn(follow(policy, health, peers, readiness));
@@ -42,29 +41,29 @@ async fn follow(
     peers: Option<Peers>,
     readiness: Readiness,
 ) {
-    let mut look = Instant::now();
+    let mut next_check = Instant::now();
     let mut answers = PeerReport::default();
     loop {
         tokio::select! {
             changed = health.changed() => if changed.is_err() { return },
-            () = sleep_until(look.into()) => {
-                answers = ask(peers.as_ref(), &health).await;
-                look = next_turn(CHECK_INTERVAL).into();
+            () = sleep_until(next_check.into()) => {
+                answers = query(peers.as_ref(), &health).await;
+                next_check = next_turn(CHECK_INTERVAL).into();
             }
         }
         let now = health.borrow_and_update().clone();
         if now == Health::Up {
-            // What was said before the next loss says nothing about it.
+            // Answers from before the next loss do not count for it.
             answers = PeerReport::default();
         }
         apply(&readiness, policy.evaluate(Instant::now(), &now, answers));
     }
 }
 
-async fn ask(peers: Option<&Peers>, health: &watch::Receiver<Health>) -> PeerReport {
-    let in_trouble = *health.borrow() != Health::Up;
+async fn query(peers: Option<&Peers>, health: &watch::Receiver<Health>) -> PeerReport {
+    let bus_is_down = *health.borrow() != Health::Up;
     match peers {
-        Some(peers) if in_trouble => peers.ask().await,
+        Some(peers) if bus_is_down => peers.query().await,
         _ => PeerReport::default(),
     }
 }

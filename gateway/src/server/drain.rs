@@ -1,5 +1,5 @@
-//! How a node ends: unready first, then its clients are sent to other nodes, spread over a window; then it stops. A
-//! second signal, or the deadline, cuts it short.
+//! Graceful shutdown. The node first reports unready, then asks its clients to reconnect to other nodes, spread over a
+//! window, then stops. A second signal or the deadline stops it at once.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::config;
 use crate::hub::Order;
 use crate::lifecycle::{Lifecycle, Signals, millis};
 
-/// How long tasks have to end once everything stops: enough for goodbyes to be answered.
+/// How long tasks may take to end once the node stops. Enough for close handshakes.
 const TASK_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long what clients acknowledged last may take to get to the bus.
+/// How long the last acknowledgements may take to reach the bus.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often it is looked whether everybody has gone.
+/// How often the number of remaining sessions is checked.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Waits for a signal, and comes back when everything has ended.
+/// Waits for a signal, then drains and stops the node. Returns when everything has ended.
 pub(super) async fn until_stopped(signals: &mut Signals, life: &Lifecycle, node: &Node, config: &config::Drain) {
     let signal = signals.next().await;
-    tracing::info!(signal, sessions = node.hub.sessions(), "draining; a second signal stops at once");
+    tracing::info!(signal, sessions = node.hub.sessions(), "draining; a second signal stops the node at once");
     node.metrics.draining.set(1);
-    life.readiness.hold("draining", "the node is being stopped");
+    life.readiness.hold("draining", "the node is shutting down");
     tokio::select! {
         () = drain(life, node, config) => tracing::info!("drained"),
-        () = sleep(config.deadline) => tracing::warn!(sessions = node.hub.sessions(), "the drain's deadline has come"),
-        signal = signals.next() => tracing::warn!(signal, sessions = node.hub.sessions(), "stopping at once"),
+        () = sleep(config.deadline) => tracing::warn!(sessions = node.hub.sessions(), "drain deadline exceeded; stopping"),
+        signal = signals.next() => tracing::warn!(signal, sessions = node.hub.sessions(), "second signal; stopping at once"),
     }
     stop(life, node).await;
 }
 
 async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
-    // Balancers need a moment to notice; until then clients still come, and are still served.
+    // Load balancers need time to notice. Until then clients still connect and are served.
     sleep(config.notice).await;
     life.drain.cancel();
     let window = millis(config.window);

@@ -1,8 +1,8 @@
-//! A node's name for itself, new at every start: connections of an earlier life are nobody's now.
+//! The node's id. It is new at every start, so that connections of an earlier process belong to no node.
 
 use wirebell_protocol::NodeId;
 
-/// A new one.
+/// Returns a random id.
 pub(super) fn new() -> NodeId {
     NodeId::from_bits(fastrand::u64(..))
 }

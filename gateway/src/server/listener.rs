@@ -1,5 +1,5 @@
-//! A door's listener: accepts, and serves HTTP/1.1 on each connection. It is ours and not the framework's, since a
-//! client that never finishes its request must not hold a connection for ever.
+//! Accepts connections and serves HTTP/1.1 on each. It replaces the framework's listener, because a client that never
+//! finishes its request must not hold a connection forever.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use tower::ServiceExt;
 use crate::lifecycle::{CancellationToken, Lifecycle};
 use crate::transport::ConnectionTakeover;
 
-/// How long a client has for a request's head, also for the next one on the same connection.
+/// Time limit for a request's head, including the next one on the same connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// The largest head: tokens travel in it.
+/// Maximum size of a request's head, which may contain a token.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// What may wait in a socket beyond what is on its way: one write of a session.
+/// Maximum unsent bytes in a socket's kernel buffer: one write of a session.
 const UNSENT_BYTES: u32 = 16 * 1024;
-/// The pause after an accept that failed, as it does without a free file descriptor.
+/// The pause after a failed accept, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that may wait until they are accepted: as many as the system lets wait (`net.core.somaxconn`). Whoever
-/// finds no room comes again after a second, and when everybody comes back at once that is what makes it long.
+/// Maximum number of connections that wait to be accepted: the system's limit (`net.core.somaxconn`). A client that finds
+/// the queue full retries after a second, which would dominate the time in which all clients reconnect.
 const ACCEPT_BACKLOG: u32 = i32::MAX as u32;
 
-/// Takes an address. It may be one that another process has just left.
+/// Listens on an address, even if another process has just released it.
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -39,22 +39,22 @@ pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(ACCEPT_BACKLOG)
 }
 
-/// Serves until everything stops.
+/// Serves until the node stops.
 pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
     let (tasks, stop) = (life.tasks.clone(), life.stop.clone());
     life.spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((socket, peer)) => {
-                    // Small frames must not wait for each other.
+                    // Small frames must be sent at once.
                     let _ = socket.set_nodelay(true);
-                    // What the kernel has not sent yet, and is not asked to take: with less in between, a slow client
-                    // holds less memory, and shows that it takes something long before megabytes have drained.
+                    // A smaller kernel buffer saves memory for a slow client. It also shows progress early: the
+                    // socket becomes writable before megabytes have drained.
                     let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES);
                     tasks.spawn(connection(socket, peer, router.clone(), stop.clone()));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -76,6 +76,6 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: C
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service);
-    // How a connection ends, by its client or by the protocol, is no news.
+    // The way a connection ends needs no report.
     let _ = takeover.serve(serving, stop.cancelled()).await;
 }

@@ -1,14 +1,17 @@
-//! The whole node: everything built, bound, served, and stopped in good order.
+//! The node: built from the other modules, bound to its addresses, served, and shut down.
+//!
+//! A configuration comes in. `build` is the composition root; `routes` lists all HTTP routes; `drain` shuts the node down
+//! after a signal. It knows which modules exist, not what they do.
 
 mod build;
-mod routes;
+mod bus_health;
 mod drain;
 mod identity;
 mod listener;
 mod peers;
-mod revocations;
 mod readiness;
-mod bus_health;
+mod revocations;
+mod routes;
 
 use std::net::SocketAddr;
 
@@ -22,36 +25,36 @@ use crate::webhook::WebhookError;
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address that cannot be listened on.
+    /// The node cannot listen on an address.
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind {
-        /// The setting that names it.
+        /// The setting with the address.
         key: &'static str,
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// Something in the configuration that only shows when it is used.
+    /// A configuration error that only shows when the value is used.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    /// The bus cannot even be tried.
+    /// The bus cannot be created.
     #[error(transparent)]
     Bus(#[from] BusError),
-    /// The webhook cannot even be tried.
+    /// The webhook cannot be created.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// The signals cannot be listened for.
+    /// The node cannot listen for signals.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     #[error("cannot start the delivery thread: {0}")]
     Thread(std::io::Error),
-    /// Two metrics of one name: a fault of the program.
-    #[error("metrics: {0}")]
+    /// Two metrics have the same name, which is a bug.
+    #[error("cannot register metrics: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// The publisher of the dev page cannot be made.
-    #[error("the dev page's publisher: {0}")]
+    /// The publisher of the live page cannot be created.
+    #[error("cannot create the live page's publisher: {0}")]
     Publisher(#[from] wirebell_publisher::ConnectError),
 }
 
@@ -78,10 +81,10 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartErro
     listener::bind(address).map_err(|error| StartError::Bind { key, address, error })
 }
 
-/// Every connection is a descriptor, and the usual soft limit is a thousand.
+/// Raises the limit of file descriptors. Each connection uses one, and the usual soft limit is a thousand.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => tracing::debug!(limit, "file descriptors"),
-        Err(error) => tracing::warn!(%error, "the limit of file descriptors stays as it was"),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of file descriptors"),
     }
 }

@@ -1,4 +1,4 @@
-//! Asking other nodes whether they have the bus that this one lacks.
+//! Queries other nodes for the state of their bus, when this node has lost its own.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use reqwest::{Client, Response};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// How long an answer may take: nodes are near each other, and the next round comes soon.
+/// Time limit of a query. Nodes are near each other, and the next round follows soon.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// How many are asked at a time. One that has the bus is enough, and some may be gone.
+/// Number of nodes per round. One node with a bus is enough, and some nodes may be gone.
 const SAMPLE_SIZE: usize = 4;
-/// The most that is read of an answer; it has some hundred bytes.
+/// Maximum size of a response, which usually has some hundred bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// The other nodes, as they were known last.
+/// The other nodes, as the roster last listed them.
 pub(super) struct Peers {
     known: watch::Receiver<Vec<SocketAddr>>,
     client: Client,
 }
 
-/// What they said.
+/// The answers of one round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PeerReport {
-    /// Whom there was to ask.
-    pub(super) asked: usize,
-    /// Those that have the bus.
+    /// Number of nodes that were queried.
+    pub(super) queried: usize,
+    /// Number of nodes that have the bus.
     pub(super) up: usize,
-    /// Those that lack it, too.
+    /// Number of nodes that have lost it too.
     pub(super) down: usize,
 }
 
@@ -39,25 +39,25 @@ impl Peers {
             .timeout(TIMEOUT)
             .redirect(Policy::none())
             .no_proxy()
-            // They are asked in times of trouble only.
+            // Queries are rare.
             .pool_max_idle_per_host(0)
             .build()?;
         Ok(Self { known, client })
     }
 
-    /// Asks a few, others each time.
-    pub(super) async fn ask(&self) -> PeerReport {
+    /// Queries a random sample of nodes.
+    pub(super) async fn query(&self) -> PeerReport {
         let known = self.known.borrow().clone();
         let chosen = fastrand::choose_multiple(known, SAMPLE_SIZE);
         let answers = join_all(chosen.iter().map(|peer| self.has_bus(*peer))).await;
         let count = |wanted| answers.iter().filter(|answer| **answer == Some(wanted)).count();
-        PeerReport { asked: chosen.len(), up: count(true), down: count(false) }
+        PeerReport { queried: chosen.len(), up: count(true), down: count(false) }
     }
 
-    /// None: no answer, or not one of a node.
+    /// Returns whether a node has its bus. `None` if it does not answer, or not like a node.
     async fn has_bus(&self, peer: SocketAddr) -> Option<bool> {
         let answer = self.client.get(format!("http://{peer}/readyz")).send().await.ok()?;
-        // Ready or not: one that is being drained knows as well as any other.
+        // The status does not matter: a draining node knows the state of its bus as well.
         parse_bus_state(&body(answer).await?)
     }
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_nodes_answer_counts() {
+    fn only_answers_of_nodes_count() {
         assert_eq!(parse_bus_state(br#"{"ready":false,"bus":"up"}"#), Some(true));
         assert_eq!(parse_bus_state(br#"{"ready":true,"bus":"down"}"#), Some(false));
         for other in [&b"ok"[..], b"{}", br#"{"bus":true}"#, br#"{"bus":"sideways"}"#] {

@@ -1,40 +1,41 @@
-//! Whether a node without its bus is alone with that. If others have the bus, their clients are served and this one's
-//! are not: it has to leave the load balancer. If all lack it, taking them out would only add a second outage.
+//! Decides whether a node that lost its bus stays ready.
 //!
-//! Nothing is decided in a moment. During a failover nodes lose the bus and find it again at different times, and a
-//! node that does not yet know of the loss says that it has it: so it must hold for some seconds that others have the
-//! bus while this one has not.
+//! If other nodes have the bus, only this node's clients are affected, and it must leave the load balancer (*isolated*).
+//! If all nodes lost it (*outage*), removing them would only add a second outage.
+//!
+//! No decision is immediate. During a failover nodes lose and regain the bus at different times, and a node that has not
+//! noticed the loss still reports it as up. So a difference must last for some seconds.
 
 use std::time::{Duration, Instant};
 
 use super::peers::PeerReport;
 use crate::bus::Health;
 
-/// How long others have the bus while this node has not, before it counts as alone. Longer than a probe that runs out
-/// of time (2 s) and the pause before it (1 s): whoever still says "up" then does have it.
+/// How long others must have the bus while this node does not, before it counts as isolated. Longer than a probe's
+/// timeout (2 s) and the pause before it (1 s): a node that still reports "up" after that does have the bus.
 const ISOLATED_AFTER: Duration = Duration::from_secs(4);
-/// How long others have to lack it as well, before a node that was alone no longer is.
+/// How long others must lack the bus too, before an isolated node counts as part of an outage.
 const OUTAGE_AFTER: Duration = Duration::from_secs(10);
-/// How long the bus has to stay with a node that was alone, before it gets clients again.
+/// How long the bus must stay up on an isolated node, before it receives clients again.
 const STABLE_AFTER: Duration = Duration::from_secs(3);
 
-/// Whether the node may be sent clients.
+/// Whether the node may receive clients, as far as its bus is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BusReadiness {
-    /// It has its bus.
+    /// The node has its bus.
     Ready,
-    /// It has not, and nor has anybody else, as far as is known; or only for a moment.
+    /// The node lost its bus: together with all known nodes, or only just now.
     Degraded(String),
-    /// It alone has not, or it never had.
+    /// Only this node lost its bus, or it never had it.
     Unready(String),
 }
 
-/// What was seen so far.
+/// The observations so far.
 #[derive(Debug, Default)]
 pub(super) struct ReadinessPolicy {
-    /// Has the node ever had its bus?
+    /// Whether the node ever had its bus.
     was_up: bool,
-    /// Is it out, since it was alone?
+    /// Whether the node has left the load balancer, since it was isolated.
     withdrawn: bool,
     up_since: Option<Instant>,
     isolated_since: Option<Instant>,
@@ -42,13 +43,13 @@ pub(super) struct ReadinessPolicy {
 }
 
 impl ReadinessPolicy {
-    /// Judges anew.
+    /// Updates the state with new observations.
     pub(super) fn evaluate(&mut self, now: Instant, health: &Health, answers: PeerReport) -> BusReadiness {
         match health {
             Health::Up => self.up(now),
             Health::Down(why) | Health::Deaf(why) if !self.was_up => BusReadiness::Unready(why.clone()),
-            Health::Down(why) => self.without(now, why, is_isolated(answers, false)),
-            Health::Deaf(why) => self.without(now, why, is_isolated(answers, true)),
+            Health::Down(why) => self.down(now, why, is_isolated(answers, false)),
+            Health::Deaf(why) => self.down(now, why, is_isolated(answers, true)),
         }
     }
 
@@ -57,10 +58,14 @@ impl ReadinessPolicy {
         (self.isolated_since, self.outage_since) = (None, None);
         let since = *self.up_since.get_or_insert(now);
         self.withdrawn &= now.duration_since(since) < STABLE_AFTER;
-        if self.withdrawn { BusReadiness::Unready("the bus is back, but not for long".to_owned()) } else { BusReadiness::Ready }
+        if self.withdrawn {
+            BusReadiness::Unready("the bus is up again, but not yet stable".to_owned())
+        } else {
+            BusReadiness::Ready
+        }
     }
 
-    fn without(&mut self, now: Instant, why: &str, isolated: Option<bool>) -> BusReadiness {
+    fn down(&mut self, now: Instant, why: &str, isolated: Option<bool>) -> BusReadiness {
         self.up_since = None;
         match isolated {
             Some(true) => {
@@ -83,16 +88,16 @@ impl ReadinessPolicy {
     }
 }
 
-/// None: there were nodes to ask, and none of them answered, so everything stays as it was.
+/// Returns whether only this node lacks the bus. `None` if the queried nodes did not answer: the state stays unchanged.
 ///
-/// `answered`: the bus answers this node, it only does not hear. Then it is there for others as well, unless they say
-/// that they do not hear either.
+/// `answered`: the bus answers this node, which is only deaf. The bus is then up for others as well, unless they report
+/// that they are deaf too.
 fn is_isolated(answers: PeerReport, answered: bool) -> Option<bool> {
     match answers {
         PeerReport { up: 1.., .. } => Some(true),
         PeerReport { down: 1.., .. } => Some(false),
         _ if answered => Some(true),
-        PeerReport { asked: 0, .. } => Some(false),
+        PeerReport { queried: 0, .. } => Some(false),
         _ => None,
     }
 }
@@ -101,10 +106,10 @@ fn is_isolated(answers: PeerReport, answered: bool) -> Option<bool> {
 mod tests {
     use super::*;
 
-    const UP: PeerReport = PeerReport { asked: 2, up: 1, down: 1 };
-    const DOWN: PeerReport = PeerReport { asked: 2, up: 0, down: 1 };
-    const SILENT: PeerReport = PeerReport { asked: 2, up: 0, down: 0 };
-    const NO_PEERS: PeerReport = PeerReport { asked: 0, up: 0, down: 0 };
+    const UP: PeerReport = PeerReport { queried: 2, up: 1, down: 1 };
+    const DOWN: PeerReport = PeerReport { queried: 2, up: 0, down: 1 };
+    const SILENT: PeerReport = PeerReport { queried: 2, up: 0, down: 0 };
+    const NO_PEERS: PeerReport = PeerReport { queried: 0, up: 0, down: 0 };
 
     fn down() -> Health {
         Health::Down("w".to_owned())
@@ -114,7 +119,7 @@ mod tests {
         Health::Deaf("w".to_owned())
     }
 
-    /// Judges at each second given, and says how the node stood: `r`eady, `d`egraded, `u`nready.
+    /// Evaluates at each given second. Returns the states: `r`eady, `d`egraded, `u`nready.
     fn states(story: &[(u64, Health, PeerReport)]) -> String {
         let (mut policy, begin) = (ReadinessPolicy::default(), Instant::now());
         let letters = story.iter().map(|(second, health, answers)| {
@@ -128,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn never_reached_is_unready_whatever_others_say() {
+    fn a_node_that_never_had_the_bus_is_unready() {
         assert_eq!(states(&[(0, down(), NO_PEERS), (60, down(), DOWN), (61, Health::Up, UP)]), "uur");
     }
 
     #[test]
-    fn alone_is_unready_after_a_while_and_ready_again_once_it_is_steady() {
+    fn an_isolated_node_is_unready_until_its_bus_is_stable() {
         let story = [
             (0, Health::Up, NO_PEERS),
             (1, down(), UP),
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn together_is_degraded_for_as_long_as_it_lasts() {
+    fn an_outage_of_all_nodes_is_degraded() {
         for (health, answers) in [(down(), DOWN), (down(), NO_PEERS), (down(), SILENT), (deaf(), DOWN)] {
             let story = [(0, Health::Up, NO_PEERS), (1, health.clone(), answers), (900, health, answers)];
             assert_eq!(states(&story), "rdd", "{answers:?}");
@@ -157,20 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_in_which_others_have_it_is_not_being_alone() {
+    fn a_short_difference_is_not_isolation() {
         let story = [(0, Health::Up, UP), (1, down(), UP), (3, down(), DOWN), (4, down(), UP), (7, down(), UP)];
         assert_eq!(states(&story), "rdddd");
     }
 
     #[test]
-    fn deaf_to_a_bus_that_answers_is_alone_unless_others_are_deaf() {
+    fn a_deaf_node_is_isolated_unless_others_are_deaf() {
         for answers in [UP, NO_PEERS, SILENT] {
             assert_eq!(states(&[(0, Health::Up, NO_PEERS), (1, deaf(), answers), (5, deaf(), answers)]), "rdu");
         }
     }
 
     #[test]
-    fn alone_ends_when_everybody_lacks_it() {
+    fn isolation_ends_when_all_nodes_lose_the_bus() {
         let story = [(0, Health::Up, UP), (1, down(), UP), (5, down(), UP), (6, down(), DOWN), (16, down(), DOWN)];
         assert_eq!(states(&story), "rduud");
     }

@@ -1,4 +1,4 @@
-//! Keeps the node's revocations as the bus has them, and ends the sessions of tokens that were revoked.
+//! Copies revocations from the bus to this node, and closes the sessions of revoked tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use crate::bus::SharedBus;
 use crate::hub::{Hub, Order};
 use crate::lifecycle::next_turn;
 
-/// How often the bus is asked for news: so long a revoked token may be good elsewhere.
+/// How often the bus is polled. A revoked token stays valid on other nodes for up to this long.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Looks for as long as the process lives. While the bus is away, what was known last holds.
+/// Polls until the process ends. While the bus is unreachable, the last known revocations apply.
 pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>) {
     let mut version = String::new();
     loop {
         match bus.revocations(&version).await {
             Ok(Some(found)) => {
-                let news = verifier.revoked().replace(&found.all);
-                if news.anybody {
+                let changed = verifier.revoked().replace(&found.all);
+                if changed.anybody {
                     hub.order_all(|| Order::Check);
                 } else {
-                    news.users.iter().for_each(|user| hub.check(user));
+                    changed.users.iter().for_each(|user| hub.check(user));
                 }
                 version = found.version;
             }
             Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "revocations are as they were known last"),
+            Err(error) => tracing::debug!(%error, "cannot read revocations; the last known ones apply"),
         }
         tokio::time::sleep_until(next_turn(CHECK_INTERVAL)).await;
     }

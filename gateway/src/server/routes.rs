@@ -1,4 +1,4 @@
-//! The two doors: the whole route table on one page, and who listens where.
+//! The route tables of the client API and the server API, and their listeners.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::telemetry::Metrics;
 use crate::transport::Origins;
 use crate::{admin, api, dev, transport};
 
-/// Where the doors are.
+/// The bound addresses of both APIs.
 pub(super) struct Listeners {
     pub(super) clients: SocketAddr,
     pub(super) services: SocketAddr,
 }
 
-/// Opens both.
+/// Starts serving both APIs.
 pub(super) fn serve(
     config: &Config,
     mode: Mode,
@@ -41,7 +41,8 @@ pub(super) fn serve(
         let configured = config.clients.listen;
         listener.local_addr().map_err(|error| StartError::Bind { key, address: configured, error })
     };
-    let listeners = Listeners { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
+    let listeners =
+        Listeners { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
     let mut client_router = client_routes(config, node);
     if mode == Mode::Dev {
         client_router = client_router.merge(dev_page(config, listeners.services, life)?);
@@ -95,7 +96,7 @@ fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
 
 /// `GET /`, `/dev/…`
 fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<Router, StartError> {
-    // Without a secret nobody here can make tokens, and the page could show nothing.
+    // Without a secret the node cannot sign tokens, and the page would be useless.
     let Some(minter) = Minter::from_config(&config.auth) else { return Ok(Router::new()) };
     let mut publisher = Publisher::builder(&format!("http://{services}"));
     if let Some(key) = config.services.keys.first() {
@@ -109,18 +110,18 @@ fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<R
     }))
 }
 
-/// What is asked for and is not there is told in the same way everywhere.
+/// Adds problem documents for unknown paths and methods.
 fn with_error_responses(router: Router) -> Router {
     router
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "there is nothing at this path"))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such path"))
         .method_not_allowed_fallback(async || {
-            let detail = "this path is not asked by this method; `Allow` names those that it takes";
+            let detail = "method not allowed; see the `Allow` header";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail)
         })
 }
 
 async fn count_requests(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    // The route and not the path: paths are endless.
+    // The label is the route, since the number of paths is unbounded.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let mut response = next.run(request).await;
     let status = match response.status().as_u16() {

@@ -1,4 +1,4 @@
-//! `GET /inspect`: what this node is doing, as a page for people and, for who asks for `application/json`, as JSON.
+//! `GET /inspect`: the state of this node, as a page, or as JSON if the request accepts `application/json`.
 
 mod page;
 
@@ -13,7 +13,7 @@ use crate::bus::Health;
 use crate::hub::snapshot::{Lagging, Sitting, Snapshot};
 use crate::lifecycle::{Reason, uptime_millis};
 
-/// Everything that is shown.
+/// The state that is shown.
 struct Inspection {
     snapshot: Snapshot,
     health: Health,
@@ -37,8 +37,8 @@ pub(super) async fn inspect(State(context): State<Context>, headers: HeaderMap) 
     if accept.contains("application/json") {
         return Json(as_json(&inspection)).into_response();
     }
-    let only_this_page = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, only_this_page)], Html(page::render(&inspection))).into_response()
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page::render(&inspection))).into_response()
 }
 
 fn as_json(inspection: &Inspection) -> Value {
@@ -95,7 +95,7 @@ fn lane(lagging: &Lagging) -> &'static str {
     if lagging.line.is_log() { "log" } else { "retained" }
 }
 
-/// Milliseconds as seconds, as everything outside counts.
+/// Converts milliseconds to seconds, the unit of the JSON output.
 fn seconds(millis: u64) -> f64 {
     std::time::Duration::from_millis(millis).as_secs_f64()
 }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::hub::snapshot;
 
-    /// A node with one slow session, whose user's name would break a careless page.
+    /// A node with one slow session, whose user id contains HTML.
     pub(super) fn inspection() -> Inspection {
         let node = NodeId::from_bits(7);
         let at = |millis| Cursor { millis, sequence: 0 };
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn json_names_the_slow_connection_and_how_far_behind_it_is() {
+    fn json_shows_the_slow_connection_and_its_delay() {
         let json = as_json(&inspection());
         let slow = &json["slowest"][0];
         assert_eq!((&slow["user"], &slow["device"]), (&json!("<b>&\"42"), &json!("phone")));

@@ -1,4 +1,4 @@
-//! The page: one piece of HTML without anything from elsewhere, which asks for itself again every two seconds.
+//! The inspector page: a single HTML document without external resources. It reloads every two seconds.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::lifecycle::Reason;
 
 const STYLE: &str = include_str!("style.css");
 
-/// The page of one inspection.
+/// Renders the page.
 pub(super) fn render(inspection: &Inspection) -> String {
     let snapshot = &inspection.snapshot;
     let mut page = String::with_capacity(4096);
@@ -24,17 +24,17 @@ pub(super) fn render(inspection: &Inspection) -> String {
     page.push_str("<dl>");
     for (name, value) in [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("up for", span(inspection.uptime)),
+        ("uptime", span(inspection.uptime)),
         ("sessions", snapshot.sessions.to_string()),
         ("channels", snapshot.channels.to_string()),
         ("subscriptions", inspection.subscriptions.to_string()),
-        ("sessions behind", snapshot.behind.to_string()),
+        ("sessions catching up", snapshot.behind.to_string()),
     ] {
         let _ = write!(page, "<div><dt>{name}<dd>{value}</div>");
     }
     page.push_str("</dl>");
-    table(&mut page, "Slow connections", "Nobody is behind.", &snapshot.slowest);
-    table(&mut page, "Fullest outboxes", "Nothing waits.", &snapshot.fullest);
+    table(&mut page, "Slow connections", "No session is catching up.", &snapshot.slowest);
+    table(&mut page, "Fullest send buffers", "All send buffers are empty.", &snapshot.fullest);
     page
 }
 
@@ -43,26 +43,26 @@ fn state(inspection: &Inspection) -> String {
     let mut line = |class: &str, text: &str| _ = write!(lines, "<p class={class}>{}</p>", escape(text));
     match &inspection.health {
         Health::Up => line("good", "The bus is up."),
-        Health::Deaf(why) => line("bad", &format!("The bus is up, and this node is deaf: {why}")),
+        Health::Deaf(why) => line("bad", &format!("The bus is up, but this node is deaf: {why}")),
         Health::Down(why) => line("bad", &format!("The bus is down: {why}")),
     }
     if inspection.reasons.is_empty() {
         line("good", "Ready.");
     }
     let text = |reason: &Reason| format!("{}: {}", reason.reason, reason.detail);
-    inspection.reasons.iter().for_each(|reason| line("bad", &format!("Not ready, {}", text(reason))));
-    inspection.degraded.iter().for_each(|reason| line("bad", &format!("Degraded, {}", text(reason))));
+    inspection.reasons.iter().for_each(|reason| line("bad", &format!("Not ready: {}", text(reason))));
+    inspection.degraded.iter().for_each(|reason| line("bad", &format!("Degraded: {}", text(reason))));
     lines
 }
 
-fn table(page: &mut String, title: &str, nothing: &str, sessions: &[Sitting]) {
+fn table(page: &mut String, title: &str, empty: &str, sessions: &[Sitting]) {
     let _ = write!(page, "<h2>{title}</h2>");
     if sessions.is_empty() {
-        let _ = write!(page, "<p>{nothing}</p>");
+        let _ = write!(page, "<p>{empty}</p>");
         return;
     }
     page.push_str(
-        "<div class=wide><table><tr><th>connection<th>user<th>device<th>connected<th>waiting<th>reads by itself",
+        "<div class=wide><table><tr><th>connection<th>user<th>device<th>connected<th>send buffer<th>catching up",
     );
     for session in sessions {
         let reads: Vec<String> = session.behind.iter().map(reading).collect();
@@ -83,11 +83,11 @@ fn table(page: &mut String, title: &str, nothing: &str, sessions: &[Sitting]) {
 fn reading(lagging: &Lagging) -> String {
     let channel = escape(lagging.line.channel.as_str());
     let behind =
-        lagging.behind.map_or_else(|| "from the beginning".to_owned(), |millis| format!("{} behind", span(millis)));
+        lagging.behind.map_or_else(|| "from the start".to_owned(), |millis| format!("{} behind", span(millis)));
     format!("{} of <code>{channel}</code>, {behind}, since {}", lane(lagging), span(lagging.age))
 }
 
-/// Milliseconds as people say them.
+/// Formats milliseconds for people.
 fn span(millis: u64) -> String {
     let seconds = millis / 1000;
     match seconds {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_from_outside_do_not_break_the_page() {
+    fn user_ids_are_escaped() {
         let page = render(&inspection());
         assert!(page.contains("&lt;b&gt;&amp;&quot;42") && !page.contains("<b>"), "{page}");
         assert!(page.contains("log of <code>all</code>, 2.5 s behind, since 0.9 s"), "{page}");
@@ -127,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_said_as_people_say_them() {
-        let said = [1_250, 61_000, 3_660_000, 90_000_000].map(span);
-        assert_eq!(said, ["1.2 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
+    fn durations_are_formatted_for_people() {
+        let formatted = [1_250, 61_000, 3_660_000, 90_000_000].map(span);
+        assert_eq!(formatted, ["1.2 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
     }
 }

@@ -1,5 +1,5 @@
-//! What is known of an event on one channel: its record, its place in the log, what its publisher was answered, and what
-//! happened of late to the user's sessions.
+//! The facts about an event on one channel: its delivery record, its log position, its publish result, and the user's
+//! connection log.
 
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -12,31 +12,31 @@ use wirebell_protocol::{Announcement, Channel, Cursor, NodeId};
 use crate::bus::{Bus, BusError};
 use crate::lifecycle::{millis, wall_clock};
 
-/// Everything that is known.
+/// The facts about an event on one channel.
 #[derive(Debug, Default)]
 pub(in crate::api) struct Facts {
-    /// The record, if the event has one.
+    /// The delivery record, if the event has one.
     pub(in crate::api) receipt: Option<Receipt>,
-    /// When the bus took it, in milliseconds since the Unix epoch.
+    /// When the bus accepted it, in milliseconds since the Unix epoch.
     pub(super) accepted_at: Option<u64>,
     pub(super) cursor: Option<Cursor>,
     pub(super) expires_at: Option<u64>,
-    /// Nodes that listened for the channel then, where that is known.
+    /// The number of nodes that subscribed to the channel then, if known.
     pub(super) nodes: Option<u64>,
-    /// The log still has it.
+    /// Whether the log still contains it.
     pub(super) is_in_log: bool,
-    /// What happened to the user's sessions.
+    /// The user's connection log.
     pub(super) history: Vec<Entry>,
-    /// The nodes that live, where that is known.
+    /// The live nodes, if known.
     pub(super) live_nodes: Option<Vec<NodeId>>,
     pub(super) now: u64,
 }
 
-/// Events of a log that are looked through for an id, a piece at a time.
+/// Maximum number of events of a log that are searched for an id, and the number per read.
 const MAX_SEARCHED: usize = 20_000;
 const READ_SIZE: usize = 100;
 
-/// Gathers what is known of the event on that channel; none if nothing is.
+/// Gathers the facts about the event on that channel. Returns `None` if there are none.
 pub(in crate::api) async fn gather(
     bus: &dyn Bus,
     channel: &Channel,
@@ -69,7 +69,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Looks for an event that has no record. False if there is no trace of it.
+    /// Searches for an event without a delivery record. Returns whether it was found.
     async fn search(&mut self, bus: &dyn Bus, channel: &Channel, id: &str) -> Result<bool, BusError> {
         let known_result = bus.answered(channel, id).await?;
         let found = match known_result.map(|known_result| known_result.cursor) {
@@ -91,7 +91,7 @@ impl Facts {
     }
 }
 
-/// The event at that place, if the log still has it.
+/// Returns the event at that position, if the log still contains it.
 async fn read_at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Option<Announcement>, BusError> {
     let before = match cursor.sequence {
         0 => Cursor { millis: cursor.millis.saturating_sub(1), sequence: u64::MAX },
@@ -101,7 +101,7 @@ async fn read_at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Opt
     Ok(found.into_iter().find(|event| event.place.is_some_and(|place| place.cursor == cursor)))
 }
 
-/// Looks through the log for an event of that id.
+/// Searches the log for an event with that id.
 async fn find_by_id(bus: &dyn Bus, channel: &Channel, id: &str) -> Result<Option<Announcement>, BusError> {
     let mut after = Cursor::START;
     for _ in 0..MAX_SEARCHED / READ_SIZE {

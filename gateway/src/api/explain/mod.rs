@@ -1,5 +1,8 @@
-//! What became of an event, for people: a timeline, and for each of its channels a verdict that says why it did, or did
-//! not, reach its user. What is known is gathered from the bus ([`facts`]); what follows from it is pure.
+//! Explains an event's delivery to people: a timeline, and one verdict per channel that says why the event reached its
+//! user or did not.
+//!
+//! [`facts`] gathers what the bus knows: delivery record, log position, publish result and connection log. Everything
+//! else is a pure function of these facts. It decides nothing; it only describes.
 
 mod facts;
 mod reason;
@@ -15,13 +18,13 @@ pub(super) use facts::{Facts, gather};
 pub(super) use timeline::{Moment, timeline};
 pub(super) use verdict::{Verdict, verdict};
 
-/// Milliseconds since the Unix epoch, for people.
+/// Formats milliseconds since the Unix epoch as RFC 3339.
 fn timestamp(millis: u64) -> String {
     let nanos = i128::from(millis) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos).map_or_else(|_| format!("{millis} ms"), rfc3339)
 }
 
-/// Who it was, with the node on which it was.
+/// Describes a connection with its device and node.
 fn describe_connection(connection: &str, device: Option<&str>) -> String {
     let node = connection.split('.').next().unwrap_or_default();
     match device {

@@ -1,4 +1,4 @@
-//! Every verdict, each from facts that a bus could give.
+//! Every verdict, each from facts that a bus can return.
 
 use wirebell_protocol::history::{Entry, Happened};
 use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
@@ -6,7 +6,7 @@ use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
 use super::{Facts, timeline, verdict};
 
-/// The event was accepted then, and it is now so much later.
+/// When the event was accepted, and the current time.
 const ACCEPTED: u64 = 1_000;
 const NOW: u64 = 5_000;
 
@@ -47,7 +47,7 @@ fn refused(at: u64, why: &str) -> Entry {
     Entry::of_node(at, node(7), Happened::Refused { why: why.into() })
 }
 
-/// A durable event without a record, in the log.
+/// A durable event in the log, without a delivery record.
 fn untracked(history: Vec<Entry>) -> Facts {
     Facts {
         accepted_at: Some(ACCEPTED),
@@ -61,7 +61,7 @@ fn untracked(history: Vec<Entry>) -> Facts {
     }
 }
 
-/// The same with a record.
+/// The same event with a delivery record.
 fn tracked(state: State, history: Vec<Entry>) -> Facts {
     let receipt = Receipt {
         channel: user(),
@@ -103,7 +103,7 @@ fn expired(facts: Facts) -> Facts {
     Facts { expires_at: Some(3_000), ..facts }
 }
 
-/// Name, facts, code, the reason behind the code, what the words must hold.
+/// Name, facts, expected code, expected reason, and texts that the sentence contains.
 type Row = (&'static str, Facts, &'static str, Option<&'static str>, &'static [&'static str]);
 
 fn final_states() -> Vec<Row> {
@@ -120,14 +120,18 @@ fn final_states() -> Vec<Row> {
         ),
         ("too late", acknowledged(State::FallenBack), "fallen_back", Some("late"), &["too late", "`phone`"]),
         (
-            "fallen back since nobody was there",
+            "fallen back while offline",
             tracked(State::FallenBack, vec![closed(900, 1, "dead")]),
             "fallen_back",
             Some("offline"),
-            &["fell back at 1970-01-01T00:00:02.000Z", "offline since 1970-01-01T00:00:00.900Z", "no sign of life"],
+            &[
+                "fallback stream at 1970-01-01T00:00:02.000Z",
+                "offline since 1970-01-01T00:00:00.900Z",
+                "did not answer a ping",
+            ],
         ),
         (
-            "nobody acknowledged it",
+            "not acknowledged in time",
             {
                 Facts {
                     receipt: noted(What::Written, vec![opened(500, 1)]).receipt.map(|it| Receipt {
@@ -140,7 +144,7 @@ fn final_states() -> Vec<Row> {
             },
             "expired",
             Some("written"),
-            &["still there"],
+            &["still open"],
         ),
     ]
 }
@@ -162,60 +166,75 @@ fn in_delivery() -> Vec<Row> {
             None,
             &["written to connection haaaaaaa.1 of the device `phone` on node haaaaaaa", "ended at"],
         ),
-        ("dropped", noted(What::Dropped, vec![opened(500, 1)]), "dropped", None, &["outbox"]),
-        ("expired in the outbox", noted(What::Expired, vec![opened(500, 1)]), "ttl", None, &["ttl had run out"]),
+        ("dropped", noted(What::Dropped, vec![opened(500, 1)]), "dropped", None, &["send buffer"]),
+        (
+            "expired in the send buffer",
+            noted(What::Expired, vec![opened(500, 1)]),
+            "ttl",
+            None,
+            &["ttl had expired"],
+        ),
         (
             "slow",
             tracked(State::Accepted, vec![opened(500, 1), slow(900)]),
             "behind",
             None,
-            &["is behind", "800-0"],
+            &["is catching up", "800-0"],
         ),
         ("slow, without a record", untracked(vec![opened(500, 1), slow(900)]), "behind", None, &["800-0"]),
         (
-            "came back, and has not read it",
+            "reconnected, and has not read it",
             tracked(State::Accepted, vec![reconnected(1_100, 1, 700, true)]),
             "behind",
             None,
             &["700-0"],
         ),
         (
-            "a gap that the node told",
+            "a gap that the node reported",
             trimmed(untracked(vec![opened(500, 1), gap(1_600)])),
             "gap",
             None,
             &["every connection of the user on node haaaaaaa"],
         ),
         (
-            "a gap on coming back",
+            "a gap on reconnect",
             trimmed(untracked(vec![reconnected(1_600, 1, 700, false)])),
             "gap",
             None,
             &["haaaaaaa.1", "01.600Z"],
         ),
-        ("connected", untracked(vec![opened(500, 1)]), "connected", None, &["Nobody asked for a receipt"]),
+        ("connected", untracked(vec![opened(500, 1)]), "connected", None, &["published without a receipt"]),
         (
-            "connected, and no write noted",
+            "connected, and no write recorded",
             tracked(State::Accepted, vec![opened(500, 1)]),
             "not_written",
             None,
-            &["no write to it"],
+            &["no write to that connection"],
         ),
         (
             "its node died",
-            Facts { live_nodes: Some(vec![node(1)]), ..tracked(State::Accepted, vec![opened(500, 1), slow(1_400)]) },
+            Facts {
+                live_nodes: Some(vec![node(1)]),
+                ..tracked(State::Accepted, vec![opened(500, 1), slow(1_400)])
+            },
             "not_written",
             None,
             &["its node is gone"],
         ),
-        ("read on coming back", untracked(vec![reconnected(1_600, 1, 700, true)]), "read", None, &["has read it"]),
-        ("had it already", untracked(vec![reconnected(1_600, 1, 1_000, true)]), "had_it", None, &["had it already"]),
+        ("read on reconnect", untracked(vec![reconnected(1_600, 1, 700, true)]), "read", None, &["has read it"]),
         (
-            "came without a cursor",
+            "had it already",
+            untracked(vec![reconnected(1_600, 1, 1_000, true)]),
+            "had_it",
+            None,
+            &["had it already"],
+        ),
+        (
+            "connected without a cursor",
             untracked(vec![closed(900, 2, "client"), opened(1_100, 1)]),
             "no_cursor",
             None,
-            &["named no cursor"],
+            &["without a cursor"],
         ),
     ]
 }
@@ -223,7 +242,13 @@ fn in_delivery() -> Vec<Row> {
 fn offline() -> Vec<Row> {
     let opened_and_closed = || vec![opened(500, 1), closed(900, 1, "client")];
     vec![
-        ("never there", Facts { nodes: Some(0), ..untracked(Vec::new()) }, "offline", None, &["Nobody was connected"]),
+        (
+            "never connected",
+            Facts { nodes: Some(0), ..untracked(Vec::new()) },
+            "offline",
+            None,
+            &["No session of the user was open"],
+        ),
         (
             "offline",
             untracked(opened_and_closed()),
@@ -231,42 +256,48 @@ fn offline() -> Vec<Row> {
             None,
             &["offline since 1970-01-01T00:00:00.900Z", "haaaaaaa.1", "the client closed"],
         ),
-        ("offline, and trimmed", trimmed(untracked(opened_and_closed())), "offline", None, &["no longer has it"]),
         (
-            "its token ran out",
+            "offline, and trimmed",
+            trimmed(untracked(opened_and_closed())),
+            "offline",
+            None,
+            &["no longer contains it"],
+        ),
+        (
+            "its token expired",
             untracked(vec![opened(500, 1), closed(900, 1, "expired")]),
             "token_expired",
             None,
             &["its token had expired"],
         ),
         (
-            "refused by its token",
+            "rejected because of its token",
             untracked(vec![closed(800, 1, "client"), refused(1_500, "token_expired")]),
             "token_expired",
             None,
-            &["refused at"],
+            &["rejected at"],
         ),
         ("refused", untracked(vec![refused(700, "too_many")]), "refused", None, &["too_many"]),
         (
-            "refused before, and let in",
+            "rejected before, and then accepted",
             untracked(vec![refused(400, "token_expired"), opened(500, 1), closed(900, 1, "client")]),
             "offline",
             None,
             &[],
         ),
         (
-            "too old by then",
+            "expired by then",
             expired(untracked(opened_and_closed())),
             "ttl",
             None,
-            &["ttl ran out at 1970-01-01T00:00:03.000Z", "offline since"],
+            &["ttl expired at 1970-01-01T00:00:03.000Z", "offline since"],
         ),
         (
-            "too old when it came back",
+            "expired before the reconnect",
             expired(untracked([opened_and_closed(), vec![reconnected(4_000, 2, 700, true)]].concat())),
             "ttl",
             None,
-            &["ttl ran out"],
+            &["ttl expired"],
         ),
         (
             "the node died",
@@ -276,29 +307,29 @@ fn offline() -> Vec<Row> {
             &["its node is gone"],
         ),
         (
-            "nothing known",
+            "no facts",
             Facts { nodes: None, live_nodes: None, ..untracked(Vec::new()) },
             "unknown",
             None,
-            &["Nothing is known"],
+            &["not known which sessions"],
         ),
     ]
 }
 
 #[test]
-fn every_verdict() {
-    for (name, facts, code, why, words) in [final_states(), in_delivery(), offline()].into_iter().flatten() {
+fn every_verdict_has_its_code_and_text() {
+    for (name, facts, code, why, texts) in [final_states(), in_delivery(), offline()].into_iter().flatten() {
         let found = verdict(&facts);
         assert_eq!((found.code, found.why), (code, why), "{name}: {}", found.says);
-        for word in words {
-            assert!(found.says.contains(word), "{name}: no `{word}` in: {}", found.says);
+        for text in texts {
+            assert!(found.says.contains(text), "{name}: no `{text}` in: {}", found.says);
         }
         assert!(found.says.starts_with(char::is_uppercase) && found.says.ends_with('.'), "{name}: {}", found.says);
     }
 }
 
 #[test]
-fn a_timeline_is_in_order_and_names_nodes() {
+fn a_timeline_is_ordered_and_names_nodes() {
     let mut facts = noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);

@@ -1,20 +1,20 @@
-//! The timeline of an event on one channel: what its record says, between what happened to the user's sessions.
+//! The timeline of an event on one channel: its delivery record merged with the user's connection log.
 
 use serde::Serialize;
 use wirebell_protocol::Channel;
 use wirebell_protocol::history::{Entry, Happened};
 use wirebell_protocol::tracking::{Receipt, State, What};
 
-use super::timestamp;
 use super::facts::Facts;
+use super::timestamp;
 
-/// Something that happened.
+/// One entry of the timeline.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(in crate::api) struct Moment {
-    /// In RFC 3339.
+    /// The time in RFC 3339.
     at: String,
     channel: Channel,
-    /// A fixed word.
+    /// A stable code, for programs.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
@@ -22,18 +22,19 @@ pub(in crate::api) struct Moment {
     connection: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
-    /// For people.
+    /// A sentence, for people.
     says: String,
     #[serde(skip)]
     millis: u64,
 }
 
-/// What happened to the user's sessions before, which may explain what came then.
+/// Maximum number of log entries from before the event, for context.
 const MAX_EARLIER: usize = 12;
 
-/// Everything in order of time.
+/// Returns all entries in order of time.
 pub(in crate::api) fn timeline(explained: &[(Channel, Facts)]) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = explained.iter().flat_map(|(channel, facts)| moments_of(channel, facts)).collect();
+    let mut moments: Vec<Moment> =
+        explained.iter().flat_map(|(channel, facts)| moments_of(channel, facts)).collect();
     moments.sort_by_key(|moment| moment.millis);
     moments
 }
@@ -44,10 +45,10 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
         moments.extend(millis.map(|millis| moment(channel, millis, what, says)));
     };
     let cursor = facts.cursor.map_or_else(String::new, |cursor| format!(" as {cursor}"));
-    let nodes = facts.nodes.map_or_else(String::new, |nodes| format!("; {nodes} nodes listened for it"));
-    add(facts.accepted_at, "accepted", format!("the bus took it{cursor}{nodes}"));
+    let nodes = facts.nodes.map_or_else(String::new, |nodes| format!("; {nodes} nodes had subscribers"));
+    add(facts.accepted_at, "accepted", format!("the bus accepted it{cursor}{nodes}"));
     let over = facts.expires_at.filter(|at| *at <= facts.now);
-    add(over, "ttl", "its ttl ran out".to_owned());
+    add(over, "ttl", "its ttl expired".to_owned());
     if let Some(receipt) = &facts.receipt {
         add_record(receipt, facts.now, &mut add);
         moments.extend(receipt.connections.iter().map(|noted| {
@@ -58,8 +59,8 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
             };
             let says = match noted.what {
                 What::Written => "written to the socket",
-                What::Dropped => "dropped: the outbox was full",
-                What::Expired => "not written: its ttl had run out",
+                What::Dropped => "dropped: the send buffer was full",
+                What::Expired => "not written: its ttl had expired",
             };
             moment(channel, noted.at, what, says.to_owned()).by(&noted.connection, noted.device.as_deref())
         }));
@@ -76,21 +77,23 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
 }
 
 fn add_record(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'static str, String)) {
-    add(receipt.deliver_at, "deliver_at", "it is to be published".to_owned());
-    let settled = match receipt.state {
+    add(receipt.deliver_at, "deliver_at", "it is scheduled for publishing".to_owned());
+    let final_state = match receipt.state {
         State::Cancelled => Some(("cancelled", "it was cancelled")),
-        State::FallenBack => Some(("fallen_back", "it fell back: no device had acknowledged it by its deadline")),
-        State::Expired => Some(("expired", "nobody had acknowledged it for as long as that was waited for")),
+        State::FallenBack => {
+            Some(("fallen_back", "it was added to the fallback stream: no device acknowledged it by its deadline"))
+        }
+        State::Expired => Some(("expired", "no device acknowledged it in time")),
         State::Scheduled | State::Accepted | State::Acknowledged => None,
     };
-    if let Some((what, says)) = settled {
+    if let Some((what, says)) = final_state {
         add(receipt.settled_at, what, says.to_owned());
     }
     let is_open = !receipt.state.is_settled();
     add(
         receipt.deadline_at.filter(|at| is_open && *at > now),
         "deadline",
-        "it falls back, unless it is acknowledged".to_owned(),
+        "it goes to the fallback stream, unless it is acknowledged".to_owned(),
     );
 }
 
@@ -110,22 +113,24 @@ impl Moment {
 
 fn from_log_entry(channel: &Channel, entry: &Entry) -> Moment {
     let (what, says) = match &entry.what {
-        Happened::Opened { transport, cursor: None, .. } => ("opened", format!("a session began by {transport}")),
+        Happened::Opened { transport, cursor: None, .. } => {
+            ("opened", format!("a session opened over {transport}"))
+        }
         Happened::Opened { transport, cursor: Some(cursor), recovered } => {
-            let gap = if *recovered { "" } else { ", to which the log did not reach back" };
-            ("opened", format!("a session began by {transport}, with the cursor {cursor}{gap}"))
+            let gap = if *recovered { "" } else { ", which the log no longer covers" };
+            ("opened", format!("a session opened over {transport}, with the cursor {cursor}{gap}"))
         }
         Happened::Closed { why } => ("closed", format!("the session ended: {why}")),
-        Happened::Refused { why } => ("refused", format!("a client of the user was refused: {why}")),
+        Happened::Refused { why } => ("refused", format!("a client of the user was rejected: {why}")),
         Happened::Slow { channel, after } => {
-            ("slow", format!("the outbox was full: the session reads the log of {channel} behind {after}"))
+            ("slow", format!("the send buffer was full: the session reads the log of {channel} after {after}"))
         }
         Happened::CaughtUp { channel, upto } => {
-            ("caught_up", format!("it has read the log of {channel} up to {upto}"))
+            ("caught_up", format!("the session has read the log of {channel} up to {upto}"))
         }
         Happened::Gap { channel, after, before } => {
             let before = before.map_or_else(String::new, |before| format!(" and before {before}"));
-            ("gap", format!("events of {channel} behind {after}{before} are missing"))
+            ("gap", format!("events of {channel} after {after}{before} are missing"))
         }
     };
     let mut moment = moment(channel, entry.at, what, says);
