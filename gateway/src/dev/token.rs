@@ -55,8 +55,8 @@ fn mint_problem(error: &MintError) -> Problem {
     }
 }
 
-fn lifetime(asked: Option<u64>) -> Result<Duration, Problem> {
-    match request.unwrap_or(DEFAULT_LIFETIME) {
+fn lifetime(requested: Option<u64>) -> Result<Duration, Problem> {
+    match requested.unwrap_or(DEFAULT_LIFETIME) {
         seconds @ 1..=MAX_LIFETIME => Ok(Duration::from_secs(seconds)),
         _ => Err(request::invalid("lifetime", format!("`lifetime`: expected 1 to {MAX_LIFETIME} seconds"))),
     }

@@ -71,7 +71,7 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     let listeners = routes::serve(&config, mode, &node, &life, clients, services)?;
     tracing::info!(clients = %listeners.clients, services = %listeners.services, node = %node.id, "listening");
     if mode == Mode::Dev {
-        tracing::info!("the live page is at http://{}/", doors.clients);
+        tracing::info!("the live page is at http://{}/", listeners.clients);
     }
     drain::until_stopped(&mut signals, &life, &node, &config.drain).await;
     Ok(())
