@@ -26,11 +26,6 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> {
     SECTIONS.into_iter().flat_map(|(_, _, settings)| settings)
 }
 
-/// Returns the setting with that key.
-pub(super) fn find(key: &str) -> Option<&'static Setting> {
-    settings().find(|setting| setting.key == key)
-}
-
 /// Returns every key that a source may set, including the `_file` keys.
 pub(super) fn keys() -> impl Iterator<Item = String> {
     settings().flat_map(|setting| [Some(setting.key.to_owned()), setting.file_key()]).flatten()
