@@ -52,14 +52,14 @@ test("the backend shows what the publisher was told, and it is what the devices 
   assert.deepEqual(steps, ["answered", "received", "authorising", "paid"]);
 
   const name = await payment.getAttribute("data-payment");
-  const told = await payment.getByTestId("told").allTextContents();
+  const told = await payment.getByTestId("result").allTextContents();
   const got = tab.received.map((text) => JSON.parse(text)).filter(({ type }) => type === "payment-status");
   assert.equal(got.length, 3);
   got.forEach((frame, nth) => {
     assert.equal(frame.data.payment, name);
     assert.ok(told[nth].includes(frame.id), `${told[nth]} names ${frame.id}`);
     assert.ok(told[nth].includes(frame.cursor), `${told[nth]} names ${frame.cursor}`);
-    assert.match(told[nth], /1 node listens/);
+    assert.match(told[nth], /1 node has subscribers/);
   });
   assert.deepEqual(tab.complaints, []);
   await tab.close();
@@ -73,7 +73,7 @@ test("a payment is declined, to a user whom nobody listens for", async () => {
   await tab.getByTestId("amount").press("Enter");
   const step = tab.getByTestId("payment").first().locator("[data-status=declined]");
   await step.waitFor();
-  assert.match(await step.textContent(), /nobody is connected/);
+  assert.match(await step.textContent(), /no node has subscribers/);
   assert.equal(await events(tab).count(), 0);
   await tab.close();
 });

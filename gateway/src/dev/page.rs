@@ -27,11 +27,11 @@ const FILES: [(&str, &str, &str); 19] = [
     ("backend.js", SCRIPT, include_str!("page/backend.js")),
     ("card.js", SCRIPT, include_str!("page/card.js")),
     ("clock.js", SCRIPT, include_str!("page/clock.js")),
-    ("closing.js", SCRIPT, include_str!("page/closing.js")),
+    ("close_codes.js", SCRIPT, include_str!("page/close_codes.js")),
     ("connection.js", SCRIPT, include_str!("page/connection.js")),
     ("devices.js", SCRIPT, include_str!("page/devices.js")),
-    ("dom.js", SCRIPT, include_str!("page/dom.js")),
-    ("event.js", SCRIPT, include_str!("page/event.js")),
+    ("elements.js", SCRIPT, include_str!("page/elements.js")),
+    ("event_row.js", SCRIPT, include_str!("page/event_row.js")),
     ("frames.js", SCRIPT, include_str!("page/frames.js")),
     ("http.js", SCRIPT, include_str!("page/http.js")),
     ("payments.js", SCRIPT, include_str!("page/payments.js")),
@@ -39,7 +39,7 @@ const FILES: [(&str, &str, &str); 19] = [
     ("status.js", SCRIPT, include_str!("page/status.js")),
     ("theme.js", SCRIPT, include_str!("page/theme.js")),
     ("token.js", SCRIPT, include_str!("page/token.js")),
-    ("words.js", SCRIPT, include_str!("page/words.js")),
+    ("event_text.js", SCRIPT, include_str!("page/event_text.js")),
 ];
 
 /// The page, with the address of the server API filled in.

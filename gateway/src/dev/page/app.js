@@ -1,31 +1,31 @@
-// The page, put together. `?user=` says whose first device this tab is, `?lifetime=` how many seconds its tokens live.
+// Entry point of the page. `?user=` is the user of the first device, `?lifetime=` the lifetime of tokens in seconds.
 import { Backend } from "./backend.js";
 import { Devices } from "./devices.js";
-import { letSnippetsBeCopied, showSnippets } from "./snippets.js";
+import { enableCopyButtons, showSnippets } from "./snippets.js";
 
-const asked = new URLSearchParams(location.search);
-const user = asked.get("user") || "42";
+const query = new URLSearchParams(location.search);
+const user = query.get("user") || "42";
 
 const backend = new Backend(showSnippets);
 backend.user = user;
 showSnippets(user);
-letSnippetsBeCopied();
+enableCopyButtons();
 
-const devices = new Devices(Number(asked.get("lifetime")) || undefined);
+const devices = new Devices(Number(query.get("lifetime")) || undefined);
 devices.add(user);
 
 const add = document.getElementById("add");
 add.elements.user.value = user;
 add.addEventListener("submit", (event) => {
   event.preventDefault();
-  const whose = add.elements.user.value.trim();
-  if (whose) devices.add(whose);
+  const owner = add.elements.user.value.trim();
+  if (owner) devices.add(owner);
 });
 
-const neighbour = user === "43" ? "42" : "43";
+const otherUser = user === "43" ? "42" : "43";
 const tab = document.getElementById("tab");
-tab.href = `/?user=${neighbour}`;
-tab.textContent = `Open user ${neighbour} in another tab`;
+tab.href = `/?user=${otherUser}`;
+tab.textContent = `Open user ${otherUser} in another tab`;
 
 const bell = document.querySelector(".bell");
 addEventListener("ring", () => {

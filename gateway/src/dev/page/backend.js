@@ -1,9 +1,9 @@
-// The backend's side: a payment is asked for, answered at once, and worked on while we look.
-import { announce } from "./dom.js";
+// The payment form. The backend answers a payment at once, then works on it while the page shows the steps.
+import { announce } from "./elements.js";
 import { get, post } from "./http.js";
 import { Payments } from "./payments.js";
 
-// The choice that is no user, but a field to name one.
+// The radio button that shows the field for another user id.
 const OTHER = "other";
 
 export class Backend {
@@ -12,7 +12,7 @@ export class Backend {
   #payments = new Payments(document.querySelector(".payments"));
 
   constructor(userChanged) {
-    this.#form.addEventListener("change", () => { this.#other(); userChanged(this.user); });
+    this.#form.addEventListener("change", () => { this.#showUserField(); userChanged(this.user); });
     this.#form.addEventListener("input", () => userChanged(this.user));
     this.#form.addEventListener("submit", (event) => { event.preventDefault(); this.#pay(); });
   }
@@ -27,27 +27,27 @@ export class Backend {
     const known = user === "42" || user === "43";
     elements.user.value = known ? user : OTHER;
     if (!known) elements.other.value = user;
-    this.#other();
+    this.#showUserField();
   }
 
-  #other() {
+  #showUserField() {
     this.#form.querySelector(".other").hidden = this.#form.elements.user.value !== OTHER;
   }
 
   async #pay() {
-    this.#say("");
-    const [user, amount, asked] = [this.user, this.#form.elements.amount.value.trim(), performance.now()];
+    this.#showProblem("");
+    const [user, amount, started] = [this.user, this.#form.elements.amount.value.trim(), performance.now()];
     try {
       const { payment } = await post("/dev/pay", { user, amount });
-      const steps = this.#payments.add({ payment, user, amount, millis: Math.round(performance.now() - asked) });
+      const steps = this.#payments.add({ payment, user, amount, millis: Math.round(performance.now() - started) });
       document.getElementById("no-payments").hidden = true;
       await this.#watch(payment, steps);
     } catch (error) {
-      this.#say(error.message);
+      this.#showProblem(error.message);
     }
   }
 
-  // Asks for the steps after those already seen; the gateway answers when there are some.
+  // Requests the steps after those already shown. The gateway answers when there are new ones.
   async #watch(payment, steps) {
     for (let seen = 0, done = false; !done;) {
       const answer = await get(`/dev/payments/${encodeURIComponent(payment)}?seen=${seen}`);
@@ -58,7 +58,7 @@ export class Backend {
     announce(`Payment ${payment} is done.`);
   }
 
-  #say(text) {
+  #showProblem(text) {
     this.#problem.textContent = text;
     this.#problem.hidden = text === "";
   }

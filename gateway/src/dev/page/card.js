@@ -1,14 +1,14 @@
-// One device: its card, and the connection behind it.
+// A device: its card and its connection.
 import { everySecond } from "./clock.js";
 import { Connection } from "./connection.js";
-import { announce, h } from "./dom.js";
-import { eventRow } from "./event.js";
+import { announce, h } from "./elements.js";
+import { eventRow } from "./event_row.js";
 import { Frames } from "./frames.js";
-import { stateInWords, tokenInWords } from "./status.js";
+import { stateText, tokenText } from "./status.js";
 import { SHORT } from "./token.js";
-import { took, words } from "./words.js";
+import { latency, label } from "./event_text.js";
 
-const EVENTS_KEPT = 30;
+const MAX_EVENTS = 30;
 
 export class Card {
   #connection; #token; #renewals = 0; #frames = new Frames(); #stopClock;
@@ -21,13 +21,13 @@ export class Card {
   constructor({ user, device, lifetime, removed }) {
     this.#connection = new Connection(user, device, lifetime);
     this.element = this.#draw(user, device, lifetime, removed);
-    this.#follow();
-    this.#stopClock = everySecond(() => this.#count());
+    this.#subscribe();
+    this.#stopClock = everySecond(() => this.#updateStatus());
     this.#connection.open();
   }
 
-  // The network is back: no need to wait out the delay.
-  hurry() {
+  // Reconnects now. Called when the network is available again.
+  reconnectNow() {
     if (this.#connection.state.name === "reconnecting") this.#connection.open();
   }
 
@@ -35,25 +35,25 @@ export class Card {
     const end = () => { this.#stopClock(); this.#connection.end(); this.element.remove(); removed(); };
     return h("article", { class: "card", "data-testid": "device", "data-user": user, "data-device": device, "aria-label": `${device} of user ${user}` },
       h("header", {},
-        h("h3", {}, device, h("span", { class: "of", "data-testid": "card-user" }, `user ${user}`)),
-        h("p", { class: "state" }, h("i", { class: "lamp", "aria-hidden": "true" }), this.#state)),
+        h("h3", {}, device, h("span", { class: "owner", "data-testid": "card-user" }, `user ${user}`)),
+        h("p", { class: "state" }, h("i", { class: "indicator", "aria-hidden": "true" }), this.#state)),
       h("dl", { class: "facts" },
         h("div", {}, h("dt", {}, "Connection"), h("dd", {}, this.#id)),
         h("div", {}, h("dt", {}, "Token"), h("dd", {}, this.#validity))),
-      h("div", { class: "acts" },
+      h("div", { class: "actions" },
         button("cut", "Cut", () => this.#cutOrOpen()),
         button("renew", "Renew", () => this.#connection.renew()),
-        button("short", `${SHORT} s token`, (pressed) => this.#shorten(pressed), lifetime === SHORT),
+        button("short", `${SHORT} s token`, (pressed) => this.#useShortTokens(pressed), lifetime === SHORT),
         button("remove", "Remove", end)),
       this.#waiting, this.#events, this.#frames.element);
   }
 
-  #follow() {
+  #subscribe() {
     const on = (type, run) => this.#connection.addEventListener(type, ({ detail }) => run(detail));
     on("state", (state) => this.#show(state));
-    on("token", ({ expires, renewed }) => { this.#token = expires; this.#renewals += renewed ? 1 : 0; this.#count(); });
+    on("token", ({ expires, renewed }) => { this.#token = expires; this.#renewals += renewed ? 1 : 0; this.#updateStatus(); });
     on("frame", (frame) => this.#frames.add(frame));
-    on("event", (arrival) => this.#ring(arrival));
+    on("event", (arrival) => this.#addEvent(arrival));
   }
 
   #show(state) {
@@ -61,23 +61,23 @@ export class Card {
     if (state.connection) this.#id.textContent = state.connection;
     this.element.querySelector("[data-testid=cut]").textContent = state.name === "live" ? "Cut" : "Connect";
     this.element.querySelector("[data-testid=renew]").disabled = state.name !== "live";
-    this.#count();
-    if (state.name !== "connecting") announce(`${this.element.ariaLabel}: ${stateInWords(state)}`);
+    this.#updateStatus();
+    if (state.name !== "connecting") announce(`${this.element.ariaLabel}: ${stateText(state)}`);
   }
 
-  #count() {
-    this.#state.textContent = stateInWords(this.#connection.state);
-    if (this.#token) this.#validity.textContent = tokenInWords(this.#token, this.#renewals);
+  #updateStatus() {
+    this.#state.textContent = stateText(this.#connection.state);
+    if (this.#token) this.#validity.textContent = tokenText(this.#token, this.#renewals);
   }
 
-  #ring(arrival) {
+  #addEvent(arrival) {
     this.#waiting.remove();
     this.#events.prepend(eventRow(arrival));
-    if (this.#events.childElementCount > EVENTS_KEPT) this.#events.lastChild.remove();
+    if (this.#events.childElementCount > MAX_EVENTS) this.#events.lastChild.remove();
     this.element.classList.remove("rings");
     requestAnimationFrame(() => this.element.classList.add("rings"));
-    const { figure, unit } = took(arrival.event.time, arrival.arrived);
-    announce(`${this.element.ariaLabel}: ${words(arrival.event)}, ${figure} ${unit}`);
+    const { figure, unit } = latency(arrival.event.time, arrival.arrived);
+    announce(`${this.element.ariaLabel}: ${label(arrival.event)}, ${figure} ${unit}`);
     this.element.dispatchEvent(new CustomEvent("ring", { bubbles: true }));
   }
 
@@ -86,13 +86,13 @@ export class Card {
     else this.#connection.open();
   }
 
-  #shorten(pressed) {
+  #useShortTokens(pressed) {
     this.#connection.lifetime = pressed ? SHORT : undefined;
     if (this.#connection.state.name === "live") this.#connection.renew();
   }
 }
 
-// With a fourth argument it is a switch.
+// Creates a button. With `pressed` it is a toggle button.
 function button(name, label, run, pressed) {
   const press = ({ currentTarget }) => {
     const now = currentTarget.ariaPressed !== "true";

@@ -1,4 +1,4 @@
-// One tick a second for every countdown of the page, and spans of time in words.
+// A shared one-second timer for all countdowns, and formatting of times.
 const listeners = new Set();
 setInterval(() => { for (const listener of listeners) listener(Date.now()); }, 1000);
 

@@ -1,15 +1,14 @@
-// One device's connection: a plain WebSocket, and what a good client does around it. It comes back with jitter,
-// heeds what the node asks for, asks for what it missed, renews its token in band, and notices a line that has gone
-// silent.
-import { delay, isFinal } from "./closing.js";
+// The connection of one device: a plain WebSocket with the duties of a client. It reconnects with jitter, follows
+// `wirebell.reconnect`, resumes from its cursor, renews its token in band, and detects a dead connection.
+import { delay, isFinal } from "./close_codes.js";
 import { mint, renewIn } from "./token.js";
 
 const HIDDEN = "(not shown)";
-const PONG_WITHIN = 10_000;
-const STEADY_AFTER = 10_000;
+const PONG_TIMEOUT = 10_000;
+const STABLE_AFTER = 10_000;
 
 export class Connection extends EventTarget {
-  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #after; #begun = 0; #expires; #renewing; #generation = 0; #cursor;
+  #socket; #timers = new Map(); #attempt = 0; #refs = 0; #reconnectAfter; #tokenIssued = 0; #expires; #renewing; #generation = 0; #cursor;
   state = { name: "connecting" };
 
   constructor(user, device, lifetime) {
@@ -19,70 +18,70 @@ export class Connection extends EventTarget {
 
   async open() {
     const generation = ++this.#generation;
-    this.#rest();
-    this.#to({ name: "connecting" });
+    this.#clearTimers();
+    this.#setState({ name: "connecting" });
     let token;
     try {
       token = await mint(this.user, this.device, this.lifetime);
     } catch (error) {
-      if (generation === this.#generation) this.#comeBack({ why: error.message });
+      if (generation === this.#generation) this.#reconnect({ why: error.message });
       return;
     }
     if (generation !== this.#generation) return;
-    this.#begun = Date.now();
+    this.#tokenIssued = Date.now();
     this.#connect(token);
   }
 
-  // Ends it for good, or until `open`.
+  // Closes the connection. `open` starts a new one.
   end() {
     this.#generation += 1;
-    this.#rest();
+    this.#clearTimers();
     this.#drop();
-    this.#to({ name: "closed", code: 1000 });
+    this.#setState({ name: "closed", code: 1000 });
   }
 
-  // Leaves the socket behind without a word to the rest of the page, which then finds back as after any loss.
+  // Closes the socket as if the network had failed. The connection then recovers as after any loss.
   cut() {
     this.#generation += 1;
     this.#drop();
-    this.#tell("note", "cut on this page");
-    this.#comeBack({ why: "cut on this page", seconds: 1 + delay(1) });
+    this.#log("note", "cut on this page");
+    this.#reconnect({ why: "cut on this page", seconds: 1 + delay(1) });
   }
 
-  // A new token on the live socket.
+  // Renews the token on the live socket.
   async renew() {
     const generation = this.#generation;
-    const begun = Date.now();
+    const issued = Date.now();
     this.#renewing = this.#expires;
     try {
       const token = await mint(this.user, this.device, this.lifetime);
       if (generation !== this.#generation) return;
-      this.#begun = begun;
+      this.#tokenIssued = issued;
       this.#send({ type: "wirebell.auth", token, ref: this.#ref() });
     } catch (error) {
-      this.#tell("note", `no new token: ${error.message}`);
+      this.#log("note", `cannot renew the token: ${error.message}`);
       this.#renewing = undefined;
-      this.#in("renew", 2_000, () => this.renew());
+      this.#after("renew", 2_000, () => this.renew());
     }
   }
 
   #connect(token) {
     const url = new URL("/ws", location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    // Where it has come to in its user's log: the node sends what is behind that first.
+    // The last cursor of the user's channel: the node first replays the events after it.
     if (this.#cursor) url.searchParams.set("cursor", this.#cursor);
     const socket = new WebSocket(url, ["wirebell.v1", `wirebell.bearer.${token}`]);
     this.#socket = socket;
-    this.#after = undefined;
-    this.#tell("note", `GET ${url.pathname}${url.search}, offering wirebell.v1 and wirebell.bearer.${HIDDEN}`);
-    const mine = (handle) => (event) => { if (this.#socket === socket) handle(event); };
-    socket.onmessage = mine((event) => this.#hear(event.data));
-    socket.onclose = mine((event) => this.#closed(event));
+    this.#reconnectAfter = undefined;
+    this.#log("note", `GET ${url.pathname}${url.search}, offering wirebell.v1 and wirebell.bearer.${HIDDEN}`);
+    const ifCurrent = (handle) => (event) => { if (this.#socket === socket) handle(event); };
+    socket.onmessage = ifCurrent((event) => this.#receive(event.data));
+    socket.onclose = ifCurrent((event) => this.#closed(event));
   }
 
-  #hear(text) {
+  #receive(text) {
     const arrived = Date.now();
-    this.#tell("in", text);
+    this.#log("in", text);
     let frame;
     try { frame = JSON.parse(text); } catch { return; }
     const handler = this.#handlers[frame.type];
@@ -97,62 +96,62 @@ export class Connection extends EventTarget {
 
   #handlers = {
     "wirebell.welcome": (frame) => {
-      this.#to({ name: "live", connection: frame.connection });
-      this.#valid(frame.expires, false);
-      this.#in("steady", STEADY_AFTER, () => { this.#attempt = 0; });
-      this.#listenFor(frame.heartbeat * 1000);
+      this.#setState({ name: "live", connection: frame.connection });
+      this.#tokenAccepted(frame.expires, false);
+      this.#after("steady", STABLE_AFTER, () => { this.#attempt = 0; });
+      this.#startHeartbeat(frame.heartbeat * 1000);
     },
     "wirebell.reply": (frame) => {
-      if (frame.data?.expires) this.#valid(frame.data.expires, true);
+      if (frame.data?.expires) this.#tokenAccepted(frame.data.expires, true);
     },
-    // It may come while the token that it speaks of is being renewed, and one new token is enough.
+    // Ignored while a renewal of the same token is under way.
     "wirebell.expiring": (frame) => { if (frame.expires !== this.#renewing) this.#renewBefore(frame.expires); },
-    "wirebell.gap": () => this.#tell("note", "something is missing: the log no longer reaches back"),
-    "wirebell.pong": () => this.#stop("pong"),
-    "wirebell.reconnect": (frame) => { this.#after = frame.after; },
+    "wirebell.gap": () => this.#log("note", "events are missing: the log no longer contains them"),
+    "wirebell.pong": () => this.#clear("pong"),
+    "wirebell.reconnect": (frame) => { this.#reconnectAfter = frame.after; },
   };
 
-  #valid(expires, renewed) {
+  #tokenAccepted(expires, renewed) {
     this.#expires = expires;
     this.#emit("token", { expires, renewed });
     this.#renewBefore(expires);
   }
 
   #renewBefore(expires) {
-    this.#in("renew", Math.max(0, renewIn(expires, this.#begun)), () => this.renew());
+    this.#after("renew", Math.max(0, renewIn(expires, this.#tokenIssued)), () => this.renew());
   }
 
-  // A browser shows no pings of the protocol to its page, so the page asks by itself.
-  #listenFor(every) {
-    this.#in("ping", every, () => {
+  // A browser hides WebSocket pings from the page, so the page sends its own.
+  #startHeartbeat(interval) {
+    this.#after("ping", interval, () => {
       this.#send({ type: "wirebell.ping", ref: this.#ref() });
-      this.#in("pong", PONG_WITHIN, () => { this.#drop(); this.#comeBack({ why: "the line is silent" }); });
-      this.#listenFor(every);
+      this.#after("pong", PONG_TIMEOUT, () => { this.#drop(); this.#reconnect({ why: "no answer to a ping" }); });
+      this.#startHeartbeat(interval);
     });
   }
 
   #closed({ code, reason }) {
-    this.#tell("note", `closed with ${code}${reason ? `, “${reason}”` : ""}`);
+    this.#log("note", `closed with ${code}${reason ? `, “${reason}”` : ""}`);
     this.#socket = undefined;
     if (isFinal(code)) {
-      this.#rest();
-      this.#to({ name: "closed", code });
+      this.#clearTimers();
+      this.#setState({ name: "closed", code });
     } else {
-      this.#comeBack({ code, seconds: this.#after });
+      this.#reconnect({ code, seconds: this.#reconnectAfter });
     }
   }
 
-  #comeBack({ code, why, seconds = delay(this.#attempt + 1) }) {
-    this.#rest();
+  #reconnect({ code, why, seconds = delay(this.#attempt + 1) }) {
+    this.#clearTimers();
     this.#attempt += 1;
-    this.#to({ name: "reconnecting", code, why, at: Date.now() + seconds * 1000 });
-    this.#in("open", seconds * 1000, () => this.open());
+    this.#setState({ name: "reconnecting", code, why, at: Date.now() + seconds * 1000 });
+    this.#after("open", seconds * 1000, () => this.open());
   }
 
   #send(frame) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#socket.send(JSON.stringify(frame));
-    this.#tell("out", JSON.stringify("token" in frame ? { ...frame, token: HIDDEN } : frame));
+    this.#log("out", JSON.stringify("token" in frame ? { ...frame, token: HIDDEN } : frame));
   }
 
   #drop() {
@@ -162,10 +161,10 @@ export class Connection extends EventTarget {
   }
 
   #ref() { return String(++this.#refs); }
-  #to(state) { this.state = state; this.#emit("state", state); }
-  #tell(direction, text) { this.#emit("frame", { direction, text, at: Date.now() }); }
+  #setState(state) { this.state = state; this.#emit("state", state); }
+  #log(direction, text) { this.#emit("frame", { direction, text, at: Date.now() }); }
   #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
-  #in(name, millis, run) { this.#stop(name); this.#timers.set(name, setTimeout(run, millis)); }
-  #stop(name) { clearTimeout(this.#timers.get(name)); }
-  #rest() { for (const name of this.#timers.keys()) this.#stop(name); }
+  #after(name, millis, run) { this.#clear(name); this.#timers.set(name, setTimeout(run, millis)); }
+  #clear(name) { clearTimeout(this.#timers.get(name)); }
+  #clearTimers() { for (const name of this.#timers.keys()) this.#clear(name); }
 }

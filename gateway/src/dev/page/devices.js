@@ -1,4 +1,4 @@
-// The devices of this tab: which there are, and how they are called.
+// The devices of this tab and their names.
 import { Card } from "./card.js";
 
 const NAMES = ["phone", "laptop", "tablet", "watch", "desktop", "kiosk", "car", "fridge"];
@@ -9,8 +9,8 @@ export class Devices {
 
   constructor(lifetime) {
     this.lifetime = lifetime;
-    this.place = document.getElementById("cards");
-    addEventListener("online", () => { for (const card of this.#cards) card.hurry(); });
+    this.container = document.getElementById("cards");
+    addEventListener("online", () => { for (const card of this.#cards) card.reconnectNow(); });
   }
 
   add(user) {
@@ -18,11 +18,11 @@ export class Devices {
       user,
       device: this.#name(user),
       lifetime: this.lifetime,
-      removed: () => { this.#cards.delete(card); this.#empty(); },
+      removed: () => { this.#cards.delete(card); this.#updateEmptyNote(); },
     });
     this.#cards.add(card);
-    this.place.append(card.element);
-    this.#empty();
+    this.container.append(card.element);
+    this.#updateEmptyNote();
   }
 
   #name(user) {
@@ -32,7 +32,7 @@ export class Devices {
     return NAMES[nth % NAMES.length] + (round ? `-${round + 1}` : "");
   }
 
-  #empty() {
+  #updateEmptyNote() {
     document.getElementById("no-devices").hidden = this.#cards.size > 0;
   }
 }

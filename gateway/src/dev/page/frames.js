@@ -1,11 +1,11 @@
-// The raw frames of one connection, both ways. The text stays as it was on the wire, byte for byte: it is tinted,
-// not formatted. Tokens never come this far.
+// The raw frames of one connection in both directions. The text is highlighted, but otherwise exactly as on the wire.
+// Tokens are removed before.
 import { wallClock } from "./clock.js";
-import { copy, h } from "./dom.js";
+import { copy, h } from "./elements.js";
 
-const KEPT = 100;
+const MAX_FRAMES = 100;
 const MARKS = { in: "in", out: "out", note: "·" };
-const PIECES = /("(?:\\.|[^"\\])*"\s*:)|("(?:\\.|[^"\\])*")|(-?\d[\d.eE+-]*|true|false|null)/g;
+const TOKENS = /("(?:\\.|[^"\\])*"\s*:)|("(?:\\.|[^"\\])*")|(-?\d[\d.eE+-]*|true|false|null)/g;
 
 export class Frames {
   #kept = [];
@@ -13,13 +13,13 @@ export class Frames {
   #list = h("ol", { class: "wirelog", "data-testid": "frame-list", tabindex: "0", "aria-label": "Raw frames, newest first" });
   element = h("details", { class: "frames", "data-testid": "frames" },
     h("summary", {}, "Raw frames ", this.#count),
-    h("p", { class: "hint" }, `Newest first, the last ${KEPT}. `, this.#copyAll()),
+    h("p", { class: "hint" }, `Newest first, the last ${MAX_FRAMES}. `, this.#copyAll()),
     this.#list);
 
   add(frame) {
     this.#kept.unshift(frame);
     this.#list.prepend(row(frame));
-    if (this.#kept.length > KEPT) {
+    if (this.#kept.length > MAX_FRAMES) {
       this.#kept.pop();
       this.#list.lastChild.remove();
     }
@@ -36,13 +36,13 @@ function row({ direction, text, at }) {
   return h("li", { class: direction, "data-testid": "frame", "data-direction": direction },
     h("span", { class: "way" }, MARKS[direction]),
     h("time", {}, wallClock(at)),
-    h("code", { "data-testid": "frame-text" }, ...(direction === "note" ? [text] : tinted(text))));
+    h("code", { "data-testid": "frame-text" }, ...(direction === "note" ? [text] : highlighted(text))));
 }
 
-function tinted(text) {
+function highlighted(text) {
   const pieces = [];
   let from = 0;
-  for (const match of text.matchAll(PIECES)) {
+  for (const match of text.matchAll(TOKENS)) {
     pieces.push(text.slice(from, match.index));
     const [whole, key, string] = match;
     pieces.push(h("span", { class: key ? "key" : string ? "string" : "value" }, whole));

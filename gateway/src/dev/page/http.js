@@ -1,4 +1,4 @@
-// The page's own requests: JSON there and back, and a problem document as an error that can be read.
+// The page's requests: JSON in both directions. A problem document becomes an error with its detail.
 export async function post(path, body) {
   return read(await fetch(path, {
     method: "POST",

@@ -1,9 +1,9 @@
-// How to do the same from one's own code, with the user that is chosen just now.
-import { copy } from "./dom.js";
+// Code examples for the selected user.
+import { copy } from "./elements.js";
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-// A door that listens on every address is reached by the name that this page was reached by.
+// If the server API listens on every address, the example uses the host name of this page.
 function services() {
   const bound = document.querySelector("meta[name=wirebell-services]").content;
   return bound.replace(/^(0\.0\.0\.0|\[::\])/, location.hostname);
@@ -33,7 +33,7 @@ export function showSnippets(user) {
   document.getElementById("script").textContent = script();
 }
 
-export function letSnippetsBeCopied() {
+export function enableCopyButtons() {
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", () => copy(button, document.getElementById(button.dataset.copy).textContent));
   }

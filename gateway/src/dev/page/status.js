@@ -1,8 +1,8 @@
-// A connection's state and its token, in words.
+// Text for the state of a connection and of its token.
 import { span } from "./clock.js";
-import { meaning } from "./closing.js";
+import { meaning } from "./close_codes.js";
 
-export function stateInWords({ name, code, why, at }, now = Date.now()) {
+export function stateText({ name, code, why, at }, now = Date.now()) {
   if (name === "reconnecting") {
     const left = Math.ceil((at - now) / 1000);
     const reason = why ?? `${code}, ${meaning(code)}`;
@@ -11,7 +11,7 @@ export function stateInWords({ name, code, why, at }, now = Date.now()) {
   return name === "closed" ? `closed with ${code}, ${meaning(code)}` : name;
 }
 
-export function tokenInWords(expires, renewals, now = Date.now()) {
+export function tokenText(expires, renewals, now = Date.now()) {
   const left = expires - now / 1000;
   const validity = left > 0 ? `valid for ${span(left)}` : "expired";
   const times = renewals === 1 ? "once" : `${renewals} times`;

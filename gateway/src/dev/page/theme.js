@@ -1,13 +1,13 @@
-// The theme, before the first paint: what the system prefers, unless a choice is remembered.
+// Sets the theme before the first paint: the stored choice, or the system's preference.
 (() => {
   const order = ["auto", "light", "dark"];
-  const remembered = () => {
+  const stored = () => {
     try { return localStorage.getItem("wirebell-theme") ?? "auto"; } catch { return "auto"; }
   };
-  const remember = (theme) => {
-    try { localStorage.setItem("wirebell-theme", theme); } catch { /* private windows may refuse */ }
+  const store = (theme) => {
+    try { localStorage.setItem("wirebell-theme", theme); } catch { /* private windows may reject it */ }
   };
-  let theme = order.includes(remembered()) ? remembered() : "auto";
+  let theme = order.includes(stored()) ? stored() : "auto";
   const show = () => {
     document.documentElement.dataset.theme = theme;
     const button = document.getElementById("theme");
@@ -18,7 +18,7 @@
     show();
     document.getElementById("theme").addEventListener("click", () => {
       theme = order[(order.indexOf(theme) + 1) % order.length];
-      remember(theme);
+      store(theme);
       show();
     });
   });

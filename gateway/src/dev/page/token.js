@@ -1,7 +1,7 @@
-// Tokens: fetched here, handed to the socket, shown nowhere.
+// Requests tokens. They go to the socket and are never shown.
 import { post } from "./http.js";
 
-// Seconds; what the server takes when nothing else is asked for.
+// Lifetime of a short token, in seconds.
 export const SHORT = 20;
 
 export async function mint(user, device, lifetime) {
@@ -9,9 +9,9 @@ export async function mint(user, device, lifetime) {
   return token;
 }
 
-// Milliseconds from now until the token should be renewed: when half of it is gone, or a minute before its end,
-// whichever is later. A node may warn of a short token at once, and that must not make us renew in a ring.
-export function renewIn(expires, begun, now = Date.now()) {
+// Returns the milliseconds until the token should be renewed: at half its lifetime or a minute before its end,
+// whichever is later. A node may send `wirebell.expiring` for a short token at once, which must not cause a renewal loop.
+export function renewIn(expires, issued, now = Date.now()) {
   const end = expires * 1000;
-  return Math.max(begun + (end - begun) / 2, end - 60_000) - now;
+  return Math.max(issued + (end - issued) / 2, end - 60_000) - now;
 }

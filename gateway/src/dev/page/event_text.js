@@ -1,4 +1,4 @@
-// What an event says, in words, and how long it was on its way.
+// The text of an event, and its latency.
 import { span } from "./clock.js";
 
 const PAYMENT = {
@@ -8,24 +8,24 @@ const PAYMENT = {
   declined: "Declined",
 };
 
-export function words({ type, data }) {
+export function label({ type, data }) {
   const isPayment = type === "payment-status" && typeof data?.status === "string";
   return isPayment ? PAYMENT[data.status] ?? data.status : type;
 }
 
-export function sum({ type, data }) {
-  const amount = type === "payment-status" ? data?.amount : undefined;
-  return typeof amount === "string" ? `${amount} ${data.currency ?? ""}`.trim() : undefined;
+export function amount({ type, data }) {
+  const value = type === "payment-status" ? data?.amount : undefined;
+  return typeof value === "string" ? `${value} ${data.currency ?? ""}`.trim() : undefined;
 }
 
-// Which payment it is about, by the end of its id, where ids differ; or which channel it came by.
-export function about({ type, channel, data }) {
+// Returns the end of the payment's id, where ids differ, or the event's channel.
+export function reference({ type, channel, data }) {
   const isPayment = type === "payment-status" && typeof data?.payment === "string";
   return isPayment ? `…${data.payment.slice(-6)}` : channel ?? "";
 }
 
-// From the event's own time to its arrival at this page. Both are whole milliseconds, so one may be off either way.
-export function took(time, arrived) {
+// Returns the time from the event's timestamp to its arrival. Both are whole milliseconds, so either may be off by one.
+export function latency(time, arrived) {
   const millis = arrived - Date.parse(time);
   if (Number.isNaN(millis)) return { figure: "?", unit: "no time" };
   if (millis < -5) return { figure: "?", unit: "clocks differ" };

@@ -1,4 +1,4 @@
-// Elements in one expression. Children that are strings become text, never markup.
+// Creates an element. String children become text, never markup.
 export function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -12,12 +12,12 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-// Says it to those who listen instead of look. One place for the whole page, so that cards do not talk at once.
+// Announces a text to screen readers. The page has one live region, so that cards do not interrupt each other.
 export function announce(text) {
   document.getElementById("announce").textContent = text;
 }
 
-// Copies a text, and says so on the button that was pressed.
+// Copies a text and confirms it on the button.
 export async function copy(button, text) {
   const before = button.dataset.label ??= button.textContent;
   try {
