@@ -137,7 +137,10 @@ mod tests {
 
     #[test]
     fn repeated_event_is_counted_and_hides_no_gap() {
-        assert_eq!(account(&[0, 1, 1, 2], 3), DeliveryCounts { sent: 3, received: 4, repeated: 1, ..DeliveryCounts::default() });
+        assert_eq!(
+            account(&[0, 1, 1, 2], 3),
+            DeliveryCounts { sent: 3, received: 4, repeated: 1, ..DeliveryCounts::default() }
+        );
         let hidden = account(&[0, 0, 2], 3);
         assert_eq!((hidden.received, hidden.repeated, hidden.missing), (3, 1, 1));
         assert!(!hidden.is_exact());

@@ -3,11 +3,11 @@
 
 pub mod account;
 pub mod awake;
-pub mod load_clients;
 pub mod failure;
 pub mod frame;
 pub mod http;
 pub mod latency;
+pub mod load_clients;
 pub mod mark;
 pub mod pace;
 pub mod peer;

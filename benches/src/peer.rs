@@ -138,7 +138,13 @@ pub trait Peer: Sync {
 
     /// Handles a frame of a client that is not subscribed yet, and appends the text frames to send to `answers`. The first
     /// call has an empty frame and follows the response to the upgrade.
-    fn handshake(&self, config: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake;
+    fn handshake(
+        &self,
+        config: &RunConfig,
+        identity: ClientIdentity<'_>,
+        frame: &[u8],
+        answers: &mut Vec<String>,
+    ) -> Handshake;
 
     /// Returns a client's answer to a frame without a mark, once it is subscribed: a ping in the system's own protocol.
     /// WebSocket pings are answered by the load generator.
@@ -154,7 +160,15 @@ pub trait Peer: Sync {
     /// Appends what publishes an event to `into`: for [`Ingress::Redis`] one command ([`command`]), for [`Ingress::Http`]
     /// one request. `event` is unique within the run. `payload` is a JSON object; it must reach clients byte for byte, if
     /// need be inside a string.
-    fn publish(&self, config: &RunConfig, ingress: Ingress, to: Target, event: u64, payload: &str, into: &mut Vec<u8>);
+    fn publish(
+        &self,
+        config: &RunConfig,
+        ingress: Ingress,
+        to: Target,
+        event: u64,
+        payload: &str,
+        into: &mut Vec<u8>,
+    );
 
     /// Returns the port for requests of [`Ingress::Http`].
     fn http_port(&self, config: &RunConfig) -> u16 {

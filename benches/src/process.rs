@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::failure::{Failure, Result, Context};
+use crate::failure::{Context, Failure, Result};
 
 /// How long a program may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(20);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::account::DeliveryCounts;
 use crate::awake::Awake;
-use crate::load_clients::{ClientStats, LoadClients, Sent};
 use crate::failure::{Failure, Result};
 use crate::latency::{Counts, Latency};
+use crate::load_clients::{ClientStats, LoadClients, Sent};
 use crate::mark::now;
 use crate::peer::{Peer, RunConfig};
 use crate::process::Processes;
@@ -240,7 +240,7 @@ fn redis_server(config: &RunConfig) -> Result<Processes> {
     let mut program = Command::new("redis-server");
     program.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
     program.arg(&config.folder);
-        // A slow subscriber is part of the measurement: Redis must not disconnect it.
+    // A slow subscriber is part of the measurement: Redis must not disconnect it.
     program.args(["--client-output-buffer-limit", "pubsub 0 0 0"]);
     let mut redis = Processes::default();
     redis.start("redis", &config.folder, &mut program)?;

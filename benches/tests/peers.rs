@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use wirebell_benches::frame::{self, opcode};
 use wirebell_benches::mark::{Mark, now};
-use wirebell_benches::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target};
+use wirebell_benches::peer::{Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target};
 use wirebell_benches::peers::by_name;
 use wirebell_benches::process::Processes;
 use wirebell_benches::token::Issuer;

@@ -75,7 +75,8 @@ pub(crate) async fn wait(
     let begun = Instant::now();
     let end = begun + within;
     loop {
-        let found = timeout_at(end + LAST_POLL_GRACE, poll(transport, id, channels, poll_wait(end, channels))).await;
+        let found =
+            timeout_at(end + LAST_POLL_GRACE, poll(transport, id, channels, poll_wait(end, channels))).await;
         let last = match found {
             Ok(Ok(Some(answer))) => return answer,
             Ok(Ok(None)) => AckError::NotInTime { after: within },

@@ -131,8 +131,12 @@ impl Builder {
         match publisher.transport().open().await {
             Ok(()) => {}
             Err(failure) => match (failure.error, failure.kind) {
-                (PublishError::Refused(refusal), FailureKind::Configuration) => return Err(ConnectError::Refused(refusal)),
-                (error, _) => tracing::warn!(%error, "no connection to the bus yet: events wait until there is one"),
+                (PublishError::Refused(refusal), FailureKind::Configuration) => {
+                    return Err(ConnectError::Refused(refusal));
+                }
+                (error, _) => {
+                    tracing::warn!(%error, "no connection to the bus yet: events wait until there is one")
+                }
             },
         }
         Ok(publisher)

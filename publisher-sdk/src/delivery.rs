@@ -62,7 +62,8 @@ pub(crate) async fn attempt(
 /// since they would overtake it.
 pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Vec<Event>) -> Vec<EventResult> {
     let mut answers: Vec<Option<EventResult>> = events.iter().map(|_| None).collect();
-    let mut events = events.into_iter().enumerate().map(|(sequence, event)| PendingEvent { sequence, bytes: 0, event });
+    let mut events =
+        events.into_iter().enumerate().map(|(sequence, event)| PendingEvent { sequence, bytes: 0, event });
     let mut stopped = None;
     while stopped.is_none() {
         let mut chunk: Vec<_> = events.by_ref().take(CHUNK).collect();

@@ -7,11 +7,11 @@ use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use wirebell_protocol::tracking::{Receipt, State};
 use wirebell_protocol::{Channel, Outcome};
 
-use crate::response::{self, BatchResult};
 use crate::cancelled::Cancelled;
 use crate::delivery::PendingEvent;
 use crate::error::ConnectError;
 use crate::failure::Failure;
+use crate::response::{self, BatchResult};
 use crate::transport::Options;
 
 /// Most bytes of events in one request.
@@ -64,7 +64,9 @@ impl HttpTransport {
                 }
                 // One event, or the size of the request, was rejected: smaller requests may pass.
                 BatchResult::Split if batch.len() > 1 => most = batch.len().div_ceil(2),
-                BatchResult::Split => answers.push(Err(Failure::unavailable("the node asked for a smaller request"))),
+                BatchResult::Split => {
+                    answers.push(Err(Failure::unavailable("the node asked for a smaller request")))
+                }
                 BatchResult::All(failure) => answers.resize(bodies.len(), Err(failure)),
             }
         }
@@ -184,7 +186,9 @@ fn events_url(url: &str) -> Result<Url, ConnectError> {
     let wrong = |found| ConnectError::Url { found };
     let mut url = Url::parse(url).map_err(|_| wrong("the given one cannot be parsed as a URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("the given one has a user or password: pass the API key to `service_key` of the builder"));
+        return Err(wrong(
+            "the given one has a user or password: pass the API key to `service_key` of the builder",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("the given one has a query or a fragment"));

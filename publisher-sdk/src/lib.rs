@@ -76,7 +76,6 @@
 //! [`PublishError::Unavailable`]. See [`Builder::connect`].
 
 mod acknowledged;
-mod response;
 mod buffer;
 mod builder;
 mod cancelled;
@@ -92,11 +91,12 @@ mod pipeline;
 mod published;
 mod publisher;
 mod pump;
+mod receipts;
 mod redis;
 mod redis_error;
+mod response;
 mod retry;
 mod stamp;
-mod receipts;
 mod tls;
 mod transport;
 mod worker;

@@ -14,10 +14,10 @@ use crate::counters::Counters;
 use crate::delivery::deliver;
 use crate::enqueued::{Enqueued, Flushed};
 use crate::error::{ConnectError, PublishError};
-use crate::published::{Published, AckTracker};
+use crate::published::{AckTracker, Published};
+use crate::receipts::{Follow, Receipts};
 use crate::retry::retry_until;
 use crate::stamp::{stamp, with_durability};
-use crate::receipts::{Follow, Receipts};
 use crate::transport::Transport;
 
 /// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last clone is dropped, the
@@ -98,7 +98,8 @@ impl Publisher {
         for event in &mut events {
             stamp(event);
         }
-        let trackers: Vec<AckTracker> = events.iter().map(|event| AckTracker::of(event, &self.0.transport)).collect();
+        let trackers: Vec<AckTracker> =
+            events.iter().map(|event| AckTracker::of(event, &self.0.transport)).collect();
         let answers = deliver(&self.0.transport, self.0.timeout, events).await;
         let published = |(answer, tracker)| Ok(Published::new(answer?, tracker));
         answers.into_iter().zip(trackers).map(published).collect()
@@ -176,7 +177,10 @@ impl Drop for Shared {
     fn drop(&mut self) {
         let waiting = self.buffer.counters().waiting;
         if waiting > 0 {
-            tracing::warn!(waiting, "publisher dropped with events in its buffer: they are lost; call `close` first");
+            tracing::warn!(
+                waiting,
+                "publisher dropped with events in its buffer: they are lost; call `close` first"
+            );
         }
         self.task.abort();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::buffer::Buffer;
-use crate::delivery::{EventResult, CHUNK, PendingEvent, attempt};
+use crate::delivery::{CHUNK, EventResult, PendingEvent, attempt};
 use crate::failure::{Failure, FailureKind};
 use crate::retry::Backoff;
 use crate::transport::Transport;

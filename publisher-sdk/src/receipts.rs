@@ -11,7 +11,7 @@ use wirebell_protocol::Channel;
 use wirebell_protocol::tracking::State;
 
 use crate::failure::Failure;
-use crate::redis::{ConsumerGroup, Entry, EntryId, StreamKind, RedisBus, has_code};
+use crate::redis::{ConsumerGroup, Entry, EntryId, RedisBus, StreamKind, has_code};
 use crate::retry::Backoff;
 
 /// How often the streams are polled while they are empty.
@@ -119,7 +119,9 @@ impl Receipts {
 
     async fn acknowledge(&mut self) -> Result<(), Failure> {
         match &self.source {
-            Source::Group { group, .. } if !self.handed_out.is_empty() => group.acknowledge(&self.handed_out).await?,
+            Source::Group { group, .. } if !self.handed_out.is_empty() => {
+                group.acknowledge(&self.handed_out).await?
+            }
             _ => {}
         }
         self.handed_out.clear();
@@ -135,7 +137,8 @@ impl Receipts {
         };
         let found = !entries.is_empty();
         for entry in entries {
-            let update = DeliveryUpdate::read(&entry).filter(|update| self.filter.as_ref().is_none_or(|filter| filter(update)));
+            let update = DeliveryUpdate::read(&entry)
+                .filter(|update| self.filter.as_ref().is_none_or(|filter| filter(update)));
             match update {
                 Some(update) => self.waiting.push_back((entry.id, update)),
                 None => self.handed_out.push(entry.id),

@@ -126,7 +126,8 @@ impl HttpResponse {
 
 /// Reports a response that does not come from a Wirebell node.
 fn not_wirebell(status: u16) -> Failure {
-    let detail = format!("expected a response of a Wirebell node, got another one with status {status}; check the URL");
+    let detail =
+        format!("expected a response of a Wirebell node, got another one with status {status}; check the URL");
     Failure::configuration(Refusal::new(Some(status), "not_wirebell", detail))
 }
 

@@ -54,7 +54,9 @@ impl Transport {
     pub(crate) fn new(url: &str, options: Options) -> Result<Self, ConnectError> {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
-            Some(scheme) if REDIS_SCHEMES.contains(&scheme) => RedisBus::new(url, options).map(Arc::new).map(Self::Redis),
+            Some(scheme) if REDIS_SCHEMES.contains(&scheme) => {
+                RedisBus::new(url, options).map(Arc::new).map(Self::Redis)
+            }
             Some("http" | "https") => HttpTransport::new(url, &options).map(Self::Http),
             Some(_) => Err(ConnectError::Url { found: "the given one has another scheme" }),
             None => Err(ConnectError::Url { found: "the given one has no scheme" }),

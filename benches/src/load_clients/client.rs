@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use crate::account::SequenceTracker;
 use crate::frame::{self, opcode};
 use crate::mark::{Mark, now};
-use crate::peer::{Handshake, ClientIdentity, Peer, RunConfig, Target};
+use crate::peer::{ClientIdentity, Handshake, Peer, RunConfig, Target};
 
 use super::messages::ClientStats;
 use crate::latency::Latency;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::messages::{Response, ConnectStats, Request, ClientStats, Sent};
-use crate::failure::{Failure, Result, Context};
+use super::messages::{ClientStats, ConnectStats, Request, Response, Sent};
+use crate::failure::{Context, Failure, Result};
 use crate::latency::Latency;
 use crate::peer::{Peer, RunConfig};
 
@@ -75,7 +75,10 @@ impl LoadClients {
             }
         }
         if all.connected < up_to.min(self.users()) {
-            return Err(Failure::new(format!("{} of {up_to} clients could connect; {}", all.connected, all.reason)));
+            return Err(Failure::new(format!(
+                "{} of {up_to} clients could connect; {}",
+                all.connected, all.reason
+            )));
         }
         Ok((all, latency))
     }

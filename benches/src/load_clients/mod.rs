@@ -10,5 +10,5 @@ mod messages;
 mod process;
 
 pub use handle::{EventCounter, LoadClients};
-pub use messages::{ConnectStats, ClientStats, Sent};
+pub use messages::{ClientStats, ConnectStats, Sent};
 pub use process::serve;

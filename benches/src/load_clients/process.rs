@@ -10,7 +10,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::client::{Client, Shared, State};
 use super::connect::{connect, reset};
-use super::messages::{Response, ConnectStats, Request, ClientStats, Sent};
+use super::messages::{ClientStats, ConnectStats, Request, Response, Sent};
 use crate::failure::{Failure, Result};
 use crate::latency::Latency;
 use crate::mark::now;
@@ -169,7 +169,8 @@ impl Process {
                 }
             }
         }
-        let done = connecting.in_flight == 0 && connecting.retries.is_empty() && connecting.next >= connecting.up_to;
+        let done =
+            connecting.in_flight == 0 && connecting.retries.is_empty() && connecting.next >= connecting.up_to;
         if !done && !timed_out {
             self.connecting = Some(connecting);
             return Ok(());

@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-use crate::failure::{Result, Context};
-use crate::peer::{Ability, Burst, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, upgrade};
+use crate::failure::{Context, Result};
+use crate::peer::{Ability, Burst, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, upgrade};
 use crate::process::Processes;
 
 /// The bare writer.

@@ -4,7 +4,9 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
+use crate::peer::{
+    Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, command, upgrade, user_name,
+};
 use crate::peers::installed;
 use crate::process::Processes;
 
@@ -51,7 +53,13 @@ impl Peer for Centrifuge {
         upgrade(config.clients, "/connection/websocket", "")
     }
 
-    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
+    fn handshake(
+        &self,
+        _: &RunConfig,
+        identity: ClientIdentity<'_>,
+        frame: &[u8],
+        answers: &mut Vec<String>,
+    ) -> Handshake {
         if frame.is_empty() {
             answers.push(format!(r#"{{"id":1,"connect":{{"token":"{}"}}}}"#, identity.token));
             Handshake::Pending

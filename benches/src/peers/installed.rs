@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::{Failure, Result, Context};
+use crate::failure::{Context, Failure, Result};
 use crate::peer::RunConfig;
 
 /// Returns this repository's folder of a peer: its `install`, its configuration or our server.

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::failure::{Result, Context};
+use crate::failure::{Context, Result};
 use crate::http;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, post, upgrade, user_name};
+use crate::peer::{Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, post, upgrade, user_name};
 use crate::peers::installed;
 use crate::process::Processes;
 

@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Result;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
+use crate::peer::{
+    Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, command, upgrade, user_name,
+};
 use crate::peers::installed;
 use crate::process::Processes;
 
@@ -79,7 +81,13 @@ impl Peer for SocketIo {
     }
 
     /// Engine.IO opens with `0`; `40` requests and confirms the Socket.IO connection.
-    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
+    fn handshake(
+        &self,
+        _: &RunConfig,
+        identity: ClientIdentity<'_>,
+        frame: &[u8],
+        answers: &mut Vec<String>,
+    ) -> Handshake {
         match frame {
             [] => Handshake::Pending,
             [b'0', ..] => {

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
-use crate::failure::{Result, Context};
+use crate::failure::{Context, Result};
 use crate::http;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, post, upgrade, user_name};
+use crate::peer::{Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, post, upgrade, user_name};
 use crate::peers::installed;
 use crate::process::Processes;
 
@@ -74,7 +74,13 @@ impl Peer for Sockudo {
     }
 
     /// The server names the connection; the subscription to a user's channel is signed over that name.
-    fn handshake(&self, _: &RunConfig, identity: ClientIdentity<'_>, frame: &[u8], answers: &mut Vec<String>) -> Handshake {
+    fn handshake(
+        &self,
+        _: &RunConfig,
+        identity: ClientIdentity<'_>,
+        frame: &[u8],
+        answers: &mut Vec<String>,
+    ) -> Handshake {
         let Ok(message) = serde_json::from_slice::<Value>(frame) else { return Handshake::Pending };
         match (message["event"].as_str(), message["channel"].as_str()) {
             (Some("pusher:connection_established"), _) => {

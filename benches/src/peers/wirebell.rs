@@ -7,9 +7,11 @@ use std::process::Command;
 use wirebell_protocol::publish::{PublishScript, Retention};
 use wirebell_protocol::{Event, Keys, Prepared};
 
-use crate::failure::{Result, Context};
+use crate::failure::{Context, Result};
 use crate::http;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, post, upgrade, user_name};
+use crate::peer::{
+    Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, command, post, upgrade, user_name,
+};
 use crate::process::Processes;
 
 /// The API key of the server API.
@@ -88,18 +90,26 @@ impl Peer for Wirebell {
         let mut running = Processes::default();
         running.start(self.name, &config.folder, &mut node(config)?)?;
         running.wait_for_port(config.services)?;
-        running
-            .wait_for("wirebell is ready", || http::get(config.services, "/readyz").is_ok_and(|code| code == 200))?;
+        running.wait_for("wirebell is ready", || {
+            http::get(config.services, "/readyz").is_ok_and(|code| code == 200)
+        })?;
         Ok(running)
     }
 
     fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String {
         let query = identity.cursor.map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
-        let headers = format!("Sec-WebSocket-Protocol: wirebell.v1\r\nAuthorization: Bearer {}\r\n", identity.token);
+        let headers =
+            format!("Sec-WebSocket-Protocol: wirebell.v1\r\nAuthorization: Bearer {}\r\n", identity.token);
         upgrade(config.clients, &format!("/ws{query}"), &headers)
     }
 
-    fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, frame: &[u8], _answers: &mut Vec<String>) -> Handshake {
+    fn handshake(
+        &self,
+        _: &RunConfig,
+        _: ClientIdentity<'_>,
+        frame: &[u8],
+        _answers: &mut Vec<String>,
+    ) -> Handshake {
         if frame.starts_with(br#"{"type":"wirebell.welcome""#) {
             Handshake::Subscribed
         } else if frame.is_empty() {
@@ -116,7 +126,15 @@ impl Peer for Wirebell {
         std::str::from_utf8(&frame[begin..end]).ok()
     }
 
-    fn publish(&self, config: &RunConfig, ingress: Ingress, to: Target, event: u64, payload: &str, into: &mut Vec<u8>) {
+    fn publish(
+        &self,
+        config: &RunConfig,
+        ingress: Ingress,
+        to: Target,
+        event: u64,
+        payload: &str,
+        into: &mut Vec<u8>,
+    ) {
         let to = match to {
             Target::One(number) => format!("user:{}", user_name(number)),
             Target::All => "all".to_owned(),

@@ -2,7 +2,9 @@
 //! each user, like a push service that a team builds itself.
 
 use crate::failure::Result;
-use crate::peer::{Ability, Ingress, Handshake, ClientIdentity, Peer, RunConfig, Target, command, upgrade, user_name};
+use crate::peer::{
+    Ability, ClientIdentity, Handshake, Ingress, Peer, RunConfig, Target, command, upgrade, user_name,
+};
 use crate::peers::installed;
 use crate::process::Processes;
 

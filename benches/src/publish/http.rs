@@ -29,7 +29,8 @@ pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan) -> Resul
         threads.into_iter().map(join).collect::<Result<Vec<Rejections>>>()
     })?;
     let rejected = outcomes.iter().map(|(count, _)| count).sum();
-    let reason = outcomes.into_iter().map(|(_, reason)| reason).find(|reason| !reason.is_empty()).unwrap_or_default();
+    let reason =
+        outcomes.into_iter().map(|(_, reason)| reason).find(|reason| !reason.is_empty()).unwrap_or_default();
     Ok(PublishStats { sent: plan.sent(), rejected, reason, nanos: now() - begun })
 }
 

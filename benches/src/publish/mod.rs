@@ -10,8 +10,8 @@ mod resp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::load_clients::{EventCounter, Sent};
 use crate::failure::Result;
+use crate::load_clients::{EventCounter, Sent};
 use crate::mark::Mark;
 use crate::peer::{Ingress, Peer, RunConfig, Target};
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Plan, PublishStats, resp};
-use crate::load_clients::EventCounter;
 use crate::failure::{Failure, Result};
+use crate::load_clients::EventCounter;
 use crate::mark::now;
 use crate::pace::Pace;
 use crate::peer::{Peer, RunConfig};
@@ -62,7 +62,12 @@ struct Replies {
     over: std::sync::atomic::AtomicBool,
 }
 
-pub(super) fn publish(peer: &dyn Peer, config: &RunConfig, plan: &Plan, delivered: &EventCounter) -> Result<PublishStats> {
+pub(super) fn publish(
+    peer: &dyn Peer,
+    config: &RunConfig,
+    plan: &Plan,
+    delivered: &EventCounter,
+) -> Result<PublishStats> {
     execute(config.redis, &peer.redis_setup())?;
     let stream = TcpStream::connect(("127.0.0.1", config.redis))?;
     stream.set_nodelay(true)?;

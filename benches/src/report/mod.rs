@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Result, Context};
+use crate::failure::{Context, Result};
 use crate::rows::{Sample, Sizes};
 
 pub use self::machine::Machine;

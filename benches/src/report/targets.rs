@@ -44,7 +44,8 @@ pub(super) fn evaluate(figures: &Figures) -> Vec<TargetResult> {
     let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
     let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
     let behind: Vec<_> = behind.filter(|(_, _, advantage)| *advantage < 1.0).collect();
-    let describe = |(row, peer, advantage): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *advantage));
+    let describe =
+        |(row, peer, advantage): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *advantage));
     let named: Vec<String> = behind.iter().map(describe).collect();
     let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
     let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());

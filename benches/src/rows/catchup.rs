@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::connections::micros_each;
 use super::{Samples, Sizes};
-use crate::load_clients::Sent;
 use crate::failure::{Failure, Result};
+use crate::load_clients::Sent;
 use crate::mark::now;
 use crate::peer::{Ingress, Peer};
 use crate::publish::{Plan, publish};

@@ -32,7 +32,12 @@ pub(super) fn connect(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samp
 }
 
 /// Measures what requires that nothing was delivered yet.
-pub(super) fn before_load(scenario: &mut Scenario, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+pub(super) fn before_load(
+    scenario: &mut Scenario,
+    groups: &[Group],
+    sizes: &Sizes,
+    samples: &mut Samples,
+) -> Result<()> {
     if !groups.contains(&Group::Idle) || !is_system(scenario) {
         return Ok(());
     }
@@ -55,7 +60,12 @@ pub(super) fn before_load(scenario: &mut Scenario, groups: &[Group], sizes: &Siz
 }
 
 /// Measures events to all, and what requires that they were delivered.
-pub(super) fn under_load(scenario: &mut Scenario, groups: &[Group], sizes: &Sizes, samples: &mut Samples) -> Result<()> {
+pub(super) fn under_load(
+    scenario: &mut Scenario,
+    groups: &[Group],
+    sizes: &Sizes,
+    samples: &mut Samples,
+) -> Result<()> {
     if groups.contains(&Group::Fanout) {
         fanout(scenario, sizes, samples)?;
     }

@@ -43,7 +43,13 @@ fn nodes_of(nodes: u32, users: u32) -> String {
     }
 }
 
-fn measured(scenario: &mut Scenario, users: u32, sizes: &Sizes, subject: &str, samples: &mut Samples) -> Result<()> {
+fn measured(
+    scenario: &mut Scenario,
+    users: u32,
+    sizes: &Sizes,
+    subject: &str,
+    samples: &mut Samples,
+) -> Result<()> {
     scenario.clients.connect(users, sizes.arriving, false)?;
     let (events, phase): (u64, Phase) = throughput(scenario, Ingress::Redis, &Sizes { users, ..*sizes })?;
     if phase.published.iter().any(|published| published.rejected > 0) {

@@ -54,7 +54,8 @@ impl Samples {
     /// Adds a figure of another subject, measured in this phase.
     pub fn add_phase_of(&mut self, row: &str, subject: &str, value: f64, phase: &Phase) {
         let rejected: u64 = phase.published.iter().map(|published| published.rejected).sum();
-        let reason = phase.published.iter().map(|published| published.reason.as_str()).find(|reason| !reason.is_empty());
+        let reason =
+            phase.published.iter().map(|published| published.reason.as_str()).find(|reason| !reason.is_empty());
         let mut note = phase.account.problems();
         if rejected > 0 {
             note = format!("{rejected} rejected ({}) {note}", reason.unwrap_or_default());

@@ -6,7 +6,7 @@ use wirebell_publisher::{Event, Flushed, Publisher};
 
 use super::connections::micros_each;
 use super::{Samples, Sizes};
-use crate::failure::{Failure, Result, Context};
+use crate::failure::{Context, Failure, Result};
 use crate::latency::Latency;
 use crate::mark::Mark;
 use crate::peer::{Target, user_name};

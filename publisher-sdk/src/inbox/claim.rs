@@ -58,8 +58,8 @@ impl Deref for InboxClaim {
 
 /// Returns the reply as JSON, or why it cannot be sent.
 pub(super) fn json(answer: &impl Serialize) -> Result<Box<str>, String> {
-    let json =
-        serde_json::to_string(answer).map_err(|error| format!("the reply cannot be serialized as JSON: {error}"))?;
+    let json = serde_json::to_string(answer)
+        .map_err(|error| format!("the reply cannot be serialized as JSON: {error}"))?;
     if json.len() > MAX_ANSWER_BYTES {
         return Err(format!("the reply has {} bytes; expected at most {MAX_ANSWER_BYTES}", json.len()));
     }

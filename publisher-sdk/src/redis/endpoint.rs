@@ -59,8 +59,9 @@ impl RedisEndpoint {
             parsed.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
         let first =
             Address { host, port: parsed.port().unwrap_or(if suffix == "sentinel" { 26_379 } else { 6_379 }) };
-        let nodes =
-            std::iter::once(Ok(first)).chain(values(&pairs, "node").map(parse_address)).collect::<Result<Vec<_>, _>>()?;
+        let nodes = std::iter::once(Ok(first))
+            .chain(values(&pairs, "node").map(parse_address))
+            .collect::<Result<Vec<_>, _>>()?;
         parsed.set_query(None);
         let connection_info = configured(parsed.into_connection_info())?;
         if suffix == "cluster" {
@@ -72,7 +73,10 @@ impl RedisEndpoint {
         let service = values(&pairs, "sentinelServiceName").next().filter(|name| !name.is_empty());
         let service = service.ok_or(url_error("the given one has no `sentinelServiceName`"))?.to_owned();
         let sentinel = Box::new(sentinel_connection_info(&connection_info, &pairs)?);
-        Ok(Self { connection_info, kind: Topology::Sentinel { sentinels: nodes, service, connection_info: sentinel } })
+        Ok(Self {
+            connection_info,
+            kind: Topology::Sentinel { sentinels: nodes, service, connection_info: sentinel },
+        })
     }
 
     /// Returns whether the connected server may become a replica while another becomes the primary.
@@ -180,7 +184,10 @@ fn configured(info: redis::RedisResult<ConnectionInfo>) -> Result<ConnectionInfo
 }
 
 /// Returns how to connect to the sentinels, which have their own users and passwords, or none.
-fn sentinel_connection_info(connection_info: &ConnectionInfo, pairs: &[(String, String)]) -> Result<ConnectionInfo, ConnectError> {
+fn sentinel_connection_info(
+    connection_info: &ConnectionInfo,
+    pairs: &[(String, String)],
+) -> Result<ConnectionInfo, ConnectError> {
     let plain = configured(connection_info.addr().clone().into_connection_info())?;
     let mut settings = plain.redis_settings().clone();
     if let Some(user) = values(pairs, "sentinelUsername").next() {

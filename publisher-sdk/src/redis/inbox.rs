@@ -5,9 +5,9 @@ use wirebell_protocol::Fault;
 use wirebell_protocol::inbox::{self, Answer, Told};
 use wirebell_protocol::message::Reply;
 
-use super::routes::Request;
 use super::bad_reply;
-use super::streams::{Entry, ConsumerGroup};
+use super::routes::Request;
+use super::streams::{ConsumerGroup, Entry};
 use crate::failure::Failure;
 
 impl ConsumerGroup {

@@ -8,8 +8,8 @@
 //! Events, stream entries and receipts pass through here; what they mean is decided in `delivery`, `worker` and
 //! `receipts`.
 
-mod inbox;
 mod endpoint;
+mod inbox;
 mod publish;
 mod records;
 mod routes;
@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 use self::endpoint::RedisEndpoint;
 use self::routes::{Connector, Request, Routes};
 use self::scripts::Digests;
-pub(crate) use self::streams::{Entry, EntryId, ConsumerGroup, StreamKind, has_code};
+pub(crate) use self::streams::{ConsumerGroup, Entry, EntryId, StreamKind, has_code};
 use crate::error::{ConnectError, PublishError, Refusal};
 use crate::failure::Failure;
 use crate::transport::Options;

@@ -7,10 +7,10 @@ use wirebell_protocol::publish::{Accepted, PublishScript};
 use wirebell_protocol::{Durability, Outcome, Prepared, tracking};
 
 use super::routes::{Request, Routes};
-use super::{RedisBus, read, bad_reply};
+use super::{RedisBus, bad_reply, read};
 use crate::delivery::PendingEvent;
 use crate::failure::Failure;
-use crate::pipeline::{Batches, BatchResults};
+use crate::pipeline::{BatchResults, Batches};
 
 impl RedisBus {
     /// Sends the events as pipelines, one batch after the other.

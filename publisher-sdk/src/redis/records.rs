@@ -7,7 +7,7 @@ use wirebell_protocol::Channel;
 use wirebell_protocol::tracking::{self, Alarm, Receipt, State, Timer};
 
 use super::routes::Request;
-use super::{RedisBus, read, bad_reply};
+use super::{RedisBus, bad_reply, read};
 use crate::cancelled::Cancelled;
 use crate::failure::Failure;
 
@@ -20,7 +20,8 @@ const NOTE_TTL_SECONDS: u32 = 3_600;
 impl RedisBus {
     /// Returns the event's state on each channel; `None` where there is no delivery record.
     pub(crate) async fn states(&self, id: &str, channels: &[Channel]) -> Result<Vec<Option<State>>, Failure> {
-        let request = |channel: &Channel| Request::command("HMGET", &self.record(channel, id)).arg(&STATUS_FIELDS[..]);
+        let request =
+            |channel: &Channel| Request::command("HMGET", &self.record(channel, id)).arg(&STATUS_FIELDS[..]);
         let values: Vec<Vec<Option<String>>> = self.execute_all(channels.iter().map(request)).await?;
         let state = |(channel, values): (&Channel, Vec<Option<String>>)| {
             let fields = STATUS_FIELDS.into_iter().zip(values);

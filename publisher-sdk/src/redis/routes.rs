@@ -11,8 +11,8 @@ use tokio::sync::OnceCell;
 use wirebell_protocol::Keys;
 use wirebell_protocol::script::Call;
 
-use super::failure;
 use super::endpoint::RedisEndpoint;
+use super::failure;
 use super::scripts::{self, Digests};
 use super::slots::{Address, Slots};
 use crate::failure::Failure;

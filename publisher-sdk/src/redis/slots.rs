@@ -70,7 +70,7 @@ fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
     let Value::Array(row) = row else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else { return None };
     let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
-        // A server that does not know its own host omits it: use the host by which it was reached.
+    // A server that does not know its own host omits it: use the host by which it was reached.
     let host = match host {
         Value::BulkString(host) if !host.is_empty() && host != b"?" => String::from_utf8(host.clone()).ok()?,
         _ => asked.host.clone(),

@@ -222,7 +222,12 @@ impl RedisBus {
     }
 
     /// Reads up to `most` entries of each shard after these ids.
-    pub(crate) async fn entries_after(&self, kind: StreamKind, ids: &[String], most: usize) -> Result<Vec<Entry>, Failure> {
+    pub(crate) async fn entries_after(
+        &self,
+        kind: StreamKind,
+        ids: &[String],
+        most: usize,
+    ) -> Result<Vec<Entry>, Failure> {
         let next = |(shard, id): (Shard, &String)| {
             let range = Request::command("XRANGE", &self.stream(kind, shard)).arg(format!("({id}")).arg("+");
             range.arg("COUNT").arg(most)

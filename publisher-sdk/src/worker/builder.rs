@@ -101,7 +101,9 @@ impl<W> WorkerBuilder<W> {
         let bus = transport.redis()?;
         if let Err(failure) = bus.open().await {
             match (failure.error, failure.kind) {
-                (PublishError::Refused(refusal), FailureKind::Configuration) => return Err(ConnectError::Refused(refusal)),
+                (PublishError::Refused(refusal), FailureKind::Configuration) => {
+                    return Err(ConnectError::Refused(refusal));
+                }
                 (error, _) => tracing::warn!(%error, "no connection to Redis yet: retrying in the background"),
             }
         }

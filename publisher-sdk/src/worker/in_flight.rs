@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wirebell_protocol::inbox::Answer;
 
-use super::queue::LeaseQueue;
 use super::job::Job;
+use super::queue::LeaseQueue;
 use crate::error::PublishError;
 use crate::redis::Entry;
 use crate::retry::retry_until;

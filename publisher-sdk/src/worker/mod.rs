@@ -5,10 +5,10 @@
 //! `inbox` and `fallbacks`.
 
 mod builder;
-mod queue;
-mod reader;
 mod in_flight;
 mod job;
+mod queue;
+mod reader;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 pub use self::builder::WorkerBuilder;
-use self::queue::LeaseQueue;
 pub(crate) use self::in_flight::InFlight;
 pub(crate) use self::job::Job;
+use self::queue::LeaseQueue;
 use crate::error::PublishError;
 use crate::retry::retry_until;
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::{InFlight, Job, WorkerCounters};
-use crate::redis::{Entry, EntryId, ConsumerGroup};
+use crate::redis::{ConsumerGroup, Entry, EntryId};
 
 /// Most entries in flight at one worker, including those that wait for a retry. If every attempt fails, the worker takes
 /// no more, since other workers may be able to handle them.

@@ -69,7 +69,8 @@ impl<T: Job> StreamReader<T> {
             return Ok(false);
         }
         if self.last_takeover.is_none_or(|last| last.elapsed() >= interval) {
-            let taken = self.queue.group.take_over(self.queue.settings.gone_after, &self.queue.in_flight_ids()).await?;
+            let taken =
+                self.queue.group.take_over(self.queue.settings.gone_after, &self.queue.in_flight_ids()).await?;
             self.last_takeover = Some(Instant::now());
             self.queue.count(|counters| counters.taken_over += taken.len() as u64);
             self.accept(taken).await?;
@@ -90,7 +91,8 @@ impl<T: Job> StreamReader<T> {
     /// Queues entries. Those that exceeded their attempts or cannot be parsed become dead letters.
     async fn accept(&self, entries: Vec<Entry>) -> Result<(), Failure> {
         let most = self.queue.settings.tries;
-        let (exhausted, readable): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.attempts > most);
+        let (exhausted, readable): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.attempts > most);
         let unreadable = self.queue.take(readable);
         let reasons = [(exhausted, "its workers died over it"), (unreadable, "it cannot be read")];
         for (entries, reason) in reasons {
