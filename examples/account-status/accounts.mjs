@@ -1,29 +1,29 @@
-// Accounts: what is true of them stands here and is saved, and every change is published as a retained event. So nobody asks
-// for it: a tab that opens gets the newest value with its welcome, and one that is open gets the change.
+// Accounts: this file stores them and publishes every change as a retained event. Pages do not poll: a new tab
+// receives the latest value with its welcome, and an open tab receives the change.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-const MAY = ["read", "write", "export"];
+const PERMISSIONS = ["read", "write", "export"];
 
 export class Accounts {
   #wb;
-  #after;
+  #hibernateAfter;
   #file;
   #all;
-  #turn = Promise.resolve();
+  #lastChange = Promise.resolve();
 
   constructor(wb, hibernateAfter, file) {
     this.#wb = wb;
-    this.#after = hibernateAfter;
+    this.#hibernateAfter = hibernateAfter;
     this.#file = file;
     this.#all = load(file);
   }
 
-  // Called at each sign-in. A new account begins with one permission.
+  // Called at each sign-in. A new account has one permission.
   open(user) {
     this.#all[user] ??= { permissions: ["read"], timers: 0 };
-    return this.#inTurn(async () => {
-      await this.#tell(user, "account-permissions", { user, permissions: this.#all[user].permissions });
-      await this.#stayAwake(user);
+    return this.#runInOrder(async () => {
+      await this.#publish(user, "account-permissions", { user, permissions: this.#all[user].permissions });
+      await this.#postponeHibernation(user);
     });
   }
 
@@ -34,36 +34,36 @@ export class Accounts {
   permit(user, permissions) {
     const account = this.#all[user];
     if (!account) return undefined;
-    account.permissions = MAY.filter((what) => permissions.includes(what));
-    return this.#inTurn(() => this.#tell(user, "account-permissions", { user, permissions: account.permissions }));
+    account.permissions = PERMISSIONS.filter((what) => permissions.includes(what));
+    return this.#runInOrder(() => this.#publish(user, "account-permissions", { user, permissions: account.permissions }));
   }
 
-  // Whatever a user does puts off the hibernation.
+  // Any activity of the user postpones the hibernation.
   active(user) {
-    return this.#inTurn(() => this.#stayAwake(user));
+    return this.#runInOrder(() => this.#postponeHibernation(user));
   }
 
-  // There is no timer in this process. That the account falls asleep is an event which is published already, for later;
-  // nodes deliver it, whether this service is up by then or not.
-  async #stayAwake(user) {
+  // This process has no timer. The event "hibernating" is already published with a `deliverAt`: nodes deliver it,
+  // even if this service is down by then.
+  async #postponeHibernation(user) {
     const account = this.#all[user];
     if (account.timers > 0) await this.#wb.cancel(timer(user, account.timers));
     account.timers += 1;
-    const sleeps = new Date(Date.now() + this.#after);
-    await this.#tell(user, "account-status", { user, status: "active", sleeps });
-    await this.#tell(user, "account-status", { user, status: "hibernating" }, { id: timer(user, account.timers), deliverAt: sleeps });
+    const sleeps = new Date(Date.now() + this.#hibernateAfter);
+    await this.#publish(user, "account-status", { user, status: "active", sleeps });
+    await this.#publish(user, "account-status", { user, status: "hibernating" }, { id: timer(user, account.timers), deliverAt: sleeps });
   }
 
-  // To the user, and to whoever looks after accounts. The key keeps one value for each account there.
-  #tell(user, type, data, more = {}) {
+  // Publishes to the user and to the admins. The key keeps one value for each account.
+  #publish(user, type, data, more = {}) {
     writeFileSync(this.#file, JSON.stringify(this.#all));
     return this.#wb.publish({ to: [`user:${user}`, "topic:accounts"], type, data, class: "retained", key: `${type}:${user}`, ...more });
   }
 
-  // One change after the other, so that what was published last is what is true.
-  #inTurn(work) {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
+  // Runs one change after the other, so the last published value is the current one.
+  #runInOrder(work) {
+    const done = this.#lastChange.then(work);
+    this.#lastChange = done.catch(() => {});
     return done;
   }
 }
@@ -71,6 +71,6 @@ export class Accounts {
 const timer = (user, count) => `hibernate-${user}-${count}`;
 
 function load(file) {
-  const none = Object.create(null); // where no name means anything yet
+  const none = Object.create(null); // an object without inherited names
   return existsSync(file) ? Object.assign(none, JSON.parse(readFileSync(file, "utf8"))) : none;
 }

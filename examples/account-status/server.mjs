@@ -1,4 +1,4 @@
-// The backend: signs users in, keeps their accounts, and checks on each request what they may do.
+// The backend: signs users in, stores their accounts, and checks permissions on each request.
 import { fileURLToPath } from "node:url";
 import express from "express";
 import { Publisher } from "wirebell-publisher";
@@ -18,24 +18,24 @@ app.use(express.json());
 app.use(express.static(here("public"), { extensions: ["html"] }));
 app.get("/page.css", (_, response) => response.sendFile(here("../page.css")));
 
-app.post("/sign-in", signIn.door(async (user) => user !== ADMIN && accounts.open(user)));
+app.post("/sign-in", signIn.handler(async (user) => user !== ADMIN && accounts.open(user)));
 
-// Permissions are not in the token: they would stay as they were until it is renewed.
-app.get("/token", signIn.needed, async ({ user }, response) => {
+// Permissions are not in the token, because they would stay unchanged until it is renewed.
+app.get("/token", signIn.required, async ({ user }, response) => {
   const topics = user === ADMIN ? ["accounts"] : [];
   response.json({ user, url: clients, token: await signIn.token(user, { topics }) });
 });
 
-app.post("/work", signIn.needed, async ({ user, body }, response) => {
+app.post("/work", signIn.required, async ({ user, body }, response) => {
   await accounts.active(user);
   if (!accounts.may(user, body?.what)) return response.status(403).json({ problem: `You may not ${body.what}.` });
   response.json({ done: body.what });
 });
 
-app.put("/accounts/:user/permissions", signIn.needed, onlyAdmin, async ({ params, body }, response) => {
-  const told = accounts.permit(params.user, body?.permissions ?? []);
-  if (!told) return response.status(404).json({ problem: "There is no such account." });
-  await told;
+app.put("/accounts/:user/permissions", signIn.required, onlyAdmin, async ({ params, body }, response) => {
+  const published = accounts.permit(params.user, body?.permissions ?? []);
+  if (!published) return response.status(404).json({ problem: "There is no such account." });
+  await published;
   response.sendStatus(204);
 });
 
@@ -44,7 +44,7 @@ function onlyAdmin({ user }, response, next) {
   response.status(403).json({ problem: "Only for admins." });
 }
 
-// What has gone wrong is told in the same shape as what was refused.
+// An error has the same shape as a rejected request.
 app.use((error, _request, response, _next) => {
   console.error(error.message);
   response.status(error.code === "unavailable" ? 503 : (error.status ?? 500)).json({ problem: "That did not work. Try again." });

@@ -1,7 +1,7 @@
-// What was said, a line of JSON each: the keeper writes, the web server reads.
+// The messages, one line of JSON each. The service writes them, the web server reads them.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
-const MOST = 50;
+const MAX_MESSAGES = 50;
 
 export class Messages {
   #file;
@@ -12,7 +12,7 @@ export class Messages {
     this.#ids = new Set(this.#all().map(({ id }) => id));
   }
 
-  // False if it was saved before.
+  // Returns false if the message is already stored.
   save(message) {
     if (this.#ids.has(message.id)) return false;
     appendFileSync(this.#file, `${JSON.stringify(message)}\n`);
@@ -21,7 +21,7 @@ export class Messages {
   }
 
   latest(room) {
-    return this.#all().filter((message) => message.room === room).slice(-MOST);
+    return this.#all().filter((message) => message.room === room).slice(-MAX_MESSAGES);
   }
 
   #all() {

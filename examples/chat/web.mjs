@@ -1,4 +1,4 @@
-// The web server: the page, who somebody is, and what was said before one came.
+// The web server: the page, the sign-in, and the earlier messages.
 import { fileURLToPath } from "node:url";
 import express from "express";
 
@@ -16,15 +16,15 @@ app.use(express.static(here("public")));
 app.use("/wirebell", express.static(here("../node_modules/wirebell/dist")));
 app.get("/page.css", (_, response) => response.sendFile(here("../page.css")));
 
-app.post("/sign-in", signIn.door());
+app.post("/sign-in", signIn.handler());
 
-// What one may listen for, and what one may emit, stands in the token.
-app.get("/token", signIn.needed, async ({ user }, response) => {
+// The token names the topics that a client may subscribe to and the types that it may emit.
+app.get("/token", signIn.required, async ({ user }, response) => {
   const claims = { topics: ["room-*"], emit: ["send-message"] };
   response.json({ user, url: clients, rooms, token: await signIn.token(user, claims) });
 });
 
-app.get("/messages", signIn.needed, ({ query }, response) => response.json(messages.latest(query.room)));
+app.get("/messages", signIn.required, ({ query }, response) => response.json(messages.latest(query.room)));
 
 const server = app.listen(port, "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));
 process.once("SIGTERM", () => {

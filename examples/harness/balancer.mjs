@@ -1,9 +1,9 @@
-// What stands before several nodes: takes TCP connections in turn to those that can be reached, or all of them to the first that can.
+// A load balancer for several nodes: TCP connections go to reachable nodes in turn, or all to the first reachable node.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 export class Balancer {
-  // `addresses` are of the nodes' clients' doors, such as 127.0.0.1:8080.
+  // `addresses` are the client API addresses of the nodes, such as 127.0.0.1:8080.
   static async start(addresses, stays = false) {
     const balancer = new Balancer();
     balancer.addresses = addresses;
@@ -36,7 +36,7 @@ export class Balancer {
     node.once("close", () => client.destroy());
   }
 
-  // How many connections each node holds, by its address.
+  // Returns how many connections go to the node at this address.
   held(address) {
     return [...this.pairs].filter((pair) => pair.address === address).length;
   }

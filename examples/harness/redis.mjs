@@ -1,11 +1,11 @@
-// A real Redis on a free port, with data of its own, so that it can be killed and come back.
+// A real Redis on a free port. It stores its data in its own folder, so it can be killed and restarted.
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { eventually } from "../../tests/e2e/stage.mjs";
-import { Part } from "./part.mjs";
+import { Program } from "./program.mjs";
+import { eventually } from "./wait.mjs";
 
 const folders = new Set();
 process.on("exit", () => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }); });
@@ -21,9 +21,9 @@ export class Redis {
   }
 
   async run() {
-    const words = ["--port", this.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", this.folder];
-    this.part = await Part.start({ name: "redis", command: ["redis-server", ...words.map(String)], serves: false });
-    await eventually(() => answers(this.port), (yes) => yes);
+    const args = ["--port", this.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", this.folder];
+    this.program = await Program.start({ name: "redis", command: ["redis-server", ...args.map(String)], serves: false });
+    await eventually(() => isReady(this.port), (yes) => yes);
   }
 
   get url() {
@@ -31,11 +31,11 @@ export class Redis {
   }
 
   signal(name) {
-    this.part.signal(name);
+    this.program.signal(name);
   }
 
   kill() {
-    return this.part.kill();
+    return this.program.kill();
   }
 
   async stop() {
@@ -45,8 +45,8 @@ export class Redis {
   }
 }
 
-// It says PONG once it has loaded what it had.
-function answers(port) {
+// Redis replies with PONG once it has loaded its data.
+function isReady(port) {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
     socket.once("error", () => resolve(false));
@@ -54,7 +54,7 @@ function answers(port) {
   });
 }
 
-// Below the range from which the system takes the ports of outgoing connections.
+// Returns a free port below the range of outgoing connections.
 export async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);

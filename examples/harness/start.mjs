@@ -1,22 +1,15 @@
-// An example with all it wants, until Ctrl-C.
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-
+// Runs one example with a Redis and a node of its own, until Ctrl-C. It must not need a browser driver.
 import { Gateway } from "../../tests/e2e/gateway.mjs";
+import { addresses, startPrograms } from "./start-programs.mjs";
 import { Redis } from "./redis.mjs";
-import { places, startAll } from "./stage.mjs";
 
-const [name = ""] = process.argv.slice(2);
-const file = new URL(`../${name}/parts.mjs`, import.meta.url);
-if (!/^[a-z-]+$/.test(name) || !existsSync(fileURLToPath(file))) {
-  console.error("Which one? Such as: examples/start account-status");
-  process.exit(2);
-}
-const { parts, settings = {} } = await import(file.href);
+const [name] = process.argv.slice(2);
+const { programs, settings = {} } = await import(new URL(`../${name}/programs.mjs`, import.meta.url).href);
 const redis = await Redis.start();
 const node = await Gateway.start({ "bus.redis": redis.url, ...settings });
-const started = {};
-await startAll(parts(places(node.clients, node, redis)), started, console.log);
-console.log(`\nA node is at ${node.clients} (clients) and ${node.services} (services), Redis at ${redis.url}.`);
-for (const { name, url } of Object.values(started)) if (url) console.log(`${name.padEnd(10)} ${url}/`);
 process.once("exit", () => node.child.kill("SIGKILL"));
+const started = {};
+await startPrograms(programs(addresses(node.clients, node, redis)), started, console.log);
+console.log(`\nThe node listens on ${node.clients} (client API) and ${node.services} (server API), Redis on ${redis.url}.`);
+for (const { name, url } of Object.values(started)) if (url) console.log(`${name.padEnd(12)} ${url}/`);
+console.log("Press Ctrl-C to stop.");

@@ -1,4 +1,4 @@
-// Tabs as users open them, with what they asked of servers and what they complained about.
+// Browser tabs that record their requests, sockets and console errors.
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { strict as assert } from "node:assert";
@@ -8,10 +8,10 @@ import { faint, ground, overflow } from "../../tests/e2e/looks.mjs";
 
 const PICTURES = fileURLToPath(new URL("../../target/examples/pictures/", import.meta.url));
 const PICTURED = new Set(["desk-light", "phone-dark"]);
-// Whoever is not signed in is told so by a 401, which Chromium takes for an error.
+// A signed-out page gets a 401, which Chromium logs as an error.
 const EXPECTED = /status of 401/;
 
-// A browser of its own: cookies and storage are shared by its tabs only.
+// A separate browser context: only its tabs share cookies and storage.
 export function browserOf(browser, options = {}) {
   return browser.newContext({ viewport: DESKTOP, ...options });
 }
@@ -31,7 +31,7 @@ export async function openTab(context, url) {
   return tab;
 }
 
-// A page as it stands, on a desk in the light and on a phone in the dark; what can be measured of its looks is, on both in both.
+// Takes screenshots on a desktop in light mode and on a phone in dark mode; checks overflow and contrast in all four combinations.
 export async function pictures(tab, name) {
   mkdirSync(PICTURES, { recursive: true });
   const grounds = [];

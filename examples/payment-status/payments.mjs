@@ -1,4 +1,4 @@
-// Payments, each of which somebody waits for on one connection. What a payment does takes a while; then that connection is told.
+// Payments. Each takes a while; its result goes to the connection that started it.
 import { randomUUID } from "node:crypto";
 
 export class Payments {
@@ -15,23 +15,23 @@ export class Payments {
     const payment = { id: randomUUID(), user, amount, status: "processing", socketId };
     this.#all.set(payment.id, payment);
     setTimeout(() => this.#end(payment), this.#takes);
-    return seen(payment);
+    return visible(payment);
   }
 
-  // Whoever waits has another connection now: it reloaded, or its node has gone. What is known is the answer; what is
-  // not yet, goes there.
+  // Moves a payment to the client's new connection, as after a reload or a lost node. Returns its current state; a later
+  // result goes to the new connection.
   follow(id, user, socketId) {
     const payment = this.#all.get(id);
     if (payment?.user !== user) return undefined;
     payment.socketId = socketId;
-    return seen(payment);
+    return visible(payment);
   }
 
   #end(payment) {
     payment.status = payment.amount.endsWith(".13") ? "declined" : "paid";
-    // It does not wait, and does not fail: the page asks when it has a new connection.
-    this.#wb.enqueue({ to: `conn:${payment.socketId}`, type: "payment-status", data: seen(payment) });
+    // `enqueue` neither waits nor fails. After a reconnect the page asks for the state of its payments.
+    this.#wb.enqueue({ to: `conn:${payment.socketId}`, type: "payment-status", data: visible(payment) });
   }
 }
 
-const seen = ({ id, amount, status }) => ({ id, amount, status });
+const visible = ({ id, amount, status }) => ({ id, amount, status });

@@ -1,38 +1,38 @@
-// The admin's page. It shows what the topic `accounts` retains, so several admins see the same.
-import { ask, live, showOn, token } from "./live.js";
+// The admin's page. It shows the retained events of the topic `accounts`, so all admins see the same.
+import { createConnection, fetchAccess, request, showStateIn } from "./connection.js";
 
-const by = (id) => document.getElementById(id);
+const element = (id) => document.getElementById(id);
 
 function card(user) {
-  const there = by("accounts").querySelector(`[data-user="${user}"]`);
-  if (there) return there;
-  const made = by("account").content.cloneNode(true).firstElementChild;
-  made.dataset.user = user;
-  made.querySelector(".name").textContent = user;
-  made.addEventListener("change", () => permit(user, [...made.querySelectorAll("input:checked")].map(({ value }) => value)));
-  by("accounts").append(made);
-  by("nobody").hidden = true;
-  return made;
+  const existing = element("accounts").querySelector(`[data-user="${user}"]`);
+  if (existing) return existing;
+  const item = element("account").content.cloneNode(true).firstElementChild;
+  item.dataset.user = user;
+  item.querySelector(".name").textContent = user;
+  item.addEventListener("change", () => permit(user, [...item.querySelectorAll("input:checked")].map(({ value }) => value)));
+  element("accounts").append(item);
+  element("nobody").hidden = true;
+  return item;
 }
 
 async function permit(user, permissions) {
-  by("problem").textContent = (await ask("PUT", `/accounts/${user}/permissions`, { permissions })) ?? "";
+  element("problem").textContent = (await request("PUT", `/accounts/${user}/permissions`, { permissions })) ?? "";
 }
 
-live({
+createConnection({
   access: async () => {
-    const door = await token();
-    const admin = door?.user === "admin";
-    by("door").hidden = admin;
-    return admin ? door : undefined;
+    const session = await fetchAccess();
+    const admin = session?.user === "admin";
+    element("signed-out").hidden = admin;
+    return admin ? session : undefined;
   },
   topics: ["accounts"],
-  hear({ type, data }) {
+  onEvent({ type, data }) {
     const shown = card(data.user);
     if (type === "account-status") shown.querySelector(".word").textContent = data.status;
     if (type === "account-permissions") {
       for (const box of shown.querySelectorAll("input")) box.checked = data.permissions.includes(box.value);
     }
   },
-  show: showOn(by("line")),
+  onState: showStateIn(element("connection")),
 }).open();

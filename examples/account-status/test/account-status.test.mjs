@@ -1,27 +1,27 @@
-// Permissions and hibernation reach every open tab at once; nobody polls, and nobody signs in again.
+// Permissions and hibernation reach every open tab at once, without polling and without a new sign-in.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { strict as assert } from "node:assert";
 
-import { eventually, killNode, pause, stage, startAnew } from "../../harness/stage.mjs";
+import { eventually, killNode, pause, testApp, restart } from "../../harness/test-app.mjs";
 import { browserOf, openTab, pictures } from "../../harness/tab.mjs";
-import { parts } from "../parts.mjs";
+import { programs } from "../programs.mjs";
 
 const AFTER = 4; // seconds to the hibernation
 const folder = mkdtempSync(join(tmpdir(), "account-status-"));
 after(() => rmSync(folder, { recursive: true }));
-const on = stage(parts, { options: { env: { HIBERNATE_AFTER: String(AFTER), ACCOUNTS: join(folder, "accounts.json") } } });
+const app = testApp(programs, { options: { env: { HIBERNATE_AFTER: String(AFTER), ACCOUNTS: join(folder, "accounts.json") } } });
 
-const line = (tab) => tab.getByTestId("line");
-const live = (tab) => line(tab).and(tab.locator("[data-line=live]")).waitFor();
+const connection = (tab) => tab.getByTestId("connection");
+const live = (tab) => connection(tab).and(tab.locator("[data-connection=live]")).waitFor();
 const word = (tab) => tab.getByTestId("word").textContent();
 const may = (tab, what) => tab.getByTestId(`do-${what}`).isEnabled();
 
 async function signedIn(user, options) {
-  const context = await browserOf(on.browser, options);
-  const tab = await openTab(context, on.url);
+  const context = await browserOf(app.browser, options);
+  const tab = await openTab(context, app.url);
   await tab.getByTestId("name").fill(user);
   await tab.getByTestId("sign-in").click();
   await live(tab);
@@ -29,14 +29,14 @@ async function signedIn(user, options) {
 }
 
 const another = async (tab, path = "") => {
-  const opened = await openTab(tab.context(), `${on.url}${path}`);
+  const opened = await openTab(tab.context(), `${app.url}${path}`);
   await live(opened);
   return opened;
 };
 
 const permit = (admin, user, what, yes) => admin.locator(`[data-user=${user}] input[value=${what}]`).setChecked(yes);
 
-test("an admin's change is in every tab at once, and in no other user's", async () => {
+test("an admin's change reaches every tab of the user at once, and no other user", async () => {
   const first = await signedIn("ada");
   const second = await another(first);
   const phone = await signedIn("ada", { viewport: { width: 360, height: 780 } });
@@ -58,7 +58,7 @@ test("an admin's change is in every tab at once, and in no other user's", async 
   for (const tab of tabs) await eventually(() => may(tab, "read"), (yes) => !yes, 2_000);
   await pause(500);
   assert.equal(await may(ben, "export"), false);
-  // No tab has asked for it, and no tab has signed in or connected anew.
+  // No tab requested it, signed in again or reconnected.
   tabs.forEach((tab, nth) => {
     assert.equal(tab.sockets.length, before[nth].sockets);
     assert.deepEqual(tab.requests.slice(before[nth].requests), tab === phone ? ["POST /work"] : []);
@@ -69,19 +69,19 @@ test("an admin's change is in every tab at once, and in no other user's", async 
   for (const tab of [first, phone, ben, admin]) await tab.context().close();
 });
 
-test("what the page does not let one do, the backend does not either", async () => {
+test("the backend rejects what the page does not offer", async () => {
   const tab = await signedIn("eve");
   const answers = await tab.evaluate(async () => {
-    const ask = (method, path, body) => fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-    const made = await ask("POST", "/work", { what: "export" });
-    const raised = await ask("PUT", "/accounts/eve/permissions", { permissions: ["export"] });
+    const request = (method, path, body) => fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    const made = await request("POST", "/work", { what: "export" });
+    const raised = await request("PUT", "/accounts/eve/permissions", { permissions: ["export"] });
     return [made.status, raised.status];
   });
   assert.deepEqual(answers, [403, 403]);
   await tab.context().close();
 });
 
-test("a tab that is opened or reloaded has the newest values at once", async () => {
+test("an opened or reloaded tab has the latest values at once", async () => {
   const tab = await signedIn("cleo");
   const admin = await another(await signedIn("admin"), "/admin");
   await permit(admin, "cleo", "write", true);
@@ -90,18 +90,18 @@ test("a tab that is opened or reloaded has the newest values at once", async () 
   await eventually(() => may(tab, "write"), (yes) => yes);
   const later = await another(tab);
   await eventually(() => may(later, "write"), (yes) => yes);
-  // The only thing that it asked the backend for is its token.
+  // The tab requests only its token from the backend.
   const asked = later.requests.filter((request) => !/\.(css|js)$/.test(request));
   assert.deepEqual(asked, ["GET /", "GET /token"]);
   for (const one of [tab, admin]) await one.context().close();
 });
 
-test("an account falls asleep in all tabs, unless somebody does something", async () => {
+test("an account hibernates in all tabs without activity", async () => {
   const first = await signedIn("dora");
   const second = await another(first);
   assert.equal(await word(first), "active");
   const signed = Date.now();
-  // Half-way through there is a sign of life: the timer is cancelled, and another one set.
+  // Activity half-way: the scheduled event is cancelled and published again.
   await pause(AFTER * 500);
   await first.getByTestId("do-read").click();
   await pause(Math.max(0, signed + AFTER * 1000 + 800 - Date.now()));
@@ -112,21 +112,21 @@ test("an account falls asleep in all tabs, unless somebody does something", asyn
   await first.context().close();
 });
 
-test("it falls asleep while the backend is down, and the backend knows afterwards", async () => {
+test("an account hibernates while the backend is down, and the backend continues afterwards", async () => {
   const tab = await signedIn("finn");
-  await on.parts.backend.kill();
+  await app.programs.backend.kill();
   await eventually(() => word(tab), (text) => text === "hibernating", AFTER * 1000 + 3_000);
-  await startAnew(on, "backend");
+  await restart(app, "backend");
   await tab.getByTestId("do-read").click();
   await eventually(() => word(tab), (text) => text === "active", 3_000);
   await tab.context().close();
 });
 
-test("a tab that was offline shows what changed meanwhile", async () => {
+test("a tab that was offline shows the changes after it reconnects", async () => {
   const tab = await signedIn("gil");
   const admin = await another(await signedIn("admin"), "/admin");
   await tab.context().setOffline(true);
-  await line(tab).and(tab.locator("[data-line=away]")).waitFor();
+  await connection(tab).and(tab.locator("[data-connection=away]")).waitFor();
   await permit(admin, "gil", "export", true);
   await pause(500);
   assert.equal(await may(tab, "export"), false);
@@ -136,15 +136,15 @@ test("a tab that was offline shows what changed meanwhile", async () => {
   for (const one of [tab, admin]) await one.context().close();
 });
 
-// The last one: a node less is left.
-test("a node is killed: every tab is live at another one, and is told there", async () => {
+// This test is the last one, because it kills a node.
+test("after a node is killed, every tab reconnects to another node and receives events there", async () => {
   const tab = await signedIn("hana");
   const tabs = [tab, await another(tab), await another(tab), await another(tab)];
   const admin = await another(await signedIn("admin"), "/admin");
-  const [doomed] = on.nodes;
-  assert.ok(on.balancer.held(doomed.clients) >= 2, "half of the tabs are there");
+  const [doomed] = app.nodes;
+  assert.ok(app.balancer.held(doomed.clients) >= 2, "half of the tabs are there");
   await killNode(doomed);
-  await eventually(() => on.balancer.held(on.nodes[1].clients), (held) => held >= 5, 10_000);
+  await eventually(() => app.balancer.held(app.nodes[1].clients), (held) => held >= 5, 10_000);
   for (const one of [...tabs, admin]) await live(one);
   await permit(admin, "hana", "write", true);
   for (const one of tabs) await eventually(() => may(one, "write"), (yes) => yes, 3_000);

@@ -1,7 +1,7 @@
-"""The payment service. It charges and answers; telling anybody is behind it and never in its way.
+"""The payment service. It charges and answers; publishing never delays the answer.
 
-`enqueue` puts the event into this process' memory and returns, whatever state Redis, the nodes and the SMS service are in. This
-service does not know that there is an SMS service: it says by when a device must have shown the payment.
+`enqueue` puts the event into the memory of this process and returns, in any state of Redis, the nodes and the SMS
+service. This service does not know the SMS service: it only sets the deadline for an acknowledgement.
 """
 
 import logging
@@ -44,17 +44,17 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/payments", status_code=201)
 async def pay(payment: Payment, user: User) -> dict[str, str]:
-    # Here the card would be charged, and the payment written into the books.
+    # A real service would charge the card and record the payment here.
     paid = {"payment": uuid.uuid4().hex, "amount": f"{payment.amount:.2f}", "status": "paid"}
     event = Event(f"user:{user}", "payment-status", paid, id=paid["payment"], deadline=settings.SMS_AFTER)
     if not wb.enqueue(event):
-        log.warning("Redis has been away for too long: nobody is told of payment %s", paid["payment"])
+        log.warning("the buffer is full because Redis was unreachable for too long: payment %s is not published", paid["payment"])
     return paid
 
 
 @app.post("/sign-in", status_code=204)
 async def sign_in(body: SignIn, response: Response) -> None:
-    # For trying it out, a name will do.
+    # In this example, a name is enough.
     response.set_cookie("session", cookie_for(body.user), httponly=True, samesite="strict")
 
 

@@ -1,4 +1,4 @@
-"""Who somebody is: a cookie for this site, and from it a token for the nodes."""
+"""Sign-in: a cookie for this site, and a token for the nodes."""
 
 import time
 from typing import Annotated

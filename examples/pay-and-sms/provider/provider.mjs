@@ -1,4 +1,4 @@
-// In place of a provider of text messages: takes them over HTTP, one for each idempotency key, and shows them on a page.
+// A stand-in for a provider of text messages: accepts one message for each idempotency key, and shows them on a page.
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { json } from "node:stream/consumers";
@@ -10,7 +10,7 @@ const safe = (text) => text.replace(/[&<>]/g, (letter) => `&#${letter.charCodeAt
 const row = ({ to, text, at }) => `<li data-testid="message"><b>${safe(to)}</b> <span>${safe(text)}</span> <time>${at.toTimeString().slice(0, 8)}</time></li>`;
 const page = () => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="2"><title>Text messages</title><link rel="icon" href="data:,"><style>${style}</style>
-<header><h1>Text messages</h1><span class="soft small">what the provider was told to send</span></header>
+<header><h1>Text messages</h1><span class="soft small">messages that the provider accepted</span></header>
 <section>${sent.size === 0 ? `<p class="soft">None so far.</p>` : `<ul class="events">${[...sent.values()].reverse().map(row).join("")}</ul>`}</section>`;
 
 const server = createServer(async (request, response) => {

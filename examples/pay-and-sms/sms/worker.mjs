@@ -1,4 +1,4 @@
-// The SMS service: takes over what no device has shown in time. Any number of these may run; they share the work.
+// The SMS service: handles payments that no device acknowledged in time. Several workers share the events.
 import { readFileSync } from "node:fs";
 import { Fallbacks } from "wirebell-publisher";
 
@@ -7,8 +7,8 @@ const numbers = JSON.parse(readFileSync(new URL("numbers.json", import.meta.url)
 
 const fallbacks = await Fallbacks.connect(PUSH_REDIS, "text-messages");
 
-// What throws here is tried again later. The provider is told the event's id, so that a worker which dies between sending
-// and saying so does not make a second message of it.
+// An exception makes the worker retry later. The event's id is the idempotency key, so a worker that dies after sending
+// does not cause a second message.
 async function send({ id, channel, event }) {
   const to = numbers[channel.replace("user:", "")];
   if (event.type !== "payment-status" || !to) return;
@@ -21,5 +21,5 @@ async function send({ id, channel, event }) {
 }
 
 process.once("SIGTERM", () => fallbacks.close({ timeout: 5_000 }));
-console.log("waiting for what nobody has seen");
+console.log("handling fallback events");
 await fallbacks.run(send);

@@ -1,20 +1,20 @@
-// The page: sign in, pay, and see what becomes of it.
+// The page: sign in, pay, and see the result.
 import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 
 import { session, signIn } from "./api.js";
 import { usePayments } from "./usePayments.js";
 
-const WORDS = { processing: "being processed", paid: "paid", declined: "declined" };
+const LABELS = { processing: "being processed", paid: "paid", declined: "declined" };
 
 function App() {
   const [mine, setMine] = useState(undefined);
   useEffect(() => { session().then(setMine); }, []);
   if (mine === undefined) return null;
-  return mine ? <Shop user={mine.user} url={mine.url} /> : <Door onSignedIn={() => session().then(setMine)} />;
+  return mine ? <Shop user={mine.user} url={mine.url} /> : <SignInForm onSignedIn={() => session().then(setMine)} />;
 }
 
-function Door({ onSignedIn }) {
+function SignInForm({ onSignedIn }) {
   const submit = async (event) => {
     event.preventDefault();
     await signIn(event.target.user.value);
@@ -39,7 +39,7 @@ function Shop({ user, url }) {
     <>
       <header>
         <h1>Pay, {user}</h1>
-        <span className="line small" data-line={socketId ? "live" : "away"} data-testid="line" role="status">
+        <span className="connection small" data-connection={socketId ? "live" : "away"} data-testid="connection" role="status">
           {socketId ? <>live as <code data-testid="socket-id">{socketId}</code></> : "not connected"}
         </span>
       </header>
@@ -49,7 +49,7 @@ function Shop({ user, url }) {
           <label>EUR <input value={amount} onChange={(event) => setAmount(event.target.value)} inputMode="decimal" data-testid="amount" /></label>
           <button disabled={!socketId} data-testid="pay">Pay</button>
         </form>
-        <p className="small soft">What ends in .13 is declined.</p>
+        <p className="small soft">An amount that ends in .13 is declined.</p>
         {problem && <p className="problem" role="alert" data-testid="problem">{problem}</p>}
       </section>
       <section>
@@ -58,7 +58,7 @@ function Shop({ user, url }) {
         <ul className="events payments">
           {payments.map(({ id, amount, status }) => (
             <li key={id} data-testid="payment" data-status={status}>
-              <b>{amount} EUR</b> <span className="word">{WORDS[status]}</span>
+              <b>{amount} EUR</b> <span className="word">{LABELS[status]}</span>
             </li>
           ))}
         </ul>

@@ -1,22 +1,22 @@
-// A payment's answer comes back to the tab that paid, ten seconds later and over whatever connection it has by then.
+// The result of a payment reaches the tab that paid, over the connection that the tab has by then.
 import { test } from "node:test";
 import { strict as assert } from "node:assert";
 
-import { eventually, killNode, pause, stage } from "../../harness/stage.mjs";
+import { eventually, killNode, pause, testApp } from "../../harness/test-app.mjs";
 import { browserOf, openTab, pictures } from "../../harness/tab.mjs";
-import { parts } from "../parts.mjs";
+import { programs } from "../programs.mjs";
 
 const TAKES = 2;
-// Socket.IO's polling wants its requests at one node, as behind any balancer that keeps a client where it is.
-const on = stage(parts, { stays: true, options: { env: { PAYMENT_TAKES: String(TAKES) } } });
+// Socket.IO's polling needs sticky sessions: all requests of a client go to one node.
+const app = testApp(programs, { stays: true, options: { env: { PAYMENT_TAKES: String(TAKES) } } });
 
-const live = (tab) => tab.getByTestId("line").and(tab.locator("[data-line=live]")).waitFor({ timeout: 15_000 });
+const live = (tab) => tab.getByTestId("connection").and(tab.locator("[data-connection=live]")).waitFor({ timeout: 15_000 });
 const socketId = (tab) => tab.getByTestId("socket-id").textContent();
 const statuses = (tab) => tab.getByTestId("payment").evaluateAll((rows) => rows.map((row) => row.dataset.status));
 const becomes = (tab, ...wanted) => eventually(() => statuses(tab), (found) => found.join() === wanted.join(), 10_000);
 
 async function signedIn(user, context) {
-  const tab = await openTab(context ?? (await browserOf(on.browser)), on.url);
+  const tab = await openTab(context ?? (await browserOf(app.browser)), app.url);
   await tab.getByTestId("name").fill(user);
   await tab.getByTestId("sign-in").click();
   await live(tab);
@@ -24,7 +24,7 @@ async function signedIn(user, context) {
 }
 
 async function another(tab) {
-  const opened = await openTab(tab.context(), on.url);
+  const opened = await openTab(tab.context(), app.url);
   await live(opened);
   return opened;
 }
@@ -34,7 +34,7 @@ async function pay(tab, amount = "49.90") {
   await tab.getByTestId("pay").click();
 }
 
-test("the tab that paid is answered at once, and told later; no other tab is", async () => {
+test("only the tab that paid receives the result, and the response does not wait for it", async () => {
   const tab = await signedIn("ada");
   const other = await another(tab);
   const ben = await signedIn("ben");
@@ -47,7 +47,7 @@ test("the tab that paid is answered at once, and told later; no other tab is", a
   await becomes(tab, "processing");
   assert.ok(Date.now() - began < TAKES * 1000, "the answer does not wait for the payment");
   await becomes(tab, "paid");
-  assert.ok(Date.now() - began >= TAKES * 1000, "not before it was done");
+  assert.ok(Date.now() - began >= TAKES * 1000, "the result came before the payment was done");
   await pay(tab, "20.13");
   await becomes(tab, "declined", "paid");
   await pictures(tab, "payment-status");
@@ -56,7 +56,7 @@ test("the tab that paid is answered at once, and told later; no other tab is", a
   for (const one of [tab, ben]) await one.context().close();
 });
 
-test("a tab that is reloaded, or was offline, is told over its new connection", async () => {
+test("a reloaded tab, and one that was offline, receive the result over the new connection", async () => {
   const tab = await signedIn("cleo");
   const before = await socketId(tab);
   await pay(tab);
@@ -75,8 +75,8 @@ test("a tab that is reloaded, or was offline, is told over its new connection", 
   await tab.context().close();
 });
 
-test("where WebSockets do not get through, polling does", async () => {
-  const context = await browserOf(on.browser);
+test("without WebSockets the client uses polling", async () => {
+  const context = await browserOf(app.browser);
   await context.addInitScript(() => { delete window.WebSocket; });
   const tab = await signedIn("dora", context);
   await pay(tab);
@@ -85,8 +85,8 @@ test("where WebSockets do not get through, polling does", async () => {
   await context.close();
 });
 
-test("a token that is not good is refused, and the page says why", async () => {
-  const tab = await openTab(await browserOf(on.browser), on.url);
+test("an invalid token is rejected, and the page shows why", async () => {
+  const tab = await openTab(await browserOf(app.browser), app.url);
   const forge = async (route) => {
     const answer = await route.fetch();
     const mine = answer.ok() ? { ...(await answer.json()), token: "e30.e30.e30" } : await answer.json();
@@ -101,15 +101,15 @@ test("a token that is not good is refused, and the page says why", async () => {
   await tab.context().close();
 });
 
-// The last one: a node less is left.
-test("a node is killed while a payment is under way: the tab is told over the next one", async () => {
+// This test is the last one, because it kills a node.
+test("after a node is killed during a payment, the tab receives the result over its next connection", async () => {
   const tab = await signedIn("finn");
   await pay(tab);
   await becomes(tab, "processing");
-  assert.ok(on.balancer.held(on.nodes[0].clients) > 0);
-  await killNode(on.nodes[0]);
+  assert.ok(app.balancer.held(app.nodes[0].clients) > 0);
+  await killNode(app.nodes[0]);
   await becomes(tab, "paid");
   await live(tab);
-  assert.ok(on.balancer.held(on.nodes[1].clients) > 0);
+  assert.ok(app.balancer.held(app.nodes[1].clients) > 0);
   await tab.context().close();
 });

@@ -1,4 +1,4 @@
-"""The backend: takes files, has them inspected by a third party, and tells the user's devices when that has called back."""
+"""The backend: stores files, has a third party inspect them, and publishes the result to the user's devices."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ from wirebell import PublishError
 import settings
 import signature
 from push import Push
-from session import TOKEN_LIFE, Session, Who, cookie_for, token_for
+from session import TOKEN_LIFE, CurrentSession, Session, cookie_for, token_for
 from store import Store
 
 store = Store(settings.DATA)
@@ -43,12 +43,12 @@ app.state.store = store
 
 
 @app.post("/files", status_code=202)
-async def upload(who: Who, request: Request, name: Annotated[str, Query(max_length=200)]) -> dict[str, Any]:
+async def upload(session: CurrentSession, request: Request, name: Annotated[str, Query(max_length=200)]) -> dict[str, Any]:
     content = await request.body()
-    if len(content) > settings.MOST_BYTES:
+    if len(content) > settings.MAX_BYTES:
         raise HTTPException(413, "At most one megabyte.")
-    file = store.add_file(secrets.token_hex(8), who.user, name, content)
-    push.tell(who.user, "file", file)
+    file = store.add_file(secrets.token_hex(8), session.user, name, content)
+    push.enqueue(session.user, "file", file)
     job = {"job": file["file"], "callback": str(request.url_for("inspected"))}
     try:
         (await inspector.post("/jobs", params=job, content=content)).raise_for_status()
@@ -60,55 +60,55 @@ async def upload(who: Who, request: Request, name: Annotated[str, Query(max_leng
 @app.post("/webhooks/inspections", status_code=204)
 async def inspected(request: Request, signed: Annotated[str, Header(alias="signature")] = "") -> None:
     body = await request.body()
-    if not signature.is_good(signed, body):
-        raise HTTPException(401, "The signature is not good.")
-    told = json.loads(body)
-    user = store.owner(told["job"])
+    if not signature.is_valid(signed, body):
+        raise HTTPException(401, "The signature is invalid.")
+    report = json.loads(body)
+    user = store.owner(report["job"])
     if user is None:
         raise HTTPException(404, "There is no such file.")
-    store.found(told["job"], told["found"])
-    # Answered only once the event is safe: else the inspector calls again, and nothing is done twice.
+    store.save_findings(report["job"], report["found"])
+    # Respond only once the event is stored. After an error the inspector repeats the call, which has no further effect.
     try:
-        await push.confirm(user, "file", store.file(told["job"]), once=f"inspected-{told['job']}")
+        await push.publish(user, "file", store.file(report["job"]), once=f"inspected-{report['job']}")
     except PublishError as error:
         raise HTTPException(503, str(error)) from error
 
 
 @app.get("/files")
-async def files(who: Who) -> list[dict[str, Any]]:
-    return store.files(who.user)
+async def files(session: CurrentSession) -> list[dict[str, Any]]:
+    return store.files(session.user)
 
 
 @app.post("/sign-in", status_code=204)
 async def sign_in(body: SignIn, response: Response) -> None:
-    # For trying it out, a name will do.
+    # In this example, a name is enough.
     session = Session(body.user, secrets.token_hex(8))
     store.add_device(session.device, session.user, body.device)
     response.set_cookie("session", cookie_for(session), httponly=True, samesite="strict")
-    push.tell(body.user, "devices", store.devices(body.user))
+    push.enqueue(body.user, "devices", store.devices(body.user))
 
 
 @app.delete("/devices/{device}", status_code=204)
-async def sign_out(device: str, who: Who) -> None:
-    """This device, or another one of the same user, such as a phone that was lost."""
-    if not store.remove_device(device, who.user):
+async def sign_out(device: str, session: CurrentSession) -> None:
+    """Signs out this device, or another device of the same user, such as a lost phone."""
+    if not store.remove_device(device, session.user):
         raise HTTPException(404, "There is no such device.")
-    push.tell(who.user, "devices", store.devices(who.user))
-    # It gets no new token from now on. What it has open ends now, and what it has in hand is worth nothing.
+    push.enqueue(session.user, "devices", store.devices(session.user))
+    # The device gets no new token. Its open connections end now, and its tokens are revoked.
     try:
-        await push.end(who.user, device, until=int(time.time()) + TOKEN_LIFE)
+        await push.end_sessions(session.user, device, until=int(time.time()) + TOKEN_LIFE)
     except httpx.HTTPError:
-        raise HTTPException(503, "It is signed out, but what it has open may go on until its token ends.") from None
+        raise HTTPException(503, "The device is signed out, but its open connections may last until its token expires.") from None
 
 
 @app.get("/devices")
-async def devices(who: Who) -> list[dict[str, str]]:
-    return store.devices(who.user)
+async def devices(session: CurrentSession) -> list[dict[str, str]]:
+    return store.devices(session.user)
 
 
 @app.get("/token")
-async def token(who: Who) -> dict[str, str]:
-    return {"user": who.user, "device": who.device, "url": settings.CLIENTS, "token": token_for(who)}
+async def token(session: CurrentSession) -> dict[str, str]:
+    return {"user": session.user, "device": session.device, "url": settings.CLIENTS, "token": token_for(session)}
 
 
 @app.get("/page.css", include_in_schema=False)

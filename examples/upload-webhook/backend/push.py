@@ -1,4 +1,4 @@
-"""What this app says to Wirebell: events for a user, and the end of a device's sessions."""
+"""This app's calls of Wirebell: publishing events, and ending a device's sessions."""
 
 from typing import Any
 from urllib.parse import quote
@@ -18,22 +18,22 @@ class Push:
         await self._wb.close()
         await self._services.aclose()
 
-    def tell(self, user: str, kind: str, data: Any) -> None:
-        """Returns at once; for what a page will see sooner or later anyway."""
+    def enqueue(self, user: str, kind: str, data: Any) -> None:
+        """Returns at once; for data that the page also fetches on its next connect."""
         self._wb.enqueue(Event(f"user:{user}", kind, data))
 
-    async def confirm(self, user: str, kind: str, data: Any, once: str) -> None:
-        """Returns when the event stands in the user's log, where no device can miss it; with the same `once` only one does."""
+    async def publish(self, user: str, kind: str, data: Any, once: str) -> None:
+        """Returns once the event is in the user's log. Calls with the same `once` publish one event."""
         await self._wb.publish(Event(f"user:{user}", kind, data, id=once))
 
-    async def end(self, user: str, device: str, until: int) -> None:
-        """Ends the device's sessions, on whichever nodes they are, and makes its tokens good no longer, copies of them included.
+    async def end_sessions(self, user: str, device: str, until: int) -> None:
+        """Disconnects the device on all nodes and revokes its tokens, including copies.
 
-        All its tokens have the device as their `jti`, and have expired by `until`.
+        Every token of the device has it as `jti`, and expires before `until`.
         """
-        await self._ask("/v1/revocations", {"jti": device, "until": until})
-        await self._ask(f"/v1/users/{quote(user, safe='')}/disconnect", {"device": device, "reason": "signed out"})
+        await self._post("/v1/revocations", {"jti": device, "until": until})
+        await self._post(f"/v1/users/{quote(user, safe='')}/disconnect", {"device": device, "reason": "signed out"})
 
-    async def _ask(self, path: str, body: dict[str, Any]) -> None:
+    async def _post(self, path: str, body: dict[str, Any]) -> None:
         response = await self._services.post(path, json=body)
         response.raise_for_status()

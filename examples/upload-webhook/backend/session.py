@@ -1,6 +1,6 @@
-"""Who somebody is, on which device: a cookie for this site, and from it a token for the nodes.
+"""Sign-in: a cookie for this site that names the user and the device, and a token for the nodes.
 
-A device that was removed is nobody from then on, whatever its cookie says.
+A cookie of a removed device is no longer valid.
 """
 
 import time
@@ -46,4 +46,4 @@ async def _signed_in(request: Request, session: Annotated[str, Cookie()] = "") -
     return found
 
 
-Who = Annotated[Session, Depends(_signed_in)]
+CurrentSession = Annotated[Session, Depends(_signed_in)]

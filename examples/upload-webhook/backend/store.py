@@ -1,4 +1,4 @@
-"""What is kept: files with what was found out about them, and the devices on which users are signed in. In SQLite."""
+"""Stores files with their inspection results, and the devices of users, in SQLite."""
 
 import json
 import sqlite3
@@ -24,20 +24,20 @@ class Store:
         self._db.execute("INSERT INTO files (id, user, name, bytes) VALUES (?, ?, ?, ?)", (file, user, name, len(content)))
         return self.file(file)
 
-    def found(self, file: str, found: dict[str, Any]) -> None:
+    def save_findings(self, file: str, found: dict[str, Any]) -> None:
         self._db.execute("UPDATE files SET found = ? WHERE id = ?", (json.dumps(found), file))
 
     def file(self, file: str) -> dict[str, Any]:
-        """The file as pages show it; empty if there is none."""
+        """Returns the file as pages show it, or an empty mapping if there is none."""
         row = self._db.execute("SELECT * FROM files WHERE id = ?", (file,)).fetchone()
-        return _shown(row) if row else {}
+        return _to_json(row) if row else {}
 
     def owner(self, file: str) -> str | None:
         row = self._db.execute("SELECT user FROM files WHERE id = ?", (file,)).fetchone()
         return row["user"] if row else None
 
     def files(self, user: str) -> list[dict[str, Any]]:
-        return [_shown(row) for row in self._db.execute("SELECT * FROM files WHERE user = ? ORDER BY rowid", (user,))]
+        return [_to_json(row) for row in self._db.execute("SELECT * FROM files WHERE user = ? ORDER BY rowid", (user,))]
 
     def add_device(self, device: str, user: str, name: str) -> None:
         self._db.execute("INSERT INTO devices VALUES (?, ?, ?)", (device, user, name))
@@ -53,6 +53,6 @@ class Store:
         return any(entry["device"] == device for entry in self.devices(user))
 
 
-def _shown(row: sqlite3.Row) -> dict[str, Any]:
+def _to_json(row: sqlite3.Row) -> dict[str, Any]:
     found = json.loads(row["found"]) if row["found"] else None
     return {"file": row["id"], "name": row["name"], "bytes": row["bytes"], "found": found}

@@ -1,8 +1,8 @@
-// The page: uploads, and shows what its user is told. All tabs of this browser share one connection.
+// The page: uploads files, and shows the user's events. All tabs of this browser share one connection.
 import { wirebell } from "wirebell/tabs";
 
-const by = (id) => document.getElementById(id);
-const made = (name, more = {}) => Object.assign(document.createElement(name), more);
+const element = (id) => document.getElementById(id);
+const create = (name, more = {}) => Object.assign(document.createElement(name), more);
 
 const session = async () => {
   const response = await fetch("/token");
@@ -17,36 +17,36 @@ let device;
 async function begin(why = "") {
   wb?.close();
   wb = undefined;
-  const mine = await session();
-  by("door").hidden = Boolean(mine);
-  by("app").hidden = !mine;
-  by("why").hidden = !why;
-  by("why").textContent = why;
-  for (const list of ["files", "devices"]) by(list).replaceChildren();
-  by("nothing").hidden = false;
-  if (!mine) return line("off", "signed out");
-  device = mine.device;
-  wb = wirebell(mine.url, { token: async () => (await session())?.token });
+  const current = await session();
+  element("signed-out").hidden = Boolean(current);
+  element("app").hidden = !current;
+  element("why").hidden = !why;
+  element("why").textContent = why;
+  for (const list of ["files", "devices"]) element(list).replaceChildren();
+  element("nothing").hidden = false;
+  if (!current) return showConnection("off", "signed out");
+  device = current.device;
+  wb = wirebell(current.url, { token: async () => (await session())?.token });
   wb.on("file", showFile);
   wb.on("devices", showDevices);
   wb.onGap(fetchAll);
-  wb.onStatus(followLine);
-  followLine(wb.status);
+  wb.onStatus(onStatus);
+  onStatus(wb.status);
 }
 
 let wasOnline = false;
-function followLine({ state, reason }) {
-  line(state === "online" ? "live" : state === "connecting" ? "connecting" : "away", { online: "live", waiting: "reconnecting" }[state] ?? state);
-  // From here on nothing is missed: what was there before is fetched now.
+function onStatus({ state, reason }) {
+  showConnection(state === "online" ? "live" : state === "connecting" ? "connecting" : "away", { online: "live", waiting: "reconnecting" }[state] ?? state);
+  // From now on no event is missed. The state from before is fetched.
   if (state === "online" && !wasOnline) fetchAll();
   wasOnline = state === "online" || (wasOnline && state !== "closed");
-  // The node has ended this device's sessions, or there is no token for it any more.
+  // The node ended this device's sessions, or the backend issues no token for it any more.
   if (state === "closed" && reason !== "closed") begin("You were signed out on this device.");
 }
 
-function line(name, word) {
-  by("line").dataset.line = name;
-  by("line").textContent = word;
+function showConnection(name, word) {
+  element("connection").dataset.connection = name;
+  element("connection").textContent = word;
 }
 
 async function fetchAll() {
@@ -55,26 +55,26 @@ async function fetchAll() {
   showDevices(devices);
 }
 
-// What is known of a file only grows, so it does not matter which comes first.
+// Data of a file is only ever added, so the order of events and responses does not matter.
 function showFile({ file, name, bytes, found }) {
-  const there = by("files").querySelector(`[data-file="${file}"]`);
-  if (there?.dataset.state === "inspected") return;
-  const row = made("li");
+  const existing = element("files").querySelector(`[data-file="${file}"]`);
+  if (existing?.dataset.state === "inspected") return;
+  const row = create("li");
   Object.assign(row.dataset, { testid: "file", file, state: found ? "inspected" : "inspecting" });
-  row.append(made("b", { textContent: name }), made("span", { className: "soft small", textContent: `${bytes.toLocaleString("en")} bytes` }));
-  row.append(made("span", { className: "state", textContent: found ? `${found.words} words in ${found.lines} lines` : "being inspected" }));
-  if (found) row.append(made("code", { className: "small soft", textContent: found.sha256 }));
-  if (there) there.replaceWith(row);
-  else by("files").prepend(row);
-  by("nothing").hidden = true;
+  row.append(create("b", { textContent: name }), create("span", { className: "soft small", textContent: `${bytes.toLocaleString("en")} bytes` }));
+  row.append(create("span", { className: "state", textContent: found ? `${found.words} words in ${found.lines} lines` : "being inspected" }));
+  if (found) row.append(create("code", { className: "small soft", textContent: found.sha256 }));
+  if (existing) existing.replaceWith(row);
+  else element("files").prepend(row);
+  element("nothing").hidden = true;
 }
 
 function showDevices(devices) {
-  by("devices").replaceChildren(...devices.map(({ device: id, name }) => {
-    const row = made("li");
+  element("devices").replaceChildren(...devices.map(({ device: id, name }) => {
+    const row = create("li");
     row.dataset.testid = "device";
-    const button = made("button", { className: "quiet", textContent: id === device ? "Sign out" : "Sign it out", onclick: () => remove(id) });
-    row.append(made("span", { textContent: id === device ? `${name} (this one)` : name }), button);
+    const button = create("button", { className: "quiet", textContent: id === device ? "Sign out" : "Sign it out", onclick: () => remove(id) });
+    row.append(create("span", { textContent: id === device ? `${name} (this one)` : name }), button);
     return row;
   }));
 }
@@ -83,7 +83,7 @@ async function remove(id) {
   await fetch(`/devices/${id}`, { method: "DELETE" });
 }
 
-by("sign-in").addEventListener("submit", async (event) => {
+element("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const { user, device: kind } = event.target;
   const body = JSON.stringify({ user: user.value, device: kind.value });
@@ -91,11 +91,11 @@ by("sign-in").addEventListener("submit", async (event) => {
   begin();
 });
 
-by("upload").addEventListener("submit", async (event) => {
+element("upload").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [file] = event.target.file.files;
   const response = await fetch(`/files?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
-  by("problem").textContent = response.ok ? "" : (await response.json()).detail;
+  element("problem").textContent = response.ok ? "" : (await response.json()).detail;
   if (response.ok) showFile(await response.json());
   event.target.reset();
 });

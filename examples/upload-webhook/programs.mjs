@@ -1,10 +1,10 @@
-// What belongs to this app, and how it is told where the rest is: for `examples/start` and for the tests.
+// The programs of this app and their environment, for `examples/start` and for the tests.
 import { fileURLToPath } from "node:url";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = here("../../target/examples/python/bin/python");
 
-export const parts = ({ clients, services, secret, env = {} }) => [
+export const programs = ({ clients, services, secret, env = {} }) => [
   { name: "inspector", folder: here("inspector"), command: ["node", "inspector.mjs"], env: { PORT: "0", ...env } },
   {
     name: "backend",

@@ -1,10 +1,10 @@
-// What belongs to this app, and how it is told where the rest is: for `examples/start` and for the tests.
+// The programs of this app and their environment, for `examples/start` and for the tests.
 import { fileURLToPath } from "node:url";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = here("../../target/examples/python/bin/python");
 
-export const parts = ({ clients, redis, secret, env = {} }) => [
+export const programs = ({ clients, redis, secret, env = {} }) => [
   {
     name: "payment",
     page: true,

@@ -1,9 +1,9 @@
-// What belongs to this app, and how it is told where the rest is: for `examples/start` and for the tests.
+// The programs of this app and their environment, for `examples/start` and for the tests.
 import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-export const parts = ({ clients, services, secret, env = {} }) => [
+export const programs = ({ clients, services, secret, env = {} }) => [
   {
     name: "backend",
     page: true,
