@@ -1,7 +1,7 @@
 // `examples/start`: lists the examples without a name, and starts an app without a browser driver.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -40,9 +40,9 @@ test("without a name it lists the examples at once", async () => {
   const { output, ended } = start([], { PATH: "/usr/bin:/bin", WIREBELL_BIN: "" });
   assert.deepEqual(await ended, [0, null]);
   assert.ok(Date.now() - began < 2_000);
-  const names = readdirSync(EXAMPLES, { recursive: true }).filter((path) => /^[a-z-]+\/programs\.mjs$/.test(path));
+  const names = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, "programs.mjs")));
   assert.equal(names.length, 5);
-  for (const path of names) assert.match(output.text, new RegExp(`examples/start ${path.split("/")[0]}\n`));
+  for (const name of names) assert.match(output.text, new RegExp(`examples/start ${name}\n`));
 });
 
 test("an unknown name is rejected with the list", async () => {
@@ -61,7 +61,7 @@ test("a missing gateway is reported with the command that builds it", async () =
 
 test("it starts an app without a browser driver", async () => {
   const { child, output, ended } = start(["chat"], { WIREBELL_BIN: gateway, NODE_OPTIONS: `--import=${withoutDriver}` });
-  const url = await eventually(() => /^web +(http:\S+)$/m.exec(output.text)?.[1] ?? (child.exitCode === null ? undefined : output.text), Boolean, 120_000);
+  const url = await eventually(() => /^web +(http:\S+)$/m.exec(output.text)?.[1] ?? (child.exitCode === null ? undefined : output.text), Boolean, 200_000);
   assert.match(url, /^http:/);
   assert.equal((await fetch(url)).status, 200);
   child.kill("SIGINT");
