@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gateway::bus::SharedBus;
 use gateway::bus::memory::MemoryBus;
-use gateway::hub::{Frame, Hub, Pinged, Seat, Settings, Since, Wire, Written};
+use gateway::hub::{Frame, Hub, Membership, Pinged, Settings, SubscribeFrom, Wire, Written};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::runtime::Runtime;
@@ -40,7 +40,7 @@ impl Wire for Counting {
 struct Node {
     bus: SharedBus,
     written: Arc<AtomicU64>,
-    _seats: Vec<Seat>,
+    _memberships: Vec<Membership>,
     _life: Lifecycle,
 }
 
@@ -53,22 +53,22 @@ async fn node(users: u64) -> Node {
     let settings = Settings {
         node: id,
         linger: Duration::from_secs(5),
-        outbox_bytes: 262_144,
-        history: 0,
+        send_buffer_bytes: 262_144,
+        connection_log: 0,
         reply_timeout: Duration::from_secs(10),
         heartbeat: Duration::from_secs(25),
         presence: None,
     };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, &life, metrics);
-    let (written, mut seats) = (Arc::new(AtomicU64::new(0)), Vec::new());
+    let (written, mut memberships) = (Arc::new(AtomicU64::new(0)), Vec::new());
     for user in 0..users {
         let channel = Channel::user(&user.to_string()).unwrap();
-        let mut seat = hub.enter(&channel, None, Some(Arc::new(Counting(Arc::clone(&written)))));
-        seat.join(&channel, Since::Now, Duration::from_secs(10)).await.unwrap();
-        assert!(pin!(seat.next()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        seats.push(seat);
+        let mut membership = hub.join(&channel, None, Some(Arc::new(Counting(Arc::clone(&written)))));
+        membership.subscribe(&channel, SubscribeFrom::Now, Duration::from_secs(10)).await.unwrap();
+        assert!(pin!(membership.next()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        memberships.push(membership);
     }
-    Node { bus, written, _seats: seats, _life: life }
+    Node { bus, written, _memberships: memberships, _life: life }
 }
 
 /// Returns events to the channels in turn, each with its own id.

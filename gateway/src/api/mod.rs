@@ -33,7 +33,7 @@ use wirebell_protocol::{Fault, NodeId};
 
 use crate::auth::ServiceKeys;
 use crate::bus::{BusError, SharedBus};
-use crate::hub::snapshot::Sitting;
+use crate::hub::snapshot::SessionInfo;
 use crate::lifecycle::CancellationToken;
 use crate::problem::Problem;
 use crate::telemetry::Metrics;
@@ -68,7 +68,7 @@ pub struct Context {
 }
 
 /// Looks up the sessions of a user on this node.
-pub type SessionsOf = Arc<dyn Fn(&str) -> Vec<Sitting> + Send + Sync>;
+pub type SessionsOf = Arc<dyn Fn(&str) -> Vec<SessionInfo> + Send + Sync>;
 
 /// Maximum size of an event without its data, in bytes.
 const ENVELOPE_BYTES: usize = 4 * 1024;

@@ -15,7 +15,7 @@ use wirebell_protocol::{Cursor, presence};
 
 use super::sessions::{self, Session};
 use super::{Context, bus_problem, query};
-use crate::hub::snapshot::Sitting;
+use crate::hub::snapshot::SessionInfo;
 use crate::lifecycle::{millis, wall_clock};
 use crate::problem::Problem;
 
@@ -90,7 +90,7 @@ pub(super) async fn read(
             |session: &&Session<'_>| session.end.is_none() && session.node() != context.node.as_str();
         sessions.iter().filter(is_open_elsewhere).map(from_connection_log).collect()
     };
-    open.extend(here.iter().map(|sitting| from_hub(sitting, &sessions, now)));
+    open.extend(here.iter().map(|info| from_hub(info, &sessions, now)));
     let began = open.iter().filter_map(|session| session.since).min();
     let user = User {
         id: &id,
@@ -136,21 +136,21 @@ fn slow_channels(session: &Session<'_>) -> Vec<SlowChannel> {
 }
 
 /// Describes a session on this node, from the hub.
-fn from_hub(sitting: &Sitting, sessions: &[Session<'_>], now: u64) -> OpenSession {
-    let connection = sitting.connection.to_string();
+fn from_hub(info: &SessionInfo, sessions: &[Session<'_>], now: u64) -> OpenSession {
+    let connection = info.connection.to_string();
     let opened =
         sessions.iter().find(|session| session.connection == connection).and_then(|session| session.opened);
-    let slow = sitting.behind.iter().map(|reading| SlowChannel {
-        channel: reading.line.channel.to_string(),
+    let slow = info.catching_up.iter().map(|reading| SlowChannel {
+        channel: reading.log.channel.to_string(),
         after: reading.at,
         since: now.saturating_sub(reading.age),
     });
     OpenSession {
         connection,
-        node: sitting.connection.node.to_string(),
-        device: sitting.device.as_deref().map(str::to_owned),
+        node: info.connection.node.to_string(),
+        device: info.device.as_deref().map(str::to_owned),
         transport: opened.map(|opened| opened.transport.to_owned()),
-        since: Some(now.saturating_sub(sitting.age)),
+        since: Some(now.saturating_sub(info.age)),
         slow: slow.collect(),
     }
 }

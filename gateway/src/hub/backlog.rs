@@ -1,127 +1,127 @@
-//! The backlog: what waits for channels that have many listeners here. A channel's listeners are gone through in slices,
-//! and between two slices everything else has its turn, so that a broadcast holds up nobody but itself.
+//! The backlog: events for channels with many subscribers on this node. Subscribers are served in
+//! slices, and other work runs between two slices. So a broadcast delays only its own channel.
 //!
-//! What comes on such a channel meanwhile waits behind it, in order. It is bounded in bytes; what finds no room is
-//! read from the log later, or, where no log has it, dropped.
+//! Later events of such a channel are queued after it, in order. The queue is bounded in bytes. An
+//! event without room is read from the log later, or dropped if no log has it.
 
 use std::collections::{HashMap, VecDeque};
 
 use wirebell_protocol::{Announcement, Channel};
 
-use super::repair::Piece;
+use super::repair::LogChunk;
 
-/// Bytes that may wait.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
-/// What an event takes besides its frame, about.
-const EVENT_BYTES: usize = 256;
-/// Announcements that a slice of listeners is handed together, once there is such a queue: one write carries them all.
-const TOGETHER: usize = 16;
+/// Maximum number of queued bytes.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Approximate size of an event without its frame.
+const EVENT_OVERHEAD_BYTES: usize = 256;
+/// Maximum number of queued events delivered to a slice together: one write carries them all.
+const EVENTS_PER_BATCH: usize = 16;
 
-/// What waits for a channel's listeners.
-pub(super) enum Waiting {
-    /// It was announced.
+/// An item queued for a channel's subscribers.
+pub(super) enum QueuedItem {
+    /// An announced event.
     Event(Announcement),
-    /// It was read from the log.
-    Piece(Piece),
+    /// A chunk read from the log.
+    Chunk(LogChunk),
 }
 
-/// Channels with something to be handed on, each in its turn.
+/// Queues of channels, served in turn.
 pub(super) struct Backlog<Batch> {
     queues: HashMap<Channel, Queue<Batch>>,
-    turns: VecDeque<Channel>,
+    ready: VecDeque<Channel>,
     bytes: usize,
 }
 
 struct Queue<Batch> {
-    /// What is on its way to the listeners, slice by slice.
-    begun: Option<Batch>,
-    waiting: VecDeque<Waiting>,
+    /// The batch that is being delivered slice by slice.
+    current: Option<Batch>,
+    items: VecDeque<QueuedItem>,
 }
 
-/// What a channel has its turn for.
-pub(super) enum Turn<Batch> {
-    /// To go on with this.
-    GoOn(Batch),
-    /// To begin with these.
-    Begin(Vec<Announcement>),
-    /// To begin with a piece of its log.
-    Mend(Piece),
+/// Next task for a channel.
+pub(super) enum Task<Batch> {
+    /// Continue with the next slice of this batch.
+    Continue(Batch),
+    /// Start a batch of these events.
+    Start(Vec<Announcement>),
+    /// Start a batch from a chunk of the log.
+    Repair(LogChunk),
 }
 
 impl<Batch> Default for Backlog<Batch> {
     fn default() -> Self {
-        Self { queues: HashMap::new(), turns: VecDeque::new(), bytes: 0 }
+        Self { queues: HashMap::new(), ready: VecDeque::new(), bytes: 0 }
     }
 }
 
 impl<Batch> Backlog<Batch> {
-    /// Does nothing wait?
+    /// Returns whether nothing is queued.
     pub(super) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.ready.is_empty()
     }
 
-    /// Is there no room left for events?
+    /// Returns whether there is no room for events.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= MOST_BYTES
+        self.bytes >= MAX_BYTES
     }
 
-    /// Does anything wait for this channel? Then whatever comes for it has to wait too.
-    pub(super) fn holds(&self, channel: &Channel) -> bool {
+    /// Returns whether something is queued for the channel. Then a new event has to be queued as well.
+    pub(super) fn has_queue(&self, channel: &Channel) -> bool {
         !self.queues.is_empty() && self.queues.contains_key(channel)
     }
 
-    /// Puts it behind what waits for its channel.
-    pub(super) fn push(&mut self, channel: Channel, waiting: Waiting) {
-        if let Waiting::Event(event) = &waiting {
+    /// Queues an item for the channel.
+    pub(super) fn push(&mut self, channel: Channel, item: QueuedItem) {
+        if let QueuedItem::Event(event) = &item {
             self.bytes += size(event);
         }
-        let turns = &mut self.turns;
+        let ready = &mut self.ready;
         let queue = self.queues.entry(channel).or_insert_with_key(|channel| {
-            turns.push_back(channel.clone());
-            Queue { begun: None, waiting: VecDeque::new() }
+            ready.push_back(channel.clone());
+            Queue { current: None, items: VecDeque::new() }
         });
-        queue.waiting.push_back(waiting);
+        queue.items.push_back(item);
     }
 
-    /// Whose turn it is, and for what. It is not the channel's turn again before [`Self::done`].
-    pub(super) fn next(&mut self) -> Option<(Channel, Turn<Batch>)> {
-        let channel = self.turns.pop_front()?;
+    /// Takes the next task. The channel gets no other task before [`Self::done`].
+    pub(super) fn next(&mut self) -> Option<(Channel, Task<Batch>)> {
+        let channel = self.ready.pop_front()?;
         let queue = self.queues.get_mut(&channel)?;
-        if let Some(batch) = queue.begun.take() {
-            return Some((channel, Turn::GoOn(batch)));
+        if let Some(batch) = queue.current.take() {
+            return Some((channel, Task::Continue(batch)));
         }
         let mut events = Vec::new();
-        while events.len() < TOGETHER {
-            match queue.waiting.pop_front() {
-                Some(Waiting::Event(event)) => {
+        while events.len() < EVENTS_PER_BATCH {
+            match queue.items.pop_front() {
+                Some(QueuedItem::Event(event)) => {
                     self.bytes -= size(&event);
                     events.push(event);
                 }
-                Some(Waiting::Piece(piece)) if events.is_empty() => return Some((channel, Turn::Mend(piece))),
-                Some(piece @ Waiting::Piece(_)) => {
-                    queue.waiting.push_front(piece);
+                Some(QueuedItem::Chunk(chunk)) if events.is_empty() => return Some((channel, Task::Repair(chunk))),
+                Some(chunk @ QueuedItem::Chunk(_)) => {
+                    queue.items.push_front(chunk);
                     break;
                 }
                 None => break,
             }
         }
-        Some((channel, Turn::Begin(events)))
+        Some((channel, Task::Start(events)))
     }
 
-    /// The channel has had its turn. `left` is what it has to go on with.
-    pub(super) fn done(&mut self, channel: Channel, left: Option<Batch>) {
+    /// Finishes the channel's task. `unfinished` is the batch to continue with.
+    pub(super) fn done(&mut self, channel: Channel, unfinished: Option<Batch>) {
         let Some(queue) = self.queues.get_mut(&channel) else { return };
-        queue.begun = left;
-        if queue.begun.is_none() && queue.waiting.is_empty() {
+        queue.current = unfinished;
+        if queue.current.is_none() && queue.items.is_empty() {
             self.queues.remove(&channel);
         } else {
-            self.turns.push_back(channel);
+            self.ready.push_back(channel);
         }
     }
 }
 
 fn size(event: &Announcement) -> usize {
-    event.frame.len() + EVENT_BYTES
+    event.frame.len() + EVENT_OVERHEAD_BYTES
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
     use wirebell_protocol::Class;
 
     use super::*;
-    use crate::hub::line::Line;
+    use crate::hub::log_kind::ChannelLog;
 
     fn event(channel: &Channel, number: u64, length: usize) -> Announcement {
         Announcement {
@@ -148,54 +148,57 @@ mod tests {
     }
 
     fn push(backlog: &mut Backlog<u64>, channel: &Channel, number: u64) {
-        backlog.push(channel.clone(), Waiting::Event(event(channel, number, 1)));
+        backlog.push(channel.clone(), QueuedItem::Event(event(channel, number, 1)));
     }
 
-    fn begun(turn: Option<(Channel, Turn<u64>)>) -> (Channel, Vec<u64>) {
-        match turn {
-            Some((channel, Turn::Begin(events))) => {
+    fn started(task: Option<(Channel, Task<u64>)>) -> (Channel, Vec<u64>) {
+        match task {
+            Some((channel, Task::Start(events))) => {
                 (channel, events.iter().map(|event| event.accepted_at).collect())
             }
-            _ => panic!("expected to begin with events"),
+            _ => panic!("expected Task::Start"),
         }
     }
 
     #[test]
-    fn channels_take_turns_and_each_keeps_its_order() {
+    fn channels_alternate_and_each_keeps_its_order() {
         let (mut backlog, a, b) = (Backlog::default(), topic("a"), topic("b"));
         push(&mut backlog, &a, 1);
         push(&mut backlog, &a, 2);
         push(&mut backlog, &b, 3);
-        assert_eq!(begun(backlog.next()), (a.clone(), vec![1, 2]));
+        assert_eq!(started(backlog.next()), (a.clone(), vec![1, 2]));
         backlog.done(a.clone(), Some(7));
         push(&mut backlog, &a, 4);
-        assert_eq!(begun(backlog.next()), (b.clone(), vec![3]));
+        assert_eq!(started(backlog.next()), (b.clone(), vec![3]));
         backlog.done(b.clone(), None);
-        assert!(!backlog.holds(&b) && backlog.holds(&a));
-        assert!(matches!(backlog.next(), Some((_, Turn::GoOn(7)))), "4 waits until 1 and 2 are through");
+        assert!(!backlog.has_queue(&b) && backlog.has_queue(&a));
+        assert!(matches!(backlog.next(), Some((_, Task::Continue(7)))), "4 waits until 1 and 2 are delivered");
         backlog.done(a.clone(), None);
-        assert_eq!(begun(backlog.next()), (a.clone(), vec![4]));
+        assert_eq!(started(backlog.next()), (a.clone(), vec![4]));
         backlog.done(a, None);
         assert!(backlog.is_empty() && backlog.next().is_none());
     }
 
     #[test]
-    fn a_piece_of_log_stands_in_line_by_itself() {
+    fn log_chunk_is_a_task_of_its_own() {
         let (mut backlog, a) = (Backlog::default(), topic("a"));
         push(&mut backlog, &a, 1);
-        backlog.push(a.clone(), Waiting::Piece(Piece { line: Line::log(&a), events: Vec::new(), complete: true }));
+        backlog.push(
+            a.clone(),
+            QueuedItem::Chunk(LogChunk { log: ChannelLog::durable(&a), events: Vec::new(), is_last: true }),
+        );
         push(&mut backlog, &a, 2);
-        assert_eq!(begun(backlog.next()).1, [1]);
+        assert_eq!(started(backlog.next()).1, [1]);
         backlog.done(a.clone(), None);
-        assert!(matches!(backlog.next(), Some((_, Turn::Mend(piece))) if piece.complete));
+        assert!(matches!(backlog.next(), Some((_, Task::Repair(chunk))) if chunk.is_last));
         backlog.done(a.clone(), None);
-        assert_eq!(begun(backlog.next()).1, [2]);
+        assert_eq!(started(backlog.next()).1, [2]);
     }
 
     #[test]
-    fn it_is_full_by_bytes_and_has_room_again() {
+    fn backlog_is_bounded_by_bytes_and_frees_room() {
         let (mut backlog, a) = (Backlog::<u64>::default(), topic("a"));
-        backlog.push(a.clone(), Waiting::Event(event(&a, 1, MOST_BYTES - EVENT_BYTES - 1)));
+        backlog.push(a.clone(), QueuedItem::Event(event(&a, 1, MAX_BYTES - EVENT_OVERHEAD_BYTES - 1)));
         assert!(!backlog.is_full());
         push(&mut backlog, &a, 2);
         assert!(backlog.is_full());

@@ -1,76 +1,76 @@
-//! A channel's chain: each announcement names its predecessor, so a node knows when it has missed one.
+//! A log's chain: each announcement names its predecessor, so a node knows when it missed one.
 
 use wirebell_protocol::Cursor;
 use wirebell_protocol::announcement::Place;
 
-/// How far this node has come in a channel's log. There are three for a user with one connection, so that what could be
-/// two enums is laid out by hand, and read as them.
+/// Position of this node in a channel's log. A user with one connection needs three of them, so the
+/// fields are laid out by hand instead of as two enums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Chain {
     last: Cursor,
     newest: Cursor,
     is_confirmed: bool,
-    is_read: bool,
-    once_more: bool,
+    is_reading: bool,
+    read_again: bool,
 }
 
-/// Whether announcements are held back, since the log is read or the subscription is not confirmed yet. The cursor is
-/// the newest event that was announced meanwhile.
+/// Whether announcements are held back, because the log is being read or the subscription is not
+/// confirmed yet. The cursor is the newest event announced since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
-    /// They are not.
+    /// Not held back.
     No,
-    /// They are.
+    /// Held back.
     Once(Cursor),
-    /// They are; and something may have been missed since the reading began, so that it has to be done once more.
+    /// Held back, and events may have been missed since the read began: the log must be read again.
     Again(Cursor),
 }
 
 /// What to do with an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Hand it on.
+    /// Deliver it.
     Deliver,
-    /// It was handed on before.
+    /// Skip it: it was delivered before.
     Repeat,
-    /// Something before it is missing: read the log behind this cursor. The announcement is in there too.
+    /// Its predecessor is missing: read the log after this cursor. The log has the announcement too.
     Broken(Cursor),
-    /// The log is being read already and will bring it.
+    /// Skip it: the log is being read and has it.
     Held,
 }
 
-/// What an event of the log is to a chain.
+/// How an event of the log continues the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Advance {
-    /// It was handed on before.
+    /// It was delivered before.
     Repeat,
-    /// The next one.
+    /// It is the next event.
     Next,
-    /// New; but what came between this cursor and the event is no longer in the log.
+    /// It is new, but the log has lost the events between this cursor and it.
     Gap(Cursor),
 }
 
-/// What is left to do after a piece of log was handed on.
+/// What remains to be read after a chunk of the log was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    /// Nothing: the chain is whole.
+pub(super) enum Remaining {
+    /// Nothing: the chain is complete.
     Nothing,
-    /// Read on behind this cursor.
+    /// The log after this cursor.
     Read(Cursor),
 }
 
 impl Chain {
-    /// The last event handed on; none while the subscription is not confirmed.
-    fn handed_on(&self) -> Option<Cursor> {
+    /// Returns the last delivered event. `None` while the subscription is not confirmed.
+    fn delivered_to(&self) -> Option<Cursor> {
         self.is_confirmed.then_some(self.last)
     }
 
-    fn hand_on(&mut self, last: Cursor) {
+    fn set_delivered(&mut self, last: Cursor) {
         (self.last, self.is_confirmed) = (last, true);
     }
 
     fn reading(&self) -> Reading {
-        match (self.is_read, self.once_more) {
+        match (self.is_reading, self.read_again) {
             (false, _) => Reading::No,
             (true, false) => Reading::Once(self.newest),
             (true, true) => Reading::Again(self.newest),
@@ -78,49 +78,49 @@ impl Chain {
     }
 
     fn set_reading(&mut self, reading: Reading) {
-        (self.is_read, self.once_more, self.newest) = match reading {
+        (self.is_reading, self.read_again, self.newest) = match reading {
             Reading::No => (false, false, Cursor::START),
             Reading::Once(newest) => (true, false, newest),
             Reading::Again(newest) => (true, true, newest),
         };
     }
 
-    /// The subscription stands, and this is the log's end. What was announced in between was held back, and has to be
-    /// read if it is younger; so has the log if something may have been missed in between.
-    pub(super) fn confirm(&mut self, end: Cursor) -> Left {
+    /// Confirms the subscription; `end` is the end of the log. If a newer event was announced in the
+    /// meantime, or may have been missed, the log must be read after `end`.
+    pub(super) fn confirm(&mut self, end: Cursor) -> Remaining {
         if self.is_confirmed {
-            return Left::Nothing;
+            return Remaining::Nothing;
         }
-        self.hand_on(end);
+        self.set_delivered(end);
         self.set_reading(match self.reading() {
             Reading::Again(newest) => Reading::Once(newest.max(end)),
             Reading::Once(newest) if newest > end => Reading::Once(newest),
             _ => Reading::No,
         });
-        if self.is_read { Left::Read(end) } else { Left::Nothing }
+        if self.is_reading { Remaining::Read(end) } else { Remaining::Nothing }
     }
 
-    /// How far it has come.
+    /// Returns the last delivered event, or the start.
     pub(super) fn last(&self) -> Cursor {
-        self.handed_on().unwrap_or_default()
+        self.delivered_to().unwrap_or_default()
     }
 
-    /// Judges an announcement.
+    /// Decides what to do with an announcement.
     pub(super) fn judge(&mut self, place: Place) -> Verdict {
-        if self.handed_on() == Some(place.previous) && !self.is_read {
-            self.hand_on(place.cursor);
+        if self.delivered_to() == Some(place.previous) && !self.is_reading {
+            self.set_delivered(place.cursor);
             return Verdict::Deliver;
         }
         self.miss(place)
     }
 
-    /// Takes note of an announcement that is not handed on now, because of a break or for want of room.
+    /// Records an announcement that is not delivered now, because of a break or for lack of room.
     pub(super) fn miss(&mut self, place: Place) -> Verdict {
-        if self.handed_on().is_some_and(|last| place.cursor <= last) {
+        if self.delivered_to().is_some_and(|last| place.cursor <= last) {
             return Verdict::Repeat;
         }
         let newest = |known: Cursor| known.max(place.cursor);
-        match (self.reading(), self.handed_on()) {
+        match (self.reading(), self.delivered_to()) {
             (Reading::No, Some(last)) => {
                 self.set_reading(Reading::Once(place.cursor));
                 return Verdict::Broken(last);
@@ -132,10 +132,10 @@ impl Chain {
         Verdict::Held
     }
 
-    /// Something may have been missed, though no announcement betrays it: answers where to begin reading. While the log
-    /// is read already, that reading may have begun too early, and one more is noted.
+    /// Records that events may have been missed although no announcement shows it. Returns where to
+    /// start reading. If a read is in progress, it may have begun too early: the log is read again.
     pub(super) fn suspect(&mut self) -> Option<Cursor> {
-        match (self.reading(), self.handed_on()) {
+        match (self.reading(), self.delivered_to()) {
             (Reading::No, Some(last)) => {
                 self.set_reading(Reading::Once(last));
                 return Some(last);
@@ -146,30 +146,30 @@ impl Chain {
         None
     }
 
-    /// Judges an event of the log. If it is new, it is handed on.
+    /// Moves the chain to an event of the log. The event must be delivered if it is new.
     pub(super) fn advance(&mut self, place: Place) -> Advance {
-        // Without a position it was read for a subscription that has ended meanwhile.
-        let Some(last) = self.handed_on().filter(|last| place.cursor > *last) else { return Advance::Repeat };
-        self.hand_on(place.cursor);
+        // Without a position, the log was read for a subscription that has ended since.
+        let Some(last) = self.delivered_to().filter(|last| place.cursor > *last) else { return Advance::Repeat };
+        self.set_delivered(place.cursor);
         if place.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
-    /// A piece of log was handed on. `complete` says that it reached the log's end.
-    pub(super) fn repaired(&mut self, complete: bool) -> Left {
-        let Some(last) = self.handed_on() else { return Left::Nothing };
+    /// Records that a chunk of the log was delivered. `complete`: the chunk reached the end of the log.
+    pub(super) fn chunk_applied(&mut self, complete: bool) -> Remaining {
+        let Some(last) = self.delivered_to() else { return Remaining::Nothing };
         match self.reading() {
-            Reading::No => return Left::Nothing,
+            Reading::No => return Remaining::Nothing,
             Reading::Once(_) | Reading::Again(_) if !complete => {}
-            // What was announced or missed while the log was read may be younger than the reading. One more suffices:
-            // if the log does not have it then, there is nothing to wait for.
+            // Events announced or missed during the read may be newer than the read. One more read
+            // is enough: an event that is missing then is not in the log.
             Reading::Again(_) => self.set_reading(Reading::Once(last)),
             Reading::Once(newest) if newest > last => self.set_reading(Reading::Once(last)),
             Reading::Once(_) => {
                 self.set_reading(Reading::No);
-                return Left::Nothing;
+                return Remaining::Nothing;
             }
         }
-        Left::Read(last)
+        Remaining::Read(last)
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unbroken_chain_is_delivered_once() {
+    fn unbroken_chain_is_delivered_once() {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(1, 2)), Verdict::Deliver);
         assert_eq!(chain.judge(place(2, 3)), Verdict::Deliver);
@@ -201,99 +201,102 @@ mod tests {
     }
 
     #[test]
-    fn a_break_is_repaired_and_what_comes_meanwhile_is_held() {
+    fn break_is_repaired_and_announcements_are_held_meanwhile() {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
         assert_eq!(chain.judge(place(3, 4)), Verdict::Held);
         assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
-        assert_eq!(chain.repaired(true), Left::Read(at(3)));
+        assert_eq!(chain.chunk_applied(true), Remaining::Read(at(3)));
         assert_eq!(chain.advance(place(3, 4)), Advance::Next);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
         assert_eq!(chain.judge(place(4, 5)), Verdict::Deliver);
     }
 
     #[test]
-    fn a_log_that_lost_the_event_does_not_hold_the_channel_up() {
+    fn lost_event_does_not_block_the_channel() {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
-        assert_eq!(chain.repaired(true), Left::Read(at(1)));
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Read(at(1)));
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
-    fn what_the_log_has_lost_shows_in_the_event_behind_it() {
+    fn lost_events_show_as_a_gap_before_the_next_event() {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(3, 4)), Verdict::Broken(at(1)));
         assert_eq!(chain.advance(place(3, 4)), Advance::Gap(at(1)));
         assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
-    fn a_long_log_is_read_in_pieces() {
+    fn long_log_is_read_in_chunks() {
         let mut chain = chain(1);
         assert_eq!(chain.suspect(), Some(at(1)));
         assert_eq!(chain.advance(place(1, 2)), Advance::Next);
-        assert_eq!(chain.repaired(false), Left::Read(at(2)));
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(false), Remaining::Read(at(2)));
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
-    fn a_suspicion_during_a_reading_asks_for_one_more_and_no_more_than_one() {
+    fn suspecting_during_a_read_causes_exactly_one_more_read() {
         let mut chain = chain(1);
         assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
         assert_eq!([chain.suspect(), chain.suspect()], [None, None], "it is being read already");
         assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
-        // The reading brought all that was announced; what was missed since it began may be in the log by now.
-        assert_eq!(chain.repaired(true), Left::Read(at(3)));
+        // The read had all announced events. Events missed since it began may be in the log by now.
+        assert_eq!(chain.chunk_applied(true), Remaining::Read(at(3)));
         assert_eq!(chain.advance(place(3, 4)), Advance::Next);
-        assert_eq!(chain.repaired(false), Left::Read(at(4)), "the second reading is a full one");
+        assert_eq!(chain.chunk_applied(false), Remaining::Read(at(4)), "the second reading is a full one");
         assert_eq!(chain.advance(place(4, 5)), Advance::Next);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
         assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
 
-        // It ends where the log never shows anything newer, too.
+        // Reading ends even if the log never shows a newer event.
         assert_eq!([chain.suspect(), chain.suspect()], [Some(at(6)), None]);
-        assert_eq!([chain.repaired(true), chain.repaired(true)], [Left::Read(at(6)), Left::Nothing]);
+        assert_eq!(
+            [chain.chunk_applied(true), chain.chunk_applied(true)],
+            [Remaining::Read(at(6)), Remaining::Nothing]
+        );
     }
 
     #[test]
-    fn a_suspicion_before_the_subscription_is_confirmed_is_looked_into_behind_the_end() {
+    fn suspecting_before_confirmation_reads_after_the_end() {
         let mut chain = Chain::default();
         assert_eq!(chain.suspect(), None);
-        assert_eq!(chain.confirm(at(4)), Left::Read(at(4)));
+        assert_eq!(chain.confirm(at(4)), Remaining::Read(at(4)));
         assert_eq!(chain.advance(place(4, 5)), Advance::Next);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
-    fn a_piece_for_a_subscription_that_has_ended_is_nothing_to_the_next_one() {
+    fn chunk_of_an_ended_subscription_does_not_affect_the_next_one() {
         let mut chain = Chain::default();
         assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
-        assert_eq!(chain.repaired(true), Left::Nothing);
-        assert_eq!(chain.confirm(at(4)), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
+        assert_eq!(chain.confirm(at(4)), Remaining::Nothing);
     }
 
     #[test]
-    fn what_finds_no_room_is_read_from_the_log() {
+    fn event_without_room_is_read_from_the_log() {
         let mut chain = chain(1);
         assert_eq!(chain.miss(place(1, 2)), Verdict::Broken(at(1)));
         assert_eq!(chain.judge(place(2, 3)), Verdict::Held);
         assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
-    fn what_is_announced_before_the_subscription_is_confirmed_is_read_if_it_is_younger() {
+    fn event_announced_before_confirmation_is_read_if_it_is_newer() {
         let mut chain = Chain::default();
         assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
-        assert_eq!(chain.confirm(at(4)), Left::Read(at(4)));
+        assert_eq!(chain.confirm(at(4)), Remaining::Read(at(4)));
         assert_eq!(chain.advance(place(4, 5)), Advance::Next);
-        assert_eq!(chain.repaired(true), Left::Nothing);
+        assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
 
         let mut chain = Chain::default();
         assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
-        assert_eq!(chain.confirm(at(5)), Left::Nothing);
+        assert_eq!(chain.confirm(at(5)), Remaining::Nothing);
         assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
     }
 }

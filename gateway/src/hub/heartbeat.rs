@@ -1,8 +1,9 @@
-//! The heartbeat: a silent client is asked for a sign of life once a period, and given up if it gave none by the next.
+//! The heartbeat: a silent client is pinged once a period. Its session ends if the client gives no
+//! sign of life until the next ping.
 //!
-//! Every session has its beat, one of many that a period is divided into. What sessions share a beat are asked one after
-//! the other, without being woken: a timer and a task's turn for each would cost more than the ping itself. Beats are
-//! short, so that few are asked at once, and whatever else goes on in between does not wait for them.
+//! A period is divided into slots, and each session has one. The sessions of a slot are pinged one
+//! after the other without being woken: a timer and a task wake-up for each would cost more than the
+//! ping. Slots are short, so each has few sessions and other work does not wait long.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,83 +13,84 @@ use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
 use super::Hub;
-use super::outbox::Outbox;
-use crate::lifecycle::next_turn;
+use super::send_buffer::SendBuffer;
+use crate::lifecycle::next_tick;
 
-/// No beat is shorter: waking up for it costs more than it spreads.
-const SHORTEST: Duration = Duration::from_millis(250);
-/// Beats in a period, at most.
-const MOST: usize = 500;
-/// So many are asked before whatever else waits has its turn.
-const AT_ONCE: usize = 16;
+/// Minimum length of a slot. Waking up for a shorter one costs more than it spreads.
+const MIN_SLOT: Duration = Duration::from_millis(250);
+/// Maximum number of slots in a period.
+const MAX_SLOTS: usize = 500;
+/// Number of pings before the task yields.
+const PINGS_PER_YIELD: usize = 16;
 
-/// When in the period a session's client is asked.
+/// Slot of the period in which a session's client is pinged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Beat(u16);
+pub(super) struct HeartbeatSlot(u16);
 
-/// Who is asked when.
+/// The sessions of each slot.
 pub(super) struct Heartbeat {
     period: Duration,
-    beats: Box<[Mutex<Vec<Arc<Outbox>>>]>,
+    slots: Box<[Mutex<Vec<Arc<SendBuffer>>>]>,
 }
 
 impl Heartbeat {
     pub(super) fn new(period: Duration) -> Self {
-        let fits = usize::try_from(period.as_millis() / SHORTEST.as_millis()).unwrap_or(MOST);
-        let beats = (0..fits.clamp(1, MOST)).map(|_| Mutex::default()).collect();
-        Self { period, beats }
+        let fits = usize::try_from(period.as_millis() / MIN_SLOT.as_millis()).unwrap_or(MAX_SLOTS);
+        let slots = (0..fits.clamp(1, MAX_SLOTS)).map(|_| Mutex::default()).collect();
+        Self { period, slots }
     }
 
-    /// Takes a session in, at any beat: clients who came together are not asked together.
-    pub(super) fn enrol(&self, outbox: &Arc<Outbox>) -> Beat {
-        let beat = Beat(fastrand::u16(..u16::try_from(self.beats.len()).unwrap_or(u16::MAX)));
-        self.members(beat).push(Arc::clone(outbox));
-        beat
+    /// Adds a session to a random slot: clients that connect together are not pinged together.
+    pub(super) fn add(&self, buffer: &Arc<SendBuffer>) -> HeartbeatSlot {
+        let slot = HeartbeatSlot(fastrand::u16(..u16::try_from(self.slots.len()).unwrap_or(u16::MAX)));
+        self.buffers(slot).push(Arc::clone(buffer));
+        slot
     }
 
-    /// The session ends.
-    pub(super) fn leave(&self, beat: Beat, outbox: &Arc<Outbox>) {
-        let mut members = self.members(beat);
-        if let Some(index) = members.iter().position(|member| Arc::ptr_eq(member, outbox)) {
-            members.swap_remove(index);
+    /// Removes a session.
+    pub(super) fn remove(&self, slot: HeartbeatSlot, buffer: &Arc<SendBuffer>) {
+        let mut buffers = self.buffers(slot);
+        if let Some(index) = buffers.iter().position(|member| Arc::ptr_eq(member, buffer)) {
+            buffers.swap_remove(index);
         }
     }
 
-    fn members(&self, beat: Beat) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
-        self.beats[usize::from(beat.0)].lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffers(&self, slot: HeartbeatSlot) -> MutexGuard<'_, Vec<Arc<SendBuffer>>> {
+        self.slots[usize::from(slot.0)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn all(&self) -> impl Iterator<Item = Beat> {
-        (0..self.beats.len()).filter_map(|number| u16::try_from(number).ok().map(Beat))
+    fn all(&self) -> impl Iterator<Item = HeartbeatSlot> {
+        (0..self.slots.len()).filter_map(|number| u16::try_from(number).ok().map(HeartbeatSlot))
     }
 
-    fn length(&self) -> Duration {
-        self.period / u32::try_from(self.beats.len()).unwrap_or(u32::MAX)
+    fn slot_length(&self) -> Duration {
+        self.period / u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
-    async fn beat(&self, beat: Beat) {
-        // A copy: nobody who comes or goes waits for a write.
-        let members = self.members(beat).clone();
-        for some in members.chunks(AT_ONCE) {
-            for outbox in some {
-                outbox.beat();
+    async fn run_slot(&self, slot: HeartbeatSlot) {
+        // A copy, so that sessions can join and leave during the writes.
+        let buffers = self.buffers(slot).clone();
+        for part in buffers.chunks(PINGS_PER_YIELD) {
+            for buffer in part {
+                buffer.heartbeat();
             }
-            // To tasks, and to whoever else wants this processor: a whole beat would be a long time to wait for an event.
+            // Yields to other tasks and to other threads of this processor: events would wait too long
+            // for a whole slot.
             yield_now().await;
             thread::yield_now();
         }
     }
 }
 
-/// Beats for as long as the node lives. After a stop of the process no beat is skipped, since its clients would count as
-/// alive for a period more; but none is hurried either, since their answers have to come in first.
+/// Runs the slots while the node lives. After a pause of the process, no slot is skipped: its clients
+/// would count as alive for one more period. No slot runs early either: answers must arrive first.
 pub(super) async fn run(hub: Arc<Hub>) {
     let heartbeat = &hub.heartbeat;
-    let length = heartbeat.length();
+    let slot_length = heartbeat.slot_length();
     loop {
-        for beat in heartbeat.all() {
-            sleep_until(next_turn(length)).await;
-            heartbeat.beat(beat).await;
+        for slot in heartbeat.all() {
+            sleep_until(next_tick(slot_length)).await;
+            heartbeat.run_slot(slot).await;
         }
     }
 }
@@ -97,28 +99,28 @@ pub(super) async fn run(hub: Arc<Hub>) {
 mod tests {
     use super::*;
 
-    fn enrolled(heartbeat: &Heartbeat, count: u64) -> Vec<(Beat, Arc<Outbox>)> {
-        let outboxes = (0..count).map(|number| Arc::new(Outbox::new(number, 100)));
-        outboxes.map(|outbox| (heartbeat.enrol(&outbox), outbox)).collect()
+    fn added(heartbeat: &Heartbeat, count: u64) -> Vec<(HeartbeatSlot, Arc<SendBuffer>)> {
+        let buffers = (0..count).map(|number| Arc::new(SendBuffer::new(number, 100)));
+        buffers.map(|buffer| (heartbeat.add(&buffer), buffer)).collect()
     }
 
     #[test]
-    fn a_period_has_as_many_beats_as_are_worth_waking_up_for() {
-        let beats = |millis| Heartbeat::new(Duration::from_millis(millis)).beats.len();
-        assert_eq!([beats(10), beats(200), beats(1_000), beats(25_000), beats(600_000)], [1, 1, 4, 100, 500]);
-        assert_eq!(Heartbeat::new(Duration::from_secs(250)).length(), Duration::from_millis(500));
+    fn slots_are_at_least_250_ms_long_and_at_most_500_per_period() {
+        let slots = |millis| Heartbeat::new(Duration::from_millis(millis)).slots.len();
+        assert_eq!([slots(10), slots(200), slots(1_000), slots(25_000), slots(600_000)], [1, 1, 4, 100, 500]);
+        assert_eq!(Heartbeat::new(Duration::from_secs(250)).slot_length(), Duration::from_millis(500));
     }
 
     #[test]
-    fn those_who_come_together_are_spread_and_those_who_leave_are_forgotten() {
+    fn simultaneous_sessions_are_spread_over_slots_and_removed_when_they_end() {
         let heartbeat = Heartbeat::new(Duration::from_secs(1));
-        let sessions = enrolled(&heartbeat, 2_000);
-        // Five hundred at each of four beats; more or less by a hundred and twenty is six standard deviations away.
-        assert!(heartbeat.all().all(|beat| (380..=620).contains(&heartbeat.members(beat).len())));
-        for (beat, outbox) in &sessions {
-            heartbeat.leave(*beat, outbox);
+        let sessions = added(&heartbeat, 2_000);
+        // 500 are expected in each of four slots; a deviation of 120 is six standard deviations.
+        assert!(heartbeat.all().all(|slot| (380..=620).contains(&heartbeat.buffers(slot).len())));
+        for (slot, buffer) in &sessions {
+            heartbeat.remove(*slot, buffer);
         }
-        assert!(heartbeat.all().all(|beat| heartbeat.members(beat).is_empty()));
-        assert!(sessions.iter().all(|(_, outbox)| Arc::strong_count(outbox) == 1));
+        assert!(heartbeat.all().all(|slot| heartbeat.buffers(slot).is_empty()));
+        assert!(sessions.iter().all(|(_, buffer)| Arc::strong_count(buffer) == 1));
     }
 }

@@ -1,5 +1,6 @@
-//! Interest: the first session of a channel subscribes it, the last one's going unsubscribes it, after a linger.
-//! One task does both, in batches, so the two edges of a channel can never overtake each other.
+//! Interest: subscribes a channel on the bus for its first session. It unsubscribes the channel when
+//! the last session has left, after a linger. One task does both, in batches, so the two edges of a
+//! channel never overtake each other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +9,18 @@ use super::Hub;
 use super::registry::Millis;
 use crate::lifecycle::{millis, uptime_millis as now};
 
-/// Channels in one request to the bus.
+/// Maximum number of channels in one request to the bus.
 const BATCH: usize = 500;
-/// The pause after the bus refused, with as much again by chance.
+/// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Works for as long as the process lives.
+/// Subscribes and unsubscribes while the process lives.
 pub(super) async fn run(hub: Arc<Hub>, linger: Duration) {
     let linger = millis(linger);
     loop {
-        let worked = subscribe(&hub).await | unsubscribe(&hub, linger).await;
-        if !worked {
-            rest(&hub, linger).await;
+        let has_worked = subscribe(&hub).await | unsubscribe(&hub, linger).await;
+        if !has_worked {
+            wait(&hub, linger).await;
         }
     }
 }
@@ -32,11 +33,11 @@ async fn subscribe(hub: &Hub) -> bool {
     match hub.bus.subscribe(&batch).await {
         Ok(ends) => {
             let confirmed = hub.lock().confirm(&batch, &ends, now());
-            hub.repair.ask(confirmed.unread);
+            hub.repair.request(confirmed.unread);
             confirmed.waiting.into_iter().for_each(std::task::Waker::wake);
         }
         Err(error) => {
-            tracing::debug!(%error, channels = batch.len(), "not subscribed yet");
+            tracing::debug!(%error, channels = batch.len(), "cannot subscribe; retrying");
             hub.lock().retry(batch);
             tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
         }
@@ -51,12 +52,12 @@ async fn unsubscribe(hub: &Hub, linger: Millis) -> bool {
         return false;
     }
     hub.bus.unsubscribe(&batch).await;
-    hub.lock().left(batch);
+    hub.lock().unsubscribed(batch);
     true
 }
 
-/// Until there is an edge, or the longest idle channel has lingered long enough.
-async fn rest(hub: &Hub, linger: Millis) {
+/// Waits for an edge, or until the longest idle channel has lingered long enough.
+async fn wait(hub: &Hub, linger: Millis) {
     let idle = hub.lock().idle_since().map(|since| (since + linger).saturating_sub(now()).max(1));
     let due = async {
         match idle {

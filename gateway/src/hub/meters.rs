@@ -1,4 +1,4 @@
-//! The numbers that every delivery touches, looked up once instead of by label each time.
+//! Metrics that every delivery updates, looked up once instead of by label each time.
 
 use prometheus::{Histogram, IntCounter};
 use wirebell_protocol::Class;
@@ -7,7 +7,7 @@ use super::frame::Frame;
 use crate::lifecycle::wall_clock;
 use crate::telemetry::Metrics;
 
-/// Handles of counters and histograms, by class.
+/// Counters and histograms by class.
 pub struct Meters {
     announced: [IntCounter; 3],
     written: [IntCounter; 3],
@@ -27,7 +27,7 @@ impl Meters {
         self.announced[index(class)].inc();
     }
 
-    /// These frames are with the kernel.
+    /// Counts frames that the kernel has accepted.
     pub fn written<'a>(&self, frames: impl Iterator<Item = &'a Frame>) {
         let now = wall_clock().as_secs_f64();
         for frame in frames.filter(|frame| frame.accepted_at != 0) {

@@ -1,30 +1,34 @@
-//! All clients of this node: who listens for what, and how an event gets from the bus to their outboxes.
+//! All sessions of this node: who subscribes to which channel, and delivery of events to them.
 //!
-//! The hub knows neither sessions nor sockets. A session [`enters`](Hub::enter) and gets a [`Seat`]; whatever is
-//! for it lies in the seat's outbox; dropping the seat is the whole clean-up.
+//! The hub owns the registry of subscriptions, the send buffers, the repair of missed events, the
+//! heartbeat, and the reports to the bus. Announcements, replies and node commands come in from the
+//! bus. Frames and [`SessionCommand`]s go out through each session's [`send_buffer::SendBuffer`].
+//!
+//! The hub does not know what a session does, and knows no sockets, JSON or tokens. A session
+//! [joins](Hub::join) and gets a [`Membership`]. Dropping the membership cleans up everything.
 
-mod awaited;
 mod backlog;
 mod chain;
-mod emitting;
+mod connection_log;
+mod emit;
 mod fanout;
 mod frame;
 mod heartbeat;
-mod history;
 mod interest;
-mod line;
-mod member;
+mod log_kind;
+mod membership;
 mod meters;
-mod notice;
-pub mod outbox;
+mod pending_replies;
 mod presence;
 mod pump;
-mod reading;
+mod readers;
 mod registry;
 mod repair;
 mod reporter;
-mod seat;
+pub mod send_buffer;
+mod shared_frame;
 pub mod snapshot;
+mod subscription;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,74 +41,74 @@ use crate::bus::{Deliveries, SharedBus};
 use crate::lifecycle::{Lifecycle, millis};
 use crate::telemetry::Metrics;
 
-pub use frame::{Frame, Watched};
-pub use history::History;
-pub use line::{Lane, Line};
+pub use connection_log::ConnectionLog;
+pub use frame::{Frame, Tracked};
+pub use log_kind::{ChannelLog, LogKind};
+pub use membership::{Membership, SubscribeFrom, Unavailable};
 pub use meters::Meters;
-pub use outbox::{Next, Order};
-pub use presence::{Appearance, LEASE};
+pub use presence::{JoinResult, LEASE};
 pub use registry::Owner;
 pub use reporter::{Ack, Note, Reporter};
-pub use seat::{Seat, Since, Unavailable};
+pub use send_buffer::{Next, SessionCommand};
 pub use wire::{Pinged, Wire, Written};
 
-use self::awaited::Awaited;
 use self::heartbeat::Heartbeat;
+use self::pending_replies::PendingReplies;
 use self::presence::Presence;
-use self::reading::Readers;
+use self::readers::Readers;
 use self::registry::Registry;
 use self::repair::Repair;
 
-/// The node's clients. Shared by all sessions.
+/// The hub of this node, shared by all sessions.
 pub struct Hub {
     node: NodeId,
     bus: SharedBus,
     registry: Mutex<Registry>,
-    /// Rung whenever a channel has its first session or has lost its last one.
+    /// Notified when a channel gets its first subscriber or loses its last one.
     edges: Notify,
-    /// Logs that have to be read, since announcements were missed.
+    /// Logs to read because announcements were missed.
     repair: Repair,
     reporter: Arc<Reporter>,
-    history: Arc<History>,
+    connection_log: Arc<ConnectionLog>,
     presence: Presence,
     heartbeat: Heartbeat,
-    /// Sessions that are behind.
+    /// Sessions that are reading a log to catch up.
     readers: Readers,
-    /// What connections have asked services and wait for.
-    awaited: Awaited,
-    /// How long they do.
-    reply_millis: u64,
-    outbox_bytes: usize,
+    /// Requests of connections that wait for a service's reply.
+    pending_replies: PendingReplies,
+    /// How long a connection waits for a reply.
+    reply_timeout_millis: u64,
+    send_buffer_bytes: usize,
     meters: Meters,
     metrics: Arc<Metrics>,
 }
 
-/// What the hub needs to know.
+/// Settings of the hub.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// This node.
+    /// The id of this node.
     pub node: NodeId,
-    /// How long a channel stays subscribed after its last session has gone.
+    /// How long a channel stays subscribed on the bus after its last subscriber has left.
     pub linger: Duration,
-    /// Bytes that may wait for one session.
-    pub outbox_bytes: usize,
-    /// Entries that a user's history keeps.
-    pub history: usize,
-    /// How long a connection waits for a service's answer.
+    /// Capacity of a session's send buffer in bytes.
+    pub send_buffer_bytes: usize,
+    /// Maximum number of entries in a user's connection log. 0 turns the log off.
+    pub connection_log: usize,
+    /// How long a connection waits for a service's reply.
     pub reply_timeout: Duration,
-    /// Time between pings.
+    /// Time between two pings of a silent client.
     pub heartbeat: Duration,
-    /// What holds for presence; without it nobody is told who is online.
+    /// Presence settings. Without them, presence is off.
     pub presence: Option<wirebell_protocol::presence::Settings>,
 }
 
 impl Hub {
-    /// This node.
+    /// Returns the id of this node.
     pub fn node(&self) -> NodeId {
         self.node
     }
 
-    /// Starts the hub's tasks over a bus and its deliveries.
+    /// Starts the hub's tasks on a bus and its deliveries.
     pub fn start(
         settings: Settings,
         bus: SharedBus,
@@ -112,7 +116,7 @@ impl Hub {
         life: &Lifecycle,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let (found, repaired) = mpsc::channel(16);
+        let (chunk_sender, chunks) = mpsc::channel(16);
         let hub = Arc::new(Self {
             node: settings.node,
             bus,
@@ -120,75 +124,81 @@ impl Hub {
             edges: Notify::new(),
             repair: Repair::default(),
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
-            history: Arc::new(History::new(settings.node, settings.history, Arc::clone(&metrics))),
+            connection_log: Arc::new(ConnectionLog::new(
+                settings.node,
+                settings.connection_log,
+                Arc::clone(&metrics),
+            )),
             presence: Presence::new(settings.presence, Arc::clone(&metrics)),
             heartbeat: Heartbeat::new(settings.heartbeat),
             readers: Readers::default(),
-            awaited: Awaited::default(),
-            reply_millis: millis(settings.reply_timeout),
-            outbox_bytes: settings.outbox_bytes,
+            pending_replies: PendingReplies::default(),
+            reply_timeout_millis: millis(settings.reply_timeout),
+            send_buffer_bytes: settings.send_buffer_bytes,
             meters: Meters::new(&metrics),
             metrics,
         });
         life.spawn(interest::run(Arc::clone(&hub), settings.linger));
-        life.spawn(history::run(Arc::clone(&hub.history), Arc::clone(&hub.bus)));
+        life.spawn(connection_log::run(Arc::clone(&hub.connection_log), Arc::clone(&hub.bus)));
         life.spawn(reporter::run(Arc::clone(&hub.reporter), Arc::clone(&hub.bus)));
-        life.spawn(awaited::run(Arc::clone(&hub)));
+        life.spawn(pending_replies::run(Arc::clone(&hub)));
         life.spawn(heartbeat::run(Arc::clone(&hub)));
         Presence::start(&hub, life);
-        life.spawn(repair::run(Arc::clone(&hub), found));
-        life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, repaired));
+        life.spawn(repair::run(Arc::clone(&hub), chunk_sender));
+        life.spawn_delivery(pump::run(Arc::clone(&hub), deliveries, chunks));
         hub
     }
 
-    /// How many sessions there are.
+    /// Returns the number of sessions.
     pub fn sessions(&self) -> usize {
         self.lock().sessions()
     }
 
-    /// Where to count what is delivered.
+    /// Returns the counters for deliveries.
     pub fn meters(&self) -> &Meters {
         &self.meters
     }
 
-    /// Whom to report to what becomes of watched events.
+    /// Returns the reporter for tracked events.
     pub fn reporter(&self) -> &Reporter {
         &self.reporter
     }
 
-    /// Where to say what happens to users' sessions.
-    pub fn history(&self) -> &History {
-        &self.history
+    /// Returns the connection log.
+    pub fn connection_log(&self) -> &ConnectionLog {
+        &self.connection_log
     }
 
-    /// Waits until everything that was reported is with the bus, but no longer than this.
-    pub async fn flush(&self, patience: Duration) {
+    /// Waits until the bus has all reports, or until the timeout.
+    pub async fn flush(&self, timeout: Duration) {
         let empty = async {
-            while !self.reporter.is_empty() || !self.history.is_empty() || !self.presence.is_empty() {
+            while !self.reporter.is_empty() || !self.connection_log.is_empty() || !self.presence.is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(patience, empty).await.is_err() {
-            tracing::warn!("some reports did not get to the bus before the end");
+        if tokio::time::timeout(timeout, empty).await.is_err() {
+            tracing::warn!(
+                "shutdown timeout: some reports did not reach the bus; receipts and connection logs lack them"
+            );
         }
     }
 
-    /// Gives every session an order, each its own.
-    pub fn order_all(&self, mut order: impl FnMut() -> Order) {
-        let everyone = self.lock().everyone();
-        for outbox in everyone {
-            outbox.order(order());
+    /// Sends every session a command. `command` is called once for each session.
+    pub fn command_all(&self, mut command: impl FnMut() -> SessionCommand) {
+        let buffers = self.lock().send_buffers();
+        for buffer in buffers {
+            buffer.command(command());
         }
     }
 
-    /// Has the user's sessions look whether their tokens are still good.
-    pub fn check(&self, user: &str) {
+    /// Asks the user's sessions to check whether their tokens are still valid.
+    pub fn check_tokens(&self, user: &str) {
         let Ok(channel) = Channel::user(user) else { return };
-        let numbers = self.lock().listeners(&channel);
+        let numbers = self.lock().subscribers(&channel);
         for number in numbers {
-            let sitting = self.lock().sitting(number);
-            if let Some((_, outbox)) = sitting {
-                outbox.order(Order::Check);
+            let session = self.lock().session(number);
+            if let Some((_, buffer)) = session {
+                buffer.command(SessionCommand::CheckToken);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The pump: the one task through which every event passes on its way from the bus to the outboxes, which is what
-//! keeps the order of each channel.
+//! The pump: the one task that takes every event from the bus and passes it to the send buffers. One
+//! task keeps the order of each channel.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -9,78 +9,78 @@ use tokio::task::yield_now;
 use wirebell_protocol::{Announcement, Channel};
 
 use super::Hub;
-use super::backlog::{Backlog, Turn, Waiting};
-use super::chain::{Advance, Left, Verdict};
+use super::backlog::{Backlog, QueuedItem, Task};
+use super::chain::{Advance, Remaining, Verdict};
 use super::fanout::{Fanout, SLICE};
-use super::line::{Lane, Line};
-use super::notice::{Batch, Notice};
-use super::repair::Piece;
+use super::log_kind::{ChannelLog, LogKind};
+use super::repair::LogChunk;
+use super::shared_frame::{DeliveryBatch, SharedFrame};
 use crate::bus::{Deliveries, Delivery};
 
-/// Pumps for as long as the bus lives. What is for a few is handed on as it comes; in between, and at least as often
-/// as that much work has been done, a slice of what is for many.
-pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut pieces: mpsc::Receiver<Vec<Piece>>) {
+/// Runs while the bus lives. Events for a few subscribers are delivered as they arrive. In between, and
+/// at the latest after a slice's worth of work, a slice of an event for many is delivered.
+pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut chunks: mpsc::Receiver<Vec<LogChunk>>) {
     let mut pump = Pump { hub, fanout: Fanout::default(), backlog: Backlog::default() };
     loop {
-        let waits = !pump.backlog.is_empty();
+        let has_queue = !pump.backlog.is_empty();
         tokio::select! {
             biased;
-            () = ready(()), if waits && pump.fanout.is_tired() => pump.turn().await,
-            came = arrival(&mut deliveries, &mut pieces) => match came {
+            () = ready(()), if has_queue && pump.fanout.needs_yield() => pump.run_slice().await,
+            arrived = arrival(&mut deliveries, &mut chunks) => match arrived {
                 Arrival::Delivery(Some(delivery)) => pump.take(delivery),
                 Arrival::Delivery(None) => return,
-                Arrival::Pieces(found) => pump.mend_all(found).await,
+                Arrival::Chunks(chunks) => pump.repair_all(chunks).await,
             },
-            // Nothing more has come that could share a call.
+            // Nothing more has arrived that could share a write.
             () = ready(()), if pump.fanout.has_unsent() => pump.fanout.send(&pump.hub),
-            () = ready(()), if waits => pump.turn().await,
+            () = ready(()), if has_queue => pump.run_slice().await,
         }
-        if !waits {
-            pump.rest_if_tired().await;
+        if !has_queue {
+            pump.yield_if_needed().await;
         }
     }
 }
 
 enum Arrival {
     Delivery(Option<Delivery>),
-    Pieces(Vec<Piece>),
+    Chunks(Vec<LogChunk>),
 }
 
-async fn arrival(deliveries: &mut Deliveries, pieces: &mut mpsc::Receiver<Vec<Piece>>) -> Arrival {
+async fn arrival(deliveries: &mut Deliveries, chunks: &mut mpsc::Receiver<Vec<LogChunk>>) -> Arrival {
     tokio::select! {
         delivery = deliveries.next() => Arrival::Delivery(delivery),
-        Some(found) = pieces.recv() => Arrival::Pieces(found),
+        Some(chunks) = chunks.recv() => Arrival::Chunks(chunks),
     }
 }
 
 struct Pump {
     hub: Arc<Hub>,
     fanout: Fanout,
-    backlog: Backlog<Batch>,
+    backlog: Backlog<DeliveryBatch>,
 }
 
 impl Pump {
     fn take(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Event(event) => self.announced(event),
-            Delivery::Reply(reply) => self.hub.replied(reply),
-            Delivery::Order(order) => self.hub.obey(&order),
+            Delivery::Event(event) => self.handle_event(event),
+            Delivery::Reply(reply) => self.hub.deliver_reply(reply),
+            Delivery::Order(command) => self.hub.execute(&command),
             Delivery::Missed(channels) => self.suspect(&channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);
-                self.hub.repair.ask(suspects);
+                self.hub.repair.request(suspects);
             }
         }
     }
 
-    fn announced(&mut self, event: Announcement) {
+    fn handle_event(&mut self, event: Announcement) {
         self.hub.meters.announced(event.class);
-        let waits = self.backlog.holds(&event.channel);
-        let has_room = !waits || !self.backlog.is_full();
-        let line = Line::of(&event);
+        let has_queue = self.backlog.has_queue(&event.channel);
+        let has_room = !has_queue || !self.backlog.is_full();
+        let log = ChannelLog::of(&event);
         let verdict = match event.place {
-            Some(place) if has_room => self.hub.lock().judge(&line, place),
-            Some(place) => self.hub.lock().miss(&line, place),
+            Some(place) if has_room => self.hub.lock().judge(&log, place),
+            Some(place) => self.hub.lock().miss(&log, place),
             None => has_room.then_some(Verdict::Deliver),
         };
         if !has_room {
@@ -88,17 +88,17 @@ impl Pump {
         }
         match verdict {
             Some(Verdict::Deliver) => {
-                if waits || !self.fanout.deliver(&self.hub, &event, SLICE) {
-                    self.backlog.push(event.channel.clone(), Waiting::Event(event));
+                if has_queue || !self.fanout.deliver(&self.hub, &event, SLICE) {
+                    self.backlog.push(event.channel.clone(), QueuedItem::Event(event));
                 }
             }
             Some(Verdict::Broken(after)) => {
                 if has_room {
                     self.hub.metrics.chain_breaks.inc();
                 }
-                self.hub.repair.ask([(line, after)]);
+                self.hub.repair.request([(log, after)]);
             }
-            // Handed on before, on its way from the log, or for a channel that nobody listens for any more.
+            // Delivered before, about to be read from the log, or without a subscriber.
             Some(Verdict::Repeat | Verdict::Held) | None => {}
         }
     }
@@ -107,27 +107,27 @@ impl Pump {
         let mut registry = self.hub.lock();
         let suspects: Vec<_> = channels
             .iter()
-            .flat_map(|channel| [Line::log(channel), Line::retained(channel)])
-            .filter_map(|line| registry.suspect(&line).map(|after| (line, after)))
+            .flat_map(|channel| [ChannelLog::durable(channel), ChannelLog::retained(channel)])
+            .filter_map(|log| registry.suspect(&log).map(|after| (log, after)))
             .collect();
         drop(registry);
-        self.hub.repair.ask(suspects);
+        self.hub.repair.request(suspects);
     }
 
-    async fn mend_all(&mut self, pieces: Vec<Piece>) {
-        for piece in pieces {
-            self.mend(piece);
-            self.rest_if_tired().await;
+    async fn repair_all(&mut self, chunks: Vec<LogChunk>) {
+        for chunk in chunks {
+            self.repair(chunk);
+            self.yield_if_needed().await;
         }
     }
 
-    /// Hands on what the log had, and reads on if that was not all.
-    fn mend(&mut self, piece: Piece) {
-        let is_large = self.hub.lock().has_more_than(SLICE, &piece.line.channel);
-        if is_large || self.backlog.holds(&piece.line.channel) {
-            return self.backlog.push(piece.line.channel.clone(), Waiting::Piece(piece));
+    /// Delivers a chunk of a log, and reads on if the log continues.
+    fn repair(&mut self, chunk: LogChunk) {
+        let is_large = self.hub.lock().has_more_than(SLICE, &chunk.log.channel);
+        if is_large || self.backlog.has_queue(&chunk.log.channel) {
+            return self.backlog.push(chunk.log.channel.clone(), QueuedItem::Chunk(chunk));
         }
-        for event in &piece.events {
+        for event in &chunk.events {
             match self.advance(event) {
                 Advance::Repeat => continue,
                 Advance::Next => {}
@@ -135,13 +135,13 @@ impl Pump {
             }
             self.fanout.deliver(&self.hub, event, usize::MAX);
         }
-        self.mended(piece.line, piece.complete);
+        self.finish_chunk(chunk.log, chunk.is_last);
     }
 
-    /// Takes an event of the log to be the channel's next, if it is new.
+    /// Moves the channel's chain to an event of the log.
     fn advance(&self, event: &Announcement) -> Advance {
         let Some(place) = event.place else { return Advance::Repeat };
-        let advance = self.hub.lock().advance(&Line::of(event), place);
+        let advance = self.hub.lock().advance(&ChannelLog::of(event), place);
         if advance != Advance::Repeat {
             self.hub.metrics.repaired.inc();
         }
@@ -151,65 +151,72 @@ impl Pump {
         advance
     }
 
-    fn mended(&self, line: Line, complete: bool) {
-        let left = self.hub.lock().repaired(&line, complete);
-        if let Left::Read(after) = left {
-            self.hub.repair.ask([(line, after)]);
+    fn finish_chunk(&self, log: ChannelLog, is_last: bool) {
+        let remaining = self.hub.lock().chunk_applied(&log, is_last);
+        if let Remaining::Read(after) = remaining {
+            self.hub.repair.request([(log, after)]);
         }
     }
 
-    /// Gives the next channel of many listeners its turn: one slice of them.
-    async fn turn(&mut self) {
-        let Some((channel, turn)) = self.backlog.next() else { return };
-        let mut batch = match turn {
-            Turn::GoOn(batch) => batch,
-            Turn::Begin(events) => self.begin(&channel, events.iter().map(Notice::event).collect(), None),
-            Turn::Mend(piece) => {
-                self.begin(&channel, self.notices(&piece), Some((piece.line.lane, piece.complete)))
+    /// Delivers a batch of the next channel in the backlog to one slice of its subscribers.
+    async fn run_slice(&mut self) {
+        let Some((channel, task)) = self.backlog.next() else { return };
+        let mut batch = match task {
+            Task::Continue(batch) => batch,
+            Task::Start(events) => {
+                self.start_batch(&channel, events.iter().map(SharedFrame::event).collect(), None)
+            }
+            Task::Repair(chunk) => {
+                self.start_batch(&channel, self.frames(&chunk), Some((chunk.log.kind, chunk.is_last)))
             }
         };
         if self.fanout.slice(&self.hub, &channel, &mut batch) {
             self.backlog.done(channel, Some(batch));
         } else {
-            if let Some((lane, complete)) = batch.piece {
-                self.mended(Line { channel: channel.clone(), lane }, complete);
+            if let Some((kind, is_last)) = batch.chunk {
+                self.finish_chunk(ChannelLog { channel: channel.clone(), kind }, is_last);
             }
             self.backlog.done(channel, None);
         }
-        self.rest().await;
+        self.send_and_yield().await;
     }
 
-    fn begin(&self, channel: &Channel, notices: Vec<Notice>, piece: Option<(Lane, bool)>) -> Batch {
-        if !notices.is_empty() {
-            self.hub.lock().open(channel);
+    fn start_batch(
+        &self,
+        channel: &Channel,
+        frames: Vec<SharedFrame>,
+        chunk: Option<(LogKind, bool)>,
+    ) -> DeliveryBatch {
+        if !frames.is_empty() {
+            self.hub.lock().open_window(channel);
         }
-        Batch::new(channel, notices, piece)
+        DeliveryBatch::new(channel, frames, chunk)
     }
 
-    /// What of a piece of log is new, and what it has lost.
-    fn notices(&self, piece: &Piece) -> Vec<Notice> {
-        let mut notices = Vec::with_capacity(piece.events.len());
-        for event in &piece.events {
+    /// Returns frames for the chunk's new events and for the gaps between them.
+    fn frames(&self, chunk: &LogChunk) -> Vec<SharedFrame> {
+        let mut frames = Vec::with_capacity(chunk.events.len());
+        for event in &chunk.events {
             match self.advance(event) {
                 Advance::Repeat => continue,
                 Advance::Next => {}
-                Advance::Gap(last) => notices.push(Notice::gap(event, last)),
+                Advance::Gap(last) => frames.push(SharedFrame::gap(event, last)),
             }
-            notices.push(Notice::event(event));
+            frames.push(SharedFrame::event(event));
         }
-        notices
+        frames
     }
 
-    async fn rest_if_tired(&mut self) {
-        if self.fanout.is_tired() {
-            self.rest().await;
+    async fn yield_if_needed(&mut self) {
+        if self.fanout.needs_yield() {
+            self.send_and_yield().await;
         }
     }
 
-    /// Sends what is to be sent, and lets the sessions run that were woken.
-    async fn rest(&mut self) {
+    /// Sends the pending frames, and lets the woken sessions run.
+    async fn send_and_yield(&mut self) {
         self.fanout.send(&self.hub);
-        self.fanout.rest();
+        self.fanout.reset();
         yield_now().await;
     }
 }

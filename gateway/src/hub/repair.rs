@@ -1,5 +1,5 @@
-//! Repair: reads the lines of which announcements were missed. What is asked for the same line twice is asked once, so
-//! what waits here is bounded by the number of channels.
+//! Repair: reads the logs whose announcements were missed. Requests for the same log are merged, so
+//! the number of channels bounds the queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,92 +10,92 @@ use tokio::sync::{Notify, mpsc};
 use wirebell_protocol::{Announcement, Channel, Cursor};
 
 use super::Hub;
-use super::line::Line;
+use super::log_kind::ChannelLog;
 use crate::bus::BusError;
 
-/// Lines read in one request.
-const LINES: usize = 250;
-/// Events of one log in one piece.
+/// Maximum number of logs in one request.
+const LOGS: usize = 250;
+/// Maximum number of events of one log in a chunk.
 const EVENTS: usize = 100;
-/// The pause after the bus refused, with as much again by chance.
+/// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// A piece of a log.
-pub(super) struct Piece {
-    pub(super) line: Line,
+/// A chunk of a log.
+pub(super) struct LogChunk {
+    pub(super) log: ChannelLog,
     pub(super) events: Vec<Announcement>,
-    /// The log ends with it.
-    pub(super) complete: bool,
+    /// Whether the log ends with this chunk.
+    pub(super) is_last: bool,
 }
 
-/// What has to be read.
+/// Queue of logs to read.
 #[derive(Default)]
 pub(super) struct Repair {
-    asked: Mutex<HashMap<Line, Cursor>>,
-    news: Notify,
+    requested: Mutex<HashMap<ChannelLog, Cursor>>,
+    changed: Notify,
 }
 
 impl Repair {
-    /// Reads these lines behind these cursors, as soon as it can be done.
-    pub(super) fn ask(&self, lines: impl IntoIterator<Item = (Line, Cursor)>) {
-        self.lock().extend(lines);
-        self.news.notify_one();
+    /// Queues logs to be read after these cursors.
+    pub(super) fn request(&self, logs: impl IntoIterator<Item = (ChannelLog, Cursor)>) {
+        self.lock().extend(logs);
+        self.changed.notify_one();
     }
 
-    fn take(&self) -> Vec<(Line, Cursor)> {
-        let mut asked = self.lock();
-        let some: Vec<Line> = asked.keys().take(LINES).cloned().collect();
-        some.into_iter().filter_map(|line| asked.remove_entry(&line)).collect()
+    fn take(&self) -> Vec<(ChannelLog, Cursor)> {
+        let mut requested = self.lock();
+        let some: Vec<ChannelLog> = requested.keys().take(LOGS).cloned().collect();
+        some.into_iter().filter_map(|log| requested.remove_entry(&log)).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Line, Cursor>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelLog, Cursor>> {
+        self.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads for as long as the process lives, and hands the findings to the pump.
-pub(super) async fn run(hub: Arc<Hub>, found: mpsc::Sender<Vec<Piece>>) {
+/// Reads while the process lives, and sends the chunks to the pump.
+pub(super) async fn run(hub: Arc<Hub>, pump: mpsc::Sender<Vec<LogChunk>>) {
     loop {
         let batch = hub.repair.take();
         if batch.is_empty() {
-            hub.repair.news.notified().await;
+            hub.repair.changed.notified().await;
             continue;
         }
         match read(&hub, &batch).await {
             Ok(events) => {
-                let pieces = batch.into_iter().zip(events).map(|((line, _), events)| piece(line, events));
-                if found.send(pieces.collect()).await.is_err() {
+                let chunks = batch.into_iter().zip(events).map(|((log, _), events)| chunk(log, events));
+                if pump.send(chunks.collect()).await.is_err() {
                     return;
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, lines = batch.len(), "not read yet");
-                hub.repair.ask(batch);
+                tracing::debug!(%error, logs = batch.len(), "cannot read logs for repair; retrying");
+                hub.repair.request(batch);
                 tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
             }
         }
     }
 }
 
-/// What stands behind each cursor; the logs in one request, and beside it the retained values.
-async fn read(hub: &Hub, asked: &[(Line, Cursor)]) -> Result<Vec<Vec<Announcement>>, BusError> {
-    let logs: Vec<(Channel, Cursor)> = asked
+/// Reads the events after each cursor: all logs in one request, and the retained values next to it.
+async fn read(hub: &Hub, requested: &[(ChannelLog, Cursor)]) -> Result<Vec<Vec<Announcement>>, BusError> {
+    let logs: Vec<(Channel, Cursor)> = requested
         .iter()
-        .filter(|(line, _)| line.is_log())
-        .map(|(line, after)| (line.channel.clone(), *after))
+        .filter(|(log, _)| log.is_durable())
+        .map(|(log, after)| (log.channel.clone(), *after))
         .collect();
-    let retained = asked
+    let retained = requested
         .iter()
-        .filter(|(line, _)| !line.is_log())
-        .map(|(line, after)| hub.bus.read_retained(&line.channel, *after));
+        .filter(|(log, _)| !log.is_durable())
+        .map(|(log, after)| hub.bus.read_retained(&log.channel, *after));
     let (logs, retained) = futures_util::try_join!(hub.bus.read(&logs, EVENTS), try_join_all(retained))?;
     let (mut logs, mut retained) = (logs.into_iter(), retained.into_iter());
-    let next = |(line, _): &(Line, Cursor)| if line.is_log() { logs.next() } else { retained.next() };
-    Ok(asked.iter().map(next).map(Option::unwrap_or_default).collect())
+    let next = |(log, _): &(ChannelLog, Cursor)| if log.is_durable() { logs.next() } else { retained.next() };
+    Ok(requested.iter().map(next).map(Option::unwrap_or_default).collect())
 }
 
-fn piece(line: Line, events: Vec<Announcement>) -> Piece {
-    // Retained values come all at once.
-    let complete = !line.is_log() || events.len() < EVENTS;
-    Piece { line, events, complete }
+fn chunk(log: ChannelLog, events: Vec<Announcement>) -> LogChunk {
+    // Retained values are read completely.
+    let is_last = !log.is_durable() || events.len() < EVENTS;
+    LogChunk { log, events, is_last }
 }

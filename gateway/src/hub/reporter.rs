@@ -1,6 +1,6 @@
-//! The reporter: tells the bus what became of watched events on this node, and who has acknowledged them. It batches,
-//! and tries again for as long as it takes, so that neither a session nor an event waits for it. What waits here is
-//! bounded; acknowledgements are cumulative, so a later one of a device replaces an earlier one.
+//! The reporter: writes the delivery status of tracked events and their acknowledgements to the bus.
+//! It batches and retries, so neither a session nor an event waits for it. Its queue is bounded.
+//! Acknowledgements are cumulative: a later one of a device replaces an earlier one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,17 +13,17 @@ use crate::bus::SharedBus;
 pub use crate::bus::{Ack, Note};
 use crate::telemetry::Metrics;
 
-/// Reports of each kind that may wait.
-const MOST: usize = 100_000;
-/// Reports of each kind in one request to the bus.
+/// Maximum number of queued reports of each kind.
+const MAX_WAITING: usize = 100_000;
+/// Maximum number of reports of each kind in one request to the bus.
 const BATCH: usize = 256;
-/// The pause after the bus refused, with as much again by chance.
+/// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// The node's reporter, shared by everyone who has something to report.
+/// The node's reporter, shared by the hub and all sessions.
 pub struct Reporter {
     waiting: Mutex<Waiting>,
-    news: Notify,
+    changed: Notify,
     metrics: Arc<Metrics>,
 }
 
@@ -31,24 +31,24 @@ pub struct Reporter {
 struct Waiting {
     notes: Vec<Note>,
     acks: HashMap<(Channel, Box<str>), (Cursor, ConnectionId)>,
-    /// Taken out, and not yet with the bus.
-    on_their_way: usize,
+    /// Number of reports taken from the queue and not yet written.
+    in_flight: usize,
 }
 
 impl Reporter {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { waiting: Mutex::default(), news: Notify::new(), metrics }
+        Self { waiting: Mutex::default(), changed: Notify::new(), metrics }
     }
 
-    /// Reports what became of a watched event on a connection.
+    /// Reports the delivery status of a tracked event on a connection.
     pub fn note(&self, note: Note) {
         let mut waiting = self.lock();
-        if waiting.notes.len() >= MOST {
+        if waiting.notes.len() >= MAX_WAITING {
             return self.metrics.report_overflows.with_label_values(&["note"]).inc();
         }
         waiting.notes.push(note);
         drop(waiting);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     /// Reports an acknowledgement.
@@ -58,7 +58,7 @@ impl Reporter {
             return self.metrics.report_overflows.with_label_values(&["ack"]).inc();
         }
         drop(waiting);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,12 +72,12 @@ impl Reporter {
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.notes.is_empty() && self.acks.is_empty() && self.on_their_way == 0
+        self.notes.is_empty() && self.acks.is_empty() && self.in_flight == 0
     }
 
-    /// False if there is no room.
+    /// Adds an acknowledgement. Returns false if there is no room.
     fn add(&mut self, ack: Ack) -> bool {
-        let full = self.acks.len() >= MOST;
+        let full = self.acks.len() >= MAX_WAITING;
         let device = (ack.channel, ack.device);
         match self.acks.get_mut(&device) {
             Some(known) if known.0 >= ack.cursor => {}
@@ -97,13 +97,13 @@ impl Waiting {
             Some(Ack { channel: device.0, device: device.1, connection, cursor })
         };
         let acks: Vec<Ack> = devices.into_iter().filter_map(take).collect();
-        self.on_their_way = notes.len() + acks.len();
+        self.in_flight = notes.len() + acks.len();
         (notes, acks)
     }
 
-    /// The bus did not take these.
+    /// Puts back reports that the bus did not accept.
     fn put_back(&mut self, notes: Vec<Note>, acks: Vec<Ack>) {
-        self.on_their_way = 0;
+        self.in_flight = 0;
         self.notes.splice(..0, notes);
         for ack in acks {
             self.add(ack);
@@ -111,32 +111,32 @@ impl Waiting {
     }
 }
 
-/// Reports for as long as the process lives.
+/// Writes reports while the process lives.
 pub(super) async fn run(reporter: Arc<Reporter>, bus: SharedBus) {
     loop {
         let (notes, acks) = reporter.lock().take();
         if notes.is_empty() && acks.is_empty() {
-            reporter.news.notified().await;
+            reporter.changed.notified().await;
             continue;
         }
-        // What was written is noted before it is acknowledged.
+        // A delivery is noted before it is acknowledged.
         let (notes, acks) = match bus.note(&notes).await {
-            Ok(()) => (Vec::new(), refused(acks, &bus).await),
+            Ok(()) => (Vec::new(), acknowledge(acks, &bus).await),
             Err(error) => {
-                tracing::debug!(%error, "not reported yet");
+                tracing::debug!(%error, "cannot write reports to the bus; retrying");
                 (notes, acks)
             }
         };
-        let refused = !notes.is_empty() || !acks.is_empty();
+        let must_retry = !notes.is_empty() || !acks.is_empty();
         reporter.lock().put_back(notes, acks);
-        if refused {
+        if must_retry {
             tokio::time::sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
         }
     }
 }
 
-/// Those of which the bus has not taken note.
-async fn refused(acks: Vec<Ack>, bus: &SharedBus) -> Vec<Ack> {
+/// Writes acknowledgements. Returns those that the bus did not accept.
+async fn acknowledge(acks: Vec<Ack>, bus: &SharedBus) -> Vec<Ack> {
     let answers = bus.acknowledge(&acks).await;
     acks.into_iter().zip(answers).filter(|(_, answer)| answer.is_err()).map(|(ack, _)| ack).collect()
 }

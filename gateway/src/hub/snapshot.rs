@@ -1,110 +1,109 @@
-//! A snapshot: what there is on this node, for people to look at. It is made when somebody asks, and costs a look at
-//! every session then.
+//! A snapshot of this node's sessions for operators. Taking one looks at every session.
 
 use std::sync::Arc;
 
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
-pub use super::line::Line;
-use super::outbox::Outbox;
-use super::reading::Reading;
+pub use super::log_kind::ChannelLog;
+use super::readers::Reading;
+use super::send_buffer::SendBuffer;
 use super::{Hub, Owner};
 use crate::lifecycle::uptime_millis;
 
-/// Sessions that are listed by name, of each kind.
-const MOST: usize = 50;
+/// Maximum number of sessions in each list.
+const MAX: usize = 50;
 
-/// Makes a snapshot when it is called.
+/// Takes a snapshot.
 pub type Snapshots = Arc<dyn Fn() -> Snapshot + Send + Sync>;
 
-/// What there is on this node.
+/// The state of this node's hub.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The node.
     pub node: NodeId,
-    /// Sessions.
+    /// Number of sessions.
     pub sessions: usize,
-    /// Channels that are listened for.
+    /// Number of subscribed channels.
     pub channels: usize,
-    /// Sessions that read a log or retained values by themselves.
-    pub behind: usize,
-    /// Those of them that have done so for longest.
-    pub slowest: Vec<Sitting>,
-    /// Those for whom most waits, the fullest outbox first.
-    pub fullest: Vec<Sitting>,
+    /// Number of sessions that are catching up.
+    pub catching_up: usize,
+    /// The sessions that have been catching up the longest.
+    pub slowest: Vec<SessionInfo>,
+    /// The sessions with the most queued bytes, the fullest buffer first.
+    pub fullest: Vec<SessionInfo>,
 }
 
 /// One session.
 #[derive(Debug)]
-pub struct Sitting {
-    /// Its connection.
+pub struct SessionInfo {
+    /// The connection.
     pub connection: ConnectionId,
-    /// Whose it is.
+    /// The user.
     pub user: String,
-    /// From which device.
+    /// The device.
     pub device: Option<Arc<str>>,
-    /// For how many milliseconds it has been there.
+    /// Milliseconds since the session began.
     pub age: u64,
-    /// Bytes that wait for it.
-    pub waiting: usize,
-    /// What it reads by itself.
-    pub behind: Vec<Lagging>,
+    /// Bytes in the send buffer.
+    pub buffered_bytes: usize,
+    /// The logs that it reads to catch up.
+    pub catching_up: Vec<CatchUpInfo>,
 }
 
-/// A line that a session reads by itself.
+/// A log that a session reads to catch up.
 #[derive(Debug)]
-pub struct Lagging {
-    /// Which one.
-    pub line: Line,
-    /// It has read up to here.
+pub struct CatchUpInfo {
+    /// The log.
+    pub log: ChannelLog,
+    /// Cursor up to which it has read.
     pub at: Cursor,
-    /// Here it ends, as far as this node knows.
+    /// End of the log, as far as this node knows.
     pub end: Cursor,
-    /// How many milliseconds of events lie in between; none if it reads from the beginning.
-    pub behind: Option<u64>,
-    /// For how many milliseconds it has been reading.
+    /// Time between the two in milliseconds. `None` if it reads from the start.
+    pub lag_millis: Option<u64>,
+    /// Milliseconds since the reading started.
     pub age: u64,
 }
 
 impl Hub {
-    /// What there is now.
+    /// Takes a snapshot.
     pub fn snapshot(&self) -> Snapshot {
-        let (sessions, channels, everyone) = {
+        let (sessions, channels, buffers) = {
             let registry = self.lock();
-            (registry.sessions(), registry.channels(), registry.everyone())
+            (registry.sessions(), registry.channels(), registry.send_buffers())
         };
-        let (behind, slowest) = self.readers.slowest(MOST);
-        let slowest = slowest.into_iter().filter_map(|number| self.sitting(number)).collect();
-        let fullest = fullest(&everyone).into_iter().filter_map(|number| self.sitting(number)).collect();
-        Snapshot { node: self.node, sessions, channels, behind, slowest, fullest }
+        let (catching_up, slowest) = self.readers.slowest(MAX);
+        let slowest = slowest.into_iter().filter_map(|number| self.session_info(number)).collect();
+        let fullest = fullest(&buffers).into_iter().filter_map(|number| self.session_info(number)).collect();
+        Snapshot { node: self.node, sessions, channels, catching_up, slowest, fullest }
     }
 
-    /// The sessions of one user on this node.
-    pub fn sessions_of(&self, user: &str) -> Vec<Sitting> {
+    /// Returns the sessions of one user on this node.
+    pub fn sessions_of(&self, user: &str) -> Vec<SessionInfo> {
         let Ok(channel) = Channel::user(user) else { return Vec::new() };
-        let numbers = self.lock().listeners(&channel);
-        numbers.into_iter().filter_map(|number| self.sitting(number)).collect()
+        let numbers = self.lock().subscribers(&channel);
+        numbers.into_iter().filter_map(|number| self.session_info(number)).collect()
     }
 
-    fn sitting(&self, number: u64) -> Option<Sitting> {
-        let (owner, outbox) = self.lock().sitting(number)?;
+    fn session_info(&self, number: u64) -> Option<SessionInfo> {
+        let (owner, buffer) = self.lock().session(number)?;
         let (now, readings) = (uptime_millis(), self.readers.of(number));
-        Some(Sitting {
+        Some(SessionInfo {
             connection: ConnectionId { node: self.node, number },
             user: user(&owner),
             device: owner.device,
             age: now.saturating_sub(owner.since),
-            waiting: outbox.bytes(),
-            behind: readings.into_iter().map(|reading| self.lagging(reading, now)).collect(),
+            buffered_bytes: buffer.bytes(),
+            catching_up: readings.into_iter().map(|reading| self.catch_up_info(reading, now)).collect(),
         })
     }
 
-    fn lagging(&self, reading: Reading, now: u64) -> Lagging {
-        let Reading { line, at, began } = reading;
-        let end = self.lock().end_of(&line).max(at);
-        let behind = (at > Cursor::START).then(|| end.millis.saturating_sub(at.millis));
-        Lagging { line, at, end, behind, age: now.saturating_sub(began) }
+    fn catch_up_info(&self, reading: Reading, now: u64) -> CatchUpInfo {
+        let Reading { log, read_to: at, started_at } = reading;
+        let end = self.lock().end_of_log(&log).max(at);
+        let lag_millis = (at > Cursor::START).then(|| end.millis.saturating_sub(at.millis));
+        CatchUpInfo { log, at, end, lag_millis, age: now.saturating_sub(started_at) }
     }
 }
 
@@ -115,12 +114,13 @@ fn user(owner: &Owner) -> String {
     }
 }
 
-/// The numbers of those for whom most waits, if anything does.
-fn fullest(everyone: &[Arc<Outbox>]) -> Vec<u64> {
-    let waiting = |outbox: &Arc<Outbox>| Some((outbox.bytes(), outbox.number())).filter(|(bytes, _)| *bytes > 0);
-    let mut found: Vec<(usize, u64)> = everyone.iter().filter_map(waiting).collect();
+/// Returns the numbers of the sessions with the most queued bytes.
+fn fullest(buffers: &[Arc<SendBuffer>]) -> Vec<u64> {
+    let buffered =
+        |buffer: &Arc<SendBuffer>| Some((buffer.bytes(), buffer.number())).filter(|(bytes, _)| *bytes > 0);
+    let mut found: Vec<(usize, u64)> = buffers.iter().filter_map(buffered).collect();
     found.sort_unstable_by(|one, other| other.cmp(one));
-    found.into_iter().take(MOST).map(|(_, number)| number).collect()
+    found.into_iter().take(MAX).map(|(_, number)| number).collect()
 }
 
 #[cfg(test)]
@@ -131,15 +131,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fullest_outbox_comes_first_and_an_empty_one_not_at_all() {
-        let outbox = |number: u64, bytes: usize| {
-            let outbox = Outbox::new(number, 1_000);
+    fn fullest_send_buffer_comes_first_and_empty_ones_are_left_out() {
+        let buffer = |number: u64, bytes: usize| {
+            let buffer = SendBuffer::new(number, 1_000);
             if bytes > 0 {
                 let bytes = vec![b'x'; bytes].into();
-                outbox.offer(Frame { bytes, class: Class::Durable, accepted_at: 0, watched: None });
+                buffer.push(Frame { bytes, class: Class::Durable, accepted_at: 0, tracked: None });
             }
-            Arc::new(outbox)
+            Arc::new(buffer)
         };
-        assert_eq!(fullest(&[outbox(1, 10), outbox(2, 0), outbox(3, 30)]), [3, 1]);
+        assert_eq!(fullest(&[buffer(1, 10), buffer(2, 0), buffer(3, 30)]), [3, 1]);
     }
 }

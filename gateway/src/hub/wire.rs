@@ -1,43 +1,43 @@
-//! A wire: the way to a client that takes frames without waiting. With one, an event goes from the bus to the client
-//! without its session being woken, which is most of what a delivery would cost otherwise.
+//! A wire writes frames to a client without waiting. With a wire, the hub delivers an event without
+//! waking the session. Waking it would be most of the cost of a delivery.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::frame::Frame;
 
-/// The way to one client. It is written to by one side at a time: by the hub while the session rests, and by the
+/// Writes to one client. There is one writer at a time: the hub while the session is idle, and the
 /// session otherwise.
 pub trait Wire: Send + Sync + fmt::Debug {
-    /// Writes as many of the frames, in order, as the client's connection takes now. A frame that was begun counts as
-    /// written: the session sends the rest of it.
+    /// Writes as many of the frames, in order, as the connection takes now. A partly written frame
+    /// counts as written: the session sends the rest of it.
     fn try_write(&self, frames: &VecDeque<Frame>) -> Written;
 
-    /// Asks the client for a sign of life.
+    /// Sends a ping.
     fn try_ping(&self) -> Pinged;
 
-    /// Do clients on this kind of wire answer a ping?
+    /// Returns whether clients on this kind of wire answer a ping.
     fn is_answered(&self) -> bool {
         true
     }
 }
 
-/// How far a wire came.
+/// Result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// All frames are with the kernel, whole.
+    /// The kernel has all frames completely.
     All,
-    /// The first so many are, or were begun. The session has to go on.
+    /// The kernel has this many frames, the last one perhaps partly. The session has to continue.
     Some(usize),
 }
 
-/// What became of a ping.
+/// Result of a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pinged {
-    /// It is with the kernel, whole.
+    /// The kernel has the ping completely.
     All,
-    /// There is something to be sent before it, or the rest of it: the session has to go on.
+    /// Earlier bytes or the rest of the ping remain: the session has to continue.
     Begun,
-    /// There is no connection to write to just now: the session has to ask by itself.
+    /// There is no connection to write to at the moment: the session has to ping by itself.
     Unable,
 }

@@ -1,5 +1,5 @@
-//! The delivery thread: what carries events from the bus to the clients has a thread and a scheduler of its own. There,
-//! an event waits neither behind handshakes nor for another thread to wake up.
+//! The delivery thread: a thread with its own runtime carries events from the bus to the clients. An
+//! event does not wait for handshakes there, or for another thread to wake up.
 
 use std::io;
 use std::thread;
@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle};
 
 use super::CancellationToken;
 
-/// Starts the thread, which runs what is spawned on the handle until everything stops.
+/// Starts the thread. It runs the tasks spawned on the returned handle until `stop` is cancelled.
 pub(super) fn start(stop: CancellationToken) -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();

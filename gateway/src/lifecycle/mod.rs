@@ -1,4 +1,8 @@
-//! Birth and death of the process: who runs, and where, who may be sent clients, how it ends.
+//! The life of the process: its tasks, its clock, its readiness, and how it ends.
+//!
+//! It owns the task tracker, the cancellation tokens for drain and stop, and the readiness latch.
+//! Every other module spawns its tasks here and reports why the node is not ready. The server and
+//! the admin API read that. This module does not know what the tasks do.
 
 mod delivery;
 mod readiness;
@@ -13,37 +17,37 @@ pub use readiness::{Readiness, Reason};
 pub use signal::Signals;
 pub use tokio_util::sync::CancellationToken;
 pub use tokio_util::task::TaskTracker;
-pub use uptime::{instant_at, millis, next_turn, uptime_millis, wall_clock};
+pub use uptime::{instant_at, millis, next_tick, uptime_millis, wall_clock};
 
-/// Shared by everything that runs: tasks are spawned on `tasks`, and end when `stop` is cancelled.
+/// State shared by all tasks: they are spawned on `tasks` and end when `stop` is cancelled.
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
-    /// Every long-lived task is spawned here, so that the end can wait for it.
+    /// Tracks every long-lived task, so the process can wait for them at the end.
     pub tasks: TaskTracker,
-    /// Cancelled when everything has to end now.
+    /// Cancelled when all tasks have to end now.
     pub stop: CancellationToken,
     /// Cancelled when the drain begins: no new sessions from then on.
     pub drain: CancellationToken,
-    /// Why the node must not be sent clients, if so.
+    /// Reasons why the node is not ready.
     pub readiness: Readiness,
-    /// Where deliveries are worked on, if that is a thread of its own.
+    /// Runtime of the delivery thread, if there is one.
     deliveries: Option<Handle>,
 }
 
 impl Lifecycle {
-    /// One with a thread of its own for deliveries.
+    /// Returns a lifecycle with a delivery thread.
     pub fn with_delivery_thread() -> io::Result<Self> {
         let life = Self::default();
         let deliveries = Some(delivery::start(life.stop.clone())?);
         Ok(Self { deliveries, ..life })
     }
 
-    /// Spawns a task that ends with the process at the latest.
+    /// Spawns a task that ends at the latest when the process stops.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(self.until_stopped(work));
     }
 
-    /// The same, where deliveries are worked on.
+    /// Spawns such a task on the delivery thread.
     pub fn spawn_delivery(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.deliveries {
             Some(thread) => drop(self.tasks.spawn_on(self.until_stopped(work), thread)),

@@ -1,76 +1,77 @@
-//! Readiness as a latch: whoever has a reason holds it, and lets go of it by its name. A reason either keeps clients
-//! away, or only says what is wrong: where every node has the same trouble, taking them all out would help nobody.
+//! Readiness as a latch: a component sets a reason by its name and clears it again. A reason either
+//! makes the node not ready, or only degraded. If every node has the same problem, taking all of them
+//! out of the load balancer would help no client.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Why a node is not ready, or not whole.
+/// A reason why a node is not ready or degraded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// A fixed word.
+    /// A fixed name.
     pub reason: &'static str,
-    /// What exactly, for the operator.
+    /// Details for the operator.
     pub detail: String,
 }
 
-/// The reasons held at the moment. The node is ready unless one of them says otherwise.
+/// The active reasons. The node is ready unless one of them says that it is not.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    held: Arc<Mutex<BTreeMap<&'static str, Held>>>,
+    active: Arc<Mutex<BTreeMap<&'static str, ActiveReason>>>,
 }
 
 #[derive(Debug)]
-struct Held {
-    weight: Weight,
+struct ActiveReason {
+    severity: Severity,
     detail: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// The node must not be sent clients.
-    Unready,
-    /// It may be, though something is wrong.
+enum Severity {
+    /// Clients must not be sent to the node.
+    NotReady,
+    /// Clients may be sent to the node, though something is wrong.
     Degraded,
 }
 
 impl Readiness {
-    /// From now on the node is not ready for this reason. Its detail may change while it is held.
-    pub fn hold(&self, reason: &'static str, detail: impl Into<String>) {
-        self.set(reason, Weight::Unready, detail.into());
+    /// Makes the node not ready for this reason. Setting an active reason again changes its detail.
+    pub fn set_not_ready(&self, reason: &'static str, detail: impl Into<String>) {
+        self.set(reason, Severity::NotReady, detail.into());
     }
 
-    /// From now on this reason makes the node worse, but keeps nobody away.
-    pub fn degrade(&self, reason: &'static str, detail: impl Into<String>) {
-        self.set(reason, Weight::Degraded, detail.into());
+    /// Makes the node degraded for this reason. It stays ready.
+    pub fn set_degraded(&self, reason: &'static str, detail: impl Into<String>) {
+        self.set(reason, Severity::Degraded, detail.into());
     }
 
-    /// The reason is gone.
-    pub fn release(&self, reason: &'static str) {
+    /// Clears the reason.
+    pub fn clear(&self, reason: &'static str) {
         self.lock().remove(reason);
     }
 
-    /// Why the node is not ready, in the order of the names.
+    /// Returns why the node is not ready, sorted by name.
     pub fn reasons(&self) -> Vec<Reason> {
-        self.list(Weight::Unready)
+        self.list(Severity::NotReady)
     }
 
-    /// What is wrong though the node is ready, in the same order.
+    /// Returns why the node is degraded, sorted by name.
     pub fn degraded(&self) -> Vec<Reason> {
-        self.list(Weight::Degraded)
+        self.list(Severity::Degraded)
     }
 
-    fn set(&self, reason: &'static str, weight: Weight, detail: String) {
-        self.lock().insert(reason, Held { weight, detail });
+    fn set(&self, reason: &'static str, severity: Severity, detail: String) {
+        self.lock().insert(reason, ActiveReason { severity, detail });
     }
 
-    fn list(&self, weight: Weight) -> Vec<Reason> {
-        let held = self.lock();
-        let fitting = held.iter().filter(|(_, held)| held.weight == weight);
-        fitting.map(|(reason, held)| Reason { reason, detail: held.detail.clone() }).collect()
+    fn list(&self, severity: Severity) -> Vec<Reason> {
+        let active = self.lock();
+        let fitting = active.iter().filter(|(_, active)| active.severity == severity);
+        fitting.map(|(reason, active)| Reason { reason, detail: active.detail.clone() }).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, ActiveReason>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,26 +80,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_means_that_nobody_holds_a_reason() {
+    fn node_is_ready_without_an_active_reason() {
         let readiness = Readiness::default();
-        readiness.hold("bus", "refused");
-        readiness.hold("draining", "");
-        readiness.hold("bus", "timed out");
-        readiness.release("draining");
+        readiness.set_not_ready("bus", "refused");
+        readiness.set_not_ready("draining", "");
+        readiness.set_not_ready("bus", "timed out");
+        readiness.clear("draining");
         assert_eq!(readiness.reasons(), [Reason { reason: "bus", detail: "timed out".to_owned() }]);
-        readiness.release("bus");
+        readiness.clear("bus");
         assert_eq!(readiness.reasons(), []);
     }
 
     #[test]
-    fn a_reason_weighs_one_way_at_a_time() {
+    fn reason_has_one_severity_at_a_time() {
         let readiness = Readiness::default();
-        readiness.degrade("bus", "refused");
+        readiness.set_degraded("bus", "refused");
         assert_eq!((readiness.reasons().len(), readiness.degraded().len()), (0, 1));
-        readiness.hold("bus", "refused");
+        readiness.set_not_ready("bus", "refused");
         assert_eq!((readiness.reasons().len(), readiness.degraded().len()), (1, 0));
-        readiness.degrade("bus", "refused");
-        readiness.release("bus");
+        readiness.set_degraded("bus", "refused");
+        readiness.clear("bus");
         assert_eq!((readiness.reasons().len(), readiness.degraded().len()), (0, 0));
     }
 }

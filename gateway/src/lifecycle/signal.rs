@@ -1,8 +1,8 @@
-//! SIGTERM and SIGINT. The first asks for a drain, the second for the end.
+//! SIGTERM and SIGINT. The first one starts a drain, the second one stops the process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask the process to end.
+/// Signals that ask the process to end.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -10,12 +10,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on these signals no longer kill the process; it has to listen.
+    /// Installs the handlers. From now on these signals do not kill the process.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

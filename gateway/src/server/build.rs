@@ -42,8 +42,8 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
     let settings = hub::Settings {
         node: id,
         linger: config.bus.linger,
-        outbox_bytes: config.clients.outbox_bytes,
-        history: config.bus.history,
+        send_buffer_bytes: config.clients.outbox_bytes,
+        connection_log: config.bus.history,
         reply_timeout: config.inbox.reply_timeout,
         heartbeat: config.clients.heartbeat,
         presence: presence(config),
@@ -64,7 +64,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
 fn verifier(config: &config::Auth, life: &Lifecycle, metrics: &Arc<Metrics>) -> Result<Arc<Verifier>, StartError> {
     let verifier = Arc::new(Verifier::new(config, on_fetch(metrics, &life.readiness))?);
     if !verifier.has_keys() {
-        life.readiness.hold(KEYS_MISSING, "the key set is not fetched yet");
+        life.readiness.set_not_ready(KEYS_MISSING, "the key set is not fetched yet");
     }
     life.spawn(verifier.refresher());
     Ok(verifier)
@@ -75,7 +75,7 @@ fn on_fetch(metrics: &Arc<Metrics>, readiness: &Readiness) -> OnFetch {
     Arc::new(move |fetched| {
         metrics.jwks_fetches.with_label_values(&[if fetched { "ok" } else { "failed" }]).inc();
         if fetched {
-            readiness.release(KEYS_MISSING);
+            readiness.clear(KEYS_MISSING);
         }
     })
 }

@@ -10,7 +10,7 @@ use super::build::Node;
 use super::peers::{PeerReport, Peers};
 use super::readiness::{BusReadiness, ReadinessPolicy};
 use crate::bus::Health;
-use crate::lifecycle::{Lifecycle, Readiness, next_turn};
+use crate::lifecycle::{Lifecycle, Readiness, next_tick};
 
 /// The reason of a node that is not ready or degraded because of its bus.
 const BUS: &str = "bus";
@@ -48,7 +48,7 @@ async fn follow(
             changed = health.changed() => if changed.is_err() { return },
             () = sleep_until(next_check.into()) => {
                 answers = query(peers.as_ref(), &health).await;
-                next_check = next_turn(CHECK_INTERVAL).into();
+                next_check = next_tick(CHECK_INTERVAL).into();
             }
         }
         let now = health.borrow_and_update().clone();
@@ -70,8 +70,8 @@ async fn query(peers: Option<&Peers>, health: &watch::Receiver<Health>) -> PeerR
 
 fn apply(readiness: &Readiness, readiness_state: BusReadiness) {
     match readiness_state {
-        BusReadiness::Ready => readiness.release(BUS),
-        BusReadiness::Degraded(why) => readiness.degrade(BUS, why),
-        BusReadiness::Unready(why) => readiness.hold(BUS, why),
+        BusReadiness::Ready => readiness.clear(BUS),
+        BusReadiness::Degraded(why) => readiness.set_degraded(BUS, why),
+        BusReadiness::Unready(why) => readiness.set_not_ready(BUS, why),
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::build::Node;
 use crate::config;
-use crate::hub::Order;
+use crate::hub::SessionCommand;
 use crate::lifecycle::{Lifecycle, Signals, millis};
 
 /// How long tasks may take to end once the node stops. Enough for close handshakes.
@@ -22,7 +22,7 @@ pub(super) async fn until_stopped(signals: &mut Signals, life: &Lifecycle, node:
     let signal = signals.next().await;
     tracing::info!(signal, sessions = node.hub.sessions(), "draining; a second signal stops the node at once");
     node.metrics.draining.set(1);
-    life.readiness.hold("draining", "the node is shutting down");
+    life.readiness.set_not_ready("draining", "the node is shutting down");
     tokio::select! {
         () = drain(life, node, config) => tracing::info!("drained"),
         () = sleep(config.deadline) => tracing::warn!(sessions = node.hub.sessions(), "drain deadline exceeded; stopping"),
@@ -36,7 +36,7 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
     sleep(config.notice).await;
     life.drain.cancel();
     let window = millis(config.window);
-    node.hub.order_all(|| Order::Leave { after: fastrand::u64(0..=window) });
+    node.hub.command_all(|| SessionCommand::Reconnect { after: fastrand::u64(0..=window) });
     while node.hub.sessions() > 0 {
         sleep(CHECK_INTERVAL).await;
     }
@@ -44,9 +44,9 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
 
 async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
-    node.hub.order_all(|| Order::Stop);
+    node.hub.command_all(|| SessionCommand::Stop);
     node.hub.flush(FLUSH_TIMEOUT).await;
-    node.hub.resign(FLUSH_TIMEOUT).await;
+    node.hub.release_leases(FLUSH_TIMEOUT).await;
     life.stop.cancel();
     life.tasks.close();
     if timeout(TASK_TIMEOUT, life.tasks.wait()).await.is_err() {

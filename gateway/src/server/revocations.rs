@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::auth::Verifier;
 use crate::bus::SharedBus;
-use crate::hub::{Hub, Order};
-use crate::lifecycle::next_turn;
+use crate::hub::{Hub, SessionCommand};
+use crate::lifecycle::next_tick;
 
 /// How often the bus is polled. A revoked token stays valid on other nodes for up to this long.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
@@ -19,15 +19,15 @@ pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>)
             Ok(Some(found)) => {
                 let changed = verifier.revoked().replace(&found.all);
                 if changed.anybody {
-                    hub.order_all(|| Order::Check);
+                    hub.command_all(|| SessionCommand::CheckToken);
                 } else {
-                    changed.users.iter().for_each(|user| hub.check(user));
+                    changed.users.iter().for_each(|user| hub.check_tokens(user));
                 }
                 version = found.version;
             }
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "cannot read revocations; the last known ones apply"),
         }
-        tokio::time::sleep_until(next_turn(CHECK_INTERVAL)).await;
+        tokio::time::sleep_until(next_tick(CHECK_INTERVAL)).await;
     }
 }

@@ -14,7 +14,7 @@ use super::limits::{EARLY_FLUSH_DELAY, JOIN_TIMEOUT};
 use super::peer::{Incoming, Peer};
 use super::{Sessions, frames};
 use crate::auth::{Identity, Refusal, Token};
-use crate::hub::{Appearance, Seat, Since, Unavailable};
+use crate::hub::{JoinResult, Membership, SubscribeFrom, Unavailable};
 
 /// A client's request to connect.
 pub struct ConnectRequest {
@@ -29,7 +29,7 @@ pub struct ConnectRequest {
 /// An accepted client: its identity, its membership in the hub, and where replay begins.
 pub(super) struct Accepted {
     pub(super) identity: Identity,
-    pub(super) membership: Seat,
+    pub(super) membership: Membership,
     /// The cursor after which the user's log is replayed. Boxed, since only a client that resumes
     /// has one.
     pub(super) replay_after: Option<Box<Cursor>>,
@@ -67,7 +67,7 @@ pub(super) async fn accept<P: Peer>(
             rejection(Fault::TooMany, "this node has reached its limit of connections; connect again later");
         return Err(rejection.of(Some(identity.channel)).into());
     }
-    let mut membership = shared.hub.enter(&identity.channel, identity.device.as_ref(), peer.wire());
+    let mut membership = shared.hub.join(&identity.channel, identity.device.as_ref(), peer.wire());
     // A session that joins after the drain began does not get the command to leave.
     if shared.life.drain.is_cancelled() {
         let rejection = rejection(Fault::Draining, "this node is shutting down; reconnect to reach another node");
@@ -79,11 +79,11 @@ pub(super) async fn accept<P: Peer>(
     };
     let (begin, joined) = flush_early(peer, async {
         let begin = join_user_channel(&mut membership, &identity, wanted.and_then(Result::ok)).await?;
-        Ok((begin, membership.appear(request.transport, JOIN_TIMEOUT).await?))
+        Ok((begin, membership.register_presence(request.transport, JOIN_TIMEOUT).await?))
     })
     .await
     .map_err(unavailable)?;
-    if joined == Appearance::Refused {
+    if joined == JoinResult::TooManySessions {
         let rejection = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
         return Err(rejection.of(Some(identity.channel)).into());
     }
@@ -91,7 +91,7 @@ pub(super) async fn accept<P: Peer>(
     // ones here.
     shared.verifier.check(&identity)?;
     let (replay_after, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
-    let since = replay_after.or_else(|| membership.since(&identity.channel)).unwrap_or_default();
+    let since = replay_after.or_else(|| membership.live_after(&identity.channel)).unwrap_or_default();
     let welcome = frames::welcome(membership.id(), &identity, &shared.limits, (since, recovered));
     let written = async {
         peer.feed(welcome).await?;
@@ -125,14 +125,14 @@ async fn flush_early<P: Peer, T>(peer: &mut P, work: impl Future<Output = T>) ->
 /// Subscribes to the user's channel. With a cursor, returns where replay begins, and whether the
 /// log is complete from there.
 async fn join_user_channel(
-    membership: &mut Seat,
+    membership: &mut Membership,
     identity: &Identity,
     cursor: Option<Cursor>,
 ) -> Result<Option<(Cursor, bool)>, Unavailable> {
-    let since = cursor.map_or(Since::Now, Since::Cursor);
-    membership.join(&identity.channel, since, JOIN_TIMEOUT).await?;
+    let since = cursor.map_or(SubscribeFrom::Now, SubscribeFrom::Cursor);
+    membership.subscribe(&identity.channel, since, JOIN_TIMEOUT).await?;
     match cursor {
-        Some(cursor) => membership.begin(&identity.channel, cursor).await.map(Some),
+        Some(cursor) => membership.begin_resume(&identity.channel, cursor).await.map(Some),
         None => Ok(None),
     }
 }

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 use wirebell_protocol::{Channel, Cursor};
 
-use crate::hub::Line;
+use crate::hub::ChannelLog;
 use crate::lifecycle::{instant_at, uptime_millis};
 
 /// A log that has to be read: of durable events or of retained values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PendingLog {
-    pub(super) log: Line,
+    pub(super) log: ChannelLog,
     /// Reading begins after this cursor.
     pub(super) after: Cursor,
     /// Reading ends with this cursor. `None`: read to the end, from where on the session gets
@@ -28,7 +28,7 @@ pub(super) struct PendingLog {
 
 impl PendingLog {
     /// Reads to the end of the log, then continues with live events.
-    pub(super) fn to_end(log: Line, after: Cursor) -> Self {
+    pub(super) fn to_end(log: ChannelLog, after: Cursor) -> Self {
         Self { log, after, until: None, gap_sent: false, announced: None }
     }
 
@@ -39,7 +39,7 @@ impl PendingLog {
 
     /// Reads a bounded range, after which the session already gets every event.
     pub(super) fn range(channel: &Channel, after: Cursor, until: Cursor) -> Self {
-        Self { log: Line::log(channel), after, until: Some(until), gap_sent: false, announced: None }
+        Self { log: ChannelLog::durable(channel), after, until: Some(until), gap_sent: false, announced: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::catchup::PendingLog;
 use super::close_reason::CloseReason;
 use super::peer::Peer;
 use super::serve::{Session, Step};
-use crate::hub::Line;
+use crate::hub::ChannelLog;
 
 impl<P: Peer> Session<P> {
     /// Logs that the session began.
@@ -25,16 +25,16 @@ impl<P: Peer> Session<P> {
     }
 
     /// Logs that the session begins to read a log, since its send buffer was full.
-    pub(super) fn log_slow(&self, line: &Line, after: Cursor) {
-        if line.is_log() {
-            self.log(Happened::Slow { channel: line.channel.as_str().into(), after });
+    pub(super) fn log_slow(&self, log: &ChannelLog, after: Cursor) {
+        if log.is_durable() {
+            self.log(Happened::Slow { channel: log.channel.as_str().into(), after });
         }
     }
 
     /// Logs that the session reached the end of a log.
     pub(super) fn log_caught_up(&self, pending: &PendingLog) {
         // Most clients that resume have missed nothing; then there is nothing to log.
-        if pending.log.is_log() && self.client.replay_after.as_deref() != Some(&pending.after) {
+        if pending.log.is_durable() && self.client.replay_after.as_deref() != Some(&pending.after) {
             self.log(Happened::CaughtUp { channel: pending.log.channel.as_str().into(), upto: pending.after });
         }
     }
@@ -47,7 +47,7 @@ impl<P: Peer> Session<P> {
 
     fn log(&self, what: Happened) {
         let (identity, id) = (&self.client.identity, self.client.membership.id());
-        self.shared.hub.history().connection(&identity.channel, id, identity.device.as_deref(), what);
+        self.shared.hub.connection_log().record(&identity.channel, id, identity.device.as_deref(), what);
     }
 }
 
@@ -56,6 +56,6 @@ pub(super) fn log_rejected(shared: &Sessions, error: &AcceptError) {
     if let AcceptError::Rejected(rejection) = error
         && let Some(user) = &rejection.user
     {
-        shared.hub.history().refused(user, rejection.fault.code());
+        shared.hub.connection_log().rejected(user, rejection.fault.code());
     }
 }

@@ -7,11 +7,11 @@ use wirebell_protocol::{Channel, Cursor, Fault};
 use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
-use crate::hub::{Ack, Note, Watched};
+use crate::hub::{Ack, Note, Tracked};
 
 impl<P: Peer> Session<P> {
     /// Reports that a tracked event was handed to the kernel.
-    pub(super) fn written(&mut self, event: &Watched) {
+    pub(super) fn written(&mut self, event: &Tracked) {
         self.report(event, What::Written);
         if let Some(cursor) = event.cursor {
             self.acks.written(&event.channel, cursor);
@@ -19,7 +19,7 @@ impl<P: Peer> Session<P> {
     }
 
     /// Reports the delivery status of a tracked event on this connection.
-    pub(super) fn report(&self, event: &Watched, what: What) {
+    pub(super) fn report(&self, event: &Tracked, what: What) {
         self.shared.hub.reporter().note(Note {
             channel: event.channel.clone(),
             id: event.id.clone(),
@@ -31,7 +31,7 @@ impl<P: Peer> Session<P> {
 
     /// Handles `wirebell.ack`. It gets a reply only if it has a `ref`.
     pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
-        if self.client.membership.since(channel).is_none() {
+        if self.client.membership.live_after(channel).is_none() {
             let message = format!("this connection is not subscribed to {channel}; subscribe first");
             return self.write(frames::error(Fault::BadChannel, &message, reference)).await;
         }

@@ -4,7 +4,7 @@ use prometheus::IntCounter;
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::{Announcement, Class, Fault};
 
-use crate::hub::Lane;
+use crate::hub::LogKind;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::Metrics;
 
@@ -54,8 +54,8 @@ impl Meters {
 impl Meters {
     /// Counts an event that was read from a log and written. Its age is not measured, since it says
     /// nothing about the node.
-    pub(super) fn caught_up(&self, lane: Lane) {
-        self.caught_up[usize::from(lane == Lane::Retained)].inc();
+    pub(super) fn caught_up(&self, kind: LogKind) {
+        self.caught_up[usize::from(kind == LogKind::Retained)].inc();
     }
 
     /// Returns whether the event has not expired yet, and counts it if it has.

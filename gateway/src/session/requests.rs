@@ -8,7 +8,7 @@ use super::limits::JOIN_TIMEOUT;
 use super::peer::Peer;
 use super::serve::{Session, Step, token_millis_left};
 use crate::auth::Token;
-use crate::hub::{Line, Since};
+use crate::hub::{ChannelLog, SubscribeFrom};
 use crate::lifecycle::{millis, uptime_millis};
 
 impl<P: Peer> Session<P> {
@@ -30,19 +30,19 @@ impl<P: Peer> Session<P> {
             return self.write(frames::error(Fault::TooManySubscriptions, &message, reference)).await;
         }
         if let Err(error) =
-            self.client.membership.join(channel, cursor.map_or(Since::Now, Since::Cursor), JOIN_TIMEOUT).await
+            self.client.membership.subscribe(channel, cursor.map_or(SubscribeFrom::Now, SubscribeFrom::Cursor), JOIN_TIMEOUT).await
         {
             return self.write(frames::error(Fault::Unavailable, &error.to_string(), reference)).await;
         }
         match cursor.filter(|_| is_new) {
             None => {
-                let since = self.client.membership.since(channel).unwrap_or_default();
+                let since = self.client.membership.live_after(channel).unwrap_or_default();
                 self.write(frames::subscribed(channel, since, None, reference)).await?;
             }
             Some(cursor) => self.subscribe_from(channel, cursor, reference).await?,
         }
-        if is_new && self.client.membership.has_to_read_retained(channel) {
-            self.catchup.push(PendingLog::to_end(Line::retained(channel), Cursor::START));
+        if is_new && self.client.membership.must_read_retained(channel) {
+            self.catchup.push(PendingLog::to_end(ChannelLog::retained(channel), Cursor::START));
         }
         Ok(())
     }
@@ -51,9 +51,9 @@ impl<P: Peer> Session<P> {
     /// subscribed.
     pub(super) fn unsubscribe(&mut self, channel: &Channel) -> bool {
         self.catchup.remove(channel);
-        self.client.membership.has_read(&Line::log(channel));
-        self.client.membership.has_read(&Line::retained(channel));
-        self.client.membership.leave(channel)
+        self.client.membership.stop_reading(&ChannelLog::durable(channel));
+        self.client.membership.stop_reading(&ChannelLog::retained(channel));
+        self.client.membership.unsubscribe(channel)
     }
 
     pub(super) async fn renew(&mut self, token: Token, reference: Option<&str>) -> Step {

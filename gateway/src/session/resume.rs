@@ -8,7 +8,7 @@ use super::catchup::PendingLog;
 use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
-use crate::hub::{Line, Watched};
+use crate::hub::{ChannelLog, Tracked};
 
 impl<P: Peer> Session<P> {
     /// Handles `wirebell.resume`: reads each log from the cursor to the point from which the
@@ -16,7 +16,7 @@ impl<P: Peer> Session<P> {
     pub(super) async fn resume(&mut self, cursors: Vec<(Channel, Cursor)>, reference: Option<&str>) -> Step {
         let mut recovered = Vec::with_capacity(cursors.len());
         for (channel, cursor) in cursors {
-            let Some(since) = self.client.membership.since(&channel) else {
+            let Some(since) = self.client.membership.live_after(&channel) else {
                 let message =
                     format!("this connection is not subscribed to {channel}; subscribe with a cursor instead");
                 self.write(frames::error(Fault::BadChannel, &message, reference)).await?;
@@ -27,7 +27,7 @@ impl<P: Peer> Session<P> {
                 self.write(frames::error(Fault::TooMany, &message, reference)).await?;
                 continue;
             }
-            match self.client.membership.reaches_back(&channel, cursor).await {
+            match self.client.membership.can_resume_from(&channel, cursor).await {
                 Ok(reaches_back) => {
                     recovered.push((channel.clone(), reaches_back));
                     if !reaches_back {
@@ -54,13 +54,13 @@ impl<P: Peer> Session<P> {
         reference: Option<&str>,
     ) -> Step {
         // If the bus fails, the log is read as soon as possible; completeness cannot be promised.
-        let (after, recovered) = self.client.membership.begin(channel, cursor).await.unwrap_or((cursor, false));
+        let (after, recovered) = self.client.membership.begin_resume(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
         self.write(frames::subscribed(channel, after, Some(recovered), reference)).await?;
         if !recovered {
             self.send_gap(channel, cursor, None).await?;
         }
-        self.catchup.push(PendingLog::to_end(Line::log(channel), after).recovered(recovered));
+        self.catchup.push(PendingLog::to_end(ChannelLog::durable(channel), after).recovered(recovered));
         Ok(())
     }
 
@@ -79,17 +79,17 @@ impl<P: Peer> Session<P> {
         for event in events {
             let Some(position) = event.place else { continue };
             if pending.until.is_some_and(|until| position.cursor > until) {
-                self.client.membership.has_read(&pending.log);
+                self.client.membership.stop_reading(&pending.log);
                 return Ok(());
             }
-            if position.previous != pending.after && pending.log.is_log() && !pending.gap_sent {
+            if position.previous != pending.after && pending.log.is_durable() && !pending.gap_sent {
                 self.send_gap(&pending.log.channel, pending.after, Some(position.cursor)).await?;
             }
             (pending.after, pending.gap_sent) = (position.cursor, false);
-            let watched = Watched::of(&event);
+            let watched = Tracked::of(&event);
             if self.shared.meters.is_current(&event) {
                 self.write(event.frame).await?;
-                self.shared.meters.caught_up(pending.log.lane);
+                self.shared.meters.caught_up(pending.log.kind);
                 if let Some(event) = &watched {
                     self.written(event);
                 }
@@ -99,7 +99,7 @@ impl<P: Peer> Session<P> {
         }
         match (complete, pending.until) {
             (true, Some(_)) => {
-                self.client.membership.has_read(&pending.log);
+                self.client.membership.stop_reading(&pending.log);
                 Ok(())
             }
             (true, None) => self.reached_end(pending, read).await,
@@ -119,7 +119,7 @@ impl<P: Peer> Session<P> {
         };
         // Announced before the read, and not in the log: trimmed, expired, or lost with a Redis.
         if read == 0 && pending.announced.is_some_and(|announced| announced > pending.after) {
-            if pending.log.is_log() {
+            if pending.log.is_durable() {
                 self.send_gap(&pending.log.channel, pending.after, Some(newest)).await?;
             }
             (pending.after, pending.gap_sent) = (newest, true);

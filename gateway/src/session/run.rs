@@ -69,7 +69,7 @@ fn session_task<P: Peer>(mut session: Session<P>, transport: Transport) -> impl 
     session.log_opened(transport);
     let open = session.shared.metrics.sessions.with_label_values(&[transport.as_str()]);
     open.inc();
-    session.client.membership.live();
+    session.client.membership.start_heartbeat();
     async move {
         let close_reason = session.serve().await;
         open.dec();

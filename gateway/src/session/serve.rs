@@ -18,7 +18,7 @@ use super::rate_limiter::RateLimiter;
 use super::state::{Action, State};
 use super::{Sessions, frames};
 use crate::auth::Token;
-use crate::hub::{Line, Next, Order};
+use crate::hub::{ChannelLog, Next, SessionCommand};
 use crate::lifecycle::{instant_at, millis, uptime_millis, wall_clock};
 
 /// One accepted client and its session's state.
@@ -49,11 +49,11 @@ impl<P: Peer> Session<P> {
         if let Some(after) = client.replay_after.as_deref().copied() {
             acks.resumed(&client.identity.channel, after);
             catchup
-                .push(PendingLog::to_end(Line::log(&client.identity.channel), after).recovered(client.recovered));
+                .push(PendingLog::to_end(ChannelLog::durable(&client.identity.channel), after).recovered(client.recovered));
         }
         for channel in [&client.identity.channel, &Channel::all()] {
-            if client.membership.has_to_read_retained(channel) {
-                catchup.push(PendingLog::to_end(Line::retained(channel), Cursor::START));
+            if client.membership.must_read_retained(channel) {
+                catchup.push(PendingLog::to_end(ChannelLog::retained(channel), Cursor::START));
             }
         }
         let state = State::new(uptime_millis(), left, millis(shared.limits.expiring_notice));
@@ -71,7 +71,7 @@ impl<P: Peer> Session<P> {
                 () = self.catchup.ready() => Event::CatchUp,
                 () = &mut timer => Event::Timer,
             };
-            self.client.membership.stir(matches!(event, Event::Incoming(_)));
+            self.client.membership.mark_busy(matches!(event, Event::Incoming(_)));
             // Boxed, so that the state of a step does not enlarge every idle session.
             if !matches!(event, Event::Incoming(Incoming::Alive))
                 && let Err(close_reason) = Box::pin(self.step(event)).await
@@ -118,33 +118,33 @@ impl<P: Peer> Session<P> {
     async fn outgoing(&mut self, next: Next) -> Step {
         match next {
             Next::Frames(frames) => self.deliver(frames).await,
-            Next::Behind(lines) => {
-                for (line, after) in lines {
-                    self.log_slow(&line, after);
-                    self.catchup.push(PendingLog::to_end(line, after));
+            Next::CatchUp(logs) => {
+                for (log, after) in logs {
+                    self.log_slow(&log, after);
+                    self.catchup.push(PendingLog::to_end(log, after));
                 }
                 Ok(())
             }
             Next::Ping => self.ping().await,
-            Next::Order(Order::Dead) => Err(CloseReason::HeartbeatTimeout),
-            Next::Order(Order::Check) => self.check_token().await,
-            Next::Order(Order::Leave { after }) => {
+            Next::Command(SessionCommand::TimedOut) => Err(CloseReason::HeartbeatTimeout),
+            Next::Command(SessionCommand::CheckToken) => self.check_token().await,
+            Next::Command(SessionCommand::Reconnect { after }) => {
                 self.check_token().await?;
                 self.state.close_within(uptime_millis(), after);
                 let after = Duration::from_millis(after).as_secs_f64();
                 self.write(ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
             }
-            Next::Order(Order::Replaced) => {
+            Next::Command(SessionCommand::Replaced) => {
                 self.write_final_error(Fault::Replaced, "replaced by another connection of this user").await;
                 Err(CloseReason::Replaced)
             }
-            Next::Order(Order::Disconnected { reason }) => {
+            Next::Command(SessionCommand::Disconnect { reason }) => {
                 let reason =
                     reason.as_ref().map_or("a service disconnected this session", |reason| reason.as_str());
                 self.write_final_error(Fault::Disconnected, reason).await;
                 Err(CloseReason::DisconnectedByService)
             }
-            Next::Order(Order::Stop) => Err(CloseReason::Shutdown),
+            Next::Command(SessionCommand::Stop) => Err(CloseReason::Shutdown),
         }
     }
 

@@ -53,7 +53,7 @@ impl<P: Peer> Session<P> {
             with_write_timeout(&self.shared, writing).await?;
             self.shared.hub.meters().written(frames.range(..count));
             for frame in frames.drain(..count) {
-                if let Some(event) = &frame.watched {
+                if let Some(event) = &frame.tracked {
                     self.written(event);
                 }
             }

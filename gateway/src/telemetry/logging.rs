@@ -12,33 +12,34 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config;
 
-/// Why telemetry could not be set up.
+/// Error while setting up telemetry.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The log filter is not one.
+    /// The log filter is invalid.
     #[error("telemetry.log: expected a filter like `info` or `info,gateway::bus=debug`: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// The exporter cannot be made.
+    /// The exporter cannot be created.
     #[error("telemetry.otlp_endpoint: expected the URL of a collector, like `http://collector:4318`: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// Somebody else has set up logging already.
-    #[error("logging is set up twice: {0}")]
+    /// Logging is set up already.
+    #[error("cannot set up logging: it is set up already: {0}")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Keeps the exporter; dropped at the end, after [`Telemetry::flush`].
+/// The telemetry of the process. Call [`Telemetry::flush`] at the end.
 #[derive(Debug)]
 pub struct Telemetry {
     spans: Option<SdkTracerProvider>,
 }
 
 impl Telemetry {
-    /// Sets up logs and spans for the whole process.
+    /// Sets up logs and spans for the process.
     pub fn start(config: &config::Telemetry) -> Result<Self, TelemetryError> {
-        // What its clients say about a lost bus, the bus says itself, once. A filter that names them still wins.
+        // The bus reports a lost connection once by itself, so the logs of its Redis clients are off. A
+        // configured filter that names them wins.
         let filter = EnvFilter::try_new(format!("fred=off,redis=off,{}", config.log))?;
         let spans = config.otlp_endpoint.as_deref().map(|endpoint| exporter(endpoint, config)).transpose()?;
-        // Spans do not obey the log's filter: they are sampled by their own ratio.
+        // The log filter does not apply to spans: they are sampled by their own ratio.
         let spans_layer = spans.as_ref().map(|provider| {
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("wirebell"))
@@ -48,17 +49,17 @@ impl Telemetry {
         Ok(Self { spans })
     }
 
-    /// Sends what is left. It blocks, so it is called when nothing else runs any more.
+    /// Exports the remaining spans. It blocks, so call it when no other task runs.
     pub fn flush(self) {
         if let Some(provider) = self.spans
             && let Err(error) = provider.shutdown()
         {
-            tracing::warn!(%error, "the last spans were not exported");
+            tracing::warn!(%error, "cannot export the last spans");
         }
     }
 }
 
-/// The target of spans that are exported. Everything else is a log line.
+/// Target of the exported spans. Everything else is a log line.
 pub const DELIVERY: &str = "wirebell::delivery";
 
 fn logs(config: &config::Telemetry) -> Box<dyn Layer<Registry> + Send + Sync> {

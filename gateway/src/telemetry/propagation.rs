@@ -1,4 +1,4 @@
-//! W3C trace context: the span of a delivery continues the trace of whoever published.
+//! W3C trace context: the span of a delivery continues the publisher's trace.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// Makes `span` a child of the span that `traceparent` names.
 pub fn continue_from(span: &Span, traceparent: &str) {
     let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
-    // Fails only where no exporter is installed, and then nobody asks for the parent.
+    // Fails only without an exporter, and then the parent is not needed.
     let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
 }
 
-/// The span's own id in sixteen hexadecimal characters, if it is recorded by an exporter.
+/// Returns the span's id as 16 hexadecimal digits, if the span is sampled for an exporter.
 pub fn span_id(span: &Span) -> Option<String> {
     let context = span.context();
     let current = context.span().span_context().clone();

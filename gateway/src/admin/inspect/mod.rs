@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::bus::Health;
-use crate::hub::snapshot::{Lagging, Sitting, Snapshot};
+use crate::hub::snapshot::{CatchUpInfo, SessionInfo, Snapshot};
 use crate::lifecycle::{Reason, uptime_millis};
 
 /// The state that is shown.
@@ -59,40 +59,40 @@ fn as_json(inspection: &Inspection) -> Value {
         "sessions": snapshot.sessions,
         "channels": snapshot.channels,
         "subscriptions": subscriptions,
-        "behind": snapshot.behind,
+        "behind": snapshot.catching_up,
         "slowest": list(&snapshot.slowest),
         "fullest": list(&snapshot.fullest),
     })
 }
 
-fn list(sessions: &[Sitting]) -> Value {
+fn list(sessions: &[SessionInfo]) -> Value {
     sessions.iter().map(session).collect()
 }
 
-fn session(session: &Sitting) -> Value {
+fn session(session: &SessionInfo) -> Value {
     json!({
         "connection": session.connection.to_string(),
         "user": session.user,
         "device": session.device.as_deref(),
         "connected": seconds(session.age),
-        "waiting_bytes": session.waiting,
-        "reads": session.behind.iter().map(reading).collect::<Value>(),
+        "waiting_bytes": session.buffered_bytes,
+        "reads": session.catching_up.iter().map(reading).collect::<Value>(),
     })
 }
 
-fn reading(lagging: &Lagging) -> Value {
+fn reading(lagging: &CatchUpInfo) -> Value {
     json!({
-        "channel": lagging.line.channel.as_str(),
+        "channel": lagging.log.channel.as_str(),
         "lane": lane(lagging),
         "at": lagging.at.to_string(),
         "end": lagging.end.to_string(),
-        "behind": lagging.behind.map(seconds),
+        "behind": lagging.lag_millis.map(seconds),
         "since": seconds(lagging.age),
     })
 }
 
-fn lane(lagging: &Lagging) -> &'static str {
-    if lagging.line.is_log() { "log" } else { "retained" }
+fn lane(lagging: &CatchUpInfo) -> &'static str {
+    if lagging.log.is_durable() { "log" } else { "retained" }
 }
 
 /// Converts milliseconds to seconds, the unit of the JSON output.
@@ -111,19 +111,19 @@ mod tests {
     pub(super) fn inspection() -> Inspection {
         let node = NodeId::from_bits(7);
         let at = |millis| Cursor { millis, sequence: 0 };
-        let line = |channel: &Channel| snapshot::Line::log(channel);
+        let log = |channel: &Channel| snapshot::ChannelLog::durable(channel);
         let lagging =
-            Lagging { line: line(&Channel::all()), at: at(1), end: at(2_501), behind: Some(2_500), age: 900 };
-        let slow = Sitting {
+            CatchUpInfo { log: log(&Channel::all()), at: at(1), end: at(2_501), lag_millis: Some(2_500), age: 900 };
+        let slow = SessionInfo {
             connection: ConnectionId { node, number: 31 },
             user: "<b>&\"42".to_owned(),
             device: Some("phone".into()),
             age: 61_000,
-            waiting: 2_048,
-            behind: vec![lagging],
+            buffered_bytes: 2_048,
+            catching_up: vec![lagging],
         };
         let snapshot =
-            Snapshot { node, sessions: 3, channels: 4, behind: 1, slowest: vec![slow], fullest: Vec::new() };
+            Snapshot { node, sessions: 3, channels: 4, catching_up: 1, slowest: vec![slow], fullest: Vec::new() };
         let health = Health::Down("refused".to_owned());
         Inspection {
             snapshot,

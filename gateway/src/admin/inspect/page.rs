@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Inspection, lane};
 use crate::bus::Health;
-use crate::hub::snapshot::{Lagging, Sitting};
+use crate::hub::snapshot::{CatchUpInfo, SessionInfo};
 use crate::lifecycle::Reason;
 
 const STYLE: &str = include_str!("style.css");
@@ -28,7 +28,7 @@ pub(super) fn render(inspection: &Inspection) -> String {
         ("sessions", snapshot.sessions.to_string()),
         ("channels", snapshot.channels.to_string()),
         ("subscriptions", inspection.subscriptions.to_string()),
-        ("sessions catching up", snapshot.behind.to_string()),
+        ("sessions catching up", snapshot.catching_up.to_string()),
     ] {
         let _ = write!(page, "<div><dt>{name}<dd>{value}</div>");
     }
@@ -55,7 +55,7 @@ fn state(inspection: &Inspection) -> String {
     lines
 }
 
-fn table(page: &mut String, title: &str, empty: &str, sessions: &[Sitting]) {
+fn table(page: &mut String, title: &str, empty: &str, sessions: &[SessionInfo]) {
     let _ = write!(page, "<h2>{title}</h2>");
     if sessions.is_empty() {
         let _ = write!(page, "<p>{empty}</p>");
@@ -65,7 +65,7 @@ fn table(page: &mut String, title: &str, empty: &str, sessions: &[Sitting]) {
         "<div class=wide><table><tr><th>connection<th>user<th>device<th>connected<th>send buffer<th>catching up",
     );
     for session in sessions {
-        let reads: Vec<String> = session.behind.iter().map(reading).collect();
+        let reads: Vec<String> = session.catching_up.iter().map(reading).collect();
         let _ = write!(
             page,
             "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{} bytes<td>{}",
@@ -73,17 +73,17 @@ fn table(page: &mut String, title: &str, empty: &str, sessions: &[Sitting]) {
             escape(&session.user),
             escape(session.device.as_deref().unwrap_or("")),
             span(session.age),
-            session.waiting,
+            session.buffered_bytes,
             reads.join("<br>"),
         );
     }
     page.push_str("</table></div>");
 }
 
-fn reading(lagging: &Lagging) -> String {
-    let channel = escape(lagging.line.channel.as_str());
+fn reading(lagging: &CatchUpInfo) -> String {
+    let channel = escape(lagging.log.channel.as_str());
     let behind =
-        lagging.behind.map_or_else(|| "from the start".to_owned(), |millis| format!("{} behind", span(millis)));
+        lagging.lag_millis.map_or_else(|| "from the start".to_owned(), |millis| format!("{} behind", span(millis)));
     format!("{} of <code>{channel}</code>, {behind}, since {}", lane(lagging), span(lagging.age))
 }
 

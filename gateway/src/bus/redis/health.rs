@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::super::{BusError, Health};
 use super::commands::Commands;
 use super::subscriber::LinkState;
-use crate::lifecycle::next_turn;
+use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ pub(super) async fn run(
         metrics.bus_silence.set(heard.elapsed().as_secs_f64());
         metrics.bus_up.set(i64::from(now == Health::Up));
         tell(&health, now);
-        let _ = tokio::time::timeout_at(next_turn(PROBE_EVERY), link.changed()).await;
+        let _ = tokio::time::timeout_at(next_tick(PROBE_EVERY), link.changed()).await;
     }
 }
 

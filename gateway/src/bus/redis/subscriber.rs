@@ -17,7 +17,7 @@ use super::link::{Ear, Link, Trouble};
 use super::place::{Kind, Place};
 use super::slots::{Address, Slots};
 use super::{BusError, discovery, lock};
-use crate::lifecycle::next_turn;
+use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
 /// How often links are asked whether they live, and whether they hear. Being deaf is noticed within it.
@@ -236,7 +236,7 @@ impl Subscriber {
         loop {
             tokio::select! {
                 () = self.ear.trouble.bell.notified() => break,
-                () = tokio::time::sleep_until(next_turn(PROBE_EVERY)) => {}
+                () = tokio::time::sleep_until(next_tick(PROBE_EVERY)) => {}
             }
             if self.listen(&self.routes()).await.is_err() {
                 self.canary.note(false);

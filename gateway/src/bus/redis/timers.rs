@@ -15,7 +15,7 @@ use wirebell_protocol::tracking::{self, Alarm, Timer};
 
 use super::super::BusError;
 use super::commands::{Commands, failed};
-use crate::lifecycle::next_turn;
+use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
 /// How often a node looks: a quarter of a second late is in time for whoever waits seconds.
@@ -27,7 +27,7 @@ const NOTE_SECONDS: i64 = 3_600;
 /// Looks for as long as the process lives.
 pub(super) async fn run(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
-        tokio::time::sleep_until(next_turn(LOOK_EVERY)).await;
+        tokio::time::sleep_until(next_tick(LOOK_EVERY)).await;
         if commands.connected().is_err() {
             continue;
         }

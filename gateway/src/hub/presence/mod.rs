@@ -1,9 +1,9 @@
-//! Presence, on its way to the bus: sessions that come and go are written in batches, one keeper for each shard. Where a
-//! policy limits a user's sessions, whoever comes waits for the answer; otherwise nobody waits, and an idle session costs
-//! nothing.
+//! Presence: sessions that begin and end are written to the bus in batches, by one task for each
+//! shard. If a policy limits a user's sessions, a new session waits for the bus' answer. Otherwise
+//! no session waits, and an idle session costs nothing.
 
-mod desk;
-mod keeper;
+mod change_queue;
+mod lease;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,64 +15,65 @@ use wirebell_protocol::channel::Kind;
 use wirebell_protocol::presence::{Lease, Past, Settings};
 use wirebell_protocol::{Channel, ConnectionId, Order as Command, Shard, Transport};
 
-use self::desk::{Desk, Entry};
-use super::outbox::Order;
-use super::seat::Unavailable;
+use self::change_queue::{ChangeQueue, PendingChange};
+use super::membership::Unavailable;
+use super::send_buffer::SessionCommand;
 use super::{Hub, Owner};
 use crate::lifecycle::{Lifecycle, uptime_millis};
 use crate::telemetry::Metrics;
 
-/// How long a node's lease lives: five renewals, and still short enough that a node which was killed is given up, and its
-/// users told offline, within five seconds.
+/// Lifetime of a node's lease: five renewals. It is short enough that a killed node expires, and its
+/// users become offline, within five seconds.
 pub const LEASE: Duration = Duration::from_millis(2_500);
 
-/// What a node has to tell of its sessions.
+/// Presence changes of this node.
 pub(super) struct Presence {
-    /// None, and nothing is told.
+    /// `None` if presence is off.
     settings: Option<Settings>,
-    desks: Vec<Desk>,
-    /// The node is ending: no lease is renewed any more.
+    queues: Vec<ChangeQueue>,
+    /// The node is shutting down: leases are no longer renewed.
     has_ended: AtomicBool,
     metrics: Arc<Metrics>,
 }
 
-/// Whether a session may be.
+/// Result of registering a session in presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appearance {
-    /// It may.
-    Welcome,
-    /// The user has as many as may be.
-    Refused,
+pub enum JoinResult {
+    /// The session is accepted.
+    Joined,
+    /// The session is rejected: the user has as many sessions as allowed.
+    TooManySessions,
 }
 
 impl Presence {
     pub(super) fn new(settings: Option<Settings>, metrics: Arc<Metrics>) -> Self {
-        let desks = Shard::all().map(|_| Desk::default()).collect();
-        Self { settings, desks, has_ended: AtomicBool::new(false), metrics }
+        let queues = Shard::all().map(|_| ChangeQueue::default()).collect();
+        Self { settings, queues, has_ended: AtomicBool::new(false), metrics }
     }
 
-    /// Starts a keeper for each shard.
+    /// Starts a lease renewer for each shard.
     pub(super) fn start(hub: &Arc<Hub>, life: &Lifecycle) {
         if let Some(settings) = hub.presence.settings {
             for shard in Shard::all() {
-                life.spawn(keeper::run(Arc::clone(hub), shard, settings));
+                life.spawn(lease::run(Arc::clone(hub), shard, settings));
             }
         }
     }
 
-    fn desk(&self, shard: Shard) -> Option<&Desk> {
-        self.desks.get(usize::from(shard.number()))
+    fn queue(&self, shard: Shard) -> Option<&ChangeQueue> {
+        self.queues.get(usize::from(shard.number()))
     }
 
-    fn push(&self, entry: Entry) {
-        let Some(desk) = self.desk(shard_of(&entry.owner.user)) else { return };
-        if !desk.push(entry) {
+    fn push(&self, change: PendingChange) {
+        let Some(queue) = self.queue(shard_of(&change.owner.user)) else { return };
+        if !queue.push(change) {
             self.metrics.presence.overflows.inc();
         }
     }
 
-    /// A session came. With a policy, the receiver says whether it may be; it says nothing if that cannot be known.
-    fn came(
+    /// Queues that a session began. With a policy, the receiver gets whether the session is accepted.
+    /// The sender is dropped if that cannot be known.
+    fn joined(
         &self,
         connection: ConnectionId,
         owner: Owner,
@@ -82,82 +83,86 @@ impl Presence {
         let (sender, receiver) = oneshot::channel();
         let (answer, receiver) =
             if settings.policy.most > 0 { (Some(sender), Some(receiver)) } else { (None, None) };
-        self.push(Entry { past: Past::Came, connection, owner, transport, answer });
+        self.push(PendingChange { past: Past::Came, connection, owner, transport, answer });
         receiver
     }
 
-    /// A session that came has ended.
+    /// Queues that a registered session ended.
     pub(super) fn left(&self, connection: ConnectionId, owner: Owner, transport: Transport) {
         if self.settings.is_some() {
-            self.push(Entry { past: Past::Left, connection, owner, transport, answer: None });
+            self.push(PendingChange { past: Past::Left, connection, owner, transport, answer: None });
         }
     }
 
-    /// Is everything told?
+    /// Returns whether all changes are written.
     pub(super) fn is_empty(&self) -> bool {
-        self.desks.iter().all(Desk::is_empty)
+        self.queues.iter().all(ChangeQueue::is_empty)
     }
 }
 
 impl Hub {
-    /// Tells the bus of a session. Whether it may be is known at once if there is no policy.
-    pub(super) async fn appear(
+    /// Registers a session in presence. Without a policy, it is accepted at once.
+    pub(super) async fn register_presence(
         &self,
         connection: ConnectionId,
         transport: Transport,
-        patience: Duration,
-    ) -> Result<Appearance, Unavailable> {
-        let Some(owner) = self.lock().announce(connection.number, transport) else {
-            return Ok(Appearance::Welcome);
+        timeout: Duration,
+    ) -> Result<JoinResult, Unavailable> {
+        let Some(owner) = self.lock().mark_present(connection.number, transport) else {
+            return Ok(JoinResult::Joined);
         };
-        let Some(answer) = self.presence.came(connection, owner, transport) else { return Ok(Appearance::Welcome) };
-        match tokio::time::timeout(patience, answer).await {
-            Ok(Ok(true)) => Ok(Appearance::Welcome),
-            Ok(Ok(false)) => Ok(Appearance::Refused),
-            Ok(Err(_)) | Err(_) => Err(Unavailable("the bus did not say whether the session may be".to_owned())),
+        let Some(answer) = self.presence.joined(connection, owner, transport) else {
+            return Ok(JoinResult::Joined);
+        };
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(true)) => Ok(JoinResult::Joined),
+            Ok(Ok(false)) => Ok(JoinResult::TooManySessions),
+            Ok(Err(_)) | Err(_) => {
+                Err(Unavailable("the bus did not confirm in time that the user may have this session".to_owned()))
+            }
         }
     }
 
-    /// Does what the node is told to do to one of its sessions. Of one that has ended there is nothing to do.
-    pub(super) fn obey(&self, command: &Command) {
+    /// Executes a command to one of this node's sessions. Does nothing if the session has ended.
+    pub(super) fn execute(&self, command: &Command) {
         let id = command.connection();
         if id.node != self.node {
             return;
         }
-        let outbox = {
+        let buffer = {
             let mut registry = self.lock();
             if matches!(command, Command::Evict(_)) {
-                // The bus does not count it any more.
-                registry.withdraw(id.number);
+                // The bus has removed the session already.
+                registry.mark_absent(id.number);
             }
-            registry.sitting(id.number).map(|(_, outbox)| outbox)
+            registry.session(id.number).map(|(_, buffer)| buffer)
         };
-        let Some(outbox) = outbox else { return };
-        outbox.order(match command {
-            Command::Evict(_) => Order::Replaced,
+        let Some(buffer) = buffer else { return };
+        buffer.command(match command {
+            Command::Evict(_) => SessionCommand::Replaced,
             Command::Disconnect(_, reason) => {
-                Order::Disconnected { reason: (!reason.is_empty()).then(|| Arc::new(reason.clone())) }
+                SessionCommand::Disconnect { reason: (!reason.is_empty()).then(|| Arc::new(reason.clone())) }
             }
         });
     }
 
-    /// Gives the node's leases back: whatever is left of its sessions is cleared up by others at once.
-    pub async fn resign(&self, patience: Duration) {
+    /// Releases the node's leases. Other nodes then remove its remaining sessions at once.
+    pub async fn release_leases(&self, timeout: Duration) {
         self.presence.has_ended.store(true, Ordering::Release);
         let has_left = self.sessions() == 0 && self.presence.is_empty();
-        let leases = Shard::all().zip(&self.presence.desks).filter_map(|(shard, desk)| {
-            let epoch = desk.epoch();
+        let leases = Shard::all().zip(&self.presence.queues).filter_map(|(shard, queue)| {
+            let epoch = queue.epoch();
             (epoch > 0).then_some(Lease { shard, node: self.node, epoch })
         });
         let resigned = join_all(leases.map(|lease| self.bus.resign(lease, has_left)));
-        let answers = tokio::time::timeout(patience, resigned).await.unwrap_or_default();
+        let answers = tokio::time::timeout(timeout, resigned).await.unwrap_or_default();
         for error in answers.into_iter().filter_map(Result::err) {
-            tracing::debug!(%error, "a lease is not given back; it ends by itself");
+            tracing::debug!(%error, "cannot release a lease; it expires by itself");
         }
     }
 }
 
-/// The shard of the user whose channel it is.
+/// Returns the shard of a user's channel.
 pub(super) fn shard_of(user: &Channel) -> Shard {
     match user.kind() {
         Kind::User(id) => Shard::of(id),
@@ -165,7 +170,7 @@ pub(super) fn shard_of(user: &Channel) -> Shard {
     }
 }
 
-/// How many milliseconds ago that was.
+/// Returns the milliseconds since then.
 fn age(since: u64) -> u64 {
     uptime_millis().saturating_sub(since)
 }

@@ -1,7 +1,8 @@
-//! Who listens for what: pure bookkeeping. It does no I/O, reads no clock and decides nothing but edges.
+//! The registry of sessions and their subscriptions. It does no I/O, reads no clock, and decides only
+//! when a channel has to be subscribed on the bus and when it may be unsubscribed.
 
-mod audience;
 mod owner;
+mod recipients;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,75 +12,77 @@ use wirebell_protocol::announcement::Place;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor, Transport};
 
-use self::audience::Window;
 pub use self::owner::Owner;
-use super::chain::{Advance, Chain, Left, Verdict};
-use super::line::{Lane, Line};
-use super::member::{Course, Member};
-use super::outbox::Outbox;
+use self::recipients::Window;
+use super::chain::{Advance, Chain, Remaining, Verdict};
+use super::log_kind::{ChannelLog, LogKind};
+use super::send_buffer::SendBuffer;
+use super::subscription::{DeliveryState, Subscription};
 use crate::bus::Ends;
 
-/// Up to so many listeners, a channel's list has no room to spare: most channels are a user's, with a device or two.
-const FEW: usize = 8;
+/// Up to this length, a channel's list reserves no spare room: most channels belong to a user with one
+/// or two devices.
+const SMALL: usize = 8;
 
-/// Milliseconds by a clock of the caller's that only goes forward.
+/// Milliseconds on a monotonic clock of the caller.
 pub(super) type Millis = u64;
 
-/// The sessions of this node, and the channels that they listen for.
+/// The sessions of this node and the channels that they subscribe to.
 pub(super) struct Registry {
-    /// In the order in which they came. Boxed, since a tree keeps up to twice the room that it needs.
+    /// In the order of joining. Boxed, since a tree keeps up to twice the room that it needs.
     sessions: BTreeMap<u64, Box<Session>>,
     channels: HashMap<Channel, Box<Entry>>,
-    /// Channels with so many listeners that an event goes to them in slices, while one does.
+    /// Windows of the channels whose events are being delivered in slices.
     windows: HashMap<Channel, Window>,
     pending: VecDeque<Channel>,
     idle: VecDeque<(Millis, Channel)>,
 }
 
-/// A session is the only member of its connection's channel, and one of the members of `all`.
+/// A session. It is the only subscriber of its connection's channel, and one of the subscribers of `all`.
 struct Session {
     owner: Owner,
-    /// How the client is connected, once the bus has been told of the session.
-    announced: Option<Transport>,
-    own: Member,
-    in_all: Course,
-    /// Of the retained values of `all`.
-    in_all_retained: Course,
-    all_since: Cursor,
-    /// Of the connection's own channel, which is announced on the node's: its log is empty at birth.
+    /// The client's transport, once the session is registered in presence.
+    presence: Option<Transport>,
+    own_subscription: Subscription,
+    all_state: DeliveryState,
+    /// State in the retained values of `all`.
+    all_retained_state: DeliveryState,
+    all_live_after: Cursor,
+    /// Chain of the connection's own channel, which is announced on the node's channel. Its log is
+    /// empty at the start.
     chain: Chain,
 }
 
 struct Entry {
-    members: Vec<Member>,
+    subscriptions: Vec<Subscription>,
     log: Chain,
     retained: Chain,
-    standing: Standing,
+    bus_state: BusState,
 }
 
-/// What follows from a confirmed subscription.
+/// Result of confirming subscriptions.
 #[derive(Default)]
 pub(super) struct Confirmed {
-    /// Who waits for it.
+    /// Sessions that wait for the confirmation.
     pub(super) waiting: Vec<Waker>,
-    /// Lines on which something was announced in between: they have to be read behind these cursors.
-    pub(super) unread: Vec<(Line, Cursor)>,
+    /// Logs with announcements before the confirmation: they must be read after these cursors.
+    pub(super) unread: Vec<(ChannelLog, Cursor)>,
 }
 
-/// How far the bus is with a channel.
-enum Standing {
-    /// It has to be subscribed; these want to know when it is.
+/// State of a channel's subscription on the bus.
+enum BusState {
+    /// It has to be subscribed. The wakers wait for that.
     Pending(Vec<Waker>),
     /// It is subscribed.
     Live,
-    /// It is subscribed, and nobody has listened since.
+    /// It is subscribed and has had no subscriber since.
     Idle(Millis),
     /// It is being unsubscribed.
-    Leaving,
+    Unsubscribing,
 }
 
 impl Registry {
-    /// Every node listens for `all`, whoever is connected.
+    /// Returns an empty registry. Every node subscribes to `all`, even without sessions.
     pub(super) fn new() -> Self {
         let mut registry = Self {
             sessions: BTreeMap::new(),
@@ -96,70 +99,73 @@ impl Registry {
         self.sessions.len()
     }
 
-    /// The outbox of a connection, if it is still there.
-    pub(super) fn outbox(&self, number: u64) -> Option<Arc<Outbox>> {
-        self.sessions.get(&number).map(|session| Arc::clone(&session.own.outbox))
+    /// Returns the send buffer of a connection, if its session still exists.
+    pub(super) fn send_buffer(&self, number: u64) -> Option<Arc<SendBuffer>> {
+        self.sessions.get(&number).map(|session| Arc::clone(&session.own_subscription.buffer))
     }
 
-    pub(super) fn everyone(&self) -> Vec<Arc<Outbox>> {
-        self.sessions.values().map(|session| Arc::clone(&session.own.outbox)).collect()
+    pub(super) fn send_buffers(&self) -> Vec<Arc<SendBuffer>> {
+        self.sessions.values().map(|session| Arc::clone(&session.own_subscription.buffer)).collect()
     }
 
-    pub(super) fn enter(&mut self, id: ConnectionId, owner: Owner, outbox: Arc<Outbox>) {
+    pub(super) fn add_session(&mut self, id: ConnectionId, owner: Owner, buffer: Arc<SendBuffer>) {
         let mut chain = Chain::default();
         chain.confirm(Cursor::START);
-        let own = Member::new(outbox, Cursor::START, Course::default());
+        let own_subscription = Subscription::new(buffer, Cursor::START, DeliveryState::default());
         let all = self.channels.get(&Channel::all());
-        let all_since = all.map_or(Cursor::START, |entry| entry.log.last());
-        let in_all_retained = all.map_or_else(Course::default, |entry| entry.course_of_retained());
-        let (announced, in_all) = (None, Course::default());
-        let session = Session { owner, announced, own, in_all, in_all_retained, all_since, chain };
+        let all_live_after = all.map_or(Cursor::START, |entry| entry.log.last());
+        let all_retained_state = all.map_or_else(DeliveryState::default, |entry| entry.initial_retained_state());
+        let (presence, all_state) = (None, DeliveryState::default());
+        let session =
+            Session { owner, presence, own_subscription, all_state, all_retained_state, all_live_after, chain };
         self.sessions.insert(id.number, Box::new(session));
     }
 
-    /// Adds a listener. True if somebody has to be told that there is a channel to subscribe.
-    /// With a cursor, the listener reads the log behind it first.
-    pub(super) fn join(&mut self, channel: &Channel, outbox: &Arc<Outbox>, from: Option<Cursor>) -> bool {
+    /// Adds a subscriber. Returns whether the channel must be subscribed on the bus. With a cursor, the
+    /// subscriber first reads the log after it.
+    pub(super) fn subscribe(&mut self, channel: &Channel, buffer: &Arc<SendBuffer>, from: Option<Cursor>) -> bool {
         let before = self.pending.len();
         let entry = self.entry(channel);
-        if matches!(entry.standing, Standing::Idle(_)) {
-            entry.standing = Standing::Live;
+        if matches!(entry.bus_state, BusState::Idle(_)) {
+            entry.bus_state = BusState::Live;
         }
-        if entry.members.len() < FEW {
-            entry.members.reserve_exact(1);
+        if entry.subscriptions.len() < SMALL {
+            entry.subscriptions.reserve_exact(1);
         }
-        let course = if from.is_some() { Course::catching() } else { Course::default() };
+        let state = if from.is_some() { DeliveryState::catching_up() } else { DeliveryState::default() };
         let since = from.unwrap_or_else(|| entry.log.last());
-        let retained = entry.course_of_retained();
-        entry.members.push(Member::new(Arc::clone(outbox), since, course).with_retained(retained));
+        let retained = entry.initial_retained_state();
+        entry.subscriptions.push(Subscription::new(Arc::clone(buffer), since, state).with_retained(retained));
         self.pending.len() > before
     }
 
-    /// Removes a listener. True if it was the last one.
-    pub(super) fn leave(&mut self, channel: &Channel, outbox: &Arc<Outbox>, now: Millis) -> bool {
+    /// Removes a subscriber. Returns whether it was the channel's last one.
+    pub(super) fn unsubscribe(&mut self, channel: &Channel, buffer: &Arc<SendBuffer>, now: Millis) -> bool {
         let Some(entry) = self.channels.get_mut(channel) else { return false };
-        let Some(place) = entry.members.iter().position(|member| member.is(outbox)) else { return false };
-        entry.members.remove(place);
+        let Some(position) = entry.subscriptions.iter().position(|subscription| subscription.is(buffer)) else {
+            return false;
+        };
+        entry.subscriptions.remove(position);
         if let Some(window) = self.windows.get_mut(channel) {
-            window.close_up(place);
+            window.remove_index(position);
         }
-        let last = entry.members.is_empty() && matches!(entry.standing, Standing::Live);
+        let last = entry.subscriptions.is_empty() && matches!(entry.bus_state, BusState::Live);
         if last {
-            entry.standing = Standing::Idle(now);
+            entry.bus_state = BusState::Idle(now);
             self.idle.push_back((now, channel.clone()));
         }
         last
     }
 
-    /// Ready once the channel is subscribed.
+    /// Is ready once the channel is subscribed on the bus.
     pub(super) fn poll_live(&mut self, channel: &Channel, context: &Context<'_>) -> Poll<()> {
-        match self.channels.get_mut(channel).map(|entry| &mut entry.standing) {
-            Some(Standing::Pending(wakers)) => {
+        match self.channels.get_mut(channel).map(|entry| &mut entry.bus_state) {
+            Some(BusState::Pending(wakers)) => {
                 wakers.push(context.waker().clone());
                 Poll::Pending
             }
-            // It will be pending again in a moment.
-            Some(Standing::Leaving) => {
+            // The channel is about to become pending again.
+            Some(BusState::Unsubscribing) => {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -167,194 +173,214 @@ impl Registry {
         }
     }
 
-    /// Channels to subscribe, at most so many; they stay pending until they are confirmed.
-    pub(super) fn take_pending(&mut self, most: usize) -> Vec<Channel> {
-        let count = self.pending.len().min(most);
+    /// Takes up to `max` channels to subscribe. They stay pending until they are confirmed.
+    pub(super) fn take_pending(&mut self, max: usize) -> Vec<Channel> {
+        let count = self.pending.len().min(max);
         self.pending.drain(..count).collect()
     }
 
-    /// It did not work out: they are next again.
+    /// Puts channels back to the front after a failed subscription.
     pub(super) fn retry(&mut self, channels: Vec<Channel>) {
         for channel in channels.into_iter().rev() {
             self.pending.push_front(channel);
         }
     }
 
-    /// These are subscribed, and end there.
+    /// Confirms that channels are subscribed; `ends` are the ends of their logs.
     pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Ends], now: Millis) -> Confirmed {
         let mut confirmed = Confirmed::default();
         for (channel, end) in channels.iter().zip(ends) {
             let Some(entry) = self.channels.get_mut(channel) else { continue };
-            if let Left::Read(after) = entry.log.confirm(end.log) {
-                confirmed.unread.push((Line::log(channel), after));
+            if let Remaining::Read(after) = entry.log.confirm(end.log) {
+                confirmed.unread.push((ChannelLog::durable(channel), after));
             }
-            if let Left::Read(after) = entry.retained.confirm(end.retained) {
-                confirmed.unread.push((Line::retained(channel), after));
+            if let Remaining::Read(after) = entry.retained.confirm(end.retained) {
+                confirmed.unread.push((ChannelLog::retained(channel), after));
             }
-            entry.members.iter_mut().for_each(|member| member.confirm(*end));
+            entry.subscriptions.iter_mut().for_each(|subscription| subscription.confirm(*end));
             if channel.kind() == Kind::All {
                 self.sessions.values_mut().for_each(|session| session.confirm_all(*end));
             }
-            if let Standing::Pending(wakers) = std::mem::replace(&mut entry.standing, Standing::Live) {
+            if let BusState::Pending(wakers) = std::mem::replace(&mut entry.bus_state, BusState::Live) {
                 confirmed.waiting.extend(wakers);
             }
-            // Whoever wanted it has gone meanwhile.
-            if entry.members.is_empty() && channel.kind() != Kind::All {
-                entry.standing = Standing::Idle(now);
+            // The last subscriber left before the confirmation.
+            if entry.subscriptions.is_empty() && channel.kind() != Kind::All {
+                entry.bus_state = BusState::Idle(now);
                 self.idle.push_back((now, channel.clone()));
             }
         }
         confirmed
     }
 
-    /// When the channel that has been idle longest became so.
+    /// Returns since when the longest idle channel is idle.
     pub(super) fn idle_since(&self) -> Option<Millis> {
         self.idle.front().map(|(since, _)| *since)
     }
 
-    /// Channels that nobody has listened to since `before`, at most so many.
-    pub(super) fn take_idle(&mut self, before: Millis, most: usize) -> Vec<Channel> {
+    /// Takes up to `max` channels that have been idle since `before`.
+    pub(super) fn take_idle(&mut self, before: Millis, max: usize) -> Vec<Channel> {
         let mut taken = Vec::new();
-        while taken.len() < most && self.idle.front().is_some_and(|(since, _)| *since <= before) {
+        while taken.len() < max && self.idle.front().is_some_and(|(since, _)| *since <= before) {
             let Some((since, channel)) = self.idle.pop_front() else { break };
-            // Somebody may have come and gone since; then there is a later note of it.
+            // If a subscriber joined and left since, a later entry exists.
             let Some(entry) = self.channels.get_mut(&channel) else { continue };
-            if matches!(entry.standing, Standing::Idle(noted) if noted == since) {
-                entry.standing = Standing::Leaving;
+            if matches!(entry.bus_state, BusState::Idle(noted) if noted == since) {
+                entry.bus_state = BusState::Unsubscribing;
                 taken.push(channel);
             }
         }
         taken
     }
 
-    /// These are unsubscribed. Whoever came meanwhile has to be subscribed for again.
-    pub(super) fn left(&mut self, channels: Vec<Channel>) {
+    /// Removes unsubscribed channels. A channel with new subscribers becomes pending again.
+    pub(super) fn unsubscribed(&mut self, channels: Vec<Channel>) {
         for channel in channels {
             self.windows.remove(&channel);
-            if self.channels.get(&channel).is_some_and(|entry| entry.members.is_empty()) {
+            if self.channels.get(&channel).is_some_and(|entry| entry.subscriptions.is_empty()) {
                 self.channels.remove(&channel);
             } else if let Some(entry) = self.channels.get_mut(&channel) {
-                entry.standing = Standing::Pending(Vec::new());
+                entry.bus_state = BusState::Pending(Vec::new());
                 (entry.log, entry.retained) = (Chain::default(), Chain::default());
                 self.pending.push_back(channel);
             }
         }
     }
 
-    pub(super) fn judge(&mut self, line: &Line, place: Place) -> Option<Verdict> {
-        self.chain(line).map(|chain| chain.judge(place))
+    pub(super) fn judge(&mut self, log: &ChannelLog, position: Place) -> Option<Verdict> {
+        self.chain(log).map(|chain| chain.judge(position))
     }
 
-    /// An announcement that cannot be handed on for want of room.
-    pub(super) fn miss(&mut self, line: &Line, place: Place) -> Option<Verdict> {
-        self.chain(line).map(|chain| chain.miss(place))
+    /// Records an announcement for which there is no room.
+    pub(super) fn miss(&mut self, log: &ChannelLog, position: Place) -> Option<Verdict> {
+        self.chain(log).map(|chain| chain.miss(position))
     }
 
-    pub(super) fn advance(&mut self, line: &Line, place: Place) -> Advance {
-        match self.chain(line).map_or(Advance::Repeat, |chain| chain.advance(place)) {
-            // What is missing between two retained values has been replaced by something newer.
-            Advance::Gap(_) if !line.is_log() => Advance::Next,
+    pub(super) fn advance(&mut self, log: &ChannelLog, position: Place) -> Advance {
+        match self.chain(log).map_or(Advance::Repeat, |chain| chain.advance(position)) {
+            // A missing retained value was replaced by a newer one.
+            Advance::Gap(_) if !log.is_durable() => Advance::Next,
             advance => advance,
         }
     }
 
-    pub(super) fn repaired(&mut self, line: &Line, complete: bool) -> Left {
-        self.chain(line).map_or(Left::Nothing, |chain| chain.repaired(complete))
+    pub(super) fn chunk_applied(&mut self, log: &ChannelLog, complete: bool) -> Remaining {
+        self.chain(log).map_or(Remaining::Nothing, |chain| chain.chunk_applied(complete))
     }
 
-    pub(super) fn suspect(&mut self, line: &Line) -> Option<Cursor> {
-        self.chain(line).and_then(Chain::suspect)
+    pub(super) fn suspect(&mut self, log: &ChannelLog) -> Option<Cursor> {
+        self.chain(log).and_then(Chain::suspect)
     }
 
-    /// Every line, those of connections too, with the cursor behind which it has to be looked at.
-    pub(super) fn suspect_all(&mut self, node: wirebell_protocol::NodeId) -> Vec<(Line, Cursor)> {
+    /// Marks every log as suspect, including those of connections. Returns them with the cursor after
+    /// which each has to be read.
+    pub(super) fn suspect_all(&mut self, node: wirebell_protocol::NodeId) -> Vec<(ChannelLog, Cursor)> {
         let mut suspects = Vec::with_capacity(2 * self.channels.len() + self.sessions.len());
         for (channel, entry) in &mut self.channels {
-            suspects.extend(entry.log.suspect().map(|after| (Line::log(channel), after)));
-            suspects.extend(entry.retained.suspect().map(|after| (Line::retained(channel), after)));
+            suspects.extend(entry.log.suspect().map(|after| (ChannelLog::durable(channel), after)));
+            suspects.extend(entry.retained.suspect().map(|after| (ChannelLog::retained(channel), after)));
         }
         for (number, session) in &mut self.sessions {
             let channel = Channel::connection(ConnectionId { node, number: *number });
-            suspects.extend(session.chain.suspect().map(|after| (Line::log(&channel), after)));
+            suspects.extend(session.chain.suspect().map(|after| (ChannelLog::durable(&channel), after)));
         }
         suspects
     }
 
-    /// The cursor behind which everything on the channel reaches the listener anyhow; none if it does not listen.
-    pub(super) fn since(&self, channel: &Channel, outbox: &Arc<Outbox>) -> Option<Cursor> {
+    /// Returns the cursor after which the channel's events are delivered to the session. `None` if it
+    /// has no subscription.
+    pub(super) fn live_after(&self, channel: &Channel, buffer: &Arc<SendBuffer>) -> Option<Cursor> {
         match channel.kind() {
-            Kind::All => self.sessions.get(&outbox.number()).map(|session| session.all_since),
-            Kind::Connection(id) => (id.number == outbox.number()).then_some(Cursor::START),
+            Kind::All => self.sessions.get(&buffer.number()).map(|session| session.all_live_after),
+            Kind::Connection(id) => (id.number == buffer.number()).then_some(Cursor::START),
             _ => {
-                let members = &self.channels.get(channel)?.members;
-                members.iter().find(|member| member.is(outbox)).map(|member| member.since)
+                let subscriptions = &self.channels.get(channel)?.subscriptions;
+                subscriptions
+                    .iter()
+                    .find(|subscription| subscription.is(buffer))
+                    .map(|subscription| subscription.live_after)
             }
         }
     }
 
-    /// The listener begins at this cursor instead of where it said: its own was from a log that is lost.
-    pub(super) fn restart(&mut self, channel: &Channel, outbox: &Arc<Outbox>, from: Cursor) {
-        let members = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.members);
-        members.filter(|member| member.is(outbox)).for_each(|member| member.since = from);
+    /// Lets the subscription start at `from`: the client's cursor belonged to a log that is lost.
+    pub(super) fn restart(&mut self, channel: &Channel, buffer: &Arc<SendBuffer>, from: Cursor) {
+        let subscriptions = self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.subscriptions);
+        subscriptions
+            .filter(|subscription| subscription.is(buffer))
+            .for_each(|subscription| subscription.live_after = from);
     }
 
-    /// How far the channel's log has come on this node.
-    pub(super) fn end(&mut self, channel: &Channel) -> Cursor {
-        self.chain(&Line::log(channel)).map_or(Cursor::START, |chain| chain.last())
+    /// Returns the end of the channel's log, as far as this node knows.
+    pub(super) fn end_of_channel(&mut self, channel: &Channel) -> Cursor {
+        self.chain(&ChannelLog::durable(channel)).map_or(Cursor::START, |chain| chain.last())
     }
 
-    /// The course of one listener on the line, if it listens.
-    pub(super) fn course(&mut self, line: &Line, outbox: &Arc<Outbox>) -> Option<&mut Course> {
-        match line.channel.kind() {
-            Kind::All => self.sessions.get_mut(&outbox.number()).map(|session| session.course_in_all(line.lane)),
-            Kind::Connection(id) => self.sessions.get_mut(&id.number).map(|session| session.own.course(line.lane)),
+    /// Returns the state of a session's subscription in a log, if the subscription exists.
+    pub(super) fn state(&mut self, log: &ChannelLog, buffer: &Arc<SendBuffer>) -> Option<&mut DeliveryState> {
+        match log.channel.kind() {
+            Kind::All => self.sessions.get_mut(&buffer.number()).map(|session| session.state_in_all(log.kind)),
+            Kind::Connection(id) => {
+                self.sessions.get_mut(&id.number).map(|session| session.own_subscription.state(log.kind))
+            }
             _ => {
-                let members = &mut self.channels.get_mut(&line.channel)?.members;
-                members.iter_mut().find(|member| member.is(outbox)).map(|member| member.course(line.lane))
+                let subscriptions = &mut self.channels.get_mut(&log.channel)?.subscriptions;
+                subscriptions
+                    .iter_mut()
+                    .find(|subscription| subscription.is(buffer))
+                    .map(|subscription| subscription.state(log.kind))
             }
         }
     }
 
-    fn chain(&mut self, line: &Line) -> Option<&mut Chain> {
-        if let Kind::Connection(id) = line.channel.kind() {
-            // Nothing is retained for a connection.
-            return self.sessions.get_mut(&id.number).filter(|_| line.is_log()).map(|session| &mut session.chain);
+    fn chain(&mut self, log: &ChannelLog) -> Option<&mut Chain> {
+        if let Kind::Connection(id) = log.channel.kind() {
+            // A connection's channel has no retained values.
+            return self
+                .sessions
+                .get_mut(&id.number)
+                .filter(|_| log.is_durable())
+                .map(|session| &mut session.chain);
         }
-        let entry = self.channels.get_mut(&line.channel)?;
-        Some(match line.lane {
-            Lane::Log => &mut entry.log,
-            Lane::Retained => &mut entry.retained,
+        let entry = self.channels.get_mut(&log.channel)?;
+        Some(match log.kind {
+            LogKind::Durable => &mut entry.log,
+            LogKind::Retained => &mut entry.retained,
         })
     }
 
     fn entry(&mut self, channel: &Channel) -> &mut Entry {
         self.channels.entry(channel.clone()).or_insert_with(|| {
             self.pending.push_back(channel.clone());
-            let standing = Standing::Pending(Vec::new());
+            let bus_state = BusState::Pending(Vec::new());
             let (log, retained) = (Chain::default(), Chain::default());
-            Box::new(Entry { members: Vec::new(), log, retained, standing })
+            Box::new(Entry { subscriptions: Vec::new(), log, retained, bus_state })
         })
     }
 }
 
 impl Entry {
-    /// Whoever comes reads the retained values first, unless it is known that there are none.
-    fn course_of_retained(&self) -> Course {
-        let is_known = matches!(self.standing, Standing::Live | Standing::Idle(_));
-        if is_known && self.retained.last() == Cursor::START { Course::default() } else { Course::catching() }
+    /// A new subscriber first reads the retained values, unless the channel is known to have none.
+    fn initial_retained_state(&self) -> DeliveryState {
+        let is_known = matches!(self.bus_state, BusState::Live | BusState::Idle(_));
+        if is_known && self.retained.last() == Cursor::START {
+            DeliveryState::default()
+        } else {
+            DeliveryState::catching_up()
+        }
     }
 }
 
 impl Session {
     fn confirm_all(&mut self, ends: Ends) {
-        self.all_since = ends.log;
-        self.in_all_retained.ends_at(ends.retained);
+        self.all_live_after = ends.log;
+        self.all_retained_state.set_log_end(ends.retained);
     }
 
-    fn course_in_all(&mut self, lane: Lane) -> &mut Course {
-        match lane {
-            Lane::Log => &mut self.in_all,
-            Lane::Retained => &mut self.in_all_retained,
+    fn state_in_all(&mut self, kind: LogKind) -> &mut DeliveryState {
+        match kind {
+            LogKind::Durable => &mut self.all_state,
+            LogKind::Retained => &mut self.all_retained_state,
         }
     }
 }
@@ -367,80 +393,82 @@ mod tests {
         Channel::user("42").unwrap()
     }
 
-    fn outbox() -> Arc<Outbox> {
-        Arc::new(Outbox::new(0, 100))
+    fn buffer() -> Arc<SendBuffer> {
+        Arc::new(SendBuffer::new(0, 100))
     }
 
-    fn live(registry: &mut Registry, channel: &Channel) {
+    fn confirm_pending(registry: &mut Registry, channel: &Channel) {
         let pending = registry.take_pending(10);
         assert!(pending.contains(channel));
         registry.confirm(&pending, &vec![Ends::default(); pending.len()], 0);
     }
 
     #[test]
-    fn only_the_first_and_the_last_are_edges() {
-        let (mut registry, a, b) = (Registry::new(), outbox(), outbox());
-        assert!(registry.join(&user(), &a, None));
-        assert!(!registry.join(&user(), &b, None));
-        live(&mut registry, &user());
-        assert!(!registry.leave(&user(), &a, 5));
-        assert!(registry.leave(&user(), &b, 5));
+    fn first_subscriber_and_last_unsubscribe_are_edges() {
+        let (mut registry, a, b) = (Registry::new(), buffer(), buffer());
+        assert!(registry.subscribe(&user(), &a, None));
+        assert!(!registry.subscribe(&user(), &b, None));
+        confirm_pending(&mut registry, &user());
+        assert!(!registry.unsubscribe(&user(), &a, 5));
+        assert!(registry.unsubscribe(&user(), &b, 5));
     }
 
     #[test]
-    fn whoever_comes_back_within_the_linger_costs_nothing() {
-        let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a, None);
-        live(&mut registry, &user());
-        registry.leave(&user(), &a, 5);
-        assert!(!registry.join(&user(), &a, None));
+    fn resubscribing_within_the_linger_needs_no_bus_call() {
+        let (mut registry, a) = (Registry::new(), buffer());
+        registry.subscribe(&user(), &a, None);
+        confirm_pending(&mut registry, &user());
+        registry.unsubscribe(&user(), &a, 5);
+        assert!(!registry.subscribe(&user(), &a, None));
         assert_eq!(registry.take_idle(100, 10), []);
-        // The second goodbye counts from its own time.
-        registry.leave(&user(), &a, 50);
+        // The linger restarts at the second unsubscribe.
+        registry.unsubscribe(&user(), &a, 50);
         assert_eq!(registry.take_idle(49, 10), []);
         assert_eq!(registry.take_idle(50, 10), [user()]);
     }
 
     #[test]
-    fn whoever_comes_while_it_is_unsubscribed_is_subscribed_again() {
-        let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a, None);
-        live(&mut registry, &user());
-        registry.leave(&user(), &a, 5);
+    fn channel_joined_while_unsubscribing_is_subscribed_again() {
+        let (mut registry, a) = (Registry::new(), buffer());
+        registry.subscribe(&user(), &a, None);
+        confirm_pending(&mut registry, &user());
+        registry.unsubscribe(&user(), &a, 5);
         let leaving = registry.take_idle(5, 10);
-        assert!(!registry.join(&user(), &a, None));
-        registry.left(leaving);
+        assert!(!registry.subscribe(&user(), &a, None));
+        registry.unsubscribed(leaving);
         assert_eq!(registry.take_pending(10), [user()]);
     }
 
     #[test]
-    fn whoever_leaves_before_it_is_subscribed_leaves_it_idle() {
-        let (mut registry, a) = (Registry::new(), outbox());
-        registry.join(&user(), &a, None);
-        registry.leave(&user(), &a, 5);
-        live(&mut registry, &user());
+    fn unsubscribe_before_confirmation_leaves_the_channel_idle() {
+        let (mut registry, a) = (Registry::new(), buffer());
+        registry.subscribe(&user(), &a, None);
+        registry.unsubscribe(&user(), &a, 5);
+        confirm_pending(&mut registry, &user());
         assert_eq!(registry.take_idle(9, 10), [user()]);
-        registry.left(vec![user()]);
+        registry.unsubscribed(vec![user()]);
         assert!(
-            registry.judge(&Line::log(&user()), Place { cursor: Cursor::START, previous: Cursor::START }).is_none()
+            registry
+                .judge(&ChannelLog::durable(&user()), Place { cursor: Cursor::START, previous: Cursor::START })
+                .is_none()
         );
     }
 
     #[test]
-    fn all_reaches_everyone_and_a_connection_only_itself() {
+    fn all_reaches_every_session_and_a_connection_channel_only_its_own() {
         let mut registry = Registry::new();
         let node = wirebell_protocol::NodeId::from_bits(1);
         for number in 0..3 {
-            registry.enter(ConnectionId { node, number }, Owner::nobody(), outbox());
+            registry.add_session(ConnectionId { node, number }, Owner::of_no_user(), buffer());
         }
         let count = |registry: &mut Registry, channel: &Channel| {
             let mut found = Vec::new();
-            assert!(registry.recipients(channel, (Lane::Log, None), 9, &mut found));
+            assert!(registry.recipients(channel, (LogKind::Durable, None), 9, &mut found));
             found.len()
         };
         let own = Channel::connection(ConnectionId { node, number: 1 });
         assert_eq!((count(&mut registry, &Channel::all()), count(&mut registry, &own)), (3, 1));
-        registry.exit(ConnectionId { node, number: 1 });
+        registry.remove_session(ConnectionId { node, number: 1 });
         assert_eq!((count(&mut registry, &Channel::all()), count(&mut registry, &own)), (2, 0));
     }
 }

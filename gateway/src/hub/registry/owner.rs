@@ -1,82 +1,82 @@
-//! Whose session it is: nothing is decided by it, it is there to be named.
+//! The owner of a session. It is used for presence and for display.
 
 use std::sync::Arc;
 
 use wirebell_protocol::{Channel, ConnectionId, Cursor, Shard, Transport};
 
 use super::{Millis, Registry};
-use crate::hub::line::Line;
-use crate::hub::outbox::Outbox;
+use crate::hub::log_kind::ChannelLog;
 use crate::hub::presence::shard_of;
+use crate::hub::send_buffer::SendBuffer;
 
-/// Whose session it is. What is in it is shared with the session.
+/// Owner of a session: the user and the device.
 #[derive(Debug, Clone)]
 pub struct Owner {
-    /// The user's own channel.
+    /// The user's channel.
     pub user: Channel,
     /// The device.
     pub device: Option<Arc<str>>,
-    /// Since when the session has been there, by the process' clock, in milliseconds.
+    /// When the session began, in milliseconds on the process' clock.
     pub since: Millis,
 }
 
 impl Registry {
-    /// How many channels are listened for.
+    /// Returns the number of channels with an entry.
     pub(in crate::hub) fn channels(&self) -> usize {
         self.channels.len()
     }
 
-    /// Who sits there, and their outbox.
-    pub(in crate::hub) fn sitting(&self, number: u64) -> Option<(Owner, Arc<Outbox>)> {
+    /// Returns the owner and the send buffer of a session.
+    pub(in crate::hub) fn session(&self, number: u64) -> Option<(Owner, Arc<SendBuffer>)> {
         let session = self.sessions.get(&number)?;
-        Some((session.owner.clone(), Arc::clone(&session.own.outbox)))
+        Some((session.owner.clone(), Arc::clone(&session.own_subscription.buffer)))
     }
 
-    /// Removes a session. Answers whose it was, if the bus has been told of it.
-    pub(in crate::hub) fn exit(&mut self, id: ConnectionId) -> Option<(Owner, Transport)> {
+    /// Removes a session. Returns its owner and transport if it was registered in presence.
+    pub(in crate::hub) fn remove_session(&mut self, id: ConnectionId) -> Option<(Owner, Transport)> {
         let session = self.sessions.remove(&id.number)?;
-        Some((session.owner, session.announced?))
+        Some((session.owner, session.presence?))
     }
 
-    /// The bus is told of the session from now on. Answers whose it is.
-    pub(in crate::hub) fn announce(&mut self, number: u64, transport: Transport) -> Option<Owner> {
+    /// Marks the session as registered in presence. Returns its owner.
+    pub(in crate::hub) fn mark_present(&mut self, number: u64, transport: Transport) -> Option<Owner> {
         let session = self.sessions.get_mut(&number)?;
-        session.announced = Some(transport);
+        session.presence = Some(transport);
         Some(session.owner.clone())
     }
 
-    /// The bus does not know of the session any more.
-    pub(in crate::hub) fn withdraw(&mut self, number: u64) {
+    /// Marks the session as not registered in presence.
+    pub(in crate::hub) fn mark_absent(&mut self, number: u64) {
         if let Some(session) = self.sessions.get_mut(&number) {
-            session.announced = None;
+            session.presence = None;
         }
     }
 
-    /// The sessions of users of that shard of whom the bus is told.
-    pub(in crate::hub) fn announced(&self, shard: Shard) -> Vec<(u64, Owner, Transport)> {
-        let told = self.sessions.iter().filter_map(|(number, session)| {
-            let transport = session.announced?;
+    /// Returns the sessions in presence whose users belong to the shard.
+    pub(in crate::hub) fn present_sessions(&self, shard: Shard) -> Vec<(u64, Owner, Transport)> {
+        let registered = self.sessions.iter().filter_map(|(number, session)| {
+            let transport = session.presence?;
             (shard_of(&session.owner.user) == shard).then(|| (*number, session.owner.clone(), transport))
         });
-        told.collect()
+        registered.collect()
     }
 
-    /// The numbers of a channel's listeners; not of `all`, nor of a connection's.
-    pub(in crate::hub) fn listeners(&self, channel: &Channel) -> Vec<u64> {
-        let members = self.channels.get(channel).into_iter().flat_map(|entry| &entry.members);
-        members.map(|member| member.outbox.number()).collect()
+    /// Returns the session numbers of a channel's subscribers. Not for `all` or a connection's channel.
+    pub(in crate::hub) fn subscribers(&self, channel: &Channel) -> Vec<u64> {
+        let subscriptions = self.channels.get(channel).into_iter().flat_map(|entry| &entry.subscriptions);
+        subscriptions.map(|subscription| subscription.buffer.number()).collect()
     }
 
-    /// How far the line has come on this node.
-    pub(in crate::hub) fn end_of(&mut self, line: &Line) -> Cursor {
-        self.chain(line).map_or(Cursor::START, |chain| chain.last())
+    /// Returns the end of the log, as far as this node knows.
+    pub(in crate::hub) fn end_of_log(&mut self, log: &ChannelLog) -> Cursor {
+        self.chain(log).map_or(Cursor::START, |chain| chain.last())
     }
 }
 
 #[cfg(test)]
 impl Owner {
-    /// Of a session that nobody asks for.
-    pub(super) fn nobody() -> Self {
+    /// Returns an owner for tests that do not need one.
+    pub(super) fn of_no_user() -> Self {
         Self { user: Channel::all(), device: None, since: 0 }
     }
 }

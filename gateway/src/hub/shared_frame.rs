@@ -1,4 +1,4 @@
-//! What a channel's listeners are handed: an event, or word that something before one is lost.
+//! Frames that all subscribers of a channel share: an event, or a gap before one.
 
 use std::sync::Arc;
 
@@ -9,67 +9,67 @@ use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::tracking::What;
 use wirebell_protocol::{Announcement, Channel, Class, ConnectionId, Cursor, trace};
 
-use super::frame::{Frame, Watched};
-use super::line::Lane;
+use super::frame::{Frame, Tracked};
+use super::log_kind::LogKind;
 
 use crate::bus::Note;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::propagation;
 
-/// A frame for many, with what is known of its event.
+/// A frame for all subscribers of a channel, with what is known of its event.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct SharedFrame {
     pub(super) class: Class,
-    /// The event's, by which it is decided for whom it is; none for what is not stored.
-    pub(super) place: Option<Place>,
-    /// Behind this cursor, a session without room for it finds it in the log.
+    /// The event's position, which decides who gets it. `None` if the event is not stored.
+    pub(super) position: Option<Place>,
+    /// A session without room for the frame reads the log after this cursor.
     pub(super) after: Cursor,
     bytes: Bytes,
     accepted_at: u64,
     expires_at: Option<u64>,
-    watched: Option<Arc<Watched>>,
+    tracked: Option<Arc<Tracked>>,
 }
 
-impl Notice {
-    /// An event.
+impl SharedFrame {
+    /// Returns the frame of an event.
     pub(super) fn event(event: &Announcement) -> Self {
         Self {
             class: event.class,
-            place: event.place,
+            position: event.place,
             after: event.place.map_or(Cursor::START, |place| place.previous),
             bytes: event.frame.clone(),
             accepted_at: event.accepted_at,
             expires_at: event.expires_at,
-            watched: Watched::of(event).map(Arc::new),
+            tracked: Tracked::of(event).map(Arc::new),
         }
     }
 
-    /// Word that the log has lost what came between `last` and this event. Whoever has no room for it reads the log
-    /// from `last` on, and sees the gap by itself.
+    /// Returns a `gap` frame: the log has lost the events between `last` and this event. A session
+    /// without room for it reads the log after `last` and finds the gap by itself.
     pub(super) fn gap(event: &Announcement, last: Cursor) -> Self {
         let bytes = ServerFrame::Gap { channel: &event.channel }.encode();
-        Self { after: last, bytes, expires_at: None, watched: None, ..Self::event(event) }
+        Self { after: last, bytes, expires_at: None, tracked: None, ..Self::event(event) }
     }
 
-    /// The same as a frame of one session.
+    /// Returns the frame for one session.
     pub(super) fn frame(&self) -> Frame {
         let (class, accepted_at) = (self.class, self.accepted_at);
-        Frame { bytes: self.bytes.clone(), class, accepted_at, watched: self.watched.clone() }
+        Frame { bytes: self.bytes.clone(), class, accepted_at, tracked: self.tracked.clone() }
     }
 
-    /// What became of it on a connection to which it was not written, if anybody wants to know.
+    /// Returns the report for a connection that did not get the frame, if the event is tracked.
     pub(super) fn note(&self, connection: ConnectionId, what: What) -> Option<Note> {
-        let event = self.watched.as_ref()?;
+        let event = self.tracked.as_ref()?;
         Some(Note { channel: event.channel.clone(), id: event.id.clone(), connection, device: None, what })
     }
 
-    /// Is it no longer worth handing out?
+    /// Returns whether the event has expired.
     pub(super) fn is_expired(&self) -> bool {
         self.expires_at.is_some_and(|at| at <= millis(wall_clock()))
     }
 
-    /// The span in which it is handed out, if its publisher has sent one along: a child of the publisher's, and the
-    /// parent of whatever the client does with it.
+    /// Starts the span of the delivery if the publisher sent a trace context. The span is a child of
+    /// the publisher's, and the parent of what the client does with the event.
     pub(super) fn trace(&mut self, channel: &Channel, sessions: Option<usize>) -> Span {
         let Some(traceparent) = trace::of_frame(&self.bytes) else { return Span::none() };
         let span = tracing::info_span!(
@@ -88,31 +88,31 @@ impl Notice {
     }
 }
 
-/// What a channel's many listeners are handed together, slice by slice.
-pub(super) struct Batch {
-    pub(super) sent: Vec<Sent>,
-    /// For a piece of one of the channel's lines: which, and whether that ended with it.
-    pub(super) piece: Option<(Lane, bool)>,
+/// Frames that go to a channel's many subscribers together, slice by slice.
+pub(super) struct DeliveryBatch {
+    pub(super) items: Vec<BatchItem>,
+    /// For a chunk of a log: the kind of log, and whether the chunk was the last one.
+    pub(super) chunk: Option<(LogKind, bool)>,
 }
 
-/// A notice on its way, and to how many sessions it has gone.
-pub(super) struct Sent {
-    pub(super) notice: Notice,
+/// A frame being delivered, and the number of sessions that it went to.
+pub(super) struct BatchItem {
+    pub(super) frame: SharedFrame,
     pub(super) span: Span,
     pub(super) sessions: usize,
 }
 
-impl Batch {
-    pub(super) fn new(channel: &Channel, notices: Vec<Notice>, piece: Option<(Lane, bool)>) -> Self {
-        let sent = |mut notice: Notice| {
-            let span = notice.trace(channel, None);
-            Sent { notice, span, sessions: 0 }
+impl DeliveryBatch {
+    pub(super) fn new(channel: &Channel, frames: Vec<SharedFrame>, chunk: Option<(LogKind, bool)>) -> Self {
+        let item = |mut frame: SharedFrame| {
+            let span = frame.trace(channel, None);
+            BatchItem { frame, span, sessions: 0 }
         };
-        Self { sent: notices.into_iter().map(sent).collect(), piece }
+        Self { items: frames.into_iter().map(item).collect(), chunk }
     }
 }
 
-impl Drop for Sent {
+impl Drop for BatchItem {
     fn drop(&mut self) {
         self.span.record("sessions", self.sessions);
     }

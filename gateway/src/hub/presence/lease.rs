@@ -1,5 +1,5 @@
-//! A keeper: it holds the node's lease in one shard, and writes there what has changed. A lease that is lost, for
-//! whatever reason, is followed by the next one, under which everything is entered anew.
+//! The lease renewer of a shard: it holds the node's lease there and writes the presence changes. If
+//! the lease is lost, it takes a new one and registers all sessions of the shard again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,37 +10,37 @@ use wirebell_protocol::presence::{Admitted, Change, Changed, Lease, Past, Settin
 use wirebell_protocol::{ConnectionId, Order as Command, Shard};
 
 use super::super::Hub;
-use super::desk::{Desk, Entry};
+use super::change_queue::{ChangeQueue, PendingChange};
 use crate::bus::BusError;
-use crate::lifecycle::next_turn;
+use crate::lifecycle::next_tick;
 
-/// How often the lease is renewed, at least: it lives five times as long.
+/// Time between two renewals. The lease lives five times as long.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
-/// The pause after a batch: what comes meanwhile shares the next one.
+/// Pause after a batch, to collect changes for the next one.
 const GATHER: Duration = Duration::from_millis(20);
-/// The pause after the bus refused, with as much again by chance.
+/// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(100);
 
-struct Keeper {
+struct LeaseRenewer {
     hub: Arc<Hub>,
     shard: Shard,
     settings: Settings,
     epoch: u64,
     has_lease: bool,
-    /// The number of the last batch, and of the last that the bus has confirmed.
+    /// Number of the last batch, and of the last batch that the bus has confirmed.
     batch: u64,
     confirmed: u64,
-    /// Orders that are carried out, and that the bus need not repeat.
+    /// Executed commands, which the bus need not repeat.
     done: Vec<Command>,
-    /// A lease of somebody who is gone, and how far it is cleared up.
+    /// A lease of a dead node that is being cleared, and the cursor to continue at.
     clearing: Option<(String, Option<String>)>,
     renew_at: Instant,
 }
 
-/// Keeps the shard for as long as the process lives.
+/// Renews the lease and writes changes while the process lives.
 pub(super) async fn run(hub: Arc<Hub>, shard: Shard, settings: Settings) {
     let (done, renew_at) = (Vec::new(), Instant::now());
-    let mut keeper = Keeper {
+    let mut renewer = LeaseRenewer {
         hub: Arc::clone(&hub),
         shard,
         settings,
@@ -52,21 +52,21 @@ pub(super) async fn run(hub: Arc<Hub>, shard: Shard, settings: Settings) {
         clearing: None,
         renew_at,
     };
-    let Some(desk) = hub.presence.desk(shard) else { return };
+    let Some(queue) = hub.presence.queue(shard) else { return };
     while !hub.presence.has_ended.load(Ordering::Acquire) {
-        if let Err(error) = keeper.step(desk).await {
-            tracing::debug!(%error, shard = shard.number(), "presence is not told yet");
+        if let Err(error) = renewer.step(queue).await {
+            tracing::debug!(%error, shard = shard.number(), "cannot update presence; retrying");
             sleep(RETRY.mul_f64(1.0 + fastrand::f64())).await;
         }
     }
 }
 
-impl Keeper {
-    async fn step(&mut self, desk: &Desk) -> Result<(), BusError> {
+impl LeaseRenewer {
+    async fn step(&mut self, queue: &ChangeQueue) -> Result<(), BusError> {
         if Instant::now() >= self.renew_at {
-            return self.renew(desk).await;
+            return self.renew(queue).await;
         }
-        if self.has_lease && self.write(desk).await? {
+        if self.has_lease && self.write(queue).await? {
             return Ok(());
         }
         if self.clear().await? {
@@ -74,23 +74,23 @@ impl Keeper {
         }
         tokio::select! {
             () = sleep_until(self.renew_at) => {}
-            () = desk.news.notified(), if self.has_lease => {}
+            () = queue.changed.notified(), if self.has_lease => {}
         }
         Ok(())
     }
 
-    async fn renew(&mut self, desk: &Desk) -> Result<(), BusError> {
-        let enter = !self.has_lease;
-        if enter {
+    async fn renew(&mut self, queue: &ChangeQueue) -> Result<(), BusError> {
+        let is_new = !self.has_lease;
+        if is_new {
             (self.epoch, self.batch, self.confirmed) = (self.epoch + 1, 0, 0);
         }
-        let renewed = self.hub.bus.renew(self.lease(), enter, &self.settings, &self.done).await?;
-        self.renew_at = if renewed.more { Instant::now() } else { next_turn(RENEW_EVERY) };
+        let renewed = self.hub.bus.renew(self.lease(), is_new, &self.settings, &self.done).await?;
+        self.renew_at = if renewed.more { Instant::now() } else { next_tick(RENEW_EVERY) };
         let metrics = &self.hub.metrics;
         let users = i64::try_from(renewed.users).unwrap_or(i64::MAX);
         metrics.presence.users.with_label_values(&[&self.shard.number().to_string()]).set(users);
         for order in &renewed.orders {
-            self.hub.obey(order);
+            self.hub.execute(order);
         }
         self.done = renewed.orders;
         if let Some(lease) = renewed.to_clear
@@ -100,95 +100,95 @@ impl Keeper {
             self.clearing = Some((lease, None));
         }
         match renewed.standing {
-            Standing::Good if enter => self.entered(desk),
-            // What was confirmed is not there any more: the bus has failed over to one that had not got it yet.
-            Standing::Good if renewed.batch < self.confirmed => self.lose(desk),
+            Standing::Good if is_new => self.registered(queue),
+            // A confirmed batch is missing: the bus failed over to a replica that did not have it yet.
+            Standing::Good if renewed.batch < self.confirmed => self.lose_lease(queue),
             Standing::Good => {}
-            Standing::Unknown => self.lose(desk),
+            Standing::Unknown => self.lose_lease(queue),
         }
         Ok(())
     }
 
-    fn entered(&mut self, desk: &Desk) {
+    fn registered(&mut self, queue: &ChangeQueue) {
         self.has_lease = true;
-        desk.hold(self.epoch);
+        queue.set_epoch(self.epoch);
         let (hub, shard) = (&self.hub, self.shard);
-        desk.restart(|| {
-            let there = hub.lock().announced(shard);
+        queue.reset(|| {
+            let there = hub.lock().present_sessions(shard);
             let back = |(number, owner, transport)| {
                 let connection = ConnectionId { node: hub.node, number };
-                Entry { past: Past::Back, connection, owner, transport, answer: None }
+                PendingChange { past: Past::Back, connection, owner, transport, answer: None }
             };
             there.into_iter().map(back).collect()
         });
     }
 
-    fn lose(&mut self, desk: &Desk) {
+    fn lose_lease(&mut self, queue: &ChangeQueue) {
         if std::mem::replace(&mut self.has_lease, false) {
             tracing::warn!(
                 shard = self.shard.number(),
-                "presence has lost this node's sessions; entering them again"
+                "the bus has lost this node's sessions in presence; registering them again"
             );
             self.hub.metrics.presence.lost.inc();
         }
-        desk.hold(0);
+        queue.set_epoch(0);
         self.renew_at = Instant::now();
     }
 
-    /// Writes a batch. False if there was none.
-    async fn write(&mut self, desk: &Desk) -> Result<bool, BusError> {
-        let Some(entries) = desk.take() else {
-            self.lose(desk);
+    /// Writes a batch. Returns false if there was none.
+    async fn write(&mut self, queue: &ChangeQueue) -> Result<bool, BusError> {
+        let Some(pending) = queue.take() else {
+            self.lose_lease(queue);
             return Ok(true);
         };
-        if entries.is_empty() {
+        if pending.is_empty() {
             return Ok(false);
         }
         self.batch += 1;
-        let changes: Vec<Change> = entries.iter().map(Entry::change).collect();
+        let changes: Vec<Change> = pending.iter().map(PendingChange::change).collect();
         match self.hub.bus.change(self.lease(), self.batch, &self.settings, &changes).await {
             Ok(Changed::Done(sessions)) => {
                 self.confirmed = self.batch;
-                desk.put_back(Vec::new());
-                self.answer(entries, &sessions);
+                queue.put_back(Vec::new());
+                self.answer(pending, &sessions);
                 if self.settings.policy.most == 0 {
                     sleep(GATHER).await;
                 }
             }
             Ok(Changed::LeaseEnded) => {
-                desk.put_back(entries);
-                self.lose(desk);
+                queue.put_back(pending);
+                self.lose_lease(queue);
             }
-            Ok(Changed::Late) => desk.put_back(entries),
+            Ok(Changed::Late) => queue.put_back(pending),
             Err(error) => {
-                desk.put_back(entries);
+                queue.put_back(pending);
                 return Err(error);
             }
         }
         Ok(true)
     }
 
-    fn answer(&self, entries: Vec<Entry>, sessions: &[(Admitted, ConnectionId)]) {
-        for entry in entries {
-            let may_be = !sessions.contains(&(Admitted::Refused, entry.connection));
-            if let Some(answer) = entry.answer {
+    fn answer(&self, pending: Vec<PendingChange>, sessions: &[(Admitted, ConnectionId)]) {
+        for change in pending {
+            let may_be = !sessions.contains(&(Admitted::Refused, change.connection));
+            if let Some(answer) = change.answer {
                 if !may_be {
-                    // The bus does not know of it, and needs no goodbye.
-                    self.hub.lock().withdraw(entry.connection.number);
+                    // The bus has no entry for the session, so none has to be removed.
+                    self.hub.lock().mark_absent(change.connection.number);
                 }
-                // Whoever does not wait any more has said goodbye.
+                // A session that no longer waits has ended and removed its entry.
                 let _ = answer.send(may_be);
             }
         }
         for (_, connection) in sessions.iter().filter(|(why, _)| *why == Admitted::Replaced) {
-            self.hub.obey(&Command::Evict(*connection));
+            self.hub.execute(&Command::Evict(*connection));
         }
     }
 
-    /// Clears up a piece of what is left of a node that is gone. False if there is nothing to clear up.
+    /// Clears a part of a dead node's lease. Returns false if there is nothing to clear.
     async fn clear(&mut self) -> Result<bool, BusError> {
         let Some((lease, cursor)) = self.clearing.take() else { return Ok(false) };
-        // Should that fail, somebody is asked to do it again.
+        // If this fails, the bus asks a node again.
         let next = self.hub.bus.clear(self.shard, &lease, cursor.as_deref(), &self.settings).await?;
         self.clearing = next.map(|next| (lease, Some(next)));
         Ok(true)
