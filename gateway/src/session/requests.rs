@@ -29,8 +29,11 @@ impl<P: Peer> Session<P> {
                 format!("this connection has reached its limit of {max} subscriptions; unsubscribe first");
             return self.write(frames::error(Fault::TooManySubscriptions, &message, reference)).await;
         }
-        if let Err(error) =
-            self.client.membership.subscribe(channel, cursor.map_or(SubscribeFrom::Now, SubscribeFrom::Cursor), JOIN_TIMEOUT).await
+        if let Err(error) = self
+            .client
+            .membership
+            .subscribe(channel, cursor.map_or(SubscribeFrom::Now, SubscribeFrom::Cursor), JOIN_TIMEOUT)
+            .await
         {
             return self.write(frames::error(Fault::Unavailable, &error.to_string(), reference)).await;
         }

@@ -54,7 +54,8 @@ impl<P: Peer> Session<P> {
         reference: Option<&str>,
     ) -> Step {
         // If the bus fails, the log is read as soon as possible; completeness cannot be promised.
-        let (after, recovered) = self.client.membership.begin_resume(channel, cursor).await.unwrap_or((cursor, false));
+        let (after, recovered) =
+            self.client.membership.begin_resume(channel, cursor).await.unwrap_or((cursor, false));
         self.acks.resumed(channel, cursor);
         self.write(frames::subscribed(channel, after, Some(recovered), reference)).await?;
         if !recovered {

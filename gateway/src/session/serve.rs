@@ -48,8 +48,10 @@ impl<P: Peer> Session<P> {
         let (mut catchup, mut acks) = (CatchUp::default(), Acks::default());
         if let Some(after) = client.replay_after.as_deref().copied() {
             acks.resumed(&client.identity.channel, after);
-            catchup
-                .push(PendingLog::to_end(ChannelLog::durable(&client.identity.channel), after).recovered(client.recovered));
+            catchup.push(
+                PendingLog::to_end(ChannelLog::durable(&client.identity.channel), after)
+                    .recovered(client.recovered),
+            );
         }
         for channel in [&client.identity.channel, &Channel::all()] {
             if client.membership.must_read_retained(channel) {
