@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use wirebell_protocol::Event;
 
 use crate::counters::Counters;
-use crate::delivery::{EventResult, PendingEvent};
+use crate::delivery::EventResult;
 use crate::enqueued::{Enqueued, Flushed};
+use crate::pending::PendingEvent;
 
 /// Bounds of the buffer.
 #[derive(Debug, Clone, Copy)]

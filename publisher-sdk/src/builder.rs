@@ -2,28 +2,23 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use wirebell_protocol::Durability;
 use wirebell_protocol::publish::{Retention, Retentions};
-use wirebell_protocol::{Durability, Keys};
 
-use crate::buffer::{Buffer, Limits};
-use crate::error::{ConnectError, PublishError};
-use crate::failure::FailureKind;
-use crate::publisher::Publisher;
-use crate::transport::{Options, Transport};
+use crate::buffer::Limits;
 
 /// Options of a publisher.
 #[derive(Clone)]
 pub struct Builder {
-    url: String,
-    prefix: Option<String>,
-    retentions: Retentions,
-    durability: Option<Durability>,
-    service_key: Option<String>,
-    limits: Limits,
-    timeout: Duration,
-    connect_timeout: Duration,
-    answer_timeout: Duration,
+    pub(crate) url: String,
+    pub(crate) prefix: Option<String>,
+    pub(crate) retentions: Retentions,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) service_key: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
 }
 
 impl Builder {
@@ -117,45 +112,6 @@ impl Builder {
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.answer_timeout = timeout;
         self
-    }
-
-    /// Creates the publisher and opens a connection to Redis, which reveals a wrong password early and spares the first
-    /// event the connection setup.
-    ///
-    /// An unreachable Redis is no error, since a service must be able to start while Redis is down. `enqueue` works at
-    /// once; `publish` fails with [`PublishError::Unavailable`] until Redis is available. This call takes at most the
-    /// connect timeout; [`connect_lazy`](Self::connect_lazy) does not wait at all. Over HTTP nothing is sent before the
-    /// first event.
-    pub async fn connect(self) -> Result<Publisher, ConnectError> {
-        let publisher = self.connect_lazy()?;
-        match publisher.transport().open().await {
-            Ok(()) => {}
-            Err(failure) => match (failure.error, failure.kind) {
-                (PublishError::Refused(refusal), FailureKind::Configuration) => {
-                    return Err(ConnectError::Refused(refusal));
-                }
-                (error, _) => {
-                    tracing::warn!(%error, "no connection to the bus yet: events wait until there is one")
-                }
-            },
-        }
-        Ok(publisher)
-    }
-
-    /// Creates the publisher and sends nothing before the first event. Must be called within a Tokio runtime.
-    pub fn connect_lazy(self) -> Result<Publisher, ConnectError> {
-        let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
-        let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
-        let options = Options {
-            keys,
-            retentions: self.retentions,
-            service_key: self.service_key,
-            connect_timeout: self.connect_timeout,
-            // An attempt must end before the whole call times out: only a finished attempt reveals a dead connection.
-            answer_timeout: self.answer_timeout.min(self.timeout.mul_f64(0.8)),
-        };
-        let transport = Transport::new(&self.url, options)?;
-        Ok(Publisher::new(transport, Buffer::new(self.limits), self.timeout, self.durability, &runtime))
     }
 }
 

@@ -8,22 +8,9 @@ use wirebell_protocol::{Event, Outcome};
 
 use crate::error::PublishError;
 use crate::failure::{Failure, FailureKind};
+use crate::pending::{MAX_BATCH_EVENTS, PendingEvent};
 use crate::retry::Backoff;
 use crate::transport::Transport;
-
-/// Most events in one attempt: enough to hide the round trip, few enough to bound how many events a lost connection
-/// leaves uncertain.
-pub(crate) const CHUNK: usize = 256;
-
-/// A stamped event without a result.
-#[derive(Debug)]
-pub(crate) struct PendingEvent {
-    /// Position within its call or buffer, to match the result with the event.
-    pub(crate) sequence: usize,
-    /// Its size in the buffer.
-    pub(crate) bytes: usize,
-    pub(crate) event: Event,
-}
 
 /// The result of one event.
 pub(crate) type EventResult = Result<Outcome, PublishError>;
@@ -66,7 +53,7 @@ pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Ve
         events.into_iter().enumerate().map(|(sequence, event)| PendingEvent { sequence, bytes: 0, event });
     let mut stopped = None;
     while stopped.is_none() {
-        let mut chunk: Vec<_> = events.by_ref().take(CHUNK).collect();
+        let mut chunk: Vec<_> = events.by_ref().take(MAX_BATCH_EVENTS).collect();
         if chunk.is_empty() {
             break;
         }

@@ -8,11 +8,11 @@ use wirebell_protocol::tracking::{Receipt, State};
 use wirebell_protocol::{Channel, Outcome};
 
 use crate::cancelled::Cancelled;
-use crate::delivery::PendingEvent;
 use crate::error::ConnectError;
 use crate::failure::Failure;
-use crate::response::{self, BatchResult};
-use crate::transport::Options;
+use crate::options::Options;
+use crate::pending::PendingEvent;
+use crate::response::{self, BatchResult, HttpResponse};
 
 /// Most bytes of events in one request.
 const MAX_REQUEST_BYTES: usize = 512 * 1024;
@@ -157,13 +157,6 @@ impl HttpTransport {
             Failure::unavailable(error_chain(error))
         }
     }
-}
-
-/// A response with its whole body.
-pub(crate) struct HttpResponse {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Vec<u8>,
 }
 
 impl std::fmt::Debug for HttpTransport {

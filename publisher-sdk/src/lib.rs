@@ -87,6 +87,8 @@ mod failure;
 mod fallbacks;
 mod http;
 mod inbox;
+mod options;
+mod pending;
 mod pipeline;
 mod published;
 mod publisher;

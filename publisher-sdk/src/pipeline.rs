@@ -5,8 +5,8 @@ use std::iter::Peekable;
 use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::{Outcome, Prepared, Reached};
 
-use crate::delivery::{CHUNK, PendingEvent};
 use crate::failure::Failure;
+use crate::pending::{MAX_BATCH_EVENTS, PendingEvent};
 
 /// Most bytes in one pipeline, which is written whole before the first reply is read.
 const PIPELINE_BYTES: usize = 1024 * 1024;
@@ -32,7 +32,7 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let mut batch = vec![self.commands.next()?];
         let mut bytes = batch[0].1.size();
-        while batch.len() < CHUNK {
+        while batch.len() < MAX_BATCH_EVENTS {
             let fits = |(_, next): &(usize, Prepared)| bytes + next.size() <= PIPELINE_BYTES;
             let Some(command) = self.commands.next_if(fits) else { break };
             bytes += command.1.size();
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn batches_are_bounded_by_count_and_bytes() {
-        let small: Vec<_> = (0..=CHUNK).map(|_| waiting(&["all"], 1)).collect();
-        assert_eq!(Batches::new(&small).map(|batch| batch.len()).collect::<Vec<_>>(), [CHUNK, 1]);
+        let small: Vec<_> = (0..=MAX_BATCH_EVENTS).map(|_| waiting(&["all"], 1)).collect();
+        assert_eq!(Batches::new(&small).map(|batch| batch.len()).collect::<Vec<_>>(), [MAX_BATCH_EVENTS, 1]);
         let large: Vec<_> = (0..3).map(|_| waiting(&["all"], 400 * 1024)).collect();
         assert_eq!(Batches::new(&large).map(|batch| batch.len()).collect::<Vec<_>>(), [2, 1]);
     }

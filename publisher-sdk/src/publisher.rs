@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Durability, Event};
+use wirebell_protocol::{Durability, Event, Keys};
 
 use crate::buffer::Buffer;
 use crate::builder::Builder;
@@ -14,6 +15,8 @@ use crate::counters::Counters;
 use crate::delivery::deliver;
 use crate::enqueued::{Enqueued, Flushed};
 use crate::error::{ConnectError, PublishError};
+use crate::failure::FailureKind;
+use crate::options::Options;
 use crate::published::{AckTracker, Published};
 use crate::receipts::{Follow, Receipts};
 use crate::retry::retry_until;
@@ -34,6 +37,47 @@ struct Shared {
     task: AbortHandle,
 }
 
+impl Builder {
+    /// Creates the publisher and opens a connection to Redis, which reveals a wrong password early and spares the first
+    /// event the connection setup.
+    ///
+    /// An unreachable Redis is no error, since a service must be able to start while Redis is down. `enqueue` works at
+    /// once; `publish` fails with [`PublishError::Unavailable`] until Redis is available. This call takes at most the
+    /// connect timeout; [`connect_lazy`](Self::connect_lazy) does not wait at all. Over HTTP nothing is sent before the
+    /// first event.
+    pub async fn connect(self) -> Result<Publisher, ConnectError> {
+        let publisher = self.connect_lazy()?;
+        match publisher.transport().open().await {
+            Ok(()) => {}
+            Err(failure) => match (failure.error, failure.kind) {
+                (PublishError::Refused(refusal), FailureKind::Configuration) => {
+                    return Err(ConnectError::Refused(refusal));
+                }
+                (error, _) => {
+                    tracing::warn!(%error, "no connection to the bus yet: events wait until there is one")
+                }
+            },
+        }
+        Ok(publisher)
+    }
+
+    /// Creates the publisher and sends nothing before the first event. Must be called within a Tokio runtime.
+    pub fn connect_lazy(self) -> Result<Publisher, ConnectError> {
+        let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
+        let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
+        let options = Options {
+            keys,
+            retentions: self.retentions,
+            service_key: self.service_key,
+            connect_timeout: self.connect_timeout,
+            // An attempt must end before the whole call times out: only a finished attempt reveals a dead connection.
+            answer_timeout: self.answer_timeout.min(self.timeout.mul_f64(0.8)),
+        };
+        let transport = Transport::new(&self.url, options)?;
+        Ok(Publisher::new(transport, Buffer::new(self.limits), self.timeout, self.durability, &runtime))
+    }
+}
+
 impl Publisher {
     /// Creates a publisher for the bus at `url` with default options. See [`Builder::connect`].
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
@@ -50,7 +94,7 @@ impl Publisher {
         buffer: Buffer,
         timeout: Duration,
         durability: Option<Durability>,
-        on: &tokio::runtime::Handle,
+        on: &Handle,
     ) -> Self {
         let (transport, buffer) = (Arc::new(transport), Arc::new(buffer));
         let task = on.spawn(crate::pump::pump(Arc::clone(&transport), Arc::clone(&buffer))).abort_handle();

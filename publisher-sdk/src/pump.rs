@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::buffer::Buffer;
-use crate::delivery::{CHUNK, EventResult, PendingEvent, attempt};
+use crate::delivery::{EventResult, attempt};
 use crate::failure::{Failure, FailureKind};
+use crate::pending::{MAX_BATCH_EVENTS, PendingEvent};
 use crate::retry::Backoff;
 use crate::transport::Transport;
 
@@ -21,7 +22,7 @@ pub(crate) async fn pump(transport: Arc<Transport>, buffer: Arc<Buffer>) {
     let mut backoff = Backoff::up_to(MAX_BACKOFF);
     let mut outage = false;
     loop {
-        buffer.take(&mut in_flight, CHUNK);
+        buffer.take(&mut in_flight, MAX_BATCH_EVENTS);
         if in_flight.is_empty() {
             if buffer.is_closed() {
                 return;

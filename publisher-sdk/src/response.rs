@@ -9,7 +9,13 @@ use wirebell_protocol::{EventError, Fault, Outcome, Reached};
 use crate::cancelled::Cancelled;
 use crate::error::{PublishError, Refusal};
 use crate::failure::Failure;
-use crate::http::HttpResponse;
+
+/// A response with its whole body.
+pub(crate) struct HttpResponse {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Vec<u8>,
+}
 
 /// The result of one request.
 pub(crate) enum BatchResult {

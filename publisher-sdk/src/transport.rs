@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirebell_protocol::publish::Retentions;
 use wirebell_protocol::tracking::{Receipt, State};
-use wirebell_protocol::{Channel, Keys, Outcome};
+use wirebell_protocol::{Channel, Outcome};
 
 use crate::cancelled::Cancelled;
-use crate::delivery::PendingEvent;
 use crate::error::ConnectError;
 use crate::failure::Failure;
 use crate::http::HttpTransport;
+use crate::options::Options;
+use crate::pending::PendingEvent;
 use crate::redis::RedisBus;
 
 /// The URL schemes of Redis and Valkey, without and with TLS: one server, behind sentinels, or a Cluster.
@@ -37,16 +37,6 @@ pub(crate) enum Transport {
     Redis(Arc<RedisBus>),
     /// Calls the server API of a node.
     Http(HttpTransport),
-}
-
-/// Options of a transport beside the URL.
-#[derive(Debug, Clone)]
-pub(crate) struct Options {
-    pub(crate) keys: Keys,
-    pub(crate) retentions: Retentions,
-    pub(crate) service_key: Option<String>,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) answer_timeout: Duration,
 }
 
 impl Transport {

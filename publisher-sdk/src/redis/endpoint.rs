@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 
-use super::routes::connect;
+use super::connection::connect;
 use super::slots::{Address, Slots};
 use crate::error::ConnectError;
 use crate::failure::Failure;

@@ -8,6 +8,7 @@
 //! Events, stream entries and receipts pass through here; what they mean is decided in `delivery`, `worker` and
 //! `receipts`.
 
+mod connection;
 mod endpoint;
 mod inbox;
 mod publish;
@@ -29,7 +30,7 @@ use self::scripts::Digests;
 pub(crate) use self::streams::{ConsumerGroup, Entry, EntryId, StreamKind, has_code};
 use crate::error::{ConnectError, PublishError, Refusal};
 use crate::failure::Failure;
-use crate::transport::Options;
+use crate::options::Options;
 
 /// A connection pool for Redis: one server, a primary monitored by sentinels, or a Cluster.
 pub(crate) struct RedisBus {

@@ -8,8 +8,8 @@ use wirebell_protocol::{Durability, Outcome, Prepared, tracking};
 
 use super::routes::{Request, Routes};
 use super::{RedisBus, bad_reply, read};
-use crate::delivery::PendingEvent;
 use crate::failure::Failure;
+use crate::pending::PendingEvent;
 use crate::pipeline::{BatchResults, Batches};
 
 impl RedisBus {

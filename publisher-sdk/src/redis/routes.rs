@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisResult, Value};
 use tokio::sync::OnceCell;
 use wirebell_protocol::Keys;
 use wirebell_protocol::script::Call;
 
+use super::connection::connect;
 use super::endpoint::RedisEndpoint;
 use super::failure;
 use super::scripts::{self, Digests};
@@ -246,20 +247,4 @@ fn not_replicated(wait_replies: Vec<RedisResult<Value>>, answer_timeout: Duratio
         "the primary has the event, but no replica had it within {:?}; publishing it again under the same id is safe",
         replica_timeout(answer_timeout)
     )))
-}
-
-/// Opens a connection to one server.
-pub(super) async fn connect(
-    client: &Client,
-    address: &Address,
-    config: &AsyncConnectionConfig,
-    timeout: Duration,
-) -> Result<MultiplexedConnection, Failure> {
-    client.get_multiplexed_async_connection_with_config(config).await.map_err(|error| match error.kind() {
-        ErrorKind::Io if error.is_timeout() => {
-            Failure::unavailable(format!("cannot connect to Redis at {address} within {timeout:?}"))
-        }
-        ErrorKind::Io => Failure::unavailable(format!("cannot connect to Redis at {address}: {error}")),
-        _ => failure(&error, timeout),
-    })
 }

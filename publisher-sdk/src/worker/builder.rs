@@ -13,8 +13,9 @@ use super::queue::{LeaseQueue, Settings};
 use super::{Job, Worker};
 use crate::error::{ConnectError, PublishError};
 use crate::failure::FailureKind;
+use crate::options::Options;
 use crate::redis::ConsumerGroup;
-use crate::transport::{Options, Transport};
+use crate::transport::Transport;
 
 /// Options of a worker.
 pub struct WorkerBuilder<W> {

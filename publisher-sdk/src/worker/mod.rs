@@ -66,7 +66,8 @@ impl<T: Job> Worker<T> {
 
     /// Waits for the next entry; `None` once the worker is closed.
     pub(crate) async fn next(&self) -> Option<InFlight<T>> {
-        LeaseQueue::next(&self.queue).await
+        let (entry, job) = self.queue.next().await?;
+        Some(InFlight::new(Arc::clone(&self.queue), entry, job))
     }
 
     /// Handles all entries, several at a time, until the worker is closed and the last one is handled.

@@ -2,13 +2,13 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-use super::{InFlight, Job, WorkerCounters};
+use super::{Job, WorkerCounters};
 use crate::redis::{ConsumerGroup, Entry, EntryId};
 
 /// Most entries in flight at one worker, including those that wait for a retry. If every attempt fails, the worker takes
@@ -70,13 +70,14 @@ impl<T: Job> LeaseQueue<T> {
         Self { group, settings, state: Mutex::new(State::new()), ready: Notify::new(), finished: Notify::new() }
     }
 
-    /// Returns the oldest runnable entry; `None` once the queue is closed.
-    pub(super) async fn next(queue: &Arc<Self>) -> Option<InFlight<T>> {
+    /// Waits for the oldest runnable entry, and marks it as being handled until `release`. Returns `None` once the queue is
+    /// closed.
+    pub(super) async fn next(&self) -> Option<(Entry, T)> {
         loop {
-            let mut notified = pin!(queue.ready.notified());
+            let mut notified = pin!(self.ready.notified());
             notified.as_mut().enable();
             {
-                let mut state = queue.state();
+                let mut state = self.state();
                 if state.closed {
                     return None;
                 }
@@ -85,7 +86,7 @@ impl<T: Job> LeaseQueue<T> {
                     state.handed_out.insert(entry.id.clone());
                     state.busy_keys.extend(job.ordering_key().map(str::to_owned));
                     state.counters.handed_out += 1;
-                    return Some(InFlight::new(Arc::clone(queue), entry, job));
+                    return Some((entry, job));
                 }
             }
             notified.await;
