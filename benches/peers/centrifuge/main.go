@@ -1,6 +1,6 @@
-// A server on the library that Centrifugo is made of, as the library's documentation builds one: a client names itself with
-// a token, and is subscribed on the server's side to its user's channel and to one for all. Settings come from the
-// environment; a line on standard output says that it listens.
+// A server on Centrifuge, the library behind Centrifugo, as the library's documentation shows it. A client authenticates
+// with a token; the server subscribes it to its user's channel and to a channel for all. Settings come from the environment.
+// A line on standard output says that the server listens.
 package main
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-const everyone = "all"
+const allClients = "all"
 
-// key is what tokens are verified with, as a parser wants it.
+// key parses the key that verifies tokens.
 func key(algorithm, key string) (any, error) {
 	if algorithm == "ES256" {
 		return jwt.ParseECPublicKeyFromPEM([]byte(key))
@@ -27,8 +27,8 @@ func key(algorithm, key string) (any, error) {
 	return []byte(key), nil
 }
 
-// admit answers to a client's first command.
-func admit(algorithm string, key any) centrifuge.ConnectingHandler {
+// connecting returns the handler of a client's first command.
+func connecting(algorithm string, key any) centrifuge.ConnectingHandler {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{algorithm}), jwt.WithExpirationRequired())
 	find := func(*jwt.Token) (any, error) { return key, nil }
 	return func(_ context.Context, event centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
@@ -40,13 +40,13 @@ func admit(algorithm string, key any) centrifuge.ConnectingHandler {
 			Credentials: &centrifuge.Credentials{UserID: claims.Subject, ExpireAt: claims.ExpiresAt.Unix()},
 			Subscriptions: map[string]centrifuge.SubscribeOptions{
 				"user:" + claims.Subject: {},
-				everyone:                 {},
+				allClients:               {},
 			},
 		}, nil
 	}
 }
 
-// node is a running one, with Redis for its broker.
+// node starts a node with Redis as its broker.
 func node(redis string) (*centrifuge.Node, error) {
 	node, err := centrifuge.New(centrifuge.Config{LogLevel: centrifuge.LogLevelNone})
 	if err != nil {
@@ -66,7 +66,7 @@ func node(redis string) (*centrifuge.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	node.OnConnecting(admit(algorithm, key))
+	node.OnConnecting(connecting(algorithm, key))
 	node.OnConnect(func(*centrifuge.Client) {})
 	return node, node.Run()
 }
@@ -93,7 +93,7 @@ func run() error {
 	return http.Serve(listener, nil)
 }
 
-// version names the library's, as it was built.
+// version returns the version of the library in this build.
 func version() string {
 	build, _ := debug.ReadBuildInfo()
 	for _, module := range build.Deps {

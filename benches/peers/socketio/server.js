@@ -1,5 +1,5 @@
-// A server as the documentation of Socket.IO builds one: a token is checked by a middleware, each user has a room, and the Redis
-// adapter brings what other programs emit. Settings come from the environment; a line on standard output says that it listens.
+// A Socket.IO server as its documentation shows it. A middleware verifies a token, each user has a room, and the Redis adapter
+// delivers what other programs emit. Settings come from the environment. A line on standard output says that it listens.
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Redis } from "ioredis";
@@ -20,7 +20,7 @@ const io = new Server(server, {
   pingInterval: Number(HEARTBEAT) * 1000,
 });
 
-// The first request of each connection is kept unless it is let go: the page on memory usage says so.
+// Releases the first request of each connection, as the documentation on memory usage advises.
 io.engine.on("connection", (raw) => {
   raw.request = null;
 });

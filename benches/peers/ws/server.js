@@ -1,28 +1,28 @@
-// What the documentation of ws shows, put together: tokens are checked before the upgrade, each user has a Redis
-// channel of its own, and broken connections are found by pings. Settings come from the environment; a line on standard output
-// says that it listens.
+// A push server that combines what the documentation of ws shows. Tokens are checked before the upgrade, each user has a Redis
+// channel, and pings detect broken connections. Settings come from the environment. A line on standard output says that it
+// listens.
 import { createServer } from "node:http";
 import { Redis } from "ioredis";
 import jwt from "jsonwebtoken";
 import { WebSocket, WebSocketServer } from "ws";
 
 const { PORT, REDIS_URL, JWT_ALGORITHM, JWT_KEY, HEARTBEAT } = process.env;
-const everyone = "all";
+const allClients = "all";
 
 const subscriber = new Redis(REDIS_URL);
 const sockets = new Map();
 const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, skipUTF8Validation: true });
 
-// Buffers go from Redis to the sockets as they are: a string would be decoded once and encoded for each client again.
+// Buffers pass from Redis to the sockets unchanged: a string would be decoded once and encoded again for each client.
 subscriber.on("messageBuffer", (channel, message) => {
   const name = channel.toString();
-  const targets = name === everyone ? wss.clients : (sockets.get(name) ?? []);
+  const targets = name === allClients ? wss.clients : (sockets.get(name) ?? []);
   for (const ws of targets) {
     if (ws.readyState === WebSocket.OPEN) ws.send(message, { binary: false });
   }
 });
 
-// Resolves once Redis has the subscription, so that whoever is let in misses nothing from then on.
+// Resolves once Redis has confirmed the subscription, so that an accepted client misses nothing.
 async function listen(channel) {
   if (sockets.has(channel)) return;
   sockets.set(channel, new Set());
@@ -77,5 +77,5 @@ server.on("upgrade", (request, socket, head) => {
 
 process.on("SIGTERM", () => process.exit(0));
 
-await subscriber.subscribe(everyone);
+await subscriber.subscribe(allClients);
 server.listen({ port: Number(PORT), host: "127.0.0.1", backlog: 4096 }, () => console.log("listening"));

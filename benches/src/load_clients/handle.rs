@@ -119,11 +119,11 @@ impl LoadClients {
         for process in &mut self.processes {
             process.request(&Request::EndPhase(sent))?;
         }
-        let told = self.processes.iter().map(|process| match process.response()? {
+        let results = self.processes.iter().map(|process| match process.response()? {
             Response::PhaseEnded(seen) => Ok(seen),
             _ => Err(process.unexpected()),
         });
-        told.collect()
+        results.collect()
     }
 
     /// Sets the scheduling priority of all processes but the first.

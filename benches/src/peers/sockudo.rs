@@ -21,7 +21,7 @@ pub(super) struct Sockudo;
 const APP: &str = "bench";
 const SECRET: &[u8] = b"a-secret-of-the-benches";
 /// The channel of all clients, which needs no signature.
-const EVERYONE: &str = "all";
+const ALL_CLIENTS: &str = "all";
 
 impl Peer for Sockudo {
     fn name(&self) -> &'static str {
@@ -91,9 +91,9 @@ impl Peer for Sockudo {
                 answers.push(subscribe(&json!({"channel": channel, "auth": auth})));
                 Handshake::Pending
             }
-            (Some("pusher_internal:subscription_succeeded"), Some(EVERYONE)) => Handshake::Subscribed,
+            (Some("pusher_internal:subscription_succeeded"), Some(ALL_CLIENTS)) => Handshake::Subscribed,
             (Some("pusher_internal:subscription_succeeded"), _) => {
-                answers.push(subscribe(&json!({"channel": EVERYONE})));
+                answers.push(subscribe(&json!({"channel": ALL_CLIENTS})));
                 Handshake::Pending
             }
             _ => Handshake::Rejected,
@@ -111,7 +111,7 @@ impl Peer for Sockudo {
     fn publish(&self, config: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
             Target::One(number) => channel(number),
-            Target::All => EVERYONE.to_owned(),
+            Target::All => ALL_CLIENTS.to_owned(),
         };
         let body = json!({"name": "measured", "channel": channel, "data": payload}).to_string();
         let path = format!("/apps/{APP}/events");

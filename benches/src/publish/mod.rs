@@ -60,10 +60,10 @@ impl Plan {
         Self { phase, ingress, users, events, rate: None, in_flight: 4096, recipients: 1, connections: 16 }
     }
 
-    /// Plans events to all clients, of which there are `everyone`.
-    pub fn to_all(phase: u16, ingress: Ingress, everyone: u32, events: u32) -> Self {
-        let in_flight = 4 * u64::from(everyone);
-        Self { users: 0, in_flight, recipients: everyone, ..Self::round_robin(phase, ingress, 0, events) }
+    /// Plans events to all clients, of which there are `clients`.
+    pub fn to_all(phase: u16, ingress: Ingress, clients: u32, events: u32) -> Self {
+        let in_flight = 4 * u64::from(clients);
+        Self { users: 0, in_flight, recipients: clients, ..Self::round_robin(phase, ingress, 0, events) }
     }
 
     /// Sets the rate a second.

@@ -42,14 +42,14 @@ pub(super) fn evaluate(figures: &Figures) -> Vec<TargetResult> {
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
     // This row is no target: Redis stores Wirebell's events, and forgets those of the peers.
     let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
-    let behind = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
-    let behind: Vec<_> = behind.filter(|(_, _, advantage)| *advantage < 1.0).collect();
+    let slower = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
+    let slower: Vec<_> = slower.filter(|(_, _, advantage)| *advantage < 1.0).collect();
     let describe =
         |(row, peer, advantage): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *advantage));
-    let named: Vec<String> = behind.iter().map(describe).collect();
+    let named: Vec<String> = slower.iter().map(describe).collect();
     let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
     let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
-    judge("first in every row", others.then_some((found, behind.is_empty())));
+    judge("first in every row", others.then_some((found, slower.is_empty())));
     results
 }
 

@@ -13,10 +13,10 @@ use crate::scenario::{HEARTBEAT, Scenario};
 use crate::token::Issuer;
 
 pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
-    let everyone = sizes.overload_connections;
-    let mut scenario = Scenario::start(peer, &[everyone], Issuer::hs256(), HEARTBEAT)?;
-    scenario.clients.connect(everyone, sizes.arriving, false)?;
-    let burst = Plan::to_all(scenario.next_phase(), Ingress::Redis, everyone, sizes.overload_events);
+    let connections = sizes.overload_connections;
+    let mut scenario = Scenario::start(peer, &[connections], Issuer::hs256(), HEARTBEAT)?;
+    scenario.clients.connect(connections, sizes.arriving, false)?;
+    let burst = Plan::to_all(scenario.next_phase(), Ingress::Redis, connections, sizes.overload_events);
     let burst = Plan { in_flight: u64::MAX, ..burst };
     scenario.clients.begin_phase(burst.phase, false)?;
     let begun = now();
@@ -26,7 +26,7 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
     let last = phase.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a minute")]
     let ratio = last.saturating_sub(begun) as f64 / outcome.nanos.max(1) as f64;
-    let rejected = outcome.rejected * u64::from(everyone);
+    let rejected = outcome.rejected * u64::from(connections);
     #[expect(clippy::cast_precision_loss, reason = "a count below a billion")]
     let lost = phase.account.missing.saturating_sub(rejected) as f64;
     phase.published = vec![outcome];

@@ -45,7 +45,7 @@ impl<T: Job> InFlight<T> {
             self.queue.retry_later(self.entry.clone());
             return Ok(());
         }
-        tracing::error!(id, reason, tries = self.entry.attempts, "an event has become a dead letter");
+        tracing::error!(id, reason, tries = self.entry.attempts, "an event became a dead letter");
         retry_until(self.queue.settings.timeout, || self.queue.group.dead_letter(&self.entry, reason)).await?;
         self.queue.count(|counters| counters.dead += 1);
         Ok(())

@@ -97,7 +97,7 @@ impl<T: Job> StreamReader<T> {
         let reasons = [(exhausted, "its workers died over it"), (unreadable, "it cannot be read")];
         for (entries, reason) in reasons {
             for entry in entries {
-                tracing::error!(entry = entry.id.1, reason, "an event has become a dead letter");
+                tracing::error!(entry = entry.id.1, reason, "an event became a dead letter");
                 self.queue.group.dead_letter(&entry, reason).await?;
                 self.queue.count(|counters| counters.dead += 1);
             }
