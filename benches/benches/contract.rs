@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wirebell_benches::mark::{Mark, now};
 use wirebell_benches::peer::Target;
 use wirebell_benches::publish::PAYLOAD;
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::{Announcement, Channel, Class, Cursor, Event, Prepared};
 
@@ -29,10 +29,10 @@ fn announcement() -> Announcement {
     Announcement {
         channel: Channel::parse("user:u42").unwrap(),
         class: Class::Durable,
-        place: Some(Place { cursor, previous: Cursor::START }),
+        position: Some(LogPosition { cursor, previous: Cursor::START }),
         accepted_at: 1_763_719_200_123_456,
         expires_at: None,
-        watched: None,
+        tracked: None,
         frame,
     }
 }

@@ -6,20 +6,20 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::problem::MEDIA_TYPE;
-use wirebell_protocol::{Fault, problem};
+use wirebell_protocol::{ErrorCode, problem};
 
 /// An HTTP error response with a problem document.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
-    fault: Fault,
+    fault: ErrorCode,
     document: Box<problem::Problem>,
     retry_after: Option<u16>,
 }
 
 impl Problem {
     /// Creates a problem. The detail says what was wrong and what was expected.
-    pub fn new(status: StatusCode, fault: Fault, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, fault: ErrorCode, detail: impl Into<String>) -> Self {
         let document = Box::new(problem::Problem::new(fault, status.as_u16(), detail));
         Self { status, fault, document, retry_after: None }
     }
@@ -44,7 +44,7 @@ impl Problem {
     }
 
     /// Returns the error code.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> ErrorCode {
         self.fault
     }
 

@@ -1,36 +1,36 @@
-//! An announcement: an event on its way from the bus to the nodes. One header line, then the frame for the client,
-//! which no node has to read.
+//! An announcement: the pub/sub message that carries an event from the bus to the nodes. It has one
+//! header line and the frame for the client, which a node does not parse.
 
 use bytes::Bytes;
 
 use crate::{Channel, Class, Cursor};
 
-/// An event, announced to every node that listens for its channel.
+/// An event, announced to every node that is subscribed to its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
-    /// Where it goes.
+    /// The channel of the event.
     pub channel: Channel,
-    /// How it is kept.
+    /// The class of the event.
     pub class: Class,
-    /// Its place in the log, and its predecessor's; of a retained event its version, and the one that was the channel's
-    /// newest before it. None for what is not stored.
-    pub place: Option<Place>,
-    /// When the bus took it, in microseconds since the Unix epoch by the bus' clock.
+    /// Position of the event and of its predecessor in the log. For a retained event: its version
+    /// and the channel's previous version. `None` if the event is not stored.
+    pub position: Option<LogPosition>,
+    /// When the bus accepted the event, in microseconds since the Unix epoch, by the bus' clock.
     pub accepted_at: u64,
-    /// From when on it is not worth delivering, in milliseconds since the Unix epoch by the bus' clock.
+    /// When the event expires, in milliseconds since the Unix epoch, by the bus' clock.
     pub expires_at: Option<u64>,
-    /// Its id, if its publisher wants to know what becomes of it.
-    pub watched: Option<Box<str>>,
-    /// What the client gets.
+    /// The event's id, if the event is tracked.
+    pub tracked: Option<Box<str>>,
+    /// The frame for the client.
     pub frame: Bytes,
 }
 
-/// A place in a log.
+/// The position of an event in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Of this event.
+pub struct LogPosition {
+    /// Cursor of this event.
     pub cursor: Cursor,
-    /// Of the event before it: what a node must have seen, or it has missed something.
+    /// Cursor of the event before it. A node that has not seen that event has missed something.
     pub previous: Cursor,
 }
 
@@ -42,31 +42,32 @@ pub struct AnnouncementError(&'static str);
 const VERSION: &str = "1";
 
 impl Announcement {
-    /// Is it no longer worth delivering? The clock, in milliseconds since the Unix epoch, is asked only if that matters.
+    /// Returns whether the event has expired. `now` returns milliseconds since the Unix epoch; it is
+    /// called only if the event has an expiry.
     pub fn is_expired(&self, now: impl FnOnce() -> u64) -> bool {
         self.expires_at.is_some_and(|at| at <= now())
     }
 
-    /// Writes the announcement as the script does.
+    /// Encodes the announcement in the format of the publish script.
     pub fn encode(&self) -> Bytes {
         let class = class_letter(self.class);
         let dash = || "-".to_owned();
-        let cursor = self.place.map_or_else(dash, |p| p.cursor.to_string());
-        let previous = self.place.map_or_else(dash, |p| p.previous.to_string());
+        let cursor = self.position.map_or_else(dash, |position| position.cursor.to_string());
+        let previous = self.position.map_or_else(dash, |position| position.previous.to_string());
         let expires = self.expires_at.map_or_else(dash, |at| at.to_string());
-        let watched = self.watched.as_ref().map_or_else(String::new, |id| format!(" {id}"));
+        let tracked = self.tracked.as_ref().map_or_else(String::new, |id| format!(" {id}"));
         let (channel, accepted) = (&self.channel, self.accepted_at);
         let mut message =
-            format!("{VERSION} {class} {channel} {cursor} {previous} {accepted} {expires}{watched}\n").into_bytes();
+            format!("{VERSION} {class} {channel} {cursor} {previous} {accepted} {expires}{tracked}\n").into_bytes();
         message.extend_from_slice(&self.frame);
         message.into()
     }
 
-    /// Reads an announcement; the frame shares the message's bytes.
+    /// Decodes an announcement. The frame shares the message's bytes.
     pub fn decode(message: &Bytes) -> Result<Self, AnnouncementError> {
         let end = message.iter().position(|b| *b == b'\n').ok_or(AnnouncementError("header"))?;
         let header = std::str::from_utf8(&message[..end]).map_err(|_| AnnouncementError("header"))?;
-        // An id may hold spaces: it is the last.
+        // The id is the last field because it may contain spaces.
         let mut fields = header.splitn(8, ' ');
         let mut next = |name| fields.next().ok_or(AnnouncementError(name));
         if next("version")? != VERSION {
@@ -74,27 +75,27 @@ impl Announcement {
         }
         let class = class_of(next("class")?)?;
         let channel = Channel::parse(next("channel")?).map_err(|_| AnnouncementError("channel"))?;
-        let place = place(next("cursor")?, next("previous cursor")?)?;
+        let position = position(next("cursor")?, next("previous cursor")?)?;
         let accepted_at = next("time")?.parse().map_err(|_| AnnouncementError("time"))?;
         let expires_at = match next("expiry")? {
             "-" => None,
             at => Some(at.parse().map_err(|_| AnnouncementError("expiry"))?),
         };
-        let watched = fields.next().map(Box::from);
-        Ok(Self { channel, class, place, accepted_at, expires_at, watched, frame: message.slice(end + 1..) })
+        let tracked = fields.next().map(Box::from);
+        Ok(Self { channel, class, position, accepted_at, expires_at, tracked, frame: message.slice(end + 1..) })
     }
 }
 
-fn place(cursor: &str, previous: &str) -> Result<Option<Place>, AnnouncementError> {
+fn position(cursor: &str, previous: &str) -> Result<Option<LogPosition>, AnnouncementError> {
     if cursor == "-" {
         return Ok(None);
     }
     let cursor = cursor.parse().map_err(|_| AnnouncementError("cursor"))?;
     let previous = previous.parse().map_err(|_| AnnouncementError("previous cursor"))?;
-    Ok(Some(Place { cursor, previous }))
+    Ok(Some(LogPosition { cursor, previous }))
 }
 
-/// The class as it stands in the header, and as the script is told it.
+/// Returns the letter of a class in the header and in the script's arguments.
 pub(crate) fn class_letter(class: Class) -> &'static str {
     match class {
         Class::Durable => "d",

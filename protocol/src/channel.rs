@@ -1,4 +1,4 @@
-//! A channel: the address of an event, and what a session listens to.
+//! Channels: the addresses of events, and what a session subscribes to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,69 +7,69 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::ConnectionId;
 
-/// The longest channel name in bytes, kind included.
+/// Maximum length of a channel name in bytes, including the kind.
 pub const MAX_CHANNEL_BYTES: usize = 256;
 
-/// `user:42`, `topic:news`, `conn:<connection id>` or `all`. Cheap to clone; equality is that of the name.
+/// A channel: `user:42`, `topic:news`, `conn:<connection id>` or `all`. A clone shares the name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Channel(Arc<str>);
 
-/// What kind of channel it is, with the part behind the colon.
+/// The kind of a channel, with the part after the colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind<'a> {
-    /// Every session of one user, by the token's `sub`.
+    /// All sessions of one user, by the token's `sub`.
     User(&'a str),
-    /// Every session that subscribed to the topic.
+    /// All sessions that subscribed to the topic.
     Topic(&'a str),
     /// One session.
     Connection(ConnectionId),
-    /// Every session of every node.
+    /// All sessions on all nodes.
     All,
 }
 
-/// Why a text is not the name of a channel.
+/// Why a text is not a channel name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// It does not begin with a kind.
+    /// The text does not begin with a kind.
     #[error("expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`")]
     Kind,
-    /// Nothing behind the colon.
-    #[error("the part behind the colon is empty")]
+    /// The part after the colon is empty.
+    #[error("the part after the colon is empty")]
     Empty,
-    /// Longer than [`MAX_CHANNEL_BYTES`].
+    /// The text is longer than [`MAX_CHANNEL_BYTES`].
     #[error("longer than {MAX_CHANNEL_BYTES} bytes")]
     TooLong,
-    /// A character that would break Redis' hash tags or a header.
+    /// The text contains a character that would break Redis' hash tags or a header.
     #[error("a space, a control character, `{{` or `}}` is not allowed in a channel")]
     Character,
-    /// A `conn:` channel whose id no node can have given.
+    /// The text is a `conn:` channel with an id that no node can have created.
     #[error("not a connection id as in `wirebell.welcome`")]
     Connection,
 }
 
 impl Channel {
-    /// The channel of every session of every node.
+    /// Returns the channel of all sessions on all nodes.
     pub fn all() -> Self {
         Self("all".into())
     }
 
-    /// The channel of one user.
+    /// Returns the channel of a user.
     pub fn user(id: &str) -> Result<Self, ChannelError> {
         Self::parse(&format!("user:{id}"))
     }
 
-    /// The channel of a topic.
+    /// Returns the channel of a topic.
     pub fn topic(name: &str) -> Result<Self, ChannelError> {
         Self::parse(&format!("topic:{name}"))
     }
 
-    /// The channel of one connection.
+    /// Returns the channel of a connection.
     pub fn connection(id: ConnectionId) -> Self {
         Self(format!("conn:{id}").into())
     }
 
-    /// Reads a channel's name.
+    /// Parses a channel name.
     pub fn parse(name: &str) -> Result<Self, ChannelError> {
         if name.len() > MAX_CHANNEL_BYTES {
             return Err(ChannelError::TooLong);
@@ -93,12 +93,12 @@ impl Channel {
         Ok(Self(name.into()))
     }
 
-    /// The name as clients and services write it.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The kind, with what stands behind the colon.
+    /// Returns the kind, with the part after the colon.
     pub fn kind(&self) -> Kind<'_> {
         match self.0.split_once(':') {
             Some(("user", id)) => Kind::User(id),
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_four_kinds_are_read() {
+    fn all_kinds_are_parsed() {
         assert_eq!(Channel::parse("user:42").unwrap().kind(), Kind::User("42"));
         assert_eq!(Channel::parse("user:auth0|a:b").unwrap().kind(), Kind::User("auth0|a:b"));
         assert_eq!(Channel::parse("topic:news").unwrap().kind(), Kind::Topic("news"));
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_name() {
-        for (name, fault) in [
+    fn invalid_name_returns_its_error() {
+        for (name, expected) in [
             ("", ChannelError::Kind),
             ("42", ChannelError::Kind),
             ("usr:42", ChannelError::Kind),
@@ -160,7 +160,7 @@ mod tests {
             ("topic:{x}", ChannelError::Character),
             ("conn:nowhere", ChannelError::Connection),
         ] {
-            assert_eq!(Channel::parse(name), Err(fault), "{name:?}");
+            assert_eq!(Channel::parse(name), Err(expected), "{name:?}");
         }
         assert_eq!(Channel::user(&"x".repeat(300)), Err(ChannelError::TooLong));
     }

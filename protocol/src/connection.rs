@@ -1,22 +1,22 @@
-//! Connection ids: they name their node, so an event to one connection needs no subscription of its own.
+//! Connection ids. They contain the node's id, so an event to one connection needs no subscription.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A running node: eight characters of `a-z2-7`, chosen at its birth.
+/// The id of a running node: eight characters of `a-z2-7`, chosen when the node starts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeId([u8; 8]);
 
-/// One client connection: its node's id, a dot, and a number in hexadecimal that the node never uses twice.
+/// The id of a client connection: the node's id, a dot, and a hexadecimal number unique on the node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId {
     /// The node that holds the socket.
     pub node: NodeId,
-    /// Which of its connections.
+    /// The number of the connection on its node.
     pub number: u64,
 }
 
-/// The text is not an id that a node can have given.
+/// The text is not an id that a node can have created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected `<8 characters of a-z2-7>.<hexadecimal number>`")]
 pub struct IdError;
@@ -24,7 +24,7 @@ pub struct IdError;
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 impl NodeId {
-    /// A node id from forty random bits, which the caller brings.
+    /// Creates a node id from forty random bits of the caller.
     pub fn from_bits(bits: u64) -> Self {
         let mut text = [0; 8];
         for (index, byte) in text.iter_mut().enumerate() {
@@ -33,7 +33,7 @@ impl NodeId {
         Self(text)
     }
 
-    /// The eight characters.
+    /// Returns the eight characters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("")
     }
@@ -43,7 +43,7 @@ impl FromStr for NodeId {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bytes: [u8; 8] = text.as_bytes().try_into().map_err(|_| IdError)?;
-        // Ids of an older alphabet may be met in a test or a log, so any lower-case letter or digit is taken.
+        // Any lower-case letter or digit is accepted: tests and logs may contain ids of an older alphabet.
         let known = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if known { Ok(Self(bytes)) } else { Err(IdError) }
     }
@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_survive_the_round_trip() {
+    fn connection_id_round_trips() {
         let id = ConnectionId { node: NodeId::from_bits(0x00AB_CDEF_0123), number: 0x1f };
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 
     #[test]
-    fn what_no_node_gives_is_refused() {
+    fn malformed_id_is_rejected() {
         for text in
             ["", "k3j9x2ma", "k3j9x2ma.", "k3j9x2ma.xyz", "K3J9X2MA.1", "short.1", "k3j9x2ma.01", "k3j9x2ma.+1"]
         {

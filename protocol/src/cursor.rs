@@ -1,11 +1,11 @@
-//! A cursor: a position in a channel's log.
+//! Cursors: positions in a channel's log.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A position in a log. It is the id of a Redis Stream entry: milliseconds, a dash, a sequence number.
+/// A position in a log: the id of a Redis Stream entry, `<milliseconds>-<sequence number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cursor {
@@ -21,7 +21,7 @@ pub struct Cursor {
 pub struct CursorError;
 
 impl Cursor {
-    /// Before the first event of any log.
+    /// The position before the first event of any log.
     pub const START: Self = Self { millis: 0, sequence: 0 };
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_that_of_the_log() {
+    fn cursors_compare_in_log_order() {
         let parse = |t: &str| t.parse::<Cursor>().unwrap();
         assert!(parse("9-9") < parse("10-0"));
         assert!(parse("10-2") < parse("10-10"));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_cursor_is_rejected() {
         for text in ["", "10", "10-", "-1", "+1-0", "1-0x", "99999999999999999999-0"] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text:?}");
         }

@@ -1,6 +1,6 @@
-//! Media types, as far as the doors have to tell them apart.
+//! Media types, as far as the HTTP endpoints must distinguish them.
 
-/// What a `Content-Type` says.
+/// The value of a `Content-Type` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaType<'a> {
     essence: &'a str,
@@ -8,34 +8,34 @@ pub struct MediaType<'a> {
 }
 
 impl<'a> MediaType<'a> {
-    /// Reads the value of a `Content-Type`. A text that is none has an essence that nothing fits.
+    /// Parses a `Content-Type`. A malformed value has an essence that matches nothing.
     pub fn parse(text: &'a str) -> Self {
         let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
         Self { essence: essence.trim(), parameters }
     }
 
-    /// Type and subtype, without parameters.
+    /// Returns type and subtype without parameters.
     pub fn essence(self) -> &'a str {
         self.essence
     }
 
-    /// Is it this one? Types are written in any case.
+    /// Returns whether the essence is this one, ignoring case.
     pub fn is(self, essence: &str) -> bool {
         self.essence.eq_ignore_ascii_case(essence)
     }
 
-    /// Is it JSON, by its name or by its suffix?
+    /// Returns whether the type is JSON, by its name or its suffix.
     pub fn is_json(self) -> bool {
         let essence = self.essence.to_ascii_lowercase();
         essence.ends_with("/json") || essence.ends_with("+json")
     }
 
-    /// Is it text for people?
+    /// Returns whether the type is text.
     pub fn is_text(self) -> bool {
         self.essence.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"))
     }
 
-    /// Are its bytes UTF-8? They are unless it names another encoding.
+    /// Returns whether the body is UTF-8: no `charset`, or a compatible one.
     pub fn is_utf8(self) -> bool {
         let charset = self.parameters.split(';').find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_and_case_do_not_matter() {
+    fn case_and_parameters_are_ignored() {
         assert!(MediaType::parse("Application/JSON; charset=utf-8").is("application/json"));
         assert!(MediaType::parse("application/vnd.api+json").is_json());
         assert!(MediaType::parse("TEXT/plain").is_text());
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_other_than_utf_8_is_seen() {
+    fn charset_other_than_utf_8_is_detected() {
         for good in ["text/plain", "text/plain;charset=UTF-8", "text/plain; format=flowed; Charset=\"us-ascii\""] {
             assert!(MediaType::parse(good).is_utf8(), "{good}");
         }

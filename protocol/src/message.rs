@@ -1,65 +1,65 @@
-//! A message: what travels to a node on the sharded pub/sub channels that it listens to. Its first word says what it is;
-//! behind the first line stands a frame for the client, which no node has to read.
+//! Messages on the sharded pub/sub channels that a node subscribes to. The first word is the kind. A
+//! frame for the client follows the header line; a node does not parse it.
 
 use bytes::Bytes;
 
 use crate::announcement::AnnouncementError;
-use crate::{Announcement, ConnectionId, Order, order};
+use crate::{Announcement, ConnectionId, NodeCommand, node_command};
 
-/// Something for a node.
+/// A message to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    /// An event, on the channel's own pub/sub channel: for everyone who listens for it.
+    /// An event, on the pub/sub channel of its channel, for all its subscribers.
     Event(Announcement),
-    /// An answer to one connection, on its node's pub/sub channel.
+    /// A service's reply for one connection, on the pub/sub channel of its node.
     Reply(Reply),
-    /// Something that the node has to do to one of its sessions, on the node's pub/sub channel.
-    Order(Order),
+    /// A command about one session, on the pub/sub channel of its node.
+    Command(NodeCommand),
 }
 
-/// What came of an event that a client has emitted with a `ref`: `reply <connection> <ref, as a JSON string>`, a line's
-/// end, and the frame.
+/// A service's reply to a client's event: `reply <connection> <ref, as a JSON string>`, a line feed,
+/// and the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Who has emitted it.
+    /// The connection that emitted the event.
     pub connection: ConnectionId,
-    /// By which name.
+    /// The `ref` of the client's frame.
     pub reference: Box<str>,
-    /// What the client gets: `wirebell.reply` or `wirebell.error`.
+    /// The frame for the client: `wirebell.reply` or `wirebell.error`.
     pub frame: Bytes,
 }
 
 /// The message is not one of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// It is not an announcement, nor anything else.
+    /// The message is neither a reply nor a command, and not a valid announcement.
     #[error(transparent)]
     Announcement(#[from] AnnouncementError),
-    /// It begins as a reply does.
-    #[error("expected a reply, `reply <connection> <ref>` and a frame, found something else in its {0}")]
+    /// The message begins like a reply but is malformed.
+    #[error("malformed reply: expected `reply <connection> <ref>` and a frame; the {0} is invalid")]
     Reply(&'static str),
-    /// It begins as an order does.
-    #[error("expected an order, `order <what> <connection>` and a line's end, found something else")]
-    Order,
+    /// The message begins like a command but is malformed.
+    #[error("malformed command: expected `order <command> <connection>` and a line feed")]
+    Command,
 }
 
 const REPLY: &str = "reply ";
 
 impl Message {
-    /// Reads a message; the frame shares its bytes.
+    /// Decodes a message. The frame shares the message's bytes.
     pub fn decode(message: &Bytes) -> Result<Self, MessageError> {
         if message.starts_with(REPLY.as_bytes()) {
             return Reply::decode(message).map(Self::Reply);
         }
-        if message.starts_with(order::WORD.as_bytes()) {
-            return Order::decode(message).map(Self::Order).ok_or(MessageError::Order);
+        if message.starts_with(node_command::PREFIX.as_bytes()) {
+            return NodeCommand::decode(message).map(Self::Command).ok_or(MessageError::Command);
         }
         Ok(Self::Event(Announcement::decode(message)?))
     }
 }
 
 impl Reply {
-    /// Writes the message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let reference = serde_json::Value::from(&*self.reference);
         let mut message = format!("{REPLY}{} {reference}\n", self.connection).into_bytes();
@@ -68,13 +68,13 @@ impl Reply {
     }
 
     fn decode(message: &Bytes) -> Result<Self, MessageError> {
-        let wrong = MessageError::Reply;
-        let end = message.iter().position(|byte| *byte == b'\n').ok_or(wrong("header"))?;
-        let header = std::str::from_utf8(&message[REPLY.len()..end]).map_err(|_| wrong("header"))?;
-        let (connection, reference) = header.split_once(' ').ok_or(wrong("header"))?;
+        let malformed = MessageError::Reply;
+        let end = message.iter().position(|byte| *byte == b'\n').ok_or(malformed("header"))?;
+        let header = std::str::from_utf8(&message[REPLY.len()..end]).map_err(|_| malformed("header"))?;
+        let (connection, reference) = header.split_once(' ').ok_or(malformed("header"))?;
         Ok(Self {
-            connection: connection.parse().map_err(|_| wrong("connection"))?,
-            reference: serde_json::from_str::<String>(reference).map_err(|_| wrong("ref"))?.into(),
+            connection: connection.parse().map_err(|_| malformed("connection"))?,
+            reference: serde_json::from_str::<String>(reference).map_err(|_| malformed("ref"))?.into(),
             frame: message.slice(end + 1..),
         })
     }

@@ -1,21 +1,21 @@
-//! Patterns: which topics a user may subscribe to, which events it may emit, and which channels a rule is for.
+//! Patterns for topics to subscribe to, event types to emit, and channels of a retention rule.
 
-/// A name in which `*` stands for any run of characters, also none. Nothing else is special.
+/// A pattern in which `*` matches any run of characters, also none. No other character is special.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(Box<str>);
 
 impl Pattern {
-    /// A pattern over topic names. `topic:news` and `news` are the same pattern, since people write both.
+    /// Creates a pattern for topic names. `topic:news` and `news` are the same pattern.
     pub fn topic(text: &str) -> Self {
         Self(text.strip_prefix("topic:").unwrap_or(text).into())
     }
 
-    /// A pattern over whole names: of channels, or of types of events.
+    /// Creates a pattern for whole names: channels or event types.
     pub fn whole(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// Does the whole name fit?
+    /// Returns whether the pattern matches the whole name.
     pub fn matches(&self, name: &str) -> bool {
         let mut pieces = self.0.split('*');
         let first = pieces.next().unwrap_or("");
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_match_runs_and_nothing_else_is_special() {
+    fn star_matches_any_run_of_characters() {
         for (pattern, name, fits) in [
             ("news", "news", true),
             ("news", "newsroom", false),

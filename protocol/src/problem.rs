@@ -1,60 +1,60 @@
-//! Problem documents, RFC 9457: how the doors say over HTTP what was wrong.
+//! Problem documents (RFC 9457): error responses over HTTP.
 
 use serde::{Deserialize, Serialize};
 
-use crate::Fault;
+use crate::ErrorCode;
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
-/// What the `type` of every problem begins with; the fault's code follows.
+/// Prefix of the `type` of every problem; the error code follows.
 pub const TYPE_BASE: &str = "https://wirebell.dev/problems/";
 
-/// One problem.
+/// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A URI that names the kind of problem.
+    /// A URI that identifies the kind of problem.
     pub r#type: String,
-    /// The kind of problem in words.
+    /// A short description of the kind of problem.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong this time, and what was expected.
+    /// The cause, and what was expected.
     pub detail: String,
-    /// The fault's code, for programs.
+    /// The error code, for programs.
     pub code: String,
-    /// Which attribute of an event, or which parameter of a request, is wrong.
+    /// The attribute of the event, or the parameter of the request, that is invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
 }
 
 impl Problem {
-    /// A problem of that kind.
-    pub fn new(fault: Fault, status: u16, detail: impl Into<String>) -> Self {
+    /// Creates a problem with this error code.
+    pub fn new(code: ErrorCode, status: u16, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("{TYPE_BASE}{}", fault.code()),
-            title: title(fault).to_owned(),
+            r#type: format!("{TYPE_BASE}{}", code.as_str()),
+            title: title(code).to_owned(),
             status,
             detail: detail.into(),
-            code: fault.code().to_owned(),
+            code: code.as_str().to_owned(),
             attribute: None,
         }
     }
 }
 
-fn title(fault: Fault) -> &'static str {
-    match fault {
-        Fault::InvalidEvent => "The event is not valid",
-        Fault::TooLarge => "The event is too large",
-        Fault::Unsupported => "Not part of this version",
-        Fault::Unavailable => "The bus cannot be reached",
-        Fault::Draining => "The node is being stopped",
-        Fault::Unauthorized => "A service key is required",
-        Fault::NotAllowed => "Not allowed",
-        Fault::BadRequest => "The request cannot be read",
-        Fault::TooMany => "Too many",
-        Fault::NotFound => "There is nothing here",
-        Fault::MethodNotAllowed => "Not by this method",
-        Fault::AlreadyPublished => "The event was published already",
-        _ => "The request was refused",
+fn title(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidEvent => "The event is invalid",
+        ErrorCode::TooLarge => "The event is too large",
+        ErrorCode::Unsupported => "The feature is not available",
+        ErrorCode::Unavailable => "The bus is unavailable",
+        ErrorCode::Draining => "The node is shutting down",
+        ErrorCode::Unauthorized => "An API key is required",
+        ErrorCode::NotAllowed => "Not allowed",
+        ErrorCode::BadRequest => "The request is invalid",
+        ErrorCode::TooMany => "Too many",
+        ErrorCode::NotFound => "Not found",
+        ErrorCode::MethodNotAllowed => "Method not allowed",
+        ErrorCode::AlreadyPublished => "The event is already published",
+        _ => "The request was rejected",
     }
 }

@@ -1,45 +1,45 @@
-//! Every script that runs in Redis, by name, and what a call of one consists of.
+//! All Redis scripts by name, and the arguments of a call.
 
 use crate::publish::PublishScript;
 
-/// A script, by its name and its text.
+/// A Redis script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Script {
-    /// Publishes, as [`PublishScript`] says.
+    /// Publishes an event; see [`PublishScript`].
     Publish,
-    /// Keeps an event until its time has come.
+    /// Stores an event until its `deliver_at`.
     Schedule,
-    /// Asks a record what is due.
+    /// Asks a delivery record what is due.
     Alarm,
-    /// A device has handled events.
+    /// Acknowledges events for a device.
     Acknowledge,
-    /// Something became of an event on a connection.
+    /// Records the status of an event on a connection.
     Note,
     /// Cancels a scheduled event.
     Cancel,
     /// Sets a timer.
     Register,
-    /// Takes timers that have gone off.
+    /// Claims expired timers.
     Claim,
-    /// Finishes with a timer.
+    /// Finishes a timer.
     Finish,
-    /// Appends to users' histories.
-    Remember,
-    /// Puts a client's event into the inbox.
+    /// Appends to connection logs.
+    AppendConnectionLog,
+    /// Appends a client's event to the inbox.
     Emit,
-    /// Finishes with an entry of the inbox.
+    /// Finishes an entry of the inbox.
     Answer,
-    /// Renews a node's lease, and tells who is offline.
+    /// Renews a node's lease and sets users offline.
     PresenceRenew,
-    /// Writes what has changed among a node's sessions.
+    /// Writes changes of a node's sessions.
     PresenceChange,
-    /// Clears up the sessions of a node that is gone.
+    /// Clears the sessions of an ended lease.
     PresenceClear,
     /// Gives a node's lease back.
     PresenceResign,
-    /// Orders nodes to end sessions of a user.
+    /// Sends commands to disconnect sessions of a user.
     PresenceDisconnect,
-    /// Lists who is online.
+    /// Lists online users.
     PresencePage,
     /// Adds a revocation.
     Revoke,
@@ -47,7 +47,7 @@ pub enum Script {
     Revocations,
 }
 
-/// The script of that file of `presence`, behind what all of them begin with.
+/// Returns a presence script, with its common parts before it.
 macro_rules! of_presence {
     ($name:literal) => {
         concat!(
@@ -58,19 +58,19 @@ macro_rules! of_presence {
     };
 }
 
-/// The keys and arguments of one call.
+/// One call of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Which script.
+    /// The script.
     pub script: Script,
-    /// All in one slot.
+    /// The keys, all in one slot.
     pub keys: Vec<String>,
-    /// In their order.
+    /// The arguments.
     pub arguments: Vec<String>,
 }
 
 impl Script {
-    /// Every script.
+    /// All scripts.
     pub const ALL: [Self; 20] = [
         Self::Publish,
         Self::Schedule,
@@ -81,7 +81,7 @@ impl Script {
         Self::Register,
         Self::Claim,
         Self::Finish,
-        Self::Remember,
+        Self::AppendConnectionLog,
         Self::Emit,
         Self::Answer,
         Self::PresenceRenew,
@@ -94,7 +94,7 @@ impl Script {
         Self::Revocations,
     ];
 
-    /// Its text, in Lua.
+    /// Returns the source in Lua.
     pub fn source(self) -> &'static str {
         match self {
             Self::Publish => PublishScript::SOURCE,
@@ -106,7 +106,7 @@ impl Script {
             Self::Register => include_str!("tracking/register.lua"),
             Self::Claim => include_str!("tracking/claim.lua"),
             Self::Finish => include_str!("tracking/finish.lua"),
-            Self::Remember => include_str!("tracking/remember.lua"),
+            Self::AppendConnectionLog => include_str!("tracking/append_connection_log.lua"),
             Self::Emit => concat!(include_str!("inbox/append.lua"), include_str!("inbox/emit.lua")),
             Self::Answer => include_str!("inbox/answer.lua"),
             Self::PresenceRenew => of_presence!("renew"),

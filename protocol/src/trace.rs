@@ -1,16 +1,17 @@
-//! W3C trace context inside an event. `traceparent` is always the last member of a frame, so that a node can put
-//! its own span in place without reading the frame again.
+//! W3C Trace Context inside an event. `traceparent` is always the last member of a frame. A node can
+//! therefore replace the parent id in place, without parsing the frame.
 
 use bytes::{Bytes, BytesMut};
 
-/// The length of a version 00 `traceparent`.
+/// Length of a version 00 `traceparent`.
 const LENGTH: usize = 55;
-/// Where the parent id stands in it.
+/// Range of the parent id in a `traceparent`.
 const PARENT: std::ops::Range<usize> = 36..52;
-/// How a frame that carries one ends, behind the value.
+/// The bytes of a frame after its `traceparent` value.
 const END: &[u8] = b"\"}";
 
-/// Is it `00-<trace id>-<parent id>-<flags>`, in lower-case hexadecimal, with neither id all zeros?
+/// Returns whether the text is `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal, and
+/// neither id is all zeros.
 pub fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {
@@ -25,7 +26,7 @@ pub fn is_traceparent(text: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// The `traceparent` of an event frame, if it carries one.
+/// Returns the `traceparent` of an event frame, if it has one.
 pub fn of_frame(frame: &Bytes) -> Option<&str> {
     let body = frame.strip_suffix(END)?;
     let start = body.len().checked_sub(LENGTH)?;
@@ -33,8 +34,8 @@ pub fn of_frame(frame: &Bytes) -> Option<&str> {
     std::str::from_utf8(&body[start..]).ok().filter(|text| is_traceparent(text))
 }
 
-/// The same frame with another parent id: the span in which the node delivers it. A frame without a `traceparent`,
-/// or a parent id that is not sixteen characters, leaves it as it is.
+/// Returns the frame with the node's delivery span as parent id. The frame is unchanged if it has no
+/// `traceparent`, or if the parent id is not sixteen characters long.
 pub fn with_parent(frame: &Bytes, parent_id: &str) -> Bytes {
     if of_frame(frame).is_none() || parent_id.len() != PARENT.len() {
         return frame.clone();
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_puts_its_own_span_in() {
+    fn node_replaces_the_parent_id() {
         let frame = Bytes::from(format!(r#"{{"type":"t","data":"é","traceparent":"{GIVEN}"}}"#));
         assert_eq!(of_frame(&frame), Some(GIVEN));
         let ours = with_parent(&frame, "00000000000000aa");

@@ -1,18 +1,18 @@
-//! How a client is connected.
+//! Transports: how a client is connected.
 
-/// How a client is connected: a name, by which nothing is decided.
+/// The transport of a client. It is only a label; no decision depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A WebSocket.
     WebSocket,
     /// Server-Sent Events.
     Sse,
-    /// Socket.IO, over whatever carries it.
+    /// Socket.IO, over polling or WebSocket.
     SocketIo,
 }
 
 impl Transport {
-    /// The word for it, in metrics, histories and answers.
+    /// Returns the name used in metrics, connection logs and replies.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -21,7 +21,7 @@ impl Transport {
         }
     }
 
-    /// The one of that name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::WebSocket, Self::Sse, Self::SocketIo].into_iter().find(|transport| transport.as_str() == name)
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use wirebell_protocol::frame::client::ClientFrame;
-use wirebell_protocol::inbox::{self, Answer, Bounds, Emitted, Emitter, Entry, Told};
+use wirebell_protocol::inbox::{self, Answer, Bounds, Emitted, Emitter, Entry, FinishResult};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::{ConnectionId, Keys, Message, Shard};
 
@@ -65,7 +65,7 @@ fn emitting() {
     }
     for told in list(&vectors["emitted"]) {
         let emitted = Emitted::read(&words(&told["words"])).unwrap();
-        assert_eq!(json!([emitted.again, emitted.services]), json!([told["again"], told["services"]]));
+        assert_eq!(json!([emitted.duplicate, emitted.services]), json!([told["again"], told["services"]]));
         assert_eq!(emitted.answer, answer(&told["answer"]));
     }
     for bad in list(&vectors["bad_emitted"]) {
@@ -114,17 +114,18 @@ fn finishing() {
     }
     for told in list(&vectors["told"]) {
         let expected = match text(&told["told"]) {
-            "entry" => Told::Done,
-            "nobody" => Told::Instead(None),
-            "instead" => {
-                Told::Instead(Some((text(&told["connection"]).parse().unwrap(), text(&told["ref"]).to_owned())))
-            }
-            _ => Told::Gone,
+            "entry" => FinishResult::Finished,
+            "nobody" => FinishResult::Redirected(None),
+            "instead" => FinishResult::Redirected(Some((
+                text(&told["connection"]).parse().unwrap(),
+                text(&told["ref"]).to_owned(),
+            ))),
+            _ => FinishResult::AlreadyFinished,
         };
-        assert_eq!(Told::read(&words(&told["words"])), Ok(expected), "{told}");
+        assert_eq!(FinishResult::read(&words(&told["words"])), Ok(expected), "{told}");
     }
     for bad in list(&vectors["bad_told"]) {
-        assert!(Told::read(&words(bad)).is_err(), "{bad}");
+        assert!(FinishResult::read(&words(bad)).is_err(), "{bad}");
     }
 }
 

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::inbox::Emission;
 use wirebell_protocol::publish::{PublishScript, Retention};
 use wirebell_protocol::{
-    Announcement, Channel, ChannelError, Class, CloseCode, Cursor, Event, Fault, Keys, Pattern, Prepared,
+    Announcement, Channel, ChannelError, Class, CloseCode, Cursor, ErrorCode, Event, Keys, Pattern, Prepared,
 };
 
 macro_rules! vectors {
@@ -43,14 +43,14 @@ fn channels() {
         assert_eq!(Channel::parse(text(good)).unwrap().as_str(), text(good));
     }
     for bad in list(&vectors["bad"]) {
-        let fault = match text(&bad["fault"]) {
+        let expected = match text(&bad["code"]) {
             "kind" => ChannelError::Kind,
             "empty" => ChannelError::Empty,
             "character" => ChannelError::Character,
             "connection" => ChannelError::Connection,
-            other => panic!("an unknown fault, {other}"),
+            other => panic!("an unknown code, {other}"),
         };
-        assert_eq!(Channel::parse(text(&bad["text"])), Err(fault), "{bad}");
+        assert_eq!(Channel::parse(text(&bad["text"])), Err(expected), "{bad}");
     }
 }
 
@@ -95,7 +95,7 @@ fn events() {
     }
     for bad in list(&vectors["bad"]) {
         let error = Event::parse(text(&bad["event"]).as_bytes(), 1_000).unwrap_err();
-        assert_eq!((error.attribute, error.fault.code()), (text(&bad["attribute"]), text(&bad["code"])), "{bad}");
+        assert_eq!((error.attribute, error.code.as_str()), (text(&bad["attribute"]), text(&bad["code"])), "{bad}");
     }
 }
 
@@ -107,11 +107,11 @@ fn announcements() {
         let announcement = Announcement {
             channel: Channel::parse(text(&good["channel"])).unwrap(),
             class: Class::parse(text(&good["class"])).unwrap(),
-            place: cursor(&good["cursor"])
-                .map(|cursor| Place { cursor, previous: self::cursor(&good["previous"]).unwrap() }),
+            position: cursor(&good["cursor"])
+                .map(|cursor| LogPosition { cursor, previous: self::cursor(&good["previous"]).unwrap() }),
             accepted_at: good["accepted_at"].as_u64().unwrap(),
             expires_at: good["expires_at"].as_u64(),
-            watched: good["watched"].as_str().map(Box::from),
+            tracked: good["watched"].as_str().map(Box::from),
             frame: Bytes::from(text(&good["frame"]).to_owned()),
         };
         assert_eq!(Announcement::decode(&message).unwrap(), announcement);
@@ -134,7 +134,7 @@ fn publishing() {
     for answer in list(&vectors["answers"]) {
         let accepted = PublishScript::reply(text(&answer["text"])).unwrap();
         assert_eq!(accepted.cursor, cursor(&answer["cursor"]));
-        assert_eq!(json!([accepted.nodes, accepted.again]), json!([answer["nodes"], answer["again"]]));
+        assert_eq!(json!([accepted.nodes, accepted.duplicate]), json!([answer["nodes"], answer["again"]]));
     }
     for bad in list(&vectors["bad_answers"]) {
         assert!(PublishScript::reply(text(bad)).is_err(), "{bad}");
@@ -175,7 +175,7 @@ fn frames_from_clients() {
     }
     for bad in list(&vectors["bad"]) {
         let error = ClientFrame::parse(text(&bad["text"])).unwrap_err();
-        let found = (error.fault.code(), error.reference.as_deref());
+        let found = (error.code.as_str(), error.reference.as_deref());
         assert_eq!(found, (text(&bad["code"]), bad["ref"].as_str()), "{bad}");
     }
 }
@@ -198,8 +198,8 @@ fn frames_from_nodes() {
         ("welcome", welcome(Some("phone"))),
         ("welcome_without_device", welcome(None)),
         ("reply", ServerFrame::Reply { r#ref: Some("7"), data: &data }),
-        ("error", error(Fault::NotAllowed, Some("7"))),
-        ("error_without_ref", error(Fault::BadFrame, None)),
+        ("error", error(ErrorCode::NotAllowed, Some("7"))),
+        ("error_without_ref", error(ErrorCode::BadFrame, None)),
         ("expiring", ServerFrame::Expiring { expires: 1_763_720_000 }),
         ("reconnect", ServerFrame::Reconnect { after: 1.7, reason: "drain" }),
         ("close", ServerFrame::Close { code: CloseCode::Token, reason: "the token has expired" }),
@@ -234,6 +234,6 @@ fn codes() {
     let numbers: BTreeMap<String, u16> = close.iter().map(|code| (format!("{code:?}"), code.number())).collect();
     let vectors = vectors!("codes.json");
     assert_eq!(json!(numbers), vectors["close"]);
-    assert_eq!(json!(Fault::ALL.map(Fault::code).to_vec()), vectors["faults"]);
-    assert!(Fault::ALL.into_iter().all(|fault| Fault::from_code(fault.code()) == Some(fault)));
+    assert_eq!(json!(ErrorCode::ALL.map(ErrorCode::as_str).to_vec()), vectors["faults"]);
+    assert!(ErrorCode::ALL.into_iter().all(|code| ErrorCode::parse(code.as_str()) == Some(code)));
 }

@@ -51,7 +51,7 @@ impl Builder {
     /// An event that is retried for longer than an id is remembered may be published twice.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
-        self.retentions.usual = retention;
+        self.retentions.default = retention;
         self
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use wirebell_protocol::{Event, Outcome};
+use wirebell_protocol::{Event, PublishResult};
 
 use crate::error::PublishError;
 use crate::failure::{Failure, FailureKind};
@@ -13,7 +13,7 @@ use crate::retry::Backoff;
 use crate::transport::Transport;
 
 /// The result of one event.
-pub(crate) type EventResult = Result<Outcome, PublishError>;
+pub(crate) type EventResult = Result<PublishResult, PublishError>;
 
 /// The result of one attempt.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use wirebell_protocol::tracking::{Receipt, State};
-use wirebell_protocol::{Channel, Outcome};
+use wirebell_protocol::{Channel, PublishResult};
 
 use crate::cancelled::Cancelled;
 use crate::error::ConnectError;
@@ -47,7 +47,7 @@ impl HttpTransport {
     }
 
     /// Posts the events in requests of a bounded size, one after the other.
-    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<PublishResult, Failure>> {
         let bodies: Vec<String> = events.iter().map(|waiting| waiting.event.to_json()).collect();
         let mut answers = Vec::with_capacity(bodies.len());
         let mut most = bodies.len();

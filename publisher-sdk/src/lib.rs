@@ -115,9 +115,9 @@ pub use published::Published;
 pub use publisher::Publisher;
 pub use receipts::{DeliveryUpdate, Follow, Receipts, Told};
 pub use wirebell_protocol::publish::Retention;
-pub use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
+pub use wirebell_protocol::tracking::{Acknowledged, ConnectionState, ConnectionStatus, Receipt, State};
 pub use wirebell_protocol::{
-    Channel, ChannelError, Class, ConnectionId, Cursor, Durability, Event, EventError, Fault, Keys, Outcome,
-    Reached,
+    Channel, ChannelError, ChannelResult, Class, ConnectionId, Cursor, Durability, ErrorCode, Event, EventError,
+    Keys, PublishResult, PublishResult as Outcome,
 };
 pub use worker::{Backlog, WorkerBuilder, WorkerCounters};

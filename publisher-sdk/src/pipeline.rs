@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 
 use wirebell_protocol::publish::Accepted;
-use wirebell_protocol::{Outcome, Prepared, Reached};
+use wirebell_protocol::{ChannelResult, Prepared, PublishResult};
 
 use crate::failure::Failure;
 use crate::pending::{MAX_BATCH_EVENTS, PendingEvent};
@@ -50,7 +50,7 @@ pub(crate) struct BatchResults {
 struct EventProgress {
     id: String,
     wanted: usize,
-    channels: Vec<Reached>,
+    channels: Vec<ChannelResult>,
     failure: Option<Failure>,
 }
 
@@ -70,7 +70,7 @@ impl BatchResults {
         for ((index, prepared), answer) in batch.iter().zip(answers) {
             let Some(progress) = self.events.get_mut(*index) else { continue };
             match answer {
-                Ok(accepted) => progress.channels.push(Reached {
+                Ok(accepted) => progress.channels.push(ChannelResult {
                     channel: prepared.channel.clone(),
                     cursor: accepted.cursor,
                     nodes: accepted.nodes,
@@ -100,16 +100,18 @@ impl BatchResults {
     }
 
     /// Returns the result of each event; `rest` for events that were not sent to all of their channels.
-    pub(crate) fn finish(self, rest: &Failure) -> Vec<Result<Outcome, Failure>> {
+    pub(crate) fn finish(self, rest: &Failure) -> Vec<Result<PublishResult, Failure>> {
         self.events.into_iter().map(|progress| progress.finish(rest)).collect()
     }
 }
 
 impl EventProgress {
-    fn finish(self, rest: &Failure) -> Result<Outcome, Failure> {
+    fn finish(self, rest: &Failure) -> Result<PublishResult, Failure> {
         match self.failure {
             Some(failure) => Err(failure),
-            None if self.channels.len() == self.wanted => Ok(Outcome { id: self.id, channels: self.channels }),
+            None if self.channels.len() == self.wanted => {
+                Ok(PublishResult { id: self.id, channels: self.channels })
+            }
             None => Err(rest.clone()),
         }
     }
@@ -144,7 +146,7 @@ mod tests {
         let events = [waiting(&["user:1", "user:2"], 1), waiting(&["user:3"], 1)];
         let mut results = BatchResults::new(&events);
         let batch: Vec<_> = Batches::new(&events).flatten().take(1).collect();
-        results.add(&batch, vec![Ok(Accepted { cursor: None, nodes: 2, again: false, scheduled: false })]);
+        results.add(&batch, vec![Ok(Accepted { cursor: None, nodes: 2, duplicate: false, scheduled: false })]);
         let answers = results.finish(&Failure::unavailable("gone"));
         assert!(answers.iter().all(Result::is_err), "{answers:?}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use wirebell_protocol::{Channel, Class, Cursor, Event, Outcome, Reached};
+use wirebell_protocol::{Channel, ChannelResult, Class, Cursor, Event, PublishResult};
 
 use crate::acknowledged::{self, AckError, Acknowledgement};
 use crate::transport::Transport;
@@ -15,7 +15,7 @@ pub struct Published {
     /// The event's id, given by the caller or generated.
     pub id: String,
     /// One entry for each channel, in the order of `to`.
-    pub channels: Vec<Reached>,
+    pub channels: Vec<ChannelResult>,
     tracker: AckTracker,
 }
 
@@ -29,13 +29,13 @@ pub(crate) struct AckTracker {
 impl AckTracker {
     pub(crate) fn of(event: &Event, transport: &Arc<Transport>) -> Self {
         // Only durable events have a cursor, which an acknowledgement needs.
-        let can_be_acknowledged = event.is_watched() && event.event_class() == Class::Durable;
+        let can_be_acknowledged = event.is_tracked() && event.event_class() == Class::Durable;
         Self { transport: Arc::clone(transport), can_be_acknowledged }
     }
 }
 
 impl Published {
-    pub(crate) fn new(outcome: Outcome, tracker: AckTracker) -> Self {
+    pub(crate) fn new(outcome: PublishResult, tracker: AckTracker) -> Self {
         Self { id: outcome.id, channels: outcome.channels, tracker }
     }
 
@@ -58,8 +58,8 @@ impl Published {
     }
 
     /// Returns the response of the bus as a plain value.
-    pub fn outcome(&self) -> Outcome {
-        Outcome { id: self.id.clone(), channels: self.channels.clone() }
+    pub fn outcome(&self) -> PublishResult {
+        PublishResult { id: self.id.clone(), channels: self.channels.clone() }
     }
 
     /// Waits until the first device acknowledges the event on any of its channels. [`AckError`] names every other end.

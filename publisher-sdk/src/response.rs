@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{EventError, Fault, Outcome, Reached};
+use wirebell_protocol::{ChannelResult, ErrorCode, EventError, PublishResult};
 
 use crate::cancelled::Cancelled;
 use crate::error::{PublishError, Refusal};
@@ -20,7 +20,7 @@ pub(crate) struct HttpResponse {
 /// The result of one request.
 pub(crate) enum BatchResult {
     /// The node answered for each event.
-    Each(Vec<Result<Outcome, Failure>>),
+    Each(Vec<Result<PublishResult, Failure>>),
     /// The node rejected the request as a whole, because of one of its events or its length. Smaller requests may pass.
     Split,
     /// All events of the request failed for this reason; sending them now in other requests would not help.
@@ -32,7 +32,7 @@ pub(crate) enum BatchResult {
 struct Item {
     status: Option<u16>,
     id: Option<String>,
-    channels: Option<Vec<Reached>>,
+    channels: Option<Vec<ChannelResult>>,
     code: Option<String>,
     title: Option<String>,
     detail: Option<String>,
@@ -142,10 +142,10 @@ impl Item {
         Self { status: None, id: None, channels: None, code: None, title: None, detail: None, attribute: None }
     }
 
-    fn into_result(self, whole: u16) -> Result<Outcome, Failure> {
+    fn into_result(self, whole: u16) -> Result<PublishResult, Failure> {
         let status = self.status.unwrap_or(whole);
         match (self.id, self.channels) {
-            (Some(id), Some(channels)) if status < 300 => Ok(Outcome { id, channels }),
+            (Some(id), Some(channels)) if status < 300 => Ok(PublishResult { id, channels }),
             (_, _) if status < 300 => Err(not_wirebell(status)),
             (id, channels) => Err(Self { id, channels, ..self }.failure(status, None)),
         }
@@ -153,12 +153,12 @@ impl Item {
 
     fn failure(self, status: u16, retry_after: Option<Duration>) -> Failure {
         let detail = self.detail.or(self.title).unwrap_or_else(|| format!("HTTP status {status} without a detail"));
-        let fault = self.code.as_deref().and_then(Fault::from_code);
-        match (status, fault) {
+        let code = self.code.as_deref().and_then(ErrorCode::parse);
+        match (status, code) {
             (408 | 425 | 429 | 500 | 502..=504, _) => Failure::unavailable_for(detail, retry_after),
-            (_, Some(fault @ (Fault::InvalidEvent | Fault::TooLarge | Fault::Unsupported))) => {
+            (_, Some(code @ (ErrorCode::InvalidEvent | ErrorCode::TooLarge | ErrorCode::Unsupported))) => {
                 let attribute = attribute(self.attribute.as_deref());
-                Failure::event(PublishError::Invalid(EventError { attribute, message: detail, fault }))
+                Failure::event(PublishError::Invalid(EventError { attribute, message: detail, code }))
             }
             (400 | 413 | 422, _) => Failure::event(PublishError::Refused(refusal(status, self.code, detail))),
             _ => Failure::configuration(refusal(status, self.code, detail)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wirebell_protocol::tracking::{Receipt, State};
-use wirebell_protocol::{Channel, Outcome};
+use wirebell_protocol::{Channel, PublishResult};
 
 use crate::cancelled::Cancelled;
 use crate::error::ConnectError;
@@ -74,7 +74,7 @@ impl Transport {
 
     /// Makes one attempt to send the events in order, and returns a result for each. After a failure that concerns more
     /// than one event, later events are not sent and share it, so that none overtakes.
-    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<PublishResult, Failure>> {
         match self {
             Self::Redis(bus) => bus.send(events).await,
             Self::Http(http) => http.send(events).await,

@@ -14,7 +14,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use crate::bus::Health;
 use crate::hub::snapshot::Snapshots;
@@ -72,7 +72,7 @@ async fn metrics(State(context): State<Context>) -> Response {
     match context.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, error.to_string()).into_response()
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, error.to_string()).into_response()
         }
     }
 }

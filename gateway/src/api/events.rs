@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, ErrorCode};
 
 use super::explain::{self, Facts, Moment, Verdict};
 use super::query::{self, EventQuery};
@@ -91,7 +91,7 @@ pub(super) async fn cancel(
         Cancelled::Cancelled => Ok(Json(CancelResponse { id: &id, cancelled: true }).into_response()),
         Cancelled::Published => {
             let detail = format!("the event `{id}` was published already, at least on one of its channels");
-            Err(Problem::new(StatusCode::CONFLICT, Fault::AlreadyPublished, detail))
+            Err(Problem::new(StatusCode::CONFLICT, ErrorCode::AlreadyPublished, detail))
         }
         Cancelled::Unknown => Err(not_found(&id)),
     }
@@ -102,5 +102,5 @@ fn not_found(id: &str) -> Problem {
         "no delivery record for the event `{id}`: it was never published, its record has expired, or it was published \
          without `receipt`, `deadline` and `deliver_at`; add `?channel=` to search that channel's log"
     );
-    Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
+    Problem::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, detail)
 }

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::{Context, Peer, wait};
 use crate::problem::Problem;
@@ -25,7 +25,7 @@ pub(super) async fn require_api_key(State(context): State<Context>, request: Req
         return closing(too_large());
     }
     let timed_out =
-        || closing(Problem::new(StatusCode::REQUEST_TIMEOUT, Fault::BadRequest, "the request took too long"));
+        || closing(Problem::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, "the request took too long"));
     let timeout = request_timeout(request.method());
     tokio::time::timeout(timeout, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
@@ -38,12 +38,12 @@ fn request_timeout(method: &Method) -> Duration {
 /// Returns the problem for a request that is larger than the limit.
 pub(super) fn too_large() -> Problem {
     let detail = "the request is larger than this node accepts; send fewer events per request";
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail)
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, detail)
 }
 
 fn unauthorized() -> Response {
     let detail = "expected `Authorization: Bearer <API key>` with one of the keys in `services.keys`";
-    let mut response = Problem::new(StatusCode::UNAUTHORIZED, Fault::Unauthorized, detail).into_response();
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, detail).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

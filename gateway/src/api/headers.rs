@@ -1,7 +1,7 @@
 //! Reads a CloudEvent's attributes from headers, in the binary mode of the CloudEvents HTTP binding.
 
 use axum::http::{HeaderMap, StatusCode};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::cloudevents::HEADER_PREFIX;
 
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<Vec<(String, String)>, P
 
 fn invalid(name: &str) -> Problem {
     let detail = format!("`ce-{name}`: expected UTF-8, percent-encoded except for visible ASCII");
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::InvalidEvent, detail).attribute(name)
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidEvent, detail).attribute(name)
 }
 
 /// Removes the quotes that older senders put around a value, then decodes percent-encoding once. A percent sign that

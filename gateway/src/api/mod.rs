@@ -29,7 +29,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
-use wirebell_protocol::{Fault, NodeId};
+use wirebell_protocol::{ErrorCode, NodeId};
 
 use crate::auth::ServiceKeys;
 use crate::bus::{BusError, SharedBus};
@@ -106,7 +106,7 @@ type Peer = axum::extract::ConnectInfo<SocketAddr>;
 /// Returns the problem for a request that needs presence.
 fn presence_disabled() -> Problem {
     let detail = "presence is disabled; set `presence.enabled` to true on all nodes";
-    Problem::new(StatusCode::NOT_IMPLEMENTED, Fault::Unsupported, detail)
+    Problem::new(StatusCode::NOT_IMPLEMENTED, ErrorCode::Unsupported, detail)
 }
 
 /// Returns the problem for a bus error. The advice says what the caller can do.
@@ -114,8 +114,8 @@ fn bus_problem(error: &BusError, advice: &str) -> Problem {
     let detail = format!("{error}; {advice}");
     match error {
         BusError::Unavailable(_) => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Unavailable, detail).retry_after(1)
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable, detail).retry_after(1)
         }
-        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, Fault::Internal, detail),
+        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, ErrorCode::Internal, detail),
     }
 }

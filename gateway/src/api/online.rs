@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use wirebell_protocol::Shard;
-use wirebell_protocol::presence::Online;
+use wirebell_protocol::presence::OnlineUser;
 
 use super::query::{self, UsersQuery};
 use super::{Context, bus_problem, presence_disabled};
@@ -63,7 +63,7 @@ pub(super) async fn list(
     Ok(Json(page).into_response())
 }
 
-fn user(id: String, online: Online) -> User {
+fn user(id: String, online: OnlineUser) -> User {
     let sessions = online.sessions.into_iter().map(|open| Session {
         connection: open.connection.to_string(),
         node: open.connection.node.to_string(),

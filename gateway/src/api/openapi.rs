@@ -17,7 +17,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::Value;
-    use wirebell_protocol::Fault;
+    use wirebell_protocol::ErrorCode;
     use wirebell_protocol::event::{MAX_CHANNELS, MAX_NAME_BYTES};
     use wirebell_protocol::{cloudevents, problem};
 
@@ -75,7 +75,7 @@ mod tests {
         let codes: BTreeSet<&str> =
             schema["code"]["enum"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
         for code in &codes {
-            assert!(Fault::from_code(code).is_some(), "{code}");
+            assert!(ErrorCode::parse(code).is_some(), "{code}");
         }
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md")).unwrap();
         let table = page.split("| status | code | when |").nth(1).unwrap().split("\n\n").next().unwrap();

@@ -6,7 +6,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use wirebell_protocol::publish::Accepted;
-use wirebell_protocol::{Class, Fault, Outcome, Prepared, Reached};
+use wirebell_protocol::{ChannelResult, Class, ErrorCode, Prepared, PublishResult};
 
 use super::response::{self, EventResult};
 use super::submission::{self, Submission, Submitted};
@@ -55,11 +55,11 @@ async fn publish_batch(
     submitted.into_iter().map(|submitted| submitted.and_then(&mut take)).collect()
 }
 
-fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<Outcome, Problem> {
+fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<PublishResult, Problem> {
     let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
         let accepted =
             accepted.map_err(|error| bus_problem(&error, "publishing again with the same id is safe"))?;
-        Ok(Reached {
+        Ok(ChannelResult {
             channel: event.channel.clone(),
             cursor: accepted.cursor,
             nodes: accepted.nodes,
@@ -68,14 +68,14 @@ fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> 
     });
     let channels = reached.collect::<Result<Vec<_>, Problem>>()?;
     let id = prepared.first().map(|event| event.id.clone()).unwrap_or_default();
-    Ok(Outcome { id, channels })
+    Ok(PublishResult { id, channels })
 }
 
 /// Returns the problem for a request body that could not be read.
 pub(super) fn body_error(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => guard::too_large(),
-        _ => Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, "the request body ended early"),
+        _ => Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, "the request body ended early"),
     }
 }
 
@@ -83,7 +83,7 @@ fn count_results(context: &Context, prepared: &[Prepared], accepted: &[Result<Ac
     let mut tally = [[0u64; 3]; 3];
     for (event, accepted) in prepared.iter().zip(accepted) {
         let outcome = match accepted {
-            Ok(Accepted { again: false, .. }) => 0,
+            Ok(Accepted { duplicate: false, .. }) => 0,
             Ok(_) => 1,
             Err(_) => 2,
         };

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use wirebell_protocol::event::MAX_NAME_BYTES;
-use wirebell_protocol::{Channel, Fault, Shard};
+use wirebell_protocol::{Channel, ErrorCode, Shard};
 
 use super::wait;
 use crate::problem::Problem;
@@ -120,7 +120,8 @@ pub(super) fn parse<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Pro
     match query {
         Ok(Query(query)) => Ok(query),
         Err(rejection) => {
-            Err(Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, rejection.body_text()).attribute("query"))
+            Err(Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, rejection.body_text())
+                .attribute("query"))
         }
     }
 }
@@ -134,7 +135,7 @@ fn number(name: &str, text: &str, within: RangeInclusive<u64>) -> Result<u64, Pr
 
 /// Returns the problem for an invalid parameter or member.
 pub(super) fn invalid(name: &str, expected: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, format!("`{name}`: {expected}")).attribute(name)
+    Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, format!("`{name}`: {expected}")).attribute(name)
 }
 
 #[cfg(test)]

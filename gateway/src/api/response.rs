@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use wirebell_protocol::{Cursor, Outcome, Reached, problem};
+use wirebell_protocol::{ChannelResult, Cursor, PublishResult, problem};
 
 use crate::problem::Problem;
 
@@ -16,14 +16,14 @@ struct Accepted<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<Cursor>,
     nodes: u64,
-    channels: &'a [Reached],
+    channels: &'a [ChannelResult],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     ignored: &'a [String],
 }
 
 /// The result of one event of a batch.
 pub(super) struct EventResult {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PublishResult,
     /// Attributes of the CloudEvent that Wirebell does not carry.
     pub(super) ignored: Vec<String>,
 }
@@ -36,7 +36,7 @@ enum Item<'a> {
 }
 
 /// Returns the response for one event.
-pub(super) fn single(outcome: &Outcome, ignored: &[String]) -> Response {
+pub(super) fn single(outcome: &PublishResult, ignored: &[String]) -> Response {
     (StatusCode::ACCEPTED, Json(accepted(outcome, ignored, None))).into_response()
 }
 
@@ -56,7 +56,7 @@ pub(super) fn batch(outcomes: &[Result<EventResult, Problem>]) -> Response {
     (status, Json(items)).into_response()
 }
 
-fn accepted<'a>(outcome: &'a Outcome, ignored: &'a [String], status: Option<StatusCode>) -> Accepted<'a> {
+fn accepted<'a>(outcome: &'a PublishResult, ignored: &'a [String], status: Option<StatusCode>) -> Accepted<'a> {
     Accepted {
         status: status.map(|status| status.as_u16()),
         id: &outcome.id,

@@ -1,6 +1,6 @@
 //! Reconstructs a user's sessions from the user's connection log. Does no I/O.
 
-use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
 use wirebell_protocol::{Cursor, NodeId};
 
 /// One session, as far as the connection log shows it.
@@ -58,7 +58,10 @@ impl<'a> Session<'a> {
 
 /// Returns the sessions in the order of their first log entry. If the live nodes are given, sessions on other nodes
 /// count as ended.
-pub(super) fn from_connection_log<'a>(history: &'a [Entry], live_nodes: Option<&[NodeId]>) -> Vec<Session<'a>> {
+pub(super) fn from_connection_log<'a>(
+    history: &'a [ConnectionLogEntry],
+    live_nodes: Option<&[NodeId]>,
+) -> Vec<Session<'a>> {
     let mut sessions: Vec<Session<'a>> = Vec::new();
     let mut last_seen: Vec<u64> = Vec::new();
     for entry in history {
@@ -84,20 +87,20 @@ pub(super) fn from_connection_log<'a>(history: &'a [Entry], live_nodes: Option<&
     sessions
 }
 
-fn apply<'a>(session: &mut Session<'a>, entry: &'a Entry) {
+fn apply<'a>(session: &mut Session<'a>, entry: &'a ConnectionLogEntry) {
     let at = entry.at;
-    match &entry.what {
-        Happened::Opened { transport, cursor, recovered } => {
+    match &entry.event {
+        ConnectionEvent::Opened { transport, cursor, recovered } => {
             session.opened = Some(Opened { at, transport, cursor: *cursor, recovered: *recovered });
         }
-        Happened::Closed { why } => session.end = Some(End { at, why }),
-        Happened::Slow { channel, after } => {
+        ConnectionEvent::Closed { why } => session.end = Some(End { at, why }),
+        ConnectionEvent::Slow { channel, after } => {
             session.catching_up.push(CatchUp { channel, after: *after, since: at });
         }
-        Happened::CaughtUp { channel, .. } => {
+        ConnectionEvent::CaughtUp { channel, .. } => {
             session.catching_up.retain(|catching_up| catching_up.channel != &**channel)
         }
-        Happened::Refused { .. } | Happened::Gap { .. } => {}
+        ConnectionEvent::Rejected { .. } | ConnectionEvent::Gap { .. } => {}
     }
 }
 
@@ -106,17 +109,17 @@ mod tests {
     use super::*;
     use wirebell_protocol::ConnectionId;
 
-    fn entry(at: u64, node: u64, number: u64, what: Happened) -> Entry {
+    fn entry(at: u64, node: u64, number: u64, what: ConnectionEvent) -> ConnectionLogEntry {
         let id = ConnectionId { node: NodeId::from_bits(node), number };
-        Entry::of_connection(at, id, Some("phone"), what)
+        ConnectionLogEntry::of_connection(at, id, Some("phone"), what)
     }
 
-    fn opened() -> Happened {
-        Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true }
+    fn opened() -> ConnectionEvent {
+        ConnectionEvent::Opened { transport: "websocket".into(), cursor: None, recovered: true }
     }
 
-    fn closed(why: &str) -> Happened {
-        Happened::Closed { why: why.into() }
+    fn closed(why: &str) -> ConnectionEvent {
+        ConnectionEvent::Closed { why: why.into() }
     }
 
     #[test]
@@ -141,8 +144,8 @@ mod tests {
     #[test]
     fn a_slow_session_catches_up() {
         let after = Cursor { millis: 3, sequence: 0 };
-        let slow = |channel: &str| Happened::Slow { channel: channel.into(), after };
-        let caught_up = Happened::CaughtUp { channel: "user:42".into(), upto: after };
+        let slow = |channel: &str| ConnectionEvent::Slow { channel: channel.into(), after };
+        let caught_up = ConnectionEvent::CaughtUp { channel: "user:42".into(), upto: after };
         let history =
             [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
         let sessions = from_connection_log(&history, None);

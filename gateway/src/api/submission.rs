@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use wirebell_protocol::cloudevents::{self, CloudEvent};
 use wirebell_protocol::event::rfc3339;
 use wirebell_protocol::media::MediaType;
-use wirebell_protocol::{Event, EventError, Fault};
+use wirebell_protocol::{ErrorCode, Event, EventError};
 
 use super::{Context, headers};
 use crate::problem::Problem;
@@ -90,7 +90,7 @@ fn batch(
     let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     if items.len() > context.max_batch {
         let detail = format!("{} events in one request; at most {} are allowed", items.len(), context.max_batch);
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, detail));
     }
     Ok(Submission::Batch(items.into_iter().map(|item| read(context, item.get().as_bytes())).collect()))
 }
@@ -126,11 +126,11 @@ fn parse_json(body: &[u8]) -> Result<&RawValue, Problem> {
 }
 
 fn invalid_event(error: &EventError) -> Problem {
-    let status = match error.fault {
-        Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+    let status = match error.code {
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    Problem::new(status, error.fault, error.to_string()).attribute(error.attribute)
+    Problem::new(status, error.code, error.to_string()).attribute(error.attribute)
 }
 
 /// Rejects a body whose `Content-Type` is not JSON.
@@ -139,13 +139,13 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "expected `Content-Type: application/json`";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail))
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadRequest, detail))
 }
 
 fn unsupported_media_type() -> Problem {
     let detail = "expected `Content-Type: application/json`, `application/cloudevents+json`, \
                   `application/cloudevents-batch+json`, or a CloudEvent in `ce-` headers";
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail)
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadRequest, detail)
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
@@ -153,7 +153,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 fn bad_request(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
+    Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, detail)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::{Cursor, presence};
 
 use super::sessions::{self, Session};
@@ -104,7 +104,7 @@ pub(super) async fn read(
 }
 
 /// Describes a session on another node, from presence.
-fn from_presence(remote: &presence::Open, sessions: &[Session<'_>]) -> OpenSession {
+fn from_presence(remote: &presence::OpenSession, sessions: &[Session<'_>]) -> OpenSession {
     let connection = remote.connection.to_string();
     let slow =
         sessions.iter().find(|session| session.connection == connection).map(slow_channels).unwrap_or_default();
@@ -155,7 +155,7 @@ fn from_hub(info: &SessionInfo, sessions: &[Session<'_>], now: u64) -> OpenSessi
     }
 }
 
-fn devices<'a>(history: &'a [Entry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
+fn devices<'a>(history: &'a [ConnectionLogEntry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
     let began =
         open.iter().filter_map(|session| Some((session.device.as_deref()?, session.since.unwrap_or_default())));
     let logged = history.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
@@ -170,7 +170,7 @@ fn devices<'a>(history: &'a [Entry], open: &'a [OpenSession]) -> Vec<Device<'a>>
 
 #[cfg(test)]
 mod tests {
-    use wirebell_protocol::history::Happened;
+    use wirebell_protocol::connection_log::ConnectionEvent;
     use wirebell_protocol::{ConnectionId, NodeId};
 
     use super::*;
@@ -178,10 +178,15 @@ mod tests {
     #[test]
     fn a_device_is_connected_while_one_of_its_sessions_is_open() {
         let entry = |at, number, device: &str, what| {
-            Entry::of_connection(at, ConnectionId { node: NodeId::from_bits(7), number }, Some(device), what)
+            ConnectionLogEntry::of_connection(
+                at,
+                ConnectionId { node: NodeId::from_bits(7), number },
+                Some(device),
+                what,
+            )
         };
-        let opened = || Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true };
-        let closed = || Happened::Closed { why: "client".into() };
+        let opened = || ConnectionEvent::Opened { transport: "websocket".into(), cursor: None, recovered: true };
+        let closed = || ConnectionEvent::Closed { why: "client".into() };
         let history = [
             entry(1, 1, "phone", opened()),
             entry(2, 2, "laptop", opened()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, TryAcquireError};
 use tokio::time::{Instant, sleep_until};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::tracking::Receipt;
 
 use super::Context;
@@ -63,5 +63,5 @@ pub(super) async fn until_final(
 
 fn full(_: &TryAcquireError) -> Problem {
     let detail = format!("{MAX_WAITS} requests are already waiting on this node; retry later, or without `wait`");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, detail).retry_after(1)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wirebell_protocol::{Channel, Fault, Pattern};
+use wirebell_protocol::{Channel, ErrorCode, Pattern};
 
 use super::header::object;
 use super::{Identity, Mark, Permits, Refusal};
@@ -69,7 +69,7 @@ impl Expected {
         let expires = claims.exp.as_ref().and_then(seconds).ok_or_else(wrong)?;
         if now >= expires.saturating_add(self.leeway) {
             return Err(Refusal::new(
-                Fault::TokenExpired,
+                ErrorCode::TokenExpired,
                 "the token has expired; expected an `exp` in the future",
             ));
         }
@@ -77,7 +77,7 @@ impl Expected {
         let begins = claims.nbf.as_ref().map(|nbf| seconds(nbf).ok_or_else(wrong)).transpose()?;
         if begins.is_some_and(|begins| begins > now.saturating_add(self.leeway)) {
             return Err(Refusal::new(
-                Fault::TokenNotYetValid,
+                ErrorCode::TokenNotYetValid,
                 "the token is not valid yet; expected an `nbf` that has come",
             ));
         }
@@ -89,9 +89,10 @@ impl Expected {
             return Err(Refusal::malformed("the token's `iss` is not a text; expected the issuer's name"));
         }
         match &self.issuer {
-            Some(issuer) if found.and_then(Value::as_str) != Some(issuer) => {
-                Err(Refusal::new(Fault::TokenClaims, "the token's `iss` is not the issuer that is trusted here"))
-            }
+            Some(issuer) if found.and_then(Value::as_str) != Some(issuer) => Err(Refusal::new(
+                ErrorCode::TokenClaims,
+                "the token's `iss` is not the issuer that is trusted here",
+            )),
             _ => Ok(()),
         }
     }
@@ -108,12 +109,12 @@ impl Expected {
             (true, true) => Ok(()),
             // RFC 7519, 4.1.3: whoever is not among the audience must refuse, and nobody said that we are.
             (true, false) => Err(Refusal::new(
-                Fault::TokenClaims,
+                ErrorCode::TokenClaims,
                 "the token has an `aud` and none is expected here; expected none, or `auth.audience` to be set",
             )),
             (false, _) if found.iter().any(|one| self.audience.iter().any(|expected| expected == one)) => Ok(()),
             (false, _) => Err(Refusal::new(
-                Fault::TokenClaims,
+                ErrorCode::TokenClaims,
                 "the token's `aud` does not contain the audience that is expected here",
             )),
         }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::{Refusal, Token};
 
@@ -51,7 +51,7 @@ impl<'a> Parts<'a> {
         let header = Header::of(header)?;
         let algorithm = Algorithm::from_str(&header.alg).map_err(|_| {
             Refusal::new(
-                Fault::TokenAlgorithm,
+                ErrorCode::TokenAlgorithm,
                 "the token's `alg` is not allowed; expected a signature that is verified here",
             )
         })?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::Refusal;
 
@@ -65,15 +65,15 @@ impl From<Miss> for Refusal {
     fn from(miss: Miss) -> Self {
         match miss {
             Miss::Unknown => Self::new(
-                Fault::TokenSignature,
+                ErrorCode::TokenSignature,
                 "the token's `kid` is none of the issuer's keys; expected one of them",
             ),
             Miss::Algorithm => Self::new(
-                Fault::TokenAlgorithm,
+                ErrorCode::TokenAlgorithm,
                 "the token's `alg` is not one of its key's; expected one that fits the key",
             ),
             Miss::Ambiguous => Self::new(
-                Fault::TokenSignature,
+                ErrorCode::TokenSignature,
                 "the token has no `kid` and several keys fit; expected the `kid` of the key that signed it",
             ),
         }

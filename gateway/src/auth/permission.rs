@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::{Channel, Fault, Pattern};
+use wirebell_protocol::{Channel, ErrorCode, Pattern};
 
 use super::{Mark, Refusal};
 
@@ -68,7 +68,7 @@ impl Identity {
             }
             Kind::User(_) => {
                 return Err(Refusal::new(
-                    Fault::NotAllowed,
+                    ErrorCode::NotAllowed,
                     "the channel of another user; expected a `topic:` that the token's `topics` permit",
                 ));
             }
@@ -83,7 +83,7 @@ impl Identity {
             return Ok(());
         }
         Err(Refusal::new(
-            Fault::NotAllowed,
+            ErrorCode::NotAllowed,
             "the token does not permit this topic; expected one that fits its claim `topics`",
         ))
     }
@@ -94,14 +94,14 @@ impl Identity {
             return Ok(());
         }
         Err(Refusal::new(
-            Fault::NotAllowed,
+            ErrorCode::NotAllowed,
             "the token does not permit events of this type; expected one that fits its claim `emit`",
         ))
     }
 }
 
 fn implicit(message: &'static str) -> Refusal {
-    Refusal::new(Fault::BadChannel, message)
+    Refusal::new(ErrorCode::BadChannel, message)
 }
 
 #[cfg(test)]
@@ -120,11 +120,11 @@ mod tests {
         for (name, refused) in [
             ("topic:news", None),
             ("topic:room-7", None),
-            ("topic:lobby", Some(Fault::NotAllowed)),
-            ("user:42", Some(Fault::BadChannel)),
-            ("user:43", Some(Fault::NotAllowed)),
-            ("conn:abcdefgh.1", Some(Fault::BadChannel)),
-            ("all", Some(Fault::BadChannel)),
+            ("topic:lobby", Some(ErrorCode::NotAllowed)),
+            ("user:42", Some(ErrorCode::BadChannel)),
+            ("user:43", Some(ErrorCode::NotAllowed)),
+            ("conn:abcdefgh.1", Some(ErrorCode::BadChannel)),
+            ("all", Some(ErrorCode::BadChannel)),
         ] {
             let answer = identity.may_subscribe(&Channel::parse(name).unwrap());
             assert_eq!(answer.err().map(|refusal| refusal.fault), refused, "{name}");

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, ErrorCode};
 
 /// A refusal: a code for programs and a message for people, as in `wirebell.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The code.
-    pub fault: Fault,
+    pub fault: ErrorCode,
     /// What was wrong, and what was expected.
     pub message: Cow<'static, str>,
     /// The channel of the user who was refused, where the token says who it is and can be trusted in that.
@@ -18,7 +18,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal for that reason.
-    pub fn new(fault: Fault, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(fault: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { fault, message: message.into(), user: None }
     }
 
@@ -31,14 +31,14 @@ impl Refusal {
     /// There was no token where one was needed.
     pub fn missing() -> Self {
         Self::new(
-            Fault::TokenMissing,
+            ErrorCode::TokenMissing,
             "no token; expected `Authorization: Bearer`, the subprotocol `wirebell.bearer.<jwt>`, the query \
              `access_token`, or a first frame `wirebell.auth`",
         )
     }
 
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Fault::TokenMalformed, message)
+        Self::new(ErrorCode::TokenMalformed, message)
     }
 }
 

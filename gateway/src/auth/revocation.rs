@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{PoisonError, RwLock};
 
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::revocation::{Revocation, Tokens};
 
 use super::{Identity, Refusal};
@@ -77,7 +77,7 @@ impl Revoked {
         if !by_user && !by_name {
             return Ok(());
         }
-        let refusal = Refusal::new(Fault::TokenRevoked, "the token was revoked; expected a newer one");
+        let refusal = Refusal::new(ErrorCode::TokenRevoked, "the token was revoked; expected a newer one");
         Err(refusal.of(Some(identity.channel.clone())))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::claims::Expected;
 use super::fetch::{self, OnFetch, Source};
@@ -45,13 +45,13 @@ impl Verifier {
         if !self.allowed.contains(&parts.algorithm) {
             let message =
                 format!("the token's `alg` is not allowed; expected one of {}", algorithms::list(&self.allowed));
-            return Err(Refusal::new(Fault::TokenAlgorithm, message));
+            return Err(Refusal::new(ErrorCode::TokenAlgorithm, message));
         }
         let key = self.keys.choose(parts.algorithm, parts.kid.as_deref()).await?;
         let good = crypto::verify(parts.signature, parts.signed.as_bytes(), &key.decoding, parts.algorithm);
         if !good.unwrap_or(false) {
             let message = "the token's signature does not fit; expected one by the key that is trusted here";
-            return Err(Refusal::new(Fault::TokenSignature, message));
+            return Err(Refusal::new(ErrorCode::TokenSignature, message));
         }
         let identity = self.expected.identify(parts.payload, now())?;
         self.check(&identity)?;
@@ -176,7 +176,7 @@ impl Keys {
         let keys = set.keys();
         if keys.is_empty() {
             let message = "the issuer's keys cannot be fetched just now, so no token can be verified; try again";
-            return Err(Refusal::new(Fault::Unavailable, message));
+            return Err(Refusal::new(ErrorCode::Unavailable, message));
         }
         Ok(keys.choose(algorithm, kid)?)
     }

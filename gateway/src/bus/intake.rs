@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 use wirebell_protocol::message::Reply;
-use wirebell_protocol::{Announcement, Channel, Message, Order};
+use wirebell_protocol::{Announcement, Channel, Message, NodeCommand};
 
 use crate::telemetry::Metrics;
 
@@ -19,7 +19,7 @@ pub enum Delivery {
     /// An answer to one of this node's connections.
     Reply(Reply),
     /// Something to be done to one of this node's sessions.
-    Order(Order),
+    Command(NodeCommand),
     /// Announcements of these channels may have been missed: look into their logs.
     Missed(Vec<Channel>),
     /// Announcements of any channel may have been missed: the connection was lost for a while.
@@ -65,11 +65,11 @@ impl Intake {
         if let Err(mpsc::error::TrySendError::Full(message)) = self.queue.try_send(message) {
             self.metrics.bus_overflows.inc();
             match message {
-                Message::Event(announcement) if announcement.place.is_some() => {
+                Message::Event(announcement) if announcement.position.is_some() => {
                     self.missed.note(|what| _ = what.channels.insert(announcement.channel));
                 }
                 // An order waits in its node's list as well.
-                Message::Event(_) | Message::Reply(_) | Message::Order(_) => {}
+                Message::Event(_) | Message::Reply(_) | Message::Command(_) => {}
             }
         }
     }
@@ -90,7 +90,7 @@ impl Deliveries {
                 message = self.queue.recv() => return message.map(|message| match message {
                     Message::Event(announcement) => Delivery::Event(announcement),
                     Message::Reply(reply) => Delivery::Reply(reply),
-                    Message::Order(order) => Delivery::Order(order),
+                    Message::Command(command) => Delivery::Command(command),
                 }),
                 () = self.missed.news.notified() => {
                     if let Some(delivery) = self.missed.take() {

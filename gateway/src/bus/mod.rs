@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::inbox::{Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::Accepted;
@@ -91,7 +91,7 @@ pub trait Bus: Presence + Revoking {
     async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError>;
 
     /// What happened of late to the sessions of the channel's user, the oldest first.
-    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError>;
+    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError>;
 
     /// What publishing that id on the channel was answered, for as long as ids are remembered.
     async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;

@@ -10,8 +10,8 @@
 //!   entry is.
 
 use async_trait::async_trait;
-use wirebell_protocol::presence::{Change, Changed, Filter, Lease, Online, Renewed, Settings};
-use wirebell_protocol::{ConnectionId, Order, Shard};
+use wirebell_protocol::presence::{Change, ChangeResult, Filter, Lease, OnlineUser, Renewed, Settings};
+use wirebell_protocol::{ConnectionId, NodeCommand, Shard};
 
 use super::BusError;
 
@@ -25,7 +25,7 @@ pub trait Presence: Send + Sync + 'static {
         lease: Lease,
         enter: bool,
         settings: &Settings,
-        done: &[Order],
+        done: &[NodeCommand],
     ) -> Result<Renewed, BusError>;
 
     /// Writes what has changed among the node's sessions, as the batch of that number, which has to be higher each time.
@@ -36,7 +36,7 @@ pub trait Presence: Send + Sync + 'static {
         batch: u64,
         settings: &Settings,
         changes: &[Change],
-    ) -> Result<Changed, BusError>;
+    ) -> Result<ChangeResult, BusError>;
 
     /// Clears up a piece of the sessions of a lease that has ended, from that cursor on; none is the beginning. Answers
     /// where to go on; none at the end.
@@ -52,10 +52,10 @@ pub trait Presence: Send + Sync + 'static {
     async fn resign(&self, lease: Lease, has_left: bool) -> Result<(), BusError>;
 
     /// The user's entry; none if the user is not online.
-    async fn online(&self, user: &str) -> Result<Option<Online>, BusError>;
+    async fn online(&self, user: &str) -> Result<Option<OnlineUser>, BusError>;
 
     /// The shard's users who are online, in the order of their ids, behind that one.
-    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, Online)>, BusError>;
+    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, OnlineUser)>, BusError>;
 
     /// Orders the nodes to end sessions of a user; answers which.
     async fn disconnect(&self, user: &str, which: &Filter, reason: &str) -> Result<Vec<ConnectionId>, BusError>;

@@ -1,6 +1,6 @@
 //! What a node reports of watched events: what became of them on its connections, and who has acknowledged them.
 
-use wirebell_protocol::tracking::What;
+use wirebell_protocol::tracking::ConnectionState;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
 /// What became of a watched event on a connection.
@@ -15,7 +15,7 @@ pub struct Note {
     /// The device, as its token names it.
     pub device: Option<Box<str>>,
     /// What became of it.
-    pub what: What,
+    pub what: ConnectionState,
 }
 
 /// A device has handled everything on a channel up to a cursor.

@@ -1,6 +1,6 @@
 //! The configuration, loaded from the sources and checked.
 
-use wirebell_protocol::presence::Policy;
+use wirebell_protocol::presence::SessionPolicy;
 
 use super::auth::Auth;
 use super::bus::Bus;
@@ -36,7 +36,7 @@ pub struct Config {
     /// Whether nodes track which users are online.
     pub presence: Presence,
     /// How many sessions a user may have.
-    pub sessions: Policy,
+    pub sessions: SessionPolicy,
     /// How a node shuts down.
     pub drain: Drain,
     /// Logs and traces.

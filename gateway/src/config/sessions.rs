@@ -1,6 +1,6 @@
 //! `[sessions]`: how many sessions a user may have.
 
-use wirebell_protocol::presence::{Policy, WhenFull};
+use wirebell_protocol::presence::{SessionPolicy, WhenFull};
 
 use super::presence::Presence;
 use super::reader::Reader;
@@ -30,16 +30,19 @@ pub(super) const SETTINGS: [Setting; 2] = [
 ];
 
 /// Reads the policy.
-pub(super) fn read(reader: &mut Reader<'_>) -> Policy {
+pub(super) fn read(reader: &mut Reader<'_>) -> SessionPolicy {
     let when_full = reader.text("sessions.when_full").and_then(|name| WhenFull::parse(&name));
     let most: usize = reader.count("sessions.max_per_user");
-    Policy { most: u32::try_from(most).unwrap_or(u32::MAX), when_full: when_full.unwrap_or_default() }
+    SessionPolicy {
+        max_sessions: u32::try_from(most).unwrap_or(u32::MAX),
+        when_full: when_full.unwrap_or_default(),
+    }
 }
 
 /// Checks that presence is enabled if there is a limit: presence counts the sessions.
-pub(super) fn check(policy: Policy, presence: &Presence, reader: &mut Reader<'_>) {
-    if policy.most > 0 && !presence.enabled {
-        let found = format!("{} while `presence.enabled` is false", policy.most);
+pub(super) fn check(policy: SessionPolicy, presence: &Presence, reader: &mut Reader<'_>) {
+    if policy.max_sessions > 0 && !presence.enabled {
+        let found = format!("{} while `presence.enabled` is false", policy.max_sessions);
         reader.error("sessions.max_per_user", found, "0, or `presence.enabled` set to true");
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use crate::problem::Problem;
 
@@ -62,9 +62,8 @@ pub(super) async fn index(State(page): State<Arc<Page>>) -> Response {
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     match FILES.into_iter().find(|(file, ..)| *file == name) {
         Some((_, kind, body)) => answer(kind, body.to_owned()),
-        None => {
-            Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "the live page has no such file").into_response()
-        }
+        None => Problem::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, "the live page has no such file")
+            .into_response(),
     }
 }
 

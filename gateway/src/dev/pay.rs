@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::backend::Backend;
 use super::request;
@@ -39,7 +39,7 @@ pub(super) async fn pay(
     }
     let payment = backend.accept(channel, amount).ok_or_else(|| {
         let detail = "too many payments are in progress; wait until some are done";
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail)
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, detail)
     })?;
     let location = format!("/dev/payments/{payment}");
     let headers = [(header::LOCATION, location.as_str()), (header::CONTENT_TYPE, "application/json")];
@@ -60,7 +60,7 @@ pub(super) async fn progress(
 ) -> Result<Response, Problem> {
     let Query(since) = since.map_err(|error| request::invalid("seen", error.body_text()))?;
     let mut watch = backend.watch(&payment).ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such payment, or it was removed")
+        Problem::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, "no such payment, or it was removed")
     })?;
     let more = watch.wait_for(|progress| progress.done || progress.steps.len() > since.seen);
     // After a timeout, or if the backend is gone, the current progress is returned.

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use wirebell_protocol::media::MediaType;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, ErrorCode};
 
 use crate::problem::Problem;
 
@@ -19,19 +19,19 @@ pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Re
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !MediaType::parse(kind).is("application/json") {
         let detail = "expected `Content-Type: application/json`";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest, detail));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::BadRequest, detail));
     }
     if body.len() > MAX_BYTES {
         let detail = format!("the body has {} bytes; at most {MAX_BYTES} are allowed", body.len());
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::TooLarge, detail));
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge, detail));
     }
     serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, error.to_string()))
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, error.to_string()))
 }
 
 /// Returns the problem for an invalid value.
 pub(super) fn invalid(attribute: &'static str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Fault::BadRequest, detail).attribute(attribute)
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::BadRequest, detail).attribute(attribute)
 }
 
 /// Returns the channel of a user.

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::request;
 use crate::auth::{Grant, MintError, Minter};
@@ -51,7 +51,9 @@ pub(super) async fn mint(
 fn mint_problem(error: &MintError) -> Problem {
     match error {
         MintError::User(_) => request::invalid("user", error.to_string()),
-        MintError::Sign(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, error.to_string()),
+        MintError::Sign(_) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, error.to_string())
+        }
     }
 }
 

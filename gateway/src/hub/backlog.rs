@@ -135,10 +135,10 @@ mod tests {
         Announcement {
             channel: channel.clone(),
             class: Class::Volatile,
-            place: None,
+            position: None,
             accepted_at: number,
             expires_at: None,
-            watched: None,
+            tracked: None,
             frame: vec![b'x'; length].into(),
         }
     }

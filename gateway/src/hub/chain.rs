@@ -1,7 +1,7 @@
 //! A log's chain: each announcement names its predecessor, so a node knows when it missed one.
 
 use wirebell_protocol::Cursor;
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 
 /// Position of this node in a channel's log. A user with one connection needs three of them, so the
 /// fields are laid out by hand instead of as two enums.
@@ -106,7 +106,7 @@ impl Chain {
     }
 
     /// Decides what to do with an announcement.
-    pub(super) fn judge(&mut self, place: Place) -> Verdict {
+    pub(super) fn judge(&mut self, place: LogPosition) -> Verdict {
         if self.delivered_to() == Some(place.previous) && !self.is_reading {
             self.set_delivered(place.cursor);
             return Verdict::Deliver;
@@ -115,7 +115,7 @@ impl Chain {
     }
 
     /// Records an announcement that is not delivered now, because of a break or for lack of room.
-    pub(super) fn miss(&mut self, place: Place) -> Verdict {
+    pub(super) fn miss(&mut self, place: LogPosition) -> Verdict {
         if self.delivered_to().is_some_and(|last| place.cursor <= last) {
             return Verdict::Repeat;
         }
@@ -147,7 +147,7 @@ impl Chain {
     }
 
     /// Moves the chain to an event of the log. The event must be delivered if it is new.
-    pub(super) fn advance(&mut self, place: Place) -> Advance {
+    pub(super) fn advance(&mut self, place: LogPosition) -> Advance {
         // Without a position, the log was read for a subscription that has ended since.
         let Some(last) = self.delivered_to().filter(|last| place.cursor > *last) else { return Advance::Repeat };
         self.set_delivered(place.cursor);
@@ -181,8 +181,8 @@ mod tests {
         Cursor { millis, sequence: 0 }
     }
 
-    fn place(previous: u64, cursor: u64) -> Place {
-        Place { cursor: at(cursor), previous: at(previous) }
+    fn place(previous: u64, cursor: u64) -> LogPosition {
+        LogPosition { cursor: at(cursor), previous: at(previous) }
     }
 
     fn chain(last: u64) -> Chain {

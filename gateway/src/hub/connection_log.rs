@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
 use crate::bus::{Happening, SharedBus};
@@ -54,14 +54,14 @@ impl ConnectionLog {
     }
 
     /// Records an event of a user's connection.
-    pub fn record(&self, user: &Channel, id: ConnectionId, device: Option<&str>, what: Happened) {
-        self.add(user, || Entry::of_connection(millis(wall_clock()), id, device, what));
+    pub fn record(&self, user: &Channel, id: ConnectionId, device: Option<&str>, what: ConnectionEvent) {
+        self.add(user, || ConnectionLogEntry::of_connection(millis(wall_clock()), id, device, what));
     }
 
     /// Records that a client of the user was rejected.
     pub fn rejected(&self, user: &Channel, why: &str) {
         if self.max_entries > 0 && self.lock().is_new_rejection(user, why, uptime_millis()) {
-            self.node(user, Happened::Refused { why: why.into() });
+            self.node(user, ConnectionEvent::Rejected { why: why.into() });
         }
     }
 
@@ -69,15 +69,15 @@ impl ConnectionLog {
     pub(super) fn gap(&self, channel: &Channel, after: Cursor, before: Option<Cursor>) {
         // Other channels have too many subscribers to record it for each of them.
         if matches!(channel.kind(), Kind::User(_)) {
-            self.node(channel, Happened::Gap { channel: channel.as_str().into(), after, before });
+            self.node(channel, ConnectionEvent::Gap { channel: channel.as_str().into(), after, before });
         }
     }
 
-    fn node(&self, user: &Channel, what: Happened) {
-        self.add(user, || Entry::of_node(millis(wall_clock()), self.node, what));
+    fn node(&self, user: &Channel, what: ConnectionEvent) {
+        self.add(user, || ConnectionLogEntry::of_node(millis(wall_clock()), self.node, what));
     }
 
-    fn add(&self, user: &Channel, entry: impl FnOnce() -> Entry) {
+    fn add(&self, user: &Channel, entry: impl FnOnce() -> ConnectionLogEntry) {
         if self.max_entries == 0 {
             return;
         }
@@ -160,11 +160,11 @@ mod tests {
     fn rejected_batch_is_written_again_first() {
         let (log, user) = (connection_log(20), Channel::user("42").unwrap());
         for why in ["a", "b", "c"] {
-            log.node(&user, Happened::Closed { why: why.into() });
+            log.node(&user, ConnectionEvent::Closed { why: why.into() });
         }
         let taken = log.lock().take();
         assert!(!log.is_empty(), "the batch is in flight");
-        log.node(&user, Happened::Closed { why: "d".into() });
+        log.node(&user, ConnectionEvent::Closed { why: "d".into() });
         log.lock().put_back(taken.clone());
         let again = log.lock().take();
         assert_eq!((again.len(), &again[..3]), (4, &taken[..]));
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn disabled_log_keeps_nothing() {
         let (log, user) = (connection_log(0), Channel::user("42").unwrap());
-        log.node(&user, Happened::Closed { why: "a".into() });
+        log.node(&user, ConnectionEvent::Closed { why: "a".into() });
         log.rejected(&user, "too_many");
         assert!(log.is_empty());
     }

@@ -1,7 +1,7 @@
 //! A client's event on its way to the bus, and the service's reply on its way back.
 
 use bytes::Bytes;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::frame::server::ServerFrame;
 use wirebell_protocol::inbox::{Answer, Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
@@ -28,7 +28,7 @@ impl Membership {
                     hub.reply_timeout_millis,
                 );
                 if registered.is_none() {
-                    hub.count_emit(Fault::RateLimited.code());
+                    hub.count_emit(ErrorCode::RateLimited.as_str());
                     return Some(too_many_pending(reference));
                 }
                 registered
@@ -37,19 +37,19 @@ impl Membership {
         // The request is registered already: the reply may arrive before the bus' answer.
         let answer = match hub.bus.emit(&Emitter { user, device, connection }, emission).await {
             Ok(emitted) => {
-                hub.count_emit(if emitted.again { "again" } else { "stored" });
+                hub.count_emit(if emitted.duplicate { "again" } else { "stored" });
                 immediate_answer(emitted)?
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot store an event of a client");
-                hub.count_emit(Fault::Unavailable.code());
-                Answer::Error(Fault::Unavailable)
+                hub.count_emit(ErrorCode::Unavailable.as_str());
+                Answer::Error(ErrorCode::Unavailable)
             }
         };
         match (reference, request) {
             (Some(reference), Some(request)) => self.resolve(reference, request, &answer),
             // An event without `ref` gets no reply, but the client must know that it is lost.
-            _ => (answer == Answer::Error(Fault::Unavailable)).then(|| unavailable(&answer)),
+            _ => (answer == Answer::Error(ErrorCode::Unavailable)).then(|| unavailable(&answer)),
         }
     }
 
@@ -60,7 +60,7 @@ impl Membership {
         is_open.then(|| {
             let outcome = match answer {
                 Answer::Reply(_) => "again",
-                Answer::Error(fault) => fault.code(),
+                Answer::Error(fault) => fault.as_str(),
             };
             hub.metrics.emit_answers.with_label_values(&[outcome]).inc();
             answer.frame(reference)
@@ -115,19 +115,19 @@ impl Hub {
 /// Returns the answer that an event in the inbox gets at once.
 fn immediate_answer(emitted: Emitted) -> Option<Answer> {
     match (emitted.answer, emitted.services) {
-        (None, 0) => Some(Answer::Error(Fault::NoService)),
+        (None, 0) => Some(Answer::Error(ErrorCode::NoService)),
         (answer, _) => answer,
     }
 }
 
 fn too_many_pending(reference: &str) -> Bytes {
     let message = format!("this connection already waits for {MAX_PENDING} replies, the maximum");
-    ServerFrame::Error { code: Fault::RateLimited, message: &message, r#ref: Some(reference) }.encode()
+    ServerFrame::Error { code: ErrorCode::RateLimited, message: &message, r#ref: Some(reference) }.encode()
 }
 
 fn reply_dropped(reference: &str) -> Bytes {
     let message = "the service replied, but the client reads too slowly: no room for the reply in its send buffer";
-    ServerFrame::Error { code: Fault::NoReply, message, r#ref: Some(reference) }.encode()
+    ServerFrame::Error { code: ErrorCode::NoReply, message, r#ref: Some(reference) }.encode()
 }
 
 fn unavailable(answer: &Answer) -> Bytes {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirebell_protocol::tracking::What;
+use wirebell_protocol::tracking::ConnectionState;
 use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor};
 
 use super::Hub;
@@ -34,7 +34,7 @@ impl Fanout {
     pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement, max: usize) -> bool {
         if !hub.lock().recipients(
             &event.channel,
-            (LogKind::of(event.class), event.place),
+            (LogKind::of(event.class), event.position),
             max,
             &mut self.recipients,
         ) {
@@ -53,12 +53,12 @@ impl Fanout {
     pub(super) fn gap(&mut self, hub: &Hub, event: &Announcement, last: Cursor) {
         hub.lock().recipients(
             &event.channel,
-            (LogKind::of(event.class), event.place),
+            (LogKind::of(event.class), event.position),
             usize::MAX,
             &mut self.recipients,
         );
         if !self.recipients.is_empty() {
-            hub.connection_log.gap(&event.channel, last, event.place.map(|place| place.cursor));
+            hub.connection_log.gap(&event.channel, last, event.position.map(|position| position.cursor));
         }
         self.push_all(hub, &event.channel, &SharedFrame::gap(event, last));
     }
@@ -111,7 +111,7 @@ impl Fanout {
         self.work_done += self.recipients.len();
         if frame.is_expired() {
             for buffer in &self.recipients {
-                report(hub, frame, buffer, What::Expired);
+                report(hub, frame, buffer, ConnectionState::Expired);
             }
             count("expired", self.recipients.drain(..).count());
             return;
@@ -123,7 +123,7 @@ impl Fanout {
                 PushResult::Dropped => {
                     hub.metrics.outbox_overflows.with_label_values(&[class]).inc();
                     count("dropped", 1);
-                    report(hub, frame, &buffer, What::Dropped);
+                    report(hub, frame, &buffer, ConnectionState::Dropped);
                 }
                 PushResult::Overflowed => fall_behind(hub, channel, frame, &buffer),
                 PushResult::Closed => count("gone", 1),
@@ -133,7 +133,7 @@ impl Fanout {
 }
 
 /// Reports that a tracked event was not written to a connection.
-fn report(hub: &Hub, frame: &SharedFrame, buffer: &SendBuffer, what: What) {
+fn report(hub: &Hub, frame: &SharedFrame, buffer: &SendBuffer, what: ConnectionState) {
     let connection = ConnectionId { node: hub.node, number: buffer.number() };
     if let Some(note) = frame.note(connection, what) {
         hub.reporter.note(note);

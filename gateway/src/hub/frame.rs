@@ -40,7 +40,7 @@ pub struct Tracked {
 impl Tracked {
     /// Returns the tracked event of an announcement, or `None` if it is not tracked.
     pub fn of(event: &Announcement) -> Option<Self> {
-        let cursor = event.place.filter(|_| event.class == Class::Durable).map(|place| place.cursor);
-        event.watched.clone().map(|id| Self { channel: event.channel.clone(), id, cursor })
+        let cursor = event.position.filter(|_| event.class == Class::Durable).map(|position| position.cursor);
+        event.tracked.clone().map(|id| Self { channel: event.channel.clone(), id, cursor })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::inbox::Answer;
 
 use super::Hub;
@@ -119,7 +119,7 @@ pub(super) async fn run(hub: Arc<Hub>) {
         let (overdue, next) = hub.pending_replies.overdue(uptime_millis());
         for (connection, reference) in overdue {
             hub.metrics.emit_answers.with_label_values(&["no_reply"]).inc();
-            let frame = Answer::Error(Fault::NoReply).frame(&reference);
+            let frame = Answer::Error(ErrorCode::NoReply).frame(&reference);
             hub.push_unbounded(connection, Frame::reply(frame));
         }
         match next {

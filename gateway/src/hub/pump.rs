@@ -64,7 +64,7 @@ impl Pump {
         match delivery {
             Delivery::Event(event) => self.handle_event(event),
             Delivery::Reply(reply) => self.hub.deliver_reply(reply),
-            Delivery::Order(command) => self.hub.execute(&command),
+            Delivery::Command(command) => self.hub.execute(&command),
             Delivery::Missed(channels) => self.suspect(&channels),
             Delivery::MissedAny => {
                 let suspects = self.hub.lock().suspect_all(self.hub.node);
@@ -78,7 +78,7 @@ impl Pump {
         let has_queue = self.backlog.has_queue(&event.channel);
         let has_room = !has_queue || !self.backlog.is_full();
         let log = ChannelLog::of(&event);
-        let verdict = match event.place {
+        let verdict = match event.position {
             Some(place) if has_room => self.hub.lock().judge(&log, place),
             Some(place) => self.hub.lock().miss(&log, place),
             None => has_room.then_some(Verdict::Deliver),
@@ -140,7 +140,7 @@ impl Pump {
 
     /// Moves the channel's chain to an event of the log.
     fn advance(&self, event: &Announcement) -> Advance {
-        let Some(place) = event.place else { return Advance::Repeat };
+        let Some(place) = event.position else { return Advance::Repeat };
         let advance = self.hub.lock().advance(&ChannelLog::of(event), place);
         if advance != Advance::Repeat {
             self.hub.metrics.repaired.inc();

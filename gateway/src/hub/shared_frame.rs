@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tracing::Span;
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::tracking::What;
+use wirebell_protocol::tracking::ConnectionState;
 use wirebell_protocol::{Announcement, Channel, Class, ConnectionId, Cursor, trace};
 
 use super::frame::{Frame, Tracked};
@@ -21,7 +21,7 @@ use crate::telemetry::propagation;
 pub(super) struct SharedFrame {
     pub(super) class: Class,
     /// The event's position, which decides who gets it. `None` if the event is not stored.
-    pub(super) position: Option<Place>,
+    pub(super) position: Option<LogPosition>,
     /// A session without room for the frame reads the log after this cursor.
     pub(super) after: Cursor,
     bytes: Bytes,
@@ -35,8 +35,8 @@ impl SharedFrame {
     pub(super) fn event(event: &Announcement) -> Self {
         Self {
             class: event.class,
-            position: event.place,
-            after: event.place.map_or(Cursor::START, |place| place.previous),
+            position: event.position,
+            after: event.position.map_or(Cursor::START, |position| position.previous),
             bytes: event.frame.clone(),
             accepted_at: event.accepted_at,
             expires_at: event.expires_at,
@@ -58,7 +58,7 @@ impl SharedFrame {
     }
 
     /// Returns the report for a connection that did not get the frame, if the event is tracked.
-    pub(super) fn note(&self, connection: ConnectionId, what: What) -> Option<Note> {
+    pub(super) fn note(&self, connection: ConnectionId, what: ConnectionState) -> Option<Note> {
         let event = self.tracked.as_ref()?;
         Some(Note { channel: event.channel.clone(), id: event.id.clone(), connection, device: None, what })
     }

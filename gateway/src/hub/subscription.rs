@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use wirebell_protocol::Cursor;
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 
 use super::log_kind::LogKind;
 use super::send_buffer::SendBuffer;
@@ -55,8 +55,8 @@ impl DeliveryState {
 
     /// Returns whether this announcement goes to the send buffer. An event without a position is in no
     /// log, so it always does.
-    pub(super) fn takes(&mut self, position: Option<Place>) -> bool {
-        let (Some(catch_up), Some(Place { cursor, .. })) = (&mut self.0, position) else { return true };
+    pub(super) fn takes(&mut self, position: Option<LogPosition>) -> bool {
+        let (Some(catch_up), Some(LogPosition { cursor, .. })) = (&mut self.0, position) else { return true };
         match &mut **catch_up {
             CatchUp::Reading(newest) => {
                 *newest = cursor.max(*newest);
@@ -120,7 +120,7 @@ impl Subscription {
 
     /// Returns the send buffer if this announcement is for it. An announcement that waited in the
     /// backlog may be older than the subscription.
-    pub(super) fn takes(&mut self, kind: LogKind, position: Option<Place>) -> Option<Arc<SendBuffer>> {
+    pub(super) fn takes(&mut self, kind: LogKind, position: Option<LogPosition>) -> Option<Arc<SendBuffer>> {
         let is_after_start =
             kind == LogKind::Retained || position.is_none_or(|position| position.cursor > self.live_after);
         (self.state(kind).takes(position) && is_after_start).then(|| Arc::clone(&self.buffer))
@@ -135,8 +135,8 @@ mod tests {
         Cursor { millis, sequence: 0 }
     }
 
-    fn position(millis: u64) -> Place {
-        Place { cursor: at(millis), previous: at(millis - 1) }
+    fn position(millis: u64) -> LogPosition {
+        LogPosition { cursor: at(millis), previous: at(millis - 1) }
     }
 
     #[test]

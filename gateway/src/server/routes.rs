@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::net::TcpListener;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_publisher::Publisher;
 
 use super::build::Node;
@@ -113,10 +113,10 @@ fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<R
 /// Adds problem documents for unknown paths and methods.
 fn with_error_responses(router: Router) -> Router {
     router
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, "no such path"))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, "no such path"))
         .method_not_allowed_fallback(async || {
             let detail = "method not allowed; see the `Allow` header";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail)
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, detail)
         })
 }
 

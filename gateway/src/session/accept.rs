@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 use wirebell_protocol::frame::client::ClientFrame;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{CloseCode, Cursor, Fault, Transport};
+use wirebell_protocol::{CloseCode, Cursor, ErrorCode, Transport};
 
 use super::close_reason::close_code;
 use super::limits::{EARLY_FLUSH_DELAY, JOIN_TIMEOUT};
@@ -64,18 +64,20 @@ pub(super) async fn accept<P: Peer>(
     let identity = flush_early(peer, shared.verifier.verify(&token)).await?;
     if shared.hub.sessions() >= shared.limits.connections {
         let rejection =
-            rejection(Fault::TooMany, "this node has reached its limit of connections; connect again later");
+            rejection(ErrorCode::TooMany, "this node has reached its limit of connections; connect again later");
         return Err(rejection.of(Some(identity.channel)).into());
     }
     let mut membership = shared.hub.join(&identity.channel, identity.device.as_ref(), peer.wire());
     // A session that joins after the drain began does not get the command to leave.
     if shared.life.drain.is_cancelled() {
-        let rejection = rejection(Fault::Draining, "this node is shutting down; reconnect to reach another node");
+        let rejection =
+            rejection(ErrorCode::Draining, "this node is shutting down; reconnect to reach another node");
         return Err(rejection.of(Some(identity.channel)).into());
     }
     let wanted = request.cursor.map(|text| text.parse::<Cursor>());
     let unavailable = |_: Unavailable| {
-        rejection(Fault::Unavailable, "the bus is unreachable; reconnect later").of(Some(identity.channel.clone()))
+        rejection(ErrorCode::Unavailable, "the bus is unreachable; reconnect later")
+            .of(Some(identity.channel.clone()))
     };
     let (begin, joined) = flush_early(peer, async {
         let begin = join_user_channel(&mut membership, &identity, wanted.and_then(Result::ok)).await?;
@@ -84,7 +86,8 @@ pub(super) async fn accept<P: Peer>(
     .await
     .map_err(unavailable)?;
     if joined == JoinResult::TooManySessions {
-        let rejection = rejection(Fault::TooManySessions, "this user has reached the limit of sessions per user");
+        let rejection =
+            rejection(ErrorCode::TooManySessions, "this user has reached the limit of sessions per user");
         return Err(rejection.of(Some(identity.channel)).into());
     }
     // A member is notified of later revocations only, so the token is checked against the earlier
@@ -96,7 +99,7 @@ pub(super) async fn accept<P: Peer>(
     let written = async {
         peer.feed(welcome).await?;
         if let Some(Err(error)) = wanted {
-            peer.feed(frames::error(Fault::BadCursor, &format!("`cursor`: {error}"), None)).await?;
+            peer.feed(frames::error(ErrorCode::BadCursor, &format!("`cursor`: {error}"), None)).await?;
         }
         if !recovered {
             peer.feed(ServerFrame::Gap { channel: &identity.channel }.encode()).await?;
@@ -140,7 +143,7 @@ async fn join_user_channel(
 /// Sends the rejection to the client, and closes.
 pub(super) async fn reject<P: Peer>(peer: &mut P, rejection: Refusal) {
     let _ = peer.feed(frames::error(rejection.fault, &rejection.message, None)).await;
-    if rejection.fault == Fault::Unavailable {
+    if rejection.fault == ErrorCode::Unavailable {
         let after = 1.0 + 9.0 * fastrand::f64();
         let _ = peer.feed(ServerFrame::Reconnect { after, reason: "unavailable" }.encode()).await;
     }
@@ -153,7 +156,9 @@ async fn first_token<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, 
     let limit = shared.limits.auth_timeout;
     match timeout(limit, token_frame(peer)).await {
         Ok(token) => token,
-        Err(_) => Err(rejection(Fault::AuthTimeout, "no token arrived within the authentication timeout").into()),
+        Err(_) => {
+            Err(rejection(ErrorCode::AuthTimeout, "no token arrived within the authentication timeout").into())
+        }
     }
 }
 
@@ -163,29 +168,30 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
             Incoming::Text(text) => {
                 return match P::parse(&text) {
                     Ok(ClientFrame::Auth { token, .. }) => Ok(Token::new(token)),
-                    Ok(_) => {
-                        Err(rejection(Fault::TokenMissing, "the first frame must be `wirebell.auth` with a token")
-                            .into())
-                    }
-                    Err(error) => Err(Refusal::new(error.fault, error.message).into()),
+                    Ok(_) => Err(rejection(
+                        ErrorCode::TokenMissing,
+                        "the first frame must be `wirebell.auth` with a token",
+                    )
+                    .into()),
+                    Err(error) => Err(Refusal::new(error.code, error.message).into()),
                 };
             }
             Incoming::Alive => {}
             Incoming::Binary => {
-                return Err(rejection(Fault::BinaryFrame, "the first frame must be JSON text").into());
+                return Err(rejection(ErrorCode::BinaryFrame, "the first frame must be JSON text").into());
             }
             Incoming::TooLarge => {
-                return Err(rejection(Fault::FrameTooLarge, "the frame is larger than the limit").into());
+                return Err(rejection(ErrorCode::FrameTooLarge, "the frame is larger than the limit").into());
             }
             Incoming::InvalidUtf8 | Incoming::ProtocolError => {
-                return Err(rejection(Fault::BadRequest, "protocol violation: see RFC 6455").into());
+                return Err(rejection(ErrorCode::BadRequest, "protocol violation: see RFC 6455").into());
             }
             Incoming::Closed => return Err(AcceptError::Disconnected),
         }
     }
 }
 
-fn rejection(fault: Fault, message: &'static str) -> Refusal {
+fn rejection(fault: ErrorCode, message: &'static str) -> Refusal {
     Refusal::new(fault, message)
 }
 

@@ -1,6 +1,6 @@
 //! Why a session ended: a label for the metric, a close code for the client.
 
-use wirebell_protocol::{CloseCode, Fault};
+use wirebell_protocol::{CloseCode, ErrorCode};
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +74,15 @@ impl CloseReason {
 }
 
 /// Returns the close code for a rejected connection.
-pub(super) fn close_code(fault: Fault) -> CloseCode {
+pub(super) fn close_code(fault: ErrorCode) -> CloseCode {
     match fault {
-        Fault::AuthTimeout => CloseCode::AuthTimeout,
-        Fault::NotAllowed | Fault::UserMismatch | Fault::TokenRevoked => CloseCode::Forbidden,
-        Fault::TooMany | Fault::TooManySessions => CloseCode::TooMany,
-        Fault::FrameTooLarge => CloseCode::FrameTooLarge,
-        Fault::Draining => CloseCode::Restart,
-        Fault::Unavailable | Fault::Internal => CloseCode::Internal,
-        Fault::BadRequest => CloseCode::Protocol,
+        ErrorCode::AuthTimeout => CloseCode::AuthTimeout,
+        ErrorCode::NotAllowed | ErrorCode::UserMismatch | ErrorCode::TokenRevoked => CloseCode::Forbidden,
+        ErrorCode::TooMany | ErrorCode::TooManySessions => CloseCode::TooMany,
+        ErrorCode::FrameTooLarge => CloseCode::FrameTooLarge,
+        ErrorCode::Draining => CloseCode::Restart,
+        ErrorCode::Unavailable | ErrorCode::Internal => CloseCode::Internal,
+        ErrorCode::BadRequest => CloseCode::Protocol,
         _ => CloseCode::Token,
     }
 }

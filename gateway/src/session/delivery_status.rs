@@ -1,8 +1,8 @@
 //! Reports the delivery status of tracked events to the hub: written to the connection, expired,
 //! acknowledged.
 
-use wirebell_protocol::tracking::What;
-use wirebell_protocol::{Channel, Cursor, Fault};
+use wirebell_protocol::tracking::ConnectionState;
+use wirebell_protocol::{Channel, Cursor, ErrorCode};
 
 use super::frames;
 use super::peer::Peer;
@@ -12,14 +12,14 @@ use crate::hub::{Ack, Note, Tracked};
 impl<P: Peer> Session<P> {
     /// Reports that a tracked event was handed to the kernel.
     pub(super) fn written(&mut self, event: &Tracked) {
-        self.report(event, What::Written);
+        self.report(event, ConnectionState::Written);
         if let Some(cursor) = event.cursor {
             self.acks.written(&event.channel, cursor);
         }
     }
 
     /// Reports the delivery status of a tracked event on this connection.
-    pub(super) fn report(&self, event: &Tracked, what: What) {
+    pub(super) fn report(&self, event: &Tracked, what: ConnectionState) {
         self.shared.hub.reporter().note(Note {
             channel: event.channel.clone(),
             id: event.id.clone(),
@@ -33,7 +33,7 @@ impl<P: Peer> Session<P> {
     pub(super) async fn acknowledge(&mut self, channel: &Channel, cursor: Cursor, reference: Option<&str>) -> Step {
         if self.client.membership.live_after(channel).is_none() {
             let message = format!("this connection is not subscribed to {channel}; subscribe first");
-            return self.write(frames::error(Fault::BadChannel, &message, reference)).await;
+            return self.write(frames::error(ErrorCode::BadChannel, &message, reference)).await;
         }
         if self.acks.acknowledged(channel, cursor) {
             let connection = self.client.membership.id();

@@ -1,7 +1,7 @@
 //! Events that a client emits: checks permission, size and rate. The hub writes them and handles
 //! replies.
 
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 use wirebell_protocol::inbox::Emission;
 
 use super::frames;
@@ -14,7 +14,7 @@ impl<P: Peer> Session<P> {
     /// Emits an event to the services.
     pub(super) async fn emit(&mut self, emission: &Emission) -> Step {
         if let Err(rejection) = self.check_emit(emission) {
-            self.shared.metrics.emits.with_label_values(&[rejection.fault.code()]).inc();
+            self.shared.metrics.emits.with_label_values(&[rejection.fault.as_str()]).inc();
             let reference = emission.reference.as_deref();
             return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
         }
@@ -31,11 +31,11 @@ impl<P: Peer> Session<P> {
         let (length, max) = (emission.data.len(), limits.emit_bytes);
         if length > max {
             let message = format!("`data` has {length} bytes; expected at most {max}");
-            return Err(Refusal::new(Fault::DataTooLarge, message));
+            return Err(Refusal::new(ErrorCode::DataTooLarge, message));
         }
         if !self.rate_limiter.try_acquire(1_000 * uptime_millis(), limits.emit_rate, limits.emit_burst) {
             let message = format!("expected at most {} events per second; emit more slowly", limits.emit_rate);
-            return Err(Refusal::new(Fault::RateLimited, message));
+            return Err(Refusal::new(ErrorCode::RateLimited, message));
         }
         Ok(())
     }

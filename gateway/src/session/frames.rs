@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::to_raw_value;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Channel, ConnectionId, Cursor, Fault};
+use wirebell_protocol::{Channel, ConnectionId, Cursor, ErrorCode};
 
 use super::Limits;
 use crate::auth::Identity;
@@ -26,7 +26,7 @@ pub(super) fn welcome(
     .encode()
 }
 
-pub(super) fn error(code: Fault, message: &str, reference: Option<&str>) -> Bytes {
+pub(super) fn error(code: ErrorCode, message: &str, reference: Option<&str>) -> Bytes {
     ServerFrame::Error { code, message, r#ref: reference }.encode()
 }
 

@@ -2,7 +2,7 @@
 
 use prometheus::IntCounter;
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
-use wirebell_protocol::{Announcement, Class, Fault};
+use wirebell_protocol::{Announcement, Class, ErrorCode};
 
 use crate::hub::LogKind;
 use crate::lifecycle::{millis, wall_clock};
@@ -13,7 +13,7 @@ pub struct Meters {
     caught_up: [IntCounter; 2],
     expired: IntCounter,
     understood: [(&'static str, IntCounter); 7],
-    rejected: Vec<(Fault, IntCounter)>,
+    rejected: Vec<(ErrorCode, IntCounter)>,
 }
 
 impl Meters {
@@ -26,7 +26,7 @@ impl Meters {
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
             understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping", "emit"]
                 .map(|kind| (kind, frames(kind, "understood"))),
-            rejected: Fault::ALL.into_iter().map(|fault| (fault, frames("other", fault.code()))).collect(),
+            rejected: ErrorCode::ALL.into_iter().map(|fault| (fault, frames("other", fault.as_str()))).collect(),
         }
     }
 
@@ -42,7 +42,7 @@ impl Meters {
             Err(error) => {
                 self.rejected
                     .iter()
-                    .filter(|(fault, _)| *fault == error.fault)
+                    .filter(|(fault, _)| *fault == error.code)
                     .for_each(|(_, counter)| counter.inc());
                 return;
             }

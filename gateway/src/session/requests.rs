@@ -1,6 +1,6 @@
 //! Requests of a client: subscribe, unsubscribe, renew the token.
 
-use wirebell_protocol::{Channel, Cursor, Fault};
+use wirebell_protocol::{Channel, Cursor, ErrorCode};
 
 use super::catchup::PendingLog;
 use super::frames;
@@ -27,7 +27,7 @@ impl<P: Peer> Session<P> {
         if has.len() > max && is_new {
             let message =
                 format!("this connection has reached its limit of {max} subscriptions; unsubscribe first");
-            return self.write(frames::error(Fault::TooManySubscriptions, &message, reference)).await;
+            return self.write(frames::error(ErrorCode::TooManySubscriptions, &message, reference)).await;
         }
         if let Err(error) = self
             .client
@@ -35,7 +35,7 @@ impl<P: Peer> Session<P> {
             .subscribe(channel, cursor.map_or(SubscribeFrom::Now, SubscribeFrom::Cursor), JOIN_TIMEOUT)
             .await
         {
-            return self.write(frames::error(Fault::Unavailable, &error.to_string(), reference)).await;
+            return self.write(frames::error(ErrorCode::Unavailable, &error.to_string(), reference)).await;
         }
         match cursor.filter(|_| is_new) {
             None => {
@@ -71,7 +71,7 @@ impl<P: Peer> Session<P> {
         if identity.channel != self.client.identity.channel {
             count("refused");
             let message = "the token is for another user; open a new connection for that user";
-            return self.write(frames::error(Fault::UserMismatch, message, reference)).await;
+            return self.write(frames::error(ErrorCode::UserMismatch, message, reference)).await;
         }
         count("renewed");
         let left = token_millis_left(identity.expires, self.shared.limits.leeway);
@@ -89,7 +89,7 @@ impl<P: Peer> Session<P> {
             if self.client.identity.may_subscribe(&channel).is_err() {
                 self.unsubscribe(&channel);
                 let message = format!("the new token does not permit {channel}; it is unsubscribed");
-                self.write(frames::error(Fault::NotAllowed, &message, None)).await?;
+                self.write(frames::error(ErrorCode::NotAllowed, &message, None)).await?;
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Resuming: replays the events that a client missed on the channels it names, as far as their logs
 //! have them.
 
-use wirebell_protocol::tracking::What;
-use wirebell_protocol::{Channel, Cursor, Fault};
+use wirebell_protocol::tracking::ConnectionState;
+use wirebell_protocol::{Channel, Cursor, ErrorCode};
 
 use super::catchup::PendingLog;
 use super::frames;
@@ -19,12 +19,12 @@ impl<P: Peer> Session<P> {
             let Some(since) = self.client.membership.live_after(&channel) else {
                 let message =
                     format!("this connection is not subscribed to {channel}; subscribe with a cursor instead");
-                self.write(frames::error(Fault::BadChannel, &message, reference)).await?;
+                self.write(frames::error(ErrorCode::BadChannel, &message, reference)).await?;
                 continue;
             };
             if self.catchup.is_resuming(&channel) {
                 let message = format!("a resume of {channel} is already in progress; wait until it ends");
-                self.write(frames::error(Fault::TooMany, &message, reference)).await?;
+                self.write(frames::error(ErrorCode::TooMany, &message, reference)).await?;
                 continue;
             }
             match self.client.membership.can_resume_from(&channel, cursor).await {
@@ -39,7 +39,7 @@ impl<P: Peer> Session<P> {
                     }
                 }
                 Err(error) => {
-                    self.write(frames::error(Fault::Unavailable, &error.to_string(), reference)).await?;
+                    self.write(frames::error(ErrorCode::Unavailable, &error.to_string(), reference)).await?;
                 }
             }
         }
@@ -78,7 +78,7 @@ impl<P: Peer> Session<P> {
         };
         let (read, complete) = (events.len(), events.len() < READ_BATCH);
         for event in events {
-            let Some(position) = event.place else { continue };
+            let Some(position) = event.position else { continue };
             if pending.until.is_some_and(|until| position.cursor > until) {
                 self.client.membership.stop_reading(&pending.log);
                 return Ok(());
@@ -95,7 +95,7 @@ impl<P: Peer> Session<P> {
                     self.written(event);
                 }
             } else if let Some(event) = &watched {
-                self.report(event, What::Expired);
+                self.report(event, ConnectionState::Expired);
             }
         }
         match (complete, pending.until) {

@@ -33,7 +33,7 @@ pub async fn join<P: Peer>(
         Err(error) => {
             connection_log::log_rejected(shared, &error);
             let AcceptError::Rejected(rejection) = error else { return Err(None) };
-            shared.metrics.refusals.with_label_values(&[rejection.fault.code()]).inc();
+            shared.metrics.refusals.with_label_values(&[rejection.fault.as_str()]).inc();
             Err(Some(rejection))
         }
     }

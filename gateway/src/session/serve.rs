@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Channel, CloseCode, Cursor, Fault};
+use wirebell_protocol::{Channel, CloseCode, Cursor, ErrorCode};
 
 use super::accept::Accepted;
 use super::acks::Acks;
@@ -137,13 +137,13 @@ impl<P: Peer> Session<P> {
                 self.write(ServerFrame::Reconnect { after, reason: "drain" }.encode()).await
             }
             Next::Command(SessionCommand::Replaced) => {
-                self.write_final_error(Fault::Replaced, "replaced by another connection of this user").await;
+                self.write_final_error(ErrorCode::Replaced, "replaced by another connection of this user").await;
                 Err(CloseReason::Replaced)
             }
             Next::Command(SessionCommand::Disconnect { reason }) => {
                 let reason =
                     reason.as_ref().map_or("a service disconnected this session", |reason| reason.as_str());
-                self.write_final_error(Fault::Disconnected, reason).await;
+                self.write_final_error(ErrorCode::Disconnected, reason).await;
                 Err(CloseReason::DisconnectedByService)
             }
             Next::Command(SessionCommand::Stop) => Err(CloseReason::Shutdown),
@@ -158,7 +158,7 @@ impl<P: Peer> Session<P> {
                 self.write(ServerFrame::Pong { r#ref: reference.as_deref() }.encode()).await
             }
             Action::SendError(error) => {
-                self.write(frames::error(error.fault, &error.message, error.reference.as_deref())).await
+                self.write(frames::error(error.code, &error.message, error.reference.as_deref())).await
             }
             Action::NotifyExpiring => {
                 self.write(ServerFrame::Expiring { expires: self.client.identity.expires }.encode()).await
@@ -175,7 +175,7 @@ impl<P: Peer> Session<P> {
             Action::Unsubscribe { channel, reference } => {
                 if channel == self.client.identity.channel || !self.unsubscribe(&channel) {
                     let message = "this connection is not subscribed to the channel";
-                    return self.write(frames::error(Fault::BadChannel, message, reference.as_deref())).await;
+                    return self.write(frames::error(ErrorCode::BadChannel, message, reference.as_deref())).await;
                 }
                 self.write(frames::unsubscribed(&channel, reference.as_deref())).await
             }
@@ -190,7 +190,7 @@ impl<P: Peer> Session<P> {
     }
 
     /// Sends the error that ends the session. The session ends even if the write fails.
-    async fn write_final_error(&mut self, fault: Fault, message: &str) {
+    async fn write_final_error(&mut self, fault: ErrorCode, message: &str) {
         let _ = self.write(frames::error(fault, message, None)).await;
     }
 

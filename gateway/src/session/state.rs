@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use wirebell_protocol::frame::client::{ClientFrame, FrameError};
 use wirebell_protocol::inbox::Emission;
-use wirebell_protocol::{Channel, Cursor, Fault};
+use wirebell_protocol::{Channel, Cursor, ErrorCode};
 
 use super::close_reason::CloseReason;
 use super::expiry::{Due, Expiry};
@@ -84,7 +84,7 @@ impl State {
     /// Handles a binary frame, which is never valid.
     pub(super) fn binary(&mut self) -> Action {
         let message = "binary frames are not supported; send frames as JSON text".into();
-        self.invalid_frame(FrameError { fault: Fault::BinaryFrame, message, reference: None })
+        self.invalid_frame(FrameError { code: ErrorCode::BinaryFrame, message, reference: None })
     }
 
     fn invalid_frame(&mut self, error: FrameError) -> Action {

@@ -2,7 +2,7 @@
 //! in a cookie counts only if the page's origin is trusted.
 
 use axum::http::{HeaderMap, header};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::Context;
 use crate::auth::{Refusal, Token};
@@ -48,14 +48,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 
 fn untrusted_page() -> Refusal {
     Refusal::new(
-        Fault::NotAllowed,
+        ErrorCode::NotAllowed,
         "a cookie is accepted only from pages of this host, or of origins listed in `clients.allowed_origins`",
     )
 }
 
 fn missing_token() -> Refusal {
     Refusal::new(
-        Fault::TokenMissing,
+        ErrorCode::TokenMissing,
         "no token; send `Authorization: Bearer`, the cookie named by `clients.cookie`, or the query `access_token`",
     )
 }

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::Context;
 use crate::auth::Refusal;
@@ -23,13 +23,15 @@ pub(super) fn problem(rejection: &Refusal) -> Problem {
 }
 
 /// Returns the HTTP status for an error code.
-pub(super) fn status(fault: Fault) -> StatusCode {
+pub(super) fn status(fault: ErrorCode) -> StatusCode {
     match fault {
-        Fault::NotAllowed | Fault::UserMismatch | Fault::TokenRevoked => StatusCode::FORBIDDEN,
-        Fault::TooMany | Fault::TooManySessions => StatusCode::TOO_MANY_REQUESTS,
-        Fault::Unavailable | Fault::Draining => StatusCode::SERVICE_UNAVAILABLE,
-        Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Fault::BadCursor | Fault::BadChannel | Fault::BadFrame | Fault::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::NotAllowed | ErrorCode::UserMismatch | ErrorCode::TokenRevoked => StatusCode::FORBIDDEN,
+        ErrorCode::TooMany | ErrorCode::TooManySessions => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Unavailable | ErrorCode::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::BadCursor | ErrorCode::BadChannel | ErrorCode::BadFrame | ErrorCode::BadRequest => {
+            StatusCode::BAD_REQUEST
+        }
         _ => StatusCode::UNAUTHORIZED,
     }
 }
@@ -46,7 +48,7 @@ pub(super) fn response(problem: Problem) -> Response {
 
 /// Counts a rejection that happens outside of a session.
 pub(super) fn count(context: &Context, problem: Problem) -> Problem {
-    context.sessions.metrics.refusals.with_label_values(&[problem.fault().code()]).inc();
+    context.sessions.metrics.refusals.with_label_values(&[problem.fault().as_str()]).inc();
     problem
 }
 
@@ -54,14 +56,14 @@ pub(super) fn count(context: &Context, problem: Problem) -> Problem {
 pub(super) fn draining(context: &Context) -> Option<Problem> {
     context.sessions.life.drain.is_cancelled().then(|| {
         let detail = "this node is shutting down; reconnect to reach another node";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining, detail).retry_after(1)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Draining, detail).retry_after(1)
     })
 }
 
 /// Returns the rejection for a page whose origin may not connect.
 pub(super) fn origin() -> Problem {
     let detail = "pages of this origin may not connect; add the origin to `clients.allowed_origins`";
-    Problem::new(StatusCode::FORBIDDEN, Fault::NotAllowed, detail)
+    Problem::new(StatusCode::FORBIDDEN, ErrorCode::NotAllowed, detail)
 }
 
 fn retry_after() -> u16 {

@@ -14,7 +14,7 @@ use gateway::config::Auth;
 use jsonwebtoken::Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
 use serde_json::json;
 use tokio::task::JoinHandle;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use crate::issuer::Issuer;
 use crate::key_server::{Answer, KeyServer};
@@ -90,9 +90,9 @@ async fn keys_are_chosen_by_their_id_and_bound_to_their_type() -> Tested {
         (ec.good(ES256, Some("e"))?, None),
         (ed.good(EdDSA, Some("d"))?, None),
         (ed.good(EdDSA, None)?, None),
-        (rsa.good(RS256, Some("e"))?, Some(Fault::TokenAlgorithm)),
-        (Issuer::p256()?.good(ES256, Some("e"))?, Some(Fault::TokenSignature)),
-        (Issuer::secret().good(HS256, Some("r"))?, Some(Fault::TokenAlgorithm)),
+        (rsa.good(RS256, Some("e"))?, Some(ErrorCode::TokenAlgorithm)),
+        (Issuer::p256()?.good(ES256, Some("e"))?, Some(ErrorCode::TokenSignature)),
+        (Issuer::secret().good(HS256, Some("r"))?, Some(ErrorCode::TokenAlgorithm)),
     ] {
         assert_eq!(fault(&running.verifier, &token).await, found);
     }
@@ -107,7 +107,7 @@ async fn a_secret_that_an_address_tells_everybody_is_no_secret() -> Tested {
     let running = run(&at(&server, HOUR))?;
     running.fetched(1, 0).await?;
     let token = Issuer::secret().good(HS256, Some("o"))?;
-    assert_eq!(fault(&running.verifier, &token).await, Some(Fault::TokenAlgorithm));
+    assert_eq!(fault(&running.verifier, &token).await, Some(ErrorCode::TokenAlgorithm));
     Ok(())
 }
 
@@ -137,7 +137,7 @@ async fn a_new_key_is_fetched_when_its_first_token_comes_and_not_for_every_made_
     let begun = Instant::now();
     for _ in 0..50 {
         let made_up = new.good(EdDSA, Some("made-up"))?;
-        assert_eq!(fault(&running.verifier, &made_up).await, Some(Fault::TokenSignature));
+        assert_eq!(fault(&running.verifier, &made_up).await, Some(ErrorCode::TokenSignature));
     }
     assert_eq!(server.asked(), 2, "a made-up key has nothing fetched so soon again");
     assert!(begun.elapsed() < Duration::from_secs(3), "nor does anybody wait for it");
@@ -181,7 +181,7 @@ async fn the_set_is_read_again_in_time() -> Tested {
     running.fetched(before + 2, 0).await?;
     assert_eq!(fault(&running.verifier, &new.good(EdDSA, Some("new"))?).await, None);
     let withdrawn = old.good(EdDSA, Some("old"))?;
-    assert_eq!(fault(&running.verifier, &withdrawn).await, Some(Fault::TokenSignature));
+    assert_eq!(fault(&running.verifier, &withdrawn).await, Some(ErrorCode::TokenSignature));
     Ok(())
 }
 
@@ -218,7 +218,7 @@ async fn without_any_key_the_node_is_to_blame_and_not_the_token() -> Tested {
     let server = KeyServer::start(Answer::Status(503)).await?;
     let running = run(&at(&server, HOUR))?;
     running.fetched(0, 1).await?;
-    assert_eq!(fault(&running.verifier, &ed.good(EdDSA, Some("a"))?).await, Some(Fault::Unavailable));
+    assert_eq!(fault(&running.verifier, &ed.good(EdDSA, Some("a"))?).await, Some(ErrorCode::Unavailable));
     assert!(!running.verifier.has_keys());
     Ok(())
 }
@@ -229,7 +229,7 @@ async fn an_address_that_never_answers_is_given_up() -> Tested {
     let server = KeyServer::start(Answer::Slow(Duration::from_secs(60), Vec::new())).await?;
     let running = run(&at(&server, HOUR))?;
     let begun = Instant::now();
-    assert_eq!(fault(&running.verifier, &ed.good(EdDSA, Some("a"))?).await, Some(Fault::Unavailable));
+    assert_eq!(fault(&running.verifier, &ed.good(EdDSA, Some("a"))?).await, Some(ErrorCode::Unavailable));
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     Ok(())
 }

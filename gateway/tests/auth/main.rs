@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gateway::auth::{Identity, Refusal, Token, Verifier};
 use gateway::config::{Auth, ConfigErrors, Secret};
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 /// What a test answers.
 type Tested = Result<(), Box<dyn Error>>;
@@ -56,7 +56,7 @@ async fn verify(verifier: &Verifier, token: &str) -> Result<Identity, Refusal> {
 }
 
 /// The code of a refusal, or none if the token was good.
-async fn fault(verifier: &Verifier, token: &str) -> Option<Fault> {
+async fn fault(verifier: &Verifier, token: &str) -> Option<ErrorCode> {
     verify(verifier, token).await.err().map(|refusal| refusal.fault)
 }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::rsa::KeySize;
 use jsonwebtoken::Algorithm::{self, EdDSA, HS256, HS512, PS256, RS256, RS384};
 use serde_json::json;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use crate::issuer::{Issuer, raw};
 use crate::{SECRET, Tested, fault, no_keys, now, verifier, verify, with_public_key, with_secret};
@@ -41,10 +41,10 @@ async fn every_algorithm_is_verified_by_its_own_key_only() -> Tested {
             let identity = verify(&verifier, &issuer.good(algorithm, None)?).await?;
             assert_eq!((identity.user(), identity.channel.as_str()), ("42", "user:42"), "{algorithm:?}");
             let found = fault(&verifier, &stranger.good(algorithm, None)?).await;
-            assert_eq!(found, Some(Fault::TokenSignature), "{algorithm:?}");
+            assert_eq!(found, Some(ErrorCode::TokenSignature), "{algorithm:?}");
             assert_eq!(
                 fault(&verifier, &changed(&issuer.good(algorithm, None)?)).await,
-                Some(Fault::TokenSignature)
+                Some(ErrorCode::TokenSignature)
             );
         }
     }
@@ -57,11 +57,11 @@ async fn a_secret_verifies_its_three_algorithms() -> Tested {
     for &algorithm in issuer.algorithms {
         let good = issuer.good(algorithm, Some("any kid, since there is one key"))?;
         assert_eq!(fault(&verifier, &good).await, None, "{algorithm:?}");
-        assert_eq!(fault(&verifier, &changed(&good)).await, Some(Fault::TokenSignature), "{algorithm:?}");
+        assert_eq!(fault(&verifier, &changed(&good)).await, Some(ErrorCode::TokenSignature), "{algorithm:?}");
     }
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     let stranger = raw(r#"{"alg":"HS256"}"#, &claims, b"another secret of thirty-two byt");
-    assert_eq!(fault(&verifier, &stranger).await, Some(Fault::TokenSignature));
+    assert_eq!(fault(&verifier, &stranger).await, Some(ErrorCode::TokenSignature));
     Ok(())
 }
 
@@ -73,15 +73,15 @@ async fn an_algorithm_of_another_type_of_key_is_refused() -> Tested {
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     for secret in [rsa.public_pem.as_bytes(), rsa.public_pem.trim().as_bytes()] {
         let confused = raw(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, secret);
-        assert_eq!(fault(&with_rsa, &confused).await, Some(Fault::TokenAlgorithm));
+        assert_eq!(fault(&with_rsa, &confused).await, Some(ErrorCode::TokenAlgorithm));
     }
     for (issuer, algorithm) in [(&p256, Algorithm::ES256), (&ed25519, EdDSA)] {
-        assert_eq!(fault(&with_rsa, &issuer.good(algorithm, None)?).await, Some(Fault::TokenAlgorithm));
+        assert_eq!(fault(&with_rsa, &issuer.good(algorithm, None)?).await, Some(ErrorCode::TokenAlgorithm));
         let of_another_curve = verifier(&with_public_key(&Issuer::p384()?.public_pem))?;
-        assert_eq!(fault(&of_another_curve, &issuer.good(algorithm, None)?).await, Some(Fault::TokenAlgorithm));
+        assert_eq!(fault(&of_another_curve, &issuer.good(algorithm, None)?).await, Some(ErrorCode::TokenAlgorithm));
     }
     let with_secret = verifier(&with_secret())?;
-    assert_eq!(fault(&with_secret, &rsa.good(RS256, None)?).await, Some(Fault::TokenAlgorithm));
+    assert_eq!(fault(&with_secret, &rsa.good(RS256, None)?).await, Some(ErrorCode::TokenAlgorithm));
     Ok(())
 }
 
@@ -94,14 +94,14 @@ async fn no_signature_is_no_signature() -> Tested {
         for alg in ["none", "None", "NONE", "nOnE", "", "hs256", "RS257"] {
             let token = raw(&format!(r#"{{"alg":"{alg}"}}"#), &claims, SECRET.as_bytes());
             let unsigned = token.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap_or_default();
-            assert_eq!(fault(&verifier, &unsigned).await, Some(Fault::TokenAlgorithm), "{alg}");
-            assert_eq!(fault(&verifier, &token).await, Some(Fault::TokenAlgorithm), "{alg}");
+            assert_eq!(fault(&verifier, &unsigned).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
+            assert_eq!(fault(&verifier, &token).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
         }
     }
     let verifier = verifier(&with_secret())?;
     let good = Issuer::secret().good(HS256, None)?;
     let cut = good.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap_or_default();
-    assert_eq!(fault(&verifier, &cut).await, Some(Fault::TokenSignature));
+    assert_eq!(fault(&verifier, &cut).await, Some(ErrorCode::TokenSignature));
     Ok(())
 }
 
@@ -111,7 +111,7 @@ async fn the_list_of_algorithms_narrows_what_the_key_can() -> Tested {
     let mut config = with_public_key(&rsa.public_pem);
     config.algorithms = vec!["RS256".to_owned(), "PS256".to_owned()];
     let verifier = verifier(&config)?;
-    for (algorithm, found) in [(RS256, None), (PS256, None), (RS384, Some(Fault::TokenAlgorithm))] {
+    for (algorithm, found) in [(RS256, None), (PS256, None), (RS384, Some(ErrorCode::TokenAlgorithm))] {
         assert_eq!(fault(&verifier, &rsa.good(algorithm, None)?).await, found, "{algorithm:?}");
     }
     Ok(())
@@ -177,7 +177,7 @@ async fn what_is_not_a_jwt_is_malformed() -> Tested {
         &raw(r#"{"alg":"HS256","crit":["exp"]}"#),
         &raw("alg: HS256"),
     ] {
-        assert_eq!(fault(&verifier, token).await, Some(Fault::TokenMalformed), "{token}");
+        assert_eq!(fault(&verifier, token).await, Some(ErrorCode::TokenMalformed), "{token}");
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::fixture::{Fixture, PATIENCE, event, next, one, prepared, text, user, 
 
 pub(crate) async fn nobody_listens_and_it_is_accepted(mut bus: Fixture) {
     let accepted = bus.publish("user:42", "a", "1").await;
-    assert_eq!((accepted.nodes, accepted.again), (0, false));
+    assert_eq!((accepted.nodes, accepted.duplicate), (0, false));
     assert!(accepted.cursor.is_some());
     bus.nothing_comes().await;
 }
@@ -22,7 +22,7 @@ pub(crate) async fn announcements_come_in_order_and_byte_for_byte(mut bus: Fixtu
     let mut previous = Cursor::START;
     for (number, answer) in answers.into_iter().enumerate() {
         let (announced, accepted) = (bus.event().await, answer.unwrap());
-        let place = announced.place.unwrap();
+        let place = announced.position.unwrap();
         assert_eq!((accepted.cursor, accepted.nodes), (Some(place.cursor), 1));
         assert_eq!(place.previous, previous);
         assert_eq!(announced.channel, user());
@@ -42,7 +42,7 @@ pub(crate) async fn the_same_id_changes_nothing(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let first = bus.publish("user:42", "a", "1").await;
     let second = bus.publish("user:42", "a", "2").await;
-    assert_eq!((second.cursor, second.nodes, second.again), (first.cursor, first.nodes, true));
+    assert_eq!((second.cursor, second.nodes, second.duplicate), (first.cursor, first.nodes, true));
     assert!(text(&bus.event().await).ends_with("\"data\":1}"));
     bus.nothing_comes().await;
     assert_eq!(bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap()[0].len(), 1);
@@ -60,14 +60,14 @@ pub(crate) async fn the_same_id_at_the_same_time_changes_nothing(bus: Fixture) {
     for attempt in tries {
         answers.push(attempt.await.unwrap());
     }
-    assert_eq!(answers.iter().filter(|answer| !answer.again).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| !answer.duplicate).count(), 1);
     assert_eq!(answers.iter().map(|answer| answer.cursor).collect::<HashSet<_>>().len(), 1);
     assert_eq!(bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap()[0].len(), 1);
 }
 
 pub(crate) async fn the_same_id_on_another_channel_is_another_event(bus: Fixture) {
-    assert!(!bus.publish("user:42", "a", "1").await.again);
-    assert!(!bus.publish("user:43", "a", "1").await.again);
+    assert!(!bus.publish("user:42", "a", "1").await.duplicate);
+    assert!(!bus.publish("user:43", "a", "1").await.duplicate);
 }
 
 pub(crate) async fn subscribing_tells_where_the_log_ends(bus: Fixture) {
@@ -94,9 +94,9 @@ pub(crate) async fn a_log_is_read_behind_a_cursor(bus: Fixture) {
     let nobody = Channel::user("nobody").unwrap();
     let found = bus.bus.read(&[(nobody, Cursor::START), (user(), cursors[1])], 2).await.unwrap();
     assert!(found[0].is_empty());
-    let places: Vec<_> = found[1].iter().map(|event| event.place.unwrap()).collect();
-    assert_eq!(places.iter().map(|place| place.cursor).collect::<Vec<_>>(), cursors[2..4]);
-    assert_eq!(places.iter().map(|place| place.previous).collect::<Vec<_>>(), cursors[1..3]);
+    let places: Vec<_> = found[1].iter().map(|event| event.position.unwrap()).collect();
+    assert_eq!(places.iter().map(|position| position.cursor).collect::<Vec<_>>(), cursors[2..4]);
+    assert_eq!(places.iter().map(|position| position.previous).collect::<Vec<_>>(), cursors[1..3]);
     assert!(
         text(&found[1][0]).contains(&format!("\"id\":\"2\",\"channel\":\"user:42\",\"cursor\":\"{}\"", cursors[2]))
     );
@@ -128,7 +128,7 @@ pub(crate) async fn a_cursor_is_known_while_nothing_behind_it_is_gone(bus: Fixtu
     }
     assert!(!known(first).await && !known(Cursor::START).await, "what came behind them is trimmed");
     let oldest = bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap().remove(0).remove(0);
-    assert!(known(oldest.place.unwrap().previous).await, "all that came behind it is there");
+    assert!(known(oldest.position.unwrap().previous).await, "all that came behind it is there");
     let last = bus.publish("user:42", "last", "1").await.cursor.unwrap();
     assert!(known(last).await);
 }
@@ -138,7 +138,7 @@ pub(crate) async fn volatile_events_are_announced_and_not_kept(mut bus: Fixture)
     let accepted = one(bus.bus.publish(&[volatile("user:42", "a")]).await);
     assert_eq!((accepted.cursor, accepted.nodes), (None, 1));
     let announced = bus.event().await;
-    assert_eq!((announced.class, announced.place), (Class::Volatile, None));
+    assert_eq!((announced.class, announced.position), (Class::Volatile, None));
     assert!(!text(&announced).contains("cursor"));
     assert!(bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap()[0].is_empty());
 }
@@ -183,7 +183,7 @@ pub(crate) async fn a_full_queue_says_what_was_missed(mut bus: Fixture) {
             Delivery::Missed(channels) => return assert_eq!(channels, [user()]),
             Delivery::MissedAny => panic!("the connection was not lost"),
             Delivery::Reply(_) => panic!("nobody has emitted anything"),
-            Delivery::Order(_) => panic!("nobody has ordered anything"),
+            Delivery::Command(_) => panic!("nobody has ordered anything"),
         }
     }
 }

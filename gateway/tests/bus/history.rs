@@ -1,17 +1,25 @@
 //! Users' histories, and what else explains afterwards what became of an event.
 
 use gateway::bus::Happening;
-use wirebell_protocol::history::{Entry, Happened};
+use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
 use crate::fixture::{Fixture, user};
 
 fn happening(user: Channel, at: u64, why: &str) -> Happening {
     let id = ConnectionId { node: NodeId::from_bits(7), number: at };
-    Happening { user, entry: Entry::of_connection(at, id, Some("a phone"), Happened::Closed { why: why.into() }) }
+    Happening {
+        user,
+        entry: ConnectionLogEntry::of_connection(
+            at,
+            id,
+            Some("a phone"),
+            ConnectionEvent::Closed { why: why.into() },
+        ),
+    }
 }
 
-fn times(entries: &[Entry]) -> Vec<u64> {
+fn times(entries: &[ConnectionLogEntry]) -> Vec<u64> {
     entries.iter().map(|entry| entry.at).collect()
 }
 
@@ -47,7 +55,7 @@ pub(crate) async fn what_an_id_was_answered_is_known(bus: Fixture) {
     assert_eq!(bus.bus.answered(&user(), "a").await, Ok(None));
     let accepted = bus.publish("user:42", "a", "1").await;
     let answered = bus.bus.answered(&user(), "a").await.unwrap().unwrap();
-    assert_eq!((answered.cursor, answered.nodes, answered.again), (accepted.cursor, 0, true));
+    assert_eq!((answered.cursor, answered.nodes, answered.duplicate), (accepted.cursor, 0, true));
     assert!(answered.cursor > Some(Cursor::START));
     assert_eq!(bus.bus.answered(&Channel::all(), "a").await, Ok(None));
 }

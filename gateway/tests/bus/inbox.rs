@@ -23,16 +23,16 @@ impl Fixture {
 
 pub(crate) async fn what_is_emitted_is_kept_though_nobody_reads_it(mut bus: Fixture) {
     let emitted = bus.emit("42", None).await;
-    assert_eq!(emitted, Emitted { again: false, services: 0, answer: None });
+    assert_eq!(emitted, Emitted { duplicate: false, services: 0, answer: None });
     bus.nothing_comes().await;
 }
 
 pub(crate) async fn an_id_of_the_users_is_emitted_once(bus: Fixture) {
-    assert!(!bus.emit("42", Some("a b}")).await.again);
-    assert!(bus.emit("42", Some("a b}")).await.again);
-    assert!(!bus.emit("43", Some("a b}")).await.again, "another user's");
-    assert!(!bus.emit("42", Some("b")).await.again);
-    assert!(!bus.emit("42", None).await.again && !bus.emit("42", None).await.again);
+    assert!(!bus.emit("42", Some("a b}")).await.duplicate);
+    assert!(bus.emit("42", Some("a b}")).await.duplicate);
+    assert!(!bus.emit("43", Some("a b}")).await.duplicate, "another user's");
+    assert!(!bus.emit("42", Some("b")).await.duplicate);
+    assert!(!bus.emit("42", None).await.duplicate && !bus.emit("42", None).await.duplicate);
 }
 
 pub(crate) async fn a_reply_reaches_its_connections_node_only(mut bus: Fixture) {

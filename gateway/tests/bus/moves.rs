@@ -38,7 +38,7 @@ async fn a_batch_keeps_its_order(bus: &mut Fixture) {
         let accepted = answer.unwrap();
         assert!(accepted.cursor.unwrap() > previous);
         previous = accepted.cursor.unwrap();
-        assert_eq!(bus.event().await.place.map(|place| place.cursor), accepted.cursor);
+        assert_eq!(bus.event().await.position.map(|position| position.cursor), accepted.cursor);
     }
 }
 

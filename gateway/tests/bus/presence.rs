@@ -5,9 +5,10 @@ use std::time::Duration;
 use gateway::bus::Delivery;
 use wirebell_protocol::inbox::Bounds;
 use wirebell_protocol::presence::{
-    Admitted, Change, Changed, Filter, Lease, Online, Past, Policy, Renewed, Settings, Standing, WhenFull,
+    Change, ChangeResult, Filter, JoinResult, Lease, LeaseStatus, OnlineUser, Renewed, SessionChange,
+    SessionPolicy, Settings, WhenFull,
 };
-use wirebell_protocol::{Channel, ConnectionId, NodeId, Order, Shard, Transport};
+use wirebell_protocol::{Channel, ConnectionId, NodeCommand, NodeId, Shard, Transport};
 
 use crate::fixture::{Fixture, PATIENCE, next};
 
@@ -15,7 +16,7 @@ use crate::fixture::{Fixture, PATIENCE, next};
 const SETTINGS: Settings = Settings {
     lease_millis: 2_000,
     grace_millis: 1_000,
-    policy: Policy { most: 0, when_full: WhenFull::ReplaceOldest },
+    policy: SessionPolicy { max_sessions: 0, when_full: WhenFull::ReplaceOldest },
     inbox: Bounds { length: 1_000, age_millis: 60_000, seen_millis: 60_000 },
 };
 
@@ -27,29 +28,29 @@ fn id(node: u64, number: u64) -> ConnectionId {
     ConnectionId { node: NodeId::from_bits(node), number }
 }
 
-fn change(past: Past, connection: ConnectionId) -> Change {
+fn change(kind: SessionChange, connection: ConnectionId) -> Change {
     let (user, device) = (Channel::user("42").unwrap(), Some("a phone".into()));
-    Change { past, user, connection, age: 0, transport: Transport::WebSocket, device }
+    Change { kind, user, connection, age: 0, transport: Transport::WebSocket, device }
 }
 
 fn came(node: u64, number: u64) -> Change {
-    change(Past::Came, id(node, number))
+    change(SessionChange::Join, id(node, number))
 }
 
 fn left(node: u64, number: u64) -> Change {
-    change(Past::Left, id(node, number))
+    change(SessionChange::Leave, id(node, number))
 }
 
 async fn enter(bus: &Fixture, lease: Lease) {
     let renewed = bus.bus.renew(lease, true, &SETTINGS, &[]).await.unwrap();
-    assert_eq!((renewed.standing, renewed.batch), (Standing::Good, 0));
+    assert_eq!((renewed.status, renewed.batch), (LeaseStatus::Valid, 0));
 }
 
 async fn renew(bus: &Fixture, lease: Lease) -> Renewed {
     bus.bus.renew(lease, false, &SETTINGS, &[]).await.unwrap()
 }
 
-async fn write(bus: &Fixture, lease: Lease, batch: u64, changes: &[Change]) -> Vec<(Admitted, ConnectionId)> {
+async fn write(bus: &Fixture, lease: Lease, batch: u64, changes: &[Change]) -> Vec<(JoinResult, ConnectionId)> {
     write_by(bus, lease, batch, changes, &SETTINGS).await
 }
 
@@ -59,14 +60,14 @@ async fn write_by(
     batch: u64,
     changes: &[Change],
     settings: &Settings,
-) -> Vec<(Admitted, ConnectionId)> {
+) -> Vec<(JoinResult, ConnectionId)> {
     match bus.bus.change(lease, batch, settings, changes).await.unwrap() {
-        Changed::Done(unwanted) => unwanted,
+        ChangeResult::Done(unwanted) => unwanted,
         other => panic!("expected it to be done, found {other:?}"),
     }
 }
 
-async fn online(bus: &Fixture) -> Option<Online> {
+async fn online(bus: &Fixture) -> Option<OnlineUser> {
     bus.bus.online("42").await.unwrap()
 }
 
@@ -137,7 +138,7 @@ pub(crate) async fn a_batch_that_is_written_again_changes_nothing(bus: Fixture) 
     write(&bus, mine, 3, &[left(1, 1), came(1, 2)]).await;
     for late in [1, 3] {
         let answer = bus.bus.change(mine, late, &SETTINGS, &[came(1, 1)]).await.unwrap();
-        assert_eq!(answer, Changed::Late, "batch {late}");
+        assert_eq!(answer, ChangeResult::Stale, "batch {late}");
     }
     write(&bus, mine, 4, &[came(1, 2), left(1, 1)]).await;
     assert_eq!(connections(&bus).await, [id(1, 2)]);
@@ -152,11 +153,11 @@ pub(crate) async fn a_node_that_is_gone_is_cleared_up(bus: Fixture) {
     write(&bus, other, 1, &[came(2, 1)]).await;
     until(&bus, &[mine], "the other's session is gone", async || connections(&bus).await == [id(1, 1)]).await;
     // It comes back, and has to enter everything anew.
-    assert_eq!(renew(&bus, other).await.standing, Standing::Unknown);
+    assert_eq!(renew(&bus, other).await.status, LeaseStatus::Unknown);
     let answer = bus.bus.change(other, 2, &SETTINGS, &[came(2, 2)]).await.unwrap();
-    assert_eq!(answer, Changed::LeaseEnded);
+    assert_eq!(answer, ChangeResult::LeaseEnded);
     enter(&bus, lease(2, 2)).await;
-    write(&bus, lease(2, 2), 1, &[change(Past::Back, id(2, 1))]).await;
+    write(&bus, lease(2, 2), 1, &[change(SessionChange::Rejoin, id(2, 1))]).await;
     assert_eq!(connections(&bus).await, [id(1, 1), id(2, 1)]);
 }
 
@@ -168,7 +169,7 @@ pub(crate) async fn what_is_entered_again_is_not_cleared_up_with_the_old_lease(b
     let since = online(&bus).await.unwrap().since;
     // The second of the two has ended meanwhile.
     enter(&bus, second).await;
-    write(&bus, second, 1, &[change(Past::Back, id(2, 1))]).await;
+    write(&bus, second, 1, &[change(SessionChange::Rejoin, id(2, 1))]).await;
     let living = [mine, second];
     until(&bus, &living, "what was not entered again is gone", async || connections(&bus).await == [id(2, 1)])
         .await;
@@ -183,8 +184,8 @@ pub(crate) async fn nobody_is_given_up_for_an_outage_of_all(bus: Fixture) {
     write(&bus, other, 1, &[came(2, 1)]).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let renewed = renew(&bus, mine).await;
-    assert_eq!((renewed.standing, renewed.to_clear), (Standing::Good, None));
-    assert_eq!(renew(&bus, other).await.standing, Standing::Good);
+    assert_eq!((renewed.status, renewed.to_clear), (LeaseStatus::Valid, None));
+    assert_eq!(renew(&bus, other).await.status, LeaseStatus::Valid);
     assert_eq!(connections(&bus).await, [id(2, 1)]);
 }
 
@@ -202,7 +203,7 @@ pub(crate) async fn a_lease_that_is_given_back_is_nobodys(bus: Fixture) {
 }
 
 fn at_most(most: u32, when_full: WhenFull) -> Settings {
-    Settings { policy: Policy { most, when_full }, ..SETTINGS }
+    Settings { policy: SessionPolicy { max_sessions: most, when_full }, ..SETTINGS }
 }
 
 pub(crate) async fn the_newest_takes_the_place_of_the_oldest(bus: Fixture) {
@@ -215,15 +216,15 @@ pub(crate) async fn the_newest_takes_the_place_of_the_oldest(bus: Fixture) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let unwanted = write_by(&bus, other, 1, &[came(2, 1)], &two).await;
-    assert_eq!(unwanted, [(Admitted::Replaced, id(1, 1))]);
+    assert_eq!(unwanted, [(JoinResult::Replaced, id(1, 1))]);
     assert_eq!(connections(&bus).await, [id(1, 2), id(2, 1)]);
     // The node of the one that was replaced is told until it says that it has done it.
-    let evict = Order::Evict(id(1, 1));
+    let evict = NodeCommand::Evict(id(1, 1));
     for _ in 0..2 {
-        assert_eq!(renew(&bus, mine).await.orders, std::slice::from_ref(&evict));
+        assert_eq!(renew(&bus, mine).await.commands, std::slice::from_ref(&evict));
     }
     let done = bus.bus.renew(mine, false, &SETTINGS, &[evict]).await.unwrap();
-    assert_eq!(done.orders, []);
+    assert_eq!(done.commands, []);
     // Its goodbye changes nothing.
     write_by(&bus, mine, 3, &[left(1, 1)], &two).await;
     assert_eq!(connections(&bus).await.len(), 2);
@@ -234,7 +235,7 @@ pub(crate) async fn one_too_many_is_refused(bus: Fixture) {
     let one = at_most(1, WhenFull::Refuse);
     enter(&bus, mine).await;
     let unwanted = write_by(&bus, mine, 1, &[came(1, 1), came(1, 2)], &one).await;
-    assert_eq!(unwanted, [(Admitted::Refused, id(1, 2))]);
+    assert_eq!(unwanted, [(JoinResult::Rejected, id(1, 2))]);
     // Who is there already is not refused.
     assert_eq!(write_by(&bus, mine, 2, &[came(1, 1)], &one).await, []);
     assert_eq!(write_by(&bus, mine, 3, &[left(1, 1), came(1, 3)], &one).await, []);
@@ -262,8 +263,8 @@ pub(crate) async fn a_session_of_a_dead_node_does_not_count(bus: Fixture) {
     assert_eq!(connections(&bus).await, [id(1, batch)]);
     // Should the node come back with it, the session is one too many.
     enter(&bus, lease(2, 2)).await;
-    let unwanted = write_by(&bus, lease(2, 2), 1, &[change(Past::Back, id(2, 1))], &one).await;
-    assert_eq!(unwanted, [(Admitted::Replaced, id(2, 1))]);
+    let unwanted = write_by(&bus, lease(2, 2), 1, &[change(SessionChange::Rejoin, id(2, 1))], &one).await;
+    assert_eq!(unwanted, [(JoinResult::Replaced, id(2, 1))]);
 }
 
 pub(crate) async fn who_is_online_is_listed_page_by_page(bus: Fixture) {
@@ -303,17 +304,17 @@ pub(crate) async fn sessions_that_fit_are_ordered_to_end(bus: Fixture) {
         assert_eq!(bus.bus.disconnect("42", which, "why not").await.unwrap(), expected, "{which:?}");
     }
     assert!(bus.bus.disconnect("43", &all, "").await.unwrap().is_empty());
-    let orders = renew(&bus, other).await.orders;
-    let disconnect = |connection| Order::Disconnect(connection, "why not".to_owned());
-    assert_eq!(orders, [disconnect(id(2, 1)), disconnect(id(2, 2))]);
+    let commands = renew(&bus, other).await.commands;
+    let disconnect = |connection| NodeCommand::Disconnect(connection, "why not".to_owned());
+    assert_eq!(commands, [disconnect(id(2, 1)), disconnect(id(2, 2))]);
 }
 
 pub(crate) async fn an_order_is_announced_to_its_node(mut bus: Fixture) {
     let mine = Lease { node: bus.node, ..lease(7, 1) };
     enter(&bus, mine).await;
     let connection = ConnectionId { node: bus.node, number: 1 };
-    write(&bus, mine, 1, &[change(Past::Came, connection)]).await;
+    write(&bus, mine, 1, &[change(SessionChange::Join, connection)]).await;
     assert_eq!(bus.bus.disconnect("42", &Filter::default(), "").await.unwrap(), [connection]);
-    let order = Delivery::Order(Order::Disconnect(connection, String::new()));
-    assert_eq!(next(&mut bus.deliveries).await, order);
+    let command = Delivery::Command(NodeCommand::Disconnect(connection, String::new()));
+    assert_eq!(next(&mut bus.deliveries).await, command);
 }

@@ -50,7 +50,7 @@ async fn a_killed_subscription_is_subscribed_again_and_the_log_has_what_was_miss
     let missed = bus.publish("user:42", "missed", "1").await;
     until_missed(&mut bus).await;
     let found = bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap().remove(0);
-    assert_eq!(found[0].place.map(|place| place.cursor), missed.cursor);
+    assert_eq!(found[0].position.map(|position| position.cursor), missed.cursor);
     assert_eq!(bus.publish("user:42", "after", "1").await.nodes, 1);
 }
 
@@ -64,7 +64,7 @@ async fn a_forgotten_script_is_loaded_again_and_the_order_kept() {
     let batch: Vec<_> = (0..40).map(|n| prepared("user:42", &n.to_string(), "1")).collect();
     let answers = bus.bus.publish(&batch).await;
     for answer in answers {
-        assert_eq!(bus.event().await.place.map(|place| place.cursor), answer.unwrap().cursor);
+        assert_eq!(bus.event().await.position.map(|position| position.cursor), answer.unwrap().cursor);
     }
 }
 

@@ -27,7 +27,7 @@ async fn is_all_there(bus: &Fixture, cursors: &[Cursor]) {
     let log = bus.bus.read(&[(user(), after)], 1_000).await.unwrap().remove(0);
     for cursor in cursors.iter().filter(|cursor| **cursor > after) {
         assert!(
-            log.iter().any(|event| event.place.is_some_and(|place| place.cursor == *cursor)),
+            log.iter().any(|event| event.position.is_some_and(|position| position.cursor == *cursor)),
             "{cursor} is lost"
         );
     }
@@ -68,7 +68,7 @@ async fn without_a_replica_it_is_not_confirmed_and_nobody_else_waits() {
     assert!(matches!(answer.as_slice(), [Err(BusError::Unavailable(_))]), "{answer:?}");
     // The primary has it: trying again as the same event is safe.
     let again = bus.publish("user:42", "a", "1").await;
-    assert!(again.again);
+    assert!(again.duplicate);
     let answer = bus.bus.publish(&[replicated("a")]).await;
     assert!(matches!(answer.as_slice(), [Err(BusError::Unavailable(_))]), "again is no shortcut: {answer:?}");
 }

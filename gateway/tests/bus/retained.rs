@@ -23,7 +23,7 @@ pub(crate) async fn the_last_value_of_each_key_is_retained(mut bus: Fixture) {
         let answer = one(bus.bus.publish(&[prepared(&value(id, key, data))]).await);
         assert_eq!((answer.cursor, answer.nodes), (None, 1));
         let announced = bus.event().await;
-        let place = announced.place.unwrap();
+        let place = announced.position.unwrap();
         assert_eq!((announced.class, place.previous), (Class::Retained, version));
         assert!(place.cursor > version);
         assert!(text(&announced).contains(&format!("\"key\":\"{key}\",\"data\":{data}")), "{}", text(&announced));
@@ -33,8 +33,8 @@ pub(crate) async fn the_last_value_of_each_key_is_retained(mut bus: Fixture) {
     let texts: Vec<String> = all.iter().map(text).collect();
     assert_eq!(texts.len(), 2);
     assert!(texts[0].contains("\"id\":\"b\"") && texts[1].contains("\"id\":\"c\""), "in order: {texts:?}");
-    assert_eq!(all[1].place.unwrap().cursor, version);
-    let newer = bus.bus.read_retained(&user(), all[0].place.unwrap().cursor).await.unwrap();
+    assert_eq!(all[1].position.unwrap().cursor, version);
+    let newer = bus.bus.read_retained(&user(), all[0].position.unwrap().cursor).await.unwrap();
     assert_eq!(newer.iter().map(text).collect::<Vec<_>>(), texts[1..]);
     assert!(bus.bus.read_retained(&user(), version).await.unwrap().is_empty());
 }
@@ -57,7 +57,7 @@ pub(crate) async fn subscribing_tells_the_last_version(bus: Fixture) {
     let log = bus.publish("user:42", "in-the-log", "1").await.cursor.unwrap();
     let ends = bus.bus.subscribe(&[user()]).await.unwrap()[0];
     let kept = bus.bus.read_retained(&user(), Cursor::START).await.unwrap();
-    assert_eq!((ends.log, ends.retained), (log, kept[0].place.unwrap().cursor));
+    assert_eq!((ends.log, ends.retained), (log, kept[0].position.unwrap().cursor));
 }
 
 pub(crate) async fn what_has_expired_is_not_retained(bus: Fixture) {
@@ -91,6 +91,6 @@ pub(crate) async fn changes_at_the_same_time_have_one_order(bus: Fixture) {
     }
     let all = bus.bus.read_retained(&user(), Cursor::START).await.unwrap();
     let versions: HashMap<Cursor, String> =
-        all.iter().map(|event| (event.place.unwrap().cursor, text(event))).collect();
+        all.iter().map(|event| (event.position.unwrap().cursor, text(event))).collect();
     assert_eq!((all.len(), versions.len()), (4, 4));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway::bus::{Ack, Cancelled, Note};
-use wirebell_protocol::tracking::{Receipt, State, What};
+use wirebell_protocol::tracking::{ConnectionState, Receipt, State};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, Event, NodeId, Prepared};
 
 use crate::fixture::{Fixture, PATIENCE, one, text, user};
@@ -26,7 +26,7 @@ fn ack(device: &str, cursor: Cursor) -> Ack {
     Ack { channel: user(), device: device.into(), connection: connection(1), cursor }
 }
 
-fn note(id: &str, number: u64, what: What) -> Note {
+fn note(id: &str, number: u64, what: ConnectionState) -> Note {
     Note { channel: user(), id: id.into(), connection: connection(number), device: Some("phone".into()), what }
 }
 
@@ -68,21 +68,24 @@ pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let cursor = bus.accept(&event("a").receipt()).await.unwrap();
     let announced = bus.event().await;
-    assert_eq!(announced.watched.as_deref(), Some("a"));
+    assert_eq!(announced.tracked.as_deref(), Some("a"));
     assert!(text(&announced).ends_with("\"data\":1,\"ack\":true}"), "{}", text(&announced));
     let kept = bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap().remove(0);
-    assert_eq!(kept[0].watched.as_deref(), Some("a"));
+    assert_eq!(kept[0].tracked.as_deref(), Some("a"));
     let receipt = bus.receipt("a").await;
     assert_eq!((receipt.state, receipt.cursor, receipt.nodes), (State::Accepted, Some(cursor), 1));
     assert!(receipt.closes_at > receipt.accepted_at && receipt.deadline_at.is_none());
-    bus.bus.note(&[note("a", 1, What::Written), note("a", 2, What::Dropped)]).await.unwrap();
-    bus.bus.note(&[note("a", 1, What::Written)]).await.unwrap();
+    bus.bus.note(&[note("a", 1, ConnectionState::Written), note("a", 2, ConnectionState::Dropped)]).await.unwrap();
+    bus.bus.note(&[note("a", 1, ConnectionState::Written)]).await.unwrap();
     let noted = bus.receipt("a").await.connections;
     let noted: Vec<_> = noted.iter().map(|it| (it.connection.as_str(), it.device.as_deref(), it.what)).collect();
     let (first, second) = (connection(1).to_string(), connection(2).to_string());
     assert_eq!(
         noted,
-        [(first.as_str(), Some("phone"), What::Written), (second.as_str(), Some("phone"), What::Dropped)]
+        [
+            (first.as_str(), Some("phone"), ConnectionState::Written),
+            (second.as_str(), Some("phone"), ConnectionState::Dropped)
+        ]
     );
     one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
     let receipt = bus.receipt("a").await;
@@ -94,8 +97,8 @@ pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
 pub(crate) async fn what_is_not_watched_has_no_receipt(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let cursor = bus.accept(&event("a")).await.unwrap();
-    assert_eq!(bus.event().await.watched, None);
-    bus.bus.note(&[note("a", 1, What::Written)]).await.unwrap();
+    assert_eq!(bus.event().await.tracked, None);
+    bus.bus.note(&[note("a", 1, ConnectionState::Written)]).await.unwrap();
     one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
     assert!(bus.bus.receipts("a").await.unwrap().is_empty());
     assert!(bus.told("a").await.is_empty());
@@ -204,7 +207,7 @@ pub(crate) async fn a_scheduled_event_comes_when_its_time_has_come(mut bus: Fixt
     assert!(announced.accepted_at / 1000 >= due, "not before its time");
     assert!(text(&announced).contains("\"id\":\"a\""));
     assert_eq!(bus.receipt("a").await.state, State::Accepted);
-    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).again);
+    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).duplicate);
     bus.nothing_comes().await;
 }
 
@@ -236,7 +239,7 @@ pub(crate) async fn a_scheduled_event_can_be_cancelled(mut bus: Fixture) {
 pub(crate) async fn a_time_in_the_past_is_now(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let answer = bus.accept(&event("a").deliver_at("2020-01-01T00:00:00Z").unwrap()).await;
-    assert_eq!(bus.event().await.place.map(|place| place.cursor), answer);
+    assert_eq!(bus.event().await.position.map(|position| position.cursor), answer);
 }
 
 pub(crate) async fn each_channel_has_its_own_receipt(bus: Fixture) {

@@ -1,4 +1,4 @@
-//! What a client says in CloudEvents.
+//! Client frames in CloudEvents.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,24 +7,25 @@ use serde_json::value::RawValue;
 
 use super::CloudEvent;
 use super::data::Data;
-use crate::Fault;
+use crate::ErrorCode;
 use crate::event::EventError;
 use crate::frame::client::{ClientFrame, FrameError};
 
-/// Reads one text frame of a client that speaks CloudEvents. One whose type begins with `wirebell.` is a command, whose
-/// members are its data; any other is an event from the client. `wirebellref` is the `ref`.
+/// Parses a text frame of a client that uses CloudEvents. The data of a type with the prefix
+/// `wirebell.` holds the frame's members. Any other type is an emitted event. `wirebellref` is the
+/// `ref`.
 pub fn client_frame(text: &str) -> Result<ClientFrame, FrameError> {
-    let mut event = CloudEvent::from_json(text.as_bytes()).map_err(|error| refused(&error, None))?;
+    let mut event = CloudEvent::from_json(text.as_bytes()).map_err(|error| rejected(&error, None))?;
     let reference = event.take("wirebellref");
-    let plain = plain(&mut event, reference.as_deref()).map_err(|error| refused(&error, reference))?;
+    let plain = plain(&mut event, reference.as_deref()).map_err(|error| rejected(&error, reference))?;
     ClientFrame::parse(&plain)
 }
 
-fn refused(error: &EventError, reference: Option<String>) -> FrameError {
-    FrameError { fault: Fault::BadFrame, message: Cow::Owned(error.to_string()), reference }
+fn rejected(error: &EventError, reference: Option<String>) -> FrameError {
+    FrameError { code: ErrorCode::BadFrame, message: Cow::Owned(error.to_string()), reference }
 }
 
-/// The frame as a client writes it that does not speak CloudEvents.
+/// Converts the CloudEvent to the plain client frame.
 fn plain(event: &mut CloudEvent<'_>, reference: Option<&str>) -> Result<String, EventError> {
     event.check_version()?;
     let (id, source, kind) = (event.required("id")?, event.required("source")?, event.required("type")?);
@@ -38,20 +39,20 @@ fn plain(event: &mut CloudEvent<'_>, reference: Option<&str>) -> Result<String, 
         return Ok(object(&members));
     }
     members.push(("data", event.data.json(content_type.as_deref())?.get().to_owned()));
-    // As at the services' door: an id is its source's.
+    // As in the server API, an id is unique only within its source.
     members.push(("id", text(&format!("{source} {id}"))));
     members.extend(event.take("traceparent").map(|traceparent| ("traceparent", text(&traceparent))));
     Ok(object(&members))
 }
 
-/// The members of a command.
+/// Returns the members of a `wirebell.` frame.
 fn command<'a>(data: &Data<'a>) -> Result<BTreeMap<&'a str, &'a RawValue>, EventError> {
     match data {
         Data::Absent => Ok(BTreeMap::new()),
         Data::Json(raw) if raw.get() == "null" => Ok(BTreeMap::new()),
         Data::Json(raw) => serde_json::from_str(raw.get())
-            .map_err(|_| EventError::invalid("data", "expected an object with the members of the command")),
-        Data::Bytes(_) => Err(EventError::invalid("data_base64", "expected the command's members in `data`")),
+            .map_err(|_| EventError::invalid("data", "expected an object with the members of the frame")),
+        Data::Bytes(_) => Err(EventError::invalid("data_base64", "expected the members of the frame in `data`")),
     }
 }
 
@@ -61,7 +62,7 @@ fn object(members: &[(&str, String)]) -> String {
 }
 
 fn text(text: &str) -> String {
-    // A string can always be written as JSON.
+    // A string always serializes.
     serde_json::to_string(text).unwrap_or_default()
 }
 
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_its_data() {
+    fn command_members_come_from_data() {
         let frame =
             read(r#""type":"wirebell.subscribe","wirebellref":"7","data":{"channel":"topic:news","type":"x"}"#);
         let channel = Channel::topic("news").unwrap();
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_of_the_clients() {
+    fn other_type_is_an_emitted_event() {
         let mut event = CloudEvent::from_json(
             br#"{"specversion":"1.0","id":"1","source":"/app","type":"send-message","data":{ "a":1 },
                  "traceparent":"00-0","subject":"x"}"#,
@@ -97,17 +98,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cloudevent_is_refused_without_its_contents() {
+    fn invalid_cloudevent_is_rejected_without_its_contents() {
         for text in
             ["", "secret", "\"secret\"", r#"{"type":"wirebell.ping"}"#, r#"{"specversion":"1.0","a":"secret"}"#]
         {
             let error = client_frame(text).unwrap_err();
-            assert_eq!(error.fault, Fault::BadFrame, "{text}");
+            assert_eq!(error.code, ErrorCode::BadFrame, "{text}");
             assert!(!error.message.contains("secret"), "{}", error.message);
         }
         let error = read(r#""type":"wirebell.ping","wirebellref":"7","data":[1]"#).unwrap_err();
-        assert_eq!((error.fault, error.reference.as_deref()), (Fault::BadFrame, Some("7")));
+        assert_eq!((error.code, error.reference.as_deref()), (ErrorCode::BadFrame, Some("7")));
         let error = read(r#""type":"wirebell.welcome""#).unwrap_err();
-        assert_eq!(error.fault, Fault::ReservedType);
+        assert_eq!(error.code, ErrorCode::ReservedType);
     }
 }

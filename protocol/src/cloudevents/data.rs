@@ -1,4 +1,4 @@
-//! What the data of a CloudEvent is in an event of ours, whose data is always JSON.
+//! Converts the data of a CloudEvent to JSON, the only format of an event's data.
 
 use std::borrow::Cow;
 
@@ -7,43 +7,43 @@ use serde_json::value::RawValue;
 use crate::event::{EventError, parse};
 use crate::media::MediaType;
 
-/// Data as it came.
+/// The data as received.
 #[derive(Debug)]
 pub(super) enum Data<'a> {
-    /// None.
+    /// No data.
     Absent,
-    /// A member of a JSON document.
+    /// The `data` member of a JSON document.
     Json(&'a RawValue),
-    /// Bytes of the event's content type.
+    /// Bytes in the format of the content type.
     Bytes(Cow<'a, [u8]>),
 }
 
-/// What can be carried.
+/// The supported content types.
 enum Content {
-    /// JSON, as it is.
+    /// JSON, used as is.
     Json,
-    /// Text, as a JSON string.
+    /// Text, used as a JSON string.
     Text,
 }
 
 impl Data<'_> {
-    /// The data as JSON: JSON byte for byte, text as a string, and `null` where there is none.
+    /// Returns the data as JSON: JSON byte for byte, text as a string, no data as `null`.
     pub(super) fn json(&self, content_type: Option<&str>) -> Result<Cow<'_, RawValue>, EventError> {
-        // In an event that does not say what its data is, it is JSON.
+        // Without a content type, the data is JSON.
         let content = content_type.map_or(Ok(Content::Json), content)?;
         match (self, content) {
             (Self::Absent, _) => Ok(Cow::Borrowed(RawValue::NULL)),
             (Self::Json(raw), Content::Json) => Ok(Cow::Borrowed(raw)),
             (Self::Json(raw), Content::Text) if raw.get().starts_with('"') => Ok(Cow::Borrowed(raw)),
             (Self::Json(_), Content::Text) => {
-                Err(EventError::invalid("data", "expected a string, since `datacontenttype` says that it is text"))
+                Err(EventError::invalid("data", "expected a string, because `datacontenttype` is text"))
             }
             (Self::Bytes(bytes), Content::Json) => {
                 serde_json::from_slice(bytes).map(Cow::Borrowed).map_err(|error| {
                     let place = format!("line {}, column {}", error.line(), error.column());
                     EventError::invalid(
                         "data",
-                        format!("expected JSON, as the content type says, or says nothing: {place}"),
+                        format!("expected JSON, the format of the content type or the default: {place}"),
                     )
                 })
             }
@@ -53,18 +53,18 @@ impl Data<'_> {
 }
 
 fn content(given: &str) -> Result<Content, EventError> {
-    let refuse = |message: &str| {
+    let reject = |message: &str| {
         let essence = MediaType::parse(given).essence();
         Err(EventError::invalid("datacontenttype", format!("`{essence}`: {message}")))
     };
     let media = MediaType::parse(given);
     if !media.is_utf8() {
-        return refuse("expected UTF-8");
+        return reject("expected UTF-8");
     }
     match () {
         () if media.is_json() => Ok(Content::Json),
         () if media.is_text() => Ok(Content::Text),
-        () => refuse("events carry JSON, or `text/…` as a JSON string; send anything else as a link to it"),
+        () => reject("expected JSON, or `text/…` as a JSON string; publish a link to other data"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a node says, as a CloudEvent.
+//! Encodes a node's frames as CloudEvents.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde_json::value::RawValue;
 
 use super::{OWN_SOURCE, PREFIX, SPEC_VERSION, uri};
 
-/// Members of a frame that a CloudEvent has under the same name, in this order, besides its `type` and `source`.
+/// Members with the same name in a CloudEvent, in this order, besides `type` and `source`.
 const SAME: [&str; 3] = ["id", "time", "traceparent"];
-/// Members that become extension attributes of ours: `wirebellchannel` and so on.
+/// Members that become extension attributes, such as `wirebellchannel`.
 const OURS: [&str; 5] = ["channel", "cursor", "key", "ack", "ref"];
 
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
-/// A frame of a node as a CloudEvent in JSON. Events keep their id and their data, byte for byte. What the node says of
-/// its own accord, whose type begins with `wirebell.`, gets the id that is made for it; what it says is the data.
+/// Encodes a node's frame as a CloudEvent in JSON. An event keeps its id and, byte for byte, its data.
+/// A frame with the prefix `wirebell.` gets a new id, and its members become the data.
 pub fn encode(frame: &Bytes, id: impl FnOnce() -> String) -> Bytes {
-    // Nodes and publishers write nothing but objects with plain names.
+    // Nodes and publishers write only objects with plain member names.
     let Ok(mut members) = serde_json::from_slice::<Members<'_>>(frame) else { return frame.clone() };
     let Some(kind) = members.remove("type") else { return frame.clone() };
     let mut event = Writer(String::with_capacity(frame.len() + 160));
@@ -26,7 +26,7 @@ pub fn encode(frame: &Bytes, id: impl FnOnce() -> String) -> Bytes {
     event.text("source", &source(members.remove("source")));
     if kind.get().starts_with("\"wirebell.") {
         event.text("id", &id());
-        event.told(members);
+        event.control(members);
     } else {
         event.event(&mut members);
     }
@@ -58,8 +58,8 @@ impl Writer {
         self.raw("data", members.remove("data").map_or("null", RawValue::get));
     }
 
-    /// The data of a frame that has some is its data; of another, everything it says.
-    fn told(&mut self, mut members: Members<'_>) {
+    /// Writes a `wirebell.` frame: its `data` if it has one, otherwise all members as the data.
+    fn control(&mut self, mut members: Members<'_>) {
         if let Some(reference) = members.remove("ref") {
             self.raw("wirebellref", reference.get());
         }
@@ -79,7 +79,7 @@ impl Writer {
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        // A string can always be written as JSON.
+        // A string always serializes.
         self.raw(name, &serde_json::to_string(text).unwrap_or_default());
     }
 
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_keeps_its_id_and_its_data() {
+    fn event_keeps_its_id_and_data() {
         let frame = r#"{"type":"t \"x\"","id":"a/1","channel":"user:42","cursor":"5-1","time":"2026-11-21T10:00:00Z","source":"my shop","data":{ "b": 1.00 },"ack":true,"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
         let expected = r#"{"specversion":"1.0","type":"t \"x\"","source":"my%20shop","id":"a/1","time":"2026-11-21T10:00:00Z","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","wirebellchannel":"user:42","wirebellcursor":"5-1","wirebellack":true,"datacontenttype":"application/json","data":{ "b": 1.00 }}"#;
         assert_eq!(encoded(frame), expected);
     }
 
     #[test]
-    fn what_a_node_says_is_data() {
+    fn control_frame_becomes_data() {
         for (frame, expected) in [
             (
                 r#"{"type":"wirebell.gap","channel":"user:42"}"#,

@@ -1,12 +1,12 @@
-//! A CloudEvent as an event of ours.
+//! Converts a CloudEvent to an event.
 
 use super::{CloudEvent, EXTENSIONS, PREFIX, SPEC_VERSION};
 use crate::Channel;
 use crate::event::{Event, EventError, MAX_NAME_BYTES, parse};
 
 impl CloudEvent<'_> {
-    /// The event, and the names of the attributes that events do not have, which are left behind. `max_data` bounds
-    /// the bytes of `data`.
+    /// Returns the event, and the names of ignored attributes: those that a plain event does not have.
+    /// `max_data` limits the bytes of `data`.
     pub fn into_event(mut self, max_data: usize) -> Result<(Event, Vec<String>), EventError> {
         let event = self.read(max_data).map_err(renamed)?;
         let ignored: Vec<String> = self.attributes.into_keys().collect();
@@ -14,7 +14,7 @@ impl CloudEvent<'_> {
             None => Ok((event, ignored)),
             Some(unknown) => {
                 let known = EXTENSIONS.map(|(_, name)| format!("`{name}`")).join(", ");
-                Err(EventError::invalid("event", format!("`{unknown}` is not known; expected one of {known}")))
+                Err(EventError::invalid("event", format!("`{unknown}` is unknown; expected one of {known}")))
             }
         }
     }
@@ -26,11 +26,11 @@ impl CloudEvent<'_> {
         let kind = parse::kind(&self.required("type")?)?;
         let content_type = self.take("datacontenttype");
         let data = parse::data(&self.data.json(content_type.as_deref())?, max_data)?;
-        let to = self.extension("to").ok_or_else(|| {
-            EventError::invalid("to", "is required: the channels it goes to, with spaces between them")
-        })?;
+        let to = self
+            .extension("to")
+            .ok_or_else(|| EventError::invalid("to", "is required: the channels, separated by spaces"))?;
         let to = parse::channels(channels(&to)?, &data)?;
-        parse::whole(Event {
+        parse::check_rules(Event {
             to,
             kind,
             data,
@@ -49,7 +49,7 @@ impl CloudEvent<'_> {
         })
     }
 
-    /// Refuses other versions of the specification, whose attributes mean other things.
+    /// Rejects other versions of the specification; their attributes have other meanings.
     pub(super) fn check_version(&mut self) -> Result<(), EventError> {
         let version = self.required("specversion")?;
         if version == SPEC_VERSION {
@@ -58,9 +58,9 @@ impl CloudEvent<'_> {
         Err(EventError::invalid("specversion", format!("expected `{SPEC_VERSION}`")))
     }
 
-    /// Takes an attribute without which it is no CloudEvent.
+    /// Takes an attribute that every CloudEvent must have.
     pub(super) fn required(&mut self, name: &'static str) -> Result<String, EventError> {
-        self.take(name).ok_or_else(|| EventError::invalid(name, "is required: a CloudEvent has one"))
+        self.take(name).ok_or_else(|| EventError::invalid(name, "is required in a CloudEvent"))
     }
 
     fn extension(&mut self, name: &str) -> Option<String> {
@@ -73,7 +73,7 @@ impl CloudEvent<'_> {
     }
 
     fn boolean(&mut self, name: &'static str) -> Result<bool, EventError> {
-        // In any case, since the official SDK for Python writes them into headers as Python does.
+        // Case is ignored: the official Python SDK writes headers as `True` and `False`.
         match self.extension(name).map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -82,11 +82,11 @@ impl CloudEvent<'_> {
     }
 }
 
-/// An id is that of its source's event, and of no other's: the two together are what we know the event by.
+/// Validates the source. An id is unique only within its source; both together identify the event.
 fn source(text: &str, id: &str) -> Result<String, EventError> {
     let source = parse::name("source", text)?;
     if source.contains(char::is_whitespace) {
-        return Err(EventError::invalid("source", "expected a URI reference, which has no spaces"));
+        return Err(EventError::invalid("source", "expected a URI reference without spaces"));
     }
     if source.len() + 1 + id.len() > MAX_NAME_BYTES {
         let message = format!("`source` and `id` together are longer than {} bytes", MAX_NAME_BYTES - 1);
@@ -95,17 +95,17 @@ fn source(text: &str, id: &str) -> Result<String, EventError> {
     Ok(source)
 }
 
-/// Channels have no spaces, and may have commas.
+/// Parses channels separated by spaces; a channel name may contain commas.
 fn channels(text: &str) -> Result<Vec<Channel>, EventError> {
     text.split_ascii_whitespace().map(parse::channel).collect()
 }
 
-/// What an attribute of ours is called in a CloudEvent.
+/// Returns the name of Wirebell's attribute in a CloudEvent.
 fn extension(name: &str) -> &'static str {
     EXTENSIONS.iter().find(|(ours, _)| *ours == name).map_or("", |(_, theirs)| theirs)
 }
 
-/// Names the attribute as whoever wrote the CloudEvent knows it.
+/// Renames the attribute of an error to its name in the CloudEvent.
 fn renamed(error: EventError) -> EventError {
     let theirs = EXTENSIONS.iter().find(|(ours, _)| *ours == error.attribute).map(|(_, theirs)| *theirs);
     EventError { attribute: theirs.unwrap_or(error.attribute), ..error }
@@ -114,7 +114,7 @@ fn renamed(error: EventError) -> EventError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fault, Prepared};
+    use crate::{ErrorCode, Prepared};
 
     fn read(json: &str) -> Result<(Event, Vec<String>), EventError> {
         CloudEvent::from_json(json.as_bytes())?.into_event(1_000)
@@ -124,13 +124,13 @@ mod tests {
         format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t","wirebellto":"user:42"{members}}}"#)
     }
 
-    fn refused(members: &str) -> (&'static str, Fault) {
+    fn rejected(members: &str) -> (&'static str, ErrorCode) {
         let error = read(&with(members)).unwrap_err();
-        (error.attribute, error.fault)
+        (error.attribute, error.code)
     }
 
     #[test]
-    fn every_attribute_of_ours_has_its_extension() {
+    fn wirebell_attributes_have_extensions() {
         let (event, ignored) = read(
             r#"{"specversion":"1.0","id":"7","source":"/payments","type":"t","time":"2026-11-21T10:00:00Z",
                 "datacontenttype":"application/json","data": { "a" : 1.0 } ,"wirebellto":"user:a,b  topic:news",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_its_sources() {
+    fn id_is_unique_within_its_source() {
         let id_of = |source: &str| {
             let json = with("").replace("/s", source);
             let (mut event, _) = read(&json).unwrap();
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_carried_is_named() {
+    fn ignored_attributes_are_listed() {
         let (_, ignored) =
             read(&with(r#","subject":"x","dataschema":"https://s/","partitionkey":1,"a":null"#)).unwrap();
         assert_eq!(ignored, ["dataschema", "partitionkey", "subject"]);
     }
 
     #[test]
-    fn a_fault_names_the_attribute_as_it_was_written() {
+    fn error_names_the_attribute_as_written() {
         for (members, attribute) in [
             (r#","wirebelldeliverat":"soon""#, "wirebelldeliverat"),
             (r#","wirebellttl":"soon""#, "wirebellttl"),
@@ -190,7 +190,7 @@ mod tests {
             (r#","data_base64":"M""#, "data_base64"),
             (r#","id":"2""#, "event"),
         ] {
-            assert_eq!(refused(members), (attribute, Fault::InvalidEvent), "{members}");
+            assert_eq!(rejected(members), (attribute, ErrorCode::InvalidEvent), "{members}");
         }
         for missing in ["specversion", "id", "source", "type"] {
             let json = with("").replace(&format!("\"{missing}\""), "\"other\"");
@@ -203,13 +203,13 @@ mod tests {
         assert_eq!(read(&with("").replace("\"t\"", "\"wirebell.t\"")).unwrap_err().attribute, "type");
         assert_eq!(read("[]").unwrap_err().attribute, "event");
         let long = with("").replace("/s", &"s".repeat(250)).replace("\"1\"", "\"1234567\"");
-        assert_eq!(read(&long).unwrap_err().fault, Fault::TooLarge);
+        assert_eq!(read(&long).unwrap_err().code, ErrorCode::TooLarge);
         let large = format!(r#","data":"{}""#, "x".repeat(1_000));
-        assert_eq!(refused(&large), ("data", Fault::TooLarge));
+        assert_eq!(rejected(&large), ("data", ErrorCode::TooLarge));
     }
 
     #[test]
-    fn data_is_json_or_text() {
+    fn data_may_be_json_or_text() {
         let data_of = |members: &str| read(&with(members)).map(|(event, _)| event.data.get().to_owned());
         for (members, data) in [
             ("", "null"),
@@ -230,12 +230,12 @@ mod tests {
             (r#","datacontenttype":"application/octet-stream","data_base64":"MQ==""#, "datacontenttype"),
             (r#","data_base64":"AAE=""#, "data"),
         ] {
-            assert_eq!(refused(members), (attribute, Fault::InvalidEvent), "{members}");
+            assert_eq!(rejected(members), (attribute, ErrorCode::InvalidEvent), "{members}");
         }
     }
 
     #[test]
-    fn binary_mode_is_read_alike() {
+    fn binary_mode_gives_the_same_event() {
         let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let all = [("specversion", "1.0"), ("id", "1"), ("source", "/s"), ("type", "t"), ("wirebellto", "all")];
         let read = |more: &[(&str, &str)], content_type, body: &'static [u8]| {
@@ -247,10 +247,10 @@ mod tests {
         assert_eq!(read(&[], None, b"").as_deref(), Ok("null"));
         let texts = [("wirebellttl", "60"), ("wirebellreceipt", "True")];
         assert_eq!(read(&texts, None, b"1").as_deref(), Ok("1"));
-        let refused = |more: &[(&str, &str)], body| read(more, None, body).unwrap_err().attribute;
-        assert_eq!(refused(&[], b"hi"), "data");
-        assert_eq!(refused(&[("datacontenttype", "text/plain")], b"hi"), "event");
-        assert_eq!(refused(&[("id", "2")], b""), "event");
-        assert_eq!(refused(&[("deliver_at", "2")], b""), "event");
+        let rejected = |more: &[(&str, &str)], body| read(more, None, body).unwrap_err().attribute;
+        assert_eq!(rejected(&[], b"hi"), "data");
+        assert_eq!(rejected(&[("datacontenttype", "text/plain")], b"hi"), "event");
+        assert_eq!(rejected(&[("id", "2")], b""), "event");
+        assert_eq!(rejected(&[("deliver_at", "2")], b""), "event");
     }
 }

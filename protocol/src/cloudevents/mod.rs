@@ -1,6 +1,8 @@
-//! CloudEvents 1.0.2 at both doors: what a service publishes as one, and how a client is told, and tells, in them.
-//! Reading ends in the same [`Event`](crate::Event) and [`ClientFrame`](crate::frame::client::ClientFrame) as the
-//! plain forms do, so that limits and faults are the same.
+//! CloudEvents 1.0.2 for the server API and the client API.
+//!
+//! Input: a CloudEvent from a service or a client, or a frame from a node. Output: the same
+//! [`Event`](crate::Event) and [`ClientFrame`](crate::frame::client::ClientFrame) as from plain JSON,
+//! or a CloudEvent. Limits and errors are therefore the same. The module does not know HTTP.
 
 mod client;
 mod data;
@@ -13,25 +15,25 @@ pub use client::client_frame;
 pub use encode::encode;
 pub use read::CloudEvent;
 
-/// The only version of the specification there is a reading of.
+/// The supported version of the specification.
 pub const SPEC_VERSION: &str = "1.0";
-/// One event in JSON.
+/// Media type of one event in JSON.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";
-/// An array of events in JSON.
+/// Media type of an array of events in JSON.
 pub const BATCH_MEDIA_TYPE: &str = "application/cloudevents-batch+json";
-/// What the media type of every event format begins with.
+/// Prefix of the media types of all event formats.
 pub const MEDIA_TYPE_BASE: &str = "application/cloudevents";
-/// What the headers of an event in binary mode begin with.
+/// Prefix of the HTTP headers in binary mode.
 pub const HEADER_PREFIX: &str = "ce-";
-/// The subprotocol of a client that wants CloudEvents in JSON.
+/// WebSocket subprotocol of a client that uses CloudEvents in JSON.
 pub const SUBPROTOCOL: &str = "cloudevents.json";
-/// What the names of our extension attributes begin with.
+/// Prefix of Wirebell's extension attributes.
 pub const PREFIX: &str = "wirebell";
-/// The `source` of what a node says of its own accord, and of events whose publisher named none.
+/// The `source` of a node's own frames, and of events without a source.
 pub const OWN_SOURCE: &str = "wirebell";
 
-/// Our attributes of an event: as a plain event has them, and as a CloudEvent does, whose names are letters and
-/// digits only.
+/// Wirebell's attributes: the name in a plain event, and the name in a CloudEvent. CloudEvents allows
+/// only letters and digits.
 const EXTENSIONS: [(&str, &str); 8] = [
     ("to", "wirebellto"),
     ("class", "wirebellclass"),

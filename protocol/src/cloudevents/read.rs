@@ -1,4 +1,4 @@
-//! Reading a CloudEvent, in its JSON format or from the parts that HTTP's binary mode spreads it over.
+//! Parses a CloudEvent from its JSON format, or from the headers and body of HTTP's binary mode.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::data::Data;
 use crate::event::EventError;
 
-/// A CloudEvent as it came: its attributes as the texts that the specification has for their types, and its data.
+/// A CloudEvent: its attributes in their canonical text form, and its data.
 #[derive(Debug)]
 pub struct CloudEvent<'a> {
     pub(super) attributes: BTreeMap<String, String>,
@@ -20,14 +20,17 @@ pub struct CloudEvent<'a> {
 }
 
 impl<'a> CloudEvent<'a> {
-    /// Reads the JSON format.
+    /// Parses the JSON format.
     pub fn from_json(json: &'a [u8]) -> Result<Self, EventError> {
         let mut members = members(json)?;
         let data = members.remove("data");
         let encoded = members.remove("data_base64").filter(|raw| raw.get() != "null");
         let data = match (data, encoded) {
             (Some(_), Some(_)) => {
-                return Err(EventError::invalid("data_base64", "stands beside `data`; an event has one of them"));
+                return Err(EventError::invalid(
+                    "data_base64",
+                    "conflicts with `data`; an event has only one of them",
+                ));
             }
             (Some(json), None) => Data::Json(json),
             (None, Some(encoded)) => Data::Bytes(Cow::Owned(bytes(encoded)?)),
@@ -43,7 +46,7 @@ impl<'a> CloudEvent<'a> {
         Ok(Self { attributes, data })
     }
 
-    /// Puts together what binary mode spreads over headers and body. An empty body is no data.
+    /// Parses binary mode. An empty body means no data.
     pub fn from_parts(
         attributes: impl IntoIterator<Item = (String, String)>,
         content_type: Option<&str>,
@@ -53,10 +56,10 @@ impl<'a> CloudEvent<'a> {
         for (name, text) in attributes {
             check_name(&name)?;
             if matches!(name.as_str(), "data" | "datacontenttype") {
-                let message = format!("`{name}` is no header of its own: it is the body, or its `Content-Type`");
+                let message = format!("`{name}` cannot be a header: use the body and its `Content-Type`");
                 return Err(EventError::invalid("event", message));
             }
-            if let Some(twice) = read.insert(name, text).map(|_| "an attribute stands in two headers") {
+            if let Some(twice) = read.insert(name, text).map(|_| "an attribute is given in two headers") {
                 return Err(EventError::invalid("event", twice));
             }
         }
@@ -67,7 +70,7 @@ impl<'a> CloudEvent<'a> {
         Ok(Self { attributes: read, data })
     }
 
-    /// Takes an attribute out.
+    /// Removes and returns an attribute.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.attributes.remove(name)
     }
@@ -78,21 +81,21 @@ fn check_name(name: &str) -> Result<(), EventError> {
     if is_legal {
         return Ok(());
     }
-    let message = format!("`{name}` is no name of an attribute: those are lower-case letters and digits");
+    let message = format!("`{name}` is not an attribute name: expected lower-case letters and digits");
     Err(EventError::invalid("event", message))
 }
 
-/// What kind of value an attribute has.
+/// The type of an attribute's value.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Text,
     Number,
     Boolean,
-    /// Any of these.
+    /// Any of the types above.
     Any,
 }
 
-/// Attributes whose kind is known. In JSON they have no other.
+/// Attributes with a fixed type in JSON.
 const KINDS: [(&str, Kind); 18] = [
     ("specversion", Kind::Text),
     ("id", Kind::Text),
@@ -114,7 +117,7 @@ const KINDS: [(&str, Kind); 18] = [
     ("wirebellref", Kind::Text),
 ];
 
-/// The canonical text of an attribute's value; none if it is not set.
+/// Returns the canonical text of a value; `None` for `null`.
 fn canonical(name: &str, raw: &RawValue) -> Result<Option<String>, EventError> {
     let known = KINDS.iter().find(|(known, _)| *known == name);
     let (json, kind) = (raw.get(), known.map_or(Kind::Any, |(_, kind)| *kind));
@@ -132,25 +135,25 @@ fn canonical(name: &str, raw: &RawValue) -> Result<Option<String>, EventError> {
         Kind::Boolean => "`true` or `false`",
         Kind::Any => "a string, a boolean or a whole number",
     };
-    let wrong = || match known {
+    let malformed = || match known {
         Some((known, _)) => EventError::invalid(known, format!("expected {expected}")),
         None => EventError::invalid("event", format!("`{name}`: expected {expected}")),
     };
-    text.map(Some).ok_or_else(wrong)
+    text.map(Some).ok_or_else(malformed)
 }
 
-/// A whole number as languages write it that count in floats, like 60.0.
+/// Formats a whole number that a language without integers writes as a float, such as 60.0.
 fn whole_float(json: &str) -> Option<String> {
     json.parse().ok().filter(|number: &f64| number.is_finite() && number.fract() == 0.0).map(|n| format!("{n:.0}"))
 }
 
 fn bytes(raw: &RawValue) -> Result<Vec<u8>, EventError> {
-    let wrong = || EventError::invalid("data_base64", "expected a string in base64");
-    let text: String = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
-    STANDARD.decode(text).map_err(|_| wrong())
+    let malformed = || EventError::invalid("data_base64", "expected a string in base64");
+    let text: String = serde_json::from_str(raw.get()).map_err(|_| malformed())?;
+    STANDARD.decode(text).map_err(|_| malformed())
 }
 
-/// The members of one JSON object, none of them twice.
+/// Parses a JSON object without duplicate members.
 fn members(json: &[u8]) -> Result<BTreeMap<String, &RawValue>, EventError> {
     struct Members;
 
@@ -165,7 +168,7 @@ fn members(json: &[u8]) -> Result<BTreeMap<String, &RawValue>, EventError> {
             let mut members = BTreeMap::new();
             while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                 if members.insert(name, value).is_some() {
-                    return Err(A::Error::custom("a member stands there twice"));
+                    return Err(A::Error::custom("duplicate member"));
                 }
             }
             Ok(members)
@@ -174,12 +177,12 @@ fn members(json: &[u8]) -> Result<BTreeMap<String, &RawValue>, EventError> {
 
     let mut from = serde_json::Deserializer::from_slice(json);
     let read = from.deserialize_map(Members).and_then(|members| from.end().map(|()| members));
-    // An error of serde's may quote what it found; where it stands is enough.
+    // Only the place is reported: a serde error may quote the payload.
     read.map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         EventError::invalid(
             "event",
-            format!("expected a CloudEvent, one JSON object without a member twice: {place}"),
+            format!("expected a CloudEvent, one JSON object without duplicate members: {place}"),
         )
     })
 }

@@ -1,13 +1,13 @@
-//! A `source` of ours is any text; that of a CloudEvent is a URI reference, RFC 3986.
+//! Converts an event's `source`, which is any text, to the URI reference of a CloudEvent (RFC 3986).
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text as a URI reference: itself, if it is one already as far as its characters go, and otherwise
-/// percent-encoded where it must be.
+/// Returns the text as a URI reference. Characters that a reference does not allow are
+/// percent-encoded.
 pub(super) fn reference(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    let colon = first_colon_is_no_schemes(text);
+    let colon = colon_without_scheme(text);
     let must = |at: usize| match bytes[at] {
         b'%' => !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
         b'#' => text[..at].contains('#'),
@@ -20,7 +20,7 @@ pub(super) fn reference(text: &str) -> Cow<'_, str> {
     let mut encoded = String::with_capacity(text.len() + 8);
     for (at, byte) in bytes.iter().enumerate() {
         if must(at) {
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         } else {
             encoded.push(char::from(*byte));
@@ -29,8 +29,9 @@ pub(super) fn reference(text: &str) -> Cow<'_, str> {
     Cow::Owned(encoded)
 }
 
-/// What stands before the first colon of a reference is a scheme, unless a `/`, `?` or `#` comes earlier.
-fn first_colon_is_no_schemes(text: &str) -> Option<usize> {
+/// Returns the first colon if no scheme precedes it. A `/`, `?` or `#` before the colon also means
+/// that there is no scheme, but then the colon is allowed.
+fn colon_without_scheme(text: &str) -> Option<usize> {
     let at = text.find([':', '/', '?', '#']).filter(|at| text[*at..].starts_with(':'))?;
     let scheme = &text[..at];
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_stays_and_another_text_becomes_one() {
+    fn text_is_encoded_only_where_needed() {
         for same in ["payments", "/a/b?c=d#e", "https://shop.example/x%20y", "urn:uuid:1", "a/b:c"] {
             assert_eq!(reference(same), same);
         }

@@ -1,4 +1,7 @@
-//! An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one.
+//! Events: what services publish. Attributes follow CloudEvents 1.0 where it defines one.
+//!
+//! Input: JSON from a service, or values from the builder. Output: a valid [`Event`], or an
+//! [`EventError`] that names the attribute. The module does not know how events are stored or sent.
 
 pub(crate) mod parse;
 mod wire;
@@ -9,38 +12,38 @@ use time::OffsetDateTime;
 
 pub(crate) use self::parse::name;
 use crate::channel::{Channel, ChannelError};
-use crate::fault::Fault;
+use crate::error_code::ErrorCode;
 
-/// How an event is kept, and what happens when a client is slow.
+/// The class of an event: how it is stored, and what happens when a client is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Class {
-    /// In the channel's log; every device, in order.
+    /// Stored in the channel's log; every device gets all events in order.
     #[default]
     Durable,
-    /// The last one per key.
+    /// Only the last event of each key is stored.
     Retained,
-    /// Not stored; who is connected now.
+    /// Not stored; only connected clients get the event.
     Volatile,
 }
 
 /// When an event counts as published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Durability {
-    /// The primary has it.
+    /// The primary has stored the event.
     #[default]
     Primary,
-    /// A replica has it too, so that a failover does not lose it.
+    /// A replica has stored the event too, so a failover does not lose it.
     Replicated,
 }
 
-/// Something that a service has to tell.
+/// An event from a service.
 #[derive(Debug, Clone)]
 pub struct Event {
     pub(crate) to: Vec<Channel>,
     pub(crate) kind: String,
     pub(crate) data: Box<RawValue>,
     pub(crate) id: Option<String>,
-    /// Whose ids its `id` is one of, where those of others may be alike.
+    /// The namespace of `id`: a CloudEvent's id is unique only within its source.
     pub(crate) scope: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) time: Option<String>,
@@ -54,44 +57,44 @@ pub struct Event {
     pub(crate) traceparent: Option<String>,
 }
 
-/// Which attribute of an event is wrong, and what was expected.
+/// An invalid attribute of an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{attribute}`: {message}")]
 pub struct EventError {
-    /// The attribute, as the publisher writes it.
+    /// The attribute's name as the publisher writes it.
     pub attribute: &'static str,
-    /// What was expected, and what was found.
+    /// The expected value, and the value that was found.
     pub message: String,
-    /// [`Fault::InvalidEvent`] or [`Fault::TooLarge`].
-    pub fault: Fault,
+    /// [`ErrorCode::InvalidEvent`] or [`ErrorCode::TooLarge`].
+    pub code: ErrorCode,
 }
 
 impl EventError {
     pub(crate) fn invalid(attribute: &'static str, message: impl Into<String>) -> Self {
-        Self { attribute, message: message.into(), fault: Fault::InvalidEvent }
+        Self { attribute, message: message.into(), code: ErrorCode::InvalidEvent }
     }
 
     pub(crate) fn too_large(attribute: &'static str, message: impl Into<String>) -> Self {
-        Self { attribute, message: message.into(), fault: Fault::TooLarge }
+        Self { attribute, message: message.into(), code: ErrorCode::TooLarge }
     }
 }
 
-/// The most channels that one event may name.
+/// Maximum number of channels of one event.
 pub const MAX_CHANNELS: usize = 1_000;
-/// The longest `id`, `type`, `source` and `key`, in bytes.
+/// Maximum length of `id`, `type`, `source` and `key`, in bytes.
 pub const MAX_NAME_BYTES: usize = 256;
-/// The largest `data`, in bytes of JSON. A node may be configured to take less.
+/// Maximum size of `data`, in bytes of JSON. A node may be configured with a lower limit.
 pub const MAX_DATA_BYTES: usize = 1024 * 1024;
-/// The most that `data` may come to over all channels of one event, in bytes: each channel has a log of its own.
+/// Maximum size of `data` times the number of channels, in bytes: each channel has its own log.
 pub const MAX_COPIED_BYTES: usize = 32 * 1024 * 1024;
 
 impl Event {
-    /// An event to one channel. `data` is written as JSON now and never again.
+    /// Creates an event for one channel. `data` is serialized to JSON once, here.
     pub fn new(to: &str, kind: &str, data: &impl Serialize) -> Result<Self, EventError> {
         Self::with_data(to, kind, &parse::raw(data)?)
     }
 
-    /// An event whose data is JSON text already. It reaches the client byte for byte.
+    /// Creates an event from data that is JSON text. The client gets it byte for byte.
     pub fn from_json(to: &str, kind: &str, data: &str) -> Result<Self, EventError> {
         let data = serde_json::from_str::<&RawValue>(data)
             .map_err(|error| EventError::invalid("data", format!("expected JSON: {error}")))?;
@@ -118,129 +121,129 @@ impl Event {
         })
     }
 
-    /// Reads an event as a service writes it, in JSON. `max_data` bounds the bytes of `data`.
+    /// Parses an event in JSON. `max_data` limits the bytes of `data`.
     pub fn parse(json: &[u8], max_data: usize) -> Result<Self, EventError> {
         parse::event(json, max_data)
     }
 
-    /// Also to this channel.
+    /// Adds a channel.
     pub fn and_to(mut self, channel: &str) -> Result<Self, EventError> {
         self.to.push(parse::channel(channel)?);
         let to = parse::channels(self.to, &self.data)?;
-        parse::whole(Self { to, ..self })
+        parse::check_rules(Self { to, ..self })
     }
 
-    /// Its identity and idempotency key.
+    /// Sets the identity and idempotency key.
     pub fn id(mut self, id: &str) -> Result<Self, EventError> {
         self.id = Some(name("id", id)?);
         Ok(self)
     }
 
-    /// Which service says so.
+    /// Sets the name of the publishing service.
     pub fn source(mut self, source: &str) -> Result<Self, EventError> {
         self.source = Some(name("source", source)?);
         Ok(self)
     }
 
-    /// When it happened, in RFC 3339.
+    /// Sets the time of the event, in RFC 3339.
     pub fn time(mut self, time: &str) -> Result<Self, EventError> {
         self.time = Some(parse::time("time", time)?);
         Ok(self)
     }
 
-    /// How it is kept.
+    /// Sets the class.
     pub fn class(mut self, class: Class) -> Result<Self, EventError> {
         self.class = class;
-        parse::whole(self)
+        parse::check_rules(self)
     }
 
-    /// What it is the newest value of, which makes it a retained event. Without a key, a retained event is the newest of
-    /// its type.
+    /// Sets the key and makes the event retained. Without a key, a retained event replaces the last
+    /// one of its type.
     pub fn key(mut self, key: &str) -> Result<Self, EventError> {
         self.class = Class::Retained;
         self.key = Some(name("key", key)?);
-        parse::whole(self)
+        parse::check_rules(self)
     }
 
-    /// Not before this time, in RFC 3339.
+    /// Schedules the event for this time, in RFC 3339.
     pub fn deliver_at(mut self, time: &str) -> Result<Self, EventError> {
         self.deliver_at = Some(parse::time("deliver_at", time)?);
         Ok(self)
     }
 
-    /// Its publisher wants to know what becomes of it.
+    /// Requests a receipt.
     #[must_use]
     pub fn receipt(mut self) -> Self {
         self.receipt = true;
         self
     }
 
-    /// If no device has acknowledged it after so many seconds, it goes to the fallback stream.
+    /// Sets the deadline: seconds after which an unacknowledged event goes to the fallback stream.
     pub fn deadline(mut self, seconds: u64) -> Result<Self, EventError> {
         self.deadline = Some(parse::deadline(seconds)?);
-        parse::whole(self)
+        parse::check_rules(self)
     }
 
-    /// When it counts as published.
+    /// Sets when the event counts as published.
     pub fn durability(mut self, durability: Durability) -> Result<Self, EventError> {
         self.durability = Some(durability);
-        parse::whole(self)
+        parse::check_rules(self)
     }
 
-    /// For how many seconds it is worth delivering.
+    /// Sets the time to live in seconds.
     pub fn ttl(mut self, seconds: u64) -> Result<Self, EventError> {
         self.ttl = Some(parse::ttl(seconds)?);
         Ok(self)
     }
 
-    /// The W3C trace context that the delivery continues.
+    /// Sets the W3C Trace Context that the delivery continues.
     pub fn traceparent(mut self, traceparent: &str) -> Result<Self, EventError> {
         self.traceparent = Some(parse::traceparent(traceparent)?);
         Ok(self)
     }
 
-    /// Gives it an id and a time where it has none, so that every try to publish it is the same event.
+    /// Sets a missing id and time. A stamped event keeps its identity over all publish attempts.
     pub fn stamp(&mut self, id: impl FnOnce() -> String, time: impl FnOnce() -> String) {
         self.id.get_or_insert_with(id);
         self.time.get_or_insert_with(time);
     }
 
-    /// The channels it goes to.
+    /// Returns the channels.
     pub fn channels(&self) -> &[Channel] {
         &self.to
     }
 
-    /// The id, once it has one.
+    /// Returns the id, if it is set.
     pub fn event_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The type.
+    /// Returns the type.
     pub fn event_type(&self) -> &str {
         &self.kind
     }
 
-    /// How it is kept.
+    /// Returns the class.
     pub fn event_class(&self) -> Class {
         self.class
     }
 
-    /// When it counts as published, if it says so itself.
+    /// Returns when the event counts as published, if the event says so itself.
     pub fn event_durability(&self) -> Option<Durability> {
         self.durability
     }
 
-    /// Does its publisher want to know what becomes of it?
-    pub fn is_watched(&self) -> bool {
+    /// Returns whether the event has a receipt or a deadline.
+    pub fn is_tracked(&self) -> bool {
         self.receipt || self.deadline.is_some()
     }
 
-    /// The trace context that came with it.
+    /// Returns the trace context.
     pub fn trace_context(&self) -> Option<&str> {
         self.traceparent.as_deref()
     }
 
-    /// The event as a service writes it.
+    /// Returns the event as JSON for the server API.
     pub fn to_json(&self) -> String {
         wire::json(self)
     }
@@ -250,7 +253,7 @@ impl Class {
     /// Every class.
     pub const ALL: [Self; 3] = [Self::Durable, Self::Retained, Self::Volatile];
 
-    /// The word for it.
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Durable => "durable",
@@ -259,14 +262,14 @@ impl Class {
         }
     }
 
-    /// The class of that name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == name)
     }
 }
 
 impl Durability {
-    /// The word for it.
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Primary => "primary",
@@ -274,13 +277,14 @@ impl Durability {
         }
     }
 
-    /// The one of that name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Primary, Self::Replicated].into_iter().find(|durability| durability.as_str() == name)
     }
 }
 
-/// RFC 3339 in UTC with exactly three digits of a second: texts of one length sort by time.
+/// Formats a time in RFC 3339, in UTC and with milliseconds. All texts have one length and sort by
+/// time.
 pub fn rfc3339(at: OffsetDateTime) -> String {
     let (year, month, day) = at.to_calendar_date();
     let (hour, minute, second, milli) = at.to_hms_milli();

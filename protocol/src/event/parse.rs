@@ -1,4 +1,4 @@
-//! Reading an event, attribute by attribute, so that a fault names the attribute and what was expected.
+//! Parses an event attribute by attribute; an error names the attribute and the expected value.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use super::{Class, Durability, Event, EventError, MAX_CHANNELS, MAX_COPIED_BYTES
 use crate::channel::Kind;
 use crate::{Channel, trace};
 
-/// The attributes as they stand in the text. `null` counts as absent, save in `data`, where it is a value.
+/// The attributes as written. `null` counts as absent, except in `data`, where it is a value.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire<'a> {
@@ -17,7 +17,7 @@ struct Wire<'a> {
     to: Option<&'a RawValue>,
     #[serde(borrow)]
     r#type: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[serde(borrow, default, deserialize_with = "null_as_value")]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
@@ -43,7 +43,7 @@ struct Wire<'a> {
     traceparent: Option<&'a RawValue>,
 }
 
-fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+fn null_as_value<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn event(json: &[u8], max_data: usize) -> Result<Event, EventError> {
     let to = targets(required("to", wire.to)?)?;
     let kind = kind(&text("type", required("type", wire.r#type)?)?)?;
     let data = data(required("data", wire.data)?, max_data)?;
-    whole(Event {
+    check_rules(Event {
         to: channels(to, &data)?,
         kind,
         data,
@@ -78,20 +78,23 @@ fn not_an_event(error: &serde_json::Error) -> EventError {
     EventError::invalid("event", format!("expected one JSON object with the attributes of an event: {error}"))
 }
 
-/// What attributes ask of each other.
-pub(crate) fn whole(event: Event) -> Result<Event, EventError> {
-    let refuse = |attribute, message: &str| Err(EventError::invalid(attribute, message));
+/// Checks rules between attributes.
+pub(crate) fn check_rules(event: Event) -> Result<Event, EventError> {
+    let reject = |attribute, message: &str| Err(EventError::invalid(attribute, message));
     if event.key.is_some() && event.class != Class::Retained {
-        return refuse("key", "belongs to a retained event: add `\"class\":\"retained\"`");
+        return reject("key", "belongs to a retained event: add `\"class\":\"retained\"`");
     }
     if event.deadline.is_some() && event.class != Class::Durable {
-        return refuse("deadline", "only a durable event can be acknowledged by its deadline");
+        return reject("deadline", "only a durable event can be acknowledged by its deadline");
     }
     if event.class == Class::Retained && event.to.iter().any(|to| matches!(to.kind(), Kind::Connection(_))) {
-        return refuse("to", "nothing can be retained for a connection, which never comes back; use `durable`");
+        return reject(
+            "to",
+            "a connection cannot retain events, because its id is never used again; use `durable`",
+        );
     }
     if event.class == Class::Volatile && event.durability == Some(Durability::Replicated) {
-        return refuse("durability", "a volatile event is not stored, so there is nothing to replicate");
+        return reject("durability", "a volatile event is not stored, so there is nothing to replicate");
     }
     Ok(event)
 }
@@ -118,7 +121,7 @@ fn boolean(attribute: &'static str, raw: &RawValue) -> Result<bool, EventError> 
         .map_err(|_| EventError::invalid(attribute, format!("expected `true` or `false`, found {}", shape(raw))))
 }
 
-/// What kind of JSON it is: enough for the one who wrote it, and nothing of the payload.
+/// Returns the JSON type of a value, which does not reveal the payload.
 fn shape(raw: &RawValue) -> &'static str {
     match raw.get().as_bytes().first() {
         Some(b'{') => "an object",
@@ -146,7 +149,7 @@ pub(crate) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Chan
     if to.len() > MAX_CHANNELS {
         return Err(EventError::too_large("to", format!("{} channels; at most {MAX_CHANNELS}", to.len())));
     }
-    // The same channel named twice is still one delivery.
+    // A channel that is named twice gets the event once.
     let mut seen = std::collections::HashSet::new();
     to.retain(|channel| seen.insert(channel.clone()));
     let copied = to.len() * data.get().len();
@@ -237,22 +240,22 @@ pub(crate) fn traceparent(value: &str) -> Result<String, EventError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Fault;
+    use crate::ErrorCode;
 
-    fn fault_of(json: &str) -> (&'static str, Fault) {
+    fn error_of(json: &str) -> (&'static str, ErrorCode) {
         let error = event(json.as_bytes(), 100).unwrap_err();
-        (error.attribute, error.fault)
+        (error.attribute, error.code)
     }
 
     #[test]
-    fn to_type_and_data_suffice() {
+    fn to_type_and_data_are_enough() {
         let event = event(br#"{"to":"user:42","type":"t","data":{ "a" : 1.0 }}"#, 100).unwrap();
         assert_eq!(event.data.get(), r#"{ "a" : 1.0 }"#);
         assert_eq!(event.class, Class::Durable);
     }
 
     #[test]
-    fn null_is_absent_save_in_data() {
+    fn null_counts_as_absent_except_in_data() {
         let event =
             event(br#"{"to":["all","all"],"type":"t","data":null,"key":null,"id":null,"receipt":false}"#, 9);
         let event = event.unwrap();
@@ -260,59 +263,59 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_names_its_attribute() {
-        for (json, attribute, fault) in [
-            ("", "event", Fault::InvalidEvent),
-            ("[]", "event", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"clas":"x"}"#, "event", Fault::InvalidEvent),
-            (r#"{"type":"t","data":1}"#, "to", Fault::InvalidEvent),
-            (r#"{"to":[],"type":"t","data":1}"#, "to", Fault::InvalidEvent),
-            (r#"{"to":7,"type":"t","data":1}"#, "to", Fault::InvalidEvent),
-            (r#"{"to":"42","type":"t","data":1}"#, "to", Fault::InvalidEvent),
-            (r#"{"to":"all","data":1}"#, "type", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"wirebell.x","data":1}"#, "type", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t"}"#, "data", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"class":"eternal"}"#, "class", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"key":"k"}"#, "key", Fault::InvalidEvent),
-            (r#"{"to":"conn:abcdefgh.1","type":"t","data":1,"class":"retained"}"#, "to", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"receipt":"yes"}"#, "receipt", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"deadline":0}"#, "deadline", Fault::InvalidEvent),
+    fn error_names_the_attribute() {
+        for (json, attribute, code) in [
+            ("", "event", ErrorCode::InvalidEvent),
+            ("[]", "event", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"clas":"x"}"#, "event", ErrorCode::InvalidEvent),
+            (r#"{"type":"t","data":1}"#, "to", ErrorCode::InvalidEvent),
+            (r#"{"to":[],"type":"t","data":1}"#, "to", ErrorCode::InvalidEvent),
+            (r#"{"to":7,"type":"t","data":1}"#, "to", ErrorCode::InvalidEvent),
+            (r#"{"to":"42","type":"t","data":1}"#, "to", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","data":1}"#, "type", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"wirebell.x","data":1}"#, "type", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t"}"#, "data", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"class":"eternal"}"#, "class", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"key":"k"}"#, "key", ErrorCode::InvalidEvent),
+            (r#"{"to":"conn:abcdefgh.1","type":"t","data":1,"class":"retained"}"#, "to", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"receipt":"yes"}"#, "receipt", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"deadline":0}"#, "deadline", ErrorCode::InvalidEvent),
             (
                 r#"{"to":"all","type":"t","data":1,"deadline":9,"class":"volatile"}"#,
                 "deadline",
-                Fault::InvalidEvent,
+                ErrorCode::InvalidEvent,
             ),
-            (r#"{"to":"all","type":"t","data":1,"deliver_at":"soon"}"#, "deliver_at", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"durability":"gold"}"#, "durability", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"deliver_at":"soon"}"#, "deliver_at", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"durability":"gold"}"#, "durability", ErrorCode::InvalidEvent),
             (
                 r#"{"to":"all","type":"t","data":1,"durability":"replicated","class":"volatile"}"#,
                 "durability",
-                Fault::InvalidEvent,
+                ErrorCode::InvalidEvent,
             ),
-            (r#"{"to":"all","type":"t","data":1,"ttl":0}"#, "ttl", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"ttl":-1}"#, "ttl", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"time":"yesterday"}"#, "time", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"id":""}"#, "id", Fault::InvalidEvent),
-            (r#"{"to":"all","type":"t","data":1,"traceparent":"00-0"}"#, "traceparent", Fault::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"ttl":0}"#, "ttl", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"ttl":-1}"#, "ttl", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"time":"yesterday"}"#, "time", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"id":""}"#, "id", ErrorCode::InvalidEvent),
+            (r#"{"to":"all","type":"t","data":1,"traceparent":"00-0"}"#, "traceparent", ErrorCode::InvalidEvent),
         ] {
-            assert_eq!(fault_of(json), (attribute, fault), "{json}");
+            assert_eq!(error_of(json), (attribute, code), "{json}");
         }
         let large = format!(r#"{{"to":"all","type":"t","data":"{}"}}"#, "x".repeat(100));
-        assert_eq!(fault_of(&large), ("data", Fault::TooLarge));
+        assert_eq!(error_of(&large), ("data", ErrorCode::TooLarge));
     }
 
     #[test]
-    fn large_data_to_many_channels_is_too_much() {
+    fn large_data_to_many_channels_is_rejected() {
         let to: Vec<String> = (0..100).map(|n| format!("\"user:{n}\"")).collect();
         let with =
             |bytes: usize| format!(r#"{{"to":[{}],"type":"t","data":"{}"}}"#, to.join(","), "x".repeat(bytes));
         let read = |bytes| event(with(bytes).as_bytes(), MAX_DATA_BYTES).map(|event| event.to.len());
         assert_eq!(read(300_000), Ok(100));
-        assert_eq!(read(400_000).map_err(|error| (error.attribute, error.fault)), Err(("to", Fault::TooLarge)));
+        assert_eq!(read(400_000).map_err(|error| (error.attribute, error.code)), Err(("to", ErrorCode::TooLarge)));
     }
 
     #[test]
-    fn what_a_service_writes_reads_back() {
+    fn event_round_trips_as_json() {
         let json = r#"{"to":["user:1","all"],"type":"t","data":[1, 2],"id":"a","class":"volatile","ttl":5}"#;
         assert_eq!(event(json.as_bytes(), 100).unwrap().to_json(), json);
         let json = r#"{"to":"user:1","type":"t","data":1,"deliver_at":"2026-11-21T10:00:00Z","receipt":true,"deadline":20,"durability":"replicated"}"#;

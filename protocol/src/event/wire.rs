@@ -1,4 +1,4 @@
-//! An event on its way to a services' door.
+//! The JSON form of an event for the server API.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -62,6 +62,6 @@ pub(super) fn json(event: &Event) -> String {
         durability: event.durability.map(super::Durability::as_str),
         traceparent: event.traceparent.as_deref(),
     };
-    // Strings, numbers and checked JSON: there is nothing here that cannot be written.
+    // Strings, numbers and valid JSON always serialize.
     serde_json::to_string(&wire).unwrap_or_default()
 }

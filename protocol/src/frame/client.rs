@@ -7,71 +7,71 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cursor::{Cursor, CursorError};
-use crate::inbox::{Emission, MINE};
-use crate::{Channel, Fault};
+use crate::inbox::{Emission, RESERVED_PREFIX};
+use crate::{Channel, ErrorCode};
 
-/// The longest `ref`, in bytes.
+/// Maximum length of a `ref`, in bytes.
 pub const MAX_REF_BYTES: usize = 64;
 
-/// What a client says.
+/// A frame from a client.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClientFrame {
-    /// Here is my token: the first, or a new one. The token is not printed by `Debug`.
+    /// Authenticates with the first token, or with a new one. `Debug` does not print the token.
     Auth {
         /// The JWT.
         token: String,
-        /// To be repeated in the answer.
+        /// The `ref` for the reply.
         reference: Option<String>,
     },
-    /// Send me what is announced on this channel.
+    /// Subscribes to a channel.
     Subscribe {
         /// The channel.
         channel: Channel,
-        /// And before that, what came after this cursor.
+        /// Replay stored events after this cursor first.
         cursor: Option<Cursor>,
-        /// To be repeated in the answer.
+        /// The `ref` for the reply.
         reference: Option<String>,
     },
-    /// No longer.
+    /// Unsubscribes from a channel.
     Unsubscribe {
         /// The channel.
         channel: Channel,
-        /// To be repeated in the answer.
+        /// The `ref` for the reply.
         reference: Option<String>,
     },
-    /// Send me what I missed: for each channel, what came after the cursor.
+    /// Replays stored events of subscribed channels.
     Resume {
-        /// The channels.
+        /// The channels, each with the cursor to replay from.
         cursors: Vec<(Channel, Cursor)>,
-        /// To be repeated in the answer.
+        /// The `ref` for the reply.
         reference: Option<String>,
     },
-    /// I have handled everything on this channel up to this cursor.
+    /// Acknowledges all events on a channel up to a cursor.
     Ack {
         /// The channel.
         channel: Channel,
-        /// Of the last event handled.
+        /// The cursor of the last handled event.
         cursor: Cursor,
-        /// To be repeated in an error; a good acknowledgement has no answer.
+        /// The `ref` for an error; a valid acknowledgement has no reply.
         reference: Option<String>,
     },
-    /// Are you there?
+    /// Requests a pong.
     Ping {
-        /// To be repeated in the answer.
+        /// The `ref` for the reply.
         reference: Option<String>,
     },
-    /// An event for the services.
+    /// Emits an event to the services.
     Emit(Box<Emission>),
 }
 
-/// Why a frame was refused.
+/// Why a frame is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameError {
-    /// For programs.
-    pub fault: Fault,
-    /// For people; nothing of the frame's contents but names of members.
+    /// The code, for programs.
+    pub code: ErrorCode,
+    /// The message, for people. It names members but contains none of the frame's values.
     pub message: Cow<'static, str>,
-    /// The frame's `ref`, where it could be read.
+    /// The frame's `ref`, if it could be parsed.
     pub reference: Option<String>,
 }
 
@@ -98,49 +98,46 @@ struct Wire<'a> {
 }
 
 impl ClientFrame {
-    /// Reads one text frame.
+    /// Parses a text frame.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
         let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| FrameError {
-            fault: Fault::BadFrame,
+            code: ErrorCode::BadFrame,
             message: format!("expected one JSON object with a string `type`: {}", without_contents(&error)).into(),
             reference: None,
         })?;
         let reference = reference(wire.r#ref)?;
-        let refuse =
-            |fault, message: Cow<'static, str>| FrameError { fault, message, reference: reference.clone() };
+        let reject = |code, message: Cow<'static, str>| FrameError { code, message, reference: reference.clone() };
         let Some(kind) = wire.r#type else {
-            return Err(refuse(Fault::BadFrame, "the frame has no `type`".into()));
+            return Err(reject(ErrorCode::BadFrame, "the frame has no `type`".into()));
         };
-        let channel = || channel(wire.channel).map_err(|message| refuse(Fault::BadChannel, message));
+        let channel = || channel(wire.channel).map_err(|message| reject(ErrorCode::BadChannel, message));
         match kind.as_ref() {
             "wirebell.auth" => match string(wire.token) {
                 Some(token) => Ok(Self::Auth { token, reference }),
-                None => Err(refuse(Fault::TokenMissing, "expected `token`, a string with the JWT".into())),
+                None => Err(reject(ErrorCode::TokenMissing, "expected `token`, a string with the JWT".into())),
             },
             "wirebell.subscribe" => {
-                let cursor = cursor(wire.cursor).map_err(|message| refuse(Fault::BadCursor, message))?;
+                let cursor = cursor(wire.cursor).map_err(|message| reject(ErrorCode::BadCursor, message))?;
                 Ok(Self::Subscribe { channel: channel()?, cursor, reference })
             }
             "wirebell.resume" => {
-                let cursors = cursors(wire.cursors).map_err(|(fault, message)| refuse(fault, message))?;
+                let cursors = cursors(wire.cursors).map_err(|(code, message)| reject(code, message))?;
                 Ok(Self::Resume { cursors, reference })
             }
             "wirebell.unsubscribe" => Ok(Self::Unsubscribe { channel: channel()?, reference }),
             "wirebell.ping" => Ok(Self::Ping { reference }),
             "wirebell.ack" => {
-                let cursor = cursor(wire.cursor).map_err(|message| refuse(Fault::BadCursor, message))?;
-                let missing = || refuse(Fault::BadCursor, "expected `cursor`, of the last event handled".into());
+                let cursor = cursor(wire.cursor).map_err(|message| reject(ErrorCode::BadCursor, message))?;
+                let missing =
+                    || reject(ErrorCode::BadCursor, "expected `cursor`, of the last event handled".into());
                 Ok(Self::Ack { channel: channel()?, cursor: cursor.ok_or_else(missing)?, reference })
             }
-            reserved if reserved.starts_with(MINE) => {
+            reserved if reserved.starts_with(RESERVED_PREFIX) => {
                 const KNOWN: &str = "`wirebell.auth`, `.resume`, `.ack`, `.subscribe`, `.unsubscribe` or `.ping`";
-                Err(refuse(
-                    Fault::ReservedType,
-                    format!("a reserved type that clients do not send; expected {KNOWN}").into(),
-                ))
+                Err(reject(ErrorCode::ReservedType, format!("reserved type; a client may send {KNOWN}").into()))
             }
             _ => emission(kind.into_owned(), wire.data, wire.id, wire.traceparent, reference.clone())
-                .map_err(|(fault, message)| refuse(fault, message)),
+                .map_err(|(code, message)| reject(code, message)),
         }
     }
 }
@@ -163,7 +160,7 @@ impl std::fmt::Debug for ClientFrame {
     }
 }
 
-/// What is wrong and where, without the values that an error of serde's may quote.
+/// Returns the cause and its column, without the values that a serde error may quote.
 fn without_contents(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
@@ -179,12 +176,12 @@ fn string(raw: Option<&RawValue>) -> Option<String> {
 
 fn reference(raw: Option<&RawValue>) -> Result<Option<String>, FrameError> {
     let Some(raw) = raw else { return Ok(None) };
-    let refuse =
-        |message: &'static str| FrameError { fault: Fault::BadFrame, message: message.into(), reference: None };
+    let reject =
+        |message: &'static str| FrameError { code: ErrorCode::BadFrame, message: message.into(), reference: None };
     match serde_json::from_str::<String>(raw.get()) {
         Ok(text) if text.len() <= MAX_REF_BYTES => Ok(Some(text)),
-        Ok(_) => Err(refuse("`ref` is longer than 64 bytes")),
-        Err(_) => Err(refuse("`ref` must be a string")),
+        Ok(_) => Err(reject("`ref` is longer than 64 bytes")),
+        Err(_) => Err(reject("`ref` must be a string")),
     }
 }
 
@@ -194,12 +191,12 @@ fn emission(
     id: Option<&RawValue>,
     traceparent: Option<&RawValue>,
     reference: Option<String>,
-) -> Result<ClientFrame, Wrong> {
+) -> Result<ClientFrame, MemberError> {
     let text = |name, raw: Option<&RawValue>| match raw {
         None => Ok(None),
         Some(raw) => match string(Some(raw)) {
             Some(text) => Ok(Some(text)),
-            None => Err((Fault::InvalidEvent, format!("`{name}`: expected a string").into())),
+            None => Err((ErrorCode::InvalidEvent, format!("`{name}`: expected a string").into())),
         },
     };
     let (id, traceparent) = (text("id", id)?, text("traceparent", traceparent)?);
@@ -220,20 +217,20 @@ fn cursor(raw: Option<&RawValue>) -> Result<Option<Cursor>, Cow<'static, str>> {
     text.parse().map(Some).map_err(|error: CursorError| format!("`cursor`: {error}").into())
 }
 
-/// What is wrong with a member, and how to say so.
-type Wrong = (Fault, Cow<'static, str>);
+/// An invalid member: the error code and the message.
+type MemberError = (ErrorCode, Cow<'static, str>);
 
-/// Pairs of channel and cursor. A map in which a channel stands twice counts as JSON has it: the last one.
-fn cursors(raw: Option<&RawValue>) -> Result<Vec<(Channel, Cursor)>, Wrong> {
+/// Parses pairs of channel and cursor. Of a repeated channel the last pair counts, as in JSON.
+fn cursors(raw: Option<&RawValue>) -> Result<Vec<(Channel, Cursor)>, MemberError> {
     const EXPECTED: &str = "expected `cursors`, an object like `{\"user:42\":\"1763719200123-0\"}`";
     let map: BTreeMap<String, String> = raw
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .ok_or((Fault::BadCursor, Cow::Borrowed(EXPECTED)))?;
+        .ok_or((ErrorCode::BadCursor, Cow::Borrowed(EXPECTED)))?;
     let pair = |(name, cursor): (String, String)| {
         let channel =
-            Channel::parse(&name).map_err(|error| (Fault::BadChannel, format!("`cursors`: {error}").into()))?;
+            Channel::parse(&name).map_err(|error| (ErrorCode::BadChannel, format!("`cursors`: {error}").into()))?;
         let cursor: Result<Cursor, CursorError> = cursor.parse();
-        Ok((channel, cursor.map_err(|error| (Fault::BadCursor, format!("`cursors`: {error}").into()))?))
+        Ok((channel, cursor.map_err(|error| (ErrorCode::BadCursor, format!("`cursors`: {error}").into()))?))
     };
     map.into_iter().map(pair).collect()
 }
@@ -243,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_members_are_ignored_and_order_is_free() {
+    fn unknown_members_are_ignored_and_order_does_not_matter() {
         let frame =
             ClientFrame::parse(r#"{"ref":"7","x":[1,{"y":2}],"channel":"topic:news","type":"wirebell.subscribe"}"#);
         let channel = Channel::topic("news").unwrap();
@@ -251,34 +248,34 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_code_and_keeps_the_ref() {
-        for (text, fault, reference) in [
-            ("", Fault::BadFrame, None),
-            ("hello", Fault::BadFrame, None),
-            ("[]", Fault::BadFrame, None),
-            (r#"{"ref":"1"}"#, Fault::BadFrame, Some("1")),
-            (r#"{"type":7}"#, Fault::BadFrame, None),
-            (r#"{"type":"wirebell.ping","ref":7}"#, Fault::BadFrame, None),
-            (r#"{"type":"wirebell.welcome","ref":"1"}"#, Fault::ReservedType, Some("1")),
-            (r#"{"type":"wirebell.subscribe","ref":"1"}"#, Fault::BadChannel, Some("1")),
-            (r#"{"type":"wirebell.subscribe","channel":"news"}"#, Fault::BadChannel, None),
-            (r#"{"type":"wirebell.auth","token":7}"#, Fault::TokenMissing, None),
-            (r#"{"type":"wirebell.ack","channel":"user:1"}"#, Fault::BadCursor, None),
-            (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"now"}"#, Fault::BadCursor, None),
-            (r#"{"type":"wirebell.ack","cursor":"1-0"}"#, Fault::BadChannel, None),
-            (r#"{"type":"user.online","data":{},"ref":"8"}"#, Fault::ReservedType, Some("8")),
-            (r#"{"type":"","ref":"8"}"#, Fault::InvalidEvent, Some("8")),
-            (r#"{"type":"send-message","id":7}"#, Fault::InvalidEvent, None),
-            (r#"{"type":"send-message","id":""}"#, Fault::InvalidEvent, None),
-            (r#"{"type":"send-message","traceparent":"00-1"}"#, Fault::InvalidEvent, None),
+    fn invalid_frame_returns_its_code_and_ref() {
+        for (text, code, reference) in [
+            ("", ErrorCode::BadFrame, None),
+            ("hello", ErrorCode::BadFrame, None),
+            ("[]", ErrorCode::BadFrame, None),
+            (r#"{"ref":"1"}"#, ErrorCode::BadFrame, Some("1")),
+            (r#"{"type":7}"#, ErrorCode::BadFrame, None),
+            (r#"{"type":"wirebell.ping","ref":7}"#, ErrorCode::BadFrame, None),
+            (r#"{"type":"wirebell.welcome","ref":"1"}"#, ErrorCode::ReservedType, Some("1")),
+            (r#"{"type":"wirebell.subscribe","ref":"1"}"#, ErrorCode::BadChannel, Some("1")),
+            (r#"{"type":"wirebell.subscribe","channel":"news"}"#, ErrorCode::BadChannel, None),
+            (r#"{"type":"wirebell.auth","token":7}"#, ErrorCode::TokenMissing, None),
+            (r#"{"type":"wirebell.ack","channel":"user:1"}"#, ErrorCode::BadCursor, None),
+            (r#"{"type":"wirebell.ack","channel":"user:1","cursor":"now"}"#, ErrorCode::BadCursor, None),
+            (r#"{"type":"wirebell.ack","cursor":"1-0"}"#, ErrorCode::BadChannel, None),
+            (r#"{"type":"user.online","data":{},"ref":"8"}"#, ErrorCode::ReservedType, Some("8")),
+            (r#"{"type":"","ref":"8"}"#, ErrorCode::InvalidEvent, Some("8")),
+            (r#"{"type":"send-message","id":7}"#, ErrorCode::InvalidEvent, None),
+            (r#"{"type":"send-message","id":""}"#, ErrorCode::InvalidEvent, None),
+            (r#"{"type":"send-message","traceparent":"00-1"}"#, ErrorCode::InvalidEvent, None),
         ] {
             let error = ClientFrame::parse(text).unwrap_err();
-            assert_eq!((error.fault, error.reference.as_deref()), (fault, reference), "{text}");
+            assert_eq!((error.code, error.reference.as_deref()), (code, reference), "{text}");
         }
     }
 
     #[test]
-    fn an_event_keeps_its_data_byte_for_byte() {
+    fn emitted_data_is_kept_byte_for_byte() {
         let frame = ClientFrame::parse(r#"{"type":"send","data": {"a" : 1.0} ,"ref":"","id":null}"#);
         let expected = Emission {
             kind: "send".to_owned(),
@@ -291,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_and_no_debug_shows_a_token() {
+    fn errors_and_debug_contain_no_token() {
         let frame = ClientFrame::parse(r#"{"type":"wirebell.auth","token":"secret"}"#).unwrap();
         assert!(!format!("{frame:?}").contains("secret"));
         let frame = ClientFrame::parse(r#"{"type":"send","data":"secret"}"#).unwrap();

@@ -1,19 +1,20 @@
-//! Frames from a node to its client. Events are not here: they come framed from the bus, see [`crate::publish`].
+//! Frames from a node to its client, except events: the bus delivers those as ready frames, see
+//! [`crate::publish`].
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Channel, CloseCode, ConnectionId, Cursor, Fault};
+use crate::{Channel, CloseCode, ConnectionId, Cursor, ErrorCode};
 
-/// What a node says of its own accord, or in answer.
+/// A frame from a node, other than an event.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type")]
 pub enum ServerFrame<'a> {
-    /// The session has begun: from now on nothing that is announced is missed.
+    /// The session has begun. Later announcements on its channels will arrive.
     #[serde(rename = "wirebell.welcome")]
     Welcome {
-        /// This connection's id, to be used in `conn:<id>`.
+        /// The connection's id, usable as `conn:<id>`.
         #[serde(serialize_with = "as_text")]
         connection: ConnectionId,
         /// The token's `sub`.
@@ -21,70 +22,70 @@ pub enum ServerFrame<'a> {
         /// The token's `device`, if it names one.
         #[serde(skip_serializing_if = "Option::is_none")]
         device: Option<&'a str>,
-        /// Seconds between the node's pings; a client that hears nothing for twice as long may give up.
+        /// Seconds between heartbeats. A client that receives nothing for twice as long may reconnect.
         heartbeat: u64,
         /// When the token expires, in seconds since the Unix epoch.
         expires: u64,
-        /// Whether everything since the cursor that the client brought has been, or will be, sent. Without a
-        /// cursor there is nothing to recover.
+        /// Whether all events after the client's cursor are replayed. True if the client sent no
+        /// cursor.
         recovered: bool,
-        /// Everything behind this cursor of the user's log is for this connection: what a client names that comes back
-        /// before it has got anything.
+        /// All later events of the user's log go to this connection. A client that reconnects before
+        /// it received an event resumes from this cursor.
         #[serde(serialize_with = "as_text")]
         cursor: Cursor,
     },
-    /// An answer to a frame that carried this `ref`.
+    /// The reply to a frame with a `ref`.
     #[serde(rename = "wirebell.reply")]
     Reply {
-        /// Of the frame that is answered.
+        /// The `ref` of the frame.
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<&'a str>,
-        /// The answer.
+        /// The result.
         data: &'a RawValue,
     },
-    /// Something was refused; the connection stays, unless it is closed right after.
+    /// An error. The connection stays open, unless a close follows.
     #[serde(rename = "wirebell.error")]
     Error {
-        /// For programs.
+        /// The code, for programs.
         #[serde(serialize_with = "as_code")]
-        code: Fault,
-        /// For people.
+        code: ErrorCode,
+        /// The message, for people.
         message: &'a str,
-        /// Of the frame that is refused.
+        /// The `ref` of the rejected frame.
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<&'a str>,
     },
-    /// The token expires soon: send another in `wirebell.auth`.
+    /// The token expires soon; the client should send a new one in `wirebell.auth`.
     #[serde(rename = "wirebell.expiring")]
     Expiring {
-        /// When, in seconds since the Unix epoch.
+        /// When the token expires, in seconds since the Unix epoch.
         expires: u64,
     },
-    /// Come back after so many seconds; the connection is closed soon after.
+    /// The client should reconnect after a delay; the node closes the connection soon.
     #[serde(rename = "wirebell.reconnect")]
     Reconnect {
-        /// Seconds, with a fraction.
+        /// The delay in seconds, with a fraction.
         after: f64,
-        /// Why.
+        /// The reason.
         reason: &'a str,
     },
-    /// The connection is over, and why: the last frame on a transport that has no close code of its own.
+    /// The last frame on transports without close codes.
     #[serde(rename = "wirebell.close")]
     Close {
-        /// As a WebSocket would be closed.
+        /// The code that a WebSocket would be closed with.
         #[serde(serialize_with = "as_number")]
         code: CloseCode,
-        /// For people.
+        /// The reason, for people.
         reason: &'a str,
     },
-    /// The answer to `wirebell.ping`.
+    /// The reply to `wirebell.ping`.
     #[serde(rename = "wirebell.pong")]
     Pong {
-        /// Of the ping.
+        /// The `ref` of the ping.
         #[serde(skip_serializing_if = "Option::is_none")]
         r#ref: Option<&'a str>,
     },
-    /// Events of this channel are missing, and the log cannot bring them back.
+    /// Events of this channel are missing, and the log no longer holds them.
     #[serde(rename = "wirebell.gap")]
     Gap {
         /// The channel.
@@ -93,9 +94,9 @@ pub enum ServerFrame<'a> {
 }
 
 impl ServerFrame<'_> {
-    /// The frame's text.
+    /// Encodes the frame as JSON.
     pub fn encode(&self) -> Bytes {
-        // Strings, numbers and checked JSON: there is nothing here that cannot be written.
+        // Strings, numbers and valid JSON always serialize.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 }
@@ -105,8 +106,8 @@ fn as_text<S: serde::Serializer>(value: &impl std::fmt::Display, to: S) -> Resul
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
-fn as_code<S: serde::Serializer>(fault: &Fault, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(fault.code())
+fn as_code<S: serde::Serializer>(code: &ErrorCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(code.as_str())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

@@ -1,11 +1,11 @@
--- A service is done with an entry of the inbox: it is acknowledged, once, and goes to the dead letters if it failed for
--- good. What the emitter is told is kept for those who emit the same id again.
+-- Finishes an entry of the inbox for a service: acknowledges it once, and adds a dead letter if the
+-- service gave up. The reply is kept for clients that emit the same id again.
 -- KEYS  1 the inbox (a Stream)   2 the dead letters (a Stream)
---       3 what is remembered of the event's id (a hash), whether or not there is anything
--- ARGV  1 the group   2 the entry   3 the answer: `reply <JSON>` or `error <code>`, or empty
---       4 dead letters at the most, or empty if it is none   from 5 on: the dead letter, names and values
--- Answers a list: `done`, or `gone` if it was done with before; then the connection and the ref that are to be told
--- instead of the entry's own, or nothing twice.
+--       3 the state of the event's id (a hash), which may be absent
+-- ARGV  1 the group   2 the entry   3 the reply: `reply <JSON>`, `error <code>` or empty
+--       4 maximum number of dead letters, or empty without one   from 5: the dead letter's fields
+-- Returns a list: `done`, or `gone` if the entry was finished before; then the connection and the ref
+-- that get the reply instead of the entry's own, or two empty strings.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return { 'gone', '', '' } end
 if ARGV[4] ~= '' then
   local words = {}
@@ -14,6 +14,6 @@ if ARGV[4] ~= '' then
 end
 local seen = redis.call('HMGET', KEYS[3], 'entry', 'connection', 'ref')
 if seen[1] ~= ARGV[2] then return { 'done', '', '' } end
--- The first answer stays. A large one is not worth its memory.
+-- The first reply stays. A large one is not stored, to save memory.
 if ARGV[3] ~= '' and #ARGV[3] <= 16384 then redis.call('HSETNX', KEYS[3], 'answer', ARGV[3]) end
 return { 'done', seen[2] or '', seen[3] or '' }

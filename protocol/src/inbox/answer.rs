@@ -1,70 +1,70 @@
-//! What comes of an event that a client has emitted.
+//! The reply to an event that a client emitted.
 
 use serde_json::value::RawValue;
 
 use crate::frame::server::ServerFrame;
 use crate::message::Reply;
-use crate::{ConnectionId, Fault};
+use crate::{ConnectionId, ErrorCode};
 
-/// The longest answer of a service, in bytes of JSON.
+/// Maximum size of a service's reply, in bytes of JSON.
 pub const MAX_ANSWER_BYTES: usize = 1_048_576;
 
-/// What an emitter is told.
+/// The reply to the client that emitted an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The service's answer, in JSON; `null` where it has none.
+    /// The service's reply in JSON; `null` if the service returned nothing.
     Reply(Box<str>),
-    /// There will be none, for this reason.
-    Error(Fault),
+    /// No service reply, for this reason.
+    Error(ErrorCode),
 }
 
 impl Answer {
-    /// The text by which the scripts know it.
+    /// Returns the text form that the scripts store.
     pub fn text(&self) -> String {
         match self {
             Self::Reply(data) => format!("reply {data}"),
-            Self::Error(fault) => format!("error {}", fault.code()),
+            Self::Error(code) => format!("error {}", code.as_str()),
         }
     }
 
-    /// Reads that text.
+    /// Parses the text form.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(' ')? {
             ("reply", data) => Some(Self::Reply(data.into())),
-            ("error", code) => Fault::from_code(code).map(Self::Error),
+            ("error", code) => ErrorCode::parse(code).map(Self::Error),
             _ => None,
         }
     }
 
-    /// The message for the node of that connection.
+    /// Creates the pub/sub message for the node of the connection.
     pub fn to(&self, connection: ConnectionId, reference: &str) -> Reply {
         Reply { connection, reference: reference.into(), frame: self.frame(reference) }
     }
 
-    /// The frame for the client that has named this `ref`.
+    /// Returns the frame for the client, with its `ref`.
     pub fn frame(&self, reference: &str) -> bytes::Bytes {
         self.frame_for(Some(reference))
     }
 
-    /// The frame for the client, whether or not it has named a `ref`.
+    /// Returns the frame for the client, with or without a `ref`.
     pub fn frame_for(&self, r#ref: Option<&str>) -> bytes::Bytes {
         match self {
             Self::Reply(data) => {
                 let data: &RawValue = serde_json::from_str(data).unwrap_or(RawValue::NULL);
                 ServerFrame::Reply { r#ref, data }.encode()
             }
-            Self::Error(code) => ServerFrame::Error { code: *code, message: words(*code), r#ref }.encode(),
+            Self::Error(code) => ServerFrame::Error { code: *code, message: message(*code), r#ref }.encode(),
         }
     }
 }
 
-/// What people are told.
-fn words(fault: Fault) -> &'static str {
-    match fault {
-        Fault::NoService => "no service has ever read the inbox; the event waits there for the first one",
-        Fault::NoReply => "no service has answered in time; the event is in the inbox",
-        Fault::ServiceFailed => "the service could not handle the event",
-        Fault::Unavailable => "the bus cannot be reached; the event was not stored",
-        _ => "the event was refused",
+/// Returns the error message for people.
+fn message(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::NoService => "no service consumes client events yet; the event is stored",
+        ErrorCode::NoReply => "no service replied in time; the event is stored",
+        ErrorCode::ServiceFailed => "the service could not handle the event",
+        ErrorCode::Unavailable => "the bus cannot be reached; the event was not stored",
+        _ => "the event was rejected",
     }
 }

@@ -1,10 +1,10 @@
--- Appends an entry to one shard of the inbox, which is bounded by count and age. Whatever writes there begins with this.
--- It never expires as a whole: with it the services' groups would be gone.
-local function append(key, most, age, words)
+-- Appends an entry to a shard of the inbox, bounded by count and age. This file is prepended to every
+-- script that writes there. The Stream never expires: its consumer groups would expire with it.
+local function append(key, max, age, fields)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('XTRIM', key, 'MINID', '~', string.format('%.0f', math.max(0, now - age)))
-  words[#words + 1] = 'at'
-  words[#words + 1] = string.format('%.0f', now)
-  return redis.call('XADD', key, 'MAXLEN', '~', most, '*', unpack(words))
+  fields[#fields + 1] = 'at'
+  fields[#fields + 1] = string.format('%.0f', now)
+  return redis.call('XADD', key, 'MAXLEN', '~', max, '*', unpack(fields))
 end

@@ -1,34 +1,34 @@
-//! An entry of the inbox, as services read it: flat fields of a Stream.
+//! An entry of the inbox as services read it: the flat fields of a Stream entry.
 
 use std::collections::HashMap;
 
 use crate::ConnectionId;
 
-/// An event in the inbox: emitted by a client, or told by a node of a user's presence.
+/// An event in the inbox: emitted by a client, or a presence event from a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The event's id: the same however often it is handed out.
+    /// The event's id, the same for every delivery.
     pub id: String,
     /// Field `type`.
     pub kind: String,
-    /// Whose session it was, as its token says.
+    /// Field `user`: the `sub` of the client's token.
     pub user: String,
-    /// When the bus took it, in milliseconds since the Unix epoch.
+    /// When the bus accepted the event, in milliseconds since the Unix epoch.
     pub at: u64,
-    /// Any JSON, as the client wrote it.
+    /// Any JSON, as the client sent it.
     pub data: String,
-    /// Over which connection; none where no client has emitted it.
+    /// The client's connection; `None` for a presence event.
     pub connection: Option<ConnectionId>,
-    /// From which device, if the token names it.
+    /// The device that the token names.
     pub device: Option<String>,
-    /// Field `ref`: the connection waits for an answer by this name.
+    /// Field `ref`: the client waits for a reply with this `ref`.
     pub reference: Option<String>,
-    /// W3C trace context, if the client gave one.
+    /// W3C Trace Context, if the client sent one.
     pub traceparent: Option<String>,
 }
 
 impl Entry {
-    /// Reads an entry; none if it is not one of the inbox.
+    /// Reads an entry. Returns `None` if it is not an inbox entry.
     pub fn read(fields: &HashMap<String, String>) -> Option<Self> {
         let text = |name: &str| fields.get(name).cloned();
         let connection = match fields.get("connection") {

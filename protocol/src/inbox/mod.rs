@@ -1,10 +1,15 @@
-//! The inbox: what clients emit, on its way to the services.
+//! The inbox: events from clients to services.
 //!
-//! It is a Stream for each shard, and a user's shard is that of the user's id, so that what one user emits stays in its
-//! order. Each service is a consumer group on all shards, which gets everything, at least once. The service's answer goes
-//! straight to the node of the connection that has emitted with a `ref`, as a [`Reply`](crate::message::Reply).
+//! Input: a client's emission, or a service's reply. Output: script calls, inbox entries, and the
+//! [`Reply`](crate::message::Reply) message for the emitter's node. The module does not know who
+//! consumes the inbox.
 //!
-//! The scripts are `emit.lua`, for nodes, and `answer.lua`, for services; both begin where `append.lua` has to.
+//! Each shard is a Stream. A user's shard follows from the user's id, which keeps one user's events
+//! in order. Each service is a consumer group on all shards and gets every event at least once.
+//! A reply goes directly to the node of the connection that emitted with a `ref`.
+//!
+//! Nodes run `emit.lua`, services run `answer.lua`; `append.lua` is prepended to scripts that write
+//! to the inbox.
 
 mod answer;
 mod emission;
@@ -12,6 +17,6 @@ mod entry;
 mod script;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES};
-pub use emission::{Emission, MINE, PRESENCE};
+pub use emission::{Emission, PRESENCE_TYPES, RESERVED_PREFIX};
 pub use entry::Entry;
-pub use script::{Bounds, Emitted, Emitter, MOST_DEAD, ReplyError, Told, answer, dead_letter, emit};
+pub use script::{Bounds, Emitted, Emitter, FinishResult, MAX_DEAD_LETTERS, ReplyError, answer, dead_letter, emit};

@@ -1,31 +1,31 @@
-//! The inbox' scripts, with their keys and arguments, for any Redis client.
+//! Calls of the inbox scripts: keys and arguments, for any Redis client.
 
 use super::{Answer, Emission};
 use crate::script::{Call, Script};
 use crate::{ConnectionId, Keys, Shard};
 
-/// Dead letters that a shard keeps at the most.
-pub const MOST_DEAD: u32 = 1_000_000;
+/// Maximum number of dead letters in a shard.
+pub const MAX_DEAD_LETTERS: u32 = 1_000_000;
 
-/// How long and how much the inbox keeps.
+/// Bounds of the inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Entries of each shard.
+    /// Maximum number of entries in a shard.
     pub length: u64,
-    /// Milliseconds that an entry stays, read or not.
+    /// Milliseconds that an entry is kept, consumed or not.
     pub age_millis: u64,
-    /// Milliseconds that an id which a client gave is remembered.
+    /// Milliseconds that a client's event id is remembered.
     pub seen_millis: u64,
 }
 
 impl Default for Bounds {
-    /// What is usual where nobody says otherwise.
+    /// Returns the defaults of the configuration.
     fn default() -> Self {
         Self { length: 100_000, age_millis: 7 * 24 * 3_600_000, seen_millis: 600_000 }
     }
 }
 
-/// Who emits: what the node knows of the connection, and no client can say of itself.
+/// The sender of an event: facts that the node knows about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Emitter<'a> {
     /// The token's `sub`.
@@ -36,35 +36,36 @@ pub struct Emitter<'a> {
     pub connection: ConnectionId,
 }
 
-/// What came of emitting.
+/// The result of emitting an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emitted {
-    /// The user had emitted that id before: it was not stored again.
-    pub again: bool,
-    /// How many services have ever read this part of the inbox.
+    /// The user has already emitted this id; the event was not stored again.
+    pub duplicate: bool,
+    /// Number of services that have ever consumed this shard.
     pub services: u64,
-    /// What came of the event, if it was emitted before and is finished.
+    /// The reply, if the event is a duplicate that a service has finished.
     pub answer: Option<Answer>,
 }
 
-/// What came of finishing with an entry.
+/// The result of finishing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// It is done with; the answer is for the connection and the `ref` of the entry.
-    Done,
-    /// The same, and the event was emitted again meanwhile: the answer is for this connection and `ref`. None if there is
-    /// no `ref`.
-    Instead(Option<(ConnectionId, String)>),
-    /// Somebody else was done with it before: nobody is to be told.
-    Gone,
+pub enum FinishResult {
+    /// Finished. The reply goes to the entry's own connection and `ref`.
+    Finished,
+    /// Finished, and the client emitted the event again meanwhile: the reply goes to this connection
+    /// and `ref`. `None` if the later frame has no `ref`.
+    Redirected(Option<(ConnectionId, String)>),
+    /// Another worker finished the entry before; no reply is sent.
+    AlreadyFinished,
 }
 
-/// Redis answered something that the script does not.
+/// The script's reply has an unexpected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the {0} script answered something else than it does")]
+#[error("unexpected reply from the {0} script")]
 pub struct ReplyError(&'static str);
 
-/// Puts an event into the inbox; answered as [`Emitted::read`] reads. `id` is for one that has none of its own.
+/// Appends an event to the inbox. [`Emitted::read`] parses the reply. `id` is used if the emission has
+/// none.
 pub fn emit(keys: &Keys, from: &Emitter<'_>, emission: &Emission, id: &str, bounds: &Bounds) -> Call {
     let mut names = vec![keys.inbox(Shard::of(from.user))];
     names.extend(emission.id.as_ref().map(|id| keys.emitted(from.user, id)));
@@ -90,25 +91,26 @@ pub fn emit(keys: &Keys, from: &Emitter<'_>, emission: &Emission, id: &str, boun
 }
 
 impl Emitted {
-    /// Reads the script's answer.
+    /// Parses the script's reply.
     pub fn read(words: &[String]) -> Result<Self, ReplyError> {
-        let wrong = || ReplyError("emit");
-        let [status, _, services, answer] = words else { return Err(wrong()) };
-        let again = match status.as_str() {
+        let malformed = || ReplyError("emit");
+        let [status, _, services, answer] = words else { return Err(malformed()) };
+        let duplicate = match status.as_str() {
             "new" => false,
             "again" => true,
-            _ => return Err(wrong()),
+            _ => return Err(malformed()),
         };
         let answer = match answer.as_str() {
             "" => None,
-            text => Some(Answer::parse(text).ok_or_else(wrong)?),
+            text => Some(Answer::parse(text).ok_or_else(malformed)?),
         };
-        Ok(Self { again, services: services.parse().map_err(|_| wrong())?, answer })
+        Ok(Self { duplicate, services: services.parse().map_err(|_| malformed())?, answer })
     }
 }
 
-/// A service is done with an entry of a shard; answered as [`Told::read`] reads. `of` is the user and the event's id, if
-/// the entry could be read; `dead` the dead letter that it becomes.
+/// Finishes an entry of a shard for a service. [`FinishResult::read`] parses the reply. `of` is the
+/// user and the event's id, if the entry could be read. `dead` are the dead letter's fields, if the
+/// service gave up.
 pub fn answer(
     keys: &Keys,
     (shard, entry): (Shard, &str),
@@ -122,40 +124,41 @@ pub fn answer(
         group.to_owned(),
         entry.to_owned(),
         answer.map(Answer::text).unwrap_or_default(),
-        dead.map_or_else(String::new, |_| MOST_DEAD.to_string()),
+        dead.map_or_else(String::new, |_| MAX_DEAD_LETTERS.to_string()),
     ];
     arguments.extend(dead.into_iter().flatten().flat_map(|(name, value)| [*name, *value].map(str::to_owned)));
     let names = vec![keys.inbox(shard), keys.inbox_dead(shard), keys.emitted_in(shard, user, id)];
     Call { script: Script::Answer, keys: names, arguments }
 }
 
-impl Told {
-    /// Reads the script's answer.
+impl FinishResult {
+    /// Parses the script's reply.
     pub fn read(words: &[String]) -> Result<Self, ReplyError> {
-        let wrong = || ReplyError("answer");
-        let [status, connection, reference] = words else { return Err(wrong()) };
+        let malformed = || ReplyError("answer");
+        let [status, connection, reference] = words else { return Err(malformed()) };
         match (status.as_str(), connection.as_str(), reference.as_str()) {
-            ("gone", ..) => Ok(Self::Gone),
-            ("done", "", _) => Ok(Self::Done),
-            ("done", _, "") => Ok(Self::Instead(None)),
+            ("gone", ..) => Ok(Self::AlreadyFinished),
+            ("done", "", _) => Ok(Self::Finished),
+            ("done", _, "") => Ok(Self::Redirected(None)),
             ("done", connection, reference) => {
-                Ok(Self::Instead(Some((connection.parse().map_err(|_| wrong())?, reference.to_owned()))))
+                Ok(Self::Redirected(Some((connection.parse().map_err(|_| malformed())?, reference.to_owned()))))
             }
-            _ => Err(wrong()),
+            _ => Err(malformed()),
         }
     }
 }
 
-/// The fields of a dead letter: those of the entry, and behind them who has given it up, after how many tries, and why.
+/// Returns the fields of a dead letter: those of the entry, then the service's group, the number of
+/// attempts and the reason.
 pub fn dead_letter<'a>(
     fields: impl IntoIterator<Item = (&'a String, &'a String)>,
     group: &'a str,
-    tries: &'a str,
+    attempts: &'a str,
     reason: &'a str,
 ) -> Vec<(&'a str, &'a str)> {
     let mut letter: Vec<(&str, &str)> =
         fields.into_iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     letter.sort_unstable();
-    letter.extend([("group", group), ("tries", tries), ("reason", reason)]);
+    letter.extend([("group", group), ("tries", attempts), ("reason", reason)]);
     letter
 }

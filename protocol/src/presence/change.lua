@@ -1,11 +1,11 @@
--- Writes what has changed on a node: sessions that came, and sessions that went.
--- ARGV  1 node   2 epoch   3 number of the batch   4 milliseconds of grace   5 sessions that a user may have; 0 is any
---       number   6 `replace_oldest` or `refuse`   7, 8 entries and milliseconds that the inbox keeps
---       and for each change 6: `came` (it wants to be let in) or `back` (it is there, and is entered again), user,
---       connection, its age in milliseconds, transport, device; or 3: `left`, user, connection
--- Answers  1 `done`; `gone` if the lease has ended, or `late` if a later batch was here before, and then nothing was done
---          and then three for each session that must not be: `refused` or `replaced`, user, connection
-local epoch, grace, most = ARGV[2], ARGV[4], tonumber(ARGV[5])
+-- Writes a batch of changes on a node: sessions that join and sessions that leave.
+-- ARGV  1 node   2 epoch   3 batch number   4 grace period in ms   5 maximum sessions of a user; 0 means
+--       no limit   6 `replace_oldest` or `refuse`   7, 8 maximum entries and age in ms of the inbox
+--       and for each change 6: `came` (a new session) or `back` (an existing one, written again), user,
+--       connection, its age in ms, transport, device; or 3: `left`, user, connection
+-- Returns  1 `done`; or, with nothing written, `gone` if the lease has ended or `late` after a later batch
+--          then three for each session that must close: `refused` or `replaced`, user, connection
+local epoch, grace, max = ARGV[2], ARGV[4], tonumber(ARGV[5])
 local me = ARGV[1] .. '/' .. epoch
 if not redis.call('ZSCORE', LEASES, me) then
   return {'gone'}
@@ -18,7 +18,7 @@ local answer = {'done'}
 local is_held = now < note('held')
 local living = {}
 
-local function lives(lease)
+local function is_alive(lease)
   if living[lease] == nil then
     local till = redis.call('ZSCORE', LEASES, lease)
     living[lease] = till and (is_held or tonumber(till) > now) or false
@@ -26,9 +26,9 @@ local function lives(lease)
   return living[lease]
 end
 
-local function must_not_be(why, user, connection)
+local function close_session(why, user, connection)
   if why == 'replaced' and node_of(connection) ~= ARGV[1] then
-    order(node_of(connection), 'order evict ' .. connection .. '\n')
+    send_command(node_of(connection), 'order evict ' .. connection .. '\n')
   end
   for _, word in ipairs({why, user, connection}) do
     answer[#answer + 1] = word
@@ -43,41 +43,41 @@ local function find(lines, connection)
   end
 end
 
-local function begun(line)
+local function begin_of(line)
   return tonumber(string.match(line, '^%S+ %d+ (%d+)'))
 end
 
 local function oldest(lines)
   local found = 1
   for at, line in ipairs(lines) do
-    if begun(line) < begun(lines[found]) then
+    if begin_of(line) < begin_of(lines[found]) then
       found = at
     end
   end
   return found
 end
 
--- Makes the lines such as the policy has them. False if the session is not among them then.
-local function admit(user, connection, lines, line, is_new)
+-- Adds the session to the lines and applies the limit on sessions.
+local function join_limited(user, connection, lines, line, is_new)
   for at = #lines, 1, -1 do
-    if not lives(lease_of(lines[at])) then
+    if not is_alive(lease_of(lines[at])) then
       table.remove(lines, at)
     end
   end
-  if #lines >= most and ARGV[6] == 'refuse' then
-    must_not_be(is_new and 'refused' or 'replaced', user, connection)
+  if #lines >= max and ARGV[6] == 'refuse' then
+    close_session(is_new and 'refused' or 'replaced', user, connection)
     return
   end
   lines[#lines + 1] = line
-  while #lines > most do
+  while #lines > max do
     local at = oldest(lines)
-    must_not_be('replaced', user, connection_of(lines[at]))
+    close_session('replaced', user, connection_of(lines[at]))
     table.remove(lines, at)
   end
 end
 
--- Each user as the batch finds it, and then as the changes make it. What becomes of it is written at the end, for all
--- users together: a storm of clients is not to be a storm of calls.
+-- The users of the batch, first as stored, then with the changes applied. All users are written
+-- together at the end: many changes must not cause many calls.
 local people, names = {}, {}
 local at = 9
 while ARGV[at] do
@@ -99,13 +99,13 @@ for at, value in ipairs(redis.call('HMGET', ONLINE, unpack(names))) do
   end
 end
 
-local come = {}
-local just_now, gone_then, begun_then = text(now), text(now + grace), {}
+local new_users = {}
+local online_since, offline_at, begin_times = text(now), text(now + grace), {}
 
-local function enter(verb, user, connection, age, transport, device)
+local function join(verb, user, connection, age, transport, device)
   local person = people[user]
-  begun_then[age] = begun_then[age] or text(now - age)
-  local line = connection .. ' ' .. epoch .. ' ' .. begun_then[age] .. ' ' .. transport
+  begin_times[age] = begin_times[age] or text(now - age)
+  local line = connection .. ' ' .. epoch .. ' ' .. begin_times[age] .. ' ' .. transport
   if device ~= '' then
     line = line .. ' ' .. device
   end
@@ -113,15 +113,15 @@ local function enter(verb, user, connection, age, transport, device)
   local at = find(lines, connection)
   if at then
     lines[at] = line
-  elseif most > 0 then
-    admit(user, connection, lines, line, verb == 'came')
+  elseif max > 0 then
+    join_limited(user, connection, lines, line, verb == 'came')
   else
     lines[#lines + 1] = line
   end
   person.has_changed, person.has_left = true, false
   if not person.since then
-    person.since = just_now
-    come[#come + 1] = user
+    person.since = online_since
+    new_users[#new_users + 1] = user
   end
 end
 
@@ -140,14 +140,14 @@ while ARGV[at] do
     leave(ARGV[at + 1], ARGV[at + 2])
     at = at + 3
   else
-    enter(unpack(ARGV, at, at + 5))
+    join(unpack(ARGV, at, at + 5))
     at = at + 6
   end
 end
 
-local function all(command, key, words)
-  if #words > 0 then
-    redis.call(command, key, unpack(words))
+local function call_with(command, key, arguments)
+  if #arguments > 0 then
+    redis.call(command, key, unpack(arguments))
   end
 end
 
@@ -159,21 +159,21 @@ for _, user in ipairs(names) do
     values[#values + 1] = value_of(person.since, person.lines)
   end
   if person.has_left then
-    leaving[#leaving + 1] = gone_then
+    leaving[#leaving + 1] = offline_at
     leaving[#leaving + 1] = user
   elseif person.was_leaving and #person.lines > 0 then
     staying[#staying + 1] = user
   end
 end
-for _, user in ipairs(come) do
+for _, user in ipairs(new_users) do
   listed[#listed + 1] = '0'
   listed[#listed + 1] = user
 end
-all('HSET', ONLINE, values)
-all('ZADD', USERS, listed)
-all('ZADD', LEAVING, leaving)
-all('ZREM', LEAVING, staying)
-for _, user in ipairs(come) do
-  tell('online', user, '{"since":' .. people[user].since .. '}', ARGV[7], ARGV[8])
+call_with('HSET', ONLINE, values)
+call_with('ZADD', USERS, listed)
+call_with('ZADD', LEAVING, leaving)
+call_with('ZREM', LEAVING, staying)
+for _, user in ipairs(new_users) do
+  add_event('online', user, '{"since":' .. people[user].since .. '}', ARGV[7], ARGV[8])
 end
 return answer

@@ -1,9 +1,9 @@
--- Removes a piece of the sessions of a lease that has ended. Doing it twice is doing it once.
--- ARGV  1 the lease   2 the cursor, at first 0   3 users of a piece   4 milliseconds of grace
---       5 milliseconds for which the lease is still one node's to clear up
--- Answers the next cursor; 0 if there is no more.
-local heard = redis.call('ZSCORE', ENDED, ARGV[1])
-if not heard then
+-- Removes part of the sessions of an ended lease. Repeating it is safe.
+-- ARGV  1 the lease   2 the cursor, at first 0   3 users to scan   4 grace period in ms
+--       5 ms for which clearing the lease is reserved for this node
+-- Returns the next cursor; 0 at the end.
+local last_seen = redis.call('ZSCORE', ENDED, ARGV[1])
+if not last_seen then
   return '0'
 end
 redis.call('HSET', NOTES, 'clearing ' .. ARGV[1], text(now + ARGV[5]))
@@ -14,15 +14,15 @@ for at = 1, #scanned[2], 2 do
   if string.find(value, '\n' .. node .. '.', 1, true) then
     local since, lines = parse(value)
     local before = #lines
-    for place = before, 1, -1 do
-      if lease_of(lines[place]) == ARGV[1] then
-        table.remove(lines, place)
+    for index = before, 1, -1 do
+      if lease_of(lines[index]) == ARGV[1] then
+        table.remove(lines, index)
       end
     end
     if #lines < before then
       write(user, since, lines)
       if #lines == 0 then
-        redis.call('ZADD', LEAVING, text(math.max(now, heard + ARGV[4])), user)
+        redis.call('ZADD', LEAVING, text(math.max(now, last_seen + ARGV[4])), user)
       end
     end
   end

@@ -1,13 +1,13 @@
--- What every script of presence begins with, behind `append.lua`. All keys are of one shard.
--- KEYS  1 who is online (a hash)   2 the same, to be paged through (a sorted set, all scores 0)
---       3 who is about to be offline, and when (a sorted set)   4 the nodes' leases (a sorted set)
---       5 leases that ran out, whose sessions are to be removed (a sorted set)   6 notes of the shard (a hash)
---       7 the inbox (a Stream)   8 what the names of the nodes' lists of orders begin with
+-- Common part of all presence scripts, after `append.lua`. All keys belong to one shard.
+-- KEYS  1 the online users (a hash)   2 their ids for paging (a sorted set, all scores 0)
+--       3 users in their grace period, by its end (a sorted set)   4 the nodes' leases (a sorted set)
+--       5 ended leases whose sessions must be removed (a sorted set)   6 other state of the shard (a hash)
+--       7 the inbox (a Stream)   8 the prefix of the nodes' command lists
 --
--- A user's entry is the time since when the user is online, and behind it a line for each open session:
--- <connection> <epoch of its node's lease> <begun, ms> <transport>[ <device>]
-local ONLINE, USERS, LEAVING, LEASES, ENDED, NOTES, INBOX, ORDERS = unpack(KEYS)
-local ORDERS_KEPT = 60000
+-- A user's entry is the time since when the user is online, then one line for each open session:
+-- <connection> <epoch of its node's lease> <begin, ms> <transport>[ <device>]
+local ONLINE, USERS, LEAVING, LEASES, ENDED, NOTES, INBOX, COMMANDS = unpack(KEYS)
+local COMMANDS_KEPT = 60000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -27,7 +27,7 @@ local function parse(value)
   return since, lines
 end
 
--- Since when the user is online, and the lines of the sessions; nil if the user is not.
+-- Returns since when the user is online, and the lines of the sessions; nil if the user is offline.
 local function read(user)
   local value = redis.call('HGET', ONLINE, user)
   if value then
@@ -51,21 +51,21 @@ local function node_of(connection)
   return string.match(connection, '^[^.]+')
 end
 
--- <node>/<epoch>, as the lease of the session's node is called.
+-- Returns the lease of the session's node: <node>/<epoch>.
 local function lease_of(line)
   local node, epoch = string.match(line, '^([^.]+)%S* (%d+)')
   return node .. '/' .. epoch
 end
 
--- An order that its node finds when it next renews its lease.
-local function order(node, what)
-  redis.call('RPUSH', ORDERS .. ':' .. node, what)
-  redis.call('PEXPIRE', ORDERS .. ':' .. node, ORDERS_KEPT)
+-- Adds a command to the node's list; the node gets it when it next renews its lease.
+local function send_command(node, command)
+  redis.call('RPUSH', COMMANDS .. ':' .. node, command)
+  redis.call('PEXPIRE', COMMANDS .. ':' .. node, COMMANDS_KEPT)
 end
 
--- Puts a change on the inbox: it stands there exactly if the user's entry has changed.
-local function tell(what, user, data, entries, age)
+-- Adds a presence event to the inbox, in the same step as the change of the user's entry.
+local function add_event(change, user, data, entries, age)
   append(INBOX, entries, tonumber(age), {
-    'id', what .. '-' .. text(now) .. '-' .. user, 'type', 'user.' .. what, 'user', user, 'data', data,
+    'id', change .. '-' .. text(now) .. '-' .. user, 'type', 'user.' .. change, 'user', user, 'data', data,
   })
 end

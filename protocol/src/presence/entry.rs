@@ -1,49 +1,49 @@
-//! A user's entry, as it stands in Redis: since when the user is online, and a line for each open session.
+//! A user's entry in Redis: the time since when the user is online, and one line for each session.
 
 use crate::{ConnectionId, Transport};
 
-/// A user who is online: somebody told `user.online` of them, and nobody `user.offline` yet.
+/// A user who is online: `user.online` is in the inbox, `user.offline` is not yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Online {
-    /// Since when, in milliseconds since the Unix epoch.
+pub struct OnlineUser {
+    /// Since when the user is online, in milliseconds since the Unix epoch.
     pub since: u64,
-    /// The open sessions, in the order in which they came. None while the user may still come back.
-    pub sessions: Vec<Open>,
+    /// The open sessions, oldest first. Empty during the grace period after the last session.
+    pub sessions: Vec<OpenSession>,
 }
 
 /// An open session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
-    /// Its connection, which names its node.
+pub struct OpenSession {
+    /// The connection; its id contains the node's id.
     pub connection: ConnectionId,
-    /// Which lease of the node it stands under.
+    /// Epoch of the node's lease.
     pub epoch: u64,
-    /// Since when, in milliseconds since the Unix epoch.
+    /// Start of the session, in milliseconds since the Unix epoch.
     pub since: u64,
-    /// How the client is connected.
+    /// The transport of the client.
     pub transport: Transport,
-    /// The device, as its token names it.
+    /// The device that the token names.
     pub device: Option<String>,
 }
 
-impl Online {
-    /// Reads an entry; none if it is not one.
+impl OnlineUser {
+    /// Parses an entry. Returns `None` if it is malformed.
     pub fn parse(value: &str) -> Option<Self> {
         let mut lines = value.split('\n');
         let since = lines.next()?.parse().ok()?;
-        Some(Self { since, sessions: lines.map(Open::parse).collect::<Option<_>>()? })
+        Some(Self { since, sessions: lines.map(OpenSession::parse).collect::<Option<_>>()? })
     }
 
-    /// The entry as the scripts write it.
+    /// Encodes the entry in the format of the scripts.
     pub fn encode(&self) -> String {
         let lines = self.sessions.iter().map(|session| format!("\n{}", session.line()));
         self.since.to_string() + &lines.collect::<String>()
     }
 }
 
-impl Open {
+impl OpenSession {
     fn parse(line: &str) -> Option<Self> {
-        // A device's name may hold spaces: it is the last.
+        // The device is the last field because its name may contain spaces.
         let mut fields = line.splitn(5, ' ');
         Some(Self {
             connection: fields.next()?.parse().ok()?,

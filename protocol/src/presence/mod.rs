@@ -1,17 +1,21 @@
-//! Presence: who is online, on which devices, since when.
+//! Presence: which users are online, on which devices, since when.
 //!
-//! It is spread over shards by the user, in the slots of the inbox, so that one script changes a user's entry and puts
-//! `user.online` or `user.offline` on the inbox: exactly one event a change. A node holds a *lease* in every shard, and
-//! enters its sessions under it. Once a lease has ended its sessions are cleared up by whoever finds it, and a node that
-//! comes back begins another *epoch*: it enters all of its sessions anew.
+//! Input: sessions that join and leave a node. Output: script calls, and `user.online` and
+//! `user.offline` events in the inbox. The scripts decide; this module only encodes and parses.
+//!
+//! Presence is sharded by user, in the slots of the inbox. One script therefore changes a user's
+//! entry and appends the event to the inbox atomically: exactly one event for each change. A node
+//! holds a *lease* in every shard and writes its sessions under that lease. When a lease ends, any
+//! node clears its sessions. A node that lost its lease starts a new *epoch* and writes all of its
+//! sessions again.
 
+mod change;
 mod entry;
 mod script;
-mod words;
 
-pub use entry::{Online, Open};
+pub use change::{Change, ChangeResult, JoinResult, LeaseStatus, Renewed, SessionChange, SessionPolicy, WhenFull};
+pub use entry::{OnlineUser, OpenSession};
 pub use script::{Filter, Lease, Settings, change, clear, disconnect, page, renew, resign};
-pub use words::{Admitted, Change, Changed, Past, Policy, Renewed, Standing, WhenFull};
 
 #[cfg(test)]
 mod tests;

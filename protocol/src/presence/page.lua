@@ -1,6 +1,6 @@
--- The next users of the shard who are online, in the order of their ids.
--- ARGV  1 behind which one, as ZRANGE has it by letters   2 users at the most
--- Answers each user, and the entry.
+-- Lists online users of the shard in the order of their ids.
+-- ARGV  1 the lexicographical start, as ZRANGE … BYLEX takes it   2 maximum number of users
+-- Returns the id and the entry of each user.
 local users = redis.call('ZRANGE', USERS, ARGV[1], '+', 'BYLEX', 'LIMIT', 0, ARGV[2])
 if #users == 0 then
   return users

@@ -1,65 +1,65 @@
-//! The scripts of presence, with their keys and arguments, for any Redis client.
+//! Calls of the presence scripts: keys and arguments, for any Redis client.
 
-use super::words::{Change, Past, Policy};
+use super::change::{Change, SessionChange, SessionPolicy};
 use crate::channel::Kind;
 use crate::inbox::Bounds;
 use crate::script::{Call, Script};
-use crate::{Channel, ConnectionId, Keys, NodeId, Order, Shard};
+use crate::{Channel, ConnectionId, Keys, NodeCommand, NodeId, Shard};
 
-/// Users that are told offline in one call.
-const MOST_OFFLINE: usize = 200;
-/// Users of a piece that is looked through for the sessions of a lease.
-const PIECE: usize = 500;
-/// Milliseconds for which a lease that has ended is nobody else's to clear up.
+/// Maximum number of users that one call sets offline.
+const MAX_OFFLINE: usize = 200;
+/// Number of users that one call scans for the sessions of an ended lease.
+const SCAN_COUNT: usize = 500;
+/// Milliseconds for which clearing an ended lease is reserved for one node.
 const CLAIM_MILLIS: u64 = 2_000;
 
-/// A node's lease in a shard.
+/// The lease of a node in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The shard.
     pub shard: Shard,
     /// The node.
     pub node: NodeId,
-    /// The first is 1; another one begins whenever the lease is lost.
+    /// Number of the lease: 1 for the first, one more each time the node loses its lease.
     pub epoch: u64,
 }
 
-/// What holds for presence on a node.
+/// The presence settings of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Milliseconds that a lease lives which is not renewed.
+    /// Lifetime of a lease after its last renewal, in milliseconds.
     pub lease_millis: u64,
-    /// Milliseconds for which a user without a session is not yet offline.
+    /// Milliseconds from a user's last disconnect to `user.offline`.
     pub grace_millis: u64,
-    /// How many sessions a user may have.
-    pub policy: Policy,
-    /// How much of the inbox is kept.
+    /// Limit on the sessions of one user.
+    pub policy: SessionPolicy,
+    /// Bounds of the inbox.
     pub inbox: Bounds,
 }
 
-/// Which of a user's sessions.
+/// Selects sessions of a user. Without a field, every session matches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
-    /// This one.
+    /// Match only this connection.
     pub connection: Option<ConnectionId>,
-    /// Those of this device.
+    /// Match only sessions of this device.
     pub device: Option<String>,
 }
 
-/// Renews the lease, which then lives for so long, or enters it; says which orders were carried out. Answered as
-/// [`Renewed::parse`](super::Renewed::parse) reads.
-pub fn renew(keys: &Keys, lease: Lease, enter: bool, settings: &Settings, done: &[Order]) -> Call {
+/// Renews the lease, or starts it if `enter` is set. `done` are the commands that the node has
+/// executed. [`Renewed::parse`](super::Renewed::parse) parses the reply.
+pub fn renew(keys: &Keys, lease: Lease, enter: bool, settings: &Settings, done: &[NodeCommand]) -> Call {
     let verb = if enter { "enter" } else { "renew" };
     let mut arguments = lease.words();
     arguments.extend([settings.lease_millis.to_string(), verb.to_owned()]);
     arguments.extend(settings.words());
-    arguments.extend([MOST_OFFLINE.to_string(), CLAIM_MILLIS.to_string()]);
-    arguments.extend(done.iter().map(Order::encode));
+    arguments.extend([MAX_OFFLINE.to_string(), CLAIM_MILLIS.to_string()]);
+    arguments.extend(done.iter().map(NodeCommand::encode));
     Call { script: Script::PresenceRenew, keys: all_keys(keys, lease.shard), arguments }
 }
 
-/// Writes what has changed, as the batch of that number, which has to be higher each time. Answered as
-/// [`Changed::parse`](super::Changed::parse) reads.
+/// Writes a batch of changes. The batch number must increase with every call.
+/// [`ChangeResult::parse`](super::ChangeResult::parse) parses the reply.
 pub fn change<'a>(
     keys: &Keys,
     lease: Lease,
@@ -70,11 +70,11 @@ pub fn change<'a>(
     let mut arguments = lease.words();
     let ([grace, entries, age], policy) = (settings.words(), settings.policy);
     let when_full = policy.when_full.as_str().to_owned();
-    arguments.extend([batch.to_string(), grace, policy.most.to_string(), when_full, entries, age]);
+    arguments.extend([batch.to_string(), grace, policy.max_sessions.to_string(), when_full, entries, age]);
     for change in changes {
-        let (past, connection) = (change.past.as_str().to_owned(), change.connection.to_string());
-        arguments.extend([past, user(&change.user).to_owned(), connection]);
-        if change.past != Past::Left {
+        let (kind, connection) = (change.kind.as_str().to_owned(), change.connection.to_string());
+        arguments.extend([kind, user(&change.user).to_owned(), connection]);
+        if change.kind != SessionChange::Leave {
             let device = change.device.as_deref().unwrap_or_default().to_owned();
             arguments.extend([change.age.to_string(), change.transport.as_str().to_owned(), device]);
         }
@@ -82,9 +82,10 @@ pub fn change<'a>(
     Call { script: Script::PresenceChange, keys: all_keys(keys, lease.shard), arguments }
 }
 
-/// Removes a piece of the sessions of a lease that has ended; answered with the next cursor, which is 0 at the end.
+/// Removes part of the sessions of an ended lease. The reply is the next cursor, 0 at the end.
 pub fn clear(keys: &Keys, shard: Shard, lease: &str, cursor: &str, settings: &Settings) -> Call {
-    let (piece, grace, claim) = (PIECE.to_string(), settings.grace_millis.to_string(), CLAIM_MILLIS.to_string());
+    let (piece, grace, claim) =
+        (SCAN_COUNT.to_string(), settings.grace_millis.to_string(), CLAIM_MILLIS.to_string());
     let words = [lease, cursor, &piece, &grace, &claim];
     Call {
         script: Script::PresenceClear,
@@ -93,14 +94,14 @@ pub fn clear(keys: &Keys, shard: Shard, lease: &str, cursor: &str, settings: &Se
     }
 }
 
-/// Gives the lease back. `has_left`: the node has said goodbye for all of its sessions.
+/// Gives the lease back. `has_left` means that all sessions of the node have already left.
 pub fn resign(keys: &Keys, lease: Lease, has_left: bool) -> Call {
     let mut arguments = lease.words();
     arguments.push(if has_left { "left" } else { "" }.to_owned());
     Call { script: Script::PresenceResign, keys: all_keys(keys, lease.shard), arguments }
 }
 
-/// Orders nodes to end sessions of a user, for that reason; answered with their connections.
+/// Sends commands to disconnect sessions of a user. The reply lists their connections.
 pub fn disconnect(keys: &Keys, user_id: &str, filter: &Filter, reason: &str) -> Call {
     let connection = filter.connection.map_or_else(String::new, |id| id.to_string());
     let device = filter.device.clone().unwrap_or_default();
@@ -112,8 +113,8 @@ pub fn disconnect(keys: &Keys, user_id: &str, filter: &Filter, reason: &str) -> 
     }
 }
 
-/// The next users of a shard who are online, in the order of their ids, behind that one; answered with their ids and
-/// entries in turns.
+/// Lists online users of a shard in the order of their ids, starting after `after`. The reply
+/// alternates ids and entries.
 pub fn page(keys: &Keys, shard: Shard, after: &str, most: usize) -> Call {
     let begin = if after.is_empty() { "-".to_owned() } else { format!("({after}") };
     let arguments = vec![begin, most.to_string()];
@@ -141,11 +142,11 @@ fn all_keys(keys: &Keys, shard: Shard) -> Vec<String> {
         keys.ended_leases(shard),
         keys.presence_notes(shard),
         keys.inbox(shard),
-        keys.orders(shard),
+        keys.node_commands(shard),
     ]
 }
 
-/// The user's id.
+/// Returns the user's id.
 fn user(channel: &Channel) -> &str {
     match channel.kind() {
         Kind::User(id) => id,

@@ -1,5 +1,5 @@
-//! An event made ready for one of its channels: its frame is written once, here, with a hole for the cursor that
-//! only the log can give.
+//! An event prepared for one of its channels. The frame is encoded once, with a gap for the cursor
+//! that the log assigns.
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -8,43 +8,44 @@ use time::format_description::well_known::Rfc3339;
 use crate::event::Durability;
 use crate::{Channel, Class, Cursor, Event};
 
-/// One event on its way to one channel.
+/// One event, prepared for one channel.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// Where it goes.
+    /// The channel.
     pub channel: Channel,
-    /// How it is kept.
+    /// The class.
     pub class: Class,
-    /// Its identity and idempotency key: its `id`, with the source before it if only the two together name the event.
+    /// Identity and idempotency key: the event's `id`. A CloudEvent's id has its source before it,
+    /// because only both together identify the event.
     pub id: String,
-    /// For how many milliseconds it is worth delivering.
+    /// Time to live in milliseconds.
     pub ttl_millis: Option<u64>,
-    /// What it is the newest value of, if it is retained; its type, if it has no key of its own.
+    /// The key of a retained event; its type if it has no key.
     pub key: String,
-    /// When it counts as published, if it says so itself.
+    /// When the event counts as published, if the event says so itself.
     pub durability: Option<Durability>,
-    /// What has to be kept of its fate, if anything.
+    /// What the delivery record must hold; `None` if the event needs no record.
     pub tracking: Option<Tracking>,
     pub(crate) head: String,
     pub(crate) tail: String,
 }
 
-/// What has to be kept of an event's fate.
+/// What the delivery record of an event must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracking {
-    /// Its publisher wants to know what becomes of it, or it has a deadline.
-    pub watched: bool,
-    /// Milliseconds until it falls back, unless a device has acknowledged it.
+    /// The event has a receipt or a deadline, so its delivery is tracked.
+    pub tracks_delivery: bool,
+    /// Milliseconds until the event goes to the fallback stream, unless a device acknowledges it.
     pub deadline_millis: Option<u64>,
-    /// When it is to be published, in milliseconds since the Unix epoch.
+    /// When the event is published, in milliseconds since the Unix epoch.
     pub deliver_at: Option<u64>,
-    /// Which service published it.
+    /// Name of the publishing service.
     pub source: String,
 }
 
 impl Prepared {
-    /// One for each channel of a stamped event; none if it was not stamped, since an event without an id has no
-    /// identity that a second try could share.
+    /// Prepares a stamped event for each of its channels. Returns nothing for an event that is not
+    /// stamped: without an id, a second attempt would be another event.
     pub fn all(event: &Event) -> Vec<Self> {
         let (Some(id), Some(time)) = (event.id.as_deref(), event.time.as_deref()) else { return Vec::new() };
         let identity = event.scope.as_ref().map_or_else(|| id.to_owned(), |scope| format!("{scope} {id}"));
@@ -69,23 +70,23 @@ impl Prepared {
         event.to.iter().map(one).collect()
     }
 
-    /// Does its publisher want to know what becomes of it?
-    pub fn is_watched(&self) -> bool {
-        self.tracking.as_ref().is_some_and(|tracking| tracking.watched)
+    /// Returns whether the event has a receipt or a deadline.
+    pub fn is_tracked(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.tracks_delivery)
     }
 
-    /// The frame, once the log has given the cursor.
+    /// Returns the frame with this cursor.
     pub fn frame(&self, cursor: Option<Cursor>) -> Bytes {
         assemble(&self.head, cursor, &self.tail)
     }
 
-    /// Bytes that it takes in a log, to bound one by.
+    /// Returns the event's size in a log, in bytes.
     pub fn size(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 }
 
-/// Joins the two halves of a frame around its cursor.
+/// Joins the two parts of a frame around the cursor.
 pub(crate) fn assemble(head: &str, cursor: Option<Cursor>, tail: &str) -> Bytes {
     match cursor {
         Some(cursor) => format!(r#"{head},"cursor":"{cursor}"{tail}"#).into(),
@@ -105,11 +106,11 @@ fn tail(event: &Event, time: &str) -> String {
     }
     tail.push_str(r#","data":"#);
     tail.push_str(event.data.get());
-    // Only what has a cursor can be acknowledged.
-    if event.is_watched() && event.class == Class::Durable {
+    // Only events with a cursor can be acknowledged.
+    if event.is_tracked() && event.class == Class::Durable {
         tail.push_str(r#","ack":true"#);
     }
-    // Last, where a node finds it: see `trace`.
+    // The trace context is the last member because `trace` replaces it in place.
     if let Some(traceparent) = &event.traceparent {
         tail.push_str(r#","traceparent":"#);
         tail.push_str(&json(traceparent));
@@ -120,9 +121,9 @@ fn tail(event: &Event, time: &str) -> String {
 
 fn tracking(event: &Event) -> Option<Tracking> {
     let deliver_at = event.deliver_at.as_deref().and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
-    let watched = event.is_watched();
-    (watched || deliver_at.is_some()).then(|| Tracking {
-        watched,
+    let tracks_delivery = event.is_tracked();
+    (tracks_delivery || deliver_at.is_some()).then(|| Tracking {
+        tracks_delivery,
         deadline_millis: event.deadline.map(|seconds| seconds * 1000),
         deliver_at: deliver_at.map(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()),
         source: event.source.clone().unwrap_or_default(),
@@ -130,6 +131,6 @@ fn tracking(event: &Event) -> Option<Tracking> {
 }
 
 fn json(text: &str) -> String {
-    // A string can always be written as JSON.
+    // A string always serializes.
     serde_json::to_string(text).unwrap_or_default()
 }

@@ -1,21 +1,22 @@
-//! How long and how much is kept, which may differ from channel to channel.
+//! How long and how much the bus stores; the limits may differ between channels.
 
 use crate::{Channel, Pattern};
 
-/// How long and how much is kept.
+/// How long and how much the bus stores for a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Events in a channel's log; Redis may keep some more, where trimming them costs more than they do.
+    /// Maximum number of events in the log. Redis may keep a few more, because approximate
+    /// trimming is cheaper.
     pub log_events: u64,
-    /// Milliseconds for which an event stays in its log.
+    /// Milliseconds that an event stays in the log.
     pub log_millis: u64,
-    /// Milliseconds for which an event's id is remembered.
+    /// Milliseconds that an event's id is remembered.
     pub seen_millis: u64,
-    /// Milliseconds for which an acknowledgement is waited for, and then for which its record is kept.
+    /// Milliseconds until a receipt closes, and for which its record is kept afterwards.
     pub receipt_millis: u64,
-    /// Retained values of a channel.
+    /// Maximum number of retained values.
     pub retained_keys: u64,
-    /// Milliseconds for which a channel keeps its retained values after the last change.
+    /// Milliseconds that retained values are kept after the last change.
     pub retained_millis: u64,
 }
 
@@ -34,15 +35,15 @@ impl Default for Retention {
     }
 }
 
-/// The retention of every channel: what is usual, and rules for some.
+/// The retention of every channel: a default, and rules for some channels.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retentions {
-    /// Where no rule fits.
-    pub usual: Retention,
+    /// The retention of channels without a rule.
+    pub default: Retention,
     rules: Vec<Rule>,
 }
 
-/// Logs of the channels that fit are bounded by these.
+/// Log limits for the channels that match a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     channels: Pattern,
@@ -51,31 +52,31 @@ struct Rule {
 }
 
 impl Retentions {
-    /// The same for every channel.
-    pub fn new(usual: Retention) -> Self {
-        Self { usual, rules: Vec::new() }
+    /// Creates a retention that holds for every channel.
+    pub fn new(default: Retention) -> Self {
+        Self { default, rules: Vec::new() }
     }
 
-    /// Other bounds for the logs of the channels that fit, unless an earlier rule fits them. In the pattern, `*` stands
-    /// for any run of characters: `topic:chat-*`.
+    /// Adds log limits for the channels that match the pattern, unless an earlier rule matches them.
+    /// In the pattern, `*` matches any run of characters: `topic:chat-*`.
     #[must_use]
     pub fn with_logs(mut self, channels: &str, events: u64, millis: u64) -> Self {
         self.rules.push(Rule { channels: Pattern::whole(channels), events, millis });
         self
     }
 
-    /// What holds for this channel.
+    /// Returns the retention of this channel.
     pub fn of(&self, channel: &Channel) -> Retention {
         match self.rules.iter().find(|rule| rule.channels.matches(channel.as_str())) {
-            Some(rule) => Retention { log_events: rule.events, log_millis: rule.millis, ..self.usual },
-            None => self.usual,
+            Some(rule) => Retention { log_events: rule.events, log_millis: rule.millis, ..self.default },
+            None => self.default,
         }
     }
 }
 
 impl From<Retention> for Retentions {
-    fn from(usual: Retention) -> Self {
-        Self::new(usual)
+    fn from(default: Retention) -> Self {
+        Self::new(default)
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_rule_that_fits_holds() {
+    fn first_matching_rule_applies() {
         let retentions = Retentions::default().with_logs("topic:chat-*", 5, 10).with_logs("topic:*", 7, 20);
         let of = |name: &str| {
             let retention = retentions.of(&Channel::parse(name).unwrap());

@@ -1,39 +1,39 @@
-//! The publish script, with what goes into it and what comes out, for any Redis client.
+//! The publish script: its keys, arguments and replies, for any Redis client.
 
 use bytes::Bytes;
 
 use super::Retention;
 use super::prepared::{Prepared, assemble};
-use crate::announcement::{Place, class_letter};
+use crate::announcement::{LogPosition, class_letter};
 use crate::{Announcement, Channel, Class, Cursor, Keys};
 
-/// The script that appends and announces atomically.
+/// The script that appends and announces an event atomically.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishScript;
 
-/// What the bus did with an event.
+/// The bus' reply to a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its place in the log; none for what is not stored.
+    /// The event's position in the log; `None` if it is not stored.
     pub cursor: Option<Cursor>,
-    /// How many nodes listened.
+    /// Number of nodes that are subscribed to the channel.
     pub nodes: u64,
-    /// The id was seen before: nothing was done, and this is what the first time answered.
-    pub again: bool,
-    /// It is kept until its time has come, and was not published yet.
+    /// The id was published before; the other fields repeat the first reply.
+    pub duplicate: bool,
+    /// The event is stored until its `deliver_at` and is not published yet.
     pub scheduled: bool,
 }
 
-/// Redis answered something that the script does not.
+/// The script's reply has an unexpected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected `new|again|scheduled <cursor> <nodes>` from the publish script, found {0:?}")]
 pub struct ReplyError(String);
 
 impl PublishScript {
-    /// Its text, in Lua.
+    /// The source in Lua.
     pub const SOURCE: &str = concat!(include_str!("publish.lua"), include_str!("main.lua"));
 
-    /// Its keys: of an event that is neither retained nor tracked, four, since most are neither.
+    /// Returns the keys. Most events are neither retained nor tracked and need only four.
     pub fn keys(keys: &Keys, event: &Prepared) -> Vec<String> {
         if event.class == Class::Retained || event.tracking.is_some() {
             return Self::all_keys(keys, &event.channel, &event.id);
@@ -42,7 +42,7 @@ impl PublishScript {
         vec![keys.log(channel), keys.seen(channel, &event.id), keys.announce(channel), keys.end(channel)]
     }
 
-    /// The keys of an event that is retained or tracked.
+    /// Returns the keys of an event that is retained or tracked.
     pub fn all_keys(keys: &Keys, channel: &Channel, id: &str) -> Vec<String> {
         vec![
             keys.log(channel),
@@ -51,11 +51,11 @@ impl PublishScript {
             keys.end(channel),
             keys.retained(channel),
             keys.record(channel, id),
-            keys.watched(channel),
+            keys.tracked(channel),
         ]
     }
 
-    /// Its arguments.
+    /// Returns the arguments.
     pub fn arguments(event: &Prepared, retention: &Retention) -> Vec<String> {
         let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
         let mut arguments = vec![
@@ -72,12 +72,12 @@ impl PublishScript {
             return arguments;
         }
         let deadline = event.tracking.as_ref().and_then(|tracking| tracking.deadline_millis);
-        // A receipt that was waited for in vain is kept for as long again, to be asked for.
+        // An expired receipt is kept as long again, so that the publisher can still read it.
         let closes = event.ttl_millis.unwrap_or(retention.receipt_millis);
         let kept = closes.max(deadline.unwrap_or_default()) + retention.receipt_millis;
         arguments.extend([
             event.tracking.as_ref().map_or_else(String::new, |_| event.id.clone()),
-            if event.is_watched() { "w" } else { "" }.to_owned(),
+            if event.is_tracked() { "w" } else { "" }.to_owned(),
             number(deadline),
             closes.to_string(),
             kept.to_string(),
@@ -89,34 +89,34 @@ impl PublishScript {
         arguments
     }
 
-    /// Its answer.
+    /// Parses the reply.
     pub fn reply(text: &str) -> Result<Accepted, ReplyError> {
-        let wrong = || ReplyError(text.chars().take(80).collect());
+        let malformed = || ReplyError(text.chars().take(80).collect());
         let mut words = text.split(' ');
-        let (again, scheduled) = match words.next() {
+        let (duplicate, scheduled) = match words.next() {
             Some("new") => (false, false),
             Some("again") => (true, false),
             Some("scheduled") => (false, true),
-            _ => return Err(wrong()),
+            _ => return Err(malformed()),
         };
         let cursor = match words.next() {
             Some("-") => None,
-            Some(cursor) => Some(cursor.parse().map_err(|_| wrong())?),
-            None => return Err(wrong()),
+            Some(cursor) => Some(cursor.parse().map_err(|_| malformed())?),
+            None => return Err(malformed()),
         };
-        let nodes = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
-        Ok(Accepted { cursor, nodes, again, scheduled })
+        let nodes = words.next().and_then(|word| word.parse().ok()).ok_or_else(malformed)?;
+        Ok(Accepted { cursor, nodes, duplicate, scheduled })
     }
 
-    /// An entry of the log as the announcement that it once was.
+    /// Converts an entry of the log back into its announcement.
     pub fn entry(channel: &Channel, cursor: Cursor, entry: &Entry<'_>) -> Announcement {
         Announcement {
             channel: channel.clone(),
             class: Class::Durable,
-            place: Some(Place { cursor, previous: entry.previous }),
+            position: Some(LogPosition { cursor, previous: entry.previous }),
             accepted_at: cursor.millis * 1000,
             expires_at: entry.expires_at,
-            watched: entry.watched.map(Box::from),
+            tracked: entry.tracked.map(Box::from),
             frame: Self::frame(entry, cursor),
         }
     }
@@ -126,35 +126,36 @@ impl PublishScript {
     }
 }
 
-/// What the script writes into a log: the fields of a Stream entry.
+/// The fields of a log entry as the script writes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Field `p`: the cursor of the event before it, so that whoever reads the log knows when something is missing.
+    /// Field `p`: the cursor of the event before it. Readers detect missing events with it.
     pub previous: Cursor,
-    /// Field `h`: the frame up to its cursor.
+    /// Field `h`: the frame before the cursor.
     pub head: &'a str,
-    /// Field `t`: the frame behind its cursor.
+    /// Field `t`: the frame after the cursor.
     pub tail: &'a str,
-    /// Field `x`: milliseconds since the epoch, or empty.
+    /// Field `x`: expiry in milliseconds since the Unix epoch, or empty.
     pub expires_at: Option<u64>,
-    /// Field `i`, if its publisher wants to know what becomes of it: its id.
-    pub watched: Option<&'a str>,
+    /// Field `i`: the event's id, if the event is tracked.
+    pub tracked: Option<&'a str>,
 }
 
-/// A retained value as the script writes it: `<version> <accepted> <expires>`, a line's end, and the frame.
+/// Decodes a retained value: `<version> <accepted> <expires>`, a line feed, and the frame.
 pub fn retained(channel: &Channel, value: &Bytes) -> Option<Announcement> {
     let end = value.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&value[..end]).ok()?.split(' ');
     let cursor = words.next()?.parse().ok()?;
     let accepted_at = words.next()?.parse().ok()?;
     let expires_at = words.next().filter(|word| *word != "-").map(str::parse).transpose().ok()?;
-    let place = Some(Place { cursor, previous: Cursor::START });
+    let position = Some(LogPosition { cursor, previous: Cursor::START });
     let (class, frame) = (Class::Retained, value.slice(end + 1..));
-    Some(Announcement { channel: channel.clone(), class, place, accepted_at, expires_at, watched: None, frame })
+    Some(Announcement { channel: channel.clone(), class, position, accepted_at, expires_at, tracked: None, frame })
 }
 
-/// The ends of a channel as the script writes them: the cursor of its last event, and the version of its last retained
+/// Decodes the ends of a channel: the cursor of its last event, and the version of its last retained
 /// value.
+
 pub fn ends(text: &str) -> Option<(Cursor, Cursor)> {
     let (log, version) = text.split_once(' ').unwrap_or((text, "0-0"));
     Some((log.parse().ok()?, version.parse().ok()?))

@@ -1,42 +1,45 @@
-//! Revocations: tokens that are good no longer although they have not expired. They are few, so every node holds all of
-//! them in memory and asks whether there are others; each is kept until no such token can be good anyhow.
+//! Revocations: tokens that are rejected although they have not expired.
+//!
+//! Input: a request to revoke tokens. Output: script calls, and the parsed list of revocations.
+//! Revocations are few, so every node keeps all of them in memory and polls for changes. Each
+//! revocation is kept until all tokens it covers have expired.
 
 use crate::Keys;
 use crate::script::{Call, Script};
 
-/// What is good no longer.
+/// One revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    /// Which tokens.
+    /// The revoked tokens.
     pub tokens: Tokens,
-    /// When all of them have expired, in seconds since the Unix epoch.
+    /// When all these tokens have expired, in seconds since the Unix epoch.
     pub until: u64,
 }
 
-/// Which tokens are good no longer.
+/// The tokens that a revocation covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tokens {
-    /// Those of a user that were issued before this second, or do not say when they were.
+    /// Tokens of a user that were issued before a time, and those without an `iat` claim.
     OfUser {
         /// The claim `sub`.
         user: String,
         /// In seconds since the Unix epoch.
         issued_before: u64,
     },
-    /// Those of this name: the claim `jti`.
+    /// The token with this claim `jti`.
     Named(String),
 }
 
-/// All revocations, and by what they are known to be the newest.
+/// All revocations and their version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocations {
     /// Changes with every revocation.
     pub version: String,
-    /// All of them; some may have run out.
+    /// All revocations, possibly with expired ones.
     pub all: Vec<Revocation>,
 }
 
-/// Adds one; of two for the same user, what either of them says holds.
+/// Adds a revocation. Two revocations of one user are merged: the later times count.
 pub fn revoke(keys: &Keys, revocation: &Revocation) -> Call {
     let (field, before) = match &revocation.tokens {
         Tokens::OfUser { user, issued_before } => (format!("user {user}"), *issued_before),
@@ -46,13 +49,14 @@ pub fn revoke(keys: &Keys, revocation: &Revocation) -> Call {
     Call { script: Script::Revoke, keys: vec![keys.revocations()], arguments }
 }
 
-/// Asks for all, unless that version is still the newest; answered as [`Revocations::parse`] reads.
+/// Reads all revocations, unless `known` is the current version. [`Revocations::parse`] parses the
+/// reply.
 pub fn revocations(keys: &Keys, known: &str) -> Call {
     Call { script: Script::Revocations, keys: vec![keys.revocations()], arguments: vec![known.to_owned()] }
 }
 
 impl Revocations {
-    /// Reads what the script answers; none if there is nothing new.
+    /// Parses the script's reply. Returns `None` if nothing has changed.
     pub fn parse(answer: &[String]) -> Option<Self> {
         let mut found = Self { version: String::new(), all: Vec::new() };
         for pair in answer.chunks_exact(2) {
@@ -80,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_revoked_is_read() {
+    fn revocations_are_parsed() {
         let answer = ["version", "7", "user 42", "5 9", "token a b", "0 8", "dog x", "1 2", "user 43", "?"];
         let answer: Vec<String> = answer.map(str::to_owned).to_vec();
         let of_user = Tokens::OfUser { user: "42".to_owned(), issued_before: 5 };

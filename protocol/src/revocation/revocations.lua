@@ -1,5 +1,5 @@
--- All revocations, unless that version is still the newest.
--- KEYS  1 the revocations (a hash)   ARGV  1 the version that is known, or nothing
+-- Returns all revocations, or nothing if the given version is still the current one.
+-- KEYS  1 the revocations (a hash)   ARGV  1 the known version, or empty
 if (redis.call('HGET', KEYS[1], 'version') or '') == ARGV[1] then
   return {}
 end

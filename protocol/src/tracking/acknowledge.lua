@@ -1,9 +1,9 @@
--- One device has handled everything on a channel up to a cursor.
--- KEYS  1 the cursors of watched events (a Stream)   2 how far each device has acknowledged them (a hash)
--- ARGV  1 what the key of a record begins with   2 the device   3 the cursor   4 the connection
---       5 milliseconds that a device's position is kept   6 events at the most
--- Answers a list: `more` if there are more events up to the cursor, else `all`; then the ids of the events of which
--- this was the first acknowledgement, each with the time behind it.
+-- Acknowledges all tracked events on a channel up to a cursor, for one device.
+-- KEYS  1 the cursors of tracked events (a Stream)   2 the last cursor of each device (a hash)
+-- ARGV  1 the key prefix of records   2 the device   3 the cursor   4 the connection
+--       5 ms that a device's cursor is kept   6 maximum number of events
+-- Returns a list: `more` if events up to the cursor remain, else `all`; then, for each event with its
+-- first acknowledgement, the id and the time.
 local from = redis.call('HGET', KEYS[2], ARGV[2])
 from = from and '(' .. from or '-'
 local entries = redis.call('XRANGE', KEYS[1], from, ARGV[3], 'COUNT', ARGV[6])
@@ -16,7 +16,7 @@ for _, entry in ipairs(entries) do
   if redis.call('EXISTS', record) == 1 then
     redis.call('HSETNX', record, 'a:' .. ARGV[2], now .. ' ' .. ARGV[4])
     local is_first = redis.call('HSETNX', record, 'acked', now) == 1
-    -- Too late to be of consequence where it has fallen back or was given up.
+    -- Too late if the event went to the fallback stream or its receipt closed.
     if is_first and redis.call('HEXISTS', record, 'fallen') + redis.call('HEXISTS', record, 'expired') == 0 then
       answer[#answer + 1] = id
       answer[#answer + 1] = now

@@ -1,11 +1,11 @@
--- A timer of an event has gone off: does what its record says is due. The record is the truth, the timer an alarm
--- only, which may go off too early, too late or twice. Keys are those of publishing.
--- Answers one of
---   absent                       there is no record: it was never published, or that is long ago
---   later <millis>               nothing is due before then
---   done                         nothing will ever be due
---   outcome <what> <millis>      this has become of the event, and whoever waits for its receipt has to be told
---   fallback <millis>\n<frame>   it was not acknowledged by its deadline, then: it goes to whoever takes it over
+-- Handles an expired timer: does what the event's record says is due. The record is authoritative.
+-- The timer is only an alarm; it may go off too early, too late or twice. Same keys as publish.lua.
+-- Returns one of
+--   absent                       there is no record: never published, or too long ago
+--   later <millis>               nothing is due before this time
+--   done                         nothing will be due
+--   outcome <state> <millis>     the event reached this final state; finish.lua adds a receipt
+--   fallback <millis>\n<frame>   the deadline has passed; finish.lua adds the event to the fallback
 if redis.call('EXISTS', KEYS[6]) == 0 then return 'absent' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

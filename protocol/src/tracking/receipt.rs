@@ -1,4 +1,4 @@
-//! A receipt: what became of an event on one channel, as its record has it.
+//! Receipts: the delivery status of an event on one channel, read from its delivery record.
 
 use std::collections::HashMap;
 
@@ -6,103 +6,104 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Channel, Cursor};
 
-/// What became of an event on one channel. Times are in milliseconds since the Unix epoch, by the bus' clock.
+/// The delivery status of an event on one channel. Times are milliseconds since the Unix epoch, by
+/// the bus' clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The channel.
     pub channel: Channel,
-    /// Where it stands now.
+    /// The current state.
     pub state: State,
-    /// When it is to be published, if it was scheduled.
+    /// When a scheduled event is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_at: Option<u64>,
-    /// When the bus took it.
+    /// When the bus accepted the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<u64>,
-    /// Its place in the log.
+    /// The event's position in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
-    /// Nodes that listened for the channel then.
+    /// Number of nodes that were subscribed to the channel at that time.
     #[serde(default)]
     pub nodes: u64,
-    /// From when on it is not worth delivering.
+    /// When the event expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
-    /// When it falls back, unless a device has acknowledged it before.
+    /// When the event goes to the fallback stream, unless a device acknowledges it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<u64>,
-    /// Until when an acknowledgement is waited for, if there is no deadline.
+    /// When the receipt closes without an acknowledgement, if there is no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<u64>,
-    /// When it came to its state, unless that is `scheduled` or `accepted`.
+    /// When the event reached its final state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<u64>,
-    /// What became of it on each connection, in order of time.
-    pub connections: Vec<Noted>,
-    /// Connections beyond those that were noted.
+    /// Status on each connection, in order of time.
+    pub connections: Vec<ConnectionStatus>,
+    /// Number of connections beyond those in `connections`.
     #[serde(default)]
     pub more_connections: u64,
-    /// Which devices have acknowledged it, in order of time.
+    /// Acknowledgements, one for each device, in order of time.
     pub acknowledged: Vec<Acknowledged>,
 }
 
-/// Where an event stands.
+/// The state of an event on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Its time has not come.
+    /// The event waits for its `deliver_at`.
     Scheduled,
-    /// It was cancelled before its time came.
+    /// The event was canceled before its `deliver_at`.
     Cancelled,
-    /// The bus has it; no device has acknowledged it yet.
+    /// The bus has accepted the event; no device has acknowledged it yet.
     Accepted,
-    /// A device has acknowledged it in time.
+    /// A device acknowledged the event in time.
     Acknowledged,
-    /// It fell back at its deadline.
+    /// No device acknowledged the event by its deadline; it went to the fallback stream.
     FallenBack,
-    /// Nobody acknowledged it for as long as that was waited for.
+    /// No device acknowledged the event before its receipt closed.
     Expired,
 }
 
-/// What became of an event on one connection.
+/// The status of an event on one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
-    /// The connection's id, which names its node.
+pub struct ConnectionStatus {
+    /// The connection's id, which contains the node's id.
     pub connection: String,
-    /// The device, as its token names it.
+    /// The device that the token names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// What became of it.
-    pub what: What,
-    /// When.
+    /// The state of the event on this connection.
+    pub what: ConnectionState,
+    /// When the state was reached.
     pub at: u64,
 }
 
-/// What can become of an event on a connection.
+/// The state of an event on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
-    /// It was written to the socket.
+pub enum ConnectionState {
+    /// The event was written to the socket.
     Written,
-    /// The connection's outbox was full, and its class may be dropped.
+    /// The event was dropped: it is volatile and the send buffer was full.
     Dropped,
-    /// It was too old by then.
+    /// The event expired before it could be written.
     Expired,
 }
 
-/// One device's acknowledgement.
+/// The acknowledgement of one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
-    /// The device, as its token names it; the connection's id where it names none.
+    /// The device that the token names, or else the connection's id.
     pub device: String,
-    /// Over which connection.
+    /// The connection that acknowledged.
     pub connection: String,
-    /// When.
+    /// When the device acknowledged.
     pub at: u64,
 }
 
 impl State {
-    /// The word for it.
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -114,21 +115,21 @@ impl State {
         }
     }
 
-    /// The state of that name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Scheduled, Self::Cancelled, Self::Accepted, Self::Acknowledged, Self::FallenBack, Self::Expired]
             .into_iter()
             .find(|state| state.as_str() == name)
     }
 
-    /// Will it never change again?
+    /// Returns whether the state is final.
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Scheduled | Self::Accepted)
     }
 }
 
-impl What {
-    /// The word for it.
+impl ConnectionState {
+    /// Returns the name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",
@@ -143,7 +144,7 @@ impl What {
 }
 
 impl Receipt {
-    /// Reads a record, as Redis has it; none if there is none.
+    /// Reads a delivery record as Redis returns it. Returns `None` if the record does not exist.
     pub fn read(channel: &Channel, record: &HashMap<String, String>) -> Option<Self> {
         let number = |name: &str| record.get(name).and_then(|text| text.parse().ok());
         if !record.contains_key("answer") && !record.contains_key("deliver_at") {
@@ -162,7 +163,7 @@ impl Receipt {
             deadline_at,
             closes_at: number("closes").filter(|_| deadline_at.is_none()),
             settled_at,
-            connections: record.iter().filter_map(|(name, value)| noted(name, value)).collect(),
+            connections: record.iter().filter_map(|(name, value)| connection_status(name, value)).collect(),
             more_connections: number("more").unwrap_or_default(),
             acknowledged: record.iter().filter_map(|(name, value)| acknowledged(name, value)).collect(),
         };
@@ -172,7 +173,8 @@ impl Receipt {
     }
 }
 
-/// What settled it first counts: an acknowledgement after the deadline is noted, and changes nothing.
+/// Returns the state and its time. The first final state counts: an acknowledgement after the
+/// deadline is recorded but does not change the state.
 fn state(record: &HashMap<String, String>) -> (State, Option<u64>) {
     let at = |name: &str| record.get(name).and_then(|text| text.parse().ok());
     for (name, state) in
@@ -189,13 +191,13 @@ fn state(record: &HashMap<String, String>) -> (State, Option<u64>) {
     }
 }
 
-fn noted(name: &str, value: &str) -> Option<Noted> {
+fn connection_status(name: &str, value: &str) -> Option<ConnectionStatus> {
     let connection = name.strip_prefix("c:")?.to_owned();
     let mut words = value.splitn(3, ' ');
     let at = words.next()?.parse().ok()?;
-    let what = What::parse(words.next()?)?;
+    let what = ConnectionState::parse(words.next()?)?;
     let device = words.next().filter(|device| !device.is_empty()).map(str::to_owned);
-    Some(Noted { connection, device, what, at })
+    Some(ConnectionStatus { connection, device, what, at })
 }
 
 fn acknowledged(name: &str, value: &str) -> Option<Acknowledged> {
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_settled_it_first_counts() {
+    fn first_final_state_counts() {
         let channel = Channel::user("42").unwrap();
         for (fields, state) in [
             (vec![("deliver_at", "5")], State::Scheduled),
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_and_acknowledgements_are_in_order_of_time() {
+    fn statuses_and_acknowledgements_are_sorted_by_time() {
         let fields = [
             ("answer", "1-0 1"),
             ("c:b.2", "9 written a phone"),
@@ -237,8 +239,9 @@ mod tests {
             ("a:a tablet", "10 c.3"),
         ];
         let receipt = Receipt::read(&Channel::all(), &record(&fields)).unwrap();
-        let noted: Vec<_> = receipt.connections.iter().map(|it| (it.at, it.what, it.device.as_deref())).collect();
-        assert_eq!(noted, [(8, What::Dropped, None), (9, What::Written, Some("a phone"))]);
+        let statuses: Vec<_> =
+            receipt.connections.iter().map(|it| (it.at, it.what, it.device.as_deref())).collect();
+        assert_eq!(statuses, [(8, ConnectionState::Dropped, None), (9, ConnectionState::Written, Some("a phone"))]);
         let devices: Vec<_> = receipt.acknowledged.iter().map(|it| it.device.as_str()).collect();
         assert_eq!(devices, ["a tablet", "phone"]);
     }

@@ -1,6 +1,6 @@
--- Keeps an event until its time has come; once per event id. Keys and arguments are those of publishing, and
--- ARGV  18 when it is to be published, in milliseconds since the Unix epoch
--- Answers `scheduled - 0`, or what publishing answers if that was done before or its time has come.
+-- Stores an event until its time, once per event id. Keys and arguments as for publish.lua, and
+-- ARGV  18 the time to publish, in ms since the Unix epoch
+-- Returns `scheduled - 0`, or the reply of publish if the event is published or its time has come.
 if redis.call('HGET', KEYS[6], 'deliver_at') and not redis.call('HGET', KEYS[6], 'answer') then
   return 'scheduled - 0'
 end

@@ -1,21 +1,22 @@
-//! The scripts of tracking, with their keys and arguments, for any Redis client.
+//! Calls of the tracking scripts: keys and arguments, for any Redis client.
 
 use super::{Alarm, Timer};
 use crate::publish::{Prepared, PublishScript, Retention};
 use crate::script::{Call, Script};
-use crate::{Channel, Cursor, Keys, Shard, history};
+use crate::{Channel, Cursor, Keys, Shard, connection_log};
 
-/// Milliseconds for which a timer that has gone off is nobody else's.
+/// Milliseconds for which a claimed timer is hidden from other nodes.
 const LEASE_MILLIS: u64 = 5_000;
-/// Timers taken at once.
-const MOST_TIMERS: usize = 100;
-/// Events that one call acknowledges at the most.
-pub const MOST_ACKNOWLEDGED: usize = 500;
-/// What is noted of an event at the most: a broadcast reaches more than anybody reads.
-const MOST_NOTES: usize = 250;
+/// Maximum number of timers claimed in one call.
+const MAX_TIMERS: usize = 100;
+/// Maximum number of events that one call acknowledges.
+pub const MAX_ACKNOWLEDGED: usize = 500;
+/// Maximum number of connection statuses in a record. A broadcast reaches more connections than a
+/// receipt can usefully show.
+const MAX_STATUSES: usize = 250;
 
-/// Publishes the event, or schedules it; answered as [`PublishScript::reply`] reads. If the event has to be tracked,
-/// [`register`] comes before.
+/// Publishes the event, or schedules it. [`PublishScript::reply`] parses the reply. For an event with
+/// tracking, call [`register`] first.
 pub fn publish(keys: &Keys, event: &Prepared, retention: &Retention) -> Call {
     let deliver_at = event.tracking.as_ref().and_then(|tracking| tracking.deliver_at);
     let mut arguments = PublishScript::arguments(event, retention);
@@ -24,7 +25,7 @@ pub fn publish(keys: &Keys, event: &Prepared, retention: &Retention) -> Call {
     Call { script, keys: PublishScript::keys(keys, event), arguments }
 }
 
-/// Sets the timer of an event that has to be tracked.
+/// Sets the timer of an event with tracking.
 pub fn register(keys: &Keys, event: &Prepared, retention: &Retention) -> Option<Call> {
     let tracking = event.tracking.as_ref()?;
     let timer = Timer { channel: event.channel.clone(), id: event.id.clone() };
@@ -44,29 +45,30 @@ pub fn register(keys: &Keys, event: &Prepared, retention: &Retention) -> Option<
     })
 }
 
-/// Asks the record of a timer's event what is due; answered as [`Alarm::parse`] reads.
+/// Asks the record of a timer's event what is due. [`Alarm::parse`] parses the reply.
 pub fn alarm(keys: &Keys, timer: &Timer) -> Call {
     let keys = PublishScript::all_keys(keys, &timer.channel, &timer.id);
     Call { script: Script::Alarm, keys, arguments: Vec::new() }
 }
 
-/// Takes timers of these shards that have gone off. In a Cluster each has a slot of its own, and is asked by itself.
+/// Claims expired timers of these shards. In a Redis Cluster each shard has its own slot, so pass one
+/// shard in each call.
 pub fn claim(keys: &Keys, shards: &[Shard]) -> Call {
-    let arguments = vec![LEASE_MILLIS.to_string(), MOST_TIMERS.to_string()];
+    let arguments = vec![LEASE_MILLIS.to_string(), MAX_TIMERS.to_string()];
     Call { script: Script::Claim, keys: shards.iter().map(|shard| keys.timers(*shard)).collect(), arguments }
 }
 
-/// Finishes with a timer, as the record said.
+/// Finishes a timer with the result of its alarm.
 pub fn finish(keys: &Keys, timer: &Timer, alarm: &Alarm) -> Call {
     let shard = timer.shard();
-    let (verb, at, what, frame) = match alarm {
+    let (verb, at, state, frame) = match alarm {
         Alarm::Absent => ("absent", 0, "", ""),
         Alarm::Later(at) => ("later", *at, "", ""),
         Alarm::Done => ("done", 0, "", ""),
-        Alarm::Outcome { what, at } => ("outcome", *at, what.as_str(), ""),
+        Alarm::Final { state, at } => ("outcome", *at, state.as_str(), ""),
         Alarm::Fallback { at, frame } => ("fallback", *at, "", frame.as_str()),
     };
-    let words = [verb, &timer.member(), &at.to_string(), what, &timer.id, timer.channel.as_str(), frame];
+    let words = [verb, &timer.member(), &at.to_string(), state, &timer.id, timer.channel.as_str(), frame];
     Call {
         script: Script::Finish,
         keys: vec![keys.timers(shard), keys.fallback(shard), keys.receipts(shard), keys.fallen(shard)],
@@ -74,7 +76,7 @@ pub fn finish(keys: &Keys, timer: &Timer, alarm: &Alarm) -> Call {
     }
 }
 
-/// A device has handled everything on a channel up to a cursor.
+/// Acknowledges all events on a channel up to a cursor, for one device.
 pub fn acknowledge(
     keys: &Keys,
     channel: &Channel,
@@ -85,21 +87,21 @@ pub fn acknowledge(
 ) -> Call {
     Call {
         script: Script::Acknowledge,
-        keys: vec![keys.watched(channel), keys.acknowledged(channel)],
+        keys: vec![keys.tracked(channel), keys.acknowledged(channel)],
         arguments: vec![
             keys.records(channel),
             device.to_owned(),
             cursor.to_string(),
             connection.to_owned(),
             (7 * retention.log_millis).to_string(),
-            MOST_ACKNOWLEDGED.to_string(),
+            MAX_ACKNOWLEDGED.to_string(),
         ],
     }
 }
 
-/// Notes what became of a watched event on a connection.
+/// Records the status of a tracked event on a connection.
 pub fn note(keys: &Keys, channel: &Channel, id: &str, connection: &str, what: &str, device: &str) -> Call {
-    let arguments = [connection, what, device, &MOST_NOTES.to_string()].map(str::to_owned).to_vec();
+    let arguments = [connection, what, device, &MAX_STATUSES.to_string()].map(str::to_owned).to_vec();
     Call { script: Script::Note, keys: vec![keys.record(channel, id)], arguments }
 }
 
@@ -108,14 +110,18 @@ pub fn cancel(keys: &Keys, channel: &Channel, id: &str) -> Call {
     Call { script: Script::Cancel, keys: vec![keys.record(channel, id)], arguments: Vec::new() }
 }
 
-/// Appends entries to users' histories, each of which keeps its last `most`. The users' keys must share a slot, or the
-/// Redis must have none.
-pub fn remember<'a>(keys: &Keys, users: impl IntoIterator<Item = (&'a Channel, Vec<String>)>, most: usize) -> Call {
-    let (mut lists, mut arguments) = (Vec::new(), vec![most.to_string(), history::AGE_MILLIS.to_string()]);
+/// Appends entries to the connection logs of users. Each log keeps its last `most` entries. The keys
+/// of the users must share a slot, unless Redis is not a Cluster.
+pub fn append_connection_log<'a>(
+    keys: &Keys,
+    users: impl IntoIterator<Item = (&'a Channel, Vec<String>)>,
+    most: usize,
+) -> Call {
+    let (mut lists, mut arguments) = (Vec::new(), vec![most.to_string(), connection_log::AGE_MILLIS.to_string()]);
     for (user, entries) in users {
-        lists.push(keys.history(user));
+        lists.push(keys.connection_log(user));
         arguments.push(entries.len().to_string());
         arguments.extend(entries);
     }
-    Call { script: Script::Remember, keys: lists, arguments }
+    Call { script: Script::AppendConnectionLog, keys: lists, arguments }
 }

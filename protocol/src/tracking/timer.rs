@@ -1,4 +1,4 @@
-//! Timers, and what the record of their event answers to an alarm.
+//! Timers of tracked events, and the replies of the alarm script.
 
 use crate::{Channel, Shard};
 
@@ -11,43 +11,43 @@ pub struct Timer {
     pub id: String,
 }
 
-/// What is due.
+/// What is due for an event, according to its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alarm {
-    /// There is no record.
+    /// The record does not exist.
     Absent,
-    /// Nothing before this time, in milliseconds since the Unix epoch.
+    /// Nothing is due before this time, in milliseconds since the Unix epoch.
     Later(u64),
-    /// Nothing any more.
+    /// Nothing will be due.
     Done,
-    /// This has become of the event, and whoever waits for its receipt has to be told.
-    Outcome {
+    /// The event has reached a final state; the receipts stream must get an entry.
+    Final {
         /// `acknowledged`, `expired` or `cancelled`.
-        what: String,
-        /// When, in milliseconds since the Unix epoch.
+        state: String,
+        /// When the state was reached, in milliseconds since the Unix epoch.
         at: u64,
     },
-    /// Nobody has acknowledged it by its deadline.
+    /// No device acknowledged the event by its deadline; the fallback stream must get an entry.
     Fallback {
-        /// When it fell back.
+        /// When the deadline took effect, in milliseconds since the Unix epoch.
         at: u64,
-        /// The event as clients get it.
+        /// The event's frame.
         frame: String,
     },
 }
 
 impl Timer {
-    /// The shard that it stands in.
+    /// Returns the timer's shard.
     pub fn shard(&self) -> Shard {
         Shard::of(&self.id)
     }
 
-    /// As it stands among the timers.
+    /// Returns the member in the sorted set of timers.
     pub fn member(&self) -> String {
         format!("{} {}", self.channel, self.id)
     }
 
-    /// Reads what stands among the timers. Channels hold no spaces; ids may.
+    /// Parses a member of the sorted set. A channel contains no spaces; an id may.
     pub fn parse(member: &str) -> Option<Self> {
         let (channel, id) = member.split_once(' ')?;
         Some(Self { channel: Channel::parse(channel).ok()?, id: id.to_owned() })
@@ -55,7 +55,7 @@ impl Timer {
 }
 
 impl Alarm {
-    /// Reads the answer of the alarm script.
+    /// Parses the reply of the alarm script.
     pub fn parse(answer: &str) -> Option<Self> {
         let (line, frame) = answer.split_once('\n').unwrap_or((answer, ""));
         let mut words = line.split(' ');
@@ -66,7 +66,7 @@ impl Alarm {
             "done" => Self::Done,
             "later" => Self::Later(millis()?),
             "fallback" => Self::Fallback { at: millis()?, frame: frame.to_owned() },
-            "outcome" => Self::Outcome { what: words.next()?.to_owned(), at: words.next()?.parse().ok()? },
+            "outcome" => Self::Final { state: words.next()?.to_owned(), at: words.next()?.parse().ok()? },
             _ => return None,
         })
     }
@@ -77,19 +77,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timer_survives_the_round_trip() {
+    fn timer_round_trips() {
         let timer = Timer { channel: Channel::user("42").unwrap(), id: "an id with spaces".to_owned() };
         assert_eq!(Timer::parse(&timer.member()), Some(timer));
         assert_eq!(Timer::parse("nonsense"), None);
     }
 
     #[test]
-    fn alarms_are_read() {
+    fn alarm_replies_are_parsed() {
         for (text, alarm) in [
             ("absent", Some(Alarm::Absent)),
             ("later 17", Some(Alarm::Later(17))),
             ("later", None),
-            ("outcome expired 5", Some(Alarm::Outcome { what: "expired".to_owned(), at: 5 })),
+            ("outcome expired 5", Some(Alarm::Final { state: "expired".to_owned(), at: 5 })),
             ("fallback 5\n{\"a\":\n1}", Some(Alarm::Fallback { at: 5, frame: "{\"a\":\n1}".to_owned() })),
             ("hello", None),
         ] {

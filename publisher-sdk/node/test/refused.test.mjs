@@ -108,7 +108,7 @@ test("an event that is wrong names its attribute, and what was expected", async 
     [{ ...event, durability: "gold" }, "durability", "`primary` or `replicated`"],
     [{ ...event, durability: "replicated", class: "volatile" }, "durability", "not stored"],
     [{ ...event, traceparent: "00-0" }, "traceparent", "W3C"],
-    [{ ...event, to: "conn:abcdefgh.1", class: "retained" }, "to", "never comes back"],
+    [{ ...event, to: "conn:abcdefgh.1", class: "retained" }, "to", "never used again"],
   ]) {
     const is = (error) => {
       assert.ok(error instanceof InvalidEventError && error instanceof WirebellError && error instanceof Error);

@@ -1,8 +1,8 @@
 //! Finishes an inbox event: runs the script and sends the reply to the client that emitted it.
 
 use redis::Value;
-use wirebell_protocol::Fault;
-use wirebell_protocol::inbox::{self, Answer, Told};
+use wirebell_protocol::ErrorCode;
+use wirebell_protocol::inbox::{self, Answer, FinishResult};
 use wirebell_protocol::message::Reply;
 
 use super::bad_reply;
@@ -20,7 +20,7 @@ impl ConsumerGroup {
     pub(super) async fn dead_letter_inbox(&self, entry: &Entry, reason: &str) -> Result<(), Failure> {
         let attempts = entry.attempts.to_string();
         let letter = inbox::dead_letter(&entry.fields, &self.name, &attempts, reason);
-        self.finish(entry, &Answer::Error(Fault::ServiceFailed), Some(&letter)).await
+        self.finish(entry, &Answer::Error(ErrorCode::ServiceFailed), Some(&letter)).await
     }
 
     async fn finish(&self, entry: &Entry, answer: &Answer, dead: Option<&[(&str, &str)]>) -> Result<(), Failure> {
@@ -29,11 +29,11 @@ impl ConsumerGroup {
         let id = (entry.id.0, entry.id.1.as_str());
         let call = inbox::answer(&self.bus.options.keys, id, &self.name, of, Some(answer), dead);
         let words: Vec<String> = self.bus.execute_one(Request::call(call)).await?;
-        let told = Told::read(&words).map_err(|error| bad_reply(error.to_string()))?;
+        let told = FinishResult::read(&words).map_err(|error| bad_reply(error.to_string()))?;
         let to = match told {
-            Told::Done => event.and_then(|event| event.connection.zip(event.reference)),
-            Told::Instead(to) => to,
-            Told::Gone => None,
+            FinishResult::Finished => event.and_then(|event| event.connection.zip(event.reference)),
+            FinishResult::Redirected(to) => to,
+            FinishResult::AlreadyFinished => None,
         };
         if let Some((connection, reference)) = to {
             self.send_reply(&answer.to(connection, &reference)).await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use redis::Value;
 use wirebell_protocol::publish::{Accepted, PublishScript};
-use wirebell_protocol::{Durability, Outcome, Prepared, tracking};
+use wirebell_protocol::{Durability, Prepared, PublishResult, tracking};
 
 use super::routes::{Request, Routes};
 use super::{RedisBus, bad_reply, read};
@@ -14,7 +14,7 @@ use crate::pipeline::{BatchResults, Batches};
 
 impl RedisBus {
     /// Sends the events as pipelines, one batch after the other.
-    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<Outcome, Failure>> {
+    pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<PublishResult, Failure>> {
         let current = self.current();
         let mut results = BatchResults::new(events);
         let routes = match self.routes(&current).await {

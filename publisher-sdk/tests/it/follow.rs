@@ -16,7 +16,7 @@ async fn finish_events(bus: &impl Bus, ids: std::ops::Range<u64>, outcome: &str)
         let timer = Timer { channel: Channel::parse("user:1").unwrap(), id: format!("e{id}") };
         let shard = timer.shard();
         bus.command::<()>(&["ZADD", &Keys::default().timers(shard), "1", &timer.member()]).await;
-        let alarm = Alarm::Outcome { what: outcome.to_owned(), at: id };
+        let alarm = Alarm::Final { state: outcome.to_owned(), at: id };
         assert_eq!(bus.run::<i64>(finish(&Keys::default(), &timer, &alarm)).await, 1);
     }
 }

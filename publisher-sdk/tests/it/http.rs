@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use wirebell_publisher::{AckError, Builder, Cancelled, Event, Fault, Flushed, PublishError, Publisher};
+use wirebell_publisher::{AckError, Builder, Cancelled, ErrorCode, Event, Flushed, PublishError, Publisher};
 
 /// A mock of the server API: sends the scripted responses first, then those of a healthy node.
 #[derive(Default)]
@@ -179,8 +179,8 @@ async fn invalid_event_error_names_its_attribute() {
     let error = publisher.publish(event("bad", 1)).await.unwrap_err();
     let PublishError::Invalid(wrong) = &error else { unreachable!("{error:?}") };
     assert_eq!(
-        (wrong.attribute, wrong.fault, wrong.message.as_str()),
-        ("type", Fault::InvalidEvent, "not this type")
+        (wrong.attribute, wrong.code, wrong.message.as_str()),
+        ("type", ErrorCode::InvalidEvent, "not this type")
     );
 }
 

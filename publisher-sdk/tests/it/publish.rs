@@ -44,7 +44,7 @@ async fn log_and_announcement_contain_the_published_event() {
         }
     };
     assert_eq!((announcement.channel, announcement.class), (channel, Class::Durable));
-    assert_eq!(announcement.place.unwrap().cursor, outcome.cursor().unwrap());
+    assert_eq!(announcement.position.unwrap().cursor, outcome.cursor().unwrap());
     let frame = format!(r#"{head},"cursor":"{}"{tail}"#, log[0].cursor);
     assert_eq!(announcement.frame, frame.as_bytes());
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::borrow::Cow;
 
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId};
 
@@ -26,7 +26,7 @@ pub(in crate::api) struct Facts {
     /// Whether the log still contains it.
     pub(super) is_in_log: bool,
     /// The user's connection log.
-    pub(super) history: Vec<Entry>,
+    pub(super) history: Vec<ConnectionLogEntry>,
     /// The live nodes, if known.
     pub(super) live_nodes: Option<Vec<NodeId>>,
     pub(super) now: u64,
@@ -83,7 +83,7 @@ impl Facts {
         }
         if let Some(event) = &found {
             self.is_in_log = true;
-            self.cursor = event.place.map(|place| place.cursor);
+            self.cursor = event.position.map(|position| position.cursor);
             self.expires_at = event.expires_at;
         }
         self.accepted_at = self.cursor.map(|cursor| cursor.millis);
@@ -98,7 +98,7 @@ async fn read_at(bus: &dyn Bus, channel: &Channel, cursor: Cursor) -> Result<Opt
         sequence => Cursor { sequence: sequence - 1, ..cursor },
     };
     let found = bus.read(&[(channel.clone(), before)], 1).await?.pop().unwrap_or_default();
-    Ok(found.into_iter().find(|event| event.place.is_some_and(|place| place.cursor == cursor)))
+    Ok(found.into_iter().find(|event| event.position.is_some_and(|position| position.cursor == cursor)))
 }
 
 /// Searches the log for an event with that id.
@@ -106,7 +106,7 @@ async fn find_by_id(bus: &dyn Bus, channel: &Channel, id: &str) -> Result<Option
     let mut after = Cursor::START;
     for _ in 0..MAX_SEARCHED / READ_SIZE {
         let events = bus.read(&[(channel.clone(), after)], READ_SIZE).await?.pop().unwrap_or_default();
-        let Some(last) = events.last().and_then(|event| event.place) else { return Ok(None) };
+        let Some(last) = events.last().and_then(|event| event.position) else { return Ok(None) };
         after = last.cursor;
         if let Some(event) = events.into_iter().find(|event| has_id(event, id)) {
             return Ok(Some(event));

@@ -1,8 +1,8 @@
 //! Why no device has acknowledged an event, as far as the facts show: the first reason in this list that applies.
 
 use wirebell_protocol::Cursor;
-use wirebell_protocol::history::Happened;
-use wirebell_protocol::tracking::{Noted, What};
+use wirebell_protocol::connection_log::ConnectionEvent;
+use wirebell_protocol::tracking::{ConnectionState, ConnectionStatus};
 
 use super::super::sessions::{self, End, NODE_GONE, Session};
 use super::facts::Facts;
@@ -32,22 +32,22 @@ pub(super) fn reason(facts: &Facts) -> Reason {
 fn from_connections(facts: &Facts, sessions: &Sessions<'_>) -> Option<Reason> {
     let noted = facts.receipt.as_ref().map(|receipt| receipt.connections.as_slice()).unwrap_or_default();
     let last = |what| noted.iter().rev().find(|noted| noted.what == what);
-    if let Some(written) = last(What::Written) {
+    if let Some(written) = last(ConnectionState::Written) {
         return Some(Reason { code: "written", says: written_to(written, sessions) });
     }
-    if let Some(dropped) = last(What::Dropped) {
+    if let Some(dropped) = last(ConnectionState::Dropped) {
         let (at, on) = (timestamp(dropped.at), describe_connection(&dropped.connection, dropped.device.as_deref()));
         let says = format!("It was dropped at {at}: it is volatile, and the send buffer of {on} was full.");
         return Some(Reason { code: "dropped", says });
     }
-    last(What::Expired).map(|expired| {
+    last(ConnectionState::Expired).map(|expired| {
         let (at, on) = (timestamp(expired.at), describe_connection(&expired.connection, expired.device.as_deref()));
         let says = format!("Its ttl had expired at {at}, before it was written to {on}.");
         Reason { code: "ttl", says }
     })
 }
 
-fn written_to(written: &Noted, sessions: &Sessions<'_>) -> String {
+fn written_to(written: &ConnectionStatus, sessions: &Sessions<'_>) -> String {
     let (at, on) = (timestamp(written.at), describe_connection(&written.connection, written.device.as_deref()));
     let session = sessions.all.iter().find(|session| session.connection == written.connection);
     let since = match session.map(|session| session.end) {
@@ -68,11 +68,11 @@ impl Sessions<'_> {
     /// A client was notified of a gap that includes the event.
     fn gap(&self) -> Option<Reason> {
         let cursor = self.facts.cursor?;
-        let gap = self.facts.history.iter().rev().find(|entry| match &entry.what {
-            Happened::Gap { after, before, .. } => {
+        let gap = self.facts.history.iter().rev().find(|entry| match &entry.event {
+            ConnectionEvent::Gap { after, before, .. } => {
                 *after < cursor && before.is_none_or(|before| cursor < before) && !self.facts.is_in_log
             }
-            Happened::Opened { cursor: Some(client_cursor), recovered: false, .. } => {
+            ConnectionEvent::Opened { cursor: Some(client_cursor), recovered: false, .. } => {
                 *client_cursor < cursor && !self.facts.is_in_log
             }
             _ => false,
@@ -118,7 +118,7 @@ impl Sessions<'_> {
     fn caught_up(&self, session: &Session<'_>, cursor: Cursor) -> Option<u64> {
         let reached = self.facts.history.iter().find(|entry| {
             let is_its = entry.connection.as_deref() == Some(session.connection);
-            is_its && matches!(&entry.what, Happened::CaughtUp { upto, .. } if *upto >= cursor)
+            is_its && matches!(&entry.event, ConnectionEvent::CaughtUp { upto, .. } if *upto >= cursor)
         });
         reached.map(|entry| entry.at)
     }
@@ -200,8 +200,8 @@ impl Sessions<'_> {
         let accepted_at = self.facts.accepted_at.unwrap_or(self.facts.now);
         let ended = |session: &&Session<'_>| session.end.is_some_and(|end| end.at <= accepted_at);
         let last = self.all.iter().filter(ended).max_by_key(|session| session.end.map(|end| end.at));
-        let rejection = self.facts.history.iter().rev().find_map(|entry| match &entry.what {
-            Happened::Refused { why } => Some((entry, &**why)),
+        let rejection = self.facts.history.iter().rev().find_map(|entry| match &entry.event {
+            ConnectionEvent::Rejected { why } => Some((entry, &**why)),
             _ => None,
         });
         if let Some((entry, why)) = rejection

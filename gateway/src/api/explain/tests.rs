@@ -1,7 +1,7 @@
 //! Every verdict, each from facts that a bus can return.
 
-use wirebell_protocol::history::{Entry, Happened};
-use wirebell_protocol::tracking::{Acknowledged, Noted, Receipt, State, What};
+use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
+use wirebell_protocol::tracking::{Acknowledged, ConnectionState, ConnectionStatus, Receipt, State};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
 use super::{Facts, timeline, verdict};
@@ -26,29 +26,29 @@ fn id(number: u64) -> ConnectionId {
     ConnectionId { node: node(7), number }
 }
 
-fn entry(at: u64, number: u64, what: Happened) -> Entry {
-    Entry::of_connection(at, id(number), Some("phone"), what)
+fn entry(at: u64, number: u64, what: ConnectionEvent) -> ConnectionLogEntry {
+    ConnectionLogEntry::of_connection(at, id(number), Some("phone"), what)
 }
 
-fn opened(at: u64, number: u64) -> Entry {
-    entry(at, number, Happened::Opened { transport: "websocket".into(), cursor: None, recovered: true })
+fn opened(at: u64, number: u64) -> ConnectionLogEntry {
+    entry(at, number, ConnectionEvent::Opened { transport: "websocket".into(), cursor: None, recovered: true })
 }
 
-fn reconnected(at: u64, number: u64, with: u64, recovered: bool) -> Entry {
+fn reconnected(at: u64, number: u64, with: u64, recovered: bool) -> ConnectionLogEntry {
     let cursor = Some(cursor(with));
-    entry(at, number, Happened::Opened { transport: "websocket".into(), cursor, recovered })
+    entry(at, number, ConnectionEvent::Opened { transport: "websocket".into(), cursor, recovered })
 }
 
-fn closed(at: u64, number: u64, why: &str) -> Entry {
-    entry(at, number, Happened::Closed { why: why.into() })
+fn closed(at: u64, number: u64, why: &str) -> ConnectionLogEntry {
+    entry(at, number, ConnectionEvent::Closed { why: why.into() })
 }
 
-fn refused(at: u64, why: &str) -> Entry {
-    Entry::of_node(at, node(7), Happened::Refused { why: why.into() })
+fn refused(at: u64, why: &str) -> ConnectionLogEntry {
+    ConnectionLogEntry::of_node(at, node(7), ConnectionEvent::Rejected { why: why.into() })
 }
 
 /// A durable event in the log, without a delivery record.
-fn untracked(history: Vec<Entry>) -> Facts {
+fn untracked(history: Vec<ConnectionLogEntry>) -> Facts {
     Facts {
         accepted_at: Some(ACCEPTED),
         cursor: Some(cursor(ACCEPTED)),
@@ -62,7 +62,7 @@ fn untracked(history: Vec<Entry>) -> Facts {
 }
 
 /// The same event with a delivery record.
-fn tracked(state: State, history: Vec<Entry>) -> Facts {
+fn tracked(state: State, history: Vec<ConnectionLogEntry>) -> Facts {
     let receipt = Receipt {
         channel: user(),
         state,
@@ -81,9 +81,10 @@ fn tracked(state: State, history: Vec<Entry>) -> Facts {
     Facts { receipt: Some(receipt), ..untracked(history) }
 }
 
-fn noted(what: What, history: Vec<Entry>) -> Facts {
+fn noted(what: ConnectionState, history: Vec<ConnectionLogEntry>) -> Facts {
     let mut facts = tracked(State::Accepted, history);
-    let noted = Noted { connection: id(1).to_string(), device: Some("phone".to_owned()), what, at: 1_200 };
+    let noted =
+        ConnectionStatus { connection: id(1).to_string(), device: Some("phone".to_owned()), what, at: 1_200 };
     facts.receipt.as_mut().unwrap().connections.push(noted);
     facts
 }
@@ -134,7 +135,7 @@ fn final_states() -> Vec<Row> {
             "not acknowledged in time",
             {
                 Facts {
-                    receipt: noted(What::Written, vec![opened(500, 1)]).receipt.map(|it| Receipt {
+                    receipt: noted(ConnectionState::Written, vec![opened(500, 1)]).receipt.map(|it| Receipt {
                         state: State::Expired,
                         settled_at: Some(2_000),
                         ..it
@@ -150,26 +151,26 @@ fn final_states() -> Vec<Row> {
 }
 
 fn in_delivery() -> Vec<Row> {
-    let slow = |at| entry(at, 1, Happened::Slow { channel: "user:42".into(), after: cursor(800) });
+    let slow = |at| entry(at, 1, ConnectionEvent::Slow { channel: "user:42".into(), after: cursor(800) });
     let gap = |at| {
-        Entry::of_node(
+        ConnectionLogEntry::of_node(
             at,
             node(7),
-            Happened::Gap { channel: "user:42".into(), after: cursor(800), before: Some(cursor(1_500)) },
+            ConnectionEvent::Gap { channel: "user:42".into(), after: cursor(800), before: Some(cursor(1_500)) },
         )
     };
     vec![
         (
             "written",
-            noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]),
+            noted(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]),
             "written",
             None,
             &["written to connection haaaaaaa.1 of the device `phone` on node haaaaaaa", "ended at"],
         ),
-        ("dropped", noted(What::Dropped, vec![opened(500, 1)]), "dropped", None, &["send buffer"]),
+        ("dropped", noted(ConnectionState::Dropped, vec![opened(500, 1)]), "dropped", None, &["send buffer"]),
         (
             "expired in the send buffer",
-            noted(What::Expired, vec![opened(500, 1)]),
+            noted(ConnectionState::Expired, vec![opened(500, 1)]),
             "ttl",
             None,
             &["ttl had expired"],
@@ -330,7 +331,7 @@ fn every_verdict_has_its_code_and_text() {
 
 #[test]
 fn a_timeline_is_ordered_and_names_nodes() {
-    let mut facts = noted(What::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
+    let mut facts = noted(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);
     let other = (Channel::topic("news").unwrap(), Facts { history: Vec::new(), ..untracked(Vec::new()) });

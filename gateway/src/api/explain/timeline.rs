@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use wirebell_protocol::Channel;
-use wirebell_protocol::history::{Entry, Happened};
-use wirebell_protocol::tracking::{Receipt, State, What};
+use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
+use wirebell_protocol::tracking::{ConnectionState, Receipt, State};
 
 use super::facts::Facts;
 use super::timestamp;
@@ -53,14 +53,14 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
         add_record(receipt, facts.now, &mut add);
         moments.extend(receipt.connections.iter().map(|noted| {
             let what = match noted.what {
-                What::Written => "written",
-                What::Dropped => "dropped",
-                What::Expired => "expired_unwritten",
+                ConnectionState::Written => "written",
+                ConnectionState::Dropped => "dropped",
+                ConnectionState::Expired => "expired_unwritten",
             };
             let says = match noted.what {
-                What::Written => "written to the socket",
-                What::Dropped => "dropped: the send buffer was full",
-                What::Expired => "not written: its ttl had expired",
+                ConnectionState::Written => "written to the socket",
+                ConnectionState::Dropped => "dropped: the send buffer was full",
+                ConnectionState::Expired => "not written: its ttl had expired",
             };
             moment(channel, noted.at, what, says.to_owned()).by(&noted.connection, noted.device.as_deref())
         }));
@@ -111,24 +111,24 @@ impl Moment {
     }
 }
 
-fn from_log_entry(channel: &Channel, entry: &Entry) -> Moment {
-    let (what, says) = match &entry.what {
-        Happened::Opened { transport, cursor: None, .. } => {
+fn from_log_entry(channel: &Channel, entry: &ConnectionLogEntry) -> Moment {
+    let (what, says) = match &entry.event {
+        ConnectionEvent::Opened { transport, cursor: None, .. } => {
             ("opened", format!("a session opened over {transport}"))
         }
-        Happened::Opened { transport, cursor: Some(cursor), recovered } => {
+        ConnectionEvent::Opened { transport, cursor: Some(cursor), recovered } => {
             let gap = if *recovered { "" } else { ", which the log no longer covers" };
             ("opened", format!("a session opened over {transport}, with the cursor {cursor}{gap}"))
         }
-        Happened::Closed { why } => ("closed", format!("the session ended: {why}")),
-        Happened::Refused { why } => ("refused", format!("a client of the user was rejected: {why}")),
-        Happened::Slow { channel, after } => {
+        ConnectionEvent::Closed { why } => ("closed", format!("the session ended: {why}")),
+        ConnectionEvent::Rejected { why } => ("refused", format!("a client of the user was rejected: {why}")),
+        ConnectionEvent::Slow { channel, after } => {
             ("slow", format!("the send buffer was full: the session reads the log of {channel} after {after}"))
         }
-        Happened::CaughtUp { channel, upto } => {
+        ConnectionEvent::CaughtUp { channel, upto } => {
             ("caught_up", format!("the session has read the log of {channel} up to {upto}"))
         }
-        Happened::Gap { channel, after, before } => {
+        ConnectionEvent::Gap { channel, after, before } => {
             let before = before.map_or_else(String::new, |before| format!(" and before {before}"));
             ("gap", format!("events of {channel} after {after}{before} are missing"))
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use wirebell_protocol::Channel;
-use wirebell_protocol::history::{AGE_MILLIS, Entry};
+use wirebell_protocol::connection_log::{AGE_MILLIS, ConnectionLogEntry};
 
 use super::super::Happening;
 use super::super::history::in_order;
@@ -17,7 +17,7 @@ pub(super) struct Histories(HashMap<Channel, History>);
 
 #[derive(Default)]
 struct History {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<ConnectionLogEntry>,
     /// By the bus' clock, and not by the nodes'.
     written_at: u64,
 }
@@ -35,7 +35,7 @@ impl Histories {
         }
     }
 
-    pub(super) fn of(&self, user: &Channel, now: u64) -> Vec<Entry> {
+    pub(super) fn of(&self, user: &Channel, now: u64) -> Vec<ConnectionLogEntry> {
         let history = self.0.get(user).filter(|history| !history.is_over(now));
         history.map_or_else(Vec::new, |history| in_order(history.entries.iter().cloned().collect()))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use wirebell_protocol::inbox::{Answer, Bounds, Emission, Emitted, Emitter, Entry};
-use wirebell_protocol::{ConnectionId, Fault};
+use wirebell_protocol::{ConnectionId, ErrorCode};
 
 use super::Shared;
 
@@ -88,7 +88,7 @@ impl Inbox {
             if let Some(seen) = self.seen.get_mut(&key) {
                 // Whoever asked last is told.
                 seen.asked = asked.or_else(|| seen.asked.take());
-                return Emitted { again: true, services: self.services, answer: seen.answer.clone() };
+                return Emitted { duplicate: true, services: self.services, answer: seen.answer.clone() };
             }
             self.order.push_back((key.clone(), now + self.bounds.seen_millis));
             self.seen.insert(key, Seen { asked, answer: None });
@@ -106,7 +106,7 @@ impl Inbox {
             traceparent: emission.traceparent.clone(),
         };
         self.push(entry);
-        Emitted { again: false, services: self.services, answer: None }
+        Emitted { duplicate: false, services: self.services, answer: None }
     }
 
     /// Adds what no client has emitted, or one has that is not known yet.
@@ -203,7 +203,7 @@ impl Claim {
     pub fn failed(self) {
         if self.tries >= self.most.most {
             tracing::error!(id = self.entry.id, tries = self.tries, "an event was given up");
-            return self.done(&Answer::Error(Fault::ServiceFailed));
+            return self.done(&Answer::Error(ErrorCode::ServiceFailed));
         }
         let (first, longest) = self.most.backoff;
         let doubled = first.saturating_mul(1 << (self.tries - 1).min(16)).min(longest);

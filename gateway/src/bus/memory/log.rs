@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::publish::Retention;
 use wirebell_protocol::{Announcement, Cursor, Prepared};
 
@@ -28,35 +28,35 @@ impl Log {
         now: u64,
         expires_at: Option<u64>,
         keep: &Retention,
-    ) -> Place {
+    ) -> LogPosition {
         // Cursors only grow, also where the clock goes back.
-        let place = Place { cursor: later(self.last, now), previous: self.last };
-        self.last = place.cursor;
+        let position = LogPosition { cursor: later(self.last, now), previous: self.last };
+        self.last = position.cursor;
         self.entries.push_back(Announcement {
             channel: event.channel.clone(),
             class: event.class,
-            place: Some(place),
-            accepted_at: place.cursor.millis * 1000,
+            position: Some(position),
+            accepted_at: position.cursor.millis * 1000,
             expires_at,
-            watched: event.is_watched().then(|| event.id.as_str().into()),
-            frame: event.frame(Some(place.cursor)),
+            tracked: event.is_tracked().then(|| event.id.as_str().into()),
+            frame: event.frame(Some(position.cursor)),
         });
         while self.entries.len() as u64 > keep.log_events || self.oldest_is_older_than(now, keep.log_millis) {
             self.entries.pop_front();
         }
-        place
+        position
     }
 
     /// Up to `limit` events behind the cursor.
     pub(super) fn after(&self, cursor: Cursor, limit: usize) -> Vec<Announcement> {
-        let is_before = |entry: &Announcement| entry.place.is_some_and(|place| place.cursor <= cursor);
+        let is_before = |entry: &Announcement| entry.position.is_some_and(|position| position.cursor <= cursor);
         let start = self.entries.partition_point(is_before);
         self.entries.iter().skip(start).take(limit).cloned().collect()
     }
 
     /// Is everything behind the cursor still here?
     pub(super) fn reaches_back_to(&self, cursor: Cursor) -> bool {
-        let first = self.entries.front().and_then(|entry| entry.place);
+        let first = self.entries.front().and_then(|entry| entry.position);
         match first {
             // The oldest event's predecessor is known even when it is gone itself.
             Some(first) => cursor >= first.previous && cursor <= self.last,
@@ -65,7 +65,7 @@ impl Log {
     }
 
     fn oldest_is_older_than(&self, now: u64, millis: u64) -> bool {
-        let oldest = self.entries.front().and_then(|entry| entry.place);
-        oldest.is_some_and(|place| place.cursor.millis + millis < now)
+        let oldest = self.entries.front().and_then(|entry| entry.position);
+        oldest.is_some_and(|position| position.cursor.millis + millis < now)
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::inbox::{Bounds, Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::{Accepted, Retentions};
@@ -176,7 +176,7 @@ impl Bus for MemoryBus {
         Ok(())
     }
 
-    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError> {
+    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
         Ok(self.lock().histories.of(user, micros() / 1000))
     }
 

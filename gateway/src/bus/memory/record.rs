@@ -44,7 +44,7 @@ impl Record {
     /// The event was published.
     pub(super) fn published(&mut self, event: &Prepared, accepted: Accepted, now: u64, keep: &Retention) {
         let (deadline, watched) =
-            event.tracking.as_ref().map_or((None, false), |it| (it.deadline_millis, it.watched));
+            event.tracking.as_ref().map_or((None, false), |it| (it.deadline_millis, it.tracks_delivery));
         self.scheduled = None;
         self.answer = Some(accepted);
         self.set("accepted", now);
@@ -69,8 +69,8 @@ impl Record {
 
     /// What publishing the same id again is answered.
     pub(super) fn answer(&self) -> Accepted {
-        let scheduled = Accepted { cursor: None, nodes: 0, again: false, scheduled: true };
-        self.answer.map_or(scheduled, |answer| Accepted { again: true, ..answer })
+        let scheduled = Accepted { cursor: None, nodes: 0, duplicate: false, scheduled: true };
+        self.answer.map_or(scheduled, |answer| Accepted { duplicate: true, ..answer })
     }
 
     pub(super) fn is_published(&self) -> bool {
@@ -167,7 +167,7 @@ impl Record {
 }
 
 fn outcome(what: &str, at: u64) -> Alarm {
-    Alarm::Outcome { what: what.to_owned(), at }
+    Alarm::Final { state: what.to_owned(), at }
 }
 
 /// Milliseconds for which an acknowledgement is waited for.

@@ -86,7 +86,7 @@ impl Records {
             let timer = Timer { channel: ack.channel.clone(), id };
             let is_first = self.by_timer.get_mut(&timer).is_some_and(|record| record.acknowledge(ack, now));
             if is_first {
-                self.finish(&timer, &Alarm::Outcome { what: "acknowledged".to_owned(), at: now });
+                self.finish(&timer, &Alarm::Final { state: "acknowledged".to_owned(), at: now });
             }
         }
     }
@@ -111,7 +111,7 @@ impl Records {
         let (outcome, at) = match alarm {
             Alarm::Later(at) => return self.set_timer(timer.clone(), *at),
             Alarm::Absent | Alarm::Done => return,
-            Alarm::Outcome { what, at } => (what.clone(), *at),
+            Alarm::Final { state, at } => (state.clone(), *at),
             Alarm::Fallback { at, frame } => {
                 let (id, channel) = (timer.id.clone(), timer.channel.clone());
                 push(&mut self.fallbacks, Fallback { id, channel, at: *at, event: frame.clone() });

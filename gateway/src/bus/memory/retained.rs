@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::publish::Retention;
 use wirebell_protocol::{Announcement, Cursor, Prepared};
 
@@ -26,37 +26,38 @@ impl Retained {
         now: u64,
         expires_at: Option<u64>,
         keep: &Retention,
-    ) -> Place {
-        let place = Place { cursor: later(self.last, now / 1000), previous: self.last };
-        self.last = place.cursor;
+    ) -> LogPosition {
+        let position = LogPosition { cursor: later(self.last, now / 1000), previous: self.last };
+        self.last = position.cursor;
         let value = Announcement {
             channel: event.channel.clone(),
             class: event.class,
-            place: Some(place),
+            position: Some(position),
             accepted_at: now,
             expires_at,
-            watched: None,
+            tracked: None,
             frame: event.frame(None),
         };
         self.values.insert(event.key.as_str().into(), value);
         while self.values.len() as u64 > keep.retained_keys {
             self.forget_one(now / 1000);
         }
-        place
+        position
     }
 
     /// The values behind a version that have not expired, in the order of their versions.
     pub(super) fn after(&self, version: Cursor, now: u64) -> Vec<Announcement> {
-        let is_behind = |value: &&Announcement| value.place.is_some_and(|place| place.cursor > version);
+        let is_behind = |value: &&Announcement| value.position.is_some_and(|position| position.cursor > version);
         let mut found: Vec<Announcement> =
             self.values.values().filter(is_behind).filter(|value| !value.is_expired(|| now)).cloned().collect();
-        found.sort_by_key(|value| value.place.map(|place| place.cursor));
+        found.sort_by_key(|value| value.position.map(|position| position.cursor));
         found
     }
 
     /// What has expired goes first, then what was changed longest ago.
     fn forget_one(&mut self, now: u64) {
-        let age = |value: &Announcement| (!value.is_expired(|| now), value.place.map(|place| place.cursor));
+        let age =
+            |value: &Announcement| (!value.is_expired(|| now), value.position.map(|position| position.cursor));
         let oldest = self.values.iter().min_by_key(|(_, value)| age(value)).map(|(key, _)| key.clone());
         if let Some(key) = oldest {
             self.values.remove(&key);

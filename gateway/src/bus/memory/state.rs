@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::publish::{Accepted, Retention, Retentions};
 use wirebell_protocol::tracking::{Alarm, Timer};
@@ -61,7 +61,7 @@ impl State {
     }
 
     pub(super) fn answered(&mut self, channel: &Channel, id: &str, now: u64) -> Option<Accepted> {
-        self.seen.find(channel, id, now).map(|accepted| Accepted { again: true, ..accepted })
+        self.seen.find(channel, id, now).map(|accepted| Accepted { duplicate: true, ..accepted })
     }
 
     pub(super) fn listen(&mut self, channels: &[Channel]) {
@@ -102,7 +102,7 @@ impl State {
     pub(super) fn publish(&mut self, event: &Prepared, now: u64, intake: &Intake) -> Accepted {
         let millis = now / 1000;
         if let Some(accepted) = self.seen.find(&event.channel, &event.id, millis) {
-            return Accepted { again: true, ..accepted };
+            return Accepted { duplicate: true, ..accepted };
         }
         let Some(tracking) = &event.tracking else { return self.announce(event, now, intake) };
         let timer = Timer { channel: event.channel.clone(), id: event.id.clone() };
@@ -126,7 +126,7 @@ impl State {
         if let Some(record) = self.records.get_mut(timer) {
             record.published(event, accepted, now / 1000, &retention);
         }
-        if let (Some(cursor), true) = (accepted.cursor, event.is_watched()) {
+        if let (Some(cursor), true) = (accepted.cursor, event.is_tracked()) {
             self.records.watch(timer, cursor, retention.log_events);
         }
         accepted
@@ -135,27 +135,33 @@ impl State {
     fn announce(&mut self, event: &Prepared, now: u64, intake: &Intake) -> Accepted {
         let retention = self.retentions.of(&event.channel);
         let expires_at = event.ttl_millis.map(|ttl| now / 1000 + ttl);
-        let place = self.store(event, now, expires_at, &retention);
-        let cursor = place.filter(|_| event.class == Class::Durable).map(|place| place.cursor);
+        let position = self.store(event, now, expires_at, &retention);
+        let cursor = position.filter(|_| event.class == Class::Durable).map(|position| position.cursor);
         let is_ours = matches!(event.channel.kind(), Kind::Connection(id) if id.node == self.node);
         let listened = is_ours || self.listened.contains(&event.channel);
-        let accepted = Accepted { cursor, nodes: u64::from(listened), again: false, scheduled: false };
+        let accepted = Accepted { cursor, nodes: u64::from(listened), duplicate: false, scheduled: false };
         self.seen.remember(event, accepted, now / 1000 + retention.seen_millis);
         if listened {
             intake.offer(Message::Event(Announcement {
                 channel: event.channel.clone(),
                 class: event.class,
-                place,
+                position,
                 accepted_at: now,
                 expires_at,
-                watched: event.is_watched().then(|| event.id.as_str().into()),
+                tracked: event.is_tracked().then(|| event.id.as_str().into()),
                 frame: event.frame(cursor),
             }));
         }
         accepted
     }
 
-    fn store(&mut self, event: &Prepared, now: u64, expires_at: Option<u64>, keep: &Retention) -> Option<Place> {
+    fn store(
+        &mut self,
+        event: &Prepared,
+        now: u64,
+        expires_at: Option<u64>,
+        keep: &Retention,
+    ) -> Option<LogPosition> {
         match event.class {
             Class::Durable => {
                 if !self.logs.contains_key(&event.channel) {

@@ -9,7 +9,7 @@ use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::{ClusterHash, CustomCommand, FromValue};
 use fred::util::redis_keyslot;
 use futures_util::future::try_join_all;
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::publish::{Accepted, PublishScript};
 use wirebell_protocol::tracking;
 use wirebell_protocol::{Channel, NodeId};
@@ -32,15 +32,15 @@ pub(super) async fn remember(commands: &Commands, happenings: &[Happening], most
     let together = if commands.is_cluster() { 1 } else { TOGETHER };
     let mut calls = Vec::new();
     while users.peek().is_some() {
-        calls.push(tracking::remember(&commands.keys, users.by_ref().take(together), most));
+        calls.push(tracking::append_connection_log(&commands.keys, users.by_ref().take(together), most));
     }
     try_join_all(calls.iter().map(|call| commands.call::<()>(call))).await.map(drop)
 }
 
-pub(super) async fn read(commands: &Commands, user: &Channel) -> Result<Vec<Entry>, BusError> {
-    let words = vec![commands.keys.history(user), "0".to_owned(), "-1".to_owned()];
+pub(super) async fn read(commands: &Commands, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
+    let words = vec![commands.keys.connection_log(user), "0".to_owned(), "-1".to_owned()];
     let found: Vec<String> = command(commands, "LRANGE", words).await.map_err(|error| failed(&error))?;
-    Ok(in_order(found.iter().filter_map(|text| Entry::decode(text)).collect()))
+    Ok(in_order(found.iter().filter_map(|text| ConnectionLogEntry::decode(text)).collect()))
 }
 
 /// What the first publish of that id was answered.

@@ -48,11 +48,13 @@ pub(super) async fn retained(
     let mut found = Vec::new();
     for value in values {
         let event = publish::retained(channel, &value).ok_or_else(strange)?;
-        if event.place.is_some_and(|place| place.cursor > after) && !event.is_expired(|| millis(wall_clock())) {
+        if event.position.is_some_and(|position| position.cursor > after)
+            && !event.is_expired(|| millis(wall_clock()))
+        {
             found.push(event);
         }
     }
-    found.sort_by_key(|event| event.place.map(|place| place.cursor));
+    found.sort_by_key(|event| event.position.map(|position| position.cursor));
     Ok(found)
 }
 
@@ -65,8 +67,8 @@ pub(super) async fn position(commands: &Commands, channel: &Channel, at: Cursor)
     let (key, from) = (commands.keys.log(channel), at.to_string());
     let found: Vec<Raw> =
         commands.client.xrange_values(key, from, "+", Some(1)).await.map_err(|error| failed(&error))?;
-    let next = found.first().map(|raw| entry(channel, raw)).transpose()?.and_then(|event| event.place);
-    let reaches_back = next.is_some_and(|place| place.cursor == at || place.previous == at);
+    let next = found.first().map(|raw| entry(channel, raw)).transpose()?.and_then(|event| event.position);
+    let reaches_back = next.is_some_and(|position| position.cursor == at || position.previous == at);
     Ok(if reaches_back { Position::Known } else { Position::Lost })
 }
 
@@ -99,7 +101,7 @@ fn entry(channel: &Channel, (id, fields): &Raw) -> Result<Announcement, BusError
         head: field("h"),
         tail: field("t"),
         expires_at: field("x").parse().ok(),
-        watched: fields.get("i").map(String::as_str),
+        tracked: fields.get("i").map(String::as_str),
     };
     Ok(PublishScript::entry(channel, cursor(id)?, &entry))
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wirebell_protocol::history::Entry;
+use wirebell_protocol::connection_log::ConnectionLogEntry;
 use wirebell_protocol::inbox::{Bounds, Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::{Accepted, Retentions};
@@ -170,7 +170,7 @@ impl Bus for RedisBus {
         history::remember(&self.commands, happenings, most).await
     }
 
-    async fn history(&self, user: &Channel) -> Result<Vec<Entry>, BusError> {
+    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
         history::read(&self.commands, user).await
     }
 

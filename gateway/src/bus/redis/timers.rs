@@ -89,7 +89,7 @@ fn label(alarm: &Alarm) -> &'static str {
         Alarm::Absent => "absent",
         Alarm::Later(_) => "later",
         Alarm::Done => "done",
-        Alarm::Outcome { .. } => "outcome",
+        Alarm::Final { .. } => "outcome",
         Alarm::Fallback { .. } => "fallback",
     }
 }

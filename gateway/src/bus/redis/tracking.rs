@@ -70,7 +70,7 @@ async fn tell(commands: &Commands, ack: &Ack, answer: Result<Vec<String>, BusErr
         let timer = Timer { channel: ack.channel.clone(), id: first[0].clone() };
         let at = first[1].parse().map_err(|_| strange())?;
         // Should this node die before it has told, the timer tells in the end.
-        timers::finish(commands, &timer, &Alarm::Outcome { what: "acknowledged".to_owned(), at }).await?;
+        timers::finish(commands, &timer, &Alarm::Final { state: "acknowledged".to_owned(), at }).await?;
     }
     Ok(progress == "more")
 }

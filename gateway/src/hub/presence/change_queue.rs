@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
-use wirebell_protocol::presence::{Change, Past};
+use wirebell_protocol::presence::{Change, SessionChange};
 use wirebell_protocol::{ConnectionId, Transport};
 
 use super::super::Owner;
@@ -37,7 +37,7 @@ struct Waiting {
 
 /// A presence change of a session.
 pub(super) struct PendingChange {
-    pub(super) past: Past,
+    pub(super) kind: SessionChange,
     pub(super) connection: ConnectionId,
     pub(super) owner: Owner,
     pub(super) transport: Transport,
@@ -128,7 +128,7 @@ impl PendingChange {
     pub(super) fn change(&self) -> Change {
         let age = if self.answer.is_some() { 0 } else { age(self.owner.since) };
         Change {
-            past: self.past,
+            kind: self.kind,
             user: self.owner.user.clone(),
             connection: self.connection,
             age,
@@ -147,7 +147,7 @@ mod tests {
     fn change(number: u64, answer: Option<oneshot::Sender<bool>>) -> PendingChange {
         let owner = Owner { user: Channel::user("42").unwrap(), device: None, since: 0 };
         let connection = ConnectionId { node: NodeId::from_bits(7), number };
-        PendingChange { past: Past::Came, connection, owner, transport: Transport::WebSocket, answer }
+        PendingChange { kind: SessionChange::Join, connection, owner, transport: Transport::WebSocket, answer }
     }
 
     fn numbers(changes: &[PendingChange]) -> Vec<u64> {

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
-use wirebell_protocol::presence::{Admitted, Change, Changed, Lease, Past, Settings, Standing};
-use wirebell_protocol::{ConnectionId, Order as Command, Shard};
+use wirebell_protocol::presence::{Change, ChangeResult, JoinResult, Lease, LeaseStatus, SessionChange, Settings};
+use wirebell_protocol::{ConnectionId, NodeCommand, Shard};
 
 use super::super::Hub;
 use super::change_queue::{ChangeQueue, PendingChange};
@@ -31,7 +31,7 @@ struct LeaseRenewer {
     batch: u64,
     confirmed: u64,
     /// Executed commands, which the bus need not repeat.
-    done: Vec<Command>,
+    done: Vec<NodeCommand>,
     /// A lease of a dead node that is being cleared, and the cursor to continue at.
     clearing: Option<(String, Option<String>)>,
     renew_at: Instant,
@@ -89,22 +89,22 @@ impl LeaseRenewer {
         let metrics = &self.hub.metrics;
         let users = i64::try_from(renewed.users).unwrap_or(i64::MAX);
         metrics.presence.users.with_label_values(&[&self.shard.number().to_string()]).set(users);
-        for order in &renewed.orders {
+        for order in &renewed.commands {
             self.hub.execute(order);
         }
-        self.done = renewed.orders;
+        self.done = renewed.commands;
         if let Some(lease) = renewed.to_clear
             && self.clearing.is_none()
         {
             metrics.presence.cleared.inc();
             self.clearing = Some((lease, None));
         }
-        match renewed.standing {
-            Standing::Good if is_new => self.registered(queue),
+        match renewed.status {
+            LeaseStatus::Valid if is_new => self.registered(queue),
             // A confirmed batch is missing: the bus failed over to a replica that did not have it yet.
-            Standing::Good if renewed.batch < self.confirmed => self.lose_lease(queue),
-            Standing::Good => {}
-            Standing::Unknown => self.lose_lease(queue),
+            LeaseStatus::Valid if renewed.batch < self.confirmed => self.lose_lease(queue),
+            LeaseStatus::Valid => {}
+            LeaseStatus::Unknown => self.lose_lease(queue),
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl LeaseRenewer {
             let there = hub.lock().present_sessions(shard);
             let back = |(number, owner, transport)| {
                 let connection = ConnectionId { node: hub.node, number };
-                PendingChange { past: Past::Back, connection, owner, transport, answer: None }
+                PendingChange { kind: SessionChange::Rejoin, connection, owner, transport, answer: None }
             };
             there.into_iter().map(back).collect()
         });
@@ -147,19 +147,19 @@ impl LeaseRenewer {
         self.batch += 1;
         let changes: Vec<Change> = pending.iter().map(PendingChange::change).collect();
         match self.hub.bus.change(self.lease(), self.batch, &self.settings, &changes).await {
-            Ok(Changed::Done(sessions)) => {
+            Ok(ChangeResult::Done(sessions)) => {
                 self.confirmed = self.batch;
                 queue.put_back(Vec::new());
                 self.answer(pending, &sessions);
-                if self.settings.policy.most == 0 {
+                if self.settings.policy.max_sessions == 0 {
                     sleep(GATHER).await;
                 }
             }
-            Ok(Changed::LeaseEnded) => {
+            Ok(ChangeResult::LeaseEnded) => {
                 queue.put_back(pending);
                 self.lose_lease(queue);
             }
-            Ok(Changed::Late) => queue.put_back(pending),
+            Ok(ChangeResult::Stale) => queue.put_back(pending),
             Err(error) => {
                 queue.put_back(pending);
                 return Err(error);
@@ -168,9 +168,9 @@ impl LeaseRenewer {
         Ok(true)
     }
 
-    fn answer(&self, pending: Vec<PendingChange>, sessions: &[(Admitted, ConnectionId)]) {
+    fn answer(&self, pending: Vec<PendingChange>, sessions: &[(JoinResult, ConnectionId)]) {
         for change in pending {
-            let may_be = !sessions.contains(&(Admitted::Refused, change.connection));
+            let may_be = !sessions.contains(&(JoinResult::Rejected, change.connection));
             if let Some(answer) = change.answer {
                 if !may_be {
                     // The bus has no entry for the session, so none has to be removed.
@@ -180,8 +180,8 @@ impl LeaseRenewer {
                 let _ = answer.send(may_be);
             }
         }
-        for (_, connection) in sessions.iter().filter(|(why, _)| *why == Admitted::Replaced) {
-            self.hub.execute(&Command::Evict(*connection));
+        for (_, connection) in sessions.iter().filter(|(why, _)| *why == JoinResult::Replaced) {
+            self.hub.execute(&NodeCommand::Evict(*connection));
         }
     }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::presence::{Lease, Past, Settings};
-use wirebell_protocol::{Channel, ConnectionId, Order as Command, Shard, Transport};
+use wirebell_protocol::presence::{Lease, SessionChange, Settings};
+use wirebell_protocol::{Channel, ConnectionId, NodeCommand, Shard, Transport};
 
 use self::change_queue::{ChangeQueue, PendingChange};
 use super::membership::Unavailable;
@@ -82,15 +82,15 @@ impl Presence {
         let settings = self.settings?;
         let (sender, receiver) = oneshot::channel();
         let (answer, receiver) =
-            if settings.policy.most > 0 { (Some(sender), Some(receiver)) } else { (None, None) };
-        self.push(PendingChange { past: Past::Came, connection, owner, transport, answer });
+            if settings.policy.max_sessions > 0 { (Some(sender), Some(receiver)) } else { (None, None) };
+        self.push(PendingChange { kind: SessionChange::Join, connection, owner, transport, answer });
         receiver
     }
 
     /// Queues that a registered session ended.
     pub(super) fn left(&self, connection: ConnectionId, owner: Owner, transport: Transport) {
         if self.settings.is_some() {
-            self.push(PendingChange { past: Past::Left, connection, owner, transport, answer: None });
+            self.push(PendingChange { kind: SessionChange::Leave, connection, owner, transport, answer: None });
         }
     }
 
@@ -124,14 +124,14 @@ impl Hub {
     }
 
     /// Executes a command to one of this node's sessions. Does nothing if the session has ended.
-    pub(super) fn execute(&self, command: &Command) {
+    pub(super) fn execute(&self, command: &NodeCommand) {
         let id = command.connection();
         if id.node != self.node {
             return;
         }
         let buffer = {
             let mut registry = self.lock();
-            if matches!(command, Command::Evict(_)) {
+            if matches!(command, NodeCommand::Evict(_)) {
                 // The bus has removed the session already.
                 registry.mark_absent(id.number);
             }
@@ -139,8 +139,8 @@ impl Hub {
         };
         let Some(buffer) = buffer else { return };
         buffer.command(match command {
-            Command::Evict(_) => SessionCommand::Replaced,
-            Command::Disconnect(_, reason) => {
+            NodeCommand::Evict(_) => SessionCommand::Replaced,
+            NodeCommand::Disconnect(_, reason) => {
                 SessionCommand::Disconnect { reason: (!reason.is_empty()).then(|| Arc::new(reason.clone())) }
             }
         });

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ConnectionId, Cursor, Transport};
 
@@ -247,16 +247,16 @@ impl Registry {
         }
     }
 
-    pub(super) fn judge(&mut self, log: &ChannelLog, position: Place) -> Option<Verdict> {
+    pub(super) fn judge(&mut self, log: &ChannelLog, position: LogPosition) -> Option<Verdict> {
         self.chain(log).map(|chain| chain.judge(position))
     }
 
     /// Records an announcement for which there is no room.
-    pub(super) fn miss(&mut self, log: &ChannelLog, position: Place) -> Option<Verdict> {
+    pub(super) fn miss(&mut self, log: &ChannelLog, position: LogPosition) -> Option<Verdict> {
         self.chain(log).map(|chain| chain.miss(position))
     }
 
-    pub(super) fn advance(&mut self, log: &ChannelLog, position: Place) -> Advance {
+    pub(super) fn advance(&mut self, log: &ChannelLog, position: LogPosition) -> Advance {
         match self.chain(log).map_or(Advance::Repeat, |chain| chain.advance(position)) {
             // A missing retained value was replaced by a newer one.
             Advance::Gap(_) if !log.is_durable() => Advance::Next,
@@ -449,7 +449,10 @@ mod tests {
         registry.unsubscribed(vec![user()]);
         assert!(
             registry
-                .judge(&ChannelLog::durable(&user()), Place { cursor: Cursor::START, previous: Cursor::START })
+                .judge(
+                    &ChannelLog::durable(&user()),
+                    LogPosition { cursor: Cursor::START, previous: Cursor::START }
+                )
                 .is_none()
         );
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use wirebell_protocol::Channel;
-use wirebell_protocol::announcement::Place;
+use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::channel::Kind;
 
 use super::{Registry, Session};
@@ -40,7 +40,7 @@ impl Registry {
     pub(in crate::hub) fn recipients(
         &mut self,
         channel: &Channel,
-        (kind, place): (LogKind, Option<Place>),
+        (kind, place): (LogKind, Option<LogPosition>),
         max: usize,
         into: &mut Vec<Arc<SendBuffer>>,
     ) -> bool {
@@ -102,7 +102,7 @@ impl Registry {
     pub(in crate::hub) fn recipients_in_window(
         &mut self,
         channel: &Channel,
-        (kind, place): (LogKind, Option<Place>),
+        (kind, place): (LogKind, Option<LogPosition>),
         into: &mut Vec<Arc<SendBuffer>>,
     ) {
         let Some(window) = self.windows.get(channel) else { return };
@@ -121,8 +121,9 @@ impl Registry {
 }
 
 impl Session {
-    fn takes_all(&mut self, kind: LogKind, place: Option<Place>) -> Option<Arc<SendBuffer>> {
-        let is_new = kind == LogKind::Retained || place.is_none_or(|place| place.cursor > self.all_live_after);
+    fn takes_all(&mut self, kind: LogKind, place: Option<LogPosition>) -> Option<Arc<SendBuffer>> {
+        let is_new =
+            kind == LogKind::Retained || place.is_none_or(|position| position.cursor > self.all_live_after);
         (is_new && self.state_in_all(kind).takes(place)).then(|| Arc::clone(&self.own_subscription.buffer))
     }
 }
@@ -144,12 +145,12 @@ mod tests {
         Channel::topic("news").unwrap()
     }
 
-    fn at(millis: u64) -> Place {
-        Place { cursor: Cursor { millis, sequence: 0 }, previous: Cursor { millis: millis - 1, sequence: 0 } }
+    fn at(millis: u64) -> LogPosition {
+        LogPosition { cursor: Cursor { millis, sequence: 0 }, previous: Cursor { millis: millis - 1, sequence: 0 } }
     }
 
     /// The numbers of the recipients in the window.
-    fn numbers(registry: &mut Registry, channel: &Channel, place: Option<Place>) -> Vec<u64> {
+    fn numbers(registry: &mut Registry, channel: &Channel, place: Option<LogPosition>) -> Vec<u64> {
         let mut found = Vec::new();
         registry.recipients_in_window(channel, (LogKind::Durable, place), &mut found);
         found.iter().map(|buffer| buffer.number()).collect()

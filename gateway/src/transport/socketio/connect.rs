@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
-use wirebell_protocol::{CloseCode, Fault, Transport};
+use wirebell_protocol::{CloseCode, ErrorCode, Transport};
 
 use super::client::Client;
 use super::connection::Connection;
@@ -52,9 +52,9 @@ async fn accept(context: &Context, client: &mut Client, token: Option<Token>) ->
         // A rejected client does not reconnect. For a temporary error the connection is closed, and
         // the client reconnects.
         match rejection.fault {
-            Fault::Unavailable | Fault::Internal => return Err(CloseCode::Internal),
-            Fault::TooMany => return Err(CloseCode::TooMany),
-            Fault::Draining => return Err(CloseCode::Restart),
+            ErrorCode::Unavailable | ErrorCode::Internal => return Err(CloseCode::Internal),
+            ErrorCode::TooMany => return Err(CloseCode::TooMany),
+            ErrorCode::Draining => return Err(CloseCode::Restart),
             _ => client.connection().queue(&encode::connect_error(&rejection)),
         }
         client.connection().flush().await.map_err(|_| CloseCode::Normal)?;
@@ -86,7 +86,7 @@ async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
 
 fn missing_token(context: &Context) -> Refusal {
     let message = "no token; use `io(url, { auth: { token } })`, or send the token with the first request";
-    let rejection = Refusal::new(Fault::TokenMissing, message);
-    context.sessions.metrics.refusals.with_label_values(&[rejection.fault.code()]).inc();
+    let rejection = Refusal::new(ErrorCode::TokenMissing, message);
+    context.sessions.metrics.refusals.with_label_values(&[rejection.fault.as_str()]).inc();
     rejection
 }

@@ -90,7 +90,7 @@ fn ack(members: &Frame<'_>, kind: &str, id: u64) -> String {
 
 /// Encodes the rejection of a client: `connect_error` gets the message, and the code in `data`.
 pub(super) fn connect_error(rejection: &Refusal) -> String {
-    let why = json!({ "message": rejection.message, "data": { "code": rejection.fault.code() } });
+    let why = json!({ "message": rejection.message, "data": { "code": rejection.fault.as_str() } });
     format!("44{why}")
 }
 

@@ -5,7 +5,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::connection::Connection;
 use super::engine::{self, Error, SEPARATOR};
@@ -60,7 +60,7 @@ pub(in super::super) async fn post(State(context): State<Context>, request: Requ
     let max = context.max_frame_bytes;
     let Ok(bytes) = to_bytes(request.into_body(), max).await else {
         let detail = format!("the body is too large; expected packets of up to {max} bytes together");
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail).into_response();
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::FrameTooLarge, detail).into_response();
     };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Error::Request.into_response() };
     queue_packets(&polling, text.split(SEPARATOR).map(str::to_owned).collect()).await
@@ -87,7 +87,7 @@ fn begin(context: &Context, request: &Request) -> Response {
     };
     let Some(registration) = context.polling.register() else {
         let detail = "the system has no randomness for a session id";
-        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Fault::Internal, detail);
+        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, detail);
         return rejection::response(problem);
     };
     let open = engine::open(registration.sid(), &["websocket"], &context.sessions.limits, context.max_frame_bytes);
@@ -118,11 +118,13 @@ fn check_request(context: &Context, request: &Request) -> Result<Option<Token>, 
     }
     if context.polling.len() >= context.sessions.limits.connections {
         let detail = "this node has reached its limit of connections; connect again later";
-        return Err(count(Problem::new(StatusCode::SERVICE_UNAVAILABLE, Fault::TooMany, detail).retry_after(5)));
+        return Err(count(
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooMany, detail).retry_after(5),
+        ));
     }
     match credentials::token(context, request.headers(), request.uri().query()) {
         Ok(token) => Ok(Some(token)),
-        Err(rejection) if rejection.fault == Fault::TokenMissing => Ok(None),
+        Err(rejection) if rejection.fault == ErrorCode::TokenMissing => Ok(None),
         Err(rejection) => Err(count(rejection::problem(&rejection))),
     }
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::json;
 use socket2::SockRef;
 use wirebell_protocol::channel::Kind;
-use wirebell_protocol::{Channel, Fault, Transport};
+use wirebell_protocol::{Channel, ErrorCode, Transport};
 
 use super::super::frame_queue::FrameQueue;
 use super::super::{ConnectionTakeover, taken_over};
@@ -49,7 +49,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     let count = |problem| rejection::count(context, problem);
     if request.method() != Method::GET {
         let detail = "expected GET to open a stream";
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, Fault::MethodNotAllowed, detail));
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, detail));
     }
     if let Some(problem) = rejection::draining(context) {
         return Err(count(problem));
@@ -60,7 +60,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     let Some(takeover) = request.extensions().get::<ConnectionTakeover>().cloned() else {
         return Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            Fault::Internal,
+            ErrorCode::Internal,
             "this connection cannot be used for a stream; connect over HTTP/1.1",
         ));
     };
@@ -91,7 +91,7 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
 }
 
 fn disconnected() -> crate::auth::Refusal {
-    crate::auth::Refusal::new(Fault::Internal, "the client disconnected")
+    crate::auth::Refusal::new(ErrorCode::Internal, "the client disconnected")
 }
 
 impl StreamRequest {
@@ -102,19 +102,19 @@ impl StreamRequest {
             Problem::new(StatusCode::BAD_REQUEST, fault, format!("`{name}`: {says}")).attribute(name)
         };
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
-            .map_err(|_| bad("query", Fault::BadRequest, "expected percent-encoded UTF-8".to_owned()))?;
+            .map_err(|_| bad("query", ErrorCode::BadRequest, "expected percent-encoded UTF-8".to_owned()))?;
         let last = request.headers().get("last-event-id").filter(|value| !value.is_empty());
         let last = last.map(|value| ("Last-Event-ID", String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let named = || pairs.iter().find(|(name, _)| name == "cursor").map(|(_, value)| ("cursor", value.clone()));
         let resume = match last.or_else(named) {
-            Some((name, text)) => {
-                text.parse::<ResumePosition>().map_err(|error| bad(name, Fault::BadCursor, error.to_string()))?
-            }
+            Some((name, text)) => text
+                .parse::<ResumePosition>()
+                .map_err(|error| bad(name, ErrorCode::BadCursor, error.to_string()))?,
             None => ResumePosition::default(),
         };
         let topics = pairs.iter().filter(|(name, _)| name == "topic").map(|(_, topic)| Channel::topic(topic));
         let topics = topics.collect::<Result<_, _>>();
-        let topics = topics.map_err(|error| bad("topic", Fault::BadChannel, error.to_string()))?;
+        let topics = topics.map_err(|error| bad("topic", ErrorCode::BadChannel, error.to_string()))?;
         Ok(Self { resume, topics })
     }
 

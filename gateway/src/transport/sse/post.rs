@@ -5,7 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use wirebell_protocol::{ConnectionId, Fault};
+use wirebell_protocol::{ConnectionId, ErrorCode};
 
 use super::super::{Context, credentials, rejection};
 use crate::problem::Problem;
@@ -31,7 +31,7 @@ async fn enqueue(context: &Context, connection: &str, request: Request) -> Resul
     let user = identity.map_err(|rejection| rejection::problem(&rejection))?.channel;
     let connection: ConnectionId = connection.parse().map_err(|error| {
         let detail = format!("`connection`: {error}; expected the id of `wirebell.welcome`");
-        Problem::new(StatusCode::BAD_REQUEST, Fault::BadRequest, detail)
+        Problem::new(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, detail)
     })?;
     let frame = text(context, request.into_body()).await?;
     if connection.node != context.sessions.hub.node() {
@@ -39,23 +39,23 @@ async fn enqueue(context: &Context, connection: &str, request: Request) -> Resul
     }
     let frame_queue = context.streams.find(connection, &user).ok_or_else(|| {
         let detail = "this user has no stream with that id on this node; it has ended, or uses another transport";
-        Problem::new(StatusCode::NOT_FOUND, Fault::NotFound, detail)
+        Problem::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, detail)
     })?;
     frame_queue.push(std::iter::once(frame)).map_err(|_| {
         let detail = "too many frames are queued for this stream; send more slowly";
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, Fault::TooMany, detail).retry_after(1)
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooMany, detail).retry_after(1)
     })
 }
 
 async fn text(context: &Context, body: Body) -> Result<String, Problem> {
     let bytes = to_bytes(body, context.max_frame_bytes).await.map_err(|_| {
         let detail = format!("expected a frame of up to {} bytes", context.max_frame_bytes);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Fault::FrameTooLarge, detail)
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::FrameTooLarge, detail)
     })?;
     String::from_utf8(bytes.into()).map_err(|_| {
         Problem::new(
             StatusCode::BAD_REQUEST,
-            Fault::BadFrame,
+            ErrorCode::BadFrame,
             "expected one JSON object with a string `type`, in UTF-8",
         )
     })
@@ -65,5 +65,5 @@ async fn text(context: &Context, body: Body) -> Result<String, Problem> {
 fn wrong_node() -> Problem {
     let detail = "this stream is on another node, named in the id before the dot; use sticky sessions in the load \
                   balancer, so that a stream's requests reach its node";
-    Problem::new(StatusCode::MISDIRECTED_REQUEST, Fault::NotFound, detail)
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, ErrorCode::NotFound, detail)
 }

@@ -5,7 +5,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use wirebell_protocol::frame::server::ServerFrame;
-use wirebell_protocol::{Channel, Fault};
+use wirebell_protocol::{Channel, ErrorCode};
 
 use super::encode;
 use super::position::Position;
@@ -28,7 +28,7 @@ pub(super) fn response(problem: &Problem) -> Response {
     let after = f64::from(problem.seconds().unwrap_or_default()) + fastrand::f64();
     let message = problem.document().detail.as_str();
     let error = ServerFrame::Error { code: problem.fault(), message, r#ref: None };
-    let reason = if problem.fault() == Fault::Draining { "drain" } else { problem.fault().code() };
+    let reason = if problem.fault() == ErrorCode::Draining { "drain" } else { problem.fault().as_str() };
     let (mut body, mut position) = (Vec::new(), Position::new(std::iter::empty::<Channel>()));
     for frame in [error, ServerFrame::Reconnect { after, reason }] {
         encode::write(&frame.encode(), &mut position, &mut body);
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn only_rejections_with_a_retry_time_are_temporary() {
         let problem = |status, fault| Problem::new(status, fault, "no");
-        assert!(!is_temporary(&problem(StatusCode::UNAUTHORIZED, Fault::TokenExpired)));
-        assert!(is_temporary(&problem(StatusCode::SERVICE_UNAVAILABLE, Fault::Draining).retry_after(1)));
+        assert!(!is_temporary(&problem(StatusCode::UNAUTHORIZED, ErrorCode::TokenExpired)));
+        assert!(is_temporary(&problem(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Draining).retry_after(1)));
     }
 }

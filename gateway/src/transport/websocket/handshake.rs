@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Version, header};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use wirebell_protocol::Fault;
+use wirebell_protocol::ErrorCode;
 
 use super::super::ConnectionTakeover;
 use super::socket::Socket;
@@ -73,7 +73,8 @@ fn check<'a>(method: &Method, version: Version, headers: &'a HeaderMap) -> Resul
 }
 
 fn problem(status: StatusCode, detail: &'static str) -> Problem {
-    let fault = if status == StatusCode::METHOD_NOT_ALLOWED { Fault::MethodNotAllowed } else { Fault::BadRequest };
+    let fault =
+        if status == StatusCode::METHOD_NOT_ALLOWED { ErrorCode::MethodNotAllowed } else { ErrorCode::BadRequest };
     Problem::new(status, fault, detail)
 }
 

@@ -182,7 +182,7 @@ function whole(event: CheckedEvent): CheckedEvent {
     throw new InvalidEventError("deadline", "only a durable event can be acknowledged by its deadline");
   }
   if (event.class === "retained" && event.to.some(isConnection)) {
-    throw new InvalidEventError("to", "nothing can be retained for a connection, which never comes back; use `durable`");
+    throw new InvalidEventError("to", "a connection cannot retain events, because its id is never used again; use `durable`");
   }
   if (event.class === "volatile" && event.durability === "replicated") {
     throw new InvalidEventError("durability", "a volatile event is not stored, so there is nothing to replicate");

@@ -101,6 +101,6 @@ export function replyMessage(connection: string, ref: string, answer: Answer): s
 
 function replyFrame(ref: string, answer: Answer): string {
   if ("reply" in answer) return `{"type":"wirebell.reply","ref":${ref},"data":${answer.reply}}`;
-  const message = JSON.stringify(WORDS[answer.error] ?? "the event was refused");
+  const message = JSON.stringify(WORDS[answer.error] ?? "the event was rejected");
   return `{"type":"wirebell.error","code":"${answer.error}","message":${message},"ref":${ref}}`;
 }

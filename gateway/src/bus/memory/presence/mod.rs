@@ -5,8 +5,8 @@ mod part;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use wirebell_protocol::presence::{Change, Changed, Filter, Lease, Online, Renewed, Settings};
-use wirebell_protocol::{ConnectionId, Message, Order, Shard};
+use wirebell_protocol::presence::{Change, ChangeResult, Filter, Lease, OnlineUser, Renewed, Settings};
+use wirebell_protocol::{ConnectionId, Message, NodeCommand, Shard};
 
 use self::part::{Held, Part};
 use super::{MemoryBus, micros};
@@ -48,7 +48,7 @@ impl Presence for MemoryBus {
         lease: Lease,
         enter: bool,
         settings: &Settings,
-        done: &[Order],
+        done: &[NodeCommand],
     ) -> Result<Renewed, BusError> {
         let now = micros() / 1000;
         Ok(self.within(lease.shard, |part| part.renew(Held::of(lease), enter, settings, done, now)))
@@ -60,7 +60,7 @@ impl Presence for MemoryBus {
         batch: u64,
         settings: &Settings,
         changes: &[Change],
-    ) -> Result<Changed, BusError> {
+    ) -> Result<ChangeResult, BusError> {
         let now = micros() / 1000;
         Ok(self.within(lease.shard, |part| part.change(Held::of(lease), batch, settings, changes, now)))
     }
@@ -83,11 +83,11 @@ impl Presence for MemoryBus {
         Ok(())
     }
 
-    async fn online(&self, user: &str) -> Result<Option<Online>, BusError> {
+    async fn online(&self, user: &str) -> Result<Option<OnlineUser>, BusError> {
         Ok(self.lock().presence.of(Shard::of(user)).online(user))
     }
 
-    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, Online)>, BusError> {
+    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, OnlineUser)>, BusError> {
         Ok(self.lock().presence.of(shard).page(after, most))
     }
 
@@ -95,7 +95,7 @@ impl Presence for MemoryBus {
         let told = self.lock().presence.of(Shard::of(user)).disconnect(user, which, reason);
         let node = self.lock().node();
         for id in told.iter().filter(|id| id.node == node) {
-            self.shared.intake.offer(Message::Order(Order::Disconnect(*id, reason.to_owned())));
+            self.shared.intake.offer(Message::Command(NodeCommand::Disconnect(*id, reason.to_owned())));
         }
         Ok(told)
     }

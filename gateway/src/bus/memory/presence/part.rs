@@ -6,9 +6,10 @@ use std::ops::Bound;
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::inbox::Entry;
 use wirebell_protocol::presence::{
-    Admitted, Change, Changed, Filter, Lease, Online, Open, Past, Renewed, Settings, Standing, WhenFull,
+    Change, ChangeResult, Filter, JoinResult, Lease, LeaseStatus, OnlineUser, OpenSession, Renewed, SessionChange,
+    Settings, WhenFull,
 };
-use wirebell_protocol::{ConnectionId, NodeId, Order};
+use wirebell_protocol::{ConnectionId, NodeCommand, NodeId};
 
 /// If nobody has renewed for so long, it was the process that was away, and not the nodes.
 const LAPSE: u64 = 1_250;
@@ -16,13 +17,13 @@ const LAPSE: u64 = 1_250;
 /// Who is online, and the nodes' leases.
 #[derive(Default)]
 pub(super) struct Part {
-    online: BTreeMap<String, Online>,
+    online: BTreeMap<String, OnlineUser>,
     leaving: HashMap<String, u64>,
     leases: HashMap<Held, u64>,
     /// Leases that have ended, and when their nodes were last heard of.
     ended: HashMap<Held, u64>,
     batches: HashMap<Held, u64>,
-    orders: HashMap<NodeId, Vec<Order>>,
+    commands: HashMap<NodeId, Vec<NodeCommand>>,
     touched: u64,
     /// Until then nobody is given up.
     held: u64,
@@ -50,7 +51,7 @@ impl Held {
         format!("{}/{}", self.node, self.epoch)
     }
 
-    fn is_of(self, session: &Open) -> bool {
+    fn is_of(self, session: &OpenSession) -> bool {
         self.node == session.connection.node && self.epoch == session.epoch
     }
 }
@@ -61,14 +62,14 @@ impl Part {
         me: Held,
         enter: bool,
         settings: &Settings,
-        done: &[Order],
+        done: &[NodeCommand],
         now: u64,
     ) -> Renewed {
         if self.touched > 0 && (now < self.touched || now - self.touched > LAPSE) {
             self.held = now + settings.lease_millis;
         }
         self.touched = now;
-        let standing = if enter || self.leases.contains_key(&me) { Standing::Good } else { Standing::Unknown };
+        let status = if enter || self.leases.contains_key(&me) { LeaseStatus::Valid } else { LeaseStatus::Unknown };
         if enter {
             let older: Vec<Held> =
                 self.leases.keys().copied().filter(|lease| lease.node == me.node && *lease != me).collect();
@@ -76,22 +77,22 @@ impl Part {
                 self.end(lease, now);
             }
         }
-        if standing == Standing::Good {
+        if status == LeaseStatus::Valid {
             self.leases.insert(me, now + settings.lease_millis);
         }
         if now >= self.held {
             self.give_up(settings, now);
         }
-        if let Some(orders) = self.orders.get_mut(&me.node) {
-            orders.retain(|order| !done.contains(order));
+        if let Some(commands) = self.commands.get_mut(&me.node) {
+            commands.retain(|command| !done.contains(command));
         }
         Renewed {
-            standing,
+            status,
             batch: self.batches.get(&me).copied().unwrap_or_default(),
             users: self.online.len() as u64,
             to_clear: self.ended.keys().next().map(|lease| lease.name()),
             more: false,
-            orders: self.orders.get(&me.node).cloned().unwrap_or_default(),
+            commands: self.commands.get(&me.node).cloned().unwrap_or_default(),
         }
     }
 
@@ -146,23 +147,23 @@ impl Part {
         settings: &Settings,
         changes: &[Change],
         now: u64,
-    ) -> Changed {
+    ) -> ChangeResult {
         if !self.leases.contains_key(&me) {
-            return Changed::LeaseEnded;
+            return ChangeResult::LeaseEnded;
         }
         if self.batches.get(&me).is_some_and(|last| *last >= batch) {
-            return Changed::Late;
+            return ChangeResult::Stale;
         }
         self.batches.insert(me, batch);
         let mut unwanted = Vec::new();
         for change in changes {
-            if change.past == Past::Left {
+            if change.kind == SessionChange::Leave {
                 self.leave(change, settings, now);
             } else {
                 self.enter(me, change, settings, now, &mut unwanted);
             }
         }
-        Changed::Done(unwanted)
+        ChangeResult::Done(unwanted)
     }
 
     fn enter(
@@ -171,16 +172,16 @@ impl Part {
         change: &Change,
         settings: &Settings,
         now: u64,
-        unwanted: &mut Vec<(Admitted, ConnectionId)>,
+        unwanted: &mut Vec<(JoinResult, ConnectionId)>,
     ) {
         let user = user(change).to_owned();
         let known = self.online.remove(&user);
         if known.is_none() {
             self.tell("online", user.clone(), now, format!(r#"{{"since":{now}}}"#));
         }
-        let mut online = known.unwrap_or(Online { since: now, sessions: Vec::new() });
+        let mut online = known.unwrap_or(OnlineUser { since: now, sessions: Vec::new() });
         self.leaving.remove(&user);
-        let session = Open {
+        let session = OpenSession {
             connection: change.connection,
             epoch: me.epoch,
             since: now.saturating_sub(change.age),
@@ -190,14 +191,14 @@ impl Part {
         let at = online.sessions.iter().position(|known| known.connection == session.connection);
         match at {
             Some(at) => online.sessions[at] = session,
-            None if settings.policy.most == 0 => online.sessions.push(session),
+            None if settings.policy.max_sessions == 0 => online.sessions.push(session),
             None => {
-                let is_new = change.past == Past::Came;
+                let is_new = change.kind == SessionChange::Join;
                 let mut turned_away = self.admit(&mut online.sessions, session, is_new, settings, now);
                 for (_, connection) in
-                    turned_away.iter().filter(|(why, id)| *why == Admitted::Replaced && id.node != me.node)
+                    turned_away.iter().filter(|(why, id)| *why == JoinResult::Replaced && id.node != me.node)
                 {
-                    self.order(Order::Evict(*connection));
+                    self.command(NodeCommand::Evict(*connection));
                 }
                 unwanted.append(&mut turned_away);
             }
@@ -208,19 +209,19 @@ impl Part {
     /// Makes the sessions such as the policy has them; answers those that must not be.
     fn admit(
         &self,
-        sessions: &mut Vec<Open>,
-        session: Open,
+        sessions: &mut Vec<OpenSession>,
+        session: OpenSession,
         is_new: bool,
         settings: &Settings,
         now: u64,
-    ) -> Vec<(Admitted, ConnectionId)> {
+    ) -> Vec<(JoinResult, ConnectionId)> {
         sessions.retain(|session| {
             let till = self.leases.iter().find(|(lease, _)| lease.is_of(session)).map(|(_, till)| *till);
             till.is_some_and(|till| till > now || now < self.held)
         });
-        let most = usize::try_from(settings.policy.most).unwrap_or(usize::MAX);
+        let most = usize::try_from(settings.policy.max_sessions).unwrap_or(usize::MAX);
         if sessions.len() >= most && settings.policy.when_full == WhenFull::Refuse {
-            let why = if is_new { Admitted::Refused } else { Admitted::Replaced };
+            let why = if is_new { JoinResult::Rejected } else { JoinResult::Replaced };
             return vec![(why, session.connection)];
         }
         sessions.push(session);
@@ -228,7 +229,7 @@ impl Part {
         while sessions.len() > most {
             let oldest = sessions.iter().enumerate().min_by_key(|(_, session)| session.since).map(|(at, _)| at);
             let gone = sessions.remove(oldest.unwrap_or_default());
-            replaced.push((Admitted::Replaced, gone.connection));
+            replaced.push((JoinResult::Replaced, gone.connection));
         }
         replaced
     }
@@ -243,8 +244,8 @@ impl Part {
         }
     }
 
-    fn order(&mut self, order: Order) {
-        self.orders.entry(order.connection().node).or_default().push(order);
+    fn command(&mut self, command: NodeCommand) {
+        self.commands.entry(command.connection().node).or_default().push(command);
     }
 
     pub(super) fn clear(&mut self, lease: Held, settings: &Settings, now: u64) {
@@ -270,24 +271,24 @@ impl Part {
         }
     }
 
-    pub(super) fn online(&self, user: &str) -> Option<Online> {
+    pub(super) fn online(&self, user: &str) -> Option<OnlineUser> {
         self.online.get(user).cloned()
     }
 
-    pub(super) fn page(&self, after: &str, most: usize) -> Vec<(String, Online)> {
+    pub(super) fn page(&self, after: &str, most: usize) -> Vec<(String, OnlineUser)> {
         let behind = self.online.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
         behind.take(most).map(|(user, online)| (user.clone(), online.clone())).collect()
     }
 
     pub(super) fn disconnect(&mut self, user: &str, which: &Filter, reason: &str) -> Vec<ConnectionId> {
         let sessions = self.online.get(user).map(|online| online.sessions.as_slice()).unwrap_or_default();
-        let fits = |session: &&Open| {
+        let fits = |session: &&OpenSession| {
             which.connection.is_none_or(|id| id == session.connection)
                 && which.device.as_ref().is_none_or(|device| Some(device) == session.device.as_ref())
         };
         let told: Vec<ConnectionId> = sessions.iter().filter(fits).map(|session| session.connection).collect();
         for connection in &told {
-            self.order(Order::Disconnect(*connection, reason.to_owned()));
+            self.command(NodeCommand::Disconnect(*connection, reason.to_owned()));
         }
         told
     }

@@ -137,5 +137,5 @@ def reply_message(connection: str, ref: str, what: EmitterReply) -> str:
 def _frame(ref: str, what: EmitterReply) -> str:
     if what.kind == "reply":
         return f'{{"type":"wirebell.reply","ref":{ref},"data":{what.what}}}'
-    message = json.dumps(_WORDS.get(what.what, "the event was refused"))
+    message = json.dumps(_WORDS.get(what.what, "the event was rejected"))
     return f'{{"type":"wirebell.error","code":"{what.what}","message":{message},"ref":{ref}}}'

@@ -1,91 +1,91 @@
-//! Faults: one code for each way in which a frame, an event or a token can be refused. The code is stable and for
-//! programs; the message beside it is for people.
+//! Error codes: one stable code for each way in which a frame, event, token or request is rejected.
+//! Programs read the code; the message beside it is for people.
 
-/// Why something was refused.
+/// The reason of a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// Not one JSON object with a string `type`.
+pub enum ErrorCode {
+    /// The frame is not a JSON object with a string `type`.
     BadFrame,
-    /// A binary frame; frames are text.
+    /// The frame is binary; only text frames are allowed.
     BinaryFrame,
-    /// A type that begins with `wirebell.` and is not one that clients send.
+    /// The type begins with `wirebell.` and is not a client frame.
     ReservedType,
-    /// A frame larger than the limit.
+    /// The frame is larger than the limit.
     FrameTooLarge,
-    /// Not the name of a channel, or one that cannot be subscribed to.
+    /// The channel name is invalid, or clients cannot subscribe to the channel.
     BadChannel,
-    /// Not a cursor as an event carries it.
+    /// The text is not a valid cursor.
     BadCursor,
-    /// The token does not permit it.
+    /// The token does not permit this.
     NotAllowed,
-    /// More subscriptions than one connection may hold.
+    /// The connection would have more subscriptions than allowed.
     TooManySubscriptions,
-    /// No token was given.
+    /// The request has no token.
     TokenMissing,
-    /// Not a JWT, or without a claim that is required.
+    /// The token is not a JWT, or a required claim is missing.
     TokenMalformed,
-    /// The algorithm is not allowed, or not that of the key.
+    /// The token's algorithm is not allowed, or differs from that of the key.
     TokenAlgorithm,
-    /// The signature does not fit, or the key is unknown.
+    /// The token's signature does not verify, or its key is unknown.
     TokenSignature,
-    /// `exp` has passed.
+    /// The token has expired (`exp`).
     TokenExpired,
-    /// `nbf` has not come.
+    /// The token is not valid yet (`nbf`).
     TokenNotYetValid,
-    /// `iss` or `aud` is not the one expected.
+    /// The token's `iss` or `aud` is not the expected one.
     TokenClaims,
-    /// A renewed token is for somebody else.
+    /// The new token of a connection belongs to another user.
     UserMismatch,
-    /// No token within the time to authenticate.
+    /// The client did not send a token within the authentication timeout.
     AuthTimeout,
-    /// An attribute of an event is missing or wrong.
+    /// An attribute of the event is missing or invalid.
     InvalidEvent,
-    /// An event, or its data, is larger than the limit.
+    /// The event, or its data, is larger than the limit.
     TooLarge,
-    /// In the contract, and not in this version.
+    /// The feature is part of the protocol but not available on this node.
     Unsupported,
-    /// The bus cannot be reached just now.
+    /// The bus cannot be reached at the moment.
     Unavailable,
-    /// The node is being stopped.
+    /// The node is shutting down.
     Draining,
-    /// Too many of them.
+    /// A limit on concurrent connections or requests is reached.
     TooMany,
-    /// Too many frames in a row that were not understood.
-    TooManyFaults,
-    /// A request to the services' door that cannot be read.
+    /// The client sent too many invalid frames in a row.
+    TooManyBadFrames,
+    /// The request to the server API cannot be parsed.
     BadRequest,
-    /// A request to the services' door without a service key that is known.
+    /// The request to the server API has no valid API key.
     Unauthorized,
-    /// There is nothing at this path.
+    /// The path does not exist.
     NotFound,
-    /// Not by this method.
+    /// The path does not support the HTTP method.
     MethodNotAllowed,
-    /// It is too late to cancel the event: it was published.
+    /// The event cannot be canceled: it is already published.
     AlreadyPublished,
-    /// The node is at fault.
+    /// The node failed.
     Internal,
-    /// The client emits faster than it may.
+    /// The client emits more events than its rate limit allows.
     RateLimited,
-    /// The `data` of an event from a client is larger than the limit.
+    /// The `data` of a client's event is larger than the limit.
     DataTooLarge,
-    /// No service has ever read the inbox.
+    /// No service has consumed the inbox yet.
     NoService,
-    /// No service has answered in time.
+    /// No service replied within the timeout.
     NoReply,
-    /// The service could not handle the event, for good.
+    /// The service gave up handling the event.
     ServiceFailed,
-    /// The user has as many sessions as may be.
+    /// The user has the maximum number of sessions.
     TooManySessions,
-    /// A newer session of the user has taken this one's place.
+    /// A newer session of the user replaced this one.
     Replaced,
-    /// A service has ended the session.
+    /// A service disconnected the session.
     Disconnected,
     /// The token was revoked.
     TokenRevoked,
 }
 
-impl Fault {
-    /// Every fault, for documents and for metrics that must know their labels beforehand.
+impl ErrorCode {
+    /// All error codes, for documents and for metrics with fixed labels.
     pub const ALL: [Self; 39] = [
         Self::BadFrame,
         Self::BinaryFrame,
@@ -110,7 +110,7 @@ impl Fault {
         Self::Unavailable,
         Self::Draining,
         Self::TooMany,
-        Self::TooManyFaults,
+        Self::TooManyBadFrames,
         Self::BadRequest,
         Self::Unauthorized,
         Self::NotFound,
@@ -128,8 +128,8 @@ impl Fault {
         Self::TokenRevoked,
     ];
 
-    /// The code on the wire, in metrics and in logs.
-    pub fn code(self) -> &'static str {
+    /// Returns the code used on the wire, in metrics and in logs.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::BadFrame => "bad_frame",
             Self::BinaryFrame => "binary_frame",
@@ -154,7 +154,7 @@ impl Fault {
             Self::Unavailable => "unavailable",
             Self::Draining => "draining",
             Self::TooMany => "too_many",
-            Self::TooManyFaults => "too_many_faults",
+            Self::TooManyBadFrames => "too_many_faults",
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
@@ -173,8 +173,8 @@ impl Fault {
         }
     }
 
-    /// The fault of that code.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.code() == code)
+    /// Returns the error code with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
     }
 }
