@@ -65,7 +65,8 @@ impl<Batch> Backlog<Batch> {
         self.bytes >= MAX_BYTES
     }
 
-    /// Returns whether something is queued for the channel. Then a new event has to be queued as well.
+    /// Returns whether something is queued for the channel. Then a new event has to be queued as
+    /// well.
     pub(super) fn has_queue(&self, channel: &Channel) -> bool {
         !self.queues.is_empty() && self.queues.contains_key(channel)
     }

@@ -33,7 +33,8 @@ pub(super) enum Verdict {
     Deliver,
     /// Skip it: it was delivered before.
     Repeat,
-    /// Its predecessor is missing: read the log after this cursor. The log has the announcement too.
+    /// Its predecessor is missing: read the log after this cursor. The log has the announcement
+    /// too.
     Broken(Cursor),
     /// Skip it: the log is being read and has it.
     Held,
@@ -85,8 +86,8 @@ impl Chain {
         };
     }
 
-    /// Confirms the subscription; `end` is the end of the log. If a newer event was announced in the
-    /// meantime, or may have been missed, the log must be read after `end`.
+    /// Confirms the subscription; `end` is the end of the log. If a newer event was announced in
+    /// the meantime, or may have been missed, the log must be read after `end`.
     pub(super) fn confirm(&mut self, end: Cursor) -> Remaining {
         if self.is_confirmed {
             return Remaining::Nothing;
@@ -154,7 +155,8 @@ impl Chain {
         if place.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
-    /// Records that a chunk of the log was delivered. `complete`: the chunk reached the end of the log.
+    /// Records that a chunk of the log was delivered. `complete`: the chunk reached the end of the
+    /// log.
     pub(super) fn chunk_applied(&mut self, complete: bool) -> Remaining {
         let Some(last) = self.delivered_to() else { return Remaining::Nothing };
         match self.reading() {

@@ -23,7 +23,8 @@ const BATCH: usize = 512;
 const GATHER: Duration = Duration::from_millis(20);
 /// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(500);
-/// A rejection for the same reason is recorded once in this time, or it would push out other entries.
+/// A rejection for the same reason is recorded once in this time, or it would push out other
+/// entries.
 const REPEAT_MILLIS: u64 = 60_000;
 /// Maximum number of rejections remembered for that.
 const MAX_REJECTIONS: usize = 10_000;

@@ -13,8 +13,8 @@ use super::{Hub, Membership};
 use crate::lifecycle::uptime_millis;
 
 impl Membership {
-    /// Appends the client's event to the inbox. Returns the frame that answers the client now, if any.
-    /// A later reply goes through the send buffer.
+    /// Appends the client's event to the inbox. Returns the frame that answers the client now, if
+    /// any. A later reply goes through the send buffer.
     pub async fn emit(&self, user: &str, device: Option<&str>, emission: &Emission) -> Option<Bytes> {
         let (hub, connection) = (&self.hub, self.id());
         let reference = emission.reference.as_deref();
@@ -98,7 +98,8 @@ impl Hub {
         self.metrics.emit_answers.with_label_values(&[outcome]).inc();
     }
 
-    /// Queues a frame for a connection without the limit. Only for small frames of which there are few.
+    /// Queues a frame for a connection without the limit. Only for small frames of which there are
+    /// few.
     pub(super) fn push_unbounded(&self, connection: u64, frame: Frame) {
         let Some(buffer) = self.lock().send_buffer(connection) else { return };
         if buffer.push_unbounded(frame) == PushResult::Unsent {

@@ -12,8 +12,8 @@ use super::shared_frame::{DeliveryBatch, SharedFrame};
 use crate::lifecycle::uptime_millis;
 
 /// Maximum number of subscribers served at once. The sessions that this wakes run before the next
-/// slice: Tokio runs up to 61 of them before it polls the pump again. With larger slices, their work
-/// would pile up and delay other channels.
+/// slice: Tokio runs up to 61 of them before it polls the pump again. With larger slices, their
+/// work would pile up and delay other channels.
 pub(super) const SLICE: usize = 32;
 /// Maximum number of frames pushed at once, if several go to the same subscribers.
 const FRAMES: usize = 512;
@@ -29,8 +29,8 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
-    /// Delivers the event to all subscribers if there are at most `max`. Otherwise delivers it to none
-    /// and returns false. The hub's lock is held only for the look-up.
+    /// Delivers the event to all subscribers if there are at most `max`. Otherwise delivers it to
+    /// none and returns false. The hub's lock is held only for the look-up.
     pub(super) fn deliver(&mut self, hub: &Hub, event: &Announcement, max: usize) -> bool {
         if !hub.lock().recipients(
             &event.channel,
@@ -63,7 +63,8 @@ impl Fanout {
         self.push_all(hub, &event.channel, &SharedFrame::gap(event, last));
     }
 
-    /// Delivers a batch to the next slice of the channel's subscribers. Returns false after the last.
+    /// Delivers a batch to the next slice of the channel's subscribers. Returns false after the
+    /// last.
     pub(super) fn slice(&mut self, hub: &Hub, channel: &Channel, batch: &mut DeliveryBatch) -> bool {
         let max = (FRAMES / batch.items.len().max(1)).clamp(1, SLICE);
         if !hub.lock().advance_window(channel, max) {
@@ -140,8 +141,8 @@ fn report(hub: &Hub, frame: &SharedFrame, buffer: &SendBuffer, what: ConnectionS
     }
 }
 
-/// Lets the session read the channel's log at its client's speed. An event that is not stored has no
-/// position and is dropped before.
+/// Lets the session read the channel's log at its client's speed. An event that is not stored has
+/// no position and is dropped before.
 fn fall_behind(hub: &Hub, channel: &Channel, frame: &SharedFrame, buffer: &Arc<SendBuffer>) {
     let Some(position) = frame.position else { return };
     hub.metrics.outbox_overflows.with_label_values(&[frame.class.as_str()]).inc();

@@ -2,8 +2,8 @@
 //! sign of life until the next ping.
 //!
 //! A period is divided into slots, and each session has one. The sessions of a slot are pinged one
-//! after the other without being woken: a timer and a task wake-up for each would cost more than the
-//! ping. Slots are short, so each has few sessions and other work does not wait long.
+//! after the other without being woken: a timer and a task wake-up for each would cost more than
+//! the ping. Slots are short, so each has few sessions and other work does not wait long.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -74,16 +74,17 @@ impl Heartbeat {
             for buffer in part {
                 buffer.heartbeat();
             }
-            // Yields to other tasks and to other threads of this processor: events would wait too long
-            // for a whole slot.
+            // Yields to other tasks and to other threads of this processor: events would wait too
+            // long for a whole slot.
             yield_now().await;
             thread::yield_now();
         }
     }
 }
 
-/// Runs the slots while the node lives. After a pause of the process, no slot is skipped: its clients
-/// would count as alive for one more period. No slot runs early either: answers must arrive first.
+/// Runs the slots while the node lives. After a pause of the process, no slot is skipped: its
+/// clients would count as alive for one more period. No slot runs early either: answers must arrive
+/// first.
 pub(super) async fn run(hub: Arc<Hub>) {
     let heartbeat = &hub.heartbeat;
     let slot_length = heartbeat.slot_length();

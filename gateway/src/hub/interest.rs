@@ -1,6 +1,6 @@
-//! Interest: subscribes a channel on the bus for its first session. It unsubscribes the channel when
-//! the last session has left, after a linger. One task does both, in batches, so the two edges of a
-//! channel never overtake each other.
+//! Interest: subscribes a channel on the bus for its first session. It unsubscribes the channel
+//! when the last session has left, after a linger. One task does both, in batches, so the two edges
+//! of a channel never overtake each other.
 
 use std::sync::Arc;
 use std::time::Duration;

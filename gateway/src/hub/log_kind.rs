@@ -1,6 +1,7 @@
-//! The two logs of a channel. Durable events are kept in the order of publishing. Changes of retained
-//! values are kept in the order of their versions, only the last one per key. Both are announced with
-//! their predecessors, and missed events of both are repaired and read by the same means.
+//! The two logs of a channel. Durable events are kept in the order of publishing. Changes of
+//! retained values are kept in the order of their versions, only the last one per key. Both are
+//! announced with their predecessors, and missed events of both are repaired and read by the same
+//! means.
 
 use wirebell_protocol::{Announcement, Channel, Class};
 
@@ -45,7 +46,8 @@ impl ChannelLog {
         Self { channel: event.channel.clone(), kind: LogKind::of(event.class) }
     }
 
-    /// Returns whether this is a log of durable events. Only there, a gap between two events is a loss.
+    /// Returns whether this is a log of durable events. Only there, a gap between two events is a
+    /// loss.
     pub fn is_durable(&self) -> bool {
         self.kind == LogKind::Durable
     }

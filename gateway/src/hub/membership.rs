@@ -85,8 +85,8 @@ impl Membership {
         self.hub.register_presence(self.id(), transport, timeout).await
     }
 
-    /// Subscribes to a channel. Returns after the bus has confirmed the subscription, so the session
-    /// misses nothing that is announced later.
+    /// Subscribes to a channel. Returns after the bus has confirmed the subscription, so the
+    /// session misses nothing that is announced later.
     pub async fn subscribe(
         &mut self,
         channel: &Channel,
@@ -127,8 +127,8 @@ impl Membership {
         &self.channels
     }
 
-    /// Returns the cursor after which the channel's events are delivered to the session. `None` if it
-    /// has no subscription.
+    /// Returns the cursor after which the channel's events are delivered to the session. `None` if
+    /// it has no subscription.
     pub fn live_after(&self, channel: &Channel) -> Option<Cursor> {
         self.hub.lock().live_after(channel, &self.buffer)
     }
@@ -138,8 +138,8 @@ impl Membership {
         Ok(self.hub.bus.position(channel, cursor).await? == Position::Known)
     }
 
-    /// Returns where to start reading the channel's log for a client's cursor, and whether the client
-    /// then misses nothing.
+    /// Returns where to start reading the channel's log for a client's cursor, and whether the
+    /// client then misses nothing.
     ///
     /// A cursor after the end of the log belongs to a log that is lost. Reading then starts at the
     /// end: the client would get no events until the new log has reached the old cursor.
@@ -177,8 +177,9 @@ impl Membership {
         Ok(found)
     }
 
-    /// Ends the catch-up at `at`, where the log seemed to end. Returns `None` if that is so: from now
-    /// on, announcements are delivered again. Otherwise returns the newest event announced since.
+    /// Ends the catch-up at `at`, where the log seemed to end. Returns `None` if that is so: from
+    /// now on, announcements are delivered again. Otherwise returns the newest event announced
+    /// since.
     pub fn caught_up(&self, log: &ChannelLog, at: Cursor) -> Option<Cursor> {
         let newest = self.hub.lock().state(log, &self.buffer).and_then(|state| state.caught_up(at));
         if newest.is_none() {

@@ -1,5 +1,5 @@
-//! Requests of connections that wait for a service's reply, by `ref`, each with a timeout. A connection
-//! without requests has no entry here and no state in its session.
+//! Requests of connections that wait for a service's reply, by `ref`, each with a timeout. A
+//! connection without requests has no entry here and no state in its session.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +48,8 @@ struct Timeout {
 pub(super) struct RequestId(u64);
 
 impl PendingReplies {
-    /// Registers a request with a timeout in milliseconds. Returns `None` if the connection has too many.
+    /// Registers a request with a timeout in milliseconds. Returns `None` if the connection has too
+    /// many.
     pub(super) fn register(&self, connection: u64, reference: &str, now: u64, timeout: u64) -> Option<RequestId> {
         let mut state = self.lock();
         state.next_id += 1;

@@ -1,5 +1,5 @@
-//! The pump: the one task that takes every event from the bus and passes it to the send buffers. One
-//! task keeps the order of each channel.
+//! The pump: the one task that takes every event from the bus and passes it to the send buffers.
+//! One task keeps the order of each channel.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::repair::LogChunk;
 use super::shared_frame::{DeliveryBatch, SharedFrame};
 use crate::bus::{Deliveries, Delivery};
 
-/// Runs while the bus lives. Events for a few subscribers are delivered as they arrive. In between, and
-/// at the latest after a slice's worth of work, a slice of an event for many is delivered.
+/// Runs while the bus lives. Events for a few subscribers are delivered as they arrive. In between,
+/// and at the latest after a slice's worth of work, a slice of an event for many is delivered.
 pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut chunks: mpsc::Receiver<Vec<LogChunk>>) {
     let mut pump = Pump { hub, fanout: Fanout::default(), backlog: Backlog::default() };
     loop {

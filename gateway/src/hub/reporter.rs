@@ -1,6 +1,6 @@
-//! The reporter: writes the delivery status of tracked events and their acknowledgements to the bus.
-//! It batches and retries, so neither a session nor an event waits for it. Its queue is bounded.
-//! Acknowledgements are cumulative: a later one of a device replaces an earlier one.
+//! The reporter: writes the delivery status of tracked events and their acknowledgements to the
+//! bus. It batches and retries, so neither a session nor an event waits for it. Its queue is
+//! bounded. Acknowledgements are cumulative: a later one of a device replaces an earlier one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -68,8 +68,8 @@ impl SharedFrame {
         self.expires_at.is_some_and(|at| at <= millis(wall_clock()))
     }
 
-    /// Starts the span of the delivery if the publisher sent a trace context. The span is a child of
-    /// the publisher's, and the parent of what the client does with the event.
+    /// Starts the span of the delivery if the publisher sent a trace context. The span is a child
+    /// of the publisher's, and the parent of what the client does with the event.
     pub(super) fn trace(&mut self, channel: &Channel, sessions: Option<usize>) -> Span {
         let Some(traceparent) = trace::of_frame(&self.bytes) else { return Span::none() };
         let span = tracing::info_span!(

@@ -22,7 +22,8 @@ pub(super) struct Subscription {
     retained: DeliveryState,
 }
 
-/// State of a subscription in one of the channel's logs. Empty for most subscriptions, so it is boxed.
+/// State of a subscription in one of the channel's logs. Empty for most subscriptions, so it is
+/// boxed.
 #[derive(Default)]
 pub(super) struct DeliveryState(Option<Box<CatchUp>>);
 
@@ -53,8 +54,8 @@ impl DeliveryState {
         }
     }
 
-    /// Returns whether this announcement goes to the send buffer. An event without a position is in no
-    /// log, so it always does.
+    /// Returns whether this announcement goes to the send buffer. An event without a position is in
+    /// no log, so it always does.
     pub(super) fn takes(&mut self, position: Option<LogPosition>) -> bool {
         let (Some(catch_up), Some(LogPosition { cursor, .. })) = (&mut self.0, position) else { return true };
         match &mut **catch_up {
@@ -75,8 +76,9 @@ impl DeliveryState {
         self.0 = Some(Box::new(CatchUp::Reading(newest)));
     }
 
-    /// Ends the reading at `at`, where the log seemed to end. Returns `None` if nothing was announced
-    /// after it: announcements go to the send buffer again. Otherwise returns the newest such event.
+    /// Ends the reading at `at`, where the log seemed to end. Returns `None` if nothing was
+    /// announced after it: announcements go to the send buffer again. Otherwise returns the newest
+    /// such event.
     pub(super) fn caught_up(&mut self, at: Cursor) -> Option<Cursor> {
         if let Some(CatchUp::Reading(newest)) = self.0.as_deref()
             && *newest > at

@@ -1,5 +1,5 @@
-//! The delivery thread: a thread with its own runtime carries events from the bus to the clients. An
-//! event does not wait for handshakes there, or for another thread to wake up.
+//! The delivery thread: a thread with its own runtime carries events from the bus to the clients.
+//! An event does not wait for handshakes there, or for another thread to wake up.
 
 use std::io;
 use std::thread;

@@ -1,6 +1,6 @@
 //! Readiness as a latch: a component sets a reason by its name and clears it again. A reason either
-//! makes the node not ready, or only degraded. If every node has the same problem, taking all of them
-//! out of the load balancer would help no client.
+//! makes the node not ready, or only degraded. If every node has the same problem, taking all of
+//! them out of the load balancer would help no client.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

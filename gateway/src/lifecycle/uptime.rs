@@ -1,5 +1,5 @@
-//! The process' clock: monotonic milliseconds in eight bytes, where an `Instant` takes sixteen. And the
-//! wall clock, for times that other processes have set.
+//! The process' clock: monotonic milliseconds in eight bytes, where an `Instant` takes sixteen. And
+//! the wall clock, for times that other processes have set.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,10 +16,12 @@ pub fn instant_at(uptime: u64) -> Instant {
     *START + Duration::from_millis(uptime)
 }
 
-/// Returns the next tick of a periodic task: the next whole multiple of `every` on the process' clock.
+/// Returns the next tick of a periodic task: the next whole multiple of `every` on the process'
+/// clock.
 ///
-/// Tasks with the same ticks wake up together. On an idle node the wake-ups are the cost, and requests
-/// to Redis at the same tick share a round trip. So periods are 250 ms times a power of two.
+/// Tasks with the same ticks wake up together. On an idle node the wake-ups are the cost, and
+/// requests to Redis at the same tick share a round trip. So periods are 250 ms times a power of
+/// two.
 pub fn next_tick(every: Duration) -> tokio::time::Instant {
     let every = millis(every).max(1);
     tokio::time::Instant::from_std(instant_at((uptime_millis() + 1).next_multiple_of(every)))

@@ -87,14 +87,14 @@ impl<P: Peer> Session<P> {
                 self.send_gap(&pending.log.channel, pending.after, Some(position.cursor)).await?;
             }
             (pending.after, pending.gap_sent) = (position.cursor, false);
-            let watched = Tracked::of(&event);
+            let tracked = Tracked::of(&event);
             if self.shared.meters.is_current(&event) {
                 self.write(event.frame).await?;
                 self.shared.meters.caught_up(pending.log.kind);
-                if let Some(event) = &watched {
+                if let Some(event) = &tracked {
                     self.written(event);
                 }
-            } else if let Some(event) = &watched {
+            } else if let Some(event) = &tracked {
                 self.report(event, ConnectionState::Expired);
             }
         }

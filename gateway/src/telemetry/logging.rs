@@ -35,8 +35,8 @@ pub struct Telemetry {
 impl Telemetry {
     /// Sets up logs and spans for the process.
     pub fn start(config: &config::Telemetry) -> Result<Self, TelemetryError> {
-        // The bus reports a lost connection once by itself, so the logs of its Redis clients are off. A
-        // configured filter that names them wins.
+        // The bus reports a lost connection once by itself, so the logs of its Redis clients are
+        // off. A configured filter that names them wins.
         let filter = EnvFilter::try_new(format!("fred=off,redis=off,{}", config.log))?;
         let spans = config.otlp_endpoint.as_deref().map(|endpoint| exporter(endpoint, config)).transpose()?;
         // The log filter does not apply to spans: they are sampled by their own ratio.

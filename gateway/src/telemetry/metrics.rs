@@ -1,5 +1,5 @@
-//! All metrics of a node. Each is a field, with the help text that Prometheus shows. Label values come
-//! from fixed lists, so the number of series does not grow with users or events.
+//! All metrics of a node. Each is a field, with the help text that Prometheus shows. Label values
+//! come from fixed lists, so the number of series does not grow with users or events.
 
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,

@@ -12,7 +12,8 @@ use wirebell_protocol::{ConnectionId, Transport};
 use super::super::Owner;
 use super::age;
 
-/// Maximum number of changes of a shard: all shards together hold a full node's sessions several times.
+/// Maximum number of changes of a shard: all shards together hold a full node's sessions several
+/// times.
 const MAX_CHANGES: usize = 12_500;
 /// Maximum number of changes in a batch.
 const BATCH: usize = 256;
@@ -89,8 +90,8 @@ impl ChangeQueue {
         }
     }
 
-    /// Registers all sessions again. `all` is called on a queue without single changes: a later change
-    /// is either included in its result or queued after it.
+    /// Registers all sessions again. `all` is called on a queue without single changes: a later
+    /// change is either included in its result or queued after it.
     pub(super) fn reset(&self, all: impl FnOnce() -> Vec<PendingChange>) {
         {
             let mut waiting = self.lock();
@@ -123,8 +124,8 @@ impl ChangeQueue {
 }
 
 impl PendingChange {
-    /// Returns the change for the bus. A session that waits gets age 0: the newest of a user's sessions
-    /// is the one accepted last.
+    /// Returns the change for the bus. A session that waits gets age 0: the newest of a user's
+    /// sessions is the one accepted last.
     pub(super) fn change(&self) -> Change {
         let age = if self.answer.is_some() { 0 } else { age(self.owner.since) };
         Change {

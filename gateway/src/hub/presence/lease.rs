@@ -1,5 +1,5 @@
-//! The lease renewer of a shard: it holds the node's lease there and writes the presence changes. If
-//! the lease is lost, it takes a new one and registers all sessions of the shard again.
+//! The lease renewer of a shard: it holds the node's lease there and writes the presence changes.
+//! If the lease is lost, it takes a new one and registers all sessions of the shard again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,7 +101,8 @@ impl LeaseRenewer {
         }
         match renewed.status {
             LeaseStatus::Valid if is_new => self.registered(queue),
-            // A confirmed batch is missing: the bus failed over to a replica that did not have it yet.
+            // A confirmed batch is missing: the bus failed over to a replica that did not have it
+            // yet.
             LeaseStatus::Valid if renewed.batch < self.confirmed => self.lose_lease(queue),
             LeaseStatus::Valid => {}
             LeaseStatus::Unknown => self.lose_lease(queue),

@@ -22,8 +22,8 @@ use super::{Hub, Owner};
 use crate::lifecycle::{Lifecycle, uptime_millis};
 use crate::telemetry::Metrics;
 
-/// Lifetime of a node's lease: five renewals. It is short enough that a killed node expires, and its
-/// users become offline, within five seconds.
+/// Lifetime of a node's lease: five renewals. It is short enough that a killed node expires, and
+/// its users become offline, within five seconds.
 pub const LEASE: Duration = Duration::from_millis(2_500);
 
 /// Presence changes of this node.
@@ -71,8 +71,8 @@ impl Presence {
         }
     }
 
-    /// Queues that a session began. With a policy, the receiver gets whether the session is accepted.
-    /// The sender is dropped if that cannot be known.
+    /// Queues that a session began. With a policy, the receiver gets whether the session is
+    /// accepted. The sender is dropped if that cannot be known.
     fn joined(
         &self,
         connection: ConnectionId,

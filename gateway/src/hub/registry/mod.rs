@@ -1,5 +1,5 @@
-//! The registry of sessions and their subscriptions. It does no I/O, reads no clock, and decides only
-//! when a channel has to be subscribed on the bus and when it may be unsubscribed.
+//! The registry of sessions and their subscriptions. It does no I/O, reads no clock, and decides
+//! only when a channel has to be subscribed on the bus and when it may be unsubscribed.
 
 mod owner;
 mod recipients;
@@ -20,8 +20,8 @@ use super::send_buffer::SendBuffer;
 use super::subscription::{DeliveryState, Subscription};
 use crate::bus::Ends;
 
-/// Up to this length, a channel's list reserves no spare room: most channels belong to a user with one
-/// or two devices.
+/// Up to this length, a channel's list reserves no spare room: most channels belong to a user with
+/// one or two devices.
 const SMALL: usize = 8;
 
 /// Milliseconds on a monotonic clock of the caller.
@@ -38,7 +38,8 @@ pub(super) struct Registry {
     idle: VecDeque<(Millis, Channel)>,
 }
 
-/// A session. It is the only subscriber of its connection's channel, and one of the subscribers of `all`.
+/// A session. It is the only subscriber of its connection's channel, and one of the subscribers of
+/// `all`.
 struct Session {
     owner: Owner,
     /// The client's transport, once the session is registered in presence.
@@ -121,8 +122,8 @@ impl Registry {
         self.sessions.insert(id.number, Box::new(session));
     }
 
-    /// Adds a subscriber. Returns whether the channel must be subscribed on the bus. With a cursor, the
-    /// subscriber first reads the log after it.
+    /// Adds a subscriber. Returns whether the channel must be subscribed on the bus. With a cursor,
+    /// the subscriber first reads the log after it.
     pub(super) fn subscribe(&mut self, channel: &Channel, buffer: &Arc<SendBuffer>, from: Option<Cursor>) -> bool {
         let before = self.pending.len();
         let entry = self.entry(channel);
@@ -272,8 +273,8 @@ impl Registry {
         self.chain(log).and_then(Chain::suspect)
     }
 
-    /// Marks every log as suspect, including those of connections. Returns them with the cursor after
-    /// which each has to be read.
+    /// Marks every log as suspect, including those of connections. Returns them with the cursor
+    /// after which each has to be read.
     pub(super) fn suspect_all(&mut self, node: wirebell_protocol::NodeId) -> Vec<(ChannelLog, Cursor)> {
         let mut suspects = Vec::with_capacity(2 * self.channels.len() + self.sessions.len());
         for (channel, entry) in &mut self.channels {
@@ -287,8 +288,8 @@ impl Registry {
         suspects
     }
 
-    /// Returns the cursor after which the channel's events are delivered to the session. `None` if it
-    /// has no subscription.
+    /// Returns the cursor after which the channel's events are delivered to the session. `None` if
+    /// it has no subscription.
     pub(super) fn live_after(&self, channel: &Channel, buffer: &Arc<SendBuffer>) -> Option<Cursor> {
         match channel.kind() {
             Kind::All => self.sessions.get(&buffer.number()).map(|session| session.all_live_after),

@@ -61,7 +61,8 @@ impl Registry {
         registered.collect()
     }
 
-    /// Returns the session numbers of a channel's subscribers. Not for `all` or a connection's channel.
+    /// Returns the session numbers of a channel's subscribers. Not for `all` or a connection's
+    /// channel.
     pub(in crate::hub) fn subscribers(&self, channel: &Channel) -> Vec<u64> {
         let subscriptions = self.channels.get(channel).into_iter().flat_map(|entry| &entry.subscriptions);
         subscriptions.map(|subscription| subscription.buffer.number()).collect()

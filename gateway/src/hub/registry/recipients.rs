@@ -1,6 +1,6 @@
-//! Recipients of an announcement. A few subscribers are looked up at once. Many are looked up slice by
-//! slice, through a window that moves over the list. So the lock is never held for long, and other
-//! channels do not wait for all of them.
+//! Recipients of an announcement. A few subscribers are looked up at once. Many are looked up slice
+//! by slice, through a window that moves over the list. So the lock is never held for long, and
+//! other channels do not wait for all of them.
 
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ impl Registry {
         self.windows.insert(channel.clone(), Window::default());
     }
 
-    /// Moves the window to the next slice, of up to `max` subscribers. Returns false after the last.
+    /// Moves the window to the next slice, of up to `max` subscribers. Returns false after the
+    /// last.
     pub(in crate::hub) fn advance_window(&mut self, channel: &Channel, max: usize) -> bool {
         let Some(window) = self.windows.get_mut(channel) else { return false };
         let from = window.to;
@@ -197,7 +198,8 @@ mod tests {
         registry.unsubscribe(&topic(), &buffers[1], 0);
         registry.unsubscribe(&topic(), &buffers[4], 0);
         assert_eq!(numbers(&mut registry, &topic(), Some(at(2))), [0, 2], "a second event for the same slice");
-        // One resubscribes with an earlier cursor and reads the event from the log. One is new and starts after it.
+        // One resubscribes with an earlier cursor and reads the event from the log. One is new and
+        // starts after it.
         registry.subscribe(&topic(), &buffers[1], Some(Cursor::START));
         registry.subscribe(&topic(), &buffer(9), None);
         assert!(registry.advance_window(&topic(), 9));

@@ -157,8 +157,8 @@ impl SendBuffer {
         self.number
     }
 
-    /// Queues a frame, and wakes the session if it has to write the frame itself. A frame larger than
-    /// the limit fits an empty buffer: the limit is for what accumulates.
+    /// Queues a frame, and wakes the session if it has to write the frame itself. A frame larger
+    /// than the limit fits an empty buffer: the limit is for what accumulates.
     pub fn push(&self, frame: Frame) -> PushResult {
         let state = self.lock();
         if state.session == Session::Ended {
@@ -226,8 +226,8 @@ impl SendBuffer {
         }
     }
 
-    /// Pings the client, or ends the session if the client gave no sign of life since the last ping.
-    /// An idle session is not woken for the ping.
+    /// Pings the client, or ends the session if the client gave no sign of life since the last
+    /// ping. An idle session is not woken for the ping.
     pub(super) fn heartbeat(&self) {
         let mut state = self.lock();
         match (state.liveness, state.session) {
@@ -258,8 +258,8 @@ impl SendBuffer {
         }
     }
 
-    /// Asks the session to read the log after this cursor, because an event found no room. The session
-    /// gets this after the queued frames.
+    /// Asks the session to read the log after this cursor, because an event found no room. The
+    /// session gets this after the queued frames.
     pub fn request_catch_up(&self, log: ChannelLog, after: Cursor) {
         let mut state = self.lock();
         if state.session != Session::Ended {
@@ -283,7 +283,8 @@ impl SendBuffer {
     }
 
     /// Sets the session's command. A later command replaces a pending one, unless that closes the
-    /// session. `CheckToken` replaces none: a session that has to reconnect checks its token anyway.
+    /// session. `CheckToken` replaces none: a session that has to reconnect checks its token
+    /// anyway.
     pub fn command(&self, command: SessionCommand) {
         set_command(self.lock(), command);
     }
@@ -294,8 +295,9 @@ impl SendBuffer {
         *state = State { session: Session::Ended, ..State::default() };
     }
 
-    /// Waits for the next piece of work; meanwhile the session is idle. All queued frames are returned
-    /// at once, so they share a write. An empty list means: send the rest of a partly written frame.
+    /// Waits for the next piece of work; meanwhile the session is idle. All queued frames are
+    /// returned at once, so they share a write. An empty list means: send the rest of a partly
+    /// written frame.
     pub fn next(&self) -> impl Future<Output = Next> + '_ {
         std::future::poll_fn(|context| {
             let mut state = self.lock();
