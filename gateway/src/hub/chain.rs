@@ -107,26 +107,26 @@ impl Chain {
     }
 
     /// Decides what to do with an announcement.
-    pub(super) fn judge(&mut self, place: LogPosition) -> Verdict {
-        if self.delivered_to() == Some(place.previous) && !self.is_reading {
-            self.set_delivered(place.cursor);
+    pub(super) fn judge(&mut self, position: LogPosition) -> Verdict {
+        if self.delivered_to() == Some(position.previous) && !self.is_reading {
+            self.set_delivered(position.cursor);
             return Verdict::Deliver;
         }
-        self.miss(place)
+        self.miss(position)
     }
 
     /// Records an announcement that is not delivered now, because of a break or for lack of room.
-    pub(super) fn miss(&mut self, place: LogPosition) -> Verdict {
-        if self.delivered_to().is_some_and(|last| place.cursor <= last) {
+    pub(super) fn miss(&mut self, position: LogPosition) -> Verdict {
+        if self.delivered_to().is_some_and(|last| position.cursor <= last) {
             return Verdict::Repeat;
         }
-        let newest = |known: Cursor| known.max(place.cursor);
+        let newest = |known: Cursor| known.max(position.cursor);
         match (self.reading(), self.delivered_to()) {
             (Reading::No, Some(last)) => {
-                self.set_reading(Reading::Once(place.cursor));
+                self.set_reading(Reading::Once(position.cursor));
                 return Verdict::Broken(last);
             }
-            (Reading::No, None) => self.set_reading(Reading::Once(place.cursor)),
+            (Reading::No, None) => self.set_reading(Reading::Once(position.cursor)),
             (Reading::Once(known), _) => self.set_reading(Reading::Once(newest(known))),
             (Reading::Again(known), _) => self.set_reading(Reading::Again(newest(known))),
         }
@@ -148,11 +148,11 @@ impl Chain {
     }
 
     /// Moves the chain to an event of the log. The event must be delivered if it is new.
-    pub(super) fn advance(&mut self, place: LogPosition) -> Advance {
+    pub(super) fn advance(&mut self, position: LogPosition) -> Advance {
         // Without a position, the log was read for a subscription that has ended since.
-        let Some(last) = self.delivered_to().filter(|last| place.cursor > *last) else { return Advance::Repeat };
-        self.set_delivered(place.cursor);
-        if place.previous == last { Advance::Next } else { Advance::Gap(last) }
+        let Some(last) = self.delivered_to().filter(|last| position.cursor > *last) else { return Advance::Repeat };
+        self.set_delivered(position.cursor);
+        if position.previous == last { Advance::Next } else { Advance::Gap(last) }
     }
 
     /// Records that a chunk of the log was delivered. `complete`: the chunk reached the end of the
@@ -183,7 +183,7 @@ mod tests {
         Cursor { millis, sequence: 0 }
     }
 
-    fn place(previous: u64, cursor: u64) -> LogPosition {
+    fn position(previous: u64, cursor: u64) -> LogPosition {
         LogPosition { cursor: at(cursor), previous: at(previous) }
     }
 
@@ -196,28 +196,28 @@ mod tests {
     #[test]
     fn unbroken_chain_is_delivered_once() {
         let mut chain = chain(1);
-        assert_eq!(chain.judge(place(1, 2)), Verdict::Deliver);
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Deliver);
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Repeat);
-        assert_eq!(chain.judge(place(0, 1)), Verdict::Repeat);
+        assert_eq!(chain.judge(position(1, 2)), Verdict::Deliver);
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Deliver);
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Repeat);
+        assert_eq!(chain.judge(position(0, 1)), Verdict::Repeat);
     }
 
     #[test]
     fn break_is_repaired_and_announcements_are_held_meanwhile() {
         let mut chain = chain(1);
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
-        assert_eq!(chain.judge(place(3, 4)), Verdict::Held);
-        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Broken(at(1)));
+        assert_eq!(chain.judge(position(3, 4)), Verdict::Held);
+        assert_eq!([chain.advance(position(1, 2)), chain.advance(position(2, 3))], [Advance::Next; 2]);
         assert_eq!(chain.chunk_applied(true), Remaining::Read(at(3)));
-        assert_eq!(chain.advance(place(3, 4)), Advance::Next);
+        assert_eq!(chain.advance(position(3, 4)), Advance::Next);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
-        assert_eq!(chain.judge(place(4, 5)), Verdict::Deliver);
+        assert_eq!(chain.judge(position(4, 5)), Verdict::Deliver);
     }
 
     #[test]
     fn lost_event_does_not_block_the_channel() {
         let mut chain = chain(1);
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Broken(at(1)));
         assert_eq!(chain.chunk_applied(true), Remaining::Read(at(1)));
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
@@ -225,9 +225,9 @@ mod tests {
     #[test]
     fn lost_events_show_as_a_gap_before_the_next_event() {
         let mut chain = chain(1);
-        assert_eq!(chain.judge(place(3, 4)), Verdict::Broken(at(1)));
-        assert_eq!(chain.advance(place(3, 4)), Advance::Gap(at(1)));
-        assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
+        assert_eq!(chain.judge(position(3, 4)), Verdict::Broken(at(1)));
+        assert_eq!(chain.advance(position(3, 4)), Advance::Gap(at(1)));
+        assert_eq!(chain.advance(position(3, 4)), Advance::Repeat);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn long_log_is_read_in_chunks() {
         let mut chain = chain(1);
         assert_eq!(chain.suspect(), Some(at(1)));
-        assert_eq!(chain.advance(place(1, 2)), Advance::Next);
+        assert_eq!(chain.advance(position(1, 2)), Advance::Next);
         assert_eq!(chain.chunk_applied(false), Remaining::Read(at(2)));
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
@@ -243,16 +243,16 @@ mod tests {
     #[test]
     fn suspecting_during_a_read_causes_exactly_one_more_read() {
         let mut chain = chain(1);
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Broken(at(1)));
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Broken(at(1)));
         assert_eq!([chain.suspect(), chain.suspect()], [None, None], "it is being read already");
-        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
+        assert_eq!([chain.advance(position(1, 2)), chain.advance(position(2, 3))], [Advance::Next; 2]);
         // The read had all announced events. Events missed since it began may be in the log by now.
         assert_eq!(chain.chunk_applied(true), Remaining::Read(at(3)));
-        assert_eq!(chain.advance(place(3, 4)), Advance::Next);
+        assert_eq!(chain.advance(position(3, 4)), Advance::Next);
         assert_eq!(chain.chunk_applied(false), Remaining::Read(at(4)), "the second reading is a full one");
-        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
+        assert_eq!(chain.advance(position(4, 5)), Advance::Next);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
-        assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
+        assert_eq!(chain.judge(position(5, 6)), Verdict::Deliver);
 
         // Reading ends even if the log never shows a newer event.
         assert_eq!([chain.suspect(), chain.suspect()], [Some(at(6)), None]);
@@ -267,14 +267,14 @@ mod tests {
         let mut chain = Chain::default();
         assert_eq!(chain.suspect(), None);
         assert_eq!(chain.confirm(at(4)), Remaining::Read(at(4)));
-        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
+        assert_eq!(chain.advance(position(4, 5)), Advance::Next);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
     fn chunk_of_an_ended_subscription_does_not_affect_the_next_one() {
         let mut chain = Chain::default();
-        assert_eq!(chain.advance(place(3, 4)), Advance::Repeat);
+        assert_eq!(chain.advance(position(3, 4)), Advance::Repeat);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
         assert_eq!(chain.confirm(at(4)), Remaining::Nothing);
     }
@@ -282,23 +282,23 @@ mod tests {
     #[test]
     fn event_without_room_is_read_from_the_log() {
         let mut chain = chain(1);
-        assert_eq!(chain.miss(place(1, 2)), Verdict::Broken(at(1)));
-        assert_eq!(chain.judge(place(2, 3)), Verdict::Held);
-        assert_eq!([chain.advance(place(1, 2)), chain.advance(place(2, 3))], [Advance::Next; 2]);
+        assert_eq!(chain.miss(position(1, 2)), Verdict::Broken(at(1)));
+        assert_eq!(chain.judge(position(2, 3)), Verdict::Held);
+        assert_eq!([chain.advance(position(1, 2)), chain.advance(position(2, 3))], [Advance::Next; 2]);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
     }
 
     #[test]
     fn event_announced_before_confirmation_is_read_if_it_is_newer() {
         let mut chain = Chain::default();
-        assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
+        assert_eq!(chain.judge(position(4, 5)), Verdict::Held);
         assert_eq!(chain.confirm(at(4)), Remaining::Read(at(4)));
-        assert_eq!(chain.advance(place(4, 5)), Advance::Next);
+        assert_eq!(chain.advance(position(4, 5)), Advance::Next);
         assert_eq!(chain.chunk_applied(true), Remaining::Nothing);
 
         let mut chain = Chain::default();
-        assert_eq!(chain.judge(place(4, 5)), Verdict::Held);
+        assert_eq!(chain.judge(position(4, 5)), Verdict::Held);
         assert_eq!(chain.confirm(at(5)), Remaining::Nothing);
-        assert_eq!(chain.judge(place(5, 6)), Verdict::Deliver);
+        assert_eq!(chain.judge(position(5, 6)), Verdict::Deliver);
     }
 }

@@ -79,8 +79,8 @@ impl Pump {
         let has_room = !has_queue || !self.backlog.is_full();
         let log = ChannelLog::of(&event);
         let verdict = match event.position {
-            Some(place) if has_room => self.hub.lock().judge(&log, place),
-            Some(place) => self.hub.lock().miss(&log, place),
+            Some(position) if has_room => self.hub.lock().judge(&log, position),
+            Some(position) => self.hub.lock().miss(&log, position),
             None => has_room.then_some(Verdict::Deliver),
         };
         if !has_room {
@@ -140,8 +140,8 @@ impl Pump {
 
     /// Moves the channel's chain to an event of the log.
     fn advance(&self, event: &Announcement) -> Advance {
-        let Some(place) = event.position else { return Advance::Repeat };
-        let advance = self.hub.lock().advance(&ChannelLog::of(event), place);
+        let Some(position) = event.position else { return Advance::Repeat };
+        let advance = self.hub.lock().advance(&ChannelLog::of(event), position);
         if advance != Advance::Repeat {
             self.hub.metrics.repaired.inc();
         }

@@ -143,12 +143,12 @@ impl Registry {
     /// Removes a subscriber. Returns whether it was the channel's last one.
     pub(super) fn unsubscribe(&mut self, channel: &Channel, buffer: &Arc<SendBuffer>, now: Millis) -> bool {
         let Some(entry) = self.channels.get_mut(channel) else { return false };
-        let Some(position) = entry.subscriptions.iter().position(|subscription| subscription.is(buffer)) else {
+        let Some(index) = entry.subscriptions.iter().position(|subscription| subscription.is(buffer)) else {
             return false;
         };
-        entry.subscriptions.remove(position);
+        entry.subscriptions.remove(index);
         if let Some(window) = self.windows.get_mut(channel) {
-            window.remove_index(position);
+            window.remove_index(index);
         }
         let last = entry.subscriptions.is_empty() && matches!(entry.bus_state, BusState::Live);
         if last {

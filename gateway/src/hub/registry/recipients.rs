@@ -23,14 +23,14 @@ pub(super) struct Window {
 
 impl Window {
     /// Adjusts the window to the removal of the subscriber at this index.
-    pub(super) fn remove_index(&mut self, place: usize) {
-        self.from -= u64::from((place as u64) < self.from);
-        self.to -= u64::from((place as u64) < self.to);
+    pub(super) fn remove_index(&mut self, index: usize) {
+        self.from -= u64::from((index as u64) < self.from);
+        self.to -= u64::from((index as u64) < self.to);
     }
 
     fn indexes(self, all: usize) -> std::ops::Range<usize> {
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(all);
-        place(self.from)..place(self.to)
+        let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(all);
+        index(self.from)..index(self.to)
     }
 }
 
@@ -40,7 +40,7 @@ impl Registry {
     pub(in crate::hub) fn recipients(
         &mut self,
         channel: &Channel,
-        (kind, place): (LogKind, Option<LogPosition>),
+        (kind, position): (LogKind, Option<LogPosition>),
         max: usize,
         into: &mut Vec<Arc<SendBuffer>>,
     ) -> bool {
@@ -49,19 +49,19 @@ impl Registry {
         }
         match channel.kind() {
             Kind::All => {
-                into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(kind, place)));
+                into.extend(self.sessions.values_mut().filter_map(|session| session.takes_all(kind, position)));
             }
             Kind::Connection(id) => {
                 into.extend(
                     self.sessions
                         .get_mut(&id.number)
-                        .and_then(|session| session.own_subscription.takes(kind, place)),
+                        .and_then(|session| session.own_subscription.takes(kind, position)),
                 );
             }
             _ => {
                 let subscriptions =
                     self.channels.get_mut(channel).into_iter().flat_map(|entry| &mut entry.subscriptions);
-                into.extend(subscriptions.filter_map(|subscription| subscription.takes(kind, place)));
+                into.extend(subscriptions.filter_map(|subscription| subscription.takes(kind, position)));
             }
         }
         true
@@ -103,29 +103,29 @@ impl Registry {
     pub(in crate::hub) fn recipients_in_window(
         &mut self,
         channel: &Channel,
-        (kind, place): (LogKind, Option<LogPosition>),
+        (kind, position): (LogKind, Option<LogPosition>),
         into: &mut Vec<Arc<SendBuffer>>,
     ) {
         let Some(window) = self.windows.get(channel) else { return };
         if channel.kind() == Kind::All {
             let sessions = self.sessions.range_mut(window.from..window.to);
-            into.extend(sessions.filter_map(|(_, session)| session.takes_all(kind, place)));
+            into.extend(sessions.filter_map(|(_, session)| session.takes_all(kind, position)));
         } else if let Some(entry) = self.channels.get_mut(channel) {
             let indexes = window.indexes(entry.subscriptions.len());
             into.extend(
                 entry.subscriptions[indexes]
                     .iter_mut()
-                    .filter_map(|subscription: &mut Subscription| subscription.takes(kind, place)),
+                    .filter_map(|subscription: &mut Subscription| subscription.takes(kind, position)),
             );
         }
     }
 }
 
 impl Session {
-    fn takes_all(&mut self, kind: LogKind, place: Option<LogPosition>) -> Option<Arc<SendBuffer>> {
+    fn takes_all(&mut self, kind: LogKind, position: Option<LogPosition>) -> Option<Arc<SendBuffer>> {
         let is_new =
-            kind == LogKind::Retained || place.is_none_or(|position| position.cursor > self.all_live_after);
-        (is_new && self.state_in_all(kind).takes(place)).then(|| Arc::clone(&self.own_subscription.buffer))
+            kind == LogKind::Retained || position.is_none_or(|position| position.cursor > self.all_live_after);
+        (is_new && self.state_in_all(kind).takes(position)).then(|| Arc::clone(&self.own_subscription.buffer))
     }
 }
 
@@ -151,9 +151,9 @@ mod tests {
     }
 
     /// The numbers of the recipients in the window.
-    fn numbers(registry: &mut Registry, channel: &Channel, place: Option<LogPosition>) -> Vec<u64> {
+    fn numbers(registry: &mut Registry, channel: &Channel, position: Option<LogPosition>) -> Vec<u64> {
         let mut found = Vec::new();
-        registry.recipients_in_window(channel, (LogKind::Durable, place), &mut found);
+        registry.recipients_in_window(channel, (LogKind::Durable, position), &mut found);
         found.iter().map(|buffer| buffer.number()).collect()
     }
 
