@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-// Thousands of small, long-lived allocations of mixed age. This allocator returns memory to the system after load.
+// Thousands of small, long-lived allocations of mixed age. This allocator returns memory to the
+// system after load.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,7 +1,8 @@
 //! Problem documents (RFC 9457) as HTTP responses.
 //!
-//! Every module that serves HTTP uses them, so the client API and the server API report errors alike. This module does
-//! not know what went wrong: the caller gives the status, the code and the detail.
+//! Every module that serves HTTP uses them, so the client API and the server API report errors
+//! alike. This module does not know what went wrong: the caller gives the status, the code and the
+//! detail.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,8 @@
 //! The endpoints for operators: liveness, readiness, metrics and the inspector page.
 //!
-//! Requests come in from probes, Prometheus and people. Responses show the node's state; nothing here changes it. The
-//! module reads readiness, metrics, the bus' health and a snapshot of the hub. It does not know single events or tokens.
+//! Requests come in from probes, Prometheus and people. Responses show the node's state; nothing
+//! here changes it. The module reads readiness, metrics, the bus' health and a snapshot of the hub.
+//! It does not know single events or tokens.
 
 mod inspect;
 
@@ -27,7 +28,8 @@ use crate::telemetry::Metrics;
 pub struct Context {
     /// Whether the node may receive clients.
     pub readiness: Readiness,
-    /// The health of the bus. Other nodes request it to find out whether they alone have lost the bus.
+    /// The health of the bus. Other nodes request it to find out whether they alone have lost the
+    /// bus.
     pub bus: watch::Receiver<Health>,
     /// The node's metrics.
     pub metrics: Arc<Metrics>,
@@ -45,12 +47,14 @@ pub fn router(context: Context) -> Router {
         .with_state(context)
 }
 
-/// Answers while the process is alive. It checks nothing else: an unreachable Redis must not restart every node.
+/// Answers while the process is alive. It checks nothing else: an unreachable Redis must not
+/// restart every node.
 async fn livez() -> &'static str {
     "ok"
 }
 
-/// `degraded` lists problems that do not stop the node from receiving clients. `bus` is this node's view of the bus.
+/// `degraded` lists problems that do not stop the node from receiving clients. `bus` is this node's
+/// view of the bus.
 async fn readyz(State(context): State<Context>) -> Response {
     let (reasons, degraded) = (context.readiness.reasons(), context.readiness.degraded());
     let bus = if *context.bus.borrow() == Health::Up { "up" } else { "down" };

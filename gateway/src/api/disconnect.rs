@@ -18,8 +18,8 @@ const MAX_REASON_BYTES: usize = 256;
 /// Maximum length of a device name, in bytes.
 const MAX_DEVICE_BYTES: usize = 128;
 
-/// The request body: which sessions to close, and why. Members have any type, so that a rejection can name the wrong
-/// one.
+/// The request body: which sessions to close, and why. Members have any type, so that a rejection
+/// can name the wrong one.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DisconnectRequest {

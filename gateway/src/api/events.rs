@@ -1,4 +1,5 @@
-//! `GET /v1/events/{id}` returns an event's delivery status. `DELETE /v1/events/{id}` cancels a scheduled event.
+//! `GET /v1/events/{id}` returns an event's delivery status. `DELETE /v1/events/{id}` cancels a
+//! scheduled event.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ struct EventStatus {
     verdict: BTreeMap<Channel, Verdict>,
 }
 
-/// Maximum number of channels of one event that are explained. A request with `channel` explains any other one.
+/// Maximum number of channels of one event that are explained. A request with `channel` explains
+/// any other one.
 const MAX_EXPLAINED: usize = 20;
 
 #[derive(Serialize)]

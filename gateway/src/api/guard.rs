@@ -11,7 +11,8 @@ use wirebell_protocol::ErrorCode;
 use super::{Context, Peer, wait};
 use crate::problem::Problem;
 
-/// Maximum duration of a request with its body. A sender that stalls must not hold a connection forever.
+/// Maximum duration of a request with its body. A sender that stalls must not hold a connection
+/// forever.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Passes requests with a valid API key, and in `dev` those from this machine.
@@ -48,7 +49,8 @@ fn unauthorized() -> Response {
     response
 }
 
-/// Returns whether `Content-Length` exceeds the limit. Such a request is rejected without reading it.
+/// Returns whether `Content-Length` exceeds the limit. Such a request is rejected without reading
+/// it.
 fn declares_more_than(max: usize, request: &Request) -> bool {
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     declared.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > max)

@@ -1,4 +1,5 @@
-//! Reads a CloudEvent's attributes from headers, in the binary mode of the CloudEvents HTTP binding.
+//! Reads a CloudEvent's attributes from headers, in the binary mode of the CloudEvents HTTP
+//! binding.
 
 use axum::http::{HeaderMap, StatusCode};
 use wirebell_protocol::ErrorCode;
@@ -6,7 +7,8 @@ use wirebell_protocol::cloudevents::HEADER_PREFIX;
 
 use crate::problem::Problem;
 
-/// Returns whether the headers contain a CloudEvent. One `ce-` header is enough; missing ones are reported later.
+/// Returns whether the headers contain a CloudEvent. One `ce-` header is enough; missing ones are
+/// reported later.
 pub(super) fn contain_event_attributes(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| name.as_str().starts_with(HEADER_PREFIX))
 }
@@ -25,8 +27,9 @@ fn invalid(name: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidEvent, detail).attribute(name)
 }
 
-/// Removes the quotes that older senders put around a value, then decodes percent-encoding once. A percent sign that
-/// is not followed by two hex digits stays. Returns `None` if the result is not UTF-8.
+/// Removes the quotes that older senders put around a value, then decodes percent-encoding once. A
+/// percent sign that is not followed by two hex digits stays. Returns `None` if the result is not
+/// UTF-8.
 fn decode(value: &[u8]) -> Option<String> {
     let value = unquoted(value);
     let mut decoded = Vec::with_capacity(value.len());

@@ -1,5 +1,5 @@
-//! `GET /v1/fallbacks` and `GET /v1/receipts`: the latest entries of the fallback stream and the receipts stream. They
-//! are for people; a service consumes the streams with a consumer group.
+//! `GET /v1/fallbacks` and `GET /v1/receipts`: the latest entries of the fallback stream and the
+//! receipts stream. They are for people; a service consumes the streams with a consumer group.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

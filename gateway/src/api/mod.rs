@@ -1,8 +1,9 @@
 //! The server API: the HTTP endpoints for backends.
 //!
-//! Requests come in from services that publish events, read delivery status, list online users, disconnect sessions and
-//! revoke tokens. The module calls the bus and answers with JSON or a problem document. It does not know clients'
-//! sessions, except for a look at those of one user on this node ([`SessionsOf`]).
+//! Requests come in from services that publish events, read delivery status, list online users,
+//! disconnect sessions and revoke tokens. The module calls the bus and answers with JSON or a
+//! problem document. It does not know clients' sessions, except for a look at those of one user on
+//! this node ([`SessionsOf`]).
 
 mod disconnect;
 mod events;
@@ -61,7 +62,8 @@ pub struct Context {
     pub max_batch: usize,
     /// Bounds the requests that wait for a delivery status.
     pub waits: WaitSlots,
-    /// Canceled when the node shuts down. Requests that wait are then answered with the current status.
+    /// Canceled when the node shuts down. Requests that wait are then answered with the current
+    /// status.
     pub stopping: CancellationToken,
     /// The node's metrics.
     pub metrics: Arc<Metrics>,

@@ -37,7 +37,8 @@ struct Session {
     since: u64,
 }
 
-/// Lists online users, shard by shard, ordered by id within a shard. A user who stays online is on exactly one page.
+/// Lists online users, shard by shard, ordered by id within a shard. A user who stays online is on
+/// exactly one page.
 pub(super) async fn list(
     State(context): State<Context>,
     query: Result<Query<UsersQuery>, QueryRejection>,

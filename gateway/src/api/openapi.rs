@@ -1,5 +1,6 @@
-//! `GET /openapi.json`: the OpenAPI document of the server API. It is written by hand. The tests below compare it with
-//! the routes, codes and limits of the code, and `tests/openapi` with the behavior of a node.
+//! `GET /openapi.json`: the OpenAPI document of the server API. It is written by hand. The tests
+//! below compare it with the routes, codes and limits of the code, and `tests/openapi` with the
+//! behavior of a node.
 
 use axum::Router;
 use axum::http::header;

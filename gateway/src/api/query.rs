@@ -19,7 +19,8 @@ use crate::problem::Problem;
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: u64 = 1_000;
 
-/// The query of `/v1/events/{id}`. All parameters are texts, so that a rejection can name the wrong one.
+/// The query of `/v1/events/{id}`. All parameters are texts, so that a rejection can name the wrong
+/// one.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventQuery {
@@ -66,7 +67,8 @@ impl ListQuery {
 }
 
 impl UsersQuery {
-    /// Returns the maximum number of users. Requires `online=true`, since only online users are known.
+    /// Returns the maximum number of users. Requires `online=true`, since only online users are
+    /// known.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         if self.online.as_deref() != Some("true") {
             return Err(invalid("online", "expected `true`; only online users can be listed"));
@@ -74,7 +76,8 @@ impl UsersQuery {
         limit(self.limit.as_deref())
     }
 
-    /// Returns where the previous page ended: the shard's number and the user. The first page starts at shard 0.
+    /// Returns where the previous page ended: the shard's number and the user. The first page
+    /// starts at shard 0.
     pub(super) fn after(&self) -> Result<(u8, String), Problem> {
         let Some(text) = self.after.as_deref() else { return Ok((0, String::new())) };
         let position = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());

@@ -24,7 +24,8 @@ const LEEWAY: u64 = 60;
 /// Maximum length of a token's `jti`, in bytes.
 const MAX_TOKEN_ID_BYTES: usize = 256;
 
-/// The request body: which tokens to revoke. Members have any type, so that a rejection can name the wrong one.
+/// The request body: which tokens to revoke. Members have any type, so that a rejection can name
+/// the wrong one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevocationRequest {

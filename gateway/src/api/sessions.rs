@@ -64,7 +64,7 @@ pub(super) fn from_connection_log<'a>(
 ) -> Vec<Session<'a>> {
     let mut sessions: Vec<Session<'a>> = Vec::new();
     let mut last_seen: Vec<u64> = Vec::new();
-    for entry in history {
+    for entry in connection_log {
         let Some(connection) = entry.connection.as_deref() else { continue };
         let index = sessions.iter().position(|session| session.connection == connection);
         let index = index.unwrap_or_else(|| {
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_session_opens_and_closes() {
-        let history = [entry(5, 1, 1, opened()), entry(6, 1, 2, opened()), entry(9, 1, 1, closed("client"))];
-        let sessions = from_connection_log(&history, None);
+        let connection_log = [entry(5, 1, 1, opened()), entry(6, 1, 2, opened()), entry(9, 1, 1, closed("client"))];
+        let sessions = from_connection_log(&connection_log, None);
         let ends: Vec<_> = sessions.iter().map(|session| session.end.map(|end| end.why)).collect();
         assert_eq!(ends, [Some("client"), None]);
         assert!(sessions[0].was_open_at(5) && sessions[0].was_open_at(8));
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_session_ends_with_its_node() {
-        let history = [entry(5, 1, 1, opened()), entry(6, 2, 1, opened())];
-        let sessions = from_connection_log(&history, Some(&[NodeId::from_bits(2)]));
+        let connection_log = [entry(5, 1, 1, opened()), entry(6, 2, 1, opened())];
+        let sessions = from_connection_log(&connection_log, Some(&[NodeId::from_bits(2)]));
         assert_eq!(sessions[0].end, Some(End { at: 5, why: NODE_GONE }));
         assert_eq!(sessions[1].end, None);
     }
@@ -148,7 +148,7 @@ mod tests {
         let caught_up = ConnectionEvent::CaughtUp { channel: "user:42".into(), upto: after };
         let history =
             [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
-        let sessions = from_connection_log(&history, None);
+        let sessions = from_connection_log(&connection_log, None);
         assert_eq!(sessions[0].catching_up, [CatchUp { channel: "topic:news", after, since: 6 }]);
         assert_eq!(sessions[0].opened, None, "the log no longer contains its start");
     }

@@ -1,5 +1,5 @@
-//! Parses a publish request: one event or several, in Wirebell's JSON or as CloudEvents. Each event is validated on its
-//! own.
+//! Parses a publish request: one event or several, in Wirebell's JSON or as CloudEvents. Each event
+//! is validated on its own.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::value::RawValue;
@@ -52,7 +52,8 @@ pub(super) fn read(context: &Context, headers: &HeaderMap, body: &[u8]) -> Resul
     }
 }
 
-/// Returns the encoding, as the CloudEvents HTTP binding defines it: first by media type, then by `ce-` headers.
+/// Returns the encoding, as the CloudEvents HTTP binding defines it: first by media type, then by
+/// `ce-` headers.
 fn mode(headers: &HeaderMap) -> Result<Mode, Problem> {
     let media = MediaType::parse(content_type(headers).unwrap_or_default());
     let is_cloudevents =

@@ -1,7 +1,8 @@
 //! `GET /v1/users/{id}`: whether a user is online, since when, and the user's devices and sessions.
 //!
-//! Sessions on this node come from the hub, sessions on other nodes from presence. The user's connection log adds earlier
-//! devices and slow sessions. Without presence, sessions on other nodes come from the log as well.
+//! Sessions on this node come from the hub, sessions on other nodes from presence. The user's
+//! connection log adds earlier devices and slow sessions. Without presence, sessions on other nodes
+//! come from the log as well.
 
 use std::collections::BTreeMap;
 
@@ -72,12 +73,12 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let (id, channel) = query::user_id(path)?;
     let unavailable = |error| bus_problem(&error, "retry");
-    let history = context.bus.history(&channel).await.map_err(unavailable)?;
+    let connection_log = context.bus.history(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
     let entry = if context.presence { context.bus.online(&id).await.map_err(unavailable)? } else { None };
     let here = (context.sessions_of)(&id);
     let sessions =
-        sessions::from_connection_log(&history, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
+        sessions::from_connection_log(&connection_log, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));
     let now = millis(wall_clock());
     let mut open: Vec<OpenSession> = if context.presence {
         let remote = entry.iter().flat_map(|online| &online.sessions);
@@ -97,7 +98,7 @@ pub(super) async fn read(
         // A session that opened just now may not be in presence yet.
         online: context.presence.then_some(entry.is_some() || !open.is_empty()),
         since: entry.map(|online| online.since).or(began.filter(|_| context.presence)),
-        devices: devices(&history, &open),
+        devices: devices(&connection_log, &open),
         sessions: &open,
     };
     Ok(Json(user).into_response())
@@ -158,7 +159,7 @@ fn from_hub(info: &SessionInfo, sessions: &[Session<'_>], now: u64) -> OpenSessi
 fn devices<'a>(history: &'a [ConnectionLogEntry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
     let began =
         open.iter().filter_map(|session| Some((session.device.as_deref()?, session.since.unwrap_or_default())));
-    let logged = history.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
+    let logged = connection_log.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
     for (device, at) in began.chain(logged) {
         let last = seen.entry(device).or_default();
@@ -194,7 +195,7 @@ mod tests {
             entry(4, 1, "phone", closed()),
             entry(5, 2, "laptop", closed()),
         ];
-        let sessions = sessions::from_connection_log(&history, None);
+        let sessions = sessions::from_connection_log(&connection_log, None);
         let open: Vec<OpenSession> =
             sessions.iter().filter(|session| session.end.is_none()).map(from_connection_log).collect();
         assert_eq!((open.len(), open[0].node.as_str(), open[0].since), (1, "haaaaaaa", Some(3)));
@@ -202,6 +203,6 @@ mod tests {
             Device { name: "laptop", connected: false, seen: 5 },
             Device { name: "phone", connected: true, seen: 4 },
         ];
-        assert_eq!(devices(&history, &open), expected);
+        assert_eq!(devices(&connection_log, &open), expected);
     }
 }

@@ -1,5 +1,5 @@
-//! Long polling for a delivery status: the request stays open until the status is final on all channels, or until a
-//! timeout.
+//! Long polling for a delivery status: the request stays open until the status is final on all
+//! channels, or until a timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,8 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Maximum number of requests that wait. Each queries the bus at most once a second.
 const MAX_WAITS: usize = 1_000;
-/// Pauses between two reads of the delivery records. They start short, since most devices acknowledge at once.
+/// Pauses between two reads of the delivery records. They start short, since most devices
+/// acknowledge at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -33,7 +34,8 @@ impl Default for WaitSlots {
     }
 }
 
-/// Returns the event's receipts once all of them are final, or their current state after the timeout.
+/// Returns the event's receipts once all of them are final, or their current state after the
+/// timeout.
 pub(super) async fn until_final(
     context: &Context,
     id: &str,

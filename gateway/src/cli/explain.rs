@@ -15,7 +15,8 @@ pub(super) struct Explain {
     /// The event's id
     #[arg(value_name = "EVENT_ID")]
     id: String,
-    /// One of its channels; required if the event was published without receipt, deadline and deliver-at
+    /// One of its channels; required if the event was published without receipt, deadline and
+    /// deliver-at
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     /// URL of the server API

@@ -1,7 +1,8 @@
 //! The command line: one file per command.
 //!
-//! Arguments come in; output, logs and an exit code come out. `dev` and `serve` start a node through `server`. The other
-//! commands talk to a running node over HTTP or WebSocket, like any client or service.
+//! Arguments come in; output, logs and an exit code come out. `dev` and `serve` start a node
+//! through `server`. The other commands talk to a running node over HTTP or WebSocket, like any
+//! client or service.
 
 mod api_client;
 mod explain;

@@ -118,8 +118,8 @@ fn run(config: config::Config, mode: Mode) -> CommandResult {
     runtime.block_on(server::run(config, mode)).map_err(|error| error.to_string())
 }
 
-/// Returns the number of worker threads: one less than cores, since the delivery thread uses one. More threads would only
-/// compete for the cores and wake each other up.
+/// Returns the number of worker threads: one less than cores, since the delivery thread uses one.
+/// More threads would only compete for the cores and wake each other up.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }

@@ -40,7 +40,8 @@ pub(super) struct Publish {
     /// Track the delivery; `wirebell explain` shows it
     #[arg(long)]
     receipt: bool,
-    /// Seconds within which a device must acknowledge the event; otherwise it goes to the fallback stream
+    /// Seconds within which a device must acknowledge the event; otherwise it goes to the fallback
+    /// stream
     #[arg(long, value_name = "SECONDS")]
     deadline: Option<u64>,
     /// Time at which to publish the event, in RFC 3339
@@ -49,7 +50,8 @@ pub(super) struct Publish {
     /// When the event counts as published: stored on the primary, or on a replica too
     #[arg(long, value_parser = ["primary", "replicated"])]
     durability: Option<String>,
-    /// Wait up to this many seconds for an acknowledgement, then print the delivery status; fails without one
+    /// Wait up to this many seconds for an acknowledgement, then print the delivery status; fails
+    /// without one
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
     /// W3C trace context to continue

@@ -18,7 +18,8 @@ pub(super) struct Token {
     /// Topics that the user may subscribe to; `*` matches any run of characters; can be repeated
     #[arg(long = "topic", value_name = "PATTERN")]
     topics: Vec<String>,
-    /// Event types that the user may emit, like topics [default: `*` with the secret of `wirebell dev`, otherwise none]
+    /// Event types that the user may emit, like topics [default: `*` with the secret of `wirebell
+    /// dev`, otherwise none]
     #[arg(long = "emit", value_name = "PATTERN")]
     emit: Vec<String>,
     /// Device name

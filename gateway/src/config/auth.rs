@@ -12,7 +12,8 @@ use super::url;
 /// The default secret of `wirebell dev`. It is public, so `serve` rejects it.
 pub const DEV_SECRET: &str = "wirebell-dev-secret";
 
-/// RFC 7518 requires as many bytes as the hash has, 32 for HS256. Less than half of that is rejected.
+/// RFC 7518 requires as many bytes as the hash has, 32 for HS256. Less than half of that is
+/// rejected.
 const MIN_SECRET_BYTES: usize = 16;
 
 /// How client tokens are verified.

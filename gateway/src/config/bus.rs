@@ -14,7 +14,8 @@ use super::url;
 /// The Redis that connects the nodes, and the limits of the logs.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    /// The URL of Redis; a secret, since it may contain a password. `None` selects the embedded bus.
+    /// The URL of Redis; a secret, since it may contain a password. `None` selects the embedded
+    /// bus.
     pub redis: Option<Secret>,
     /// The prefix of every key in Redis.
     pub prefix: String,

@@ -10,7 +10,8 @@ use super::setting::Setting;
 use super::value::{RawValue, SourcedValue};
 use super::{file, schema};
 
-/// Returns the raw value of each setting that a source sets. Values from `_file` files are already read.
+/// Returns the raw value of each setting that a source sets. Values from `_file` files are already
+/// read.
 pub(super) fn collect(sources: &Sources, errors: &mut Vec<ConfigError>) -> BTreeMap<&'static str, SourcedValue> {
     let mut raw_settings = RawSettings::new();
     if let Some(path) = &sources.file {

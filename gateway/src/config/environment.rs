@@ -67,8 +67,8 @@ pub(super) fn read(variables: &[(String, String)], raw_settings: &mut RawSetting
     }
 }
 
-/// Returns whether a variable with our prefix is not a setting: the file name, variables of tests, and the
-/// variables that Kubernetes sets for each Service whose name begins with `wirebell`.
+/// Returns whether a variable with our prefix is not a setting: the file name, variables of tests,
+/// and the variables that Kubernetes sets for each Service whose name begins with `wirebell`.
 fn is_ignored(name: &str) -> bool {
     let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
     name == CONFIG

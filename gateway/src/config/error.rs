@@ -35,8 +35,8 @@ impl ConfigErrors {
         (!errors.is_empty()).then_some(Self(errors))
     }
 
-    /// Returns a single error. For errors that only the user of a section can detect, such as a key that does not
-    /// fit its algorithms.
+    /// Returns a single error. For errors that only the user of a section can detect, such as a key
+    /// that does not fit its algorithms.
     pub fn single(key: &str, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self(vec![ConfigError {
             key: key.to_owned(),

@@ -75,7 +75,8 @@ fn describe(error: &std::io::Error) -> String {
     }
 }
 
-/// Describes a syntax error with its line number. It does not quote the line, which may hold a secret.
+/// Describes a syntax error with its line number. It does not quote the line, which may hold a
+/// secret.
 fn syntax_error(text: &str, error: &toml::de::Error) -> String {
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     let line = line.map(|line| format!(" in line {line}")).unwrap_or_default();

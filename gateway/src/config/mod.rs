@@ -1,13 +1,16 @@
 //! The configuration: every setting, its default and the reason for it.
 //!
-//! Sources come in: the configuration file, environment variables and flags. A checked [`Config`] comes out, or every
-//! error at once. This module does not know what a setting is used for. No other module reads the environment.
+//! Sources come in: the configuration file, environment variables and flags. A checked [`Config`]
+//! comes out, or every error at once. This module does not know what a setting is used for. No
+//! other module reads the environment.
 //!
-//! A new setting is one row in the table of its section's file and one field beside it. The key in the file, the
-//! environment variable, `--set`, the help and `docs/configuration.md` follow from the row.
+//! A new setting is one row in the table of its section's file and one field beside it. The key in
+//! the file, the environment variable, `--set`, the help and `docs/configuration.md` follow from
+//! the row.
 //!
-//! Files import one way: small files ([`Mode`], `setting`, `value`) first, then the sections, then `schema`, which
-//! lists the sections, then the sources, then `load`. This file only assembles them.
+//! Files import one way: small files ([`Mode`], `setting`, `value`) first, then the sections, then
+//! `schema`, which lists the sections, then the sources, then `load`. This file only assembles
+//! them.
 
 mod auth;
 mod bus;

@@ -1,5 +1,5 @@
-//! Parses the values for each section. An invalid value is reported and replaced by its default, so that one error
-//! does not hide the next.
+//! Parses the values for each section. An invalid value is reported and replaced by its default, so
+//! that one error does not hide the next.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -12,7 +12,8 @@ use super::setting::{BLANK, Kind, Setting};
 pub struct Services {
     /// The address to listen on.
     pub listen: SocketAddr,
-    /// The address at which other nodes reach this API, if set; without a port, the listen port is used.
+    /// The address at which other nodes reach this API, if set; without a port, the listen port is
+    /// used.
     pub advertise: Option<(IpAddr, Option<u16>)>,
     /// API keys that services send as `Authorization: Bearer`.
     pub keys: Vec<Secret>,

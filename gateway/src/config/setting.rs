@@ -46,7 +46,8 @@ pub(super) enum Kind {
     List,
 }
 
-/// A row with the values that most rows share. Each row of a section's table overrides what differs.
+/// A row with the values that most rows share. Each row of a section's table overrides what
+/// differs.
 pub(super) const BLANK: Setting = Setting {
     key: "",
     kind: Kind::Text,

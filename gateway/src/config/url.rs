@@ -11,7 +11,8 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Splits an absolute URL. Returns `None` if it has no host, or a character that programs parse differently.
+    /// Splits an absolute URL. Returns `None` if it has no host, or a character that programs parse
+    /// differently.
     pub(super) fn of(text: &'a str) -> Option<Self> {
         if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return None;
@@ -37,7 +38,8 @@ impl<'a> Parts<'a> {
         matches!(self.scheme, "http" | "https")
     }
 
-    /// Returns whether the connection is protected (`https` or loopback) and the URL contains no password.
+    /// Returns whether the connection is protected (`https` or loopback) and the URL contains no
+    /// password.
     pub(super) fn is_private(&self) -> bool {
         self.user.is_none() && (self.scheme == "https" || self.is_loopback())
     }
@@ -48,7 +50,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns whether the text is an origin as browsers send it: scheme, lower-case host, optional port, no path.
+/// Returns whether the text is an origin as browsers send it: scheme, lower-case host, optional
+/// port, no path.
 pub(super) fn is_origin(text: &str) -> bool {
     let plain = Parts::of(text).filter(|parts| parts.user.is_none() && !parts.scheme.is_empty());
     let Some(parts) = plain else { return false };

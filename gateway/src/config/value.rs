@@ -38,7 +38,8 @@ pub(super) enum Value {
 }
 
 impl RawValue {
-    /// Returns whether the value is an empty text. An empty text sets nothing, like an empty variable.
+    /// Returns whether the value is an empty text. An empty text sets nothing, like an empty
+    /// variable.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Text(text) | Self::Toml(toml::Value::String(text)) if text.is_empty())
     }

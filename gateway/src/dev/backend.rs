@@ -1,5 +1,5 @@
-//! A simulated backend. It accepts a payment, works for some seconds, and publishes each step to the user. It moves no
-//! money.
+//! A simulated backend. It accepts a payment, works for some seconds, and publishes each step to
+//! the user. It moves no money.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use wirebell_publisher::Publisher;
 
 use super::payments::{Payments, Progress, Published, Step};
 
-/// Maximum number of concurrent payments: more than a person watches, and few enough to cause no load.
+/// Maximum number of concurrent payments: more than a person watches, and few enough to cause no
+/// load.
 const MAX_CONCURRENT: usize = 32;
 
 /// The simulated backend.
@@ -50,7 +51,8 @@ impl Backend {
         Self { publisher, tasks, slots: Arc::new(Semaphore::new(MAX_CONCURRENT)), payments: Payments::default() }
     }
 
-    /// Accepts a payment and returns its id at once. Returns `None` if too many payments are in progress.
+    /// Accepts a payment and returns its id at once. Returns `None` if too many payments are in
+    /// progress.
     pub(super) fn accept(&self, channel: Channel, amount: String) -> Option<String> {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let id = format!("pay_{}", Ulid::generate());

@@ -1,7 +1,8 @@
 //! The live page of `wirebell dev`. It shows what the gateway does.
 //!
-//! A simulated backend accepts payments and publishes their progress through the publisher SDK, like a real service. Each
-//! card of the page is a real WebSocket to the client API, with a token from `/dev/token`.
+//! A simulated backend accepts payments and publishes their progress through the publisher SDK,
+//! like a real service. Each card of the page is a real WebSocket to the client API, with a token
+//! from `/dev/token`.
 //!
 //! `serve` never exposes these routes: a caller of `/dev/token` can act as any user.
 

@@ -11,8 +11,8 @@ use wirebell_protocol::ErrorCode;
 
 use crate::problem::Problem;
 
-/// Allows scripts and styles from the gateway only, and none inline. HTML in an event could not run even if the page
-/// failed to escape it.
+/// Allows scripts and styles from the gateway only, and none inline. HTML in an event could not run
+/// even if the page failed to escape it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

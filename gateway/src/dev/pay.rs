@@ -1,4 +1,5 @@
-//! `POST /dev/pay` accepts a payment and answers before the work is done. `GET /dev/payments/{id}` returns its progress.
+//! `POST /dev/pay` accepts a payment and answers before the work is done. `GET /dev/payments/{id}`
+//! returns its progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,8 @@ pub(super) struct ProgressQuery {
     seen: usize,
 }
 
-/// `GET /dev/payments/{payment}?seen=2`: waits until there are more steps than `seen`, or the payment is done.
+/// `GET /dev/payments/{payment}?seen=2`: waits until there are more steps than `seen`, or the
+/// payment is done.
 pub(super) async fn progress(
     State(backend): State<Arc<Backend>>,
     Path(payment): Path<String>,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use wirebell_protocol::Cursor;
 
-/// Maximum number of payments. More than the number of concurrent ones, so that none is removed while in progress.
+/// Maximum number of payments. More than the number of concurrent ones, so that none is removed
+/// while in progress.
 const MAX_KEPT: usize = 128;
 
 /// The progress of a payment.

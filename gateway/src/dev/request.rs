@@ -13,8 +13,9 @@ const MAX_BYTES: usize = 4096;
 /// Maximum length of a device name, in characters.
 const MAX_DEVICE_CHARS: usize = 64;
 
-/// Parses a JSON body. It requires the JSON media type: a browser lets a foreign page post a form or plain text without a
-/// preflight request, but JSON only after a preflight, which the gateway never allows.
+/// Parses a JSON body. It requires the JSON media type: a browser lets a foreign page post a form
+/// or plain text without a preflight request, but JSON only after a preflight, which the gateway
+/// never allows.
 pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !MediaType::parse(kind).is("application/json") {

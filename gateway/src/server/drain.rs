@@ -1,5 +1,5 @@
-//! Graceful shutdown. The node first reports unready, then asks its clients to reconnect to other nodes, spread over a
-//! window, then stops. A second signal or the deadline stops it at once.
+//! Graceful shutdown. The node first reports unready, then asks its clients to reconnect to other
+//! nodes, spread over a window, then stops. A second signal or the deadline stops it at once.
 
 use std::time::Duration;
 

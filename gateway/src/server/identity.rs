@@ -1,4 +1,5 @@
-//! The node's id. It is new at every start, so that connections of an earlier process belong to no node.
+//! The node's id. It is new at every start, so that connections of an earlier process belong to no
+//! node.
 
 use wirebell_protocol::NodeId;
 

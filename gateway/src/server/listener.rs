@@ -1,5 +1,5 @@
-//! Accepts connections and serves HTTP/1.1 on each. It replaces the framework's listener, because a client that never
-//! finishes its request must not hold a connection forever.
+//! Accepts connections and serves HTTP/1.1 on each. It replaces the framework's listener, because a
+//! client that never finishes its request must not hold a connection forever.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,8 +27,9 @@ const UNSENT_BYTES: u32 = 16 * 1024;
 /// The pause after a failed accept, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Maximum number of connections that wait to be accepted: the system's limit (`net.core.somaxconn`). A client that finds
-/// the queue full retries after a second, which would dominate the time in which all clients reconnect.
+/// Maximum number of connections that wait to be accepted: the system's limit
+/// (`net.core.somaxconn`). A client that finds the queue full retries after a second, which would
+/// dominate the time in which all clients reconnect.
 const ACCEPT_BACKLOG: u32 = i32::MAX as u32;
 
 /// Listens on an address, even if another process has just released it.
@@ -48,8 +49,8 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
                 Ok((socket, peer)) => {
                     // Small frames must be sent at once.
                     let _ = socket.set_nodelay(true);
-                    // A smaller kernel buffer saves memory for a slow client. It also shows progress early: the
-                    // socket becomes writable before megabytes have drained.
+                    // A smaller kernel buffer saves memory for a slow client. It also shows
+                    // progress early: the socket becomes writable before megabytes have drained.
                     let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES);
                     tasks.spawn(connection(socket, peer, router.clone(), stop.clone()));
                 }

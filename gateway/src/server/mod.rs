@@ -1,7 +1,7 @@
 //! The node: built from the other modules, bound to its addresses, served, and shut down.
 //!
-//! A configuration comes in. `build` is the composition root; `routes` lists all HTTP routes; `drain` shuts the node down
-//! after a signal. It knows which modules exist, not what they do.
+//! A configuration comes in. `build` is the composition root; `routes` lists all HTTP routes;
+//! `drain` shuts the node down after a signal. It knows which modules exist, not what they do.
 
 mod build;
 mod bus_health;
@@ -81,7 +81,8 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartErro
     listener::bind(address).map_err(|error| StartError::Bind { key, address, error })
 }
 
-/// Raises the limit of file descriptors. Each connection uses one, and the usual soft limit is a thousand.
+/// Raises the limit of file descriptors. Each connection uses one, and the usual soft limit is a
+/// thousand.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => tracing::debug!(limit, "file descriptors"),

@@ -1,18 +1,21 @@
 //! Decides whether a node that lost its bus stays ready.
 //!
-//! If other nodes have the bus, only this node's clients are affected, and it must leave the load balancer (*isolated*).
-//! If all nodes lost it (*outage*), removing them would only add a second outage.
+//! If other nodes have the bus, only this node's clients are affected, and it must leave the load
+//! balancer (*isolated*). If all nodes lost it (*outage*), removing them would only add a second
+//! outage.
 //!
-//! No decision is immediate. During a failover nodes lose and regain the bus at different times, and a node that has not
-//! noticed the loss still reports it as up. So a difference must last for some seconds.
+//! No decision is immediate. During a failover nodes lose and regain the bus at different times,
+//! and a node that has not noticed the loss still reports it as up. So a difference must last for
+//! some seconds.
 
 use std::time::{Duration, Instant};
 
 use super::peers::PeerReport;
 use crate::bus::Health;
 
-/// How long others must have the bus while this node does not, before it counts as isolated. Longer than a probe's
-/// timeout (2 s) and the pause before it (1 s): a node that still reports "up" after that does have the bus.
+/// How long others must have the bus while this node does not, before it counts as isolated. Longer
+/// than a probe's timeout (2 s) and the pause before it (1 s): a node that still reports "up" after
+/// that does have the bus.
 const ISOLATED_AFTER: Duration = Duration::from_secs(4);
 /// How long others must lack the bus too, before an isolated node counts as part of an outage.
 const OUTAGE_AFTER: Duration = Duration::from_secs(10);
@@ -88,10 +91,11 @@ impl ReadinessPolicy {
     }
 }
 
-/// Returns whether only this node lacks the bus. `None` if the queried nodes did not answer: the state stays unchanged.
+/// Returns whether only this node lacks the bus. `None` if the queried nodes did not answer: the
+/// state stays unchanged.
 ///
-/// `answered`: the bus answers this node, which is only deaf. The bus is then up for others as well, unless they report
-/// that they are deaf too.
+/// `answered`: the bus answers this node, which is only deaf. The bus is then up for others as
+/// well, unless they report that they are deaf too.
 fn is_isolated(answers: PeerReport, answered: bool) -> Option<bool> {
     match answers {
         PeerReport { up: 1.., .. } => Some(true),

@@ -64,9 +64,9 @@ fn client_routes(config: &Config, node: &Node) -> Router {
     })
 }
 
-/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users`, `/v1/users/{id}` ·
-/// `POST /v1/users/{id}/disconnect`, `/v1/revocations` · `GET /v1/fallbacks`, `/v1/receipts` · `GET /openapi.json` ·
-/// `GET /livez`, `/readyz`, `/metrics`, `/inspect`
+/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users`, `/v1/users/{id}` · `POST
+/// /v1/users/{id}/disconnect`, `/v1/revocations` · `GET /v1/fallbacks`, `/v1/receipts` · `GET
+/// /openapi.json` · `GET /livez`, `/readyz`, `/metrics`, `/inspect`
 fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {

@@ -1,4 +1,5 @@
-//! `GET /inspect`: the state of this node, as a page, or as JSON if the request accepts `application/json`.
+//! `GET /inspect`: the state of this node, as a page, or as JSON if the request accepts
+//! `application/json`.
 
 mod page;
 

@@ -1,4 +1,5 @@
-//! The inspector page: a single HTML document without external resources. It reloads every two seconds.
+//! The inspector page: a single HTML document without external resources. It reloads every two
+//! seconds.
 
 use std::fmt::Write;
 
@@ -80,11 +81,11 @@ fn table(page: &mut String, title: &str, empty: &str, sessions: &[SessionInfo]) 
     page.push_str("</table></div>");
 }
 
-fn reading(lagging: &CatchUpInfo) -> String {
-    let channel = escape(lagging.log.channel.as_str());
-    let behind =
-        lagging.lag_millis.map_or_else(|| "from the start".to_owned(), |millis| format!("{} behind", span(millis)));
-    format!("{} of <code>{channel}</code>, {behind}, since {}", lane(lagging), span(lagging.age))
+fn reading(catch_up: &CatchUpInfo) -> String {
+    let channel = escape(catch_up.log.channel.as_str());
+    let lag =
+        catch_up.lag_millis.map_or_else(|| "from the start".to_owned(), |millis| format!("{} lag", span(millis)));
+    format!("{} of <code>{channel}</code>, {lag}, since {}", lane(catch_up), span(catch_up.age))
 }
 
 /// Formats milliseconds for people.
@@ -122,7 +123,7 @@ mod tests {
     fn user_ids_are_escaped() {
         let page = render(&inspection());
         assert!(page.contains("&lt;b&gt;&amp;&quot;42") && !page.contains("<b>"), "{page}");
-        assert!(page.contains("log of <code>all</code>, 2.5 s behind, since 0.9 s"), "{page}");
+        assert!(page.contains("log of <code>all</code>, 2.5 s lag, since 0.9 s"), "{page}");
         assert!(page.contains("The bus is down: refused"));
     }
 

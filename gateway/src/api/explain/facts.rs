@@ -1,5 +1,5 @@
-//! The facts about an event on one channel: its delivery record, its log position, its publish result, and the user's
-//! connection log.
+//! The facts about an event on one channel: its delivery record, its log position, its publish
+//! result, and the user's connection log.
 
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -50,7 +50,7 @@ pub(in crate::api) async fn gather(
         None => return Ok(None),
     }
     if matches!(channel.kind(), Kind::User(_)) {
-        facts.history = bus.history(channel).await?;
+        facts.connection_log = bus.history(channel).await?;
         facts.live_nodes = Some(bus.nodes().await?).filter(|nodes| !nodes.is_empty());
     }
     Ok(Some(facts))

@@ -1,8 +1,9 @@
-//! Explains an event's delivery to people: a timeline, and one verdict per channel that says why the event reached its
-//! user or did not.
+//! Explains an event's delivery to people: a timeline, and one verdict per channel that says why
+//! the event reached its user or did not.
 //!
-//! [`facts`] gathers what the bus knows: delivery record, log position, publish result and connection log. Everything
-//! else is a pure function of these facts. It decides nothing; it only describes.
+//! [`facts`] gathers what the bus knows: delivery record, log position, publish result and
+//! connection log. Everything else is a pure function of these facts. It decides nothing; it only
+//! describes.
 
 mod facts;
 mod reason;

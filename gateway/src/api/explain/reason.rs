@@ -1,4 +1,5 @@
-//! Why no device has acknowledged an event, as far as the facts show: the first reason in this list that applies.
+//! Why no device has acknowledged an event, as far as the facts show: the first reason in this list
+//! that applies.
 
 use wirebell_protocol::Cursor;
 use wirebell_protocol::connection_log::ConnectionEvent;
@@ -18,7 +19,7 @@ pub(super) struct Reason {
 
 /// Returns the first reason that applies.
 pub(super) fn reason(facts: &Facts) -> Reason {
-    let sessions = sessions::from_connection_log(&facts.history, facts.live_nodes.as_deref());
+    let sessions = sessions::from_connection_log(&facts.connection_log, facts.live_nodes.as_deref());
     let sessions = Sessions { facts, all: &sessions };
     from_connections(facts, &sessions)
         .or_else(|| sessions.gap())
@@ -105,7 +106,7 @@ impl Sessions<'_> {
 
     /// Returns the cursor after which a session reads towards the event, and since when.
     fn catch_up_position(&self, session: &Session<'_>, cursor: Cursor) -> Option<(Cursor, u64)> {
-        if let Some(slow) = session.catching_up.iter().find(|behind| behind.after < cursor) {
+        if let Some(slow) = session.catching_up.iter().find(|catch_up| catch_up.after < cursor) {
             return Some((slow.after, slow.since));
         }
         let opened = session.opened?;
@@ -116,14 +117,15 @@ impl Sessions<'_> {
     }
 
     fn caught_up(&self, session: &Session<'_>, cursor: Cursor) -> Option<u64> {
-        let reached = self.facts.history.iter().find(|entry| {
+        let reached = self.facts.connection_log.iter().find(|entry| {
             let is_its = entry.connection.as_deref() == Some(session.connection);
             is_its && matches!(&entry.event, ConnectionEvent::CaughtUp { upto, .. } if *upto >= cursor)
         });
         reached.map(|entry| entry.at)
     }
 
-    /// The client reconnected with a cursor at or after the event: it has received the event, or does not want it.
+    /// The client reconnected with a cursor at or after the event: it has received the event, or
+    /// does not want it.
     fn had_it(&self) -> Option<Reason> {
         let (cursor, accepted_at) = (self.facts.cursor?, self.facts.accepted_at?);
         let session = self.all.iter().rev().find(|session| {
@@ -172,7 +174,10 @@ impl Sessions<'_> {
             format!(" That session ended at {}: {}.", timestamp(end.at), close_reason(end.why))
         });
         let (code, says) = if self.facts.receipt.is_some() {
-            ("not_written", format!("{on} was open, and its record has no write to that connection.{ended}"))
+            (
+                "not_written",
+                format!("{on} was open, but the delivery record shows no write to that connection.{ended}"),
+            )
         } else {
             let says = format!(
                 "{on} was open. The event was published without a receipt, so it is not known whether it was written. No \
@@ -216,7 +221,7 @@ impl Sessions<'_> {
         }
         match last.and_then(|session| session.end.map(|end| (session, end))) {
             Some((session, end)) => (code_of_end(end), offline_since(session, end)),
-            None if self.facts.nodes == Some(0) || !self.facts.history.is_empty() => {
+            None if self.facts.nodes == Some(0) || !self.facts.connection_log.is_empty() => {
                 ("offline", "No session of the user was open when it was published.".to_owned())
             }
             None => ("unknown", "It is not known which sessions were open when it was published.".to_owned()),

@@ -54,7 +54,7 @@ fn untracked(history: Vec<ConnectionLogEntry>) -> Facts {
         cursor: Some(cursor(ACCEPTED)),
         nodes: Some(1),
         is_in_log: true,
-        history,
+        connection_log,
         live_nodes: Some(vec![node(7)]),
         now: NOW,
         ..Facts::default()
@@ -78,7 +78,7 @@ fn tracked(state: State, history: Vec<ConnectionLogEntry>) -> Facts {
         more_connections: 0,
         acknowledged: Vec::new(),
     };
-    Facts { receipt: Some(receipt), ..untracked(history) }
+    Facts { receipt: Some(receipt), ..untracked(connection_log) }
 }
 
 fn noted(what: ConnectionState, history: Vec<ConnectionLogEntry>) -> Facts {
@@ -334,7 +334,7 @@ fn a_timeline_is_ordered_and_names_nodes() {
     let mut facts = noted(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);
-    let other = (Channel::topic("news").unwrap(), Facts { history: Vec::new(), ..untracked(Vec::new()) });
+    let other = (Channel::topic("news").unwrap(), Facts { connection_log: Vec::new(), ..untracked(Vec::new()) });
     let moments = serde_json::to_value(timeline(&[(user(), facts), other])).unwrap();
     let column = |name: &str| -> Vec<String> {
         moments.as_array().unwrap().iter().map(|moment| moment[name].as_str().unwrap_or("-").to_owned()).collect()

@@ -1,4 +1,5 @@
-//! The timeline of an event on one channel: its delivery record merged with the user's connection log.
+//! The timeline of an event on one channel: its delivery record merged with the user's connection
+//! log.
 
 use serde::Serialize;
 use wirebell_protocol::Channel;
@@ -70,8 +71,8 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
         }));
     }
     let begin = facts.accepted_at.or(facts.receipt.as_ref().and_then(|receipt| receipt.deliver_at)).unwrap_or(0);
-    let before = facts.history.iter().filter(|entry| entry.at < begin).count();
-    let entries = facts.history.iter().skip(before.saturating_sub(MAX_EARLIER));
+    let before = facts.connection_log.iter().filter(|entry| entry.at < begin).count();
+    let entries = facts.connection_log.iter().skip(before.saturating_sub(MAX_EARLIER));
     moments.extend(entries.map(|entry| from_log_entry(channel, entry)));
     moments
 }

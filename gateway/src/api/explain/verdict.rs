@@ -1,4 +1,5 @@
-//! The verdict on an event on one channel: its delivery status, and if no device has acknowledged it, why not.
+//! The verdict on an event on one channel: its delivery status, and if no device has acknowledged
+//! it, why not.
 
 use serde::Serialize;
 use wirebell_protocol::tracking::{Receipt, State};
@@ -60,7 +61,8 @@ fn acknowledged(receipt: &Receipt) -> String {
     each.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the verdict on an event that no device acknowledged in time. A late acknowledgement is possible.
+/// Returns the verdict on an event that no device acknowledged in time. A late acknowledgement is
+/// possible.
 fn unacknowledged(code: &'static str, summary: &str, receipt: &Receipt, reason: &Reason) -> Verdict {
     if receipt.acknowledged.is_empty() {
         return Verdict { code, why: Some(reason.code), says: format!("{summary} {}", reason.says) };

@@ -1,4 +1,5 @@
-// Entry point of the page. `?user=` is the user of the first device, `?lifetime=` the lifetime of tokens in seconds.
+// Entry point of the page. `?user=` is the user of the first device, `?lifetime=` the lifetime of
+// tokens in seconds.
 import { Backend } from "./backend.js";
 import { Devices } from "./devices.js";
 import { enableCopyButtons, showSnippets } from "./snippets.js";

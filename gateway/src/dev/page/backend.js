@@ -1,4 +1,5 @@
-// The payment form. The backend answers a payment at once, then works on it while the page shows the steps.
+// The payment form. The backend answers a payment at once, then works on it while the page shows
+// the steps.
 import { announce } from "./elements.js";
 import { get, post } from "./http.js";
 import { Payments } from "./payments.js";

@@ -1,5 +1,6 @@
-// The connection of one device: a plain WebSocket with the duties of a client. It reconnects with jitter, follows
-// `wirebell.reconnect`, resumes from its cursor, renews its token in band, and detects a dead connection.
+// The connection of one device: a plain WebSocket with the duties of a client. It reconnects with
+// jitter, follows `wirebell.reconnect`, resumes from its cursor, renews its token in band, and
+// detects a dead connection.
 import { delay, isFinal } from "./close_codes.js";
 import { mint, renewIn } from "./token.js";
 

@@ -12,7 +12,8 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-// Announces a text to screen readers. The page has one live region, so that cards do not interrupt each other.
+// Announces a text to screen readers. The page has one live region, so that cards do not interrupt
+// each other.
 export function announce(text) {
   document.getElementById("announce").textContent = text;
 }

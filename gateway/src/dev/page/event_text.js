@@ -24,7 +24,8 @@ export function reference({ type, channel, data }) {
   return isPayment ? `…${data.payment.slice(-6)}` : channel ?? "";
 }
 
-// Returns the time from the event's timestamp to its arrival. Both are whole milliseconds, so either may be off by one.
+// Returns the time from the event's timestamp to its arrival. Both are whole milliseconds, so
+// either may be off by one.
 export function latency(time, arrived) {
   const millis = arrived - Date.parse(time);
   if (Number.isNaN(millis)) return { figure: "?", unit: "no time" };

@@ -1,5 +1,5 @@
-// The raw frames of one connection in both directions. The text is highlighted, but otherwise exactly as on the wire.
-// Tokens are removed before.
+// The raw frames of one connection in both directions. The text is highlighted, but otherwise
+// exactly as on the wire. Tokens are removed before.
 import { wallClock } from "./clock.js";
 import { copy, h } from "./elements.js";
 

@@ -1,4 +1,5 @@
-// The page's requests: JSON in both directions. A problem document becomes an error with its detail.
+// The page's requests: JSON in both directions. A problem document becomes an error with its
+// detail.
 export async function post(path, body) {
   return read(await fetch(path, {
     method: "POST",

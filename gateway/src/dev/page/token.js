@@ -9,8 +9,9 @@ export async function mint(user, device, lifetime) {
   return token;
 }
 
-// Returns the milliseconds until the token should be renewed: at half its lifetime or a minute before its end,
-// whichever is later. A node may send `wirebell.expiring` for a short token at once, which must not cause a renewal loop.
+// Returns the milliseconds until the token should be renewed: at half its lifetime or a minute
+// before its end, whichever is later. A node may send `wirebell.expiring` for a short token at
+// once, which must not cause a renewal loop.
 export function renewIn(expires, issued, now = Date.now()) {
   const end = expires * 1000;
   return Math.max(issued + (end - issued) / 2, end - 60_000) - now;
