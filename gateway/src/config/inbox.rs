@@ -51,7 +51,7 @@ pub(super) const SETTINGS: [Setting; 4] = [
         default: Some("10s"),
         description: "How long a client that emits with a `ref` waits for the service's reply before it \
                receives an error.",
-        reason: "Longer than a user notices, and shorter than a user waits.",
+        reason: "Longer than a user waits without noticing, and shorter than a user waits before giving up.",
         ..BLANK
     },
 ];

@@ -15,7 +15,7 @@ pub(super) const SECTIONS: [(&str, &str, &[Setting]); 10] = [
     ("bus", "The Redis that connects the nodes and stores the logs.", &bus::SETTINGS),
     ("inbox", "Events from clients, stored until services consume them.", &inbox::SETTINGS),
     ("webhook", "Events from clients, sent to a backend over HTTP.", &webhook::SETTINGS),
-    ("presence", "Who is online.", &presence::SETTINGS),
+    ("presence", "Which users are online.", &presence::SETTINGS),
     ("sessions", "How many sessions a user may have.", &sessions::SETTINGS),
     ("drain", "Graceful shutdown of a node.", &drain::SETTINGS),
     ("telemetry", "Logs and traces.", &telemetry::SETTINGS),

@@ -77,23 +77,23 @@ fn session(session: &SessionInfo) -> Value {
         "device": session.device.as_deref(),
         "connected": seconds(session.age),
         "waiting_bytes": session.buffered_bytes,
-        "reads": session.catching_up.iter().map(reading).collect::<Value>(),
+        "reads": session.catching_up.iter().map(catch_up_json).collect::<Value>(),
     })
 }
 
-fn reading(lagging: &CatchUpInfo) -> Value {
+fn catch_up_json(catch_up: &CatchUpInfo) -> Value {
     json!({
-        "channel": lagging.log.channel.as_str(),
-        "lane": lane(lagging),
-        "at": lagging.at.to_string(),
-        "end": lagging.end.to_string(),
-        "behind": lagging.lag_millis.map(seconds),
-        "since": seconds(lagging.age),
+        "channel": catch_up.log.channel.as_str(),
+        "lane": log_kind(catch_up),
+        "at": catch_up.at.to_string(),
+        "end": catch_up.end.to_string(),
+        "behind": catch_up.lag_millis.map(seconds),
+        "since": seconds(catch_up.age),
     })
 }
 
-fn lane(lagging: &CatchUpInfo) -> &'static str {
-    if lagging.log.is_durable() { "log" } else { "retained" }
+fn log_kind(catch_up: &CatchUpInfo) -> &'static str {
+    if catch_up.log.is_durable() { "log" } else { "retained" }
 }
 
 /// Converts milliseconds to seconds, the unit of the JSON output.
@@ -113,7 +113,7 @@ mod tests {
         let node = NodeId::from_bits(7);
         let at = |millis| Cursor { millis, sequence: 0 };
         let log = |channel: &Channel| snapshot::ChannelLog::durable(channel);
-        let lagging =
+        let catch_up =
             CatchUpInfo { log: log(&Channel::all()), at: at(1), end: at(2_501), lag_millis: Some(2_500), age: 900 };
         let slow = SessionInfo {
             connection: ConnectionId { node, number: 31 },
@@ -121,7 +121,7 @@ mod tests {
             device: Some("phone".into()),
             age: 61_000,
             buffered_bytes: 2_048,
-            catching_up: vec![lagging],
+            catching_up: vec![catch_up],
         };
         let snapshot =
             Snapshot { node, sessions: 3, channels: 4, catching_up: 1, slowest: vec![slow], fullest: Vec::new() };

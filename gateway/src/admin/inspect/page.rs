@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Inspection, lane};
+use super::{Inspection, log_kind};
 use crate::bus::Health;
 use crate::hub::snapshot::{CatchUpInfo, SessionInfo};
 use crate::lifecycle::Reason;
@@ -66,7 +66,7 @@ fn table(page: &mut String, title: &str, empty: &str, sessions: &[SessionInfo]) 
         "<div class=wide><table><tr><th>connection<th>user<th>device<th>connected<th>send buffer<th>catching up",
     );
     for session in sessions {
-        let reads: Vec<String> = session.catching_up.iter().map(reading).collect();
+        let reads: Vec<String> = session.catching_up.iter().map(catch_up_row).collect();
         let _ = write!(
             page,
             "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{} bytes<td>{}",
@@ -81,11 +81,11 @@ fn table(page: &mut String, title: &str, empty: &str, sessions: &[SessionInfo]) 
     page.push_str("</table></div>");
 }
 
-fn reading(catch_up: &CatchUpInfo) -> String {
+fn catch_up_row(catch_up: &CatchUpInfo) -> String {
     let channel = escape(catch_up.log.channel.as_str());
     let lag =
         catch_up.lag_millis.map_or_else(|| "from the start".to_owned(), |millis| format!("{} lag", span(millis)));
-    format!("{} of <code>{channel}</code>, {lag}, since {}", lane(catch_up), span(catch_up.age))
+    format!("{} of <code>{channel}</code>, {lag}, since {}", log_kind(catch_up), span(catch_up.age))
 }
 
 /// Formats milliseconds for people.
