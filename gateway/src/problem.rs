@@ -13,16 +13,16 @@ use wirebell_protocol::{ErrorCode, problem};
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
-    fault: ErrorCode,
+    code: ErrorCode,
     document: Box<problem::Problem>,
     retry_after: Option<u16>,
 }
 
 impl Problem {
     /// Creates a problem. The detail says what was wrong and what was expected.
-    pub fn new(status: StatusCode, fault: ErrorCode, detail: impl Into<String>) -> Self {
-        let document = Box::new(problem::Problem::new(fault, status.as_u16(), detail));
-        Self { status, fault, document, retry_after: None }
+    pub fn new(status: StatusCode, code: ErrorCode, detail: impl Into<String>) -> Self {
+        let document = Box::new(problem::Problem::new(code, status.as_u16(), detail));
+        Self { status, code, document, retry_after: None }
     }
 
     /// Names the attribute of the event, or the parameter of the request, that is wrong.
@@ -45,8 +45,8 @@ impl Problem {
     }
 
     /// Returns the error code.
-    pub fn fault(&self) -> ErrorCode {
-        self.fault
+    pub fn code(&self) -> ErrorCode {
+        self.code
     }
 
     /// Returns the HTTP status.

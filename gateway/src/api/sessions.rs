@@ -56,10 +56,10 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Returns the sessions in the order of their first log entry. If the live nodes are given, sessions on other nodes
-/// count as ended.
+/// Returns the sessions in the order of their first log entry. If the live nodes are given,
+/// sessions on other nodes count as ended.
 pub(super) fn from_connection_log<'a>(
-    history: &'a [ConnectionLogEntry],
+    connection_log: &'a [ConnectionLogEntry],
     live_nodes: Option<&[NodeId]>,
 ) -> Vec<Session<'a>> {
     let mut sessions: Vec<Session<'a>> = Vec::new();
@@ -146,7 +146,7 @@ mod tests {
         let after = Cursor { millis: 3, sequence: 0 };
         let slow = |channel: &str| ConnectionEvent::Slow { channel: channel.into(), after };
         let caught_up = ConnectionEvent::CaughtUp { channel: "user:42".into(), upto: after };
-        let history =
+        let connection_log =
             [entry(5, 1, 1, slow("user:42")), entry(6, 1, 1, slow("topic:news")), entry(7, 1, 1, caught_up)];
         let sessions = from_connection_log(&connection_log, None);
         assert_eq!(sessions[0].catching_up, [CatchUp { channel: "topic:news", after, since: 6 }]);

@@ -156,7 +156,7 @@ fn from_hub(info: &SessionInfo, sessions: &[Session<'_>], now: u64) -> OpenSessi
     }
 }
 
-fn devices<'a>(history: &'a [ConnectionLogEntry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
+fn devices<'a>(connection_log: &'a [ConnectionLogEntry], open: &'a [OpenSession]) -> Vec<Device<'a>> {
     let began =
         open.iter().filter_map(|session| Some((session.device.as_deref()?, session.since.unwrap_or_default())));
     let logged = connection_log.iter().filter_map(|entry| Some((entry.device.as_deref()?, entry.at)));
@@ -188,7 +188,7 @@ mod tests {
         };
         let opened = || ConnectionEvent::Opened { transport: "websocket".into(), cursor: None, recovered: true };
         let closed = || ConnectionEvent::Closed { why: "client".into() };
-        let history = [
+        let connection_log = [
             entry(1, 1, "phone", opened()),
             entry(2, 2, "laptop", opened()),
             entry(3, 3, "phone", opened()),

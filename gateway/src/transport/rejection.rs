@@ -48,7 +48,7 @@ pub(super) fn response(problem: Problem) -> Response {
 
 /// Counts a rejection that happens outside of a session.
 pub(super) fn count(context: &Context, problem: Problem) -> Problem {
-    context.sessions.metrics.refusals.with_label_values(&[problem.fault().as_str()]).inc();
+    context.sessions.metrics.refusals.with_label_values(&[problem.code().as_str()]).inc();
     problem
 }
 

@@ -26,7 +26,7 @@ pub(in crate::api) struct Facts {
     /// Whether the log still contains it.
     pub(super) is_in_log: bool,
     /// The user's connection log.
-    pub(super) history: Vec<ConnectionLogEntry>,
+    pub(super) connection_log: Vec<ConnectionLogEntry>,
     /// The live nodes, if known.
     pub(super) live_nodes: Option<Vec<NodeId>>,
     pub(super) now: u64,

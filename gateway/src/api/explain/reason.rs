@@ -31,8 +31,8 @@ pub(super) fn reason(facts: &Facts) -> Reason {
 
 /// Returns the reason that the delivery record states for a connection.
 fn from_connections(facts: &Facts, sessions: &Sessions<'_>) -> Option<Reason> {
-    let noted = facts.receipt.as_ref().map(|receipt| receipt.connections.as_slice()).unwrap_or_default();
-    let last = |what| noted.iter().rev().find(|noted| noted.what == what);
+    let status = facts.receipt.as_ref().map(|receipt| receipt.connections.as_slice()).unwrap_or_default();
+    let last = |what| status.iter().rev().find(|status| status.what == what);
     if let Some(written) = last(ConnectionState::Written) {
         return Some(Reason { code: "written", says: written_to(written, sessions) });
     }
@@ -69,7 +69,7 @@ impl Sessions<'_> {
     /// A client was notified of a gap that includes the event.
     fn gap(&self) -> Option<Reason> {
         let cursor = self.facts.cursor?;
-        let gap = self.facts.history.iter().rev().find(|entry| match &entry.event {
+        let gap = self.facts.connection_log.iter().rev().find(|entry| match &entry.event {
             ConnectionEvent::Gap { after, before, .. } => {
                 *after < cursor && before.is_none_or(|before| cursor < before) && !self.facts.is_in_log
             }
@@ -205,7 +205,7 @@ impl Sessions<'_> {
         let accepted_at = self.facts.accepted_at.unwrap_or(self.facts.now);
         let ended = |session: &&Session<'_>| session.end.is_some_and(|end| end.at <= accepted_at);
         let last = self.all.iter().filter(ended).max_by_key(|session| session.end.map(|end| end.at));
-        let rejection = self.facts.history.iter().rev().find_map(|entry| match &entry.event {
+        let rejection = self.facts.connection_log.iter().rev().find_map(|entry| match &entry.event {
             ConnectionEvent::Rejected { why } => Some((entry, &**why)),
             _ => None,
         });

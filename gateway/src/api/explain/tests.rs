@@ -48,7 +48,7 @@ fn refused(at: u64, why: &str) -> ConnectionLogEntry {
 }
 
 /// A durable event in the log, without a delivery record.
-fn untracked(history: Vec<ConnectionLogEntry>) -> Facts {
+fn untracked(connection_log: Vec<ConnectionLogEntry>) -> Facts {
     Facts {
         accepted_at: Some(ACCEPTED),
         cursor: Some(cursor(ACCEPTED)),
@@ -62,7 +62,7 @@ fn untracked(history: Vec<ConnectionLogEntry>) -> Facts {
 }
 
 /// The same event with a delivery record.
-fn tracked(state: State, history: Vec<ConnectionLogEntry>) -> Facts {
+fn tracked(state: State, connection_log: Vec<ConnectionLogEntry>) -> Facts {
     let receipt = Receipt {
         channel: user(),
         state,
@@ -81,11 +81,11 @@ fn tracked(state: State, history: Vec<ConnectionLogEntry>) -> Facts {
     Facts { receipt: Some(receipt), ..untracked(connection_log) }
 }
 
-fn noted(what: ConnectionState, history: Vec<ConnectionLogEntry>) -> Facts {
-    let mut facts = tracked(State::Accepted, history);
-    let noted =
+fn with_connection(what: ConnectionState, connection_log: Vec<ConnectionLogEntry>) -> Facts {
+    let mut facts = tracked(State::Accepted, connection_log);
+    let status =
         ConnectionStatus { connection: id(1).to_string(), device: Some("phone".to_owned()), what, at: 1_200 };
-    facts.receipt.as_mut().unwrap().connections.push(noted);
+    facts.receipt.as_mut().unwrap().connections.push(status);
     facts
 }
 
@@ -135,11 +135,9 @@ fn final_states() -> Vec<Row> {
             "not acknowledged in time",
             {
                 Facts {
-                    receipt: noted(ConnectionState::Written, vec![opened(500, 1)]).receipt.map(|it| Receipt {
-                        state: State::Expired,
-                        settled_at: Some(2_000),
-                        ..it
-                    }),
+                    receipt: with_connection(ConnectionState::Written, vec![opened(500, 1)])
+                        .receipt
+                        .map(|it| Receipt { state: State::Expired, settled_at: Some(2_000), ..it }),
                     ..untracked(vec![opened(500, 1)])
                 }
             },
@@ -162,15 +160,21 @@ fn in_delivery() -> Vec<Row> {
     vec![
         (
             "written",
-            noted(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]),
+            with_connection(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]),
             "written",
             None,
             &["written to connection haaaaaaa.1 of the device `phone` on node haaaaaaa", "ended at"],
         ),
-        ("dropped", noted(ConnectionState::Dropped, vec![opened(500, 1)]), "dropped", None, &["send buffer"]),
+        (
+            "dropped",
+            with_connection(ConnectionState::Dropped, vec![opened(500, 1)]),
+            "dropped",
+            None,
+            &["send buffer"],
+        ),
         (
             "expired in the send buffer",
-            noted(ConnectionState::Expired, vec![opened(500, 1)]),
+            with_connection(ConnectionState::Expired, vec![opened(500, 1)]),
             "ttl",
             None,
             &["ttl had expired"],
@@ -331,7 +335,7 @@ fn every_verdict_has_its_code_and_text() {
 
 #[test]
 fn a_timeline_is_ordered_and_names_nodes() {
-    let mut facts = noted(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
+    let mut facts = with_connection(ConnectionState::Written, vec![opened(500, 1), closed(1_250, 1, "client")]);
     let ack = Acknowledged { device: "phone".to_owned(), connection: id(2).to_string(), at: 2_500 };
     facts.receipt.as_mut().unwrap().acknowledged.push(ack);
     let other = (Channel::topic("news").unwrap(), Facts { connection_log: Vec::new(), ..untracked(Vec::new()) });

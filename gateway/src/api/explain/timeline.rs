@@ -52,18 +52,18 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     add(over, "ttl", "its ttl expired".to_owned());
     if let Some(receipt) = &facts.receipt {
         add_record(receipt, facts.now, &mut add);
-        moments.extend(receipt.connections.iter().map(|noted| {
-            let what = match noted.what {
+        moments.extend(receipt.connections.iter().map(|status| {
+            let what = match status.what {
                 ConnectionState::Written => "written",
                 ConnectionState::Dropped => "dropped",
                 ConnectionState::Expired => "expired_unwritten",
             };
-            let says = match noted.what {
+            let says = match status.what {
                 ConnectionState::Written => "written to the socket",
                 ConnectionState::Dropped => "dropped: the send buffer was full",
                 ConnectionState::Expired => "not written: its ttl had expired",
             };
-            moment(channel, noted.at, what, says.to_owned()).by(&noted.connection, noted.device.as_deref())
+            moment(channel, status.at, what, says.to_owned()).by(&status.connection, status.device.as_deref())
         }));
         moments.extend(receipt.acknowledged.iter().map(|ack| {
             moment(channel, ack.at, "acknowledged", "the device acknowledged it".to_owned())

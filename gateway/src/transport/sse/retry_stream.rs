@@ -27,8 +27,8 @@ pub(super) fn is_temporary(problem: &Problem) -> bool {
 pub(super) fn response(problem: &Problem) -> Response {
     let after = f64::from(problem.seconds().unwrap_or_default()) + fastrand::f64();
     let message = problem.document().detail.as_str();
-    let error = ServerFrame::Error { code: problem.fault(), message, r#ref: None };
-    let reason = if problem.fault() == ErrorCode::Draining { "drain" } else { problem.fault().as_str() };
+    let error = ServerFrame::Error { code: problem.code(), message, r#ref: None };
+    let reason = if problem.code() == ErrorCode::Draining { "drain" } else { problem.code().as_str() };
     let (mut body, mut position) = (Vec::new(), Position::new(std::iter::empty::<Channel>()));
     for frame in [error, ServerFrame::Reconnect { after, reason }] {
         encode::write(&frame.encode(), &mut position, &mut body);
