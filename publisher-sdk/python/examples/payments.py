@@ -1,4 +1,4 @@
-"""A service that takes webhooks of payments, and tells users about them; and texts those who are not there.
+"""A service that receives payment webhooks, publishes them to users, and sends a text message without an acknowledgement.
 
 WIREBELL_URL=redis://127.0.0.1:6379 uvicorn --app-dir examples payments:app
 """
@@ -27,7 +27,7 @@ class Payment(BaseModel):
 
 
 async def send_text_message(fallback: Fallback) -> None:
-    # What is raised here is tried again later.
+    # After an exception the event is retried later.
     log.info("text message to %s: payment %s", fallback.channel, fallback.data["status"])
 
 
@@ -45,7 +45,7 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/webhooks/payments", status_code=204)
 async def paid(payment: Payment) -> None:
-    # Returns at once, whatever state the bus is in. The same webhook sent twice is one event.
+    # Returns at once, in any state of the bus. A repeated webhook has the same id, so it is one event.
     event = Event(
         f"user:{payment.user}",
         "payment-status",
@@ -54,12 +54,14 @@ async def paid(payment: Payment) -> None:
         deadline=30,
     )
     if not wb.enqueue(event):
-        log.warning("the bus has been away for too long: payment %s is not told", payment.id)
+        log.warning(
+            "the buffer is full because the bus was unreachable for too long: payment %s is not published", payment.id
+        )
 
 
 @app.post("/payments/{payment_id}/confirm")
 async def confirm(payment_id: str, user: str) -> dict[str, str]:
-    # Here somebody waits for the answer: was it seen?
+    # The caller waits for the result: was the event seen?
     try:
         published = await wb.publish(Event(f"user:{user}", "confirm", {"payment": payment_id}, receipt=True))
         seen = await published.acknowledged(timeout=5.0)

@@ -1,4 +1,4 @@
-"""Publishes a payment to user 42, and waits until a device has seen it.
+"""Publishes a payment to user 42, and waits until a device acknowledges it.
 
 python examples/publish.py redis://127.0.0.1:6379
 """
@@ -12,7 +12,7 @@ def main(url: str) -> None:
     with Publisher(url) as wb:
         event = Event("user:42", "payment-status", {"status": "paid"}, receipt=True)
         published = wb.publish(event)
-        print(f"{published.id}: {published.nodes} nodes listened")
+        print(f"{published.id}: {published.nodes} subscribed nodes")
         try:
             seen = published.acknowledged(timeout=10.0)
             print(f"seen on {seen.device}")

@@ -53,7 +53,7 @@ from .publisher import Publisher
 FallbackCounters = WorkerCounters
 """What a worker has done since it was created."""
 
-# The former names of these types, for programs that import them.
+# Former names of these types, kept for programs that import them.
 Outcome = PublishResult
 Reached = ChannelResult
 Noted = ConnectionStatus
