@@ -1,4 +1,4 @@
-"""A service that receives payment webhooks, publishes them to users, and sends a text message without an acknowledgement.
+"""A service that receives payment webhooks, publishes them to users, and texts users who do not see them.
 
 WIREBELL_URL=redis://127.0.0.1:6379 uvicorn --app-dir examples payments:app
 """

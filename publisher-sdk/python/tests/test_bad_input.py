@@ -323,7 +323,8 @@ def test_rejected_batch_is_split(api: ApiStyle) -> None:
 
 
 def test_unreachable_api_raises_unavailable(api: ApiStyle) -> None:
-    with api.publisher(f"http://127.0.0.1:{free_port()}", timeout=0.5) as wb, pytest.raises(wirebell.Unavailable):
+    url = f"http://127.0.0.1:{free_port()}"
+    with api.publisher(url, timeout=0.5) as wb, pytest.raises(wirebell.Unavailable, match=f"cannot reach {url}: "):
         wb.publish(Event("all", "t", 1))
 
 

@@ -58,7 +58,7 @@ class BlockingClient:
                     _append(body, part)
                 return HttpResponse(response.status_code, response.headers, bytes(body))
         except self._httpx.HTTPError as error:
-            raise _failure(self._httpx, error, self._timeouts) from None
+            raise _failure(self._httpx, error, self._timeouts, request.url) from None
 
     async def close(self) -> None:
         self._client.close()
@@ -83,7 +83,7 @@ class AsyncClient:
                     _append(body, part)
                 return HttpResponse(response.status_code, response.headers, bytes(body))
         except self._httpx.HTTPError as error:
-            raise _failure(self._httpx, error, self._timeouts) from None
+            raise _failure(self._httpx, error, self._timeouts, request.url) from None
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -100,8 +100,8 @@ def _append(body: bytearray, part: bytes) -> None:
         raise unavailable(f"the response is longer than {_MAX_RESPONSE_BYTES} bytes")
 
 
-def _failure(httpx: Any, error: Exception, timeouts: Timeouts) -> Failure:
+def _failure(httpx: Any, error: Exception, timeouts: Timeouts, url: str) -> Failure:
     # A request whose connection never opened has not reached the server.
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return timed_out(timeouts.reply)
-    return unreachable(error)
+    return unreachable(error, url)

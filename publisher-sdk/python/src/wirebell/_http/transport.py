@@ -118,6 +118,8 @@ def headers(service_key: str | None) -> dict[str, str]:
     return receipts_by_channel
 
 
-def unreachable(error: Exception) -> Failure:
+def unreachable(error: Exception, url: str) -> Failure:
     """The failure for a connection that was not opened, or that broke."""
-    return unavailable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    parts = urlsplit(url)
+    return unavailable(f"cannot reach {parts.scheme}://{parts.netloc}: {reason}")
