@@ -1,5 +1,5 @@
-//! The WebSocket codec: writes a server's frame and reads a client's frames. Includes the gateway's own files, since nothing
-//! else needs their names in its public API.
+//! The WebSocket codec: writes a server's frame and reads a client's frames. Includes the gateway's
+//! own files, since nothing else needs their names in its public API.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 

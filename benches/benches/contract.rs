@@ -1,5 +1,5 @@
-//! The protocol's cost for each event and for each client frame: encoding and decoding of announcements, frames and
-//! events.
+//! The protocol's cost for each event and for each client frame: encoding and decoding of
+//! announcements, frames and events.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 

@@ -1,5 +1,5 @@
-//! The hub's cost of an event: from the embedded bus through the registry to the recipients' wires. The wires discard
-//! everything, so only the gateway's own work is measured.
+//! The hub's cost of an event: from the embedded bus through the registry to the recipients' wires.
+//! The wires discard everything, so only the gateway's own work is measured.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 

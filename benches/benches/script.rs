@@ -1,5 +1,6 @@
-//! The cost of the publish script on a real Redis, by event class. Each call waits for the reply to the previous one, so the
-//! figure is a round trip. `wirebell-bench --only durable` measures the same with many calls in flight.
+//! The cost of the publish script on a real Redis, by event class. Each call waits for the reply to
+//! the previous one, so the figure is a round trip. `wirebell-bench --only durable` measures the
+//! same with many calls in flight.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run has to fail")]
 

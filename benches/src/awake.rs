@@ -1,6 +1,7 @@
-//! Keeps the processors awake. A sleeping processor must be woken for every event, and on a virtual machine the host decides
-//! when: after hundreds or thousands of microseconds. The host would be measured then. One idle-priority process for each
-//! processor prevents sleep; it runs only while nothing else wants the processor.
+//! Keeps the processors awake. A sleeping processor must be woken for every event, and on a virtual
+//! machine the host decides when: after hundreds or thousands of microseconds. The host would be
+//! measured then. One idle-priority process for each processor prevents sleep; it runs only while
+//! nothing else wants the processor.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,8 +14,8 @@ use crate::usage::stolen;
 
 /// Time over which the host is observed.
 const OBSERVATION: Duration = Duration::from_millis(500);
-/// Largest share of processor time that the host may take in that time. The kernel counts in ticks; this is one tick on two
-/// processors.
+/// Largest share of processor time that the host may take in that time. The kernel counts in ticks;
+/// this is one tick on two processors.
 const QUIET: f64 = 0.015;
 
 /// Keeps all processors awake until it is dropped.

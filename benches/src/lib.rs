@@ -1,5 +1,6 @@
-//! The load generator: systems to measure ([`peer`]), thousands of clients ([`load_clients`]), a publisher
-//! ([`mod@publish`]), delivery counts for every event, and the scenarios behind the rows of docs/benchmarks.md.
+//! The load generator: systems to measure ([`peer`]), thousands of clients ([`load_clients`]), a
+//! publisher ([`mod@publish`]), delivery counts for every event, and the scenarios behind the rows
+//! of docs/benchmarks.md.
 
 pub mod account;
 pub mod awake;

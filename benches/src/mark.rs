@@ -1,5 +1,6 @@
-//! The mark in every payload: which event it is, and when it was due. It contains no character that is ever escaped, so it
-//! survives whatever a system does to the JSON around it, such as quoting it in a string.
+//! The mark in every payload: which event it is, and when it was due. It contains no character that
+//! is ever escaped, so it survives whatever a system does to the JSON around it, such as quoting it
+//! in a string.
 
 use rustix::time::{ClockId, clock_gettime};
 

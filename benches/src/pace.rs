@@ -1,5 +1,5 @@
-//! An open-loop schedule: each event is due at a fixed time, whether or not earlier events were in time. A stalling system is
-//! charged for everything that was due meanwhile.
+//! An open-loop schedule: each event is due at a fixed time, whether or not earlier events were in
+//! time. A stalling system is charged for everything that was due meanwhile.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The interface between the load generator and a measured system. A system is one value that implements [`Peer`] in a file
-//! of `peers/`. It holds no state, since client processes create their own value.
+//! The interface between the load generator and a measured system. A system is one value that
+//! implements [`Peer`] in a file of `peers/`. It holds no state, since client processes create
+//! their own value.
 
 use std::path::PathBuf;
 
@@ -14,7 +15,8 @@ use crate::token::Issuer;
 pub struct RunConfig {
     /// The free port of 127.0.0.1 on which clients connect.
     pub clients: u16,
-    /// The free port of 127.0.0.1 on which services publish over HTTP. Unused if the system has one port for both.
+    /// The free port of 127.0.0.1 on which services publish over HTTP. Unused if the system has one
+    /// port for both.
     pub services: u16,
     /// One more free port.
     pub spare: u16,
@@ -116,7 +118,8 @@ pub trait Peer: Sync {
     /// Returns the version, as the program reports it.
     fn version(&self) -> Result<String>;
 
-    /// Returns the settings chosen for speed, with the page of its documentation that advises each. Shown in the report.
+    /// Returns the settings chosen for speed, with the page of its documentation that advises each.
+    /// Shown in the report.
     fn settings(&self) -> Vec<&'static str>;
 
     /// Installs the system unless it is installed. Called once, before anything is measured.
@@ -132,12 +135,12 @@ pub trait Peer: Sync {
         issuer.token(&serde_json::json!({}), &user_name(user))
     }
 
-    /// Returns a client's first request, to its empty line: `GET … HTTP/1.1` with an upgrade to WebSocket. [`upgrade`]
-    /// writes it.
+    /// Returns a client's first request, to its empty line: `GET … HTTP/1.1` with an upgrade to
+    /// WebSocket. [`upgrade`] writes it.
     fn upgrade_request(&self, config: &RunConfig, identity: ClientIdentity<'_>) -> String;
 
-    /// Handles a frame of a client that is not subscribed yet, and appends the text frames to send to `answers`. The first
-    /// call has an empty frame and follows the response to the upgrade.
+    /// Handles a frame of a client that is not subscribed yet, and appends the text frames to send
+    /// to `answers`. The first call has an empty frame and follows the response to the upgrade.
     fn handshake(
         &self,
         config: &RunConfig,
@@ -146,8 +149,8 @@ pub trait Peer: Sync {
         answers: &mut Vec<String>,
     ) -> Handshake;
 
-    /// Returns a client's answer to a frame without a mark, once it is subscribed: a ping in the system's own protocol.
-    /// WebSocket pings are answered by the load generator.
+    /// Returns a client's answer to a frame without a mark, once it is subscribed: a ping in the
+    /// system's own protocol. WebSocket pings are answered by the load generator.
     fn pong(&self, _frame: &[u8]) -> Option<&'static str> {
         None
     }
@@ -157,9 +160,9 @@ pub trait Peer: Sync {
         None
     }
 
-    /// Appends what publishes an event to `into`: for [`Ingress::Redis`] one command ([`command`]), for [`Ingress::Http`]
-    /// one request. `event` is unique within the run. `payload` is a JSON object; it must reach clients byte for byte, if
-    /// need be inside a string.
+    /// Appends what publishes an event to `into`: for [`Ingress::Redis`] one command ([`command`]),
+    /// for [`Ingress::Http`] one request. `event` is unique within the run. `payload` is a JSON
+    /// object; it must reach clients byte for byte, if need be inside a string.
     fn publish(
         &self,
         config: &RunConfig,
@@ -180,7 +183,8 @@ pub trait Peer: Sync {
         Vec::new()
     }
 
-    /// Returns the line for `RunConfig::services` that requests a burst; only the bare writer has one.
+    /// Returns the line for `RunConfig::services` that requests a burst; only the bare writer has
+    /// one.
     fn burst(&self, _burst: &Burst) -> Option<String> {
         None
     }

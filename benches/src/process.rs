@@ -54,7 +54,8 @@ impl Processes {
         descendants(&self.children.iter().map(Child::id).collect::<Vec<_>>())
     }
 
-    /// Waits until something listens on this port of 127.0.0.1. Fails at once if a program has ended.
+    /// Waits until something listens on this port of 127.0.0.1. Fails at once if a program has
+    /// ended.
     pub fn wait_for_port(&mut self, port: u16) -> Result<()> {
         self.wait_for(&format!("something listens on port {port}"), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()

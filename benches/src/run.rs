@@ -1,4 +1,5 @@
-//! One run: every system in turn, round after round, so that disturbances of the machine affect all of them.
+//! One run: every system in turn, round after round, so that disturbances of the machine affect all
+//! of them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -37,7 +38,8 @@ pub struct Options {
     /// The folder for `benchmarks.md` and `benchmarks/`; without it, nothing is written.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// The name of the raw data, `<name>.json`. The newest other run in the folder is compared with this one.
+    /// The name of the raw data, `<name>.json`. The newest other run in the folder is compared with
+    /// this one.
     #[arg(long, default_value = "run")]
     pub name: String,
     /// Minutes after which the run is ended.

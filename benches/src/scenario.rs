@@ -1,4 +1,5 @@
-//! A scenario: one system with its Redis and its clients, from start to end, and the measurements on it.
+//! A scenario: one system with its Redis and its clients, from start to end, and the measurements
+//! on it.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -92,7 +93,8 @@ impl Drop for Folder {
 }
 
 impl Scenario {
-    /// Starts Redis, the system, and client processes with this many clients each. Does not connect them yet.
+    /// Starts Redis, the system, and client processes with this many clients each. Does not connect
+    /// them yet.
     pub fn start(peer: &'static dyn Peer, parts: &[u32], issuer: Issuer, heartbeat: u32) -> Result<Self> {
         Self::start_with(peer, parts, issuer, heartbeat, false)
     }
@@ -148,8 +150,8 @@ impl Scenario {
         self.phase
     }
 
-    /// Runs these plans at the same time, waits for their deliveries, and returns costs and results. The plans must have
-    /// this phase.
+    /// Runs these plans at the same time, waits for their deliveries, and returns costs and
+    /// results. The plans must have this phase.
     pub fn run(&mut self, phase: u16, plans: &[Plan], cursors: bool) -> Result<Phase> {
         self.clients.begin_phase(phase, cursors)?;
         // With a rate, latency is measured, so the processors must be awake.

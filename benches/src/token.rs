@@ -1,4 +1,5 @@
-//! The issuer of a run's tokens: a secret for HS256, or a key pair for ES256, generated for each run.
+//! The issuer of a run's tokens: a secret for HS256, or a key pair for ES256, generated for each
+//! run.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,7 +65,8 @@ impl Issuer {
         }
     }
 
-    /// Returns a token for this user name that is valid for two hours. `claims` is an object with further claims.
+    /// Returns a token for this user name that is valid for two hours. `claims` is an object with
+    /// further claims.
     pub fn token(&self, claims: &Value, user: &str) -> Result<String> {
         let mut claims = claims.clone();
         claims["sub"] = user.into();

@@ -30,7 +30,8 @@ fn stat(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default()
 }
 
-/// Parses `utime` and `stime`, the 14th and 15th word. The second word is a name in brackets that may contain anything.
+/// Parses `utime` and `stime`, the 14th and 15th word. The second word is a name in brackets that
+/// may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut words = rest.split(' ').skip(11);

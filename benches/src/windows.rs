@@ -1,5 +1,6 @@
-//! Latency by windows of due time. If the host takes the machine away for some milliseconds now and then, one event in a
-//! hundred is late, and so is any p99 over all events. The median over many short windows is not affected.
+//! Latency by windows of due time. If the host takes the machine away for some milliseconds now and
+//! then, one event in a hundred is late, and so is any p99 over all events. The median over many
+//! short windows is not affected.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +41,8 @@ impl Windows {
         }
     }
 
-    /// Returns the median over the windows of the quantile `part`, in microseconds. Skips the first and the last window,
-    /// which are not whole.
+    /// Returns the median over the windows of the quantile `part`, in microseconds. Skips the first
+    /// and the last window, which are not whole.
     pub fn median_micros(&self, part: f64) -> Option<f64> {
         let whole = self.0.values().skip(1).take(self.0.len().saturating_sub(2));
         let mut all: Vec<f64> = whole.map(|latency| latency.micros(part)).collect();

@@ -1,7 +1,8 @@
-//! Every installed peer does what it is measured for, by each ingress that it has. An event to one user reaches that user's
-//! connection and no other, and an event to all reaches all.
+//! Every installed peer does what it is measured for, by each ingress that it has. An event to one
+//! user reaches that user's connection and no other, and an event to all reaches all.
 //!
-//! Run with `cargo test --release -p wirebell-benches --test peers -- --ignored`, which installs missing peers.
+//! Run with `cargo test --release -p wirebell-benches --test peers -- --ignored`, which installs
+//! missing peers.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -101,7 +102,8 @@ impl Client {
         }
     }
 
-    /// Returns the recipients and numbers of the events within this time, and the number of pings, which it answers.
+    /// Returns the recipients and numbers of the events within this time, and the number of pings,
+    /// which it answers.
     fn events(&mut self, peer: &dyn Peer, patience: Duration) -> (Vec<(Target, u32)>, u32) {
         let (until, mut events, mut pings) = (Instant::now() + patience, Vec::new(), 0);
         while let Some((opcode, payload)) = self.next(until.saturating_duration_since(Instant::now())) {

@@ -1,5 +1,6 @@
-//! A smoke test of the benchmarks with Wirebell and the bare writer. It says nothing about speed. It shows that each row can
-//! be measured, that every event is counted, and that no process is left running.
+//! A smoke test of the benchmarks with Wirebell and the bare writer. It says nothing about speed.
+//! It shows that each row can be measured, that every event is counted, and that no process is left
+//! running.
 
 #![expect(clippy::expect_used, reason = "only tests are here")]
 

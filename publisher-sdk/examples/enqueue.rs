@@ -1,4 +1,5 @@
-//! Enqueues a hundred events without waiting, then waits up to ten seconds until they are published.
+//! Enqueues a hundred events without waiting, then waits up to ten seconds until they are
+//! published.
 //!
 //! ```text
 //! cargo run -p wirebell-publisher --example enqueue -- redis://127.0.0.1:6379

@@ -1,6 +1,6 @@
-//! A service driven by lines of JSON. It publishes the events that it reads, `{"publish":{…}}` or `{"confirm":{…}}`, and
-//! writes what it receives: results, events from clients, fallback events, receipts. `tests/languages` runs it beside the
-//! same service in other languages.
+//! A service driven by lines of JSON. It publishes the events that it reads, `{"publish":{…}}` or
+//! `{"confirm":{…}}`, and writes what it receives: results, events from clients, fallback events,
+//! receipts. `tests/languages` runs it beside the same service in other languages.
 //!
 //! ```text
 //! LANGUAGES='{"redis":"redis://127.0.0.1:6379","service":"chat","group":"rust","goneAfter":30000}' \

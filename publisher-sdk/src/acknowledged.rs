@@ -49,8 +49,8 @@ pub enum AckError {
     /// The event was published without `receipt()` and `deadline(seconds)`, or is not durable.
     #[error("the event is not tracked: publish it as a durable event with `receipt()` or `deadline(seconds)`")]
     NotWatched,
-    /// The bus has no delivery record of the event. An untracked event was published under the same id before, the
-    /// record expired, or Redis lost it in a failover.
+    /// The bus has no delivery record of the event. An untracked event was published under the same
+    /// id before, the record expired, or Redis lost it in a failover.
     #[error("the bus has no delivery record of the event")]
     Unknown,
     /// The bus has the event, but its delivery status cannot be read.
@@ -93,8 +93,8 @@ pub(crate) async fn wait(
     }
 }
 
-/// Returns how long a node may wait until the status is final on all channels. With several channels the time is
-/// short, since one may be acknowledged long before the others.
+/// Returns how long a node may wait until the status is final on all channels. With several
+/// channels the time is short, since one may be acknowledged long before the others.
 fn poll_wait(end: Instant, channels: &[Channel]) -> Duration {
     let longest = if channels.len() == 1 { MAX_POLL_WAIT } else { Duration::from_secs(1) };
     end.saturating_duration_since(Instant::now()).min(longest)

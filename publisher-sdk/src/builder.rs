@@ -29,8 +29,8 @@ impl Builder {
             retentions: Retentions::default(),
             durability: None,
             service_key: None,
-            // A busy service publishes about this many events in the minute that a failover may take. The memory
-            // fits such a service.
+            // A busy service publishes about this many events in the minute that a failover may
+            // take. The memory fits such a service.
             limits: Limits { events: 10_000, bytes: 64 * 1024 * 1024 },
             // Short enough for a request that a user waits for, long enough for a restart of Redis.
             timeout: Duration::from_secs(5),
@@ -47,16 +47,18 @@ impl Builder {
         self
     }
 
-    /// Sets how much a log keeps and how long an id is remembered. It must equal the nodes' settings. Only over Redis.
-    /// An event that is retried for longer than an id is remembered may be published twice.
+    /// Sets how much a log keeps and how long an id is remembered. It must equal the nodes'
+    /// settings. Only over Redis. An event that is retried for longer than an id is remembered may
+    /// be published twice.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retentions.default = retention;
         self
     }
 
-    /// Adds other log bounds for the channels that match a pattern, as in the nodes' `bus.logs`. The first matching
-    /// rule applies. In the pattern, `*` matches any run of characters: `topic:chat-*`. Only over Redis.
+    /// Adds other log bounds for the channels that match a pattern, as in the nodes' `bus.logs`.
+    /// The first matching rule applies. In the pattern, `*` matches any run of characters:
+    /// `topic:chat-*`. Only over Redis.
     #[must_use]
     pub fn log_rule(mut self, channels: &str, events: u64, age: Duration) -> Self {
         let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
@@ -64,8 +66,9 @@ impl Builder {
         self
     }
 
-    /// Sets the durability of events that name none. Default: [`Durability::Primary`], which confirms an event once the
-    /// primary has it. [`Durability::Replicated`] also waits for a replica, except for volatile events.
+    /// Sets the durability of events that name none. Default: [`Durability::Primary`], which
+    /// confirms an event once the primary has it. [`Durability::Replicated`] also waits for a
+    /// replica, except for volatile events.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);

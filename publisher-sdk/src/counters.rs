@@ -1,7 +1,7 @@
 //! Counters of the events given to `enqueue`.
 
-/// Counts the events given to `enqueue` since the publisher was created. `enqueued` always equals the sum of
-/// `published`, `refused` and `waiting`.
+/// Counts the events given to `enqueue` since the publisher was created. `enqueued` always equals
+/// the sum of `published`, `refused` and `waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Events accepted into the buffer.

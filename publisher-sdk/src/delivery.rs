@@ -1,5 +1,5 @@
-//! Publishes batches of events and retries until each event has a result. Retried events keep their place before later
-//! ones.
+//! Publishes batches of events and retries until each event has a result. Retried events keep their
+//! place before later ones.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub(crate) struct AttemptResult {
     pub(crate) retry: Option<Failure>,
 }
 
-/// Sends the events once. Events that are worth a retry stay in `waiting`, in order. If the future is dropped, all
-/// events stay there.
+/// Sends the events once. Events that are worth a retry stay in `waiting`, in order. If the future
+/// is dropped, all events stay there.
 pub(crate) async fn attempt(
     transport: &Transport,
     waiting: &mut Vec<PendingEvent>,
@@ -45,8 +45,8 @@ pub(crate) async fn attempt(
     result
 }
 
-/// Publishes the events in order, each chunk within `timeout`. After a chunk that fails, later chunks are not sent,
-/// since they would overtake it.
+/// Publishes the events in order, each chunk within `timeout`. After a chunk that fails, later
+/// chunks are not sent, since they would overtake it.
 pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Vec<Event>) -> Vec<EventResult> {
     let mut answers: Vec<Option<EventResult>> = events.iter().map(|_| None).collect();
     let mut events =

@@ -10,8 +10,8 @@ pub enum Enqueued {
         /// The event's id.
         id: String,
     },
-    /// The buffer is full, because the bus is unavailable for too long or too slow. Returns the event with its id and
-    /// time.
+    /// The buffer is full, because the bus is unavailable for too long or too slow. Returns the
+    /// event with its id and time.
     Full(Event),
     /// The publisher is closed, or its Tokio runtime has ended. Returns the event.
     Closed(Event),
@@ -30,7 +30,8 @@ impl Enqueued {
 pub enum Flushed {
     /// Every event enqueued before has been published or permanently rejected.
     Done,
-    /// The timeout passed while events were waiting. After `flush` they are still retried, after `close` they are not.
+    /// The timeout passed while events were waiting. After `flush` they are still retried, after
+    /// `close` they are not.
     TimedOut {
         /// Number of waiting events.
         waiting: u64,

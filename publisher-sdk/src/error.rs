@@ -13,8 +13,8 @@ pub enum PublishError {
     /// The event itself is invalid; a retry does not help.
     #[error("the event is invalid: {0}")]
     Invalid(#[from] EventError),
-    /// The bus could not be reached, or accepted no events, until the timeout. If the connection broke after the event
-    /// was sent, the bus may have it: publish it again under the same id.
+    /// The bus could not be reached, or accepted no events, until the timeout. If the connection
+    /// broke after the event was sent, the bus may have it: publish it again under the same id.
     #[error("the bus is unavailable: {reason}")]
     Unavailable {
         /// The error of the last attempt.

@@ -13,12 +13,14 @@ pub(crate) struct Failure {
     pub(crate) reconnect: bool,
 }
 
-/// The cause of a failure, which decides about a retry. Ordered from the least to the most worth retrying.
+/// The cause of a failure, which decides about a retry. Ordered from the least to the most worth
+/// retrying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FailureKind {
     /// The event is at fault: it can never be published. Later events are not affected.
     Event,
-    /// The publisher's configuration is at fault, such as a wrong password. No event passes until it is fixed.
+    /// The publisher's configuration is at fault, such as a wrong password. No event passes until
+    /// it is fixed.
     Configuration,
     /// A temporary condition. The bus may have named the time to wait before a retry.
     Transient(Option<Duration>),

@@ -33,7 +33,8 @@ impl HttpTransport {
             .default_headers(headers(options.service_key.as_deref())?)
             .connect_timeout(options.connect_timeout)
             .timeout(options.answer_timeout)
-            // A redirect would send the API key to another host. An internal API is not reached through a proxy.
+            // A redirect would send the API key to another host. An internal API is not reached
+            // through a proxy.
             .redirect(redirect::Policy::none())
             .no_proxy();
         if events.scheme() == "https" {
@@ -122,8 +123,8 @@ impl HttpTransport {
         Ok(channels.iter().map(state).collect())
     }
 
-    /// Returns the event's delivery status once it is final, or at the latest after `wait`, which is rounded down to
-    /// seconds.
+    /// Returns the event's delivery status once it is final, or at the latest after `wait`, which
+    /// is rounded down to seconds.
     pub(crate) async fn receipts(&self, id: &str, wait: Duration) -> Result<Vec<Receipt>, Failure> {
         let mut url = self.event_url(id);
         if wait.as_secs() > 0 {

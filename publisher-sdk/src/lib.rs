@@ -1,5 +1,5 @@
-//! Publishes events to Wirebell from Rust: to one user, to a topic or to all clients, on whichever node they are
-//! connected.
+//! Publishes events to Wirebell from Rust: to one user, to a topic or to all clients, on whichever
+//! node they are connected.
 //!
 //! ```no_run
 //! use wirebell_publisher::{Event, Publisher};
@@ -13,10 +13,11 @@
 //! # }
 //! ```
 //!
-//! The URL's scheme selects the transport. `redis://` and `rediss://` (with TLS) write directly to Redis; `http://` and
-//! `https://` call the server API of a node. `redis-cluster://host:port?node=host:port` is a Redis Cluster, discovered
-//! through any of its servers. `redis-sentinel://host:port?sentinelServiceName=name&node=host:port` is the primary that
-//! the sentinels name. `valkey` may replace `redis` in each scheme.
+//! The URL's scheme selects the transport. `redis://` and `rediss://` (with TLS) write directly to
+//! Redis; `http://` and `https://` call the server API of a node.
+//! `redis-cluster://host:port?node=host:port` is a Redis Cluster, discovered through any of its
+//! servers. `redis-sentinel://host:port?sentinelServiceName=name&node=host:port` is the primary
+//! that the sentinels name. `valkey` may replace `redis` in each scheme.
 //!
 //! # Three ways to publish
 //!
@@ -44,16 +45,18 @@
 //!
 //! # Idempotency
 //!
-//! An event without an id and a time gets both before the first attempt, so every retry sends the same event. The bus
-//! remembers an id for `seen` ([`Retention::seen_millis`], five minutes). It answers the same id on the same channel as
-//! it did the first time. To keep an event the same across restarts of your service, give it your own id, such as the
-//! order's. An event is published twice in two cases. Redis accepted it, lost the connection before it answered, and
-//! stayed away for more than `seen`. Or Redis lost it in a crash: run Redis with `appendonly yes`.
+//! An event without an id and a time gets both before the first attempt, so every retry sends the
+//! same event. The bus remembers an id for `seen` ([`Retention::seen_millis`], five minutes). It
+//! answers the same id on the same channel as it did the first time. To keep an event the same
+//! across restarts of your service, give it your own id, such as the order's. An event is published
+//! twice in two cases. Redis accepted it, lost the connection before it answered, and stayed away
+//! for more than `seen`. Or Redis lost it in a crash: run Redis with `appendonly yes`.
 //!
 //! # Order
 //!
-//! Events of one channel are logged in the order of one `publish_all` call, and in the order of `enqueue`. Concurrent
-//! calls of [`Publisher::publish`] have no order among each other, and neither have `publish` and `enqueue`.
+//! Events of one channel are logged in the order of one `publish_all` call, and in the order of
+//! `enqueue`. Concurrent calls of [`Publisher::publish`] have no order among each other, and
+//! neither have `publish` and `enqueue`.
 //!
 //! # Delivery status
 //!
@@ -67,8 +70,8 @@
 //!
 //! [`Inbox`] is the opposite direction: events that clients emit, and the replies to them.
 //!
-//! Untracked events cost one script call. Tracked and scheduled events cost a second round trip, since their timer is
-//! set before they are published.
+//! Untracked events cost one script call. Tracked and scheduled events cost a second round trip,
+//! since their timer is set before they are published.
 //!
 //! # When the bus is unavailable
 //!

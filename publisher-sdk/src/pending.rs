@@ -2,8 +2,8 @@
 
 use wirebell_protocol::Event;
 
-/// Most events in one attempt: enough to hide the round trip, few enough to bound how many events a lost connection
-/// leaves uncertain.
+/// Most events in one attempt: enough to hide the round trip, few enough to bound how many events a
+/// lost connection leaves uncertain.
 pub(crate) const MAX_BATCH_EVENTS: usize = 256;
 
 /// A stamped event without a result.

@@ -1,4 +1,5 @@
-//! Splits events into bounded batches of commands, one command for each channel, and collects the results.
+//! Splits events into bounded batches of commands, one command for each channel, and collects the
+//! results.
 
 use std::iter::Peekable;
 
@@ -76,7 +77,8 @@ impl BatchResults {
                     nodes: accepted.nodes,
                     scheduled: accepted.scheduled,
                 }),
-                // The channel most worth a retry decides for the event: the others answer a retry as before.
+                // The channel most worth a retry decides for the event: the others answer a retry
+                // as before.
                 Err(failure) if progress.failure.as_ref().is_none_or(|known| failure.kind > known.kind) => {
                     progress.failure = Some(failure);
                 }
@@ -99,7 +101,8 @@ impl BatchResults {
         self.events.iter().filter_map(|progress| progress.failure.as_ref())
     }
 
-    /// Returns the result of each event; `rest` for events that were not sent to all of their channels.
+    /// Returns the result of each event; `rest` for events that were not sent to all of their
+    /// channels.
     pub(crate) fn finish(self, rest: &Failure) -> Vec<Result<PublishResult, Failure>> {
         self.events.into_iter().map(|progress| progress.finish(rest)).collect()
     }

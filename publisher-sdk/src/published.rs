@@ -62,12 +62,13 @@ impl Published {
         PublishResult { id: self.id.clone(), channels: self.channels.clone() }
     }
 
-    /// Waits until the first device acknowledges the event on any of its channels. [`AckError`] names every other end.
-    /// A final one is returned as soon as it is final on all channels.
+    /// Waits until the first device acknowledges the event on any of its channels. [`AckError`]
+    /// names every other end. A final one is returned as soon as it is final on all channels.
     ///
-    /// The event must be durable and published with [`receipt`](Event::receipt) or [`deadline`](Event::deadline). Over
-    /// Redis the bus is polled; each pause is an eighth of the time waited so far, between 10 ms and 500 ms. Over HTTP
-    /// the node does so. Thousands of calls may wait at the same time on the publisher's one connection.
+    /// The event must be durable and published with [`receipt`](Event::receipt) or
+    /// [`deadline`](Event::deadline). Over Redis the bus is polled; each pause is an eighth of the
+    /// time waited so far, between 10 ms and 500 ms. Over HTTP the node does so. Thousands of calls
+    /// may wait at the same time on the publisher's one connection.
     pub async fn acknowledged(&self, timeout: Duration) -> Result<Acknowledgement, AckError> {
         if !self.tracker.can_be_acknowledged {
             return Err(AckError::NotWatched);

@@ -23,8 +23,9 @@ use crate::retry::retry_until;
 use crate::stamp::{stamp, with_durability};
 use crate::transport::Transport;
 
-/// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last clone is dropped, the
-/// background task of [`enqueue`](Self::enqueue) stops and waiting events are lost: call [`close`](Self::close) first.
+/// Publishes events. Cheap to clone; all clones share one connection and one buffer. When the last
+/// clone is dropped, the background task of [`enqueue`](Self::enqueue) stops and waiting events are
+/// lost: call [`close`](Self::close) first.
 #[derive(Debug, Clone)]
 pub struct Publisher(Arc<Shared>);
 
@@ -38,13 +39,13 @@ struct Shared {
 }
 
 impl Builder {
-    /// Creates the publisher and opens a connection to Redis, which reveals a wrong password early and spares the first
-    /// event the connection setup.
+    /// Creates the publisher and opens a connection to Redis, which reveals a wrong password early
+    /// and spares the first event the connection setup.
     ///
-    /// An unreachable Redis is no error, since a service must be able to start while Redis is down. `enqueue` works at
-    /// once; `publish` fails with [`PublishError::Unavailable`] until Redis is available. This call takes at most the
-    /// connect timeout; [`connect_lazy`](Self::connect_lazy) does not wait at all. Over HTTP nothing is sent before the
-    /// first event.
+    /// An unreachable Redis is no error, since a service must be able to start while Redis is down.
+    /// `enqueue` works at once; `publish` fails with [`PublishError::Unavailable`] until Redis is
+    /// available. This call takes at most the connect timeout; [`connect_lazy`](Self::connect_lazy)
+    /// does not wait at all. Over HTTP nothing is sent before the first event.
     pub async fn connect(self) -> Result<Publisher, ConnectError> {
         let publisher = self.connect_lazy()?;
         match publisher.transport().open().await {
@@ -61,7 +62,8 @@ impl Builder {
         Ok(publisher)
     }
 
-    /// Creates the publisher and sends nothing before the first event. Must be called within a Tokio runtime.
+    /// Creates the publisher and sends nothing before the first event. Must be called within a
+    /// Tokio runtime.
     pub fn connect_lazy(self) -> Result<Publisher, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
         let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;
@@ -70,7 +72,8 @@ impl Builder {
             retentions: self.retentions,
             service_key: self.service_key,
             connect_timeout: self.connect_timeout,
-            // An attempt must end before the whole call times out: only a finished attempt reveals a dead connection.
+            // An attempt must end before the whole call times out: only a finished attempt reveals
+            // a dead connection.
             answer_timeout: self.answer_timeout.min(self.timeout.mul_f64(0.8)),
         };
         let transport = Transport::new(&self.url, options)?;
@@ -105,11 +108,11 @@ impl Publisher {
         &self.0.transport
     }
 
-    /// Publishes one event and waits until the bus has it. Returns its id, its cursor in the log, and how many nodes had
-    /// subscribers: 0 if no client is connected.
+    /// Publishes one event and waits until the bus has it. Returns its id, its cursor in the log,
+    /// and how many nodes had subscribers: 0 if no client is connected.
     ///
-    /// Retries until the builder's timeout. Every attempt sends the same event, so it is published once. An invalid event
-    /// and a wrong password are reported at once.
+    /// Retries until the builder's timeout. Every attempt sends the same event, so it is published
+    /// once. An invalid event and a wrong password are reported at once.
     ///
     /// The acknowledgement of an event with [`receipt`](Event::receipt) can be awaited:
     ///
@@ -129,11 +132,13 @@ impl Publisher {
 
     /// Publishes many events in batches and returns a result for each, in order.
     ///
-    /// Events of one channel are logged in the given order, also if some are retried. The timeout applies to each batch
-    /// of up to 256 events. After a batch that fails, later batches are not sent, and its error stands for their events.
+    /// Events of one channel are logged in the given order, also if some are retried. The timeout
+    /// applies to each batch of up to 256 events. After a batch that fails, later batches are not
+    /// sent, and its error stands for their events.
     ///
-    /// There is one exception to the order, which no client can prevent. If Redis rejects single commands temporarily,
-    /// for example because it is out of memory, and accepts the next one, the rejected event is logged after it.
+    /// There is one exception to the order, which no client can prevent. If Redis rejects single
+    /// commands temporarily, for example because it is out of memory, and accepts the next one, the
+    /// rejected event is logged after it.
     pub async fn publish_all(
         &self,
         events: impl IntoIterator<Item = Event>,
@@ -149,16 +154,17 @@ impl Publisher {
         answers.into_iter().zip(trackers).map(published).collect()
     }
 
-    /// Returns the delivery status of an event on each of its channels: when the bus accepted it, to which connections it
-    /// was written, which devices acknowledged it, whether it expired or went to the fallback stream. Empty if the bus
-    /// has no delivery record: the event is unknown, has none of [`receipt`](Event::receipt),
-    /// [`deadline`](Event::deadline) and [`deliver_at`](Event::deliver_at), or its record has expired.
+    /// Returns the delivery status of an event on each of its channels: when the bus accepted it,
+    /// to which connections it was written, which devices acknowledged it, whether it expired or
+    /// went to the fallback stream. Empty if the bus has no delivery record: the event is unknown,
+    /// has none of [`receipt`](Event::receipt), [`deadline`](Event::deadline) and
+    /// [`deliver_at`](Event::deliver_at), or its record has expired.
     pub async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, PublishError> {
         retry_until(self.0.timeout, || self.0.transport.receipts(id)).await
     }
 
-    /// Returns the stream of delivery updates of all tracked events on this bus, of every publisher. For services that
-    /// publish too many events to wait for each. Only over Redis.
+    /// Returns the stream of delivery updates of all tracked events on this bus, of every
+    /// publisher. For services that publish too many events to wait for each. Only over Redis.
     ///
     /// ```no_run
     /// # use wirebell_publisher::{Follow, Publisher, State};
@@ -176,24 +182,27 @@ impl Publisher {
         Ok(Receipts::new(self.0.transport.redis()?, follow))
     }
 
-    /// Cancels an event before its [`deliver_at`](Event::deliver_at). Idempotent: a repeated call returns the same.
+    /// Cancels an event before its [`deliver_at`](Event::deliver_at). Idempotent: a repeated call
+    /// returns the same.
     pub async fn cancel(&self, id: &str) -> Result<Cancelled, PublishError> {
         retry_until(self.0.timeout, || self.0.transport.cancel(id)).await
     }
 
-    /// Adds an event to the buffer and returns at once, whether the bus is available or not. The event is published in
-    /// the background, in the order of `enqueue` calls, and retried for as long as it takes. The buffer bounds how much
-    /// may wait. May be called from any thread, also outside of Tokio.
+    /// Adds an event to the buffer and returns at once, whether the bus is available or not. The
+    /// event is published in the background, in the order of `enqueue` calls, and retried for as
+    /// long as it takes. The buffer bounds how much may wait. May be called from any thread, also
+    /// outside of Tokio.
     ///
-    /// A permanently rejected event is counted and logged by its id, and does not block later events. A wrong password or
-    /// API key blocks all events until it is fixed.
+    /// A permanently rejected event is counted and logged by its id, and does not block later
+    /// events. A wrong password or API key blocks all events until it is fixed.
     pub fn enqueue(&self, event: Event) -> Enqueued {
         let mut event = self.ready(event);
         let id = stamp(&mut event);
         self.0.buffer.push(id, event)
     }
 
-    /// Waits until everything enqueued so far is published or permanently rejected, at most for `timeout`.
+    /// Waits until everything enqueued so far is published or permanently rejected, at most for
+    /// `timeout`.
     pub async fn flush(&self, timeout: Duration) -> Flushed {
         self.0.buffer.flushed(timeout).await
     }

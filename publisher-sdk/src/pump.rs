@@ -1,4 +1,5 @@
-//! The background task of `enqueue`: publishes the buffer's events in order and retries them for as long as it takes.
+//! The background task of `enqueue`: publishes the buffer's events in order and retries them for as
+//! long as it takes.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The stream of delivery updates of all tracked events, for services that publish too many to wait for each.
+//! The stream of delivery updates of all tracked events, for services that publish too many to wait
+//! for each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,12 +27,13 @@ const GONE_AFTER: Duration = Duration::from_secs(60);
 pub enum Follow {
     /// All updates from now on. Updates during a restart are missed.
     Now,
-    /// Shared by all readers of this group: each update goes to one of them, at least once. Reading resumes after a
-    /// restart. A new group begins with the oldest update that is kept.
+    /// Shared by all readers of this group: each update goes to one of them, at least once. Reading
+    /// resumes after a restart. A new group begins with the oldest update that is kept.
     Group(String),
 }
 
-/// A final delivery state of an event on one channel: acknowledged, fallen back, expired or cancelled.
+/// A final delivery state of an event on one channel: acknowledged, fallen back, expired or
+/// cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryUpdate {
     /// The event's id.
@@ -47,7 +49,8 @@ pub struct DeliveryUpdate {
 /// Earlier name of [`DeliveryUpdate`].
 pub type Told = DeliveryUpdate;
 
-/// The stream of the delivery updates of all services on this bus. See [`Publisher::follow`](crate::Publisher::follow).
+/// The stream of the delivery updates of all services on this bus. See
+/// [`Publisher::follow`](crate::Publisher::follow).
 pub struct Receipts {
     source: Source,
     waiting: VecDeque<(EntryId, DeliveryUpdate)>,
@@ -82,10 +85,11 @@ impl Receipts {
         self
     }
 
-    /// Waits for the next update, also through an outage of Redis. Cancel safe: dropping the future loses no update.
+    /// Waits for the next update, also through an outage of Redis. Cancel safe: dropping the future
+    /// loses no update.
     ///
-    /// Reading the next update acknowledges the previous one. Until then it is pending in the group, and is delivered
-    /// again if this reader is gone for a minute.
+    /// Reading the next update acknowledges the previous one. Until then it is pending in the
+    /// group, and is delivered again if this reader is gone for a minute.
     pub async fn next(&mut self) -> DeliveryUpdate {
         let mut backoff = Backoff::up_to(Duration::from_secs(2));
         loop {

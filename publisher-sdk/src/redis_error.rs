@@ -20,9 +20,10 @@ const TRANSIENT: [&str; 13] = [
     "UNKILLABLE",
 ];
 
-/// Errors after which the connection must be replaced. Its server has become a replica, gave a slot away, is cut off from
-/// its Cluster, or requires a password now. `ASK` and `TRYAGAIN` are not among them: the slot is being migrated, the
-/// script's keys are on two servers, and no server can run it until the migration ends.
+/// Errors after which the connection must be replaced. Its server has become a replica, gave a slot
+/// away, is cut off from its Cluster, or requires a password now. `ASK` and `TRYAGAIN` are not
+/// among them: the slot is being migrated, the script's keys are on two servers, and no server can
+/// run it until the migration ends.
 const RECONNECT: [&str; 6] = ["CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"];
 
 /// Returns the failure for an error code.
@@ -36,7 +37,8 @@ fn classify(code: &str, detail: &str) -> Failure {
         return Failure::unavailable(words);
     }
     let refusal = Refusal::new(None, code, words);
-    // A missing permission for a command affects every event, one for a key only the events of its channel.
+    // A missing permission for a command affects every event, one for a key only the events of its
+    // channel.
     if matches!(code, "NOAUTH" | "WRONGPASS") || code == "NOPERM" && detail.contains("command") {
         return Failure::configuration(refusal);
     }

@@ -21,9 +21,11 @@ pub(crate) struct HttpResponse {
 pub(crate) enum BatchResult {
     /// The node answered for each event.
     Each(Vec<Result<PublishResult, Failure>>),
-    /// The node rejected the request as a whole, because of one of its events or its length. Smaller requests may pass.
+    /// The node rejected the request as a whole, because of one of its events or its length.
+    /// Smaller requests may pass.
     Split,
-    /// All events of the request failed for this reason; sending them now in other requests would not help.
+    /// All events of the request failed for this reason; sending them now in other requests would
+    /// not help.
     All(Failure),
 }
 

@@ -30,8 +30,8 @@ where
     }
 }
 
-/// Exponential backoff up to a bound. Jitter shortens each pause by up to a half, so that publishers that lost the same
-/// Redis do not retry in step.
+/// Exponential backoff up to a bound. Jitter shortens each pause by up to a half, so that
+/// publishers that lost the same Redis do not retry in step.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     attempts: u32,

@@ -1,4 +1,5 @@
-//! Stamps an event with its id and time before the first attempt, so that every retry sends the same event.
+//! Stamps an event with its id and time before the first attempt, so that every retry sends the
+//! same event.
 
 use time::OffsetDateTime;
 use ulid::Ulid;
@@ -11,7 +12,8 @@ pub(crate) fn stamp(event: &mut Event) -> String {
     event.event_id().unwrap_or_default().to_owned()
 }
 
-/// Sets the durability if the event has none. Volatile events stay without one, since they are not stored.
+/// Sets the durability if the event has none. Volatile events stay without one, since they are not
+/// stored.
 pub(crate) fn with_durability(event: Event, default: Option<Durability>) -> Event {
     match default {
         Some(default) if event.event_durability().is_none() && event.event_class() != Class::Volatile => {

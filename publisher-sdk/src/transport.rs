@@ -14,7 +14,8 @@ use crate::options::Options;
 use crate::pending::PendingEvent;
 use crate::redis::RedisBus;
 
-/// The URL schemes of Redis and Valkey, without and with TLS: one server, behind sentinels, or a Cluster.
+/// The URL schemes of Redis and Valkey, without and with TLS: one server, behind sentinels, or a
+/// Cluster.
 const REDIS_SCHEMES: [&str; 12] = [
     "redis",
     "rediss",
@@ -67,13 +68,15 @@ impl Transport {
     pub(crate) async fn open(&self) -> Result<(), Failure> {
         match self {
             Self::Redis(bus) => bus.open().await,
-            // A node checks the API key only together with an event, so there is nothing to check yet.
+            // A node checks the API key only together with an event, so there is nothing to check
+            // yet.
             Self::Http(_) => Ok(()),
         }
     }
 
-    /// Makes one attempt to send the events in order, and returns a result for each. After a failure that concerns more
-    /// than one event, later events are not sent and share it, so that none overtakes.
+    /// Makes one attempt to send the events in order, and returns a result for each. After a
+    /// failure that concerns more than one event, later events are not sent and share it, so that
+    /// none overtakes.
     pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<PublishResult, Failure>> {
         match self {
             Self::Redis(bus) => bus.send(events).await,
@@ -81,8 +84,9 @@ impl Transport {
         }
     }
 
-    /// Returns the event's state on each channel; `None` where there is no delivery record. Over HTTP the response may
-    /// take up to `wait` while no state is final; over Redis it comes at once.
+    /// Returns the event's state on each channel; `None` where there is no delivery record. Over
+    /// HTTP the response may take up to `wait` while no state is final; over Redis it comes at
+    /// once.
     pub(crate) async fn states(
         &self,
         id: &str,

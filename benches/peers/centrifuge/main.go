@@ -1,6 +1,7 @@
-// A server on Centrifuge, the library behind Centrifugo, as the library's documentation shows it. A client authenticates
-// with a token; the server subscribes it to its user's channel and to a channel for all. Settings come from the environment.
-// A line on standard output says that the server listens.
+// A server on Centrifuge, the library behind Centrifugo, as the library's documentation shows it. A
+// client authenticates with a token; the server subscribes it to its user's channel and to a
+// channel for all. Settings come from the environment. A line on standard output says that the
+// server listens.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// A Socket.IO server as its documentation shows it. A middleware verifies a token, each user has a room, and the Redis adapter
-// delivers what other programs emit. Settings come from the environment. A line on standard output says that it listens.
+// A Socket.IO server as its documentation shows it. A middleware verifies a token, each user has a
+// room, and the Redis adapter delivers what other programs emit. Settings come from the
+// environment. A line on standard output says that it listens.
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Redis } from "ioredis";

@@ -1,6 +1,6 @@
-// A push server that combines what the documentation of ws shows. Tokens are checked before the upgrade, each user has a Redis
-// channel, and pings detect broken connections. Settings come from the environment. A line on standard output says that it
-// listens.
+// A push server that combines what the documentation of ws shows. Tokens are checked before the
+// upgrade, each user has a Redis channel, and pings detect broken connections. Settings come from
+// the environment. A line on standard output says that it listens.
 import { createServer } from "node:http";
 import { Redis } from "ioredis";
 import jwt from "jsonwebtoken";
@@ -13,7 +13,8 @@ const subscriber = new Redis(REDIS_URL);
 const sockets = new Map();
 const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false, skipUTF8Validation: true });
 
-// Buffers pass from Redis to the sockets unchanged: a string would be decoded once and encoded again for each client.
+// Buffers pass from Redis to the sockets unchanged: a string would be decoded once and encoded
+// again for each client.
 subscriber.on("messageBuffer", (channel, message) => {
   const name = channel.toString();
   const targets = name === allClients ? wss.clients : (sockets.get(name) ?? []);

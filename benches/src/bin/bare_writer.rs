@@ -1,8 +1,9 @@
-//! `bare-writer CLIENTS CONTROL`: accepts clients on one port. When a line on the other port asks for it, it writes frames to
-//! them, one `write` for each frame. No gateway on this kernel can be faster without several events in one call.
+//! `bare-writer CLIENTS CONTROL`: accepts clients on one port. When a line on the other port asks
+//! for it, it writes frames to them, one `write` for each frame. No gateway on this kernel can be
+//! faster without several events in one call.
 //!
-//! A line is `phase users events rate`: events to that many users in turn (0: to all), at that rate a second (0: as fast as
-//! possible). The response is `done`.
+//! A line is `phase users events rate`: events to that many users in turn (0: to all), at that rate
+//! a second (0: as fast as possible). The response is `done`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,6 +1,7 @@
-//! Compares two Redis clients on a burst of a node's subscription: fred's broadcast ring and the redis crate's push channel.
-//! A child process publishes as fast as one connection can; this process subscribes and counts. Both clients get the same
-//! bursts in turn, several times, and both pass the messages to a consumer that does a little work.
+//! Compares two Redis clients on a burst of a node's subscription: fred's broadcast ring and the
+//! redis crate's push channel. A child process publishes as fast as one connection can; this
+//! process subscribes and counts. Both clients get the same bursts in turn, several times, and both
+//! pass the messages to a consumer that does a little work.
 //!
 //! `cargo run --release -p wirebell-benches --bin pubsub-burst [MESSAGES] [ROUNDS] [QUEUE]`
 //! where QUEUE is how many messages may wait for the consumer.

@@ -182,8 +182,8 @@ impl Client {
         Ok(taken)
     }
 
-    /// Handles a message. Some systems put several events, and pings among them, into one message, one per line. Events
-    /// contain no newline.
+    /// Handles a message. Some systems put several events, and pings among them, into one message,
+    /// one per line. Events contain no newline.
     fn message(&mut self, payload: &[u8], shared: &mut Shared, at: u64) -> Result<(), Disconnect> {
         let mut rest = payload;
         while let Some(end) = memchr::memchr(b'\n', rest) {

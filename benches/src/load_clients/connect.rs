@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Number of addresses that clients connect from.
 const ADDRESSES: u32 = 16;
 
-/// Returns a socket that is being connected to this port of 127.0.0.1, from the address of this user.
+/// Returns a socket that is being connected to this port of 127.0.0.1, from the address of this
+/// user.
 pub(super) fn connect(user: u32, port: u16) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -26,7 +27,8 @@ pub(super) fn connect(user: u32, port: u16) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// Resets a connection without a close handshake, like a phone that lost its network, and leaves no `TIME_WAIT` here.
+/// Resets a connection without a close handshake, like a phone that lost its network, and leaves no
+/// `TIME_WAIT` here.
 pub(super) fn reset(socket: TcpStream) {
     let socket = Socket::from(std::net::TcpStream::from(socket));
     let _ = socket.set_linger(Some(Duration::ZERO));

@@ -41,8 +41,8 @@ struct ClientProcess {
 }
 
 impl LoadClients {
-    /// Starts processes of clients, each for a system and a number of users; users are numbered in sequence. Does not
-    /// connect them yet.
+    /// Starts processes of clients, each for a system and a number of users; users are numbered in
+    /// sequence. Does not connect them yet.
     pub fn start(peer: &dyn Peer, processes: &[(RunConfig, u32)]) -> Result<Self> {
         let mut clients = Self { processes: Vec::new() };
         let mut first = 0;
@@ -57,7 +57,8 @@ impl LoadClients {
         Ok(clients)
     }
 
-    /// Connects all users below `up_to` that are not connected, `at_once` at the same time in each process.
+    /// Connects all users below `up_to` that are not connected, `at_once` at the same time in each
+    /// process.
     pub fn connect(&mut self, up_to: u32, at_once: u32, resume: bool) -> Result<(ConnectStats, Latency)> {
         for process in &mut self.processes {
             let up_to = up_to.saturating_sub(process.first).min(process.users);
@@ -100,7 +101,8 @@ impl LoadClients {
         EventCounter(self.processes.iter().map(|process| Arc::clone(&process.events)).collect())
     }
 
-    /// Waits until this many events have arrived, or none for `idle`. Returns whether all have arrived.
+    /// Waits until this many events have arrived, or none for `idle`. Returns whether all have
+    /// arrived.
     pub fn wait(&self, events: u64, idle: Duration) -> bool {
         let delivered = self.events();
         let (mut best, mut since) = (delivered.count(), Instant::now());

@@ -1,5 +1,5 @@
-//! The protocol between the handle and a client process: lines of JSON. Beside the responses, the process sends
-//! `p <events>`: how many events of this phase have arrived so far.
+//! The protocol between the handle and a client process: lines of JSON. Beside the responses, the
+//! process sends `p <events>`: how many events of this phase have arrived so far.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The bare writer, which shows the limit of this machine's kernel: one `write` of one frame to one socket. It has no Redis,
-//! tokens, channels or reading.
+//! The bare writer, which shows the limit of this machine's kernel: one `write` of one frame to one
+//! socket. It has no Redis, tokens, channels or reading.
 
 use std::process::Command;
 

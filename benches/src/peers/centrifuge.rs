@@ -1,5 +1,6 @@
-//! Centrifuge, the library behind Centrifugo, in the server of `benches/peers/centrifuge`. Centrifugo itself cannot be built
-//! here: the Go proxy does not serve the library revision that its last release requires.
+//! Centrifuge, the library behind Centrifugo, in the server of `benches/peers/centrifuge`.
+//! Centrifugo itself cannot be built here: the Go proxy does not serve the library revision that
+//! its last release requires.
 
 use std::process::Command;
 
@@ -75,7 +76,8 @@ impl Peer for Centrifuge {
         (frame == b"{}").then_some("{}")
     }
 
-    /// Publishes like the broker of another node: a Protobuf `Publication` to the channel's name in Redis.
+    /// Publishes like the broker of another node: a Protobuf `Publication` to the channel's name in
+    /// Redis.
     fn publish(&self, _: &RunConfig, _: Ingress, to: Target, _: u64, payload: &str, into: &mut Vec<u8>) {
         let channel = match to {
             Target::One(number) => format!("centrifuge.client.user:{}", user_name(number)),

@@ -1,6 +1,7 @@
 //! The measured systems, one file each, in the order of the tables.
 //!
-//! A system starts its server, forms a client's handshake and forms what publishes an event. It knows no figures.
+//! A system starts its server, forms a client's handshake and forms what publishes an event. It
+//! knows no figures.
 
 mod bare;
 mod centrifuge;

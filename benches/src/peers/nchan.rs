@@ -31,7 +31,8 @@ impl Nchan {
             .replace("@CLIENTS@", &config.clients.to_string())
             .replace("@SERVICES@", &config.services.to_string())
             .replace("@HEARTBEAT@", &config.heartbeat.to_string())
-            // If less than a sixteenth is free, nginx closes idle connections: those of the publishers.
+            // If less than a sixteenth is free, nginx closes idle connections: those of the
+            // publishers.
             .replace("@FILES@", &(config.connections * 5 / 4 + 1000).to_string())
             .replace("@STORE@", &store)
             .replace("@PASS@", pass))
@@ -51,8 +52,8 @@ impl Peer for Nchan {
         self.name
     }
 
-    /// nchan verifies no tokens itself: `nchan_authorize_request` calls another server, which no run has. Its traffic in
-    /// Redis is private, so services publish over HTTP with either store.
+    /// nchan verifies no tokens itself: `nchan_authorize_request` calls another server, which no
+    /// run has. Its traffic in Redis is private, so services publish over HTTP with either store.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Http | Ability::Heartbeat)
     }

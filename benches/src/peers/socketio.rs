@@ -1,4 +1,5 @@
-//! Socket.IO with its Redis adapter: the server in `benches/peers/socketio`, with one room for each user.
+//! Socket.IO with its Redis adapter: the server in `benches/peers/socketio`, with one room for each
+//! user.
 
 use rmp_serde::Serializer;
 use serde::Serialize;
@@ -15,7 +16,8 @@ use crate::process::Processes;
 #[derive(Debug)]
 pub(super) struct SocketIo;
 
-/// The message of a program without clients to the adapters of all servers, as `@socket.io/redis-emitter` sends it.
+/// The message of a program without clients to the adapters of all servers, as
+/// `@socket.io/redis-emitter` sends it.
 #[derive(Serialize)]
 struct Emission<'a>(&'static str, Packet<'a>, Options<'a>);
 

@@ -28,8 +28,9 @@ impl Peer for Sockudo {
         "sockudo"
     }
 
-    /// Services publish over HTTP; its traffic in Redis is for its other nodes. Authentication of the Pusher protocol is an
-    /// HMAC over the connection's id and the channel, so there is no JWT to verify.
+    /// Services publish over HTTP; its traffic in Redis is for its other nodes. Authentication of
+    /// the Pusher protocol is an HMAC over the connection's id and the channel, so there is no JWT
+    /// to verify.
     fn can(&self, ability: Ability) -> bool {
         matches!(ability, Ability::Http | Ability::Heartbeat)
     }
@@ -73,7 +74,8 @@ impl Peer for Sockudo {
         upgrade(config.clients, &format!("/app/{APP}?protocol=7&client=bench&version=1"), "")
     }
 
-    /// The server names the connection; the subscription to a user's channel is signed over that name.
+    /// The server names the connection; the subscription to a user's channel is signed over that
+    /// name.
     fn handshake(
         &self,
         _: &RunConfig,

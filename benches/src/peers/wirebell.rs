@@ -1,5 +1,5 @@
-//! Wirebell with its defaults; for the report, built as its image is. Measured twice, with durable and with volatile events,
-//! since storing an event has a cost. The peers store none.
+//! Wirebell with its defaults; for the report, built as its image is. Measured twice, with durable
+//! and with volatile events, since storing an event has a cost. The peers store none.
 
 use std::path::PathBuf;
 use std::process::Command;

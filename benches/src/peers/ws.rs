@@ -1,5 +1,5 @@
-//! `ws` on Node.js with ioredis: the server in `benches/peers/ws`. It checks a token and subscribes to a Redis channel for
-//! each user, like a push service that a team builds itself.
+//! `ws` on Node.js with ioredis: the server in `benches/peers/ws`. It checks a token and subscribes
+//! to a Redis channel for each user, like a push service that a team builds itself.
 
 use crate::failure::Result;
 use crate::peer::{
@@ -49,8 +49,9 @@ impl Peer for Ws {
         upgrade(config.clients, "/", &format!("Authorization: Bearer {}\r\n", identity.token))
     }
 
-    /// The server sends nothing by itself. It sends SUBSCRIBE to Redis before it responds to the upgrade, so an event
-    /// published afterwards on another connection races with it but does not come first.
+    /// The server sends nothing by itself. It sends SUBSCRIBE to Redis before it responds to the
+    /// upgrade, so an event published afterwards on another connection races with it but does not
+    /// come first.
     fn handshake(&self, _: &RunConfig, _: ClientIdentity<'_>, _: &[u8], _: &mut Vec<String>) -> Handshake {
         Handshake::Subscribed
     }

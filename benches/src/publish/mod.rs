@@ -1,6 +1,7 @@
 //! The publisher: sends events to users in turn, or to all, through Redis or HTTP.
 //!
-//! A plan comes in; events go out to the system, and statistics to the caller. It does not know what is measured.
+//! A plan comes in; events go out to the system, and statistics to the caller. It does not know
+//! what is measured.
 
 mod direct;
 mod http;

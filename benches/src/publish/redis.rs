@@ -30,8 +30,8 @@ pub fn execute(port: u16, commands: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// Sends prepared calls, pipelined like those of any publisher here. Returns the nanoseconds until the last reply; fails on
-/// an error reply.
+/// Sends prepared calls, pipelined like those of any publisher here. Returns the nanoseconds until
+/// the last reply; fails on an error reply.
 pub fn pipeline(port: u16, calls: &[Vec<u8>]) -> Result<u64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;

@@ -53,7 +53,8 @@ pub(super) fn evaluate(figures: &Figures) -> Vec<TargetResult> {
     results
 }
 
-/// Returns how many times more an event costs on the larger side of each growth; subjects come in pairs.
+/// Returns how many times more an event costs on the larger side of each growth; subjects come in
+/// pairs.
 fn growth(figures: &Figures) -> Option<(String, bool)> {
     let subjects: Vec<&str> = figures.subjects("growth-server").collect();
     let times = |pair: &[&str]| {

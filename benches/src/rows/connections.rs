@@ -1,4 +1,5 @@
-//! Measurements on many connections: their memory and CPU, their handshakes, and events to all of them.
+//! Measurements on many connections: their memory and CPU, their handshakes, and events to all of
+//! them.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,8 @@ use crate::publish::Plan;
 use crate::scenario::Scenario;
 use crate::usage;
 
-/// Connects all clients. A first client connects before, so that lazy initialization of the system is not counted as the
-/// cost of a connection.
+/// Connects all clients. A first client connects before, so that lazy initialization of the system
+/// is not counted as the cost of a connection.
 pub(super) fn connect(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     scenario.clients.connect(1, 1, false)?;
     scenario.empty = memory(scenario);
@@ -82,7 +83,8 @@ pub(super) fn under_load(
     Ok(())
 }
 
-/// Returns whether it is a system whose memory and handshakes can be compared: the bare writer only holds sockets.
+/// Returns whether it is a system whose memory and handshakes can be compared: the bare writer only
+/// holds sockets.
 fn is_system(scenario: &Scenario) -> bool {
     scenario.peer.can(Ability::Redis) || scenario.peer.can(Ability::Http)
 }

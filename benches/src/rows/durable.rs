@@ -1,5 +1,6 @@
-//! The cost in Redis of storing an event. Compares Wirebell's script, the least script that stores and announces, and
-//! `PUBLISH`, which stores nothing. There are no subscribers, and all calls are sent in the same way.
+//! The cost in Redis of storing an event. Compares Wirebell's script, the least script that stores
+//! and announces, and `PUBLISH`, which stores nothing. There are no subscribers, and all calls are
+//! sent in the same way.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Events to single users in turn: the throughput, and the latency at a rate that all systems sustain.
+//! Events to single users in turn: the throughput, and the latency at a rate that all systems
+//! sustain.
 
 use super::connections::{micros_each, per_second, whole};
 use super::{Samples, Sizes};
@@ -43,7 +44,8 @@ fn latencies([p50, p99, typical]: [&str; 3], phase: &Phase, samples: &mut Sample
     }
 }
 
-/// Warms the system up with a first burst, from which it derives the number of events for the given time.
+/// Warms the system up with a first burst, from which it derives the number of events for the given
+/// time.
 pub(super) fn throughput(scenario: &mut Scenario, ingress: Ingress, sizes: &Sizes) -> Result<(u64, Phase)> {
     let first = Plan::round_robin(scenario.next_phase(), ingress, sizes.users, sizes.users.min(3000));
     let warm = scenario.run(first.phase, &[first], false)?;

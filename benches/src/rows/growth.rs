@@ -1,4 +1,5 @@
-//! The cost of an event when something grows tenfold: users with their connections, nodes, or the length of logs.
+//! The cost of an event when something grows tenfold: users with their connections, nodes, or the
+//! length of logs.
 
 use super::connections::micros_each;
 use super::events::throughput;

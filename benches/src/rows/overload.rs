@@ -1,5 +1,5 @@
-//! Overload: durable events to all, as fast as Redis accepts them. Nothing may be lost; what cannot be delivered at once
-//! waits in the log.
+//! Overload: durable events to all, as fast as Redis accepts them. Nothing may be lost; what cannot
+//! be delivered at once waits in the log.
 
 use std::time::Duration;
 

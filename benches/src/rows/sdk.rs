@@ -97,7 +97,8 @@ async fn batches(publisher: &Publisher, events: u32, samples: &mut Samples) -> R
     Ok(())
 }
 
-/// Measures only the call: the buffer has room for all events, like one sized for the bursts of its service.
+/// Measures only the call: the buffer has room for all events, like one sized for the bursts of its
+/// service.
 async fn enqueue(url: &str, events: u32, samples: &mut Samples) -> Result<()> {
     let builder = Publisher::builder(url).buffer_events(events as usize).buffer_bytes(1 << 30);
     let publisher = builder.connect().await.context(|| "connecting the SDK".to_owned())?;

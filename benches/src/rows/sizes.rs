@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Sizes {
     /// Connections of a system.
     pub connections: u32,
-    /// Of these, in a process of their own, the clients whose single events are timed beside broadcasts.
+    /// Of these, in a process of their own, the clients whose single events are timed beside
+    /// broadcasts.
     pub payment_users: u32,
     /// Users that receive single events in turn.
     pub users: u32,

@@ -18,7 +18,8 @@ pub struct Fallback {
     pub id: String,
     /// The channel on which no device acknowledged it.
     pub channel: Channel,
-    /// When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus' clock.
+    /// When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus'
+    /// clock.
     pub at: u64,
     /// The event as clients receive it, in JSON.
     pub event: String,
@@ -26,8 +27,8 @@ pub struct Fallback {
     pub tries: u32,
 }
 
-/// A [`Fallback`] that this worker has in flight. If the claim is dropped without a result, the event is retried once
-/// this worker counts as gone.
+/// A [`Fallback`] that this worker has in flight. If the claim is dropped without a result, the
+/// event is retried once this worker counts as gone.
 #[derive(Debug)]
 #[must_use = "call `done` or `failed` to report the result"]
 pub struct Claim(pub(super) InFlight<Fallback>);
@@ -71,12 +72,14 @@ impl Claim {
         &self.0.job
     }
 
-    /// Acknowledges the event. An error means that Redis could not be reached; the event will be delivered again.
+    /// Acknowledges the event. An error means that Redis could not be reached; the event will be
+    /// delivered again.
     pub async fn done(self) -> Result<(), PublishError> {
         self.0.done().await
     }
 
-    /// Reports that handling failed. The event is retried later, or becomes a dead letter after the last attempt.
+    /// Reports that handling failed. The event is retried later, or becomes a dead letter after the
+    /// last attempt.
     pub async fn failed(self, reason: &str) -> Result<(), PublishError> {
         let id = self.id.clone();
         self.0.failed(&id, reason).await

@@ -1,8 +1,9 @@
 //! Workers on the fallback stream, for events that no device acknowledged by their deadline.
 //!
-//! An event is added to the fallback stream exactly once. A consumer group delivers it to one of the group's workers at
-//! least once: if a worker dies after it has sent a text message and before it has acknowledged the event, another
-//! worker sends the message again. Handlers should therefore be idempotent; the event's id identifies repeats.
+//! An event is added to the fallback stream exactly once. A consumer group delivers it to one of
+//! the group's workers at least once: if a worker dies after it has sent a text message and before
+//! it has acknowledged the event, another worker sends the message again. Handlers should therefore
+//! be idempotent; the event's id identifies repeats.
 //!
 //! This module owns the public types; reading, leases and retries are in `worker`.
 
@@ -16,7 +17,8 @@ pub use self::claim::{Claim, Fallback};
 use crate::error::{ConnectError, PublishError};
 use crate::worker::{Backlog, Worker, WorkerBuilder, WorkerCounters};
 
-/// A worker of a consumer group on the fallback stream. Cheap to clone; all clones are the same worker.
+/// A worker of a consumer group on the fallback stream. Cheap to clone; all clones are the same
+/// worker.
 ///
 /// ```no_run
 /// use wirebell_publisher::{Fallback, Fallbacks};
@@ -36,8 +38,8 @@ pub struct Fallbacks(Arc<Worker<Fallback>>);
 pub type FallbacksBuilder = WorkerBuilder<Fallbacks>;
 
 impl WorkerBuilder<Fallbacks> {
-    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is available. A wrong
-    /// password and a URL that is not a Redis URL are errors.
+    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is
+    /// available. A wrong password and a URL that is not a Redis URL are errors.
     ///
     /// A new group begins with the oldest fallback event that is still in the stream.
     pub async fn connect(self) -> Result<Fallbacks, ConnectError> {
@@ -56,14 +58,15 @@ impl Fallbacks {
         FallbacksBuilder::new(url, group)
     }
 
-    /// Waits for the next event. Returns `None` once the worker is closed. Cancel safe: dropping the future loses no
-    /// event.
+    /// Waits for the next event. Returns `None` once the worker is closed. Cancel safe: dropping
+    /// the future loses no event.
     pub async fn next(&self) -> Option<Claim> {
         self.0.next().await.map(Claim)
     }
 
-    /// Calls the handler for every event, several at a time, until the worker is closed. Returns when the last handler
-    /// has finished. Failed events are retried later and end as dead letters: see [`WorkerBuilder::tries`].
+    /// Calls the handler for every event, several at a time, until the worker is closed. Returns
+    /// when the last handler has finished. Failed events are retried later and end as dead letters:
+    /// see [`WorkerBuilder::tries`].
     pub async fn run<H, F, E>(&self, handler: H)
     where
         H: Fn(Fallback) -> F,
@@ -83,8 +86,9 @@ impl Fallbacks {
         self.0.counters()
     }
 
-    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to other workers at once.
-    /// Returns how many were still in flight at the end. Other workers retry those once this worker counts as gone.
+    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to
+    /// other workers at once. Returns how many were still in flight at the end. Other workers retry
+    /// those once this worker counts as gone.
     pub async fn close(&self, timeout: Duration) -> usize {
         self.0.close(timeout).await
     }

@@ -9,8 +9,8 @@ use super::InboxEvent;
 use crate::error::PublishError;
 use crate::worker::InFlight;
 
-/// An [`InboxEvent`] that this worker has in flight. If the claim is dropped without a result, the event is retried
-/// once this worker counts as gone.
+/// An [`InboxEvent`] that this worker has in flight. If the claim is dropped without a result, the
+/// event is retried once this worker counts as gone.
 #[derive(Debug)]
 #[must_use = "call `done`, `pass_over` or `failed` to report the result"]
 pub struct InboxClaim(pub(super) InFlight<InboxEvent>);
@@ -21,9 +21,10 @@ impl InboxClaim {
         &self.0.job
     }
 
-    /// Acknowledges the event and sends the reply to the client that emitted it; `&()` replies `null`. A reply that
-    /// cannot be serialized, or has more than a megabyte, counts as [failed](Self::failed). An error means that Redis
-    /// could not be reached; the event will be delivered again.
+    /// Acknowledges the event and sends the reply to the client that emitted it; `&()` replies
+    /// `null`. A reply that cannot be serialized, or has more than a megabyte, counts as
+    /// [failed](Self::failed). An error means that Redis could not be reached; the event will be
+    /// delivered again.
     pub async fn done(self, answer: &impl Serialize) -> Result<(), PublishError> {
         match json(answer) {
             Ok(json) => self.answered(json).await,
@@ -40,8 +41,8 @@ impl InboxClaim {
         self.0.done().await
     }
 
-    /// Reports that handling failed. The event is retried later. After the last attempt it becomes a dead letter, and the
-    /// client that emitted it receives `service_failed` without the reason.
+    /// Reports that handling failed. The event is retried later. After the last attempt it becomes
+    /// a dead letter, and the client that emitted it receives `service_failed` without the reason.
     pub async fn failed(self, reason: &str) -> Result<(), PublishError> {
         let id = self.id.clone();
         self.0.failed(&id, reason).await

@@ -17,7 +17,8 @@ pub struct InboxEvent {
     pub kind: String,
     /// The user who emitted it: the `sub` of the token that the node verified.
     pub user: String,
-    /// The connection that emitted it; `None` for presence events. Publish `to` `conn:<id>` to reach it.
+    /// The connection that emitted it; `None` for presence events. Publish `to` `conn:<id>` to
+    /// reach it.
     pub connection: Option<ConnectionId>,
     /// The device, if the token names one.
     pub device: Option<String>,

@@ -1,8 +1,9 @@
 //! The inbox: services handle events that clients emit, and reply to them without holding a socket.
 //!
-//! An event is in the inbox once. Each service receives it, that is, one worker of each consumer group, at least once:
-//! if a worker dies after it has handled the event and before it has acknowledged it, another worker handles it again.
-//! Handlers should therefore be idempotent; the event's id identifies repeats.
+//! An event is in the inbox once. Each service receives it, that is, one worker of each consumer
+//! group, at least once: if a worker dies after it has handled the event and before it has
+//! acknowledged it, another worker handles it again. Handlers should therefore be idempotent; the
+//! event's id identifies repeats.
 //!
 //! This module owns the public types and the handlers; reading, leases and retries are in `worker`.
 
@@ -54,8 +55,8 @@ type Handled = Pin<Box<dyn Future<Output = Result<Box<str>, String>> + Send>>;
 type Handler = Arc<dyn Fn(InboxEvent) -> Handled + Send + Sync>;
 
 impl WorkerBuilder<Inbox> {
-    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is available. A wrong
-    /// password and a URL that is not a Redis URL are errors.
+    /// Creates the worker. An unreachable Redis is no error: the worker retries until Redis is
+    /// available. A wrong password and a URL that is not a Redis URL are errors.
     ///
     /// A new service begins with the oldest event that is still in the inbox.
     pub async fn connect(self) -> Result<Inbox, ConnectError> {
@@ -74,8 +75,9 @@ impl Inbox {
         InboxBuilder::new(url, service)
     }
 
-    /// Registers the handler of an event type and replaces an earlier one. The handler's value is the reply to the
-    /// client; `()` replies `null`. An error causes a retry: see [`WorkerBuilder::tries`].
+    /// Registers the handler of an event type and replaces an earlier one. The handler's value is
+    /// the reply to the client; `()` replies `null`. An error causes a retry: see
+    /// [`WorkerBuilder::tries`].
     pub fn on<H, F, R, E>(&self, kind: &str, handler: H) -> &Self
     where
         H: Fn(InboxEvent) -> F + Send + Sync + 'static,
@@ -96,8 +98,9 @@ impl Inbox {
         self
     }
 
-    /// Calls the handler of each event's type, several at a time but one at a time for each user, until the worker is
-    /// closed. Returns when the last handler has finished. Events without a handler are skipped.
+    /// Calls the handler of each event's type, several at a time but one at a time for each user,
+    /// until the worker is closed. Returns when the last handler has finished. Events without a
+    /// handler are skipped.
     pub async fn run(&self) {
         self.worker.run(|in_flight| self.handle(InboxClaim(in_flight))).await;
     }
@@ -117,8 +120,8 @@ impl Inbox {
         }
     }
 
-    /// Waits for the next event of any type. Returns `None` once the worker is closed. Cancel safe: dropping the future
-    /// loses no event.
+    /// Waits for the next event of any type. Returns `None` once the worker is closed. Cancel safe:
+    /// dropping the future loses no event.
     pub async fn next(&self) -> Option<InboxClaim> {
         self.worker.next().await.map(InboxClaim)
     }
@@ -133,8 +136,9 @@ impl Inbox {
         self.worker.counters()
     }
 
-    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to other workers at once.
-    /// Returns how many were still in flight at the end. Other workers retry those once this worker counts as gone.
+    /// Stops taking events, waits up to `timeout` for those in flight, and releases the rest to
+    /// other workers at once. Returns how many were still in flight at the end. Other workers retry
+    /// those once this worker counts as gone.
     pub async fn close(&self, timeout: Duration) -> usize {
         self.worker.close(timeout).await
     }

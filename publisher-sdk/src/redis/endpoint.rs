@@ -1,5 +1,5 @@
-//! The address of Redis from the URL: one server, a primary monitored by sentinels, or a Cluster. The topology is
-//! discovered again each time that connections are opened.
+//! The address of Redis from the URL: one server, a primary monitored by sentinels, or a Cluster.
+//! The topology is discovered again each time that connections are opened.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,8 +26,8 @@ enum Topology {
     Single(Address),
     /// The primary of this service, known to the sentinels.
     Sentinel { sentinels: Vec<Address>, service: String, connection_info: Box<ConnectionInfo> },
-    /// A Cluster. Any node knows the slots: the URL's nodes, and the primaries found last, since the URL's nodes may
-    /// have been replaced.
+    /// A Cluster. Any node knows the slots: the URL's nodes, and the primaries found last, since
+    /// the URL's nodes may have been replaced.
     Cluster { seeds: Vec<Address>, known: Mutex<Vec<Address>> },
 }
 

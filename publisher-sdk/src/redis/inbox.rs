@@ -41,7 +41,8 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    /// Sends the reply. A failure is only logged: the event is acknowledged and must not be handled again.
+    /// Sends the reply. A failure is only logged: the event is acknowledged and must not be handled
+    /// again.
     async fn send_reply(&self, reply: &Reply) {
         let channel = self.bus.options.keys.announce_node(reply.connection.node);
         let publish = Request::command("SPUBLISH", &channel).arg(&reply.encode()[..]);

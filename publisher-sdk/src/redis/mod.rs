@@ -1,12 +1,13 @@
-//! The Redis transport: one multiplexed connection to each primary, and pipelines of scripts. A single server is one
-//! primary with all slots. Only this folder names the `redis` crate.
+//! The Redis transport: one multiplexed connection to each primary, and pipelines of scripts. A
+//! single server is one primary with all slots. Only this folder names the `redis` crate.
 //!
-//! A connection of the crate ends with its socket and never reconnects: all later requests on it fail at once. After a
-//! connection failure all connections are therefore discarded. The next request discovers the topology and opens new
-//! connections. Opening loads the scripts, since a Redis that restarted or failed over has lost them.
+//! A connection of the crate ends with its socket and never reconnects: all later requests on it
+//! fail at once. After a connection failure all connections are therefore discarded. The next
+//! request discovers the topology and opens new connections. Opening loads the scripts, since a
+//! Redis that restarted or failed over has lost them.
 //!
-//! Events, stream entries and receipts pass through here; what they mean is decided in `delivery`, `worker` and
-//! `receipts`.
+//! Events, stream entries and receipts pass through here; what they mean is decided in `delivery`,
+//! `worker` and `receipts`.
 
 mod connection;
 mod endpoint;
@@ -36,7 +37,8 @@ use crate::options::Options;
 pub(crate) struct RedisBus {
     connector: Arc<Connector>,
     options: Options,
-    /// The current connections. Concurrent requests that find none wait while one of them opens them.
+    /// The current connections. Concurrent requests that find none wait while one of them opens
+    /// them.
     current: Mutex<SharedRoutes>,
 }
 

@@ -57,8 +57,8 @@ impl RedisBus {
         Request::call(tracking::publish(&self.options.keys, event, &retention)).replicated(is_replicated(event))
     }
 
-    /// Sets the timers of the events that need one, which are in other slots. Returns the failures by index. Most events
-    /// need no timer, and then no request is sent.
+    /// Sets the timers of the events that need one, which are in other slots. Returns the failures
+    /// by index. Most events need no timer, and then no request is sent.
     async fn set_timers(&self, routes: &Routes, batch: &[(usize, Prepared)]) -> HashMap<usize, Failure> {
         let timer = |(index, (_, event)): (usize, &(usize, Prepared))| {
             event.tracking.as_ref()?;

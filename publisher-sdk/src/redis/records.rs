@@ -11,7 +11,8 @@ use super::{RedisBus, bad_reply, read};
 use crate::cancelled::Cancelled;
 use crate::failure::Failure;
 
-/// The fields of a delivery record that determine its state. The other fields may be many, or as large as the event.
+/// The fields of a delivery record that determine its state. The other fields may be many, or as
+/// large as the event.
 const STATUS_FIELDS: [&str; 6] = ["answer", "deliver_at", "fallen", "expired", "acked", "cancelled"];
 
 /// How long the `told` flag remains after its delivery record has expired.

@@ -49,8 +49,8 @@ pub(super) struct Routes {
 /// The connections to one primary.
 struct Connections {
     shared: MultiplexedConnection,
-    /// For requests that wait for replicas, opened on first use. Redis blocks a connection during `WAIT`, and other
-    /// requests must not be held up.
+    /// For requests that wait for replicas, opened on first use. Redis blocks a connection during
+    /// `WAIT`, and other requests must not be held up.
     replicated: OnceCell<MultiplexedConnection>,
 }
 
@@ -112,8 +112,8 @@ impl Routes {
         Ok(Self { connector: Arc::clone(connector), slots, connections })
     }
 
-    /// Sends one pipeline to each primary concerned and returns one reply for each request. Requests for the same key
-    /// are executed in order.
+    /// Sends one pipeline to each primary concerned and returns one reply for each request.
+    /// Requests for the same key are executed in order.
     pub(super) async fn execute(&self, requests: &[Request]) -> Vec<Result<Value, Failure>> {
         let unrouted = || Failure::reconnect("no connection to the Redis server that owns this key");
         let mut answers: Vec<Result<Value, Failure>> = requests.iter().map(|_| Err(unrouted())).collect();
@@ -150,7 +150,8 @@ impl Routes {
         grouped.into_iter().filter_map(with_connections).collect()
     }
 
-    /// Runs one pipeline. An `Err` is a connection failure; errors of single requests are among the replies.
+    /// Runs one pipeline. An `Err` is a connection failure; errors of single requests are among the
+    /// replies.
     async fn run(
         &self,
         owner: &Address,
@@ -219,8 +220,8 @@ impl Connector {
             request.add_to(&mut pipeline, &self.digests);
         }
         if let Some(request) = requests.iter().find(|request| request.replicated) {
-            // A repeated event writes nothing, and `WAIT` covers only what this connection has written. This write makes
-            // `WAIT` cover the earlier one as well.
+            // A repeated event writes nothing, and `WAIT` covers only what this connection has
+            // written. This write makes `WAIT` cover the earlier one as well.
             pipeline.cmd("SET").arg(Keys::barrier(request.key())).arg(1).arg("PX").arg(1_000);
             pipeline.cmd("WAIT").arg(1).arg(replica_timeout(self.answer_timeout).as_millis().max(1).to_string());
         }
@@ -229,7 +230,8 @@ impl Connector {
     }
 }
 
-/// Returns the timeout for replicas. It is shorter than the response timeout, since a late reply must still arrive.
+/// Returns the timeout for replicas. It is shorter than the response timeout, since a late reply
+/// must still arrive.
 fn replica_timeout(answer_timeout: Duration) -> Duration {
     answer_timeout / 2
 }

@@ -1,4 +1,5 @@
-//! The Lua scripts: called by digest, loaded when connections are opened and after the scripts were flushed.
+//! The Lua scripts: called by digest, loaded when connections are opened and after the scripts were
+//! flushed.
 
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ impl Digests {
     }
 }
 
-/// Loads the scripts and checks that this Redis has the commands that they call. An older Redis would append to the log
-/// and then fail to announce the event.
+/// Loads the scripts and checks that this Redis has the commands that they call. An older Redis
+/// would append to the log and then fail to announce the event.
 pub(super) async fn load(
     connection: &mut MultiplexedConnection,
     timeout: Duration,

@@ -30,8 +30,8 @@ impl Slots {
         Self(vec![(0, SLOTS - 1, address)])
     }
 
-    /// Parses the reply of the server at `asked` to `CLUSTER SLOTS`. Returns `None` for another reply, and if a slot has
-    /// no owner: channels in it could not be published to.
+    /// Parses the reply of the server at `asked` to `CLUSTER SLOTS`. Returns `None` for another
+    /// reply, and if a slot has no owner: channels in it could not be published to.
     pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
         let Value::Array(rows) = answer else { return None };
         let mut ranges: Vec<_> = rows.iter().map(|row| range(row, asked)).collect::<Option<_>>()?;

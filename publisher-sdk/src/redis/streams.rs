@@ -1,6 +1,6 @@
-//! Reads receipts, fallback events and inbox events from Streams by consumer groups. There is one Stream for each shard,
-//! and all shards are polled together. Nothing blocks the shared connection, so other requests pass, and a missing reply
-//! is detected like any other.
+//! Reads receipts, fallback events and inbox events from Streams by consumer groups. There is one
+//! Stream for each shard, and all shards are polled together. Nothing blocks the shared connection,
+//! so other requests pass, and a missing reply is detected like any other.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -95,7 +95,8 @@ impl ConsumerGroup {
         Ok(entries.collect())
     }
 
-    /// Takes over entries whose lease was not renewed for `idle`: their worker is gone. Skips those `in_flight`.
+    /// Takes over entries whose lease was not renewed for `idle`: their worker is gone. Skips those
+    /// `in_flight`.
     pub(crate) async fn take_over(
         &self,
         idle: Duration,
@@ -174,8 +175,8 @@ impl ConsumerGroup {
         self.bus.execute_all::<i64>(Shard::all().map(request)).await.map(drop)
     }
 
-    /// Returns for each shard: the number of unread entries, if Redis knows it; of entries in flight; and of dead
-    /// letters.
+    /// Returns for each shard: the number of unread entries, if Redis knows it; of entries in
+    /// flight; and of dead letters.
     pub(crate) async fn backlog(&self) -> Result<Vec<(Option<u64>, u64, u64)>, Failure> {
         let groups = Shard::all().map(|shard| {
             let key = self.key(shard);
@@ -244,7 +245,8 @@ impl Entry {
     }
 }
 
-/// A request that runs a small script of this crate. It is rare enough to send the source each time.
+/// A request that runs a small script of this crate. It is rare enough to send the source each
+/// time.
 fn script(text: &str, keys: &[String]) -> Request {
     let first = keys.first().map_or("", String::as_str);
     Request::with_key(first, redis::cmd("EVAL").arg(text).arg(keys.len()).arg(keys).to_owned())

@@ -31,9 +31,11 @@ impl<W> WorkerBuilder<W> {
     pub(crate) fn new(url: &str, group: &str) -> Self {
         let settings = Settings {
             tries: 10,
-            // Ten attempts take about eight minutes: they cover an outage of a text message provider, not a night.
+            // Ten attempts take about eight minutes: they cover an outage of a text message
+            // provider, not a night.
             backoff: (Duration::from_secs(1), Duration::from_secs(300)),
-            // A worker renews its leases three times within that time. A longer pause counts as its death.
+            // A worker renews its leases three times within that time. A longer pause counts as its
+            // death.
             gone_after: Duration::from_secs(30),
             at_once: 16,
             timeout: Duration::from_secs(5),
@@ -49,24 +51,25 @@ impl<W> WorkerBuilder<W> {
         self
     }
 
-    /// Sets the number of attempts before an event becomes a dead letter. An attempt during which the worker dies counts.
-    /// Default: 10.
+    /// Sets the number of attempts before an event becomes a dead letter. An attempt during which
+    /// the worker dies counts. Default: 10.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.settings.tries = tries.max(1);
         self
     }
 
-    /// Sets the pause before the second attempt, and the longest pause; each pause is twice the previous one. Default: one
-    /// second, five minutes.
+    /// Sets the pause before the second attempt, and the longest pause; each pause is twice the
+    /// previous one. Default: one second, five minutes.
     #[must_use]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.settings.backoff = (first, longest.max(first));
         self
     }
 
-    /// Sets how long a worker may go without renewing its leases before it counts as gone and others take over its events.
-    /// A handler may take longer, since its worker keeps renewing. Default: 30 seconds.
+    /// Sets how long a worker may go without renewing its leases before it counts as gone and
+    /// others take over its events. A handler may take longer, since its worker keeps renewing.
+    /// Default: 30 seconds.
     #[must_use]
     pub fn gone_after(mut self, idle: Duration) -> Self {
         self.settings.gone_after = idle.max(Duration::from_millis(100));
@@ -80,7 +83,8 @@ impl<W> WorkerBuilder<W> {
         self
     }
 
-    /// Sets the worker's name, which must be unique among the running workers of the group. Default: a random one.
+    /// Sets the worker's name, which must be unique among the running workers of the group.
+    /// Default: a random one.
     #[must_use]
     pub fn worker(mut self, name: &str) -> Self {
         self.worker = Some(name.to_owned());

@@ -10,7 +10,8 @@ use crate::error::PublishError;
 use crate::redis::Entry;
 use crate::retry::retry_until;
 
-/// An entry in flight. If it is dropped without a result, it is retried once the worker counts as gone.
+/// An entry in flight. If it is dropped without a result, it is retried once the worker counts as
+/// gone.
 #[derive(Debug)]
 pub(crate) struct InFlight<T: Job> {
     queue: Arc<LeaseQueue<T>>,
@@ -23,7 +24,8 @@ impl<T: Job> InFlight<T> {
         Self { queue, entry, job }
     }
 
-    /// Acknowledges the entry. An error means that Redis could not be reached; the entry will be delivered again.
+    /// Acknowledges the entry. An error means that Redis could not be reached; the entry will be
+    /// delivered again.
     pub(crate) async fn done(self) -> Result<(), PublishError> {
         let id = std::slice::from_ref(&self.entry.id);
         retry_until(self.queue.settings.timeout, || self.queue.group.acknowledge(id)).await?;
@@ -38,7 +40,8 @@ impl<T: Job> InFlight<T> {
         Ok(())
     }
 
-    /// Reports a failure. The entry is retried later, or becomes a dead letter after the last attempt.
+    /// Reports a failure. The entry is retried later, or becomes a dead letter after the last
+    /// attempt.
     pub(crate) async fn failed(self, id: &str, reason: &str) -> Result<(), PublishError> {
         self.queue.count(|counters| counters.failed += 1);
         if self.entry.attempts < self.queue.settings.tries {

@@ -1,8 +1,9 @@
-//! A worker of a consumer group. It reads entries from Streams and hands them to handlers. It ensures that each entry is
-//! acknowledged, retried or made a dead letter, through crashes of workers and outages of Redis.
+//! A worker of a consumer group. It reads entries from Streams and hands them to handlers. It
+//! ensures that each entry is acknowledged, retried or made a dead letter, through crashes of
+//! workers and outages of Redis.
 //!
-//! `reader` fills the queue, `queue` holds the leases, `in_flight` reports results. What an entry means is decided in
-//! `inbox` and `fallbacks`.
+//! `reader` fills the queue, `queue` holds the leases, `in_flight` reports results. What an entry
+//! means is decided in `inbox` and `fallbacks`.
 
 mod builder;
 mod in_flight;
@@ -28,9 +29,11 @@ use crate::retry::retry_until;
 /// How many events wait for a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
-    /// Events that no worker has read; `None` if Redis does not know, for example after entries were deleted by hand.
+    /// Events that no worker has read; `None` if Redis does not know, for example after entries
+    /// were deleted by hand.
     pub lag: Option<u64>,
-    /// Events read and not finished: being handled, waiting for a retry, or left by a worker that is gone.
+    /// Events read and not finished: being handled, waiting for a retry, or left by a worker that
+    /// is gone.
     pub pending: u64,
     /// Dead letters of all groups.
     pub dead: u64,
@@ -70,7 +73,8 @@ impl<T: Job> Worker<T> {
         Some(InFlight::new(Arc::clone(&self.queue), entry, job))
     }
 
-    /// Handles all entries, several at a time, until the worker is closed and the last one is handled.
+    /// Handles all entries, several at a time, until the worker is closed and the last one is
+    /// handled.
     pub(crate) async fn run<F: Future<Output = ()>>(&self, handle: impl Fn(InFlight<T>) -> F) {
         let mut at_work = FuturesUnordered::new();
         let mut open = true;
@@ -101,7 +105,8 @@ impl<T: Job> Worker<T> {
         self.queue.counters()
     }
 
-    /// Stops taking entries, waits for those being handled, and releases the rest. Returns how many are still in flight.
+    /// Stops taking entries, waits for those being handled, and releases the rest. Returns how many
+    /// are still in flight.
     pub(crate) async fn close(&self, timeout: Duration) -> usize {
         let left = self.queue.close(timeout).await;
         self.task.abort();

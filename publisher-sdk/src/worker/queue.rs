@@ -1,4 +1,5 @@
-//! The queue of the entries on which a worker holds a lease: ready to be handled, being handled, or waiting for a retry.
+//! The queue of the entries on which a worker holds a lease: ready to be handled, being handled, or
+//! waiting for a retry.
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
@@ -11,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use super::{Job, WorkerCounters};
 use crate::redis::{ConsumerGroup, Entry, EntryId};
 
-/// Most entries in flight at one worker, including those that wait for a retry. If every attempt fails, the worker takes
-/// no more, since other workers may be able to handle them.
+/// Most entries in flight at one worker, including those that wait for a retry. If every attempt
+/// fails, the worker takes no more, since other workers may be able to handle them.
 const MAX_IN_FLIGHT: usize = 1_000;
 
 /// Options of a worker.
@@ -70,8 +71,8 @@ impl<T: Job> LeaseQueue<T> {
         Self { group, settings, state: Mutex::new(State::new()), ready: Notify::new(), finished: Notify::new() }
     }
 
-    /// Waits for the oldest runnable entry, and marks it as being handled until `release`. Returns `None` once the queue is
-    /// closed.
+    /// Waits for the oldest runnable entry, and marks it as being handled until `release`. Returns
+    /// `None` once the queue is closed.
     pub(super) async fn next(&self) -> Option<(Entry, T)> {
         loop {
             let mut notified = pin!(self.ready.notified());
@@ -171,8 +172,8 @@ impl<T: Job> LeaseQueue<T> {
         self.ready.notify_waiters();
     }
 
-    /// Stops handing out entries, waits for those being handled, and releases the rest. Returns how many are still being
-    /// handled.
+    /// Stops handing out entries, waits for those being handled, and releases the rest. Returns how
+    /// many are still being handled.
     pub(super) async fn close(&self, within: Duration) -> usize {
         self.stop();
         // The caller gets the number of entries that took longer.

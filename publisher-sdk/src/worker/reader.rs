@@ -1,5 +1,5 @@
-//! The background task of a worker. It reads the streams as there is capacity, takes over entries of workers that are
-//! gone, renews leases, and schedules retries. It survives every outage.
+//! The background task of a worker. It reads the streams as there is capacity, takes over entries
+//! of workers that are gone, renews leases, and schedules retries. It survives every outage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +111,8 @@ impl<T: Job> StreamReader<T> {
             let next = Entry { attempts: entry.attempts + 1, ..entry.clone() };
             // The attempt must be recorded in Redis, so that it counts even if this worker dies.
             if let Err(failure) = self.queue.group.retry(&next).await {
-                // The remaining entries wait too: an entry outside of the queue would lose its lease.
+                // The remaining entries wait too: an entry outside of the queue would lose its
+                // lease.
                 self.queue.requeue_due(std::iter::once(entry).chain(due));
                 return Err(failure);
             }

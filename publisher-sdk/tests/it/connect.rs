@@ -1,4 +1,5 @@
-//! Connecting: which URLs and credentials are rejected, with which message, and that no message contains a secret.
+//! Connecting: which URLs and credentials are rejected, with which message, and that no message
+//! contains a secret.
 
 use std::time::Duration;
 

@@ -59,7 +59,8 @@ async fn is_followed(bus: impl Bus + Sync, url: &str) {
     let expired = DeliveryUpdate { id: "e61".to_owned(), channel, outcome: State::Expired, at: 61 };
     assert_eq!(updates.last(), Some(&expired));
 
-    // Two readers of a group share all updates, older ones included; a third continues where they stopped.
+    // Two readers of a group share all updates, older ones included; a third continues where they
+    // stopped.
     let group = || publisher.follow(&Follow::Group("orders".to_owned())).unwrap();
     let (mut one, mut other) = (group(), group());
     let mut shared = Vec::new();

@@ -1,4 +1,5 @@
-//! Tests of the publisher against a real Redis, which each test starts for itself, and a mock of the server API.
+//! Tests of the publisher against a real Redis, which each test starts for itself, and a mock of
+//! the server API.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod connect;

@@ -52,8 +52,8 @@ async fn events_arrive_exactly_once_through_a_crash_of_redis() {
         // This loses replies but not Redis: events in flight may or may not have been stored.
         redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("NORMAL").exec(&mut redis.client()).unwrap();
     }
-    // One kill only. If the kill splits a script's writes, Redis truncates its file after the last whole command and not
-    // before the transaction: a second load would restore the first half.
+    // One kill only. If the kill splits a script's writes, Redis truncates its file after the last
+    // whole command and not before the transaction: a second load would restore the first half.
     redis.kill();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_sums_up(&publisher.counters());

@@ -1,5 +1,5 @@
-//! Tracked and scheduled events over Redis: acknowledgements, receipts, cancellation. The tests call the scripts that a
-//! node would call.
+//! Tracked and scheduled events over Redis: acknowledgements, receipts, cancellation. The tests
+//! call the scripts that a node would call.
 
 use std::time::{Duration, Instant};
 
