@@ -1,4 +1,4 @@
-//! The inbox, as its vectors say.
+//! Checks the inbox against its test vectors.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -29,7 +29,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-fn maybe(value: &Value) -> Option<String> {
+fn optional(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
@@ -46,7 +46,7 @@ fn answer(value: &Value) -> Option<Answer> {
 }
 
 #[test]
-fn emitting() {
+fn emit_calls_and_replies() {
     let vectors = inbox();
     for emit in list(&vectors["emits"]) {
         let ClientFrame::Emit(emission) = ClientFrame::parse(text(&emit["frame"])).unwrap() else {
@@ -63,10 +63,10 @@ fn emitting() {
         let call = inbox::emit(&keys, &from, &emission, text(&emit["made_id"]), &bounds);
         assert_eq!(json!([call.keys, call.arguments]), json!([emit["keys"], emit["arguments"]]), "{emit}");
     }
-    for told in list(&vectors["emitted"]) {
-        let emitted = Emitted::read(&words(&told["words"])).unwrap();
-        assert_eq!(json!([emitted.duplicate, emitted.services]), json!([told["again"], told["services"]]));
-        assert_eq!(emitted.answer, answer(&told["answer"]));
+    for reply in list(&vectors["emitted"]) {
+        let emitted = Emitted::read(&words(&reply["words"])).unwrap();
+        assert_eq!(json!([emitted.duplicate, emitted.services]), json!([reply["again"], reply["services"]]));
+        assert_eq!(emitted.answer, answer(&reply["answer"]));
     }
     for bad in list(&vectors["bad_emitted"]) {
         assert!(Emitted::read(&words(bad)).is_err(), "{bad}");
@@ -74,7 +74,7 @@ fn emitting() {
 }
 
 #[test]
-fn entries() {
+fn entries_are_parsed() {
     let vectors = inbox();
     for good in list(&vectors["entries"]) {
         let event = &good["event"];
@@ -85,9 +85,9 @@ fn entries() {
             at: event["at"].as_u64().unwrap(),
             data: text(&event["data"]).to_owned(),
             connection: event["connection"].as_str().map(|id| id.parse().unwrap()),
-            device: maybe(&event["device"]),
-            reference: maybe(&event["ref"]),
-            traceparent: maybe(&event["traceparent"]),
+            device: optional(&event["device"]),
+            reference: optional(&event["ref"]),
+            traceparent: optional(&event["traceparent"]),
         };
         assert_eq!(Entry::read(&fields(&good["fields"])), Some(expected), "{}", good["name"]);
     }
@@ -97,11 +97,11 @@ fn entries() {
 }
 
 #[test]
-fn finishing() {
+fn answer_calls_and_replies() {
     let vectors = inbox();
     for done in list(&vectors["answers"]) {
         let of = (text(&done["user"]), text(&done["id"]));
-        let place = (Shard::of(of.0), text(&done["entry"]));
+        let entry = (Shard::of(of.0), text(&done["entry"]));
         let (group, dead) = (text(&done["group"]), &done["dead"]);
         let letter_of = (!dead.is_null()).then(|| fields(&dead["fields"]));
         let letter = letter_of
@@ -109,20 +109,20 @@ fn finishing() {
             .map(|fields| inbox::dead_letter(fields, group, text(&dead["tries"]), text(&dead["reason"])));
         let keys = Keys::new(text(&done["prefix"])).unwrap();
         let answer = answer(&done["answer"]);
-        let call = inbox::answer(&keys, place, group, Some(of), answer.as_ref(), letter.as_deref());
+        let call = inbox::answer(&keys, entry, group, Some(of), answer.as_ref(), letter.as_deref());
         assert_eq!(json!([call.keys, call.arguments]), json!([done["keys"], done["arguments"]]), "{done}");
     }
-    for told in list(&vectors["told"]) {
-        let expected = match text(&told["told"]) {
+    for reply in list(&vectors["told"]) {
+        let expected = match text(&reply["told"]) {
             "entry" => FinishResult::Finished,
             "nobody" => FinishResult::Redirected(None),
             "instead" => FinishResult::Redirected(Some((
-                text(&told["connection"]).parse().unwrap(),
-                text(&told["ref"]).to_owned(),
+                text(&reply["connection"]).parse().unwrap(),
+                text(&reply["ref"]).to_owned(),
             ))),
             _ => FinishResult::AlreadyFinished,
         };
-        assert_eq!(FinishResult::read(&words(&told["words"])), Ok(expected), "{told}");
+        assert_eq!(FinishResult::read(&words(&reply["words"])), Ok(expected), "{reply}");
     }
     for bad in list(&vectors["bad_told"]) {
         assert!(FinishResult::read(&words(bad)).is_err(), "{bad}");
@@ -130,7 +130,7 @@ fn finishing() {
 }
 
 #[test]
-fn answers_to_connections() {
+fn replies_are_encoded_and_decoded() {
     let vectors = vectors(include_str!("../vectors/messages.json"));
     for reply in list(&vectors["replies"]) {
         let connection: ConnectionId = text(&reply["connection"]).parse().unwrap();
@@ -147,7 +147,7 @@ fn answers_to_connections() {
 }
 
 #[test]
-fn an_announcement_is_a_message_too() {
+fn announcement_is_decoded_as_a_message() {
     let vectors = vectors(include_str!("../vectors/announcements.json"));
     for good in list(&vectors["good"]) {
         let message = Bytes::from(text(&good["message"]).to_owned());

@@ -1,4 +1,4 @@
-//! Holds the crate to `vectors/`, to which every port of the protocol is held too.
+//! Checks the crate against `vectors/`. Every implementation of the protocol is checked against them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -37,7 +37,7 @@ fn cursor(value: &Value) -> Option<Cursor> {
 }
 
 #[test]
-fn channels() {
+fn channel_names_are_parsed() {
     let vectors = vectors!("channels.json");
     for good in list(&vectors["good"]) {
         assert_eq!(Channel::parse(text(good)).unwrap().as_str(), text(good));
@@ -48,14 +48,14 @@ fn channels() {
             "empty" => ChannelError::Empty,
             "character" => ChannelError::Character,
             "connection" => ChannelError::Connection,
-            other => panic!("an unknown code, {other}"),
+            other => panic!("unknown code {other}"),
         };
         assert_eq!(Channel::parse(text(&bad["text"])), Err(expected), "{bad}");
     }
 }
 
 #[test]
-fn cursors() {
+fn cursors_are_parsed_in_order() {
     let vectors = vectors!("cursors.json");
     let in_order: Vec<Cursor> = list(&vectors["in_order"]).iter().map(|c| cursor(c).unwrap()).collect();
     assert!(in_order.windows(2).all(|pair| pair[0] < pair[1]));
@@ -68,7 +68,7 @@ fn cursors() {
 }
 
 #[test]
-fn patterns() {
+fn patterns_match_topics() {
     for vector in list(&vectors!("patterns.json")) {
         let fits = Pattern::topic(text(&vector["pattern"])).matches(text(&vector["topic"]));
         assert_eq!(fits, vector["fits"].as_bool().unwrap(), "{vector}");
@@ -82,7 +82,7 @@ fn prepared(vector: &Value, id: &str, time: &str) -> Vec<Prepared> {
 }
 
 #[test]
-fn events() {
+fn events_become_frames() {
     let vectors = vectors!("events.json");
     for good in list(&vectors["good"]) {
         let prepared = prepared(good, text(&good["id"]), text(&good["time"]));
@@ -100,7 +100,7 @@ fn events() {
 }
 
 #[test]
-fn announcements() {
+fn announcements_are_encoded_and_decoded() {
     let vectors = vectors!("announcements.json");
     for good in list(&vectors["good"]) {
         let message = Bytes::from(text(&good["message"]).to_owned());
@@ -123,7 +123,7 @@ fn announcements() {
 }
 
 #[test]
-fn publishing() {
+fn publish_calls_and_replies() {
     let vectors = vectors!("publish.json");
     for call in list(&vectors["calls"]) {
         let prepared = prepared(call, "", "").remove(0);
@@ -142,7 +142,7 @@ fn publishing() {
 }
 
 #[test]
-fn frames_from_clients() {
+fn client_frames_are_parsed() {
     let vectors = vectors!("client-frames.json");
     for good in list(&vectors["good"]) {
         let reference = good["ref"].as_str().map(str::to_owned);
@@ -181,7 +181,7 @@ fn frames_from_clients() {
 }
 
 #[test]
-fn frames_from_nodes() {
+fn server_frames_are_encoded() {
     let data = to_raw_value(&json!({ "channel": "topic:news" })).unwrap();
     let channel = Channel::user("42").unwrap();
     let welcome = |device| ServerFrame::Welcome {
@@ -214,7 +214,7 @@ fn frames_from_nodes() {
 }
 
 #[test]
-fn codes() {
+fn codes_are_complete() {
     use CloseCode as C;
     let close = [
         C::Normal,

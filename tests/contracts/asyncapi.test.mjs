@@ -26,14 +26,14 @@ const parsed = (json) => { try { return JSON.parse(json); } catch { return undef
 test("the official parser finds nothing wrong with it", async () => {
   const { document: found, diagnostics } = await new Parser().parse(text);
   assert.deepEqual(diagnostics.filter(({ severity }) => severity === 0).map(({ message, path }) => `${path.join(".")}: ${message}`), []);
-  assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["hear", "hearCloudEvents", "hearPosts", "tell", "tellCloudEvents", "tellStream"]);
+  assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["receiveCloudEvents", "receiveFrames", "receivePosts", "sendCloudEvents", "sendFrames", "sendStream"]);
   const broken = await new Parser().parse(text.replace("#/components/messages/gap", "#/components/messages/none"));
   assert.ok(broken.diagnostics.some(({ severity }) => severity === 0));
 });
 
 test("a stream carries what a socket does, and its end", () => {
-  assert.deepEqual(payloads("tellStream"), [...payloads("tell"), "Close"]);
-  assert.deepEqual(payloads("hearPosts"), payloads("hear"));
+  assert.deepEqual(payloads("sendStream"), [...payloads("sendFrames"), "Close"]);
+  assert.deepEqual(payloads("receivePosts"), payloads("receiveFrames"));
 });
 
 test("every message is carried by an operation, and every schema is used", () => {
@@ -45,16 +45,16 @@ test("every message is carried by an operation, and every schema is used", () =>
 test("what a node says fits its message, and no other", () => {
   for (const [name, json] of Object.entries(vectors("server-frames"))) {
     const frame = JSON.parse(json);
-    const [fits, ...more] = fitting("tellStream", frame);
+    const [fits, ...more] = fitting("sendStream", frame);
     assert.deepEqual([fits, more], [frame.type.slice("wirebell.".length).replace(/^./, (first) => first.toUpperCase()), []], name);
     for (const member of at(`#/components/schemas/${fits}`).required) {
       const { [member]: _, ...rest } = frame;
-      assert.deepEqual(fitting("tellStream", rest), [], `${name} without ${member}`);
+      assert.deepEqual(fitting("sendStream", rest), [], `${name} without ${member}`);
     }
     for (const [member, value] of Object.entries(frame)) {
       if (member === "data") continue;
       const wrong = { ...frame, [member]: typeof value === "string" ? 7 : "x" };
-      assert.deepEqual(fitting("tellStream", wrong), [], `${name} with another ${member}`);
+      assert.deepEqual(fitting("sendStream", wrong), [], `${name} with another ${member}`);
     }
   }
 });
@@ -62,21 +62,21 @@ test("what a node says fits its message, and no other", () => {
 test("every event as clients get it is one", () => {
   const frames = vectors("events").good.flatMap(({ frames }) => frames);
   assert.ok(frames.length > 4);
-  for (const frame of frames) assert.deepEqual(fitting("tellStream", JSON.parse(frame)), ["Event"], frame);
+  for (const frame of frames) assert.deepEqual(fitting("sendStream", JSON.parse(frame)), ["Event"], frame);
   const event = JSON.parse(frames[0]);
   for (const wrong of [{ type: "wirebell.x" }, { ack: false }, { channel: "42" }, { cursor: "now" }, { time: "yesterday" }])
-    assert.deepEqual(fitting("tellStream", { ...event, ...wrong }), [], JSON.stringify(wrong));
+    assert.deepEqual(fitting("sendStream", { ...event, ...wrong }), [], JSON.stringify(wrong));
 });
 
 test("what a client says fits its message, and what is refused fits none", () => {
   const { good, bad } = vectors("client-frames");
   for (const { text, asks } of good) {
     const expected = asks.replace(/^./, (first) => first.toUpperCase());
-    assert.deepEqual(fitting("hear", JSON.parse(text)), [expected], text);
+    assert.deepEqual(fitting("receiveFrames", JSON.parse(text)), [expected], text);
   }
   for (const { text } of bad) {
     const frame = parsed(text);
-    if (frame !== undefined) assert.deepEqual(fitting("hear", frame), [], text);
+    if (frame !== undefined) assert.deepEqual(fitting("receiveFrames", frame), [], text);
   }
 });
 

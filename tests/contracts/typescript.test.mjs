@@ -123,7 +123,7 @@ test("what it cannot read it says", () => {
     [[], /expected `frames`/],
     [["events", write("none.json", "{}")], /expected an AsyncAPI document/],
     [["events", write("elsewhere.json", { properties: { a: { $ref: "other.json#/a" } } })], /within the file/],
-    [["events", write("nowhere.json", { properties: { a: { $ref: "#/a" } } })], /there is nothing/],
+    [["events", write("nowhere.json", { properties: { a: { $ref: "#/a" } } })], /the target does not exist/],
   ]) {
     const { status, stdout, stderr } = refused(...given);
     assert.deepEqual([status, stdout], [1, ""]);
