@@ -1,4 +1,5 @@
-//! The configuration from the outside: files, variables and flags come in, a configuration or all errors come out.
+//! The configuration from the outside: files, variables and flags come in, a configuration or all
+//! errors come out.
 
 use std::error::Error;
 use std::fs;
@@ -105,7 +106,7 @@ fn another_key_source_replaces_the_dev_secret() -> Tested {
 }
 
 #[test]
-fn a_later_source_wins() -> Tested {
+fn later_source_overrides_earlier_ones() -> Tested {
     let text = "
         bus = { prefix = 'file', seen = '1m', linger = '1s' }
         clients = { allowed_origins = ['https://a.example'] }
@@ -122,7 +123,7 @@ fn a_later_source_wins() -> Tested {
 }
 
 #[test]
-fn an_empty_variable_sets_nothing() -> Tested {
+fn empty_variable_is_ignored() -> Tested {
     let empty = ["WIREBELL_CLIENTS_LISTEN", "WIREBELL_AUTH_ISSUER", "WIREBELL_BUS_REDIS_FILE"];
     let config = serve(&empty.map(|name| (name, "")))?;
     assert_eq!(config.clients.listen, "0.0.0.0:8080".parse()?);
@@ -197,15 +198,15 @@ fn each_mistake_is_one_error() -> Tested {
 
 #[test]
 fn jwks_url_must_be_https_or_loopback() -> Tested {
-    for (url, good) in [
+    for (url, valid) in [
         ("https://id.example.com/jwks", true),
         ("http://127.0.0.1:8000/jwks", true),
         ("http://id.example.com/jwks", false),
         ("https://user:hunter2@id.example.com/jwks", false),
     ] {
         let answer = serve(&[("WIREBELL_AUTH_SECRET", ""), ("WIREBELL_AUTH_JWKS_URL", url)]);
-        assert_eq!(answer.is_ok(), good, "{url}");
-        assert!(good || !errors(answer)?.contains("hunter2"));
+        assert_eq!(answer.is_ok(), valid, "{url}");
+        assert!(valid || !errors(answer)?.contains("hunter2"));
     }
     Ok(())
 }
@@ -258,12 +259,12 @@ fn a_secret_file_must_exist_and_be_the_only_source() -> Tested {
 
 #[test]
 fn errors_and_debug_output_show_no_secret() -> Tested {
-    let wrong_kinds = "
+    let wrong_types = "
         auth = { secret = ['hunter2'] }
         services = { keys = 7777 }
         bus = { redis = 'hunter2', redsi = 'hunter2' }
     ";
-    let text = errors(load(&from_file("secrets.toml", wrong_kinds)?, Mode::Serve))?;
+    let text = errors(load(&from_file("secrets.toml", wrong_types)?, Mode::Serve))?;
     assert!(!text.contains("hunter2") && !text.contains("7777"), "{text}");
 
     let broken = from_file("broken.toml", "[auth]\nsecret = 'hunter2\n")?;
@@ -296,7 +297,7 @@ fn an_unreadable_file_is_an_error() -> Tested {
 }
 
 #[test]
-fn the_help_names_every_section() {
+fn reference_contains_every_section() {
     let text = reference();
     for key in ["clients.listen", "services.keys", "auth.jwks_url", "bus.redis", "drain.window", "telemetry.log"] {
         assert!(text.contains(key), "{key}");
@@ -305,7 +306,7 @@ fn the_help_names_every_section() {
 
 /// `UPDATE=1` regenerates the page.
 #[test]
-fn the_page_matches_the_table() -> Tested {
+fn documentation_page_is_up_to_date() -> Tested {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, document())?;

@@ -13,7 +13,7 @@ use wirebell_tests::token::Issuer;
 use wirebell_tests::{SILENCE, eventually, full_size};
 
 /// What every log line of a subscription found deaf by its canary says.
-const NOTICED: &str = "a subscription is deaf though its connection lives";
+const NOTICED: &str = "a subscription is deaf: its connection lives";
 /// Where nodes enter themselves.
 const ROSTER: &str = "wb:{nodes}:alive";
 

@@ -16,7 +16,7 @@ use wirebell_protocol::{Channel, ErrorCode};
 use super::explain::{self, Facts, Moment, Verdict};
 use super::query::{self, EventQuery};
 use super::{Context, bus_problem, wait};
-use crate::bus::Cancelled;
+use crate::bus::CancelResult;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -90,12 +90,12 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = query::event_id(path)?;
     match context.bus.cancel(&id).await.map_err(|error| bus_problem(&error, "cancelling again is safe"))? {
-        Cancelled::Cancelled => Ok(Json(CancelResponse { id: &id, cancelled: true }).into_response()),
-        Cancelled::Published => {
+        CancelResult::Cancelled => Ok(Json(CancelResponse { id: &id, cancelled: true }).into_response()),
+        CancelResult::Published => {
             let detail = format!("the event `{id}` was published already, at least on one of its channels");
             Err(Problem::new(StatusCode::CONFLICT, ErrorCode::AlreadyPublished, detail))
         }
-        Cancelled::Unknown => Err(not_found(&id)),
+        CancelResult::Unknown => Err(not_found(&id)),
     }
 }
 

@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) async fn require_api_key(State(context): State<Context>, request: Request, next: Next) -> Response {
     let loopback = request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !(context.open_to_loopback && loopback || context.keys.permits(authorization)) {
+    if !(context.open_to_loopback && loopback || context.keys.accept(authorization)) {
         return unauthorized();
     }
     if declares_more_than(context.max_request_bytes(), &request) {

@@ -11,7 +11,7 @@ use wirebell_protocol::Channel;
 
 use super::query::{self, ListQuery};
 use super::{Context, bus_problem};
-use crate::bus::{Fallback, Told};
+use crate::bus::{Fallback, FinalStatus};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ pub(super) async fn receipts(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let limit = query::parse(query)?.limit()?;
-    let found = context.bus.told(limit).await.map_err(|error| bus_problem(&error, "retry"))?;
+    let found = context.bus.final_statuses(limit).await.map_err(|error| bus_problem(&error, "retry"))?;
     let receipts = found.iter().map(receipt_entry).collect();
     Ok(Json(ReceiptList { receipts }).into_response())
 }
@@ -68,7 +68,7 @@ fn fallback_entry(fallback: &Fallback) -> FallbackEntry<'_> {
     FallbackEntry { id, channel, at: *at, event: serde_json::from_str(event).ok() }
 }
 
-fn receipt_entry(receipt: &Told) -> ReceiptEntry<'_> {
-    let Told { id, channel, at, outcome } = receipt;
+fn receipt_entry(receipt: &FinalStatus) -> ReceiptEntry<'_> {
+    let FinalStatus { id, channel, at, status: outcome } = receipt;
     ReceiptEntry { id, channel, at: *at, outcome }
 }

@@ -32,7 +32,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use wirebell_protocol::{ErrorCode, NodeId};
 
-use crate::auth::ServiceKeys;
+use crate::auth::ApiKeys;
 use crate::bus::{BusError, SharedBus};
 use crate::hub::snapshot::SessionInfo;
 use crate::lifecycle::CancellationToken;
@@ -53,7 +53,7 @@ pub struct Context {
     /// The bus that events are published to.
     pub bus: SharedBus,
     /// The API keys of services.
-    pub keys: Arc<ServiceKeys>,
+    pub keys: Arc<ApiKeys>,
     /// Whether callers on this machine need no key.
     pub open_to_loopback: bool,
     /// Maximum size of an event's `data`, in bytes.
@@ -118,6 +118,6 @@ fn bus_problem(error: &BusError, advice: &str) -> Problem {
         BusError::Unavailable(_) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable, detail).retry_after(1)
         }
-        BusError::Refused(_) => Problem::new(StatusCode::BAD_GATEWAY, ErrorCode::Internal, detail),
+        BusError::Rejected(_) => Problem::new(StatusCode::BAD_GATEWAY, ErrorCode::Internal, detail),
     }
 }

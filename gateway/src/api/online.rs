@@ -51,8 +51,11 @@ pub(super) async fn list(
     let mut page = Page { users: Vec::new(), next: None };
     for shard in Shard::all().skip(usize::from(first)) {
         let remaining = limit - page.users.len();
-        let found =
-            context.bus.page(shard, &after, remaining).await.map_err(|error| bus_problem(&error, "retry"))?;
+        let found = context
+            .bus
+            .online_page(shard, &after, remaining)
+            .await
+            .map_err(|error| bus_problem(&error, "retry"))?;
         let has_shard_ended = found.len() < remaining;
         page.users.extend(found.into_iter().map(|(id, online)| user(id, online)));
         if !has_shard_ended {

@@ -73,9 +73,9 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let (id, channel) = query::user_id(path)?;
     let unavailable = |error| bus_problem(&error, "retry");
-    let connection_log = context.bus.history(&channel).await.map_err(unavailable)?;
+    let connection_log = context.bus.connection_log(&channel).await.map_err(unavailable)?;
     let nodes = context.bus.nodes().await.map_err(unavailable)?;
-    let entry = if context.presence { context.bus.online(&id).await.map_err(unavailable)? } else { None };
+    let entry = if context.presence { context.bus.find_online(&id).await.map_err(unavailable)? } else { None };
     let here = (context.sessions_of)(&id);
     let sessions =
         sessions::from_connection_log(&connection_log, Some(nodes.as_slice()).filter(|nodes| !nodes.is_empty()));

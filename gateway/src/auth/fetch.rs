@@ -1,4 +1,4 @@
-//! Getting the document of a key set, from a file or over HTTP, within bounds of time and size.
+//! Reads the document of a key set from a file or over HTTP, bounded in time and size.
 
 use std::fmt;
 use std::fs::File;
@@ -10,12 +10,13 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
-/// Told after each fetch whether it succeeded, for metrics.
+/// A callback that gets whether each fetch succeeded, for metrics.
 pub type OnFetch = Arc<dyn Fn(bool) + Send + Sync>;
 
-/// A fetch takes this long at most, from the connection to the last byte. Clients with a new key wait for it.
+/// Maximum duration of a fetch, from the connection to the last byte. Clients with a new key wait
+/// for it.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(4);
-/// Real sets have a few kilobytes.
+/// Maximum size of a key set. Real ones have a few kilobytes.
 const MAX_BYTES: usize = 512 * 1024;
 const TOO_LARGE: &str = "a document of more than 512 KiB";
 
@@ -26,17 +27,18 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// An address. Redirects are not followed, since they could lead to where nobody guards the keys.
+    /// Creates a source for a URL. It follows no redirects, since they could lead to keys that are
+    /// not protected.
     pub(super) fn web(url: &str) -> Result<Self, String> {
-        let url = Url::parse(url).map_err(|error| format!("an address that cannot be read ({error})"))?;
+        let url = Url::parse(url).map_err(|error| format!("an address that cannot be parsed ({error})"))?;
         let client = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build();
-        client.map(|client| Self::Web(client, url)).map_err(|error| format!("no way to use TLS ({error})"))
+        client.map(|client| Self::Web(client, url)).map_err(|error| format!("TLS that cannot be set up ({error})"))
     }
 
-    /// The document, or what was found instead.
+    /// Returns the document, or what was found instead.
     pub(super) async fn get(&self) -> Result<Vec<u8>, String> {
         match self {
-            // A small local file once in minutes: not worth a thread of its own.
+            // A small local file, read every few minutes, needs no blocking thread.
             Self::File(path) => read(path),
             Self::Web(client, url) => fetch(client, url).await,
         }
@@ -52,7 +54,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The document in a file, or what was found instead.
+/// Returns the document in a file, or what was found instead.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut document = Vec::new();
     let most = MAX_BYTES as u64 + 1;
@@ -62,7 +64,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
-    // An address may carry a secret in its query, so no message repeats it.
+    // The query of a URL may contain a secret, so no message repeats the URL.
     let failed = |error: reqwest::Error| format!("no answer ({})", reason(&error.without_url()));
     let mut response = client.get(url.clone()).header("accept", "application/json").send().await.map_err(failed)?;
     if !response.status().is_success() {
@@ -78,7 +80,7 @@ async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
     Ok(document)
 }
 
-/// The innermost reason is the one that helps.
+/// Returns the innermost cause, which is the most specific.
 fn reason(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), reason)
 }

@@ -1,4 +1,5 @@
-//! The first part of a token, which says how it is signed. Nothing in it is to be believed before the signature is.
+//! The header of a token, which names its algorithm and key. It is not trusted before the signature
+//! is verified.
 
 use std::str::FromStr;
 
@@ -9,14 +10,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use wirebell_protocol::ErrorCode;
 
-use super::{Refusal, Token};
+use super::rejection::Rejection;
+use super::token::Token;
 
-/// Larger than any token that a browser could send in a header.
+/// Maximum size of a token: larger than any token that a browser can send in a header.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// A token taken apart.
-pub(super) struct Parts<'a> {
-    /// What is signed: header and payload as they came.
+/// The parts of a token.
+pub(super) struct JwtParts<'a> {
+    /// The signed text: header and payload as received.
     pub(super) signed: &'a str,
     /// The claims, still encoded.
     pub(super) payload: &'a str,
@@ -35,24 +37,24 @@ struct Header {
     crit: Option<IgnoredAny>,
 }
 
-impl<'a> Parts<'a> {
-    /// Takes a token apart.
-    pub(super) fn of(token: &'a Token) -> Result<Self, Refusal> {
+impl<'a> JwtParts<'a> {
+    /// Splits a token into its parts, and parses the header.
+    pub(super) fn parse(token: &'a Token) -> Result<Self, Rejection> {
         let text = token.expose();
         if text.len() > MAX_TOKEN_BYTES {
-            return Err(Refusal::malformed("the token is too large; expected at most 16384 bytes"));
+            return Err(Rejection::malformed("the token is too large; expected at most 16384 bytes"));
         }
-        let shape = || Refusal::malformed("not a JWT; expected three parts in base64url with dots between");
-        let (signed, signature) = text.rsplit_once('.').ok_or_else(shape)?;
-        let (header, payload) = signed.split_once('.').ok_or_else(shape)?;
+        let wrong_shape = || Rejection::malformed("not a JWT; expected three base64url parts separated by dots");
+        let (signed, signature) = text.rsplit_once('.').ok_or_else(wrong_shape)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(wrong_shape)?;
         if payload.contains('.') {
-            return Err(shape());
+            return Err(wrong_shape());
         }
-        let header = Header::of(header)?;
+        let header = Header::parse(header)?;
         let algorithm = Algorithm::from_str(&header.alg).map_err(|_| {
-            Refusal::new(
+            Rejection::new(
                 ErrorCode::TokenAlgorithm,
-                "the token's `alg` is not allowed; expected a signature that is verified here",
+                "the token's `alg` is not supported; expected an allowed signature algorithm",
             )
         })?;
         Ok(Self { signed, payload, signature, algorithm, kid: header.kid })
@@ -60,24 +62,25 @@ impl<'a> Parts<'a> {
 }
 
 impl Header {
-    fn of(encoded: &str) -> Result<Self, Refusal> {
-        let header: Self = object(encoded).ok_or_else(|| {
-            Refusal::malformed(
-                "the token's header cannot be read; expected a JSON object with texts `alg` and, if any, `kid`",
+    fn parse(encoded: &str) -> Result<Self, Rejection> {
+        let header: Self = decode_object(encoded).ok_or_else(|| {
+            Rejection::malformed(
+                "the token's header cannot be parsed; expected a JSON object with strings `alg` and, optionally, `kid`",
             )
         })?;
-        // RFC 7515: whoever does not understand an extension that is critical must refuse.
+        // RFC 7515: a recipient must reject a token with a critical extension that it does not
+        // support.
         match header.crit {
-            Some(_) => Err(Refusal::malformed("the token's header has `crit`; expected no critical extension")),
+            Some(_) => Err(Rejection::malformed("the token's header has `crit`; expected no critical extension")),
             None => Ok(header),
         }
     }
 }
 
-/// A JSON object that is encoded in base64url.
-pub(super) fn object<T: for<'de> Deserialize<'de>>(encoded: &str) -> Option<T> {
+/// Decodes a JSON object from base64url.
+pub(super) fn decode_object<T: for<'de> Deserialize<'de>>(encoded: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    // Without this an array would do as well, its items taken for the fields in their order.
-    let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    (begins == Some(&b'{')).then(|| serde_json::from_slice(&bytes).ok()).flatten()
+    // serde would also accept an array, and take its items as the fields in order.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    (first == Some(&b'{')).then(|| serde_json::from_slice(&bytes).ok()).flatten()
 }

@@ -1,4 +1,5 @@
-//! A JSON Web Key Set. What is not a sound key for signatures is passed over, as RFC 7517 asks.
+//! Parses a JSON Web Key Set. Entries that are not valid signature keys are ignored, as RFC 7517
+//! requires.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,20 +7,20 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
-use super::algorithms::{OF_ED25519, OF_P256, OF_P384, OF_RSA, OF_SECRET};
+use super::algorithms::{ED25519_ALGORITHMS, P256_ALGORITHMS, P384_ALGORITHMS, RSA_ALGORITHMS, SECRET_ALGORITHMS};
 use super::keys::{Key, KeySet};
 use super::pem;
 
-/// As with `auth.secret`.
-const LEAST_SECRET_BYTES: usize = 16;
+/// Minimum length of a symmetric key, the same as for `auth.secret`.
+const MIN_SECRET_BYTES: usize = 16;
 
-/// Each key stays raw until it is looked at, so that a strange one does not spoil the set.
+/// Keys are parsed one by one, so an unknown one does not invalidate the set.
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<serde_json::Value>,
 }
 
-/// The usable keys of a set; a set without one is a fault, since it is rather broken than meant.
+/// Returns the usable keys of a set. A set without one is an error, since it is most likely broken.
 pub(super) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<KeySet, &'static str> {
     let document: Document =
         serde_json::from_slice(document).map_err(|_| "something that is not a JSON Web Key Set")?;
@@ -38,34 +39,36 @@ fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Option<Key> {
     if !for_signatures || !may_verify {
         return None;
     }
-    let fitting = fitting(jwk)?;
+    let supported = supported_algorithms(jwk)?;
     let own = match common.key_algorithm {
         Some(named) => Some(Algorithm::try_from(named).ok()?),
         None => None,
     };
     let is_own = |algorithm: &Algorithm| own.is_none_or(|own| own == *algorithm);
     let may = |algorithm: &Algorithm| is_own(algorithm) && allowed.contains(algorithm);
-    let algorithms: Vec<_> = fitting.iter().copied().filter(may).collect();
+    let algorithms: Vec<_> = supported.iter().copied().filter(may).collect();
     let decoding = DecodingKey::from_jwk(jwk).ok()?;
     (!algorithms.is_empty()).then(|| Key { id: common.key_id.clone(), algorithms, decoding })
 }
 
-/// What the key can verify by its type; none if it is not sound.
-fn fitting(jwk: &Jwk) -> Option<&'static [Algorithm]> {
+/// Returns the algorithms of the key's type, or `None` if the key is not valid.
+fn supported_algorithms(jwk: &Jwk) -> Option<&'static [Algorithm]> {
     let point = |expected: &'static [Algorithm]| {
-        pem::fitting(&DecodingKey::from_jwk(jwk).ok()?).filter(|fitting| *fitting == expected)
+        pem::supported_algorithms(&DecodingKey::from_jwk(jwk).ok()?).filter(|supported| *supported == expected)
     };
     match &jwk.algorithm {
         AlgorithmParameters::RSA(rsa) => {
             let modulus = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
             let leading = modulus.iter().take_while(|byte| **byte == 0).count();
-            pem::MODULUS_BYTES.contains(&(modulus.len() - leading)).then_some(OF_RSA)
+            pem::MODULUS_BYTES.contains(&(modulus.len() - leading)).then_some(RSA_ALGORITHMS)
         }
-        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => point(OF_P256),
-        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P384 => point(OF_P384),
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => point(OF_ED25519),
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => point(P256_ALGORITHMS),
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P384 => point(P384_ALGORITHMS),
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
+            point(ED25519_ALGORITHMS)
+        }
         AlgorithmParameters::OctetKey(secret) => {
-            (URL_SAFE_NO_PAD.decode(&secret.value).ok()?.len() >= LEAST_SECRET_BYTES).then_some(OF_SECRET)
+            (URL_SAFE_NO_PAD.decode(&secret.value).ok()?.len() >= MIN_SECRET_BYTES).then_some(SECRET_ALGORITHMS)
         }
         _ => None,
     }
@@ -76,29 +79,29 @@ mod tests {
     use Algorithm::{ES256, EdDSA, HS256, RS256};
 
     use super::*;
-    use crate::auth::algorithms::{OF_ANY, OF_PUBLIC};
-    use crate::auth::keys::Miss;
+    use crate::auth::algorithms::{ALL_ALGORITHMS, PUBLIC_KEY_ALGORITHMS};
+    use crate::auth::keys::KeyError;
 
     const ED: &str = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
     const OCT: &str = r#""kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY""#;
 
-    fn choose(keys: &str, allowed: &[Algorithm], algorithm: Algorithm, kid: &str) -> Result<(), Option<Miss>> {
+    fn select(keys: &str, allowed: &[Algorithm], algorithm: Algorithm, kid: &str) -> Result<(), Option<KeyError>> {
         let set = parse(format!("{{\"keys\":[{keys}]}}").as_bytes(), allowed).map_err(|_| None)?;
-        set.choose(algorithm, Some(kid)).map(|_| ()).map_err(Some)
+        set.select(algorithm, Some(kid)).map(|_| ()).map_err(Some)
     }
 
     #[test]
-    fn a_strange_key_does_not_spoil_the_set() {
+    fn unknown_key_does_not_invalidate_the_set() {
         let keys = format!(
             r#"7, {{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA","kid":"k"}}, {{"kty":"new"}}, {{{ED},"kid":"e"}}"#
         );
-        assert_eq!(choose(&keys, OF_ANY, EdDSA, "e"), Ok(()));
-        assert_eq!(choose(&keys, OF_ANY, ES256, "k"), Err(Some(Miss::Unknown)));
+        assert_eq!(select(&keys, ALL_ALGORITHMS, EdDSA, "e"), Ok(()));
+        assert_eq!(select(&keys, ALL_ALGORITHMS, ES256, "k"), Err(Some(KeyError::Unknown)));
     }
 
     #[test]
-    fn use_and_operations_and_alg_are_respected() {
-        for (extra, good) in [
+    fn use_key_ops_and_alg_are_respected() {
+        for (extra, usable) in [
             (r#""use":"sig""#, true),
             (r#""use":"enc""#, false),
             (r#""key_ops":["verify"]"#, true),
@@ -109,19 +112,19 @@ mod tests {
             (r#""alg":"none""#, false),
         ] {
             let keys = format!(r#"{{{ED},"kid":"e",{extra}}}"#);
-            assert_eq!(choose(&keys, OF_ANY, EdDSA, "e").is_ok(), good, "{extra}");
+            assert_eq!(select(&keys, ALL_ALGORITHMS, EdDSA, "e").is_ok(), usable, "{extra}");
         }
     }
 
     #[test]
-    fn a_symmetric_key_counts_only_where_symmetric_algorithms_may() {
+    fn symmetric_key_is_used_only_if_symmetric_algorithms_are_allowed() {
         let keys = format!(r#"{{{OCT},"kid":"o"}}, {{{ED},"kid":"e"}}"#);
-        assert_eq!(choose(&keys, OF_ANY, HS256, "o"), Ok(()));
-        assert_eq!(choose(&keys, OF_PUBLIC, HS256, "o"), Err(Some(Miss::Unknown)));
+        assert_eq!(select(&keys, ALL_ALGORITHMS, HS256, "o"), Ok(()));
+        assert_eq!(select(&keys, PUBLIC_KEY_ALGORITHMS, HS256, "o"), Err(Some(KeyError::Unknown)));
     }
 
     #[test]
-    fn keys_that_are_not_sound_are_passed_over() {
+    fn invalid_keys_are_ignored() {
         for key in [
             r#"{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"k"}"#,
             r#"{"kty":"EC","crv":"P-256","x":"AQAB","y":"AQAB","kid":"k"}"#,
@@ -130,15 +133,15 @@ mod tests {
             r#"{"kty":"oct","k":"AQAB","kid":"k"}"#,
         ] {
             for algorithm in [RS256, ES256, EdDSA, HS256] {
-                assert_eq!(choose(key, OF_ANY, algorithm, "k"), Err(None), "{key}");
+                assert_eq!(select(key, ALL_ALGORITHMS, algorithm, "k"), Err(None), "{key}");
             }
         }
     }
 
     #[test]
-    fn what_is_no_set_is_said_to_be_none() {
+    fn invalid_document_is_an_error() {
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, "<html>"] {
-            assert!(parse(text.as_bytes(), OF_ANY).is_err(), "{text}");
+            assert!(parse(text.as_bytes(), ALL_ALGORITHMS).is_err(), "{text}");
         }
     }
 }

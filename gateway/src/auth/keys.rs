@@ -1,4 +1,4 @@
-//! Keys, each bound to the algorithms that it may verify, and the choice of the right one.
+//! Keys, each bound to the algorithms that it may verify, and the selection of the key of a token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use wirebell_protocol::ErrorCode;
 
-use super::Refusal;
+use super::rejection::Rejection;
 
 /// A key that verifies signatures.
 pub(super) struct Key {
-    /// Its `kid`, if it came with one.
+    /// The `kid`, if the key has one.
     pub(super) id: Option<String>,
-    /// What it may verify: what fits its type, itself allows, and the configuration allows. Never empty.
+    /// The algorithms that the key's type supports, and that the key and the configuration allow.
+    /// Never empty.
     pub(super) algorithms: Vec<Algorithm>,
     /// The key itself.
     pub(super) decoding: DecodingKey,
@@ -24,18 +25,18 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The keys that are known at one time.
+/// A set of keys.
 #[derive(Debug, Default)]
 pub(super) struct KeySet(Vec<Arc<Key>>);
 
-/// Why no key was chosen.
+/// Why no key was selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Miss {
-    /// No key has that `kid`; a newer set may have one.
+pub(super) enum KeyError {
+    /// No key has this `kid`; a newer set may have one.
     Unknown,
-    /// There is a key, and the algorithm is not one of its own.
+    /// The key does not allow the algorithm.
     Algorithm,
-    /// Several keys fit, and the token does not say which.
+    /// Several keys match, and the token has no `kid`.
     Ambiguous,
 }
 
@@ -48,33 +49,34 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    /// The key for a token of that algorithm and `kid`. Without a `kid` it must be the only one that fits.
-    pub(super) fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Arc<Key>, Miss> {
+    /// Returns the key for a token of this algorithm and `kid`. Without a `kid`, exactly one key
+    /// must match.
+    pub(super) fn select(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Arc<Key>, KeyError> {
         let named: Vec<_> = self.0.iter().filter(|key| kid.is_none() || key.id.as_deref() == kid).collect();
-        let mut fitting = named.iter().filter(|key| key.algorithms.contains(&algorithm));
-        match (fitting.next(), fitting.next()) {
-            _ if named.is_empty() => Err(Miss::Unknown),
-            (None, _) => Err(Miss::Algorithm),
-            (Some(_), Some(_)) if kid.is_none() => Err(Miss::Ambiguous),
+        let mut matching = named.iter().filter(|key| key.algorithms.contains(&algorithm));
+        match (matching.next(), matching.next()) {
+            _ if named.is_empty() => Err(KeyError::Unknown),
+            (None, _) => Err(KeyError::Algorithm),
+            (Some(_), Some(_)) if kid.is_none() => Err(KeyError::Ambiguous),
             (Some(key), _) => Ok(Arc::clone(key)),
         }
     }
 }
 
-impl From<Miss> for Refusal {
-    fn from(miss: Miss) -> Self {
-        match miss {
-            Miss::Unknown => Self::new(
+impl From<KeyError> for Rejection {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown => Self::new(
                 ErrorCode::TokenSignature,
-                "the token's `kid` is none of the issuer's keys; expected one of them",
+                "the token's `kid` names none of the issuer's keys; expected one of them",
             ),
-            Miss::Algorithm => Self::new(
+            KeyError::Algorithm => Self::new(
                 ErrorCode::TokenAlgorithm,
-                "the token's `alg` is not one of its key's; expected one that fits the key",
+                "the token's `alg` does not match its key; expected one that the key allows",
             ),
-            Miss::Ambiguous => Self::new(
+            KeyError::Ambiguous => Self::new(
                 ErrorCode::TokenSignature,
-                "the token has no `kid` and several keys fit; expected the `kid` of the key that signed it",
+                "the token has no `kid`, and several keys match; expected the `kid` of the signing key",
             ),
         }
     }
@@ -95,20 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn the_kid_decides_and_without_one_the_only_key_that_fits() {
+    fn key_is_selected_by_kid_or_by_being_the_only_match() {
         let set = KeySet::new(vec![key(Some("a"), &[RS256]), key(Some("b"), &[ES256]), key(Some("c"), &[RS256])]);
-        let chosen = |algorithm, kid| set.choose(algorithm, kid).map(|key| key.id.clone().unwrap_or_default());
-        assert_eq!(chosen(RS256, Some("c")), Ok("c".to_owned()));
-        assert_eq!(chosen(ES256, Some("c")), Err(Miss::Algorithm));
-        assert_eq!(chosen(RS256, Some("d")), Err(Miss::Unknown));
-        assert_eq!(chosen(ES256, None), Ok("b".to_owned()));
-        assert_eq!(chosen(RS256, None), Err(Miss::Ambiguous));
-        assert_eq!(chosen(HS256, None), Err(Miss::Algorithm));
-        assert_eq!(KeySet::default().choose(RS256, None).err(), Some(Miss::Unknown));
+        let selected = |algorithm, kid| set.select(algorithm, kid).map(|key| key.id.clone().unwrap_or_default());
+        assert_eq!(selected(RS256, Some("c")), Ok("c".to_owned()));
+        assert_eq!(selected(ES256, Some("c")), Err(KeyError::Algorithm));
+        assert_eq!(selected(RS256, Some("d")), Err(KeyError::Unknown));
+        assert_eq!(selected(ES256, None), Ok("b".to_owned()));
+        assert_eq!(selected(RS256, None), Err(KeyError::Ambiguous));
+        assert_eq!(selected(HS256, None), Err(KeyError::Algorithm));
+        assert_eq!(KeySet::default().select(RS256, None).err(), Some(KeyError::Unknown));
     }
 
     #[test]
-    fn debug_shows_no_key() {
+    fn debug_output_contains_no_key() {
         let shown = format!("{:?}", KeySet::new(vec![key(Some("a"), &[HS256])]));
         assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
     }

@@ -1,5 +1,5 @@
-//! Tokens for trying things: `wirebell token` and the page of `wirebell dev`. In production it is the issuer who
-//! makes tokens.
+//! Mints tokens for development: `wirebell token` and the page of `wirebell dev`. In production,
+//! the issuer mints tokens.
 
 use std::time::Duration;
 
@@ -7,44 +7,44 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 use wirebell_protocol::{Channel, ChannelError};
 
-use super::Token;
+use super::token::Token;
 use super::verifier::now;
 use crate::config::{self, Secret};
 
-/// Makes tokens that are signed with a secret.
+/// Mints tokens, signed with a secret.
 #[derive(Debug, Clone)]
 pub struct Minter {
-    /// The secret that the verifier knows too.
+    /// The secret that the verifier shares.
     pub secret: Secret,
-    /// The claim `iss`, where the verifier expects one.
+    /// The claim `iss`, if the verifier expects one.
     pub issuer: Option<String>,
-    /// The claim `aud`, where the verifier expects one.
+    /// The claim `aud`, if the verifier expects one.
     pub audience: Option<String>,
 }
 
-/// What a token is to say.
+/// The contents of a token.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The claim `sub`.
     pub user: String,
-    /// The claim `topics`: patterns of topics that the user may subscribe to.
+    /// The claim `topics`: patterns of topics to which the user may subscribe.
     pub topics: Vec<String>,
-    /// The claim `emit`: patterns of the types of events that the user may emit.
+    /// The claim `emit`: patterns of event types that the user may emit.
     pub emit: Vec<String>,
     /// The claim `device`.
     pub device: Option<String>,
-    /// How long the token is good.
+    /// How long the token is valid.
     pub lifetime: Duration,
 }
 
-/// Why no token was made.
+/// Why minting a token failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
     /// The user's id cannot name a channel.
-    #[error("the user's id cannot be used: {0}")]
+    #[error("the user's id is not valid: {0}")]
     User(#[from] ChannelError),
-    /// It could not be signed.
-    #[error("the token could not be signed")]
+    /// Signing failed.
+    #[error("cannot sign the token")]
     Sign(#[from] jsonwebtoken::errors::Error),
 }
 
@@ -66,18 +66,18 @@ struct Claims<'a> {
 }
 
 impl Minter {
-    /// A minter with that secret.
+    /// Creates a minter with this secret.
     pub fn new(secret: Secret) -> Self {
         Self { secret, issuer: None, audience: None }
     }
 
-    /// A minter whose tokens that configuration accepts; none if it has no secret to sign with.
+    /// Creates a minter whose tokens the configuration accepts. Returns `None` if it has no secret.
     pub fn from_config(config: &config::Auth) -> Option<Self> {
         let (issuer, audience) = (config.issuer.clone(), config.audience.first().cloned());
         config.secret.clone().map(|secret| Self { secret, issuer, audience })
     }
 
-    /// Makes a token, signed with HS256.
+    /// Mints a token, signed with HS256.
     pub fn mint(&self, grant: &Grant) -> Result<Token, MintError> {
         Channel::user(&grant.user)?;
         let now = now();

@@ -1,41 +1,44 @@
-//! Who you are and what you may do.
+//! Authentication and permissions: who a client is, and what it may do.
 //!
-//! A token comes in as text and leaves this room as an [`Identity`] or a [`Refusal`]; nobody else sees its bytes, and
-//! no message repeats any of them. Nothing is spawned here: the caller spawns [`Verifier::refresher`].
+//! A token comes in as text, and leaves this room as an [`Identity`] or a [`Rejection`]. No other
+//! room sees its bytes, and no message repeats any of them. The room knows neither HTTP nor
+//! sessions, and spawns no task: the caller spawns [`Verifier::refresher`].
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `token` | where in a request a token may stand |
+//! | `token` | where a request carries a token |
 //! | `verifier` | the order of checks, from text to identity |
-//! | `header`, `claims` | the two halves of a token that are read |
-//! | `keys`, `pem`, `jwks` | keys, each with the algorithms that it may verify, and where they come from |
+//! | `header`, `claims` | parsing and validation of the two readable parts of a token |
+//! | `keys`, `pem`, `jwks` | keys, each with the algorithms that it may verify, and their sources |
 //! | `fetch`, `refresh` | a key set that changes while the node runs |
-//! | `permission` | what an identity may subscribe to |
-//! | `revocation` | tokens that are good no longer |
-//! | `service_key` | the keys of services |
-//! | `mint` | tokens for trying things |
+//! | `identity` | a verified user, and what the token permits |
+//! | `revocation_key`, `revoked_tokens` | revoked tokens |
+//! | `api_key` | the API keys of services |
+//! | `mint` | tokens for development |
 
 mod algorithms;
+mod api_key;
 mod claims;
 mod fetch;
 mod header;
+mod identity;
 mod jwks;
 mod keys;
 mod mint;
 mod pem;
-mod permission;
 mod refresh;
-mod refusal;
-mod revocation;
-mod service_key;
+mod rejection;
+mod revocation_key;
+mod revoked_tokens;
 mod token;
 mod verifier;
 
+pub use api_key::ApiKeys;
 pub use fetch::OnFetch;
+pub use identity::{Identity, Permissions};
 pub use mint::{Grant, MintError, Minter};
-pub use permission::{Identity, Permits};
-pub use refusal::Refusal;
-pub use revocation::{Mark, News, Revoked};
-pub use service_key::ServiceKeys;
+pub use rejection::Rejection;
+pub use revocation_key::RevocationKey;
+pub use revoked_tokens::{NewRevocations, RevokedTokens};
 pub use token::Token;
 pub use verifier::Verifier;

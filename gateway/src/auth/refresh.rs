@@ -1,5 +1,7 @@
-//! A key set that changes while the node runs. Known keys are looked up without waiting; whoever needs an unknown one
-//! asks the refresher, which is the only one that fetches, so that many who ask cause one fetch.
+//! A key set that is refreshed while the node runs.
+//!
+//! Lookups of known keys do not wait. A token with an unknown key requests a refresh. Only the
+//! refresher fetches, so many concurrent requests cause one fetch.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -14,95 +16,98 @@ use super::fetch::{OnFetch, Source, TIMEOUT};
 use super::jwks;
 use super::keys::KeySet;
 
-/// Between two fetches that tokens with unknown keys may cause. Anybody can make such a token.
-const PAUSE: Duration = Duration::from_secs(5);
-/// After a fetch that failed, unless the refresh comes sooner anyway.
-const RETRY: Duration = Duration::from_secs(10);
+/// Minimum time between two fetches that unknown keys cause. Anyone can send a token with an
+/// unknown key.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// The delay after a failed fetch, unless the regular refresh is sooner.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 /// How long a token with an unknown key waits for the refresher.
-const PATIENCE: Duration = TIMEOUT.saturating_add(Duration::from_secs(1));
+const WAIT_TIMEOUT: Duration = TIMEOUT.saturating_add(Duration::from_secs(1));
 
-/// The set, and what keeps it fresh.
-pub(super) struct Refreshed {
+/// A key set and its refresher.
+pub(super) struct RefreshedKeySet {
     source: Source,
     allowed: Vec<Algorithm>,
-    every: Duration,
+    interval: Duration,
     on_fetch: OnFetch,
     keys: RwLock<Arc<KeySet>>,
-    asked: Notify,
-    answers: watch::Sender<u64>,
+    requested: Notify,
+    completed: watch::Sender<u64>,
 }
 
-impl Refreshed {
-    /// A set that begins with those keys, none if they are yet to be fetched.
+impl RefreshedKeySet {
+    /// Creates a set that starts with these keys; an empty one if they must be fetched first.
     pub(super) fn new(
         source: Source,
         allowed: Vec<Algorithm>,
-        every: Duration,
+        interval: Duration,
         keys: KeySet,
         on_fetch: OnFetch,
     ) -> Self {
-        let (keys, answers) = (RwLock::new(Arc::new(keys)), watch::Sender::new(0));
-        Self { source, allowed, every, on_fetch, keys, asked: Notify::new(), answers }
+        let (keys, completed) = (RwLock::new(Arc::new(keys)), watch::Sender::new(0));
+        Self { source, allowed, interval, on_fetch, keys, requested: Notify::new(), completed }
     }
 
-    /// The keys that are known now.
+    /// Returns the current keys.
     pub(super) fn keys(&self) -> Arc<KeySet> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has the set fetched again, unless that was done just now, and waits until it was.
-    pub(super) async fn ask(&self) {
-        let mut answers = self.answers.subscribe();
-        self.asked.notify_one();
-        // Neither a timeout nor a refresher that has gone changes what is done next: looking again.
-        let _ = timeout(PATIENCE, answers.changed()).await;
+    /// Requests a fetch and waits for it, unless the last one was a moment ago.
+    pub(super) async fn request_refresh(&self) {
+        let mut completed = self.completed.subscribe();
+        self.requested.notify_one();
+        // After a timeout, or without a refresher, the caller looks up the key again all the same.
+        let _ = timeout(WAIT_TIMEOUT, completed.changed()).await;
     }
 
-    /// Fetches when it is time and when somebody asks, for ever.
-    pub(super) async fn keep_fresh(self: Arc<Self>) {
+    /// Fetches at the interval and on request. Never returns.
+    pub(super) async fn run(self: Arc<Self>) {
         let mut due = Instant::now();
-        let mut last_asked: Option<Instant> = None;
+        let mut last_request: Option<Instant> = None;
         if !self.keys().is_empty() {
-            due += self.every;
+            due += self.interval;
         }
         loop {
-            let asked = tokio::select! {
+            let requested = tokio::select! {
                 () = sleep_until(due) => false,
-                () = self.asked.notified() => true,
+                () = self.requested.notified() => true,
             };
-            if asked && last_asked.is_some_and(|at| at.elapsed() < PAUSE) {
-                self.answer();
+            if requested && last_request.is_some_and(|at| at.elapsed() < MIN_INTERVAL) {
+                self.notify_waiting();
                 continue;
             }
-            if asked {
-                last_asked = Some(Instant::now());
+            if requested {
+                last_request = Some(Instant::now());
             }
-            let pause = if self.fetch().await { self.every } else { self.every.min(RETRY) };
-            due = Instant::now() + pause;
-            // Whoever asked meanwhile is answered by this fetch.
-            let _ = self.asked.notified().now_or_never();
-            self.answer();
+            let delay = if self.fetch().await { self.interval } else { self.interval.min(RETRY_DELAY) };
+            due = Instant::now() + delay;
+            // This fetch also answers the requests made meanwhile.
+            let _ = self.requested.notified().now_or_never();
+            self.notify_waiting();
         }
     }
 
-    fn answer(&self) {
-        self.answers.send_modify(|answers| *answers += 1);
+    fn notify_waiting(&self) {
+        self.completed.send_modify(|count| *count += 1);
     }
 
-    /// Fetches once. If it fails the known keys stay.
+    /// Fetches once, and returns whether that succeeded. After a failure, the known keys stay
+    /// valid.
     async fn fetch(&self) -> bool {
         let document = self.source.get().await;
         let keys = document.and_then(|document| jwks::parse(&document, &self.allowed).map_err(str::to_owned));
         (self.on_fetch)(keys.is_ok());
         match keys {
             Ok(keys) => {
-                debug!(?keys, "read the key set");
+                debug!(?keys, "key set read");
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
                 true
             }
             Err(found) => {
-                let kept = if self.keys().is_empty() { "no token can be verified" } else { "known keys stay good" };
-                warn!(found, kept, "the key set could not be read");
+                let effect =
+                    if self.keys().is_empty() { "no token can be verified" } else { "known keys stay valid" };
+                warn!(found, effect, "cannot read the key set; retrying");
                 false
             }
         }

@@ -1,21 +1,21 @@
-//! Where in a request a token may stand. The text goes in here and is not seen outside this room again.
+//! Where a request carries a token. Its text enters the room here, and no other room sees it.
 
 use std::fmt;
 
 use wirebell_protocol::frame::BEARER_SUBPROTOCOL;
 
-/// A token as it came, not verified yet.
+/// A token that is not verified yet.
 #[derive(Clone)]
 pub struct Token(Box<str>);
 
 impl Token {
-    /// A token from the frame `wirebell.auth`.
+    /// Creates a token from the frame `wirebell.auth`.
     pub fn new(text: String) -> Self {
         Self(text.into())
     }
 
-    /// The token of a request to the clients' door, in the contract's order: the `Authorization` header, the
-    /// `Sec-WebSocket-Protocol` header, the query. None if it stands in none of them.
+    /// Returns the token of a request to the client API, in the protocol's order: the
+    /// `Authorization` header, the `Sec-WebSocket-Protocol` header, the query.
     pub fn from_request(
         authorization: Option<&str>,
         subprotocols: Option<&str>,
@@ -27,30 +27,30 @@ impl Token {
             .or_else(|| query.and_then(Self::from_query))
     }
 
-    /// The token of an `Authorization: Bearer` header's value.
+    /// Returns the token in the value of an `Authorization: Bearer` header.
     pub fn from_authorization(value: &str) -> Option<Self> {
-        bearer(value).map(Self::found)
+        bearer(value).map(Self::from_text)
     }
 
-    /// The token that is offered as a subprotocol, `wirebell.bearer.<jwt>`, in the value of a
-    /// `Sec-WebSocket-Protocol` header.
+    /// Returns the token that is offered as the subprotocol `wirebell.bearer.<jwt>`, in the value
+    /// of a `Sec-WebSocket-Protocol` header.
     pub fn from_subprotocols(value: &str) -> Option<Self> {
         let offered = value.split(',').filter_map(|offer| offer.trim().strip_prefix(BEARER_SUBPROTOCOL));
-        offered.filter(|token| !token.is_empty()).map(Self::found).next()
+        offered.filter(|token| !token.is_empty()).map(Self::from_text).next()
     }
 
-    /// The token in a raw query, `access_token=`.
+    /// Returns the token in a raw query, `access_token=`.
     pub fn from_query(query: &str) -> Option<Self> {
         let values = query.split('&').filter_map(|pair| pair.strip_prefix("access_token="));
         values.filter(|token| !token.is_empty()).map(|token| Self::new(percent_decoded(token))).next()
     }
 
-    /// The text, for whoever had it minted.
+    /// Returns the text, for the caller that minted the token.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    fn found(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         Self(text.into())
     }
 }
@@ -61,14 +61,14 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What follows the scheme `Bearer`, which is written in any case.
+/// Returns the text after the scheme `Bearer`, which is case-insensitive.
 pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty()).then_some(rest)
 }
 
-/// Undoes percent-encoding. What does not decode stays as it is, and is no token then.
+/// Decodes percent-encoding. Invalid sequences stay unchanged, and make the token invalid.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_found_in_a_header() {
+    fn token_is_read_from_the_authorization_header() {
         for (value, expected) in [
             ("Bearer a.b.c", Some("a.b.c")),
             ("bearer   a.b.c ", Some("a.b.c")),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_is_found_among_subprotocols() {
+    fn token_is_read_from_the_subprotocols() {
         for (value, expected) in [
             ("wirebell.v1, wirebell.bearer.a.b.c", Some("a.b.c")),
             ("wirebell.bearer.a.b.c,wirebell.v1", Some("a.b.c")),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_in_a_query() {
+    fn token_is_read_from_the_query() {
         for (query, expected) in [
             ("access_token=a.b.c", Some("a.b.c")),
             ("cursor=1-0&access_token=a%2Eb%2ec&x=y", Some("a.b.c")),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_places_come_in_the_contracts_order() {
+    fn header_precedes_subprotocol_and_query() {
         let (header, offer, query) = (Some("Bearer h"), Some("wirebell.bearer.s"), Some("access_token=q"));
         assert_eq!(text(Token::from_request(header, offer, query)).as_deref(), Some("h"));
         assert_eq!(text(Token::from_request(Some("Basic x"), offer, query)).as_deref(), Some("s"));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing_of_it() {
+    fn debug_output_contains_no_token() {
         assert_eq!(format!("{:?}", Token::new("a.b.c".to_owned())), "Token(not shown)");
     }
 }

@@ -1,4 +1,5 @@
-//! The order of checks, from a token's text to an identity: shape, algorithm, key, signature, claims.
+//! The order of checks, from a token's text to an identity: shape, algorithm, key, signature,
+//! claims, revocation.
 
 use std::fmt;
 use std::path::Path;
@@ -8,68 +9,74 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use wirebell_protocol::ErrorCode;
 
-use super::claims::Expected;
+use super::claims::ClaimsValidator;
 use super::fetch::{self, OnFetch, Source};
-use super::header::Parts;
-use super::keys::{Key, KeySet, Miss};
-use super::refresh::Refreshed;
-use super::{Identity, Refusal, Revoked, Token, algorithms, jwks, pem};
+use super::header::JwtParts;
+use super::identity::Identity;
+use super::keys::{Key, KeyError, KeySet};
+use super::refresh::RefreshedKeySet;
+use super::rejection::Rejection;
+use super::revoked_tokens::RevokedTokens;
+use super::token::Token;
+use super::{algorithms, jwks, pem};
 use crate::config::{self, ConfigErrors};
 
 /// Verifies tokens.
 pub struct Verifier {
     keys: Keys,
     allowed: Vec<Algorithm>,
-    expected: Expected,
-    revoked: Revoked,
+    claims: ClaimsValidator,
+    revoked: RevokedTokens,
 }
 
 enum Keys {
-    /// The one key of the configuration. A `kid` means nothing then.
+    /// The single key of the configuration. A `kid` has no effect then.
     One(Arc<Key>),
-    /// The issuer's set.
-    Set(Arc<Refreshed>),
+    /// The issuer's key set.
+    Set(Arc<RefreshedKeySet>),
 }
 
 impl Verifier {
-    /// A verifier as configured. `on_fetch` is told how each fetch of a key set ended. A set at an address is not
-    /// fetched yet: that is what [`Self::refresher`] begins with.
+    /// Creates a verifier. `on_fetch` gets the result of each fetch of a key set. A key set at a
+    /// URL is fetched by [`Self::refresher`], not here.
     pub fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<Self, ConfigErrors> {
         let (keys, allowed) = Keys::new(config, on_fetch)?;
-        Ok(Self { keys, allowed, expected: Expected::new(config), revoked: Revoked::default() })
+        Ok(Self { keys, allowed, claims: ClaimsValidator::new(config), revoked: RevokedTokens::default() })
     }
 
-    /// Who the bearer of the token is. With a known key this waits for nothing.
-    pub async fn verify(&self, token: &Token) -> Result<Identity, Refusal> {
-        let parts = Parts::of(token)?;
+    /// Verifies a token, and returns the identity of its bearer. With a known key, this never
+    /// waits.
+    pub async fn verify(&self, token: &Token) -> Result<Identity, Rejection> {
+        let parts = JwtParts::parse(token)?;
         if !self.allowed.contains(&parts.algorithm) {
             let message =
                 format!("the token's `alg` is not allowed; expected one of {}", algorithms::list(&self.allowed));
-            return Err(Refusal::new(ErrorCode::TokenAlgorithm, message));
+            return Err(Rejection::new(ErrorCode::TokenAlgorithm, message));
         }
-        let key = self.keys.choose(parts.algorithm, parts.kid.as_deref()).await?;
-        let good = crypto::verify(parts.signature, parts.signed.as_bytes(), &key.decoding, parts.algorithm);
-        if !good.unwrap_or(false) {
-            let message = "the token's signature does not fit; expected one by the key that is trusted here";
-            return Err(Refusal::new(ErrorCode::TokenSignature, message));
+        let key = self.keys.select(parts.algorithm, parts.kid.as_deref()).await?;
+        let valid = crypto::verify(parts.signature, parts.signed.as_bytes(), &key.decoding, parts.algorithm);
+        if !valid.unwrap_or(false) {
+            let message = "the token's signature is not valid; expected one by the trusted key";
+            return Err(Rejection::new(ErrorCode::TokenSignature, message));
         }
-        let identity = self.expected.identify(parts.payload, now())?;
+        let identity = self.claims.validate(parts.payload, now())?;
         self.check(&identity)?;
         Ok(identity)
     }
 
-    /// Has the token of one who was verified been revoked since?
-    pub fn check(&self, identity: &Identity) -> Result<(), Refusal> {
+    /// Checks that the token of a verified identity was not revoked since.
+    pub fn check(&self, identity: &Identity) -> Result<(), Rejection> {
         self.revoked.check(identity, now())
     }
 
-    /// What is revoked; to be kept up to date by the caller.
-    pub fn revoked(&self) -> &Revoked {
+    /// Returns the revoked tokens. The caller keeps them up to date.
+    pub fn revoked(&self) -> &RevokedTokens {
         &self.revoked
     }
 
-    /// Keeps a key set fresh; to be spawned once by the caller. It ends at once where there is nothing to refresh,
-    /// and otherwise never. Without it a set at an address stays empty and no token is good.
+    /// Returns the task that refreshes the key set. The caller spawns it once. It ends at once if
+    /// there is nothing to refresh, and otherwise never. Without it, a key set at a URL stays
+    /// empty, and no token is valid.
     pub fn refresher(&self) -> impl Future<Output = ()> + Send + use<> {
         let set = match &self.keys {
             Keys::One(_) => None,
@@ -77,12 +84,12 @@ impl Verifier {
         };
         async move {
             if let Some(set) = set {
-                set.keep_fresh().await;
+                set.run().await;
             }
         }
     }
 
-    /// Is there any key yet? Only a set at an address can lack one, until it was fetched.
+    /// Returns whether there is any key. Only a key set at a URL has none, until it is fetched.
     pub fn has_keys(&self) -> bool {
         match &self.keys {
             Keys::One(_) => true,
@@ -100,16 +107,20 @@ impl fmt::Debug for Verifier {
 impl Keys {
     fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         if let Some(secret) = &config.secret {
-            return Self::one(config, DecodingKey::from_secret(secret.expose().as_bytes()), algorithms::OF_SECRET);
+            return Self::one(
+                config,
+                DecodingKey::from_secret(secret.expose().as_bytes()),
+                algorithms::SECRET_ALGORITHMS,
+            );
         }
         if let Some(text) = &config.public_key {
-            let (key, fitting) =
+            let (key, supported) =
                 pem::parse(text).map_err(|found| ConfigErrors::single("auth.public_key", found, pem::EXPECTED))?;
-            return Self::one(config, key, fitting);
+            return Self::one(config, key, supported);
         }
         match (&config.jwks_file, &config.jwks_url) {
             (Some(path), _) => Self::from_file(config, path, on_fetch),
-            (None, Some(url)) => Self::from_web(config, url, on_fetch),
+            (None, Some(url)) => Self::from_url(config, url, on_fetch),
             (None, None) => Err(ConfigErrors::single("auth", "nothing", "a way to verify tokens")),
         }
     }
@@ -117,37 +128,37 @@ impl Keys {
     fn one(
         config: &config::Auth,
         decoding: DecodingKey,
-        fitting: &[Algorithm],
+        supported: &[Algorithm],
     ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
-        let allowed = algorithms::allowed(&config.algorithms, fitting)?;
+        let allowed = algorithms::allowed(&config.algorithms, supported)?;
         let key = Key { id: None, algorithms: allowed.clone(), decoding };
         Ok((Self::One(Arc::new(key)), allowed))
     }
 
-    /// A file is read at once: if it is wrong now, somebody is there to correct it.
+    /// Reads a file at once, so an error in it is found at the start.
     fn from_file(
         config: &config::Auth,
         path: &Path,
         on_fetch: OnFetch,
     ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
-        let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_ANY)?;
+        let allowed = algorithms::allowed(&config.algorithms, algorithms::ALL_ALGORITHMS)?;
         let document = fetch::read(path);
         let keys = document.and_then(|document| jwks::parse(&document, &allowed).map_err(str::to_owned));
-        let expected = "a file with a JSON Web Key Set in which a key fits the allowed algorithms";
+        let expected = "a file with a JSON Web Key Set with a key for the allowed algorithms";
         let keys = keys.map_err(|found| {
             ConfigErrors::single("auth.jwks_file", format!("{found} at {}", path.display()), expected)
         })?;
         Ok(Self::set(Source::File(path.to_owned()), config, allowed, keys, on_fetch))
     }
 
-    /// An address may be down for a while, and then the node starts all the same. Symmetric keys in it do not count:
-    /// whoever could read the address could sign with them.
-    fn from_web(
+    /// Uses a URL. The node starts even if the URL is down. Symmetric keys in the set are ignored,
+    /// since every reader of the URL could sign with them.
+    fn from_url(
         config: &config::Auth,
         url: &str,
         on_fetch: OnFetch,
     ) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
-        let allowed = algorithms::allowed(&config.algorithms, algorithms::OF_PUBLIC)?;
+        let allowed = algorithms::allowed(&config.algorithms, algorithms::PUBLIC_KEY_ALGORITHMS)?;
         let source =
             Source::web(url).map_err(|found| ConfigErrors::single("auth.jwks_url", found, "a usable address"))?;
         Ok(Self::set(source, config, allowed, KeySet::default(), on_fetch))
@@ -160,29 +171,29 @@ impl Keys {
         keys: KeySet,
         on_fetch: OnFetch,
     ) -> (Self, Vec<Algorithm>) {
-        let set = Refreshed::new(source, allowed.clone(), config.jwks_refresh, keys, on_fetch);
+        let set = RefreshedKeySet::new(source, allowed.clone(), config.jwks_refresh, keys, on_fetch);
         (Self::Set(Arc::new(set)), allowed)
     }
 
-    async fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Arc<Key>, Refusal> {
+    async fn select(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Arc<Key>, Rejection> {
         let set = match self {
             Self::One(key) => return Ok(Arc::clone(key)),
             Self::Set(set) => set,
         };
-        match set.keys().choose(algorithm, kid) {
-            Err(Miss::Unknown) => set.ask().await,
+        match set.keys().select(algorithm, kid) {
+            Err(KeyError::Unknown) => set.request_refresh().await,
             answer => return Ok(answer?),
         }
         let keys = set.keys();
         if keys.is_empty() {
-            let message = "the issuer's keys cannot be fetched just now, so no token can be verified; try again";
-            return Err(Refusal::new(ErrorCode::Unavailable, message));
+            let message = "the issuer's keys cannot be fetched, so no token can be verified; try again later";
+            return Err(Rejection::new(ErrorCode::Unavailable, message));
         }
-        Ok(keys.choose(algorithm, kid)?)
+        Ok(keys.select(algorithm, kid)?)
     }
 }
 
-/// Seconds since the Unix epoch, as tokens count.
+/// Returns the seconds since the Unix epoch, the unit of times in tokens.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,27 +1,35 @@
-//! The bus: what carries an event from whoever publishes it to every node that listens for its channel.
+//! The bus carries events from publishers to all nodes that have subscribers for their channels.
 //!
-//! What every bus promises, and one contract suite checks of each:
-//! - `publish` answers once the event is in its channel's log (if it is durable) and announced, or with an error,
-//!   and then it may have happened all the same; publishing the same id again tells, and changes nothing.
-//! - Announcements of one channel arrive in the order of its log.
-//! - `subscribe` returns once announcements flow. The cursors that it returns are of the log's ends at a moment
-//!   after that: whatever comes later is announced.
-//! - An announcement may be missed (a lost connection, a full queue). Then [`Delivery::Missed`] or
-//!   [`Delivery::MissedAny`] says so sooner or later, and the next announcement's `previous` betrays it; `read`
-//!   brings durable events back.
-//! - Of retained values only the last one per key is kept; their versions only grow.
-//! - A watched event has a record from the moment in which it is accepted. At its deadline without an acknowledgement it
-//!   goes to the fallback stream, exactly once; a scheduled event is published when its time has come, or cancelled.
-//! - A user's history says what happened of late to the user's sessions. It may lack something, or say it late.
-//! - `position` says [`Position::Known`] only if nothing behind the cursor is missing from the log.
-//! - What a client emits is in the inbox once `emit` has answered, once for each id that the client gives, or it answers
-//!   with an error, and then it may be there all the same. A reply reaches its connection's node, or nobody.
-//! - After a lost connection everything is subscribed again without help.
+//! It takes events, delivery reports and presence changes, and returns a stream of deliveries
+//! ([`DeliveryReceiver`]). It does not know which clients subscribe, or what the hub does with a
+//! delivery.
 //!
-//! The bus knows nothing of who listens: it hands out a stream of deliveries.
+//! Every bus gives these guarantees, and one contract suite tests each bus against them:
+//! - `publish` returns once the event is announced and, if it is durable, stored in its channel's
+//!   log. After an error, the event may have been published all the same. Publishing the same id
+//!   again changes nothing.
+//! - Announcements of a channel arrive in the order of its log.
+//! - `subscribe` returns once announcements flow. It returns the ends of the logs at a later
+//!   moment, so every later event is announced.
+//! - An announcement may be missed, by a lost connection or a full queue. [`Delivery::Missed`] or
+//!   [`Delivery::MissedAny`] then reports it eventually, and the next announcement's `previous`
+//!   shows the gap. `read` returns the missed durable events.
+//! - Only the last retained value of each key is stored. Versions of retained values only grow.
+//! - A tracked event has a delivery record from the moment in which it is accepted. If no device
+//!   acknowledges it by its deadline, it is added to the fallback stream exactly once. A scheduled
+//!   event is published at its time, unless it is canceled.
+//! - A user's connection log contains recent events of the user's sessions. It may lack entries, or
+//!   get them late.
+//! - `cursor_status` returns [`CursorStatus::Known`] only if no event after the cursor is missing
+//!   from the log.
+//! - A client event is in the inbox once `emit` has returned, once for each id that the client
+//!   gives. After an error it may be there all the same. A reply reaches the node of its
+//!   connection, or is lost.
+//! - After a lost connection, the bus subscribes to all channels again by itself.
 
-mod history;
-pub mod intake;
+mod connection_log;
+pub mod delivery_queue;
+mod error;
 pub mod memory;
 mod presence;
 pub mod redis;
@@ -39,126 +47,117 @@ use wirebell_protocol::publish::Accepted;
 use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
-pub use history::Happening;
-pub use intake::{Deliveries, Delivery};
+pub use connection_log::UserLogEntry;
+pub use delivery_queue::{Delivery, DeliveryReceiver};
+pub use error::BusError;
 pub use presence::Presence;
-pub use report::{Ack, Fallback, Note, Told};
-pub use revocations::Revoking;
+pub use report::{Ack, DeliveryReport, Fallback, FinalStatus};
+pub use revocations::RevocationStore;
 
-/// A bus. See the module for what it promises.
+/// A bus. The module documents its guarantees.
 #[async_trait]
-pub trait Bus: Presence + Revoking {
-    /// Appends and announces; one answer an event, in the same order.
+pub trait Bus: Presence + RevocationStore {
+    /// Stores and announces events. Returns one result per event, in the same order.
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>>;
 
-    /// Listens for these channels; answers where each one ends.
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError>;
+    /// Subscribes to channels. Returns the ends of each channel, in the same order.
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<ChannelEnds>, BusError>;
 
-    /// Listens no longer.
+    /// Unsubscribes from channels.
     async fn unsubscribe(&self, channels: &[Channel]);
 
-    /// Up to `limit` events behind a cursor, for each of several channels.
+    /// Returns up to `limit` events after a cursor, for each of several channels.
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError>;
 
-    /// The channel's retained values with a version behind this one, in the order of their versions; those that have
-    /// expired are not among them.
+    /// Returns the channel's unexpired retained values with a version after this one, ordered by
+    /// version.
     async fn read_retained(&self, channel: &Channel, after: Cursor) -> Result<Vec<Announcement>, BusError>;
 
-    /// Whether the channel's log reaches back to a cursor.
-    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError>;
+    /// Returns whether the channel's log reaches back to a cursor.
+    async fn cursor_status(&self, channel: &Channel, cursor: Cursor) -> Result<CursorStatus, BusError>;
 
-    /// Writes into the records of watched events what became of them on connections. Noting it twice is noting it once.
-    async fn note(&self, notes: &[Note]) -> Result<(), BusError>;
+    /// Writes into the records of tracked events what happened to them on connections. Idempotent.
+    async fn report(&self, reports: &[DeliveryReport]) -> Result<(), BusError>;
 
-    /// Writes acknowledgements into the records of all watched events up to their cursors; one answer each. Doing it
-    /// twice is doing it once.
+    /// Writes acknowledgements into the records of all tracked events up to their cursors. Returns
+    /// one result per acknowledgement. Idempotent.
     async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>>;
 
-    /// What became of an event, on each of its channels that has a record; none if there is no record.
+    /// Returns the receipts of an event, one for each of its channels that has a record.
     async fn receipts(&self, id: &str) -> Result<Vec<Receipt>, BusError>;
 
-    /// What fell back last, at most so many, the newest first: to be looked at, not to be taken over.
-    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError>;
+    /// Returns up to `limit` of the last fallbacks, newest first. It does not consume them.
+    async fn fallbacks(&self, limit: usize) -> Result<Vec<Fallback>, BusError>;
 
-    /// What was told last of watched events, at most so many, the newest first.
-    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError>;
+    /// Returns up to `limit` of the last final statuses of tracked events, newest first.
+    async fn final_statuses(&self, limit: usize) -> Result<Vec<FinalStatus>, BusError>;
 
     /// Cancels a scheduled event on all of its channels.
-    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError>;
+    async fn cancel(&self, id: &str) -> Result<CancelResult, BusError>;
 
-    /// Writes what happened to users' sessions into their histories, each of which keeps so many entries. What is
-    /// written twice is read once.
-    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError>;
+    /// Appends to users' connection logs, each of which keeps up to `max_entries`. Duplicates are
+    /// read once.
+    async fn append_connection_log(&self, entries: &[UserLogEntry], max_entries: usize) -> Result<(), BusError>;
 
-    /// What happened of late to the sessions of the channel's user, the oldest first.
-    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError>;
+    /// Returns the connection log of the channel's user, oldest entry first.
+    async fn connection_log(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError>;
 
-    /// What publishing that id on the channel was answered, for as long as ids are remembered.
-    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;
+    /// Returns the answer to the first publish of an id on the channel, while the id is remembered.
+    async fn find_accepted(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;
 
-    /// Puts what a client emits into the inbox.
+    /// Adds a client event to the inbox.
     async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError>;
 
-    /// Tells a connection, on whichever node it is, what came of what it has emitted.
+    /// Sends the reply to a client event to its connection, on any node.
     async fn reply(&self, reply: &Reply) -> Result<(), BusError>;
 
-    /// The nodes that are known to live; one that was killed is among them for some seconds yet.
+    /// Returns the live nodes. A node that was killed is still included for some seconds.
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError>;
 
-    /// Whether the bus can be used; the receiver sees every change.
+    /// Returns a receiver of the bus' health, which sees every change.
     fn health(&self) -> watch::Receiver<Health>;
 }
 
-/// A bus that may be shared.
+/// A shared bus.
 pub type SharedBus = Arc<dyn Bus>;
 
-/// Where a channel ends.
+/// The ends of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ends {
-    /// The cursor of its log's last event.
+pub struct ChannelEnds {
+    /// The cursor of the last event in the log.
     pub log: Cursor,
-    /// The version of its last retained value; [`Cursor::START`] if it never had one.
+    /// The version of the last retained value; [`Cursor::START`] if there never was one.
     pub retained: Cursor,
 }
 
-/// What came of cancelling an event.
+/// The result of canceling an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cancelled {
-    /// It will not be published; also if it was cancelled before.
+pub enum CancelResult {
+    /// The event will not be published. It may have been canceled before.
     Cancelled,
-    /// It was published already, at least on one of its channels.
+    /// The event was published already, on at least one of its channels.
     Published,
-    /// Nothing is known of it.
+    /// No such event is known.
     Unknown,
 }
 
 /// Whether a log reaches back to a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
-    /// Everything behind the cursor is still there.
+pub enum CursorStatus {
+    /// Every event after the cursor is stored.
     Known,
-    /// Something behind it may be gone: trimmed, expired, or lost with a Redis.
+    /// An event after the cursor may be missing: trimmed, expired, or lost with a Redis server.
     Lost,
 }
 
 /// Whether the bus can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// It answers, and all subscriptions stand and are heard.
+    /// The bus answers, and all subscriptions receive announcements.
     Up,
-    /// It answers, but what is announced is not heard: why not. Events are accepted, and reach no client of this node.
+    /// The bus answers, but its announcements do not arrive, for this reason. It accepts events,
+    /// and they reach no client of this node.
     Deaf(String),
-    /// It does not answer: why not.
+    /// The bus does not answer, for this reason.
     Down(String),
-}
-
-/// Why the bus did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BusError {
-    /// It cannot be reached, or did not answer in time. Trying again may help.
-    #[error("the bus cannot be reached: {0}")]
-    Unavailable(String),
-    /// It answered, and refused.
-    #[error("the bus refused: {0}")]
-    Refused(String),
 }

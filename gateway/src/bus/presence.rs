@@ -1,36 +1,37 @@
-//! Presence, as a bus keeps it: who is online, told by the nodes that hold the sessions.
+//! Presence on the bus: the online users, as reported by the nodes that hold their sessions.
 //!
-//! What every bus promises, and the contract suite checks of each:
-//! - `user.online` goes to the inbox when a user has a first session, and `user.offline` once the user has had none for
-//!   the time of grace: one event for each change, in their order.
-//! - A node that does not renew its lease in time is given up: its sessions are cleared up, and it is told when it
-//!   comes back. While the bus itself was away, nobody is given up.
-//! - Writing a change twice is writing it once, and an older batch does nothing after a newer one.
-//! - Of a user's sessions there are never more than the policy has; which of them there are is decided where the user's
-//!   entry is.
+//! Every bus gives these guarantees, and the contract suite tests each bus against them:
+//! - `user.online` is added to the inbox when a user gets a first session, and `user.offline` once
+//!   the user has had no session for the grace period. Each change is one event, and the events are
+//!   in order.
+//! - If a node does not renew its lease in time, the lease ends and its sessions are removed. The
+//!   node learns that when it renews next. While the bus itself is down, no lease ends.
+//! - Writing a batch twice has no effect, and an older batch has no effect after a newer one.
+//! - A user never has more sessions than the policy allows. The shard of the user decides which
+//!   sessions stay.
 
 use async_trait::async_trait;
 use wirebell_protocol::presence::{Change, ChangeResult, Filter, Lease, OnlineUser, Renewed, Settings};
 use wirebell_protocol::{ConnectionId, NodeCommand, Shard};
 
-use super::BusError;
+use super::error::BusError;
 
-/// What a bus knows of who is online. See the module for what it promises.
+/// The presence store of a bus. The module documents its guarantees.
 #[async_trait]
 pub trait Presence: Send + Sync + 'static {
-    /// Renews the node's lease in the shard, or enters it, and does what is due there. `done` are orders that the node
-    /// has carried out.
-    async fn renew(
+    /// Renews the node's lease in the shard, or creates it, and processes what is due in the shard.
+    /// `done` are commands that the node has executed.
+    async fn renew_lease(
         &self,
         lease: Lease,
-        enter: bool,
+        create: bool,
         settings: &Settings,
         done: &[NodeCommand],
     ) -> Result<Renewed, BusError>;
 
-    /// Writes what has changed among the node's sessions, as the batch of that number, which has to be higher each time.
-    /// Nodes whose sessions are replaced are told.
-    async fn change(
+    /// Writes changes of the node's sessions as a batch. Batch numbers must increase. Nodes whose
+    /// sessions are replaced get a command.
+    async fn apply_changes(
         &self,
         lease: Lease,
         batch: u64,
@@ -38,9 +39,9 @@ pub trait Presence: Send + Sync + 'static {
         changes: &[Change],
     ) -> Result<ChangeResult, BusError>;
 
-    /// Clears up a piece of the sessions of a lease that has ended, from that cursor on; none is the beginning. Answers
-    /// where to go on; none at the end.
-    async fn clear(
+    /// Removes some sessions of an ended lease, starting at the cursor (`None`: the beginning).
+    /// Returns the next cursor, or `None` at the end.
+    async fn clear_sessions(
         &self,
         shard: Shard,
         lease: &str,
@@ -48,15 +49,20 @@ pub trait Presence: Send + Sync + 'static {
         settings: &Settings,
     ) -> Result<Option<String>, BusError>;
 
-    /// Gives the lease back. `has_left`: the node has said goodbye for all of its sessions.
-    async fn resign(&self, lease: Lease, has_left: bool) -> Result<(), BusError>;
+    /// Gives up the lease. `has_left`: the node has written that all of its sessions ended.
+    async fn release_lease(&self, lease: Lease, has_left: bool) -> Result<(), BusError>;
 
-    /// The user's entry; none if the user is not online.
-    async fn online(&self, user: &str) -> Result<Option<OnlineUser>, BusError>;
+    /// Returns the user's entry, or `None` if the user is offline.
+    async fn find_online(&self, user: &str) -> Result<Option<OnlineUser>, BusError>;
 
-    /// The shard's users who are online, in the order of their ids, behind that one.
-    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, OnlineUser)>, BusError>;
+    /// Returns up to `limit` online users of the shard after this id, ordered by id.
+    async fn online_page(
+        &self,
+        shard: Shard,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, OnlineUser)>, BusError>;
 
-    /// Orders the nodes to end sessions of a user; answers which.
-    async fn disconnect(&self, user: &str, which: &Filter, reason: &str) -> Result<Vec<ConnectionId>, BusError>;
+    /// Commands the nodes to end the user's sessions that match the filter. Returns their ids.
+    async fn disconnect(&self, user: &str, filter: &Filter, reason: &str) -> Result<Vec<ConnectionId>, BusError>;
 }

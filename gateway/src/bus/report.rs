@@ -1,58 +1,58 @@
-//! What a node reports of watched events: what became of them on its connections, and who has acknowledged them.
+//! What nodes report about tracked events, and what the bus stores about them.
 
 use wirebell_protocol::tracking::ConnectionState;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
-/// What became of a watched event on a connection.
+/// What happened to a tracked event on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct DeliveryReport {
     /// The channel.
     pub channel: Channel,
     /// The event's id.
     pub id: Box<str>,
     /// The connection.
     pub connection: ConnectionId,
-    /// The device, as its token names it.
+    /// The device that the token names.
     pub device: Option<Box<str>>,
-    /// What became of it.
-    pub what: ConnectionState,
+    /// What happened to the event.
+    pub state: ConnectionState,
 }
 
-/// A device has handled everything on a channel up to a cursor.
+/// Acknowledges everything on a channel up to a cursor, for a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     /// The channel.
     pub channel: Channel,
-    /// The device, as its token names it; the connection's id where it names none.
+    /// The device that the token names, or the connection's id if it names none.
     pub device: Box<str>,
-    /// Over which connection it said so.
+    /// The connection over which the acknowledgement came.
     pub connection: ConnectionId,
-    /// Of the last event handled.
+    /// The cursor of the last event that the device has handled.
     pub cursor: Cursor,
 }
 
-/// An event that nobody has acknowledged by its deadline.
+/// An event that no device acknowledged by its deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallback {
     /// The event's id.
     pub id: String,
     /// The channel.
     pub channel: Channel,
-    /// When it fell back, in milliseconds since the Unix epoch.
+    /// When the event was added to the fallback stream, in milliseconds since the Unix epoch.
     pub at: u64,
-    /// The event as clients get it.
+    /// The event as clients receive it.
     pub event: String,
 }
 
-/// What has become of a watched event, as it was told to whoever waits for receipts.
+/// The final delivery status of a tracked event, as the receipts stream reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct FinalStatus {
     /// The event's id.
     pub id: String,
     /// The channel.
     pub channel: Channel,
-    /// When it came to that, in milliseconds since the Unix epoch.
+    /// When the status became final, in milliseconds since the Unix epoch.
     pub at: u64,
     /// `acknowledged`, `expired`, `cancelled` or `fallen_back`.
-    pub outcome: String,
+    pub status: String,
 }

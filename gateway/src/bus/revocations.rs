@@ -1,16 +1,17 @@
-//! Revocations, as a bus keeps them for all nodes.
+//! The store of revocations that all nodes share.
 
 use async_trait::async_trait;
 use wirebell_protocol::revocation::{Revocation, Revocations};
 
-use super::BusError;
+use super::error::BusError;
 
-/// Where revoked tokens are known. Adding one twice is adding it once; none is forgotten before its time.
+/// Stores revoked tokens. Adding one twice has no effect, and none is removed before it expires.
 #[async_trait]
-pub trait Revoking: Send + Sync + 'static {
-    /// Adds one.
+pub trait RevocationStore: Send + Sync + 'static {
+    /// Adds a revocation.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), BusError>;
 
-    /// All of them; none if that version is still the newest. At first the version is empty.
+    /// Returns all revocations, or `None` if `known` is the current version. The initial version is
+    /// empty.
     async fn revocations(&self, known: &str) -> Result<Option<Revocations>, BusError>;
 }

@@ -11,7 +11,7 @@ use wirebell_protocol::channel::Kind;
 use wirebell_protocol::connection_log::{ConnectionEvent, ConnectionLogEntry};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, NodeId};
 
-use crate::bus::{Happening, SharedBus};
+use crate::bus::{SharedBus, UserLogEntry};
 use crate::lifecycle::{millis, uptime_millis, wall_clock};
 use crate::telemetry::Metrics;
 
@@ -41,7 +41,7 @@ pub struct ConnectionLog {
 
 #[derive(Default)]
 struct Waiting {
-    entries: VecDeque<Happening>,
+    entries: VecDeque<UserLogEntry>,
     /// Number of entries taken from the queue and not yet written.
     in_flight: usize,
     rejections: HashSet<(Channel, Box<str>)>,
@@ -82,7 +82,7 @@ impl ConnectionLog {
         if self.max_entries == 0 {
             return;
         }
-        let entry = Happening { user: user.clone(), entry: entry() };
+        let entry = UserLogEntry { user: user.clone(), entry: entry() };
         let mut waiting = self.lock();
         if waiting.entries.len() >= MAX_WAITING {
             return self.metrics.report_overflows.with_label_values(&["history"]).inc();
@@ -110,7 +110,7 @@ impl Waiting {
         self.rejections.insert((user.clone(), why.into()))
     }
 
-    fn take(&mut self) -> Vec<Happening> {
+    fn take(&mut self) -> Vec<UserLogEntry> {
         let some = self.entries.len().min(BATCH);
         self.in_flight = some;
         let taken = self.entries.drain(..some).collect();
@@ -121,7 +121,7 @@ impl Waiting {
         taken
     }
 
-    fn put_back(&mut self, taken: Vec<Happening>) {
+    fn put_back(&mut self, taken: Vec<UserLogEntry>) {
         self.in_flight = 0;
         for entry in taken.into_iter().rev() {
             self.entries.push_front(entry);
@@ -137,7 +137,7 @@ pub(super) async fn run(log: Arc<ConnectionLog>, bus: SharedBus) {
             log.changed.notified().await;
             continue;
         }
-        let answer = bus.remember(&taken, log.max_entries).await;
+        let answer = bus.append_connection_log(&taken, log.max_entries).await;
         let failed = answer.is_err();
         log.lock().put_back(if failed { taken } else { Vec::new() });
         if let Err(error) = answer {

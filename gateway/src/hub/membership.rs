@@ -11,7 +11,7 @@ use super::log_kind::ChannelLog;
 use super::send_buffer::{Next, SendBuffer};
 use super::wire::Wire;
 use super::{Hub, JoinResult, Owner};
-use crate::bus::{BusError, Position};
+use crate::bus::{BusError, CursorStatus};
 use crate::lifecycle::uptime_millis;
 
 /// Number of the next connection of this process. Numbers are never reused.
@@ -135,7 +135,7 @@ impl Membership {
 
     /// Returns whether the channel's log still has every event after the cursor.
     pub async fn can_resume_from(&self, channel: &Channel, cursor: Cursor) -> Result<bool, Unavailable> {
-        Ok(self.hub.bus.position(channel, cursor).await? == Position::Known)
+        Ok(self.hub.bus.cursor_status(channel, cursor).await? == CursorStatus::Known)
     }
 
     /// Returns where to start reading the channel's log for a client's cursor, and whether the

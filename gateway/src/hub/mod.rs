@@ -37,7 +37,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use wirebell_protocol::{Channel, NodeId};
 
-use crate::bus::{Deliveries, SharedBus};
+use crate::bus::{DeliveryReceiver, SharedBus};
 use crate::lifecycle::{Lifecycle, millis};
 use crate::telemetry::Metrics;
 
@@ -48,7 +48,7 @@ pub use membership::{Membership, SubscribeFrom, Unavailable};
 pub use meters::Meters;
 pub use presence::{JoinResult, LEASE};
 pub use registry::Owner;
-pub use reporter::{Ack, Note, Reporter};
+pub use reporter::{Ack, DeliveryReport, Reporter};
 pub use send_buffer::{Next, SessionCommand};
 pub use wire::{Pinged, Wire, Written};
 
@@ -112,7 +112,7 @@ impl Hub {
     pub fn start(
         settings: Settings,
         bus: SharedBus,
-        deliveries: Deliveries,
+        deliveries: DeliveryReceiver,
         life: &Lifecycle,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {

@@ -15,11 +15,11 @@ use super::fanout::{Fanout, SLICE};
 use super::log_kind::{ChannelLog, LogKind};
 use super::repair::LogChunk;
 use super::shared_frame::{DeliveryBatch, SharedFrame};
-use crate::bus::{Deliveries, Delivery};
+use crate::bus::{Delivery, DeliveryReceiver};
 
 /// Runs while the bus lives. Events for a few subscribers are delivered as they arrive. In between,
 /// and at the latest after a slice's worth of work, a slice of an event for many is delivered.
-pub(super) async fn run(hub: Arc<Hub>, mut deliveries: Deliveries, mut chunks: mpsc::Receiver<Vec<LogChunk>>) {
+pub(super) async fn run(hub: Arc<Hub>, mut deliveries: DeliveryReceiver, mut chunks: mpsc::Receiver<Vec<LogChunk>>) {
     let mut pump = Pump { hub, fanout: Fanout::default(), backlog: Backlog::default() };
     loop {
         let has_queue = !pump.backlog.is_empty();
@@ -46,7 +46,7 @@ enum Arrival {
     Chunks(Vec<LogChunk>),
 }
 
-async fn arrival(deliveries: &mut Deliveries, chunks: &mut mpsc::Receiver<Vec<LogChunk>>) -> Arrival {
+async fn arrival(deliveries: &mut DeliveryReceiver, chunks: &mut mpsc::Receiver<Vec<LogChunk>>) -> Arrival {
     tokio::select! {
         delivery = deliveries.next() => Arrival::Delivery(delivery),
         Some(chunks) = chunks.recv() => Arrival::Chunks(chunks),

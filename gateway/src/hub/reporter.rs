@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use wirebell_protocol::{Channel, ConnectionId, Cursor};
 
 use crate::bus::SharedBus;
-pub use crate::bus::{Ack, Note};
+pub use crate::bus::{Ack, DeliveryReport};
 use crate::telemetry::Metrics;
 
 /// Maximum number of queued reports of each kind.
@@ -29,7 +29,7 @@ pub struct Reporter {
 
 #[derive(Default)]
 struct Waiting {
-    notes: Vec<Note>,
+    notes: Vec<DeliveryReport>,
     acks: HashMap<(Channel, Box<str>), (Cursor, ConnectionId)>,
     /// Number of reports taken from the queue and not yet written.
     in_flight: usize,
@@ -41,7 +41,7 @@ impl Reporter {
     }
 
     /// Reports the delivery status of a tracked event on a connection.
-    pub fn note(&self, note: Note) {
+    pub fn note(&self, note: DeliveryReport) {
         let mut waiting = self.lock();
         if waiting.notes.len() >= MAX_WAITING {
             return self.metrics.report_overflows.with_label_values(&["note"]).inc();
@@ -88,9 +88,9 @@ impl Waiting {
         true
     }
 
-    fn take(&mut self) -> (Vec<Note>, Vec<Ack>) {
+    fn take(&mut self) -> (Vec<DeliveryReport>, Vec<Ack>) {
         let some = self.notes.len().min(BATCH);
-        let notes: Vec<Note> = self.notes.drain(..some).collect();
+        let notes: Vec<DeliveryReport> = self.notes.drain(..some).collect();
         let devices: Vec<(Channel, Box<str>)> = self.acks.keys().take(BATCH).cloned().collect();
         let take = |device: (Channel, Box<str>)| {
             let (cursor, connection) = self.acks.remove(&device)?;
@@ -102,7 +102,7 @@ impl Waiting {
     }
 
     /// Puts back reports that the bus did not accept.
-    fn put_back(&mut self, notes: Vec<Note>, acks: Vec<Ack>) {
+    fn put_back(&mut self, notes: Vec<DeliveryReport>, acks: Vec<Ack>) {
         self.in_flight = 0;
         self.notes.splice(..0, notes);
         for ack in acks {
@@ -120,7 +120,7 @@ pub(super) async fn run(reporter: Arc<Reporter>, bus: SharedBus) {
             continue;
         }
         // A delivery is noted before it is acknowledged.
-        let (notes, acks) = match bus.note(&notes).await {
+        let (notes, acks) = match bus.report(&notes).await {
             Ok(()) => (Vec::new(), acknowledge(acks, &bus).await),
             Err(error) => {
                 tracing::debug!(%error, "cannot write reports to the bus; retrying");

@@ -12,7 +12,7 @@ use wirebell_protocol::{Announcement, Channel, Class, ConnectionId, Cursor, trac
 use super::frame::{Frame, Tracked};
 use super::log_kind::LogKind;
 
-use crate::bus::Note;
+use crate::bus::DeliveryReport;
 use crate::lifecycle::{millis, wall_clock};
 use crate::telemetry::propagation;
 
@@ -58,9 +58,15 @@ impl SharedFrame {
     }
 
     /// Returns the report for a connection that did not get the frame, if the event is tracked.
-    pub(super) fn note(&self, connection: ConnectionId, what: ConnectionState) -> Option<Note> {
+    pub(super) fn note(&self, connection: ConnectionId, what: ConnectionState) -> Option<DeliveryReport> {
         let event = self.tracked.as_ref()?;
-        Some(Note { channel: event.channel.clone(), id: event.id.clone(), connection, device: None, what })
+        Some(DeliveryReport {
+            channel: event.channel.clone(),
+            id: event.id.clone(),
+            connection,
+            device: None,
+            state: what,
+        })
     }
 
     /// Returns whether the event has expired.

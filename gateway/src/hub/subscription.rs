@@ -11,7 +11,7 @@ use wirebell_protocol::announcement::LogPosition;
 
 use super::log_kind::LogKind;
 use super::send_buffer::SendBuffer;
-use crate::bus::Ends;
+use crate::bus::ChannelEnds;
 
 /// One subscription of a channel.
 pub(super) struct Subscription {
@@ -102,7 +102,7 @@ impl Subscription {
     }
 
     /// Confirms the channel's subscription on the bus: events after these ends are delivered.
-    pub(super) fn confirm(&mut self, ends: Ends) {
+    pub(super) fn confirm(&mut self, ends: ChannelEnds) {
         if self.state.0.is_none() {
             self.live_after = ends.log;
         }

@@ -11,7 +11,7 @@ use super::{StartError, identity, revocations};
 use crate::auth::{OnFetch, Verifier};
 use crate::bus::memory::MemoryBus;
 use crate::bus::redis::{self, RedisBus, Roster};
-use crate::bus::{Deliveries, SharedBus};
+use crate::bus::{DeliveryReceiver, SharedBus};
 use crate::config::{self, Config};
 use crate::hub::{self, Hub};
 use crate::lifecycle::{Lifecycle, Readiness, millis};
@@ -85,7 +85,7 @@ fn bus(
     node: NodeId,
     life: &Lifecycle,
     metrics: &Arc<Metrics>,
-) -> Result<(SharedBus, Option<Roster>, Deliveries), StartError> {
+) -> Result<(SharedBus, Option<Roster>, DeliveryReceiver), StartError> {
     let (inbox, webhook, config) = (bounds(config.inbox), &config.webhook, &config.bus);
     let retentions = retentions(config);
     let limits = webhook::DeliveryLimits { attempts: webhook.tries, concurrency: webhook.concurrency };

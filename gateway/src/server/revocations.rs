@@ -18,7 +18,7 @@ pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>)
         match bus.revocations(&version).await {
             Ok(Some(found)) => {
                 let changed = verifier.revoked().replace(&found.all);
-                if changed.anybody {
+                if changed.by_token_id {
                     hub.command_all(|| SessionCommand::CheckToken);
                 } else {
                     changed.users.iter().for_each(|user| hub.check_tokens(user));

@@ -14,7 +14,7 @@ use wirebell_publisher::Publisher;
 
 use super::build::Node;
 use super::{StartError, listener};
-use crate::auth::{Minter, ServiceKeys};
+use crate::auth::{ApiKeys, Minter};
 use crate::config::{Config, Mode};
 use crate::lifecycle::Lifecycle;
 use crate::problem::Problem;
@@ -74,7 +74,7 @@ fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
         sessions_of: Arc::new(move |user| hub.sessions_of(user)),
         presence: config.presence.enabled,
         bus: Arc::clone(&node.bus),
-        keys: Arc::new(ServiceKeys::new(&config.services.keys)),
+        keys: Arc::new(ApiKeys::new(&config.services.keys)),
         open_to_loopback: config.services.open_to_loopback,
         max_data_bytes: config.services.max_data_bytes,
         max_batch: config.services.max_batch,

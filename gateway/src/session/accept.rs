@@ -13,7 +13,7 @@ use super::close_reason::close_code;
 use super::limits::{EARLY_FLUSH_DELAY, JOIN_TIMEOUT};
 use super::peer::{Incoming, Peer};
 use super::{Sessions, frames};
-use crate::auth::{Identity, Refusal, Token};
+use crate::auth::{Identity, Rejection, Token};
 use crate::hub::{JoinResult, Membership, SubscribeFrom, Unavailable};
 
 /// A client's request to connect.
@@ -42,11 +42,11 @@ pub(super) enum AcceptError {
     /// The client disconnected.
     Disconnected,
     /// The client gets this rejection.
-    Rejected(Refusal),
+    Rejected(Rejection),
 }
 
-impl From<Refusal> for AcceptError {
-    fn from(rejection: Refusal) -> Self {
+impl From<Rejection> for AcceptError {
+    fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
     }
 }
@@ -65,19 +65,19 @@ pub(super) async fn accept<P: Peer>(
     if shared.hub.sessions() >= shared.limits.connections {
         let rejection =
             rejection(ErrorCode::TooMany, "this node has reached its limit of connections; connect again later");
-        return Err(rejection.of(Some(identity.channel)).into());
+        return Err(rejection.with_user(Some(identity.channel)).into());
     }
     let mut membership = shared.hub.join(&identity.channel, identity.device.as_ref(), peer.wire());
     // A session that joins after the drain began does not get the command to leave.
     if shared.life.drain.is_cancelled() {
         let rejection =
             rejection(ErrorCode::Draining, "this node is shutting down; reconnect to reach another node");
-        return Err(rejection.of(Some(identity.channel)).into());
+        return Err(rejection.with_user(Some(identity.channel)).into());
     }
     let wanted = request.cursor.map(|text| text.parse::<Cursor>());
     let unavailable = |_: Unavailable| {
         rejection(ErrorCode::Unavailable, "the bus is unreachable; reconnect later")
-            .of(Some(identity.channel.clone()))
+            .with_user(Some(identity.channel.clone()))
     };
     let (begin, joined) = flush_early(peer, async {
         let begin = join_user_channel(&mut membership, &identity, wanted.and_then(Result::ok)).await?;
@@ -88,7 +88,7 @@ pub(super) async fn accept<P: Peer>(
     if joined == JoinResult::TooManySessions {
         let rejection =
             rejection(ErrorCode::TooManySessions, "this user has reached the limit of sessions per user");
-        return Err(rejection.of(Some(identity.channel)).into());
+        return Err(rejection.with_user(Some(identity.channel)).into());
     }
     // A member is notified of later revocations only, so the token is checked against the earlier
     // ones here.
@@ -141,13 +141,13 @@ async fn join_user_channel(
 }
 
 /// Sends the rejection to the client, and closes.
-pub(super) async fn reject<P: Peer>(peer: &mut P, rejection: Refusal) {
-    let _ = peer.feed(frames::error(rejection.fault, &rejection.message, None)).await;
-    if rejection.fault == ErrorCode::Unavailable {
+pub(super) async fn reject<P: Peer>(peer: &mut P, rejection: Rejection) {
+    let _ = peer.feed(frames::error(rejection.code, &rejection.message, None)).await;
+    if rejection.code == ErrorCode::Unavailable {
         let after = 1.0 + 9.0 * fastrand::f64();
         let _ = peer.feed(ServerFrame::Reconnect { after, reason: "unavailable" }.encode()).await;
     }
-    let code = close_code(rejection.fault);
+    let code = close_code(rejection.code);
     peer.close(code, reason(code)).await;
 }
 
@@ -173,7 +173,7 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
                         "the first frame must be `wirebell.auth` with a token",
                     )
                     .into()),
-                    Err(error) => Err(Refusal::new(error.code, error.message).into()),
+                    Err(error) => Err(Rejection::new(error.code, error.message).into()),
                 };
             }
             Incoming::Alive => {}
@@ -191,8 +191,8 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
     }
 }
 
-fn rejection(fault: ErrorCode, message: &'static str) -> Refusal {
-    Refusal::new(fault, message)
+fn rejection(fault: ErrorCode, message: &'static str) -> Rejection {
+    Rejection::new(fault, message)
 }
 
 fn reason(code: CloseCode) -> &'static str {

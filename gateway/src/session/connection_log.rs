@@ -59,6 +59,6 @@ pub(super) fn log_rejected(shared: &Sessions, error: &AcceptError) {
     if let AcceptError::Rejected(rejection) = error
         && let Some(user) = &rejection.user
     {
-        shared.hub.connection_log().rejected(user, rejection.fault.as_str());
+        shared.hub.connection_log().rejected(user, rejection.code.as_str());
     }
 }

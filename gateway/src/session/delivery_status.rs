@@ -7,7 +7,7 @@ use wirebell_protocol::{Channel, Cursor, ErrorCode};
 use super::frames;
 use super::peer::Peer;
 use super::serve::{Session, Step};
-use crate::hub::{Ack, Note, Tracked};
+use crate::hub::{Ack, DeliveryReport, Tracked};
 
 impl<P: Peer> Session<P> {
     /// Reports that a tracked event was handed to the kernel.
@@ -20,12 +20,12 @@ impl<P: Peer> Session<P> {
 
     /// Reports the delivery status of a tracked event on this connection.
     pub(super) fn report(&self, event: &Tracked, what: ConnectionState) {
-        self.shared.hub.reporter().note(Note {
+        self.shared.hub.reporter().note(DeliveryReport {
             channel: event.channel.clone(),
             id: event.id.clone(),
             connection: self.client.membership.id(),
             device: self.client.identity.device.as_deref().map(Box::from),
-            what,
+            state: what,
         });
     }
 

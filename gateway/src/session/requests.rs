@@ -19,7 +19,7 @@ impl<P: Peer> Session<P> {
         reference: Option<&str>,
     ) -> Step {
         if let Err(rejection) = self.client.identity.may_subscribe(channel) {
-            return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
+            return self.write(frames::error(rejection.code, &rejection.message, reference)).await;
         }
         // `has` includes the user's own channel, which does not count.
         let (has, max) = (self.client.membership.channels(), self.shared.limits.subscriptions);
@@ -65,7 +65,7 @@ impl<P: Peer> Session<P> {
             Ok(identity) => identity,
             Err(rejection) => {
                 count("refused");
-                return self.write(frames::error(rejection.fault, &rejection.message, reference)).await;
+                return self.write(frames::error(rejection.code, &rejection.message, reference)).await;
             }
         };
         if identity.channel != self.client.identity.channel {

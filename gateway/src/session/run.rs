@@ -8,7 +8,7 @@ use super::accept::{self, AcceptError, Accepted, ConnectRequest};
 use super::peer::Peer;
 use super::serve::Session;
 use super::{Sessions, connection_log};
-use crate::auth::Refusal;
+use crate::auth::Rejection;
 
 /// Accepts a client, and serves it in its own task until either side closes. The state of the
 /// accept phase is freed by then, which keeps an idle session as small as possible.
@@ -26,14 +26,14 @@ pub async fn join<P: Peer>(
     shared: &Arc<Sessions>,
     peer: &mut P,
     request: ConnectRequest,
-) -> Result<Joined, Option<Refusal>> {
+) -> Result<Joined, Option<Rejection>> {
     let transport = request.transport;
     match accept::accept(shared, peer, request).await {
         Ok(accepted) => Ok(Joined { accepted, transport }),
         Err(error) => {
             connection_log::log_rejected(shared, &error);
             let AcceptError::Rejected(rejection) = error else { return Err(None) };
-            shared.metrics.refusals.with_label_values(&[rejection.fault.as_str()]).inc();
+            shared.metrics.refusals.with_label_values(&[rejection.code.as_str()]).inc();
             Err(Some(rejection))
         }
     }

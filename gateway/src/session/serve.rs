@@ -185,7 +185,7 @@ impl<P: Peer> Session<P> {
     /// Ends the session if its token was revoked.
     async fn check_token(&mut self) -> Step {
         let Err(rejection) = self.shared.verifier.check(&self.client.identity) else { return Ok(()) };
-        self.write_final_error(rejection.fault, &rejection.message).await;
+        self.write_final_error(rejection.code, &rejection.message).await;
         Err(CloseReason::TokenRevoked)
     }
 

@@ -5,10 +5,10 @@ use axum::http::{HeaderMap, header};
 use wirebell_protocol::ErrorCode;
 
 use super::Context;
-use crate::auth::{Refusal, Token};
+use crate::auth::{Rejection, Token};
 
 /// Returns the token, by the protocol's precedence: `Authorization`, the cookie, the query.
-pub(super) fn token(context: &Context, headers: &HeaderMap, query: Option<&str>) -> Result<Token, Refusal> {
+pub(super) fn token(context: &Context, headers: &HeaderMap, query: Option<&str>) -> Result<Token, Rejection> {
     let authorization = text(headers, &header::AUTHORIZATION).and_then(Token::from_authorization);
     if let Some(token) = authorization {
         return Ok(token);
@@ -46,15 +46,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn untrusted_page() -> Refusal {
-    Refusal::new(
+fn untrusted_page() -> Rejection {
+    Rejection::new(
         ErrorCode::NotAllowed,
         "a cookie is accepted only from pages of this host, or of origins listed in `clients.allowed_origins`",
     )
 }
 
-fn missing_token() -> Refusal {
-    Refusal::new(
+fn missing_token() -> Rejection {
+    Rejection::new(
         ErrorCode::TokenMissing,
         "no token; send `Authorization: Bearer`, the cookie named by `clients.cookie`, or the query `access_token`",
     )

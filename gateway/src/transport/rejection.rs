@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use wirebell_protocol::ErrorCode;
 
 use super::Context;
-use crate::auth::Refusal;
+use crate::auth::Rejection;
 use crate::problem::Problem;
 
 /// The least `Retry-After` for a node that is full or lacks its bus; a random part of as much again
@@ -13,9 +13,9 @@ use crate::problem::Problem;
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Returns the problem document for a rejected client.
-pub(super) fn problem(rejection: &Refusal) -> Problem {
-    let status = status(rejection.fault);
-    let problem = Problem::new(status, rejection.fault, rejection.message.as_ref());
+pub(super) fn problem(rejection: &Rejection) -> Problem {
+    let status = status(rejection.code);
+    let problem = Problem::new(status, rejection.code, rejection.message.as_ref());
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => problem.retry_after(retry_after()),
         _ => problem,

@@ -31,13 +31,13 @@ pub enum Source {
     /// The inbox in Redis. Empty until connected.
     Redis(Box<InboxBuilder>, tokio::sync::OnceCell<Inbox>),
     /// The inbox in this process.
-    Memory(memory::Service),
+    Memory(memory::InboxConsumer),
 }
 
 /// An event claimed from the inbox, in flight to the backend.
 pub(super) enum ClaimedEvent {
     Redis(InboxClaim),
-    Memory(memory::Claim),
+    Memory(memory::InFlightEvent),
 }
 
 /// The parts of an event that are sent.
@@ -63,7 +63,7 @@ impl Source {
 
     /// Creates the source for the embedded bus' inbox.
     pub fn memory(bus: &memory::MemoryBus, limits: DeliveryLimits) -> Self {
-        Self::Memory(bus.service(memory::Tries { most: limits.attempts, backoff: BACKOFF }))
+        Self::Memory(bus.consumer(memory::RetryPolicy { max_attempts: limits.attempts, backoff: BACKOFF }))
     }
 
     /// Returns the next event, or `None` once the source is closed.
@@ -133,7 +133,7 @@ impl ClaimedEvent {
     pub(super) fn attempts(&self) -> u32 {
         match self {
             Self::Redis(claim) => claim.tries,
-            Self::Memory(claim) => claim.tries(),
+            Self::Memory(claim) => claim.attempt(),
         }
     }
 
@@ -149,7 +149,7 @@ impl ClaimedEvent {
     pub(super) async fn skip(self) {
         match self {
             Self::Redis(claim) => log_error(claim.pass_over().await),
-            Self::Memory(claim) => claim.pass_over(),
+            Self::Memory(claim) => claim.skip(),
         }
     }
 

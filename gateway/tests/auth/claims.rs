@@ -1,4 +1,4 @@
-//! What a token says about its bearer, its time, its issuer and its audience.
+//! The claims of a token: user, lifetime, issuer, audience, permissions.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use wirebell_protocol::{Channel, ErrorCode};
 
 use crate::issuer::{Issuer, raw};
-use crate::{SECRET, Tested, fault, now, verifier, verify, with_secret};
+use crate::{SECRET, Tested, error_code, now, verifier, verify, with_secret};
 
-/// A token of the secret with those claims, to which a good `sub` and `exp` are added where they are not set.
+/// Signs a token with these claims, and adds a valid `sub` and `exp` if they are not set.
 fn token(claims: &Value) -> Result<String, Box<dyn std::error::Error>> {
     let mut all = json!({"sub": "42", "exp": now() + 600});
     if let (Some(all), Some(claims)) = (all.as_object_mut(), claims.as_object()) {
@@ -48,7 +48,7 @@ async fn claims_of_a_wrong_type_are_malformed() -> Tested {
         json!({"device": "hunter2\n"}),
         json!({"device": "x".repeat(129)}),
     ] {
-        assert_eq!(fault(&verifier, &token(&claims)?).await, Some(ErrorCode::TokenMalformed), "{claims}");
+        assert_eq!(error_code(&verifier, &token(&claims)?).await, Some(ErrorCode::TokenMalformed), "{claims}");
     }
     let exp = now() + 600;
     for claims in [
@@ -59,13 +59,13 @@ async fn claims_of_a_wrong_type_are_malformed() -> Tested {
         format!(r#"{{"sub":"42","exp":{exp}}}}}"#),
     ] {
         let token = raw(r#"{"alg":"HS256"}"#, &claims, SECRET.as_bytes());
-        assert_eq!(fault(&verifier, &token).await, Some(ErrorCode::TokenMalformed), "{claims}");
+        assert_eq!(error_code(&verifier, &token).await, Some(ErrorCode::TokenMalformed), "{claims}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn time_is_checked_with_leeway() -> Tested {
+async fn times_are_checked_with_leeway() -> Tested {
     let verifier = verifier(&with_secret())?;
     let now = now();
     for (claims, found) in [
@@ -79,21 +79,21 @@ async fn time_is_checked_with_leeway() -> Tested {
         (json!({"nbf": now + 60}), Some(ErrorCode::TokenNotYetValid)),
         (json!({"nbf": now - 60}), None),
     ] {
-        assert_eq!(fault(&verifier, &token(&claims)?).await, found, "{claims}");
+        assert_eq!(error_code(&verifier, &token(&claims)?).await, found, "{claims}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn without_leeway_the_end_is_the_end() -> Tested {
+async fn token_expires_exactly_without_leeway() -> Tested {
     let verifier = verifier(&Auth { leeway: Duration::ZERO, ..with_secret() })?;
-    assert_eq!(fault(&verifier, &token(&json!({"exp": now() - 1}))?).await, Some(ErrorCode::TokenExpired));
-    assert_eq!(fault(&verifier, &token(&json!({"nbf": now() + 5}))?).await, Some(ErrorCode::TokenNotYetValid));
+    assert_eq!(error_code(&verifier, &token(&json!({"exp": now() - 1}))?).await, Some(ErrorCode::TokenExpired));
+    assert_eq!(error_code(&verifier, &token(&json!({"nbf": now() + 5}))?).await, Some(ErrorCode::TokenNotYetValid));
     Ok(())
 }
 
 #[tokio::test]
-async fn the_issuer_must_be_the_one_that_is_trusted() -> Tested {
+async fn only_the_trusted_issuer_is_accepted() -> Tested {
     let verifier = verifier(&Auth { issuer: Some("https://id.example.com/".to_owned()), ..with_secret() })?;
     for (claims, found) in [
         (json!({"iss": "https://id.example.com/"}), None),
@@ -102,30 +102,30 @@ async fn the_issuer_must_be_the_one_that_is_trusted() -> Tested {
         (json!({}), Some(ErrorCode::TokenClaims)),
         (json!({"iss": ["https://id.example.com/"]}), Some(ErrorCode::TokenMalformed)),
     ] {
-        assert_eq!(fault(&verifier, &token(&claims)?).await, found, "{claims}");
+        assert_eq!(error_code(&verifier, &token(&claims)?).await, found, "{claims}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_audience_must_contain_ours() -> Tested {
-    let ours = verifier(&Auth { audience: vec!["push".to_owned(), "bell".to_owned()], ..with_secret() })?;
-    let none = verifier(&with_secret())?;
-    for (claims, with_ours, with_none) in [
+async fn audience_must_contain_a_configured_one() -> Tested {
+    let with_audience = verifier(&Auth { audience: vec!["push".to_owned(), "bell".to_owned()], ..with_secret() })?;
+    let without = verifier(&with_secret())?;
+    for (claims, expected, expected_without) in [
         (json!({"aud": "push"}), None, Some(ErrorCode::TokenClaims)),
         (json!({"aud": ["api", "bell"]}), None, Some(ErrorCode::TokenClaims)),
         (json!({"aud": ["api"]}), Some(ErrorCode::TokenClaims), Some(ErrorCode::TokenClaims)),
         (json!({"aud": "pushy"}), Some(ErrorCode::TokenClaims), Some(ErrorCode::TokenClaims)),
         (json!({}), Some(ErrorCode::TokenClaims), None),
     ] {
-        assert_eq!(fault(&ours, &token(&claims)?).await, with_ours, "{claims}, expected");
-        assert_eq!(fault(&none, &token(&claims)?).await, with_none, "{claims}, none expected");
+        assert_eq!(error_code(&with_audience, &token(&claims)?).await, expected, "{claims}, with an audience");
+        assert_eq!(error_code(&without, &token(&claims)?).await, expected_without, "{claims}, without an audience");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_was_minted_is_what_is_verified() -> Tested {
+async fn minted_token_is_verified_with_all_claims() -> Tested {
     let config = Auth { issuer: Some("me".to_owned()), audience: vec!["push".to_owned()], ..with_secret() };
     let grant = Grant {
         user: "auth0|42".to_owned(),
@@ -145,12 +145,12 @@ async fn what_was_minted_is_what_is_verified() -> Tested {
     assert!(identity.may_emit("chat.send").is_ok() && identity.may_emit("chat").is_err());
 
     let user = String::from("4 2");
-    assert!(minter.mint(&Grant { user, ..grant }).is_err(), "a token that no node would take");
+    assert!(minter.mint(&Grant { user, ..grant }).is_err(), "no node accepts a token for this user");
     Ok(())
 }
 
 #[test]
-fn nothing_shows_the_secret() -> Tested {
+fn debug_output_contains_no_secret() -> Tested {
     let (config, minter) = (with_secret(), Minter::new(Secret::new(SECRET)));
     for shown in [format!("{config:?}"), format!("{minter:?}"), format!("{:?}", verifier(&config)?)] {
         assert!(!shown.contains(SECRET), "{shown}");
@@ -159,7 +159,7 @@ fn nothing_shows_the_secret() -> Tested {
 }
 
 #[tokio::test]
-async fn a_token_minted_for_nobody_else_is_good_at_once() -> Tested {
+async fn minted_token_without_permissions_is_valid() -> Tested {
     let grant = Grant {
         user: "7".to_owned(),
         topics: Vec::new(),
@@ -170,7 +170,9 @@ async fn a_token_minted_for_nobody_else_is_good_at_once() -> Tested {
     let token = Minter::new(Secret::new(SECRET)).mint(&grant)?;
     let identity = verify(&verifier(&with_secret())?, token.expose()).await?;
     assert!(
-        identity.permits.topics().is_empty() && identity.permits.emit().is_empty() && identity.device.is_none()
+        identity.permissions.topics().is_empty()
+            && identity.permissions.emit().is_empty()
+            && identity.device.is_none()
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! An issuer of tokens: a key of some type, made on the spot, with its public half in the forms that issuers publish.
+//! An issuer of tokens: a generated key, with its public half in the forms that issuers publish.
 
 use std::error::Error;
 
@@ -19,13 +19,13 @@ use crate::{SECRET, now};
 const OF_RSA: &[Algorithm] =
     &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
 
-/// A key that signs.
+/// A signing key.
 pub(crate) struct Issuer {
     /// The public half in PEM; empty for a secret.
     pub(crate) public_pem: String,
     /// The private half in PEM; empty for a secret.
     pub(crate) private_pem: String,
-    /// What the key can sign with.
+    /// The algorithms with which the key can sign.
     pub(crate) algorithms: &'static [Algorithm],
     signing: EncodingKey,
 }
@@ -77,7 +77,7 @@ impl Issuer {
         Ok(Self { public_pem, private_pem, algorithms: &[Algorithm::EdDSA], signing })
     }
 
-    /// A token with those claims.
+    /// Signs a token with these claims.
     pub(crate) fn sign(
         &self,
         algorithm: Algorithm,
@@ -88,12 +88,13 @@ impl Issuer {
         Ok(encode(&header, claims, &self.signing)?)
     }
 
-    /// A good token for the user 42.
-    pub(crate) fn good(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<String, Box<dyn Error>> {
+    /// Signs a valid token for the user 42.
+    pub(crate) fn valid(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<String, Box<dyn Error>> {
         self.sign(algorithm, kid, &json!({"sub": "42", "exp": now() + 600}))
     }
 
-    /// The public half as a JSON Web Key. A secret is its own, which no issuer should publish.
+    /// Returns the public half as a JSON Web Key. For a secret, that is the secret itself, which no
+    /// issuer should publish.
     pub(crate) fn jwk(&self, kid: &str) -> Result<Value, Box<dyn Error>> {
         let algorithm = self.algorithms.first().copied().unwrap_or_default();
         let mut jwk = Jwk::from_encoding_key(&self.signing, algorithm)?;
@@ -103,7 +104,8 @@ impl Issuer {
     }
 }
 
-/// A token with a header and claims as they are, signed by the secret with HS256 whatever the header says.
+/// Signs any header and claims with HS256 and the secret, regardless of the algorithm in the
+/// header.
 pub(crate) fn raw(header: &str, claims: &str, secret: &[u8]) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);

@@ -1,4 +1,4 @@
-//! An issuer's address with its key set, which can change, break, lie and count.
+//! An HTTP server for a key set. A test changes its answers, and counts its requests.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,18 +13,18 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What the address answers.
+/// The answer of the server.
 #[derive(Clone)]
 pub(crate) enum Answer {
     Keys(Vec<Value>),
     Text(String),
     Status(u16),
-    /// To another address, which has these keys.
+    /// A redirect to another URL, which has these keys.
     Redirect(Vec<Value>),
     Slow(Duration, Vec<Value>),
 }
 
-/// The server.
+/// A running server.
 pub(crate) struct KeyServer {
     pub(crate) url: String,
     state: Arc<Shared>,
@@ -32,29 +32,29 @@ pub(crate) struct KeyServer {
 
 struct Shared {
     answer: Mutex<Answer>,
-    asked: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 impl KeyServer {
     pub(crate) async fn start(answer: Answer) -> Result<Self, Box<dyn Error>> {
-        let state = Arc::new(Shared { answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
+        let state = Arc::new(Shared { answer: Mutex::new(answer), requests: AtomicUsize::new(0) });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/jwks", listener.local_addr()?);
-        let here = get(|State(state): State<Arc<Shared>>| async move { state.respond().await });
-        let elsewhere = get(|State(state): State<Arc<Shared>>| async move { state.elsewhere() });
-        let router = Router::new().route("/jwks", here).route("/elsewhere", elsewhere);
+        let key_set = get(|State(state): State<Arc<Shared>>| async move { state.respond().await });
+        let redirected = get(|State(state): State<Arc<Shared>>| async move { state.redirected() });
+        let router = Router::new().route("/jwks", key_set).route("/elsewhere", redirected);
         let server = axum::serve(listener, router.with_state(Arc::clone(&state)));
         tokio::spawn(async move { server.await });
         Ok(Self { url, state })
     }
 
-    pub(crate) fn answer(&self, answer: Answer) {
+    pub(crate) fn set_answer(&self, answer: Answer) {
         *self.state.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
-        self.state.asked.load(Ordering::SeqCst)
+    /// Returns the number of requests.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
     }
 }
 
@@ -63,7 +63,7 @@ impl Shared {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn elsewhere(&self) -> Response {
+    fn redirected(&self) -> Response {
         match self.answer() {
             Answer::Redirect(keys) => key_set(&keys),
             _ => StatusCode::NOT_FOUND.into_response(),
@@ -71,7 +71,7 @@ impl Shared {
     }
 
     async fn respond(&self) -> Response {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.requests.fetch_add(1, Ordering::SeqCst);
         match self.answer() {
             Answer::Keys(keys) => key_set(&keys),
             Answer::Text(text) => text.into_response(),

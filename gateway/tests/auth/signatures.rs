@@ -1,4 +1,4 @@
-//! Who signed it, and how: every algorithm, and the known ways to get round them.
+//! Signatures: every algorithm, and the known attacks.
 
 use aws_lc_rs::rsa::KeySize;
 use jsonwebtoken::Algorithm::{self, EdDSA, HS256, HS512, PS256, RS256, RS384};
@@ -6,9 +6,9 @@ use serde_json::json;
 use wirebell_protocol::ErrorCode;
 
 use crate::issuer::{Issuer, raw};
-use crate::{SECRET, Tested, fault, no_keys, now, verifier, verify, with_public_key, with_secret};
+use crate::{SECRET, Tested, error_code, no_keys, now, verifier, verify, with_public_key, with_secret};
 
-/// Sound, and too small to be safe.
+/// A valid key that is too small to be safe.
 const RSA_OF_1024_BITS: &str = "-----BEGIN PUBLIC KEY-----
 MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC+k3e9IlULoUqLJ+WH7V+8VZCc
 57d9sLlHyLyyFFVGM2dS2EIfGt1864rs6XMlq9h29mdtwxnmogOJo84AvBGEsClr
@@ -16,20 +16,20 @@ MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC+k3e9IlULoUqLJ+WH7V+8VZCc
 s0oydVBbTCuJ1VWC0wIDAQAB
 -----END PUBLIC KEY-----";
 
-/// As long as a key on P-256, and on another curve.
+/// A key of the same length as one on P-256, on another curve.
 const ON_SECP256K1: &str = "-----BEGIN PUBLIC KEY-----
 MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEgcKDZ3fSvsFhTb0sUZOJGJoJVs8G45J5
 GOwku5qXnVCF9mHAMF0lKH9DS5bTP9pzQ2A1kTQix14CoCDK42vdxQ==
 -----END PUBLIC KEY-----";
 
-/// The larger sister of Ed25519.
+/// A key on Ed448, the larger variant of Ed25519.
 const ED448: &str = "-----BEGIN PUBLIC KEY-----
 MEMwBQYDK2VxAzoAiiJ8NbKvnWg1oObkKCtjDL+cuS/7Yf5Y8c+tOV5s95/Wp5xI
 liIEso0cumE4Le4kl6K7gpvRNTOA
 -----END PUBLIC KEY-----";
 
 #[tokio::test]
-async fn every_algorithm_is_verified_by_its_own_key_only() -> Tested {
+async fn each_algorithm_is_verified_only_by_its_own_key() -> Tested {
     for (issuer, stranger) in [
         (Issuer::rsa(KeySize::Rsa2048)?, Issuer::rsa(KeySize::Rsa2048)?),
         (Issuer::p256()?, Issuer::p256()?),
@@ -38,12 +38,12 @@ async fn every_algorithm_is_verified_by_its_own_key_only() -> Tested {
     ] {
         let verifier = verifier(&with_public_key(&issuer.public_pem))?;
         for &algorithm in issuer.algorithms {
-            let identity = verify(&verifier, &issuer.good(algorithm, None)?).await?;
+            let identity = verify(&verifier, &issuer.valid(algorithm, None)?).await?;
             assert_eq!((identity.user(), identity.channel.as_str()), ("42", "user:42"), "{algorithm:?}");
-            let found = fault(&verifier, &stranger.good(algorithm, None)?).await;
+            let found = error_code(&verifier, &stranger.valid(algorithm, None)?).await;
             assert_eq!(found, Some(ErrorCode::TokenSignature), "{algorithm:?}");
             assert_eq!(
-                fault(&verifier, &changed(&issuer.good(algorithm, None)?)).await,
+                error_code(&verifier, &changed(&issuer.valid(algorithm, None)?)).await,
                 Some(ErrorCode::TokenSignature)
             );
         }
@@ -52,41 +52,44 @@ async fn every_algorithm_is_verified_by_its_own_key_only() -> Tested {
 }
 
 #[tokio::test]
-async fn a_secret_verifies_its_three_algorithms() -> Tested {
+async fn secret_verifies_its_three_algorithms() -> Tested {
     let (issuer, verifier) = (Issuer::secret(), verifier(&with_secret())?);
     for &algorithm in issuer.algorithms {
-        let good = issuer.good(algorithm, Some("any kid, since there is one key"))?;
-        assert_eq!(fault(&verifier, &good).await, None, "{algorithm:?}");
-        assert_eq!(fault(&verifier, &changed(&good)).await, Some(ErrorCode::TokenSignature), "{algorithm:?}");
+        let valid = issuer.valid(algorithm, Some("any kid is accepted with one key"))?;
+        assert_eq!(error_code(&verifier, &valid).await, None, "{algorithm:?}");
+        assert_eq!(error_code(&verifier, &changed(&valid)).await, Some(ErrorCode::TokenSignature), "{algorithm:?}");
     }
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     let stranger = raw(r#"{"alg":"HS256"}"#, &claims, b"another secret of thirty-two byt");
-    assert_eq!(fault(&verifier, &stranger).await, Some(ErrorCode::TokenSignature));
+    assert_eq!(error_code(&verifier, &stranger).await, Some(ErrorCode::TokenSignature));
     Ok(())
 }
 
 #[tokio::test]
-async fn an_algorithm_of_another_type_of_key_is_refused() -> Tested {
+async fn algorithm_of_another_key_type_is_rejected() -> Tested {
     let (rsa, p256, ed25519) = (Issuer::rsa(KeySize::Rsa2048)?, Issuer::p256()?, Issuer::ed25519()?);
     let with_rsa = verifier(&with_public_key(&rsa.public_pem))?;
-    // The public key is public: whoever signs with it as if it were a secret must not get in.
+    // The public key is known to attackers. A token signed with it as a secret must be rejected.
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     for secret in [rsa.public_pem.as_bytes(), rsa.public_pem.trim().as_bytes()] {
         let confused = raw(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, secret);
-        assert_eq!(fault(&with_rsa, &confused).await, Some(ErrorCode::TokenAlgorithm));
+        assert_eq!(error_code(&with_rsa, &confused).await, Some(ErrorCode::TokenAlgorithm));
     }
     for (issuer, algorithm) in [(&p256, Algorithm::ES256), (&ed25519, EdDSA)] {
-        assert_eq!(fault(&with_rsa, &issuer.good(algorithm, None)?).await, Some(ErrorCode::TokenAlgorithm));
+        assert_eq!(error_code(&with_rsa, &issuer.valid(algorithm, None)?).await, Some(ErrorCode::TokenAlgorithm));
         let of_another_curve = verifier(&with_public_key(&Issuer::p384()?.public_pem))?;
-        assert_eq!(fault(&of_another_curve, &issuer.good(algorithm, None)?).await, Some(ErrorCode::TokenAlgorithm));
+        assert_eq!(
+            error_code(&of_another_curve, &issuer.valid(algorithm, None)?).await,
+            Some(ErrorCode::TokenAlgorithm)
+        );
     }
     let with_secret = verifier(&with_secret())?;
-    assert_eq!(fault(&with_secret, &rsa.good(RS256, None)?).await, Some(ErrorCode::TokenAlgorithm));
+    assert_eq!(error_code(&with_secret, &rsa.valid(RS256, None)?).await, Some(ErrorCode::TokenAlgorithm));
     Ok(())
 }
 
 #[tokio::test]
-async fn no_signature_is_no_signature() -> Tested {
+async fn unsigned_token_is_rejected() -> Tested {
     let rsa = Issuer::rsa(KeySize::Rsa2048)?;
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     for config in [with_secret(), with_public_key(&rsa.public_pem)] {
@@ -94,31 +97,31 @@ async fn no_signature_is_no_signature() -> Tested {
         for alg in ["none", "None", "NONE", "nOnE", "", "hs256", "RS257"] {
             let token = raw(&format!(r#"{{"alg":"{alg}"}}"#), &claims, SECRET.as_bytes());
             let unsigned = token.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap_or_default();
-            assert_eq!(fault(&verifier, &unsigned).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
-            assert_eq!(fault(&verifier, &token).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
+            assert_eq!(error_code(&verifier, &unsigned).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
+            assert_eq!(error_code(&verifier, &token).await, Some(ErrorCode::TokenAlgorithm), "{alg}");
         }
     }
     let verifier = verifier(&with_secret())?;
-    let good = Issuer::secret().good(HS256, None)?;
-    let cut = good.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap_or_default();
-    assert_eq!(fault(&verifier, &cut).await, Some(ErrorCode::TokenSignature));
+    let valid = Issuer::secret().valid(HS256, None)?;
+    let cut = valid.rsplit_once('.').map(|(signed, _)| format!("{signed}.")).unwrap_or_default();
+    assert_eq!(error_code(&verifier, &cut).await, Some(ErrorCode::TokenSignature));
     Ok(())
 }
 
 #[tokio::test]
-async fn the_list_of_algorithms_narrows_what_the_key_can() -> Tested {
+async fn configured_algorithms_restrict_the_key() -> Tested {
     let rsa = Issuer::rsa(KeySize::Rsa2048)?;
     let mut config = with_public_key(&rsa.public_pem);
     config.algorithms = vec!["RS256".to_owned(), "PS256".to_owned()];
     let verifier = verifier(&config)?;
     for (algorithm, found) in [(RS256, None), (PS256, None), (RS384, Some(ErrorCode::TokenAlgorithm))] {
-        assert_eq!(fault(&verifier, &rsa.good(algorithm, None)?).await, found, "{algorithm:?}");
+        assert_eq!(error_code(&verifier, &rsa.valid(algorithm, None)?).await, found, "{algorithm:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_listed_algorithm_that_fits_no_key_is_a_fault_of_the_configuration() -> Tested {
+fn algorithm_that_no_key_supports_is_a_configuration_error() -> Tested {
     let rsa = Issuer::rsa(KeySize::Rsa2048)?;
     let url = "https://id.example.com/jwks".to_owned();
     for (mut config, names) in [
@@ -128,14 +131,14 @@ fn a_listed_algorithm_that_fits_no_key_is_a_fault_of_the_configuration() -> Test
         (gateway::config::Auth { jwks_url: Some(url), ..no_keys() }, vec!["HS256", "RS256"]),
     ] {
         config.algorithms = names.iter().map(|name| (*name).to_owned()).collect();
-        let text = verifier(&config).err().map(|faults| faults.to_string()).unwrap_or_default();
+        let text = verifier(&config).err().map(|errors| errors.to_string()).unwrap_or_default();
         assert!(text.contains("auth.algorithms: found") && text.contains("that fit the key"), "{names:?}: {text}");
     }
     Ok(())
 }
 
 #[test]
-fn a_public_key_that_is_none_is_a_fault_of_the_configuration() -> Tested {
+fn invalid_public_key_is_a_configuration_error() -> Tested {
     let rsa = Issuer::rsa(KeySize::Rsa2048)?;
     let certificate = rsa.public_pem.replace("PUBLIC KEY", "CERTIFICATE");
     for (pem, expected) in [
@@ -146,7 +149,7 @@ fn a_public_key_that_is_none_is_a_fault_of_the_configuration() -> Tested {
         (ED448, "found something else"),
         ("ssh-ed25519 AAAA", "found something else"),
     ] {
-        let text = verifier(&with_public_key(pem)).err().map(|faults| faults.to_string()).unwrap_or_default();
+        let text = verifier(&with_public_key(pem)).err().map(|errors| errors.to_string()).unwrap_or_default();
         assert!(text.contains("auth.public_key") && text.contains(expected), "{text}");
         assert!(!text.contains("-----"), "the key is shown: {text}");
     }
@@ -154,11 +157,11 @@ fn a_public_key_that_is_none_is_a_fault_of_the_configuration() -> Tested {
 }
 
 #[tokio::test]
-async fn what_is_not_a_jwt_is_malformed() -> Tested {
+async fn text_that_is_not_a_jwt_is_malformed() -> Tested {
     let verifier = verifier(&with_secret())?;
     let claims = json!({"sub": "42", "exp": now() + 600}).to_string();
     let raw = |header: &str| raw(header, &claims, SECRET.as_bytes());
-    let good = Issuer::secret().good(HS512, None)?;
+    let valid = Issuer::secret().valid(HS512, None)?;
     for token in [
         "",
         "hunter2",
@@ -166,9 +169,9 @@ async fn what_is_not_a_jwt_is_malformed() -> Tested {
         "...",
         "hunter2.hunter2.hunter2",
         "a.b.c.d.e",
-        &format!("{good}.hunter2"),
-        &format!(" {good}"),
-        &good.repeat(100),
+        &format!("{valid}.hunter2"),
+        &format!(" {valid}"),
+        &valid.repeat(100),
         &raw("[]"),
         &raw(r#"["HS256"]"#),
         &raw(r#"{"typ":"JWT"}"#),
@@ -177,12 +180,12 @@ async fn what_is_not_a_jwt_is_malformed() -> Tested {
         &raw(r#"{"alg":"HS256","crit":["exp"]}"#),
         &raw("alg: HS256"),
     ] {
-        assert_eq!(fault(&verifier, token).await, Some(ErrorCode::TokenMalformed), "{token}");
+        assert_eq!(error_code(&verifier, token).await, Some(ErrorCode::TokenMalformed), "{token}");
     }
     Ok(())
 }
 
-/// The same token with other claims, and so with a signature that does not fit.
+/// Replaces the claims of a token, which makes its signature invalid.
 fn changed(token: &str) -> String {
     let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
     if let Some(claims) = parts.get_mut(1) {

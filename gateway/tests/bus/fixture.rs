@@ -1,4 +1,4 @@
-//! Buses to be tried, with what feeds them.
+//! The buses under test, with helpers to publish and receive.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gateway::bus::memory::MemoryBus;
 use gateway::bus::redis::{RedisBus, Settings};
-use gateway::bus::{Bus, Deliveries, Delivery, Health};
+use gateway::bus::{Bus, Delivery, DeliveryReceiver, Health};
 use gateway::lifecycle::Lifecycle;
 use gateway::telemetry::Metrics;
 use tokio::sync::Mutex;
@@ -16,7 +16,7 @@ use wirebell_protocol::publish::{Accepted, Retention};
 use wirebell_protocol::{Announcement, Channel, Class, Durability, Event, Keys, NodeId, Prepared};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 
-/// Small enough for a test to reach its bounds.
+/// Bounds that a test can reach.
 pub(crate) const RETENTION: Retention = Retention {
     log_events: 20,
     log_millis: 60_000,
@@ -26,18 +26,18 @@ pub(crate) const RETENTION: Retention = Retention {
     retained_millis: 60_000,
 };
 pub(crate) const INBOX: Bounds = Bounds { length: 1_000, age_millis: 60_000, seen_millis: 60_000 };
-/// Announcements that may wait.
+/// Capacity of the delivery queue.
 pub(crate) const QUEUE: usize = 64;
-/// How long something that has to come may take on a busy machine.
+/// Timeout for anything that must happen, long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Fixture {
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) deliveries: Deliveries,
+    pub(crate) deliveries: DeliveryReceiver,
     pub(crate) node: NodeId,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) server: Option<Redis>,
-    /// Servers that several tests use at the same time.
+    /// Servers that several concurrent tests share.
     shared: Option<Arc<dyn Any + Send + Sync>>,
     life: Lifecycle,
 }
@@ -53,7 +53,7 @@ pub(crate) async fn redis() -> Fixture {
     on(Redis::start().await).await
 }
 
-/// A bus on a Cluster that the tests running just now share, each with keys of its own.
+/// Starts a bus on a Cluster that concurrent tests share, each with its own keys.
 pub(crate) async fn cluster() -> Fixture {
     static SHARED: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
     let cluster = shared(&SHARED, Cluster::start()).await;
@@ -62,7 +62,7 @@ pub(crate) async fn cluster() -> Fixture {
     fixture
 }
 
-/// The same on servers with sentinels.
+/// Starts a bus on servers with Sentinels, shared in the same way.
 pub(crate) async fn sentinel() -> Fixture {
     static SHARED: Mutex<Weak<Sentinels>> = Mutex::const_new(Weak::new());
     let sentinels = shared(&SHARED, Sentinels::start()).await;
@@ -71,14 +71,14 @@ pub(crate) async fn sentinel() -> Fixture {
     fixture
 }
 
-/// What the others use, or a new one if nobody does: the last one to use it stops it.
-async fn shared<T>(place: &Mutex<Weak<T>>, start: impl Future<Output = T>) -> Arc<T> {
-    let mut place = place.lock().await;
-    if let Some(running) = place.upgrade() {
+/// Returns the instance in use, or starts one. The last user stops it.
+async fn shared<T>(current: &Mutex<Weak<T>>, start: impl Future<Output = T>) -> Arc<T> {
+    let mut current = current.lock().await;
+    if let Some(running) = current.upgrade() {
         return running;
     }
     let started = Arc::new(start.await);
-    *place = Arc::downgrade(&started);
+    *current = Arc::downgrade(&started);
     started
 }
 
@@ -87,14 +87,14 @@ fn own_keys() -> Keys {
     Keys::new(&format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed))).unwrap()
 }
 
-/// A bus on that server.
+/// Starts a bus on this server.
 pub(crate) async fn on(server: Redis) -> Fixture {
     let mut fixture = at(server.url(), Keys::default()).await;
     fixture.server = Some(server);
     fixture
 }
 
-/// A bus at that URL, once it is up. What it was told at its beginning is not the test's business.
+/// Starts a bus at this URL, waits until it is up, and drops the delivery that its start causes.
 pub(crate) async fn at(url: String, keys: Keys) -> Fixture {
     let (node, metrics, life) = (NodeId::from_bits(7), Arc::new(Metrics::new().unwrap()), Lifecycle::default());
     let (retentions, durability) = (RETENTION.into(), Durability::Primary);
@@ -122,12 +122,12 @@ pub(crate) async fn wait_until_down(bus: &dyn Bus) {
     tokio::time::timeout(PATIENCE, down).await.unwrap().unwrap();
 }
 
-pub(crate) async fn next(deliveries: &mut Deliveries) -> Delivery {
+pub(crate) async fn next(deliveries: &mut DeliveryReceiver) -> Delivery {
     tokio::time::timeout(PATIENCE, deliveries.next()).await.expect("a delivery in time").expect("the bus lives")
 }
 
 impl Fixture {
-    /// The next event; anything else is a failure.
+    /// Returns the next event. Any other delivery fails the test.
     pub(crate) async fn event(&mut self) -> Announcement {
         match next(&mut self.deliveries).await {
             Delivery::Event(event) => event,
@@ -135,8 +135,9 @@ impl Fixture {
         }
     }
 
-    /// Nothing comes. An event that is announced on a channel of its own proves that the bus has had its time.
-    pub(crate) async fn nothing_comes(&mut self) {
+    /// Asserts that no delivery is pending. An event on a separate channel is received first if
+    /// nothing else was sent.
+    pub(crate) async fn assert_no_delivery(&mut self) {
         let last = Channel::topic("the-last-one").unwrap();
         self.bus.subscribe(std::slice::from_ref(&last)).await.unwrap();
         self.publish("topic:the-last-one", "last", "1").await;

@@ -1,4 +1,4 @@
-//! What every bus promises of the inbox.
+//! The guarantees for the inbox.
 
 use bytes::Bytes;
 use gateway::bus::Delivery;
@@ -21,21 +21,21 @@ impl Fixture {
     }
 }
 
-pub(crate) async fn what_is_emitted_is_kept_though_nobody_reads_it(mut bus: Fixture) {
+pub(crate) async fn emitted_event_is_stored_without_a_consumer(mut bus: Fixture) {
     let emitted = bus.emit("42", None).await;
     assert_eq!(emitted, Emitted { duplicate: false, services: 0, answer: None });
-    bus.nothing_comes().await;
+    bus.assert_no_delivery().await;
 }
 
-pub(crate) async fn an_id_of_the_users_is_emitted_once(bus: Fixture) {
+pub(crate) async fn duplicate_id_of_a_user_is_emitted_once(bus: Fixture) {
     assert!(!bus.emit("42", Some("a b}")).await.duplicate);
     assert!(bus.emit("42", Some("a b}")).await.duplicate);
-    assert!(!bus.emit("43", Some("a b}")).await.duplicate, "another user's");
+    assert!(!bus.emit("43", Some("a b}")).await.duplicate, "the id of another user");
     assert!(!bus.emit("42", Some("b")).await.duplicate);
     assert!(!bus.emit("42", None).await.duplicate && !bus.emit("42", None).await.duplicate);
 }
 
-pub(crate) async fn a_reply_reaches_its_connections_node_only(mut bus: Fixture) {
+pub(crate) async fn reply_reaches_only_the_node_of_its_connection(mut bus: Fixture) {
     let frame = Bytes::from_static(b"{\"type\":\"wirebell.reply\",\"ref\":\"\\n \",\"data\":1}");
     let to = |node| Reply {
         connection: ConnectionId { node, number: 31 },
@@ -46,5 +46,5 @@ pub(crate) async fn a_reply_reaches_its_connections_node_only(mut bus: Fixture) 
     bus.bus.reply(&to(bus.node)).await.unwrap();
     let expected = to(bus.node);
     assert_eq!(next(&mut bus.deliveries).await, Delivery::Reply(expected));
-    bus.nothing_comes().await;
+    bus.assert_no_delivery().await;
 }

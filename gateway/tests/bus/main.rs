@@ -1,21 +1,21 @@
-//! The contract of the bus, as `gateway::bus` states it: one suite, run over every bus there is. Redis is
-//! real: one server, servers with sentinels, and a Cluster of three primaries, all on free ports.
+//! The contract suite of the bus, run against every implementation of `gateway::bus`. Redis is
+//! real: one server, servers with Sentinels, and a Cluster of three primaries, all on free ports.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod connection_log;
 mod contract;
+mod failover;
 mod fixture;
-mod history;
 mod inbox;
-mod moves;
 mod presence;
 mod redis_only;
 mod replicated;
 mod retained;
-mod revoked;
+mod revocations;
 mod tracked;
 
-/// Runs the whole suite over one kind of bus.
+/// Runs the whole suite against one kind of bus.
 macro_rules! contract {
     ($bus:ident, $start:expr, [$($part:ident :: $check:ident),+ $(,)?]) => {
         mod $bus {
@@ -35,60 +35,60 @@ macro_rules! every_check {
             $bus,
             $start,
             [
-                contract::nobody_listens_and_it_is_accepted,
-                contract::announcements_come_in_order_and_byte_for_byte,
-                contract::the_same_id_changes_nothing,
-                contract::the_same_id_at_the_same_time_changes_nothing,
-                contract::the_same_id_on_another_channel_is_another_event,
-                contract::subscribing_tells_where_the_log_ends,
-                contract::after_unsubscribing_nothing_comes,
-                contract::a_log_is_read_behind_a_cursor,
-                contract::a_log_is_bounded,
-                contract::a_cursor_is_known_while_nothing_behind_it_is_gone,
-                contract::volatile_events_are_announced_and_not_kept,
-                contract::a_connection_needs_no_subscription,
-                contract::a_time_to_live_is_carried,
-                contract::a_full_queue_says_what_was_missed,
-                contract::thousands_of_channels_at_once,
-                history::a_history_is_read_in_order_of_time,
-                history::what_is_remembered_again_is_read_once,
-                history::a_history_is_bounded,
-                history::what_an_id_was_answered_is_known,
-                inbox::what_is_emitted_is_kept_though_nobody_reads_it,
-                inbox::an_id_of_the_users_is_emitted_once,
-                inbox::a_reply_reaches_its_connections_node_only,
-                presence::who_comes_is_online_and_who_leaves_is_offline_after_the_grace,
-                presence::who_comes_back_in_time_was_never_offline,
-                presence::a_batch_that_is_written_again_changes_nothing,
-                presence::a_node_that_is_gone_is_cleared_up,
-                presence::what_is_entered_again_is_not_cleared_up_with_the_old_lease,
-                presence::nobody_is_given_up_for_an_outage_of_all,
-                presence::a_lease_that_is_given_back_is_nobodys,
-                presence::the_newest_takes_the_place_of_the_oldest,
-                presence::one_too_many_is_refused,
-                presence::a_session_of_a_dead_node_does_not_count,
-                presence::who_is_online_is_listed_page_by_page,
-                presence::sessions_that_fit_are_ordered_to_end,
-                presence::an_order_is_announced_to_its_node,
-                retained::the_last_value_of_each_key_is_retained,
-                retained::without_a_key_the_type_is_the_key,
-                retained::subscribing_tells_the_last_version,
-                retained::what_has_expired_is_not_retained,
-                retained::the_keys_are_bounded,
-                retained::changes_at_the_same_time_have_one_order,
-                revoked::what_is_revoked_is_told_until_it_is_known,
-                revoked::of_two_for_a_user_what_either_says_holds,
-                tracked::a_receipt_tells_what_became_of_it,
-                tracked::what_is_not_watched_has_no_receipt,
-                tracked::an_acknowledgement_is_for_all_before_it_and_each_device_has_its_own,
-                tracked::thousands_are_acknowledged_at_once,
-                tracked::at_its_deadline_it_falls_back_once,
-                tracked::an_acknowledgement_cancels_the_deadline,
-                tracked::what_nobody_acknowledges_expires,
-                tracked::a_scheduled_event_comes_when_its_time_has_come,
-                tracked::a_scheduled_event_may_have_a_deadline,
-                tracked::a_scheduled_event_can_be_cancelled,
-                tracked::a_time_in_the_past_is_now,
+                contract::event_without_subscribers_is_accepted,
+                contract::announcements_arrive_in_order_and_unchanged,
+                contract::duplicate_id_is_published_once,
+                contract::concurrent_duplicate_ids_are_published_once,
+                contract::same_id_on_another_channel_is_another_event,
+                contract::subscribe_returns_the_end_of_the_log,
+                contract::unsubscribed_channel_gets_no_event,
+                contract::log_is_read_after_a_cursor,
+                contract::log_is_bounded,
+                contract::cursor_is_known_while_no_later_event_is_missing,
+                contract::volatile_events_are_announced_and_not_stored,
+                contract::connection_channel_needs_no_subscription,
+                contract::time_to_live_is_announced_and_stored,
+                contract::full_queue_reports_the_missed_channel,
+                contract::thousands_of_channels_are_subscribed_at_once,
+                connection_log::connection_log_is_read_in_order_of_time,
+                connection_log::entry_written_twice_is_read_once,
+                connection_log::connection_log_is_bounded,
+                connection_log::answer_to_a_published_id_is_found,
+                inbox::emitted_event_is_stored_without_a_consumer,
+                inbox::duplicate_id_of_a_user_is_emitted_once,
+                inbox::reply_reaches_only_the_node_of_its_connection,
+                presence::user_is_online_from_join_until_the_grace_period_after_leave,
+                presence::user_that_reconnects_in_time_stays_online,
+                presence::repeated_batch_has_no_effect,
+                presence::sessions_of_a_dead_node_are_removed,
+                presence::rejoined_session_survives_the_cleanup_of_its_old_lease,
+                presence::no_lease_expires_during_an_outage_of_all_nodes,
+                presence::released_lease_is_cleaned_up,
+                presence::newest_session_replaces_the_oldest,
+                presence::session_over_the_limit_is_rejected,
+                presence::session_of_a_dead_node_does_not_count,
+                presence::online_users_are_listed_by_page,
+                presence::matching_sessions_get_a_disconnect_command,
+                presence::command_is_announced_to_its_node,
+                retained::last_value_of_each_key_is_retained,
+                retained::event_type_is_the_default_key,
+                retained::subscribe_returns_the_last_version,
+                retained::expired_value_is_not_returned,
+                retained::retained_keys_are_bounded,
+                retained::concurrent_changes_have_distinct_versions,
+                revocations::revocations_are_returned_until_their_version_is_known,
+                revocations::revocations_of_one_user_are_merged,
+                tracked::receipt_contains_the_delivery_status,
+                tracked::untracked_event_has_no_receipt,
+                tracked::acknowledgement_covers_earlier_events_of_its_device,
+                tracked::many_events_are_acknowledged_at_once,
+                tracked::event_falls_back_once_at_its_deadline,
+                tracked::acknowledgement_cancels_the_deadline,
+                tracked::unacknowledged_event_expires,
+                tracked::scheduled_event_is_published_at_its_time,
+                tracked::scheduled_event_has_a_deadline_after_its_publication,
+                tracked::scheduled_event_can_be_cancelled,
+                tracked::event_scheduled_in_the_past_is_published_now,
                 tracked::each_channel_has_its_own_receipt,
             ]
         );

@@ -1,4 +1,4 @@
-//! What only a bus can go through whose log lives elsewhere.
+//! Failures that only a bus on Redis can have.
 
 use gateway::bus::{BusError, Delivery};
 use wirebell_protocol::{Channel, Cursor};
@@ -6,19 +6,19 @@ use wirebell_tests::redis::Redis;
 
 use crate::fixture::{self, Fixture, next, prepared, user, wait_until_down, wait_until_up};
 
-async fn command(server: &Redis, words: &[&str]) {
+async fn command(server: &Redis, args: &[&str]) {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    redis::cmd(words[0]).arg(&words[1..]).exec_async(&mut connection).await.unwrap();
+    redis::cmd(args[0]).arg(&args[1..]).exec_async(&mut connection).await.unwrap();
 }
 
-/// Reads deliveries until the word that anything may have been missed.
+/// Reads deliveries until [`Delivery::MissedAny`].
 pub(crate) async fn until_missed(bus: &mut Fixture) {
     while next(&mut bus.deliveries).await != Delivery::MissedAny {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_and_restarted_redis_is_subscribed_again() {
+async fn restarted_redis_is_subscribed_again() {
     let mut bus = fixture::on(Redis::start_durable().await).await;
     let channels: Vec<Channel> = (0..1_200).map(|n| Channel::user(&n.to_string()).unwrap()).collect();
     bus.bus.subscribe(&channels).await.unwrap();
@@ -27,8 +27,8 @@ async fn a_killed_and_restarted_redis_is_subscribed_again() {
 
     bus.server.as_mut().unwrap().kill();
     wait_until_down(&*bus.bus).await;
-    let refused = bus.bus.publish(&[prepared("user:7", "meanwhile", "1")]).await;
-    assert!(matches!(refused.as_slice(), [Err(BusError::Unavailable(_))]), "{refused:?}");
+    let rejected = bus.bus.publish(&[prepared("user:7", "meanwhile", "1")]).await;
+    assert!(matches!(rejected.as_slice(), [Err(BusError::Unavailable(_))]), "{rejected:?}");
 
     bus.server.as_mut().unwrap().restart().await;
     until_missed(&mut bus).await;
@@ -42,7 +42,7 @@ async fn a_killed_and_restarted_redis_is_subscribed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_subscription_is_subscribed_again_and_the_log_has_what_was_missed() {
+async fn killed_subscription_is_restored_and_missed_events_are_in_the_log() {
     let mut bus = fixture::redis().await;
     bus.bus.subscribe(&[user()]).await.unwrap();
     let server = bus.server.as_ref().unwrap();
@@ -55,7 +55,7 @@ async fn a_killed_subscription_is_subscribed_again_and_the_log_has_what_was_miss
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgotten_script_is_loaded_again_and_the_order_kept() {
+async fn flushed_script_is_loaded_again_in_order() {
     let mut bus = fixture::redis().await;
     bus.bus.subscribe(&[user()]).await.unwrap();
     bus.publish("user:42", "first", "1").await;
@@ -69,7 +69,7 @@ async fn a_forgotten_script_is_loaded_again_and_the_order_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn strangers_on_the_channel_are_counted_and_do_no_harm() {
+async fn unreadable_messages_are_counted_and_ignored() {
     let mut bus = fixture::redis().await;
     bus.bus.subscribe(&[user()]).await.unwrap();
     command(bus.server.as_ref().unwrap(), &["SPUBLISH", "wb:{user:42}:announce", "not an announcement"]).await;
@@ -79,25 +79,25 @@ async fn strangers_on_the_channel_are_counted_and_do_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_timer_whose_event_comes_late_still_goes_off() {
+async fn timer_fires_for_an_event_published_after_it() {
     let bus = fixture::redis().await;
     let event = fixture::event("user:42", "late", "1").deadline(1).unwrap();
     let prepared = wirebell_protocol::Prepared::all(&event).remove(0);
-    // The publisher's first try has set the timer, and came no further.
+    // The publisher's first attempt has only set the timer.
     let (keys, retention) = (wirebell_protocol::Keys::default(), fixture::RETENTION);
     let call = wirebell_protocol::tracking::register(&keys, &prepared, &retention).unwrap();
     let (count, source) = (call.keys.len().to_string(), call.script.source());
     let words = [&["EVAL", source, &count][..]].concat();
     let rest: Vec<&str> = call.keys.iter().chain(&call.arguments).map(String::as_str).collect();
     command(bus.server.as_ref().unwrap(), &[words, rest].concat()).await;
-    // It has gone off, and found no record.
+    // The timer has fired, and found no record.
     tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
     assert!(bus.bus.receipts("late").await.unwrap().is_empty());
     bus.bus.publish(&[prepared]).await;
-    let fallen = async {
+    let fallback = async {
         while bus.bus.fallbacks(1).await.unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(fixture::PATIENCE, fallen).await.expect("its deadline holds all the same");
+    tokio::time::timeout(fixture::PATIENCE, fallback).await.expect("the deadline still applies");
 }

@@ -1,4 +1,4 @@
-//! What every bus promises of retained values.
+//! The guarantees for retained values.
 
 use std::collections::HashMap;
 
@@ -16,18 +16,18 @@ fn prepared(event: &Event) -> Prepared {
     Prepared::all(event).remove(0)
 }
 
-pub(crate) async fn the_last_value_of_each_key_is_retained(mut bus: Fixture) {
+pub(crate) async fn last_value_of_each_key_is_retained(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let mut version = Cursor::START;
     for (id, key, data) in [("a", "x", "1"), ("b", "y", "2"), ("c", "x", "3")] {
         let answer = one(bus.bus.publish(&[prepared(&value(id, key, data))]).await);
         assert_eq!((answer.cursor, answer.nodes), (None, 1));
         let announced = bus.event().await;
-        let place = announced.position.unwrap();
-        assert_eq!((announced.class, place.previous), (Class::Retained, version));
-        assert!(place.cursor > version);
+        let position = announced.position.unwrap();
+        assert_eq!((announced.class, position.previous), (Class::Retained, version));
+        assert!(position.cursor > version);
         assert!(text(&announced).contains(&format!("\"key\":\"{key}\",\"data\":{data}")), "{}", text(&announced));
-        version = place.cursor;
+        version = position.cursor;
     }
     let all = bus.bus.read_retained(&user(), Cursor::START).await.unwrap();
     let texts: Vec<String> = all.iter().map(text).collect();
@@ -39,7 +39,7 @@ pub(crate) async fn the_last_value_of_each_key_is_retained(mut bus: Fixture) {
     assert!(bus.bus.read_retained(&user(), version).await.unwrap().is_empty());
 }
 
-pub(crate) async fn without_a_key_the_type_is_the_key(bus: Fixture) {
+pub(crate) async fn event_type_is_the_default_key(bus: Fixture) {
     for (id, data) in [("a", "1"), ("b", "2")] {
         let mut event = Event::from_json("user:42", "status", data).unwrap().id(id).unwrap();
         event = event.class(Class::Retained).unwrap();
@@ -51,7 +51,7 @@ pub(crate) async fn without_a_key_the_type_is_the_key(bus: Fixture) {
     assert!(text(&all[0]).contains("\"key\":\"status\",\"data\":2"));
 }
 
-pub(crate) async fn subscribing_tells_the_last_version(bus: Fixture) {
+pub(crate) async fn subscribe_returns_the_last_version(bus: Fixture) {
     assert_eq!(bus.bus.subscribe(&[user()]).await.unwrap()[0].retained, Cursor::START);
     bus.bus.publish(&[prepared(&value("a", "x", "1"))]).await;
     let log = bus.publish("user:42", "in-the-log", "1").await.cursor.unwrap();
@@ -60,7 +60,7 @@ pub(crate) async fn subscribing_tells_the_last_version(bus: Fixture) {
     assert_eq!((ends.log, ends.retained), (log, kept[0].position.unwrap().cursor));
 }
 
-pub(crate) async fn what_has_expired_is_not_retained(bus: Fixture) {
+pub(crate) async fn expired_value_is_not_returned(bus: Fixture) {
     bus.bus.publish(&[prepared(&value("a", "x", "1").ttl(1).unwrap()), prepared(&value("b", "y", "2"))]).await;
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     let all = bus.bus.read_retained(&user(), Cursor::START).await.unwrap();
@@ -68,16 +68,16 @@ pub(crate) async fn what_has_expired_is_not_retained(bus: Fixture) {
     assert!(text(&all[0]).contains("\"id\":\"b\""));
 }
 
-pub(crate) async fn the_keys_are_bounded(bus: Fixture) {
+pub(crate) async fn retained_keys_are_bounded(bus: Fixture) {
     let values: Vec<Prepared> = (0..25).map(|n| prepared(&value(&n.to_string(), &format!("k{n}"), "1"))).collect();
     bus.bus.publish(&values).await.into_iter().for_each(|answer| _ = answer.unwrap());
     let all = bus.bus.read_retained(&user(), Cursor::START).await.unwrap();
     let ids: Vec<String> = all.iter().map(text).collect();
-    assert_eq!(ids.len(), 10, "as many as the retention says");
+    assert_eq!(ids.len(), 10, "as many as the retention allows");
     assert!(ids[0].contains("\"id\":\"15\"") && ids[9].contains("\"id\":\"24\""), "the newest: {ids:?}");
 }
 
-pub(crate) async fn changes_at_the_same_time_have_one_order(bus: Fixture) {
+pub(crate) async fn concurrent_changes_have_distinct_versions(bus: Fixture) {
     let tasks: Vec<_> = (0..40)
         .map(|n| {
             let bus = bus.bus.clone();

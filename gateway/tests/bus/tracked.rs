@@ -1,8 +1,8 @@
-//! What every bus promises of events whose fate is followed: receipts, deadlines, and times to come.
+//! The guarantees for tracked and scheduled events: receipts, deadlines, and delivery times.
 
 use std::time::Duration;
 
-use gateway::bus::{Ack, Cancelled, Note};
+use gateway::bus::{Ack, CancelResult, DeliveryReport};
 use wirebell_protocol::tracking::{ConnectionState, Receipt, State};
 use wirebell_protocol::{Channel, ConnectionId, Cursor, Event, NodeId, Prepared};
 
@@ -26,8 +26,14 @@ fn ack(device: &str, cursor: Cursor) -> Ack {
     Ack { channel: user(), device: device.into(), connection: connection(1), cursor }
 }
 
-fn note(id: &str, number: u64, what: ConnectionState) -> Note {
-    Note { channel: user(), id: id.into(), connection: connection(number), device: Some("phone".into()), what }
+fn report(id: &str, number: u64, state: ConnectionState) -> DeliveryReport {
+    DeliveryReport {
+        channel: user(),
+        id: id.into(),
+        connection: connection(number),
+        device: Some("phone".into()),
+        state,
+    }
 }
 
 impl Fixture {
@@ -41,7 +47,7 @@ impl Fixture {
         receipts.remove(0)
     }
 
-    async fn comes_to(&self, id: &str, state: State) -> Receipt {
+    async fn wait_for(&self, id: &str, state: State) -> Receipt {
         let wait = async {
             loop {
                 let receipt = self.receipt(id).await;
@@ -51,20 +57,20 @@ impl Fixture {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{id} never comes to {state:?}"))
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{id} does not reach {state:?}"))
     }
 
-    async fn told(&self, id: &str) -> Vec<String> {
-        let told = self.bus.told(1_000).await.unwrap();
-        told.into_iter().filter(|it| it.id == id).map(|it| it.outcome).collect()
+    async fn final_statuses(&self, id: &str) -> Vec<String> {
+        let statuses = self.bus.final_statuses(1_000).await.unwrap();
+        statuses.into_iter().filter(|it| it.id == id).map(|it| it.status).collect()
     }
 
-    async fn fell_back(&self, id: &str) -> usize {
+    async fn fallback_count(&self, id: &str) -> usize {
         self.bus.fallbacks(1_000).await.unwrap().iter().filter(|it| it.id == id).count()
     }
 }
 
-pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
+pub(crate) async fn receipt_contains_the_delivery_status(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let cursor = bus.accept(&event("a").receipt()).await.unwrap();
     let announced = bus.event().await;
@@ -75,13 +81,17 @@ pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
     let receipt = bus.receipt("a").await;
     assert_eq!((receipt.state, receipt.cursor, receipt.nodes), (State::Accepted, Some(cursor), 1));
     assert!(receipt.closes_at > receipt.accepted_at && receipt.deadline_at.is_none());
-    bus.bus.note(&[note("a", 1, ConnectionState::Written), note("a", 2, ConnectionState::Dropped)]).await.unwrap();
-    bus.bus.note(&[note("a", 1, ConnectionState::Written)]).await.unwrap();
-    let noted = bus.receipt("a").await.connections;
-    let noted: Vec<_> = noted.iter().map(|it| (it.connection.as_str(), it.device.as_deref(), it.what)).collect();
+    bus.bus
+        .report(&[report("a", 1, ConnectionState::Written), report("a", 2, ConnectionState::Dropped)])
+        .await
+        .unwrap();
+    bus.bus.report(&[report("a", 1, ConnectionState::Written)]).await.unwrap();
+    let reported = bus.receipt("a").await.connections;
+    let reported: Vec<_> =
+        reported.iter().map(|it| (it.connection.as_str(), it.device.as_deref(), it.what)).collect();
     let (first, second) = (connection(1).to_string(), connection(2).to_string());
     assert_eq!(
-        noted,
+        reported,
         [
             (first.as_str(), Some("phone"), ConnectionState::Written),
             (second.as_str(), Some("phone"), ConnectionState::Dropped)
@@ -91,27 +101,27 @@ pub(crate) async fn a_receipt_tells_what_became_of_it(mut bus: Fixture) {
     let receipt = bus.receipt("a").await;
     assert_eq!((receipt.state, receipt.acknowledged.len()), (State::Acknowledged, 1));
     assert_eq!(receipt.acknowledged[0].device, "phone");
-    assert_eq!(bus.told("a").await, ["acknowledged"]);
+    assert_eq!(bus.final_statuses("a").await, ["acknowledged"]);
 }
 
-pub(crate) async fn what_is_not_watched_has_no_receipt(mut bus: Fixture) {
+pub(crate) async fn untracked_event_has_no_receipt(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let cursor = bus.accept(&event("a")).await.unwrap();
     assert_eq!(bus.event().await.tracked, None);
-    bus.bus.note(&[note("a", 1, ConnectionState::Written)]).await.unwrap();
+    bus.bus.report(&[report("a", 1, ConnectionState::Written)]).await.unwrap();
     one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
     assert!(bus.bus.receipts("a").await.unwrap().is_empty());
-    assert!(bus.told("a").await.is_empty());
+    assert!(bus.final_statuses("a").await.is_empty());
 }
 
-pub(crate) async fn an_acknowledgement_is_for_all_before_it_and_each_device_has_its_own(bus: Fixture) {
+pub(crate) async fn acknowledgement_covers_earlier_events_of_its_device(bus: Fixture) {
     let mut cursors = Vec::new();
     for id in ["a", "b", "c"] {
         cursors.push(bus.accept(&event(id).receipt()).await.unwrap());
     }
     one(bus.bus.acknowledge(&[ack("phone", cursors[1])]).await);
     one(bus.bus.acknowledge(&[ack("tablet", cursors[2])]).await);
-    // Coming back, a device says it again.
+    // After a reconnect, a device repeats an older acknowledgement.
     one(bus.bus.acknowledge(&[ack("phone", cursors[0])]).await);
     let devices = async |id: &str| {
         let receipt = bus.receipt(id).await;
@@ -123,12 +133,12 @@ pub(crate) async fn an_acknowledgement_is_for_all_before_it_and_each_device_has_
     assert_eq!(devices("b").await, ["phone", "tablet"]);
     assert_eq!(devices("c").await, ["tablet"]);
     for id in ["a", "b", "c"] {
-        assert_eq!(bus.told(id).await, ["acknowledged"], "only the first one settles it");
+        assert_eq!(bus.final_statuses(id).await, ["acknowledged"], "only the first acknowledgement is reported");
     }
 }
 
-pub(crate) async fn thousands_are_acknowledged_at_once(bus: Fixture) {
-    // The log keeps twenty events, and so do those that are watched.
+pub(crate) async fn many_events_are_acknowledged_at_once(bus: Fixture) {
+    // The log keeps twenty events, and so does the list of tracked events.
     let ids: Vec<String> = (0..700).map(|number| format!("e{number}")).collect();
     let events: Vec<Prepared> = ids.iter().map(|id| prepared(&event(id).receipt())).collect();
     let answers = bus.bus.publish(&events).await;
@@ -139,54 +149,54 @@ pub(crate) async fn thousands_are_acknowledged_at_once(bus: Fixture) {
     }
 }
 
-pub(crate) async fn at_its_deadline_it_falls_back_once(bus: Fixture) {
+pub(crate) async fn event_falls_back_once_at_its_deadline(bus: Fixture) {
     bus.accept(&event("a").deadline(1).unwrap()).await;
-    // A publisher that never got its answer tries again.
+    // A publisher that got no answer retries.
     bus.accept(&event("a").deadline(1).unwrap()).await;
-    assert_eq!(bus.fell_back("a").await, 0);
-    let receipt = bus.comes_to("a", State::FallenBack).await;
+    assert_eq!(bus.fallback_count("a").await, 0);
+    let receipt = bus.wait_for("a", State::FallenBack).await;
     assert!(receipt.settled_at >= receipt.deadline_at);
-    let told = async {
-        while bus.fell_back("a").await == 0 {
+    let reported = async {
+        while bus.fallback_count("a").await == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, told).await.expect("it is in the stream as well");
+    tokio::time::timeout(PATIENCE, reported).await.expect("the event is in the fallback stream");
     let fallback = bus.bus.fallbacks(1).await.unwrap().remove(0);
     assert_eq!((fallback.id.as_str(), fallback.channel), ("a", user()));
     assert!(fallback.event.contains("\"data\":1") && fallback.event.contains("\"cursor\":"), "{}", fallback.event);
-    // Trying once more sets the timer once more.
+    // Another retry sets the timer again.
     bus.accept(&event("a").deadline(1).unwrap()).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!((bus.fell_back("a").await, bus.told("a").await), (1, vec!["fallen_back".to_owned()]));
+    assert_eq!((bus.fallback_count("a").await, bus.final_statuses("a").await), (1, vec!["fallen_back".to_owned()]));
 }
 
-pub(crate) async fn an_acknowledgement_cancels_the_deadline(bus: Fixture) {
+pub(crate) async fn acknowledgement_cancels_the_deadline(bus: Fixture) {
     let cursor = bus.accept(&event("a").deadline(1).unwrap()).await.unwrap();
     bus.accept(&event("b").deadline(1).unwrap()).await.unwrap();
     one(bus.bus.acknowledge(&[ack("phone", cursor)]).await);
-    bus.comes_to("b", State::FallenBack).await;
+    bus.wait_for("b", State::FallenBack).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!((bus.fell_back("a").await, bus.receipt("a").await.state), (0, State::Acknowledged));
-    assert_eq!(bus.told("a").await, ["acknowledged"]);
-    // Too late to be of consequence, and still worth knowing.
+    assert_eq!((bus.fallback_count("a").await, bus.receipt("a").await.state), (0, State::Acknowledged));
+    assert_eq!(bus.final_statuses("a").await, ["acknowledged"]);
+    // A late acknowledgement has no effect, but it is recorded.
     let last = bus.receipt("b").await.cursor.unwrap();
     one(bus.bus.acknowledge(&[ack("phone", last)]).await);
     let receipt = bus.receipt("b").await;
     assert_eq!((receipt.state, receipt.acknowledged.len()), (State::FallenBack, 1));
-    assert_eq!(bus.told("b").await, ["fallen_back"]);
+    assert_eq!(bus.final_statuses("b").await, ["fallen_back"]);
 }
 
-pub(crate) async fn what_nobody_acknowledges_expires(bus: Fixture) {
+pub(crate) async fn unacknowledged_event_expires(bus: Fixture) {
     bus.accept(&event("a").receipt().ttl(1).unwrap()).await;
-    bus.comes_to("a", State::Expired).await;
-    let told = async {
-        while bus.told("a").await.is_empty() {
+    bus.wait_for("a", State::Expired).await;
+    let reported = async {
+        while bus.final_statuses("a").await.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, told).await.unwrap();
-    assert_eq!(bus.told("a").await, ["expired"]);
+    tokio::time::timeout(PATIENCE, reported).await.unwrap();
+    assert_eq!(bus.final_statuses("a").await, ["expired"]);
 }
 
 fn in_seconds(seconds: f64) -> String {
@@ -194,49 +204,49 @@ fn in_seconds(seconds: f64) -> String {
     wirebell_protocol::event::rfc3339(at)
 }
 
-pub(crate) async fn a_scheduled_event_comes_when_its_time_has_come(mut bus: Fixture) {
+pub(crate) async fn scheduled_event_is_published_at_its_time(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let scheduled = event("a").deliver_at(&in_seconds(1.0)).unwrap();
     let answer = one(bus.bus.publish(&[prepared(&scheduled)]).await);
     assert!(answer.scheduled && answer.cursor.is_none());
-    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).scheduled, "trying again changes nothing");
+    assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).scheduled, "a retry has no effect");
     assert_eq!(bus.receipt("a").await.state, State::Scheduled);
     assert!(bus.bus.read(&[(user(), Cursor::START)], 1).await.unwrap()[0].is_empty());
     let due = bus.receipt("a").await.deliver_at.unwrap();
     let announced = bus.event().await;
-    assert!(announced.accepted_at / 1000 >= due, "not before its time");
+    assert!(announced.accepted_at / 1000 >= due, "not before its delivery time");
     assert!(text(&announced).contains("\"id\":\"a\""));
     assert_eq!(bus.receipt("a").await.state, State::Accepted);
     assert!(one(bus.bus.publish(&[prepared(&scheduled)]).await).duplicate);
-    bus.nothing_comes().await;
+    bus.assert_no_delivery().await;
 }
 
-pub(crate) async fn a_scheduled_event_may_have_a_deadline(mut bus: Fixture) {
+pub(crate) async fn scheduled_event_has_a_deadline_after_its_publication(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let scheduled = event("a").deliver_at(&in_seconds(0.5)).unwrap().deadline(1).unwrap();
     bus.bus.publish(&[prepared(&scheduled)]).await;
     bus.event().await;
-    let receipt = bus.comes_to("a", State::FallenBack).await;
+    let receipt = bus.wait_for("a", State::FallenBack).await;
     assert!(receipt.settled_at >= receipt.deadline_at);
     assert!(receipt.deadline_at.unwrap() >= receipt.deliver_at.unwrap() + 1_000);
 }
 
-pub(crate) async fn a_scheduled_event_can_be_cancelled(mut bus: Fixture) {
+pub(crate) async fn scheduled_event_can_be_cancelled(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let scheduled = event("a").deliver_at(&in_seconds(1.0)).unwrap().receipt();
     bus.bus.publish(&[prepared(&scheduled)]).await;
-    assert_eq!(bus.bus.cancel("a").await, Ok(Cancelled::Cancelled));
-    assert_eq!(bus.bus.cancel("a").await, Ok(Cancelled::Cancelled));
-    assert_eq!(bus.bus.cancel("never-heard-of").await, Ok(Cancelled::Unknown));
+    assert_eq!(bus.bus.cancel("a").await, Ok(CancelResult::Cancelled));
+    assert_eq!(bus.bus.cancel("a").await, Ok(CancelResult::Cancelled));
+    assert_eq!(bus.bus.cancel("unknown").await, Ok(CancelResult::Unknown));
     assert_eq!(bus.receipt("a").await.state, State::Cancelled);
-    assert_eq!(bus.told("a").await, ["cancelled"]);
+    assert_eq!(bus.final_statuses("a").await, ["cancelled"]);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    bus.nothing_comes().await;
+    bus.assert_no_delivery().await;
     bus.accept(&event("b").receipt()).await;
-    assert_eq!(bus.bus.cancel("b").await, Ok(Cancelled::Published));
+    assert_eq!(bus.bus.cancel("b").await, Ok(CancelResult::Published));
 }
 
-pub(crate) async fn a_time_in_the_past_is_now(mut bus: Fixture) {
+pub(crate) async fn event_scheduled_in_the_past_is_published_now(mut bus: Fixture) {
     bus.bus.subscribe(&[user()]).await.unwrap();
     let answer = bus.accept(&event("a").deliver_at("2020-01-01T00:00:00Z").unwrap()).await;
     assert_eq!(bus.event().await.position.map(|position| position.cursor), answer);

@@ -50,7 +50,7 @@ pub(in crate::api) async fn gather(
         None => return Ok(None),
     }
     if matches!(channel.kind(), Kind::User(_)) {
-        facts.connection_log = bus.history(channel).await?;
+        facts.connection_log = bus.connection_log(channel).await?;
         facts.live_nodes = Some(bus.nodes().await?).filter(|nodes| !nodes.is_empty());
     }
     Ok(Some(facts))
@@ -71,7 +71,7 @@ impl Facts {
 
     /// Searches for an event without a delivery record. Returns whether it was found.
     async fn search(&mut self, bus: &dyn Bus, channel: &Channel, id: &str) -> Result<bool, BusError> {
-        let known_result = bus.answered(channel, id).await?;
+        let known_result = bus.find_accepted(channel, id).await?;
         let found = match known_result.map(|known_result| known_result.cursor) {
             Some(Some(cursor)) => read_at(bus, channel, cursor).await?,
             Some(None) => None,

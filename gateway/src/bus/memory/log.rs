@@ -1,4 +1,4 @@
-//! One channel's log.
+//! The log of one channel.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use wirebell_protocol::announcement::LogPosition;
 use wirebell_protocol::publish::Retention;
 use wirebell_protocol::{Announcement, Cursor, Prepared};
 
-use super::retained::later;
+use super::retained::next_cursor;
 
 /// The durable events of a channel, oldest first, bounded by count and age.
 #[derive(Default)]
@@ -16,12 +16,12 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// The end of the log: the newest event's cursor, also after it was trimmed.
+    /// Returns the cursor of the newest event, also after that event was trimmed.
     pub(super) fn last(&self) -> Cursor {
         self.last
     }
 
-    /// Appends; answers the new place.
+    /// Appends an event, and returns its position.
     pub(super) fn append(
         &mut self,
         event: &Prepared,
@@ -29,8 +29,8 @@ impl Log {
         expires_at: Option<u64>,
         keep: &Retention,
     ) -> LogPosition {
-        // Cursors only grow, also where the clock goes back.
-        let position = LogPosition { cursor: later(self.last, now), previous: self.last };
+        // Cursors only grow, also when the clock is set back.
+        let position = LogPosition { cursor: next_cursor(self.last, now), previous: self.last };
         self.last = position.cursor;
         self.entries.push_back(Announcement {
             channel: event.channel.clone(),
@@ -47,18 +47,18 @@ impl Log {
         position
     }
 
-    /// Up to `limit` events behind the cursor.
+    /// Returns up to `limit` events after the cursor.
     pub(super) fn after(&self, cursor: Cursor, limit: usize) -> Vec<Announcement> {
         let is_before = |entry: &Announcement| entry.position.is_some_and(|position| position.cursor <= cursor);
         let start = self.entries.partition_point(is_before);
         self.entries.iter().skip(start).take(limit).cloned().collect()
     }
 
-    /// Is everything behind the cursor still here?
+    /// Returns whether every event after the cursor is still stored.
     pub(super) fn reaches_back_to(&self, cursor: Cursor) -> bool {
         let first = self.entries.front().and_then(|entry| entry.position);
         match first {
-            // The oldest event's predecessor is known even when it is gone itself.
+            // The oldest event names its predecessor, even if that was trimmed.
             Some(first) => cursor >= first.previous && cursor <= self.last,
             None => cursor == self.last,
         }

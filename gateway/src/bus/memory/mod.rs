@@ -1,18 +1,27 @@
-//! The embedded bus: one process, nothing to install. It keeps the promises of [`super::Bus`], save that what it
-//! holds dies with the process.
+//! The embedded bus, for one process and without Redis.
+//!
+//! It keeps the guarantees of [`super::Bus`], except that its data is lost when the process ends.
+//! It takes events and reports from the node, and sends deliveries to the hub. The inbox has one
+//! consumer, the webhook ([`InboxConsumer`]). The files mirror the Redis scripts: `state` holds the
+//! data, `delivery_records` the delivery status of tracked events, `presence_shard` the online
+//! users.
 
-mod history;
+mod connection_log;
+mod delivery_record;
+mod delivery_records;
 mod inbox;
+mod inbox_consumer;
 mod log;
 mod presence;
-mod record;
-mod records;
+mod presence_shard;
 mod retained;
+mod revocation_list;
 mod revocations;
-mod seen;
+mod seen_ids;
+mod shared;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,18 +31,22 @@ use wirebell_protocol::inbox::{Bounds, Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::publish::{Accepted, Retentions};
 use wirebell_protocol::tracking::Receipt;
-use wirebell_protocol::{Announcement, Channel, Cursor, Message, NodeId, Prepared};
+use wirebell_protocol::{Announcement, Channel, Cursor, NodeId, Prepared};
 
 use self::inbox::Inbox;
-pub use self::inbox::{Claim, Service, Tries};
+pub use self::inbox_consumer::{InFlightEvent, InboxConsumer, RetryPolicy};
+use self::shared::{Shared, micros};
 use self::state::State;
-use super::intake::{Deliveries, Intake, intake};
-use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
-use crate::lifecycle::{Lifecycle, wall_clock};
+use super::delivery_queue::{DeliveryReceiver, delivery_queue};
+use super::error::BusError;
+use super::{
+    Ack, Bus, CancelResult, ChannelEnds, CursorStatus, DeliveryReport, Fallback, FinalStatus, Health, UserLogEntry,
+};
+use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
-/// How often timers are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often due timers are collected.
+const TIMER_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bus within this process.
 pub struct MemoryBus {
@@ -41,17 +54,8 @@ pub struct MemoryBus {
     health: watch::Sender<Health>,
 }
 
-/// What the bus and its timers share.
-struct Shared {
-    intake: Intake,
-    metrics: Arc<Metrics>,
-    state: Mutex<State>,
-    /// Something came into the inbox.
-    news: Notify,
-}
-
 impl MemoryBus {
-    /// A bus for one node, and its deliveries.
+    /// Starts a bus for one node, and returns it with the receiver of its deliveries.
     pub fn start(
         node: NodeId,
         retentions: Retentions,
@@ -59,18 +63,18 @@ impl MemoryBus {
         capacity: usize,
         life: &Lifecycle,
         metrics: Arc<Metrics>,
-    ) -> (Self, Deliveries) {
+    ) -> (Self, DeliveryReceiver) {
         metrics.bus_up.set(1);
-        let (intake, deliveries) = intake(capacity, Arc::clone(&metrics));
+        let (sender, deliveries) = delivery_queue(capacity, Arc::clone(&metrics));
         let state = Mutex::new(State::new(node, retentions, Inbox::new(inbox)));
-        let shared = Arc::new(Shared { intake, metrics, state, news: Notify::new() });
-        life.spawn(timers(Arc::clone(&shared)));
+        let shared = Arc::new(Shared { sender, metrics, state, inbox_changed: Notify::new() });
+        life.spawn(run_timers(Arc::clone(&shared)));
         (Self { shared, health: watch::Sender::new(Health::Up) }, deliveries)
     }
 
-    /// The inbox as a service reads it. The embedded bus has one.
-    pub fn service(&self, tries: Tries) -> Service {
-        Service::open(Arc::clone(&self.shared), tries)
+    /// Returns the consumer of the inbox. The embedded bus has exactly one.
+    pub fn consumer(&self, policy: RetryPolicy) -> InboxConsumer {
+        InboxConsumer::open(Arc::clone(&self.shared), policy)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -78,49 +82,32 @@ impl MemoryBus {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reply(&self, reply: Reply) {
-        let is_ours = self.lock().node() == reply.connection.node;
-        if is_ours {
-            self.intake.offer(Message::Reply(reply));
-        }
-    }
-
-    fn count(&self, state: &State) {
-        self.metrics.bus_subscriptions.set(i64::try_from(state.listened()).unwrap_or(i64::MAX));
-    }
-}
-
-async fn timers(shared: Arc<Shared>) {
+async fn run_timers(shared: Arc<Shared>) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        shared.lock().work_off(micros(), &shared.intake);
+        tokio::time::sleep(TIMER_INTERVAL).await;
+        shared.lock().process_due_timers(micros(), &shared.sender);
     }
 }
 
 #[async_trait]
 impl Bus for MemoryBus {
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
-        // Announcing under the lock keeps the order of announcements that of the logs.
+        // Announcing under the lock keeps announcements in the order of the logs.
         let mut state = self.lock();
-        events.iter().map(|event| Ok(state.publish(event, micros(), &self.shared.intake))).collect()
+        events.iter().map(|event| Ok(state.publish(event, micros(), &self.shared.sender))).collect()
     }
 
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<ChannelEnds>, BusError> {
         let mut state = self.lock();
-        state.listen(channels);
-        self.shared.count(&state);
+        state.subscribe(channels);
+        self.shared.update_subscription_gauge(&state);
         Ok(channels.iter().map(|channel| state.ends(channel)).collect())
     }
 
     async fn unsubscribe(&self, channels: &[Channel]) {
         let mut state = self.lock();
-        state.listen_no_longer(channels);
-        self.shared.count(&state);
+        state.unsubscribe(channels);
+        self.shared.update_subscription_gauge(&state);
     }
 
     async fn read(&self, after: &[(Channel, Cursor)], limit: usize) -> Result<Vec<Vec<Announcement>>, BusError> {
@@ -132,14 +119,14 @@ impl Bus for MemoryBus {
         Ok(self.lock().read_retained(channel, after, micros() / 1000))
     }
 
-    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
-        Ok(self.lock().position(channel, cursor))
+    async fn cursor_status(&self, channel: &Channel, cursor: Cursor) -> Result<CursorStatus, BusError> {
+        Ok(self.lock().cursor_status(channel, cursor))
     }
 
-    async fn note(&self, notes: &[Note]) -> Result<(), BusError> {
+    async fn report(&self, reports: &[DeliveryReport]) -> Result<(), BusError> {
         let mut state = self.lock();
-        for note in notes {
-            state.records.note(note, micros() / 1000);
+        for report in reports {
+            state.records.report(report, micros() / 1000);
         }
         Ok(())
     }
@@ -156,37 +143,37 @@ impl Bus for MemoryBus {
         Ok(self.lock().records.receipts(id))
     }
 
-    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError> {
-        Ok(self.lock().records.fallbacks.iter().rev().take(most).cloned().collect())
+    async fn fallbacks(&self, limit: usize) -> Result<Vec<Fallback>, BusError> {
+        Ok(self.lock().records.fallbacks.iter().rev().take(limit).cloned().collect())
     }
 
-    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError> {
-        Ok(self.lock().records.told.iter().rev().take(most).cloned().collect())
+    async fn final_statuses(&self, limit: usize) -> Result<Vec<FinalStatus>, BusError> {
+        Ok(self.lock().records.final_statuses.iter().rev().take(limit).cloned().collect())
     }
 
-    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
-        Ok(self.lock().cancel(id, micros(), &self.shared.intake))
+    async fn cancel(&self, id: &str) -> Result<CancelResult, BusError> {
+        Ok(self.lock().cancel(id, micros(), &self.shared.sender))
     }
 
-    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError> {
+    async fn append_connection_log(&self, entries: &[UserLogEntry], max_entries: usize) -> Result<(), BusError> {
         let mut state = self.lock();
-        for happening in happenings {
-            state.histories.remember(happening, most, micros() / 1000);
+        for entry in entries {
+            state.connection_logs.append(entry, max_entries, micros() / 1000);
         }
         Ok(())
     }
 
-    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
-        Ok(self.lock().histories.of(user, micros() / 1000))
+    async fn connection_log(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
+        Ok(self.lock().connection_logs.read(user, micros() / 1000))
     }
 
-    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
-        Ok(self.lock().answered(channel, id, micros() / 1000))
+    async fn find_accepted(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
+        Ok(self.lock().find_accepted(channel, id, micros() / 1000))
     }
 
     async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError> {
         let emitted = self.lock().inbox.emit(from, emission, micros() / 1000);
-        self.shared.news.notify_one();
+        self.shared.inbox_changed.notify_one();
         Ok(emitted)
     }
 
@@ -202,8 +189,4 @@ impl Bus for MemoryBus {
     fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
-}
-
-fn micros() -> u64 {
-    u64::try_from(wall_clock().as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! One channel's retained values.
+//! The retained values of one channel.
 
 use std::collections::HashMap;
 
@@ -8,18 +8,18 @@ use wirebell_protocol::{Announcement, Cursor, Prepared};
 
 /// The last value of each key.
 #[derive(Default)]
-pub(super) struct Retained {
+pub(super) struct RetainedValues {
     values: HashMap<Box<str>, Announcement>,
     last: Cursor,
 }
 
-impl Retained {
-    /// The version of the last change.
+impl RetainedValues {
+    /// Returns the version of the last change.
     pub(super) fn last(&self) -> Cursor {
         self.last
     }
 
-    /// Replaces the key's value; answers its version.
+    /// Replaces the key's value, and returns its version.
     pub(super) fn replace(
         &mut self,
         event: &Prepared,
@@ -27,7 +27,7 @@ impl Retained {
         expires_at: Option<u64>,
         keep: &Retention,
     ) -> LogPosition {
-        let position = LogPosition { cursor: later(self.last, now / 1000), previous: self.last };
+        let position = LogPosition { cursor: next_cursor(self.last, now / 1000), previous: self.last };
         self.last = position.cursor;
         let value = Announcement {
             channel: event.channel.clone(),
@@ -40,22 +40,22 @@ impl Retained {
         };
         self.values.insert(event.key.as_str().into(), value);
         while self.values.len() as u64 > keep.retained_keys {
-            self.forget_one(now / 1000);
+            self.evict_one(now / 1000);
         }
         position
     }
 
-    /// The values behind a version that have not expired, in the order of their versions.
+    /// Returns the unexpired values with a later version, ordered by version.
     pub(super) fn after(&self, version: Cursor, now: u64) -> Vec<Announcement> {
-        let is_behind = |value: &&Announcement| value.position.is_some_and(|position| position.cursor > version);
+        let is_later = |value: &&Announcement| value.position.is_some_and(|position| position.cursor > version);
         let mut found: Vec<Announcement> =
-            self.values.values().filter(is_behind).filter(|value| !value.is_expired(|| now)).cloned().collect();
+            self.values.values().filter(is_later).filter(|value| !value.is_expired(|| now)).cloned().collect();
         found.sort_by_key(|value| value.position.map(|position| position.cursor));
         found
     }
 
-    /// What has expired goes first, then what was changed longest ago.
-    fn forget_one(&mut self, now: u64) {
+    /// Removes an expired value if there is one, else the value that was changed longest ago.
+    fn evict_one(&mut self, now: u64) {
         let age =
             |value: &Announcement| (!value.is_expired(|| now), value.position.map(|position| position.cursor));
         let oldest = self.values.iter().min_by_key(|(_, value)| age(value)).map(|(key, _)| key.clone());
@@ -65,8 +65,9 @@ impl Retained {
     }
 }
 
-/// The position behind this one: the time, or, where the clock has not moved on, one more.
-pub(super) fn later(last: Cursor, now: u64) -> Cursor {
+/// Returns the cursor that follows `last`: the time, or the next sequence number if the clock has
+/// not advanced.
+pub(super) fn next_cursor(last: Cursor, now: u64) -> Cursor {
     if now > last.millis {
         Cursor { millis: now, sequence: 0 }
     } else {

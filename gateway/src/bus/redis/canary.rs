@@ -1,13 +1,15 @@
-//! The canary: a message that the node sends to itself through every server, to know that it hears. A subscription may
-//! be deaf while its connection lives and answers; nothing else would tell.
+//! The canary: a message that the node sends to itself through every server, to verify that it
+//! receives announcements. A subscription can be deaf while its connection lives and answers, and
+//! nothing else shows that.
 //!
-//! It is published on the connection for commands and heard on the link. So it takes the way of the events: a link to
-//! a server that nobody publishes to any more is found deaf, although it could hear what it sent itself. And no more
-//! commands are on their way on the link than before (`link` says why that matters).
+//! The canary is published on the command connection and received on the link, like an event. So a
+//! link to a server that no longer gets publications is found deaf, although it would receive its
+//! own messages. It also adds no commands in flight on the link (`link` explains why that matters).
 //!
-//! No clock judges. Redis answers a connection in the order in which it wrote to it: once a canary's publication is
-//! confirmed, whatever the link is asked afterwards is answered behind the canary. Is it answered, and the canary was
-//! not heard, then it never will be; a busy link is only late with both.
+//! No clock is involved. Redis answers a connection in the order in which it wrote to it. Once the
+//! publication of a canary is confirmed, the link's answer to a later command comes after the
+//! canary. If that answer arrives without the canary, the canary never arrives. A busy link is late
+//! with both.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,89 +20,98 @@ use fred::interfaces::PubsubInterface;
 
 use super::commands::Commands;
 use super::link::Link;
+use super::mutex::lock;
 use super::slots::{Address, Slots};
-use super::{BusError, lock};
+use crate::bus::BusError;
 use crate::telemetry::Metrics;
 
-/// How long a publication may take. Beyond it nothing is known, and the probe of the link must not wait.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// One that was not heard is followed by another at once: a slot on its move may take the first with it.
-const TRIES: u32 = 2;
-/// Names that are tried for one in each server's slots. Among so many there is one for a single slot too.
-const MOST_NAMES: u32 = 200_000;
+/// How long a publication may take. After that its result is unknown, and the probe of the link
+/// must not wait longer.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(500);
+/// Canaries sent before a link counts as deaf. A slot that migrates can lose the first one.
+const ATTEMPTS: u32 = 2;
+/// Channel names tried to find one in each server's slots. So many names cover even a single slot.
+const MAX_NAMES: u32 = 200_000;
 
-/// Publishes canaries, and keeps account of when they were heard.
+/// Publishes canaries, and records when they were received.
 pub(super) struct Canary {
     commands: Arc<Commands>,
     metrics: Arc<Metrics>,
     count: AtomicU64,
-    hearing: Mutex<Hearing>,
+    reception: Mutex<Reception>,
 }
 
-struct Hearing {
-    /// When the last canary was heard through every server.
+struct Reception {
+    /// When the last round was received through every server.
     last: Instant,
-    /// Was one not heard since?
+    /// Whether a canary was lost since then.
     deaf: bool,
 }
 
 impl Canary {
     pub(super) fn new(commands: Arc<Commands>, metrics: Arc<Metrics>) -> Self {
-        let hearing = Mutex::new(Hearing { last: Instant::now(), deaf: false });
-        Self { commands, metrics, count: AtomicU64::new(0), hearing }
+        let reception = Mutex::new(Reception { last: Instant::now(), deaf: false });
+        Self { commands, metrics, count: AtomicU64::new(0), reception }
     }
 
-    /// Asks the link whether it lives, and whether it hears what is published under this name. False: nobody knows,
-    /// since the canary could not be published, or its slot is on its way to another server.
-    pub(super) async fn try_link(&self, link: &Link, name: &str, must_be_primary: bool) -> Result<bool, BusError> {
+    /// Checks that the link lives, and that it receives what is published on the channel. Returns
+    /// `false` if the result is unknown: the canary could not be published, or its slot is
+    /// migrating.
+    pub(super) async fn check(&self, link: &Link, channel: &str, must_be_primary: bool) -> Result<bool, BusError> {
         let mut listeners = 0;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-            let published = self.publish(name, number).await;
+            let published = self.publish(channel, number).await;
             link.probe(must_be_primary).await?;
             match published {
-                Some(_) if link.heard() >= number => return Ok(true),
-                Some(found) if !link.has_strayed(name) => listeners = found,
+                Some(_) if link.last_canary() >= number => return Ok(true),
+                Some(found) if !link.has_lost(channel) => listeners = found,
                 _ => return Ok(false),
             }
         }
         self.metrics.bus_deaf.inc();
-        if !lock(&self.hearing).deaf {
-            tracing::warn!(server = %link.address(), listeners, "a subscription is deaf though its connection lives");
+        if !lock(&self.reception).deaf {
+            tracing::warn!(
+                server = %link.address(),
+                listeners,
+                "a subscription is deaf: its connection lives, but announcements do not arrive; reconnecting"
+            );
         }
-        Err(link.lost("the subscription was deaf: what was published did not arrive"))
+        Err(link.fail("the subscription was deaf: published messages did not arrive"))
     }
 
-    /// To how many connections the server gave it. None if that is not known.
-    async fn publish(&self, name: &str, number: u64) -> Option<u64> {
-        let published = self.commands.client.spublish(name, number.to_string());
-        tokio::time::timeout(PATIENCE, published).await.ok()?.ok()
+    /// Publishes a canary. Returns the number of connections that received it, or `None` if that is
+    /// unknown.
+    async fn publish(&self, channel: &str, number: u64) -> Option<u64> {
+        let published = self.commands.client.spublish(channel, number.to_string());
+        tokio::time::timeout(PUBLISH_TIMEOUT, published).await.ok()?.ok()
     }
 
-    /// Notes how a round went.
-    pub(super) fn note(&self, heard_by_all: bool) {
-        let mut hearing = lock(&self.hearing);
-        if heard_by_all {
-            if hearing.deaf {
-                let deaf = hearing.last.elapsed();
+    /// Records whether a round was received through every server.
+    pub(super) fn record_round(&self, received_by_all: bool) {
+        let mut reception = lock(&self.reception);
+        if received_by_all {
+            if reception.deaf {
+                let deaf = reception.last.elapsed();
                 self.metrics.bus_deafness.observe(deaf.as_secs_f64());
-                tracing::info!(seconds = deaf.as_secs_f64(), "the bus is heard again");
+                tracing::info!(seconds = deaf.as_secs_f64(), "announcements arrive again");
             }
-            *hearing = Hearing { last: Instant::now(), deaf: false };
+            *reception = Reception { last: Instant::now(), deaf: false };
         } else {
-            hearing.deaf = true;
+            reception.deaf = true;
         }
-        self.metrics.bus_canary_silence.set(hearing.last.elapsed().as_secs_f64());
+        self.metrics.bus_canary_silence.set(reception.last.elapsed().as_secs_f64());
     }
 }
 
-/// The number that a message on a canary's channel carries.
+/// Returns the number that a message on a canary channel carries.
 pub(super) fn number(message: &[u8]) -> Option<u64> {
     str::from_utf8(message).ok()?.parse().ok()
 }
 
-/// A name in the slots of each server. One that still fits is kept, so that nothing has to be subscribed anew.
-pub(super) fn names(
+/// Returns a channel name in the slots of each server. A name that still fits is kept, so its
+/// subscription is kept too.
+pub(super) fn channel_names(
     slots: &Slots,
     before: &HashMap<Address, String>,
     name: impl Fn(u32) -> String,
@@ -108,7 +119,7 @@ pub(super) fn names(
     let kept = before.iter().filter(|(address, name)| slots.owner(name) == Some(address));
     let mut names: HashMap<_, _> = kept.map(|(address, name)| (address.clone(), name.clone())).collect();
     let servers = slots.owners().len();
-    for number in 0..MOST_NAMES {
+    for number in 0..MAX_NAMES {
         if names.len() >= servers {
             break;
         }
@@ -135,7 +146,7 @@ mod tests {
     }
 
     fn slots(rows: Vec<Value>) -> Slots {
-        Slots::read(&Value::Array(rows), &Address::new("h", 1)).unwrap()
+        Slots::parse(&Value::Array(rows), &Address::new("h", 1)).unwrap()
     }
 
     fn name(number: u32) -> String {
@@ -143,27 +154,27 @@ mod tests {
     }
 
     #[test]
-    fn every_server_has_a_name_of_its_own_even_with_one_slot() {
+    fn each_server_has_a_canary_channel_even_with_one_slot() {
         let slots = slots(vec![row(0, 99, 1), row(100, 100, 2), row(101, 16_383, 3)]);
-        let names = names(&slots, &HashMap::new(), name);
+        let names = channel_names(&slots, &HashMap::new(), name);
         assert_eq!(names.len(), 3);
         assert!(names.iter().all(|(address, name)| slots.owner(name) == Some(address)), "{names:?}");
     }
 
     #[test]
-    fn a_name_stays_until_its_slot_moves() {
+    fn canary_channel_stays_until_its_slot_moves() {
         let before = slots(vec![row(0, 8_000, 1), row(8_001, 16_383, 2)]);
-        let first = names(&before, &HashMap::new(), name);
-        assert_eq!(names(&before, &first, name), first);
+        let first = channel_names(&before, &HashMap::new(), name);
+        assert_eq!(channel_names(&before, &first, name), first);
         let exchanged = slots(vec![row(0, 8_000, 2), row(8_001, 16_383, 1)]);
-        let second = names(&exchanged, &first, name);
+        let second = channel_names(&exchanged, &first, name);
         assert!(second.iter().all(|(address, name)| exchanged.owner(name) == Some(address)), "{second:?}");
         let gone = slots(vec![row(0, 16_383, 2)]);
-        assert_eq!(names(&gone, &first, name).len(), 1);
+        assert_eq!(channel_names(&gone, &first, name).len(), 1);
     }
 
     #[test]
-    fn a_message_is_a_number_or_nothing() {
+    fn canary_message_is_a_number() {
         assert_eq!((number(b"12"), number(b"x"), number(&[0xff])), (Some(12), None, None));
     }
 }

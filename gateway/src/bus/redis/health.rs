@@ -1,59 +1,61 @@
-//! Health: a probe every second, and whether the subscriptions stand.
+//! The health of the bus: a probe every second, and the state of the subscriptions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::super::{BusError, Health};
 use super::commands::Commands;
-use super::subscriber::LinkState;
+use super::subscriber::SubscriptionState;
+use crate::bus::{BusError, Health};
 use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Probes for as long as the process lives, and at once when the subscriptions' link changes.
+/// Probes for as long as the process lives, and at once when the state of the subscriptions
+/// changes.
 pub(super) async fn run(
     commands: Arc<Commands>,
-    mut link: watch::Receiver<LinkState>,
+    mut subscriptions: watch::Receiver<SubscriptionState>,
     health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
 ) {
-    let mut heard = Instant::now();
+    let mut last_answer = Instant::now();
     loop {
         let asked = Instant::now();
         let now = tokio::select! {
             answer = commands.ping() => {
                 if answer.is_ok() {
-                    heard = Instant::now();
+                    last_answer = Instant::now();
                     metrics.bus_round_trip.observe(asked.elapsed().as_secs_f64());
                 }
-                judge(answer, &link.borrow_and_update())
+                combine(answer, &subscriptions.borrow_and_update())
             }
-            // A lost link is known before a probe that nobody answers has run out of time. Whether the bus still
-            // answers is not known yet.
-            _ = link.changed() => match &*link.borrow_and_update() {
-                LinkState::Up => continue,
-                LinkState::Down(why) => Health::Down(why.clone()),
+            // A lost link is noticed before a probe without an answer times out. Whether Redis
+            // still answers is unknown at this point.
+            _ = subscriptions.changed() => match &*subscriptions.borrow_and_update() {
+                SubscriptionState::Up => continue,
+                SubscriptionState::Down(why) => Health::Down(why.clone()),
             },
         };
-        metrics.bus_silence.set(heard.elapsed().as_secs_f64());
+        metrics.bus_silence.set(last_answer.elapsed().as_secs_f64());
         metrics.bus_up.set(i64::from(now == Health::Up));
-        tell(&health, now);
-        let _ = tokio::time::timeout_at(next_tick(PROBE_EVERY), link.changed()).await;
+        publish(&health, now);
+        let _ = tokio::time::timeout_at(next_tick(PROBE_INTERVAL), subscriptions.changed()).await;
     }
 }
 
-fn judge(answer: Result<(), BusError>, link: &LinkState) -> Health {
-    match (answer, link) {
+fn combine(answer: Result<(), BusError>, subscriptions: &SubscriptionState) -> Health {
+    match (answer, subscriptions) {
         (Err(error), _) => Health::Down(error.to_string()),
-        (Ok(()), LinkState::Down(why)) => Health::Deaf(format!("the subscriptions are down: {why}")),
-        (Ok(()), LinkState::Up) => Health::Up,
+        (Ok(()), SubscriptionState::Down(why)) => Health::Deaf(format!("the subscriptions are down: {why}")),
+        (Ok(()), SubscriptionState::Up) => Health::Up,
     }
 }
 
-fn tell(health: &watch::Sender<Health>, now: Health) {
+/// Publishes the health, and logs a change between up and not up.
+fn publish(health: &watch::Sender<Health>, now: Health) {
     health.send_if_modified(|before| {
         let turned = matches!(before, Health::Up) != matches!(now, Health::Up);
         match &now {

@@ -1,4 +1,5 @@
-//! The inbox: what clients emit goes into it, replies come out of it, and how far services are with it is counted.
+//! The inbox: adds client events, sends replies, and measures how many entries wait for each
+//! service.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,15 +13,15 @@ use wirebell_protocol::inbox::{self, Bounds, Emission, Emitted, Emitter};
 use wirebell_protocol::message::Reply;
 use wirebell_protocol::script::Call;
 
-use super::super::BusError;
-use super::commands::{Commands, failed};
+use super::commands::{Commands, bus_error};
 use super::replicated::Replicated;
+use crate::bus::BusError;
 use crate::telemetry::Metrics;
 
-/// How often it is counted what waits for services.
-const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// How often the waiting entries are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// With `replicated`, what is answered survives a failover.
+/// Adds a client event. With `replicated`, a confirmed one survives a failover.
 pub(super) async fn emit(
     commands: &Commands,
     replicated: Option<&Replicated>,
@@ -28,70 +29,72 @@ pub(super) async fn emit(
     emission: &Emission,
     bounds: &Bounds,
 ) -> Result<Emitted, BusError> {
-    commands.connected()?;
-    // An id of the node's own only has to differ from all others of the user.
+    commands.require_connection()?;
+    // The node's own id only has to differ from all other ids of the user.
     let id = ulid::Ulid::generate().to_string();
     let call = inbox::emit(&commands.keys, from, emission, &id, bounds);
-    let words: Vec<String> = match replicated {
+    let answer: Vec<String> = match replicated {
         None => commands.call(&call).await?,
-        Some(replicated) => alone(replicated, &call).await?,
+        Some(replicated) => call_one(replicated, &call).await?,
     };
-    Emitted::read(&words).map_err(|error| BusError::Refused(error.to_string()))
+    Emitted::read(&answer).map_err(|error| BusError::Rejected(error.to_string()))
 }
 
-async fn alone(replicated: &Replicated, call: &Call) -> Result<Vec<String>, BusError> {
+async fn call_one(replicated: &Replicated, call: &Call) -> Result<Vec<String>, BusError> {
     let mut answers = replicated.call(&[call]).await;
     answers.pop().unwrap_or_else(|| Err(BusError::Unavailable("no answer".to_owned())))
 }
 
 pub(super) async fn reply(commands: &Commands, reply: &Reply) -> Result<(), BusError> {
-    commands.connected()?;
+    commands.require_connection()?;
     let (channel, message) = (commands.keys.announce_node(reply.connection.node), reply.encode());
-    let told: Result<u64, _> = commands.client.spublish(channel, message).await;
-    told.map(drop).map_err(|error| failed(&error))
+    let receivers: Result<u64, _> = commands.client.spublish(channel, message).await;
+    receivers.map(drop).map_err(|error| bus_error(&error))
 }
 
-/// Counts what waits for services, for as long as the process lives.
-pub(super) async fn watch(commands: Arc<Commands>, metrics: Arc<Metrics>) {
+/// Updates the metrics of the inbox for as long as the process lives.
+pub(super) async fn run_metrics(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
-        tokio::time::sleep(COUNT_EVERY.mul_f64(0.5 + fastrand::f64())).await;
-        if commands.connected().is_err() {
+        tokio::time::sleep(COUNT_INTERVAL.mul_f64(0.5 + fastrand::f64())).await;
+        if commands.require_connection().is_err() {
             continue;
         }
         match count(&commands).await {
-            Ok(counted) => counted.tell(&metrics),
-            Err(error) => tracing::debug!(%error, "what waits in the inbox is not known"),
+            Ok(backlog) => backlog.publish(&metrics),
+            Err(error) => tracing::debug!(%error, "cannot count the entries of the inbox; retrying"),
         }
     }
 }
 
-/// What waits, by service.
+/// The entries that wait in the inbox.
 #[derive(Default)]
-struct Counted {
+struct InboxBacklog {
+    /// Unread and pending entries, by service.
     services: BTreeMap<String, (i64, i64)>,
     dead: i64,
 }
 
-async fn count(commands: &Commands) -> Result<Counted, BusError> {
+async fn count(commands: &Commands) -> Result<InboxBacklog, BusError> {
     let groups = Shard::all().map(|shard| groups(commands, shard));
     let dead = Shard::all().map(|shard| commands.client.xlen(commands.keys.inbox_dead(shard)));
     let groups = try_join_all(groups).await?;
-    let dead: Vec<i64> = try_join_all(dead).await.map_err(|error| failed(&error))?;
-    let mut counted = Counted { dead: dead.into_iter().sum(), ..Counted::default() };
+    let dead: Vec<i64> = try_join_all(dead).await.map_err(|error| bus_error(&error))?;
+    let mut backlog = InboxBacklog { dead: dead.into_iter().sum(), ..InboxBacklog::default() };
     for (name, lag, pending) in groups.into_iter().flatten() {
-        let service = counted.services.entry(name).or_default();
+        let service = backlog.services.entry(name).or_default();
         (service.0, service.1) = (service.0 + lag, service.1 + pending);
     }
-    Ok(counted)
+    Ok(backlog)
 }
 
-/// The services of a shard, each with what it has not read and what it has in its hands. None where nobody has ever emitted.
+/// Returns the services of a shard, each with its unread and its pending entries. The list is empty
+/// if no client has ever emitted in the shard.
 async fn groups(commands: &Commands, shard: Shard) -> Result<Vec<(String, i64, i64)>, BusError> {
     let found: Result<Vec<HashMap<String, Value>>, _> =
         commands.client.xinfo_groups(commands.keys.inbox(shard)).await;
     let found = match found {
         Err(error) if error.details().starts_with("ERR no such key") => return Ok(Vec::new()),
-        found => found.map_err(|error| failed(&error))?,
+        found => found.map_err(|error| bus_error(&error))?,
     };
     let number = |group: &HashMap<String, Value>, name: &str| group.get(name).and_then(Value::as_i64).unwrap_or(0);
     let read = |group: HashMap<String, Value>| {
@@ -100,9 +103,9 @@ async fn groups(commands: &Commands, shard: Shard) -> Result<Vec<(String, i64, i
     Ok(found.into_iter().filter_map(read).collect())
 }
 
-impl Counted {
-    fn tell(&self, metrics: &Metrics) {
-        // A service that is gone is not shown with what it had last.
+impl InboxBacklog {
+    fn publish(&self, metrics: &Metrics) {
+        // The reset removes services that no longer exist.
         metrics.inbox_lag.reset();
         metrics.inbox_pending.reset();
         for (service, (lag, pending)) in &self.services {

@@ -1,9 +1,10 @@
-//! One connection that listens: to the one server, or to one of a Cluster's primaries.
+//! One pub/sub connection: to the only server, or to one primary of a Cluster.
 //!
-//! The crate pairs answers with commands by their order, and counts every `sunsubscribe` as the answer to a
-//! command. The one that a server sends of its own accord, when a slot leaves it, shifts the pairing if a command
-//! is on its way. So each name is a command of its own (one command, one answer), commands on their way are
-//! counted, and a link on which such a message met one is given up.
+//! The redis crate pairs answers with commands by their order, and counts every `sunsubscribe` as
+//! the answer to a command. A server also sends one unasked when a slot leaves it, which shifts the
+//! pairing if a command is in flight. So each name is a command of its own (one command, one
+//! answer), and commands in flight are counted. A link that gets such a message while a command is
+//! in flight is abandoned.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,76 +16,79 @@ use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisResult, Valu
 use tokio::sync::Notify;
 use wirebell_protocol::Message;
 
-use super::super::intake::Intake;
+use super::canary;
+use super::commands::COMMAND_TIMEOUT;
+use super::mutex::lock;
 use super::slots::Address;
-use super::{BusError, COMMAND_TIMEOUT, canary, lock};
+use crate::bus::BusError;
+use crate::bus::delivery_queue::DeliverySender;
 use crate::telemetry::Metrics;
 
-/// Names in one pipeline; measured as the size beyond which larger ones gain nothing.
+/// Names per pipeline. Measured: larger pipelines are not faster.
 pub(super) const BATCH: usize = 500;
 
-/// Where a link's messages go.
+/// Receives the messages of a link.
 #[derive(Clone)]
-pub(super) struct Ear {
-    pub(super) intake: Intake,
+pub(super) struct MessageSink {
+    pub(super) sender: DeliverySender,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) trouble: Arc<Trouble>,
-    /// How the names of this node's canaries end, and no other name does.
-    pub(super) canary: Arc<str>,
+    pub(super) errors: Arc<LinkErrors>,
+    /// The suffix that only the names of this node's canary channels have.
+    pub(super) canary_suffix: Arc<str>,
 }
 
-/// What the keeper of the links has to see to.
+/// The problems of links that the subscriber must fix.
 #[derive(Default)]
-pub(super) struct Trouble {
-    /// Rung at every change below, and when a link dies.
-    pub(super) bell: Notify,
-    /// Names whose server listens for them no longer.
-    pub(super) strayed: Mutex<HashSet<String>>,
+pub(super) struct LinkErrors {
+    /// Notified at every change below, and when a link dies.
+    pub(super) changed: Notify,
+    /// Names whose server no longer holds their subscription.
+    pub(super) lost_names: Mutex<HashSet<String>>,
 }
 
-impl Trouble {
-    pub(super) fn stray(&self, names: impl IntoIterator<Item = String>) {
-        lock(&self.strayed).extend(names);
-        self.bell.notify_one();
+impl LinkErrors {
+    pub(super) fn add_lost(&self, names: impl IntoIterator<Item = String>) {
+        lock(&self.lost_names).extend(names);
+        self.changed.notify_one();
     }
 }
 
 pub(super) struct Link {
     address: Address,
     connection: MultiplexedConnection,
-    watch: Arc<Watch>,
-    trouble: Arc<Trouble>,
+    shared: Arc<Shared>,
+    errors: Arc<LinkErrors>,
 }
 
-/// What the task that reads the socket shares with those who send.
+/// The state that the task reading the socket shares with the senders of commands.
 #[derive(Default)]
-struct Watch {
+struct Shared {
     dead: AtomicBool,
-    /// Why it died, as far as it is known.
+    /// Why the link died, if known.
     cause: OnceLock<String>,
-    on_their_way: AtomicUsize,
-    /// The newest canary heard.
-    heard: AtomicU64,
-    /// Names that we ourselves unsubscribe.
-    leaving: Mutex<HashSet<String>>,
+    commands_in_flight: AtomicUsize,
+    /// The number of the newest canary received.
+    last_canary: AtomicU64,
+    /// Names that this node is unsubscribing from.
+    unsubscribing: Mutex<HashSet<String>>,
 }
 
 impl Link {
-    /// Connects. `must_be_primary`: to a replica it is not connected at all.
+    /// Connects to a server. With `must_be_primary`, connecting to a replica is an error.
     pub(super) async fn connect(
         client: Client,
         address: Address,
-        ear: Ear,
+        sink: MessageSink,
         must_be_primary: bool,
     ) -> Result<Self, BusError> {
-        let (watch, trouble) = (Arc::new(Watch::default()), Arc::clone(&ear.trouble));
+        let (shared, errors) = (Arc::new(Shared::default()), Arc::clone(&sink.errors));
         let config = AsyncConnectionConfig::new()
-            .set_push_sender(receiver(ear, Arc::clone(&watch)))
+            .set_push_sender(receiver(sink, Arc::clone(&shared)))
             .set_connection_timeout(Some(COMMAND_TIMEOUT))
             .set_response_timeout(Some(COMMAND_TIMEOUT));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;
         let connection = connection.map_err(|error| BusError::Unavailable(format!("{address}: {error}")))?;
-        let link = Self { address, connection, watch, trouble };
+        let link = Self { address, connection, shared, errors };
         if must_be_primary {
             link.probe(true).await?;
         }
@@ -96,112 +100,119 @@ impl Link {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.watch.dead.load(Ordering::Acquire)
+        !self.shared.dead.load(Ordering::Acquire)
     }
 
-    /// Why it is dead.
+    /// Returns why the link is dead.
     pub(super) fn cause(&self) -> String {
-        let cause = self.watch.cause.get().map_or("the connection was lost", String::as_str);
+        let cause = self.shared.cause.get().map_or("the connection was lost", String::as_str);
         format!("{}: {cause}", self.address)
     }
 
-    /// The number of the newest canary heard.
-    pub(super) fn heard(&self) -> u64 {
-        self.watch.heard.load(Ordering::Acquire)
+    /// Returns the number of the newest canary received.
+    pub(super) fn last_canary(&self) -> u64 {
+        self.shared.last_canary.load(Ordering::Acquire)
     }
 
-    /// Has the server said that it does not listen for this name any more?
-    pub(super) fn has_strayed(&self, name: &str) -> bool {
-        lock(&self.trouble.strayed).contains(name)
+    /// Returns whether the server has ended the subscription of this name.
+    pub(super) fn has_lost(&self, name: &str) -> bool {
+        lock(&self.errors.lost_names).contains(name)
     }
 
-    /// Does the server answer, and is it still what it was?
+    /// Checks that the server answers, and is still a primary if it must be one.
     pub(super) async fn probe(&self, must_be_primary: bool) -> Result<(), BusError> {
         let command = redis::cmd(if must_be_primary { "ROLE" } else { "PING" });
         let mut connection = self.connection.clone();
-        self.watch.on_their_way.fetch_add(1, Ordering::AcqRel);
+        self.shared.commands_in_flight.fetch_add(1, Ordering::AcqRel);
         let answer: RedisResult<Value> = command.query_async(&mut connection).await;
-        self.watch.on_their_way.fetch_sub(1, Ordering::AcqRel);
+        self.shared.commands_in_flight.fetch_sub(1, Ordering::AcqRel);
         match answer {
-            Ok(answer) if must_be_primary && !is_primary(&answer) => Err(self.lost("it is no primary any more")),
+            Ok(answer) if must_be_primary && !is_primary(&answer) => {
+                Err(self.fail("the server is no longer a primary"))
+            }
             Ok(_) => Ok(()),
-            Err(error) => Err(self.lost(&error.to_string())),
+            Err(error) => Err(self.fail(&error.to_string())),
         }
     }
 
-    /// Subscribes to these names. Those that the server sends elsewhere have strayed.
+    /// Subscribes to names. Names that the server redirects are added to the lost ones.
     pub(super) async fn subscribe(&self, names: &[String]) -> Result<(), BusError> {
         for batch in names.chunks(BATCH) {
             let answers = self.send("SSUBSCRIBE", batch).await?;
-            let refused =
+            let failed =
                 || answers.iter().zip(batch).filter_map(|(answer, name)| Some((answer.as_ref().err()?, name)));
-            if let Some((error, _)) = refused().next() {
-                self.trouble.stray(refused().map(|(_, name)| name.clone()));
+            if let Some((error, _)) = failed().next() {
+                self.errors.add_lost(failed().map(|(_, name)| name.clone()));
                 return Err(BusError::Unavailable(format!("{}: {error}", self.address)));
             }
         }
         Ok(())
     }
 
-    /// Listens no longer for these.
+    /// Unsubscribes from names.
     pub(super) async fn unsubscribe(&self, names: &[String]) -> Result<(), BusError> {
         for batch in names.chunks(BATCH) {
-            lock(&self.watch.leaving).extend(batch.iter().cloned());
+            lock(&self.shared.unsubscribing).extend(batch.iter().cloned());
             self.send("SUNSUBSCRIBE", batch).await?;
-            // A server that has lost the slot answers with an error: then nobody listens there anyhow.
-            let mut leaving = lock(&self.watch.leaving);
+            // A server that no longer owns the slot answers with an error, and holds no
+            // subscription then.
+            let mut unsubscribing = lock(&self.shared.unsubscribing);
             for name in batch {
-                leaving.remove(name);
+                unsubscribing.remove(name);
             }
         }
         Ok(())
     }
 
-    async fn send(&self, word: &'static str, names: &[String]) -> Result<Vec<RedisResult<Value>>, BusError> {
+    async fn send(&self, command: &'static str, names: &[String]) -> Result<Vec<RedisResult<Value>>, BusError> {
         let mut pipeline = redis::pipe();
         for name in names {
-            pipeline.cmd(word).arg(name);
+            pipeline.cmd(command).arg(name);
         }
         let mut connection = self.connection.clone();
-        self.watch.on_their_way.fetch_add(1, Ordering::AcqRel);
+        self.shared.commands_in_flight.fetch_add(1, Ordering::AcqRel);
         let answers = pipeline.ignore_errors().query_async(&mut connection).await;
-        self.watch.on_their_way.fetch_sub(1, Ordering::AcqRel);
-        answers.map_err(|error| self.lost(&error.to_string()))
+        self.shared.commands_in_flight.fetch_sub(1, Ordering::AcqRel);
+        answers.map_err(|error| self.fail(&error.to_string()))
     }
 
-    /// After a command without an answer nobody knows what stands.
-    pub(super) fn lost(&self, why: &str) -> BusError {
-        let _ = self.watch.cause.set(why.to_owned());
-        self.watch.dead.store(true, Ordering::Release);
-        self.trouble.bell.notify_one();
+    /// Marks the link as dead: after a command without an answer, its subscriptions are unknown.
+    pub(super) fn fail(&self, why: &str) -> BusError {
+        let _ = self.shared.cause.set(why.to_owned());
+        self.shared.dead.store(true, Ordering::Release);
+        self.errors.changed.notify_one();
         BusError::Unavailable(format!("{}: {why}", self.address))
     }
 }
 
-/// What runs in the task that reads the socket: it must not wait, and hands everything to the bounded intake.
-fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
+/// Returns the handler of push messages. It runs in the task that reads the socket, so it must not
+/// wait, and passes everything to the bounded delivery queue.
+fn receiver(
+    sink: MessageSink,
+    shared: Arc<Shared>,
+) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
     move |push| {
         match push.kind {
-            PushKind::SMessage if is_canary(&push.data, &ear.canary) => {
+            PushKind::SMessage if is_canary(&push.data, &sink.canary_suffix) => {
                 if let Some(number) = canary_number(&push.data) {
-                    watch.heard.fetch_max(number, Ordering::AcqRel);
+                    shared.last_canary.fetch_max(number, Ordering::AcqRel);
                 }
             }
             PushKind::SMessage => match message(push.data) {
-                Some(message) => ear.intake.offer(message),
-                None => ear.metrics.bus_unreadable.inc(),
+                Some(message) => sink.sender.send(message),
+                None => sink.metrics.bus_unreadable.inc(),
             },
             PushKind::SUnsubscribe => {
-                if let Some(name) = name(push.data).filter(|name| !lock(&watch.leaving).remove(name)) {
-                    if watch.on_their_way.load(Ordering::Acquire) > 0 {
-                        watch.dead.store(true, Ordering::Release);
+                if let Some(name) = name(push.data).filter(|name| !lock(&shared.unsubscribing).remove(name)) {
+                    if shared.commands_in_flight.load(Ordering::Acquire) > 0 {
+                        shared.dead.store(true, Ordering::Release);
                     }
-                    ear.trouble.stray([name]);
+                    sink.errors.add_lost([name]);
                 }
             }
             PushKind::Disconnection => {
-                watch.dead.store(true, Ordering::Release);
-                ear.trouble.bell.notify_one();
+                shared.dead.store(true, Ordering::Release);
+                sink.errors.changed.notify_one();
             }
             _ => {}
         }
@@ -209,8 +220,8 @@ fn receiver(ear: Ear, watch: Arc<Watch>) -> impl Fn(PushInfo) -> Result<(), Send
     }
 }
 
-fn is_canary(data: &[Value], ending: &str) -> bool {
-    matches!(data.first(), Some(Value::BulkString(name)) if name.ends_with(ending.as_bytes()))
+fn is_canary(data: &[Value], suffix: &str) -> bool {
+    matches!(data.first(), Some(Value::BulkString(name)) if name.ends_with(suffix.as_bytes()))
 }
 
 fn canary_number(data: &[Value]) -> Option<u64> {

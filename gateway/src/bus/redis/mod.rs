@@ -1,21 +1,24 @@
-//! The bus on Redis: a Stream for each channel's log, sharded pub/sub for announcements, one script for both.
+//! The bus on Redis: a Stream for each channel's log, sharded pub/sub for announcements, and one
+//! script for both.
 //!
-//! fred carries the commands; the redis crate carries the node's subscriptions, since it hands every push over in
-//! the task that reads the socket, where fred puts them into a broadcast ring that overwrites what is not read in
-//! time (`docs/decisions/0002-subscriptions-on-the-redis-crate.md` has the measurement).
+//! It takes events and reports from the node, and sends deliveries to the hub. fred carries the
+//! commands. The redis crate carries the node's subscriptions, since it passes on every push
+//! message in the task that reads the socket. fred puts them into a broadcast ring that overwrites
+//! unread messages (`docs/decisions/0002-subscriptions-on-the-redis-crate.md` has the measurement).
 //!
-//! One server, Sentinel and Cluster differ in who is asked where the data are (`place`, `discovery`) and in how many
-//! links there are (`slots`, `link`); all else is the same for the three.
+//! A standalone server, Sentinel and a Cluster differ only in how the data servers are found
+//! (`endpoint`, `discovery`) and in the number of links (`slots`, `link`).
 
 mod canary;
 mod commands;
+mod connection_log;
 mod discovery;
+mod endpoint;
 mod health;
-mod history;
 mod inbox;
 mod link;
 mod log;
-mod place;
+mod mutex;
 mod presence;
 mod publish;
 mod replicated;
@@ -26,8 +29,7 @@ mod subscriber;
 mod timers;
 mod tracking;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -39,31 +41,31 @@ use wirebell_protocol::tracking::Receipt;
 use wirebell_protocol::{Announcement, Channel, Class, Cursor, Durability, Keys, NodeId, Prepared};
 
 use self::commands::Commands;
-use self::place::Place;
+use self::endpoint::RedisEndpoint;
 use self::replicated::Replicated;
 pub use self::roster::Roster;
 use self::subscriber::Subscriber;
-use super::intake::{Deliveries, intake};
-use super::{Ack, Bus, BusError, Cancelled, Ends, Fallback, Happening, Health, Note, Position, Told};
+use super::delivery_queue::{DeliveryReceiver, delivery_queue};
+use super::error::BusError;
+use super::{
+    Ack, Bus, CancelResult, ChannelEnds, CursorStatus, DeliveryReport, Fallback, FinalStatus, Health, UserLogEntry,
+};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
-/// How long a command may take before the bus counts as out of reach.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What the bus needs to know.
+/// The settings of the bus.
 pub struct Settings {
-    /// Where Redis is; it may hold a password.
+    /// The URL of Redis; it may contain a password.
     pub url: String,
-    /// The names of everything in Redis.
+    /// The names of all keys in Redis.
     pub keys: Keys,
-    /// How long and how much is kept.
+    /// How long, and how much, channels keep.
     pub retentions: Retentions,
     /// How much the inbox keeps.
     pub inbox: Bounds,
-    /// When an event counts as published that does not say so itself.
+    /// The durability of events that do not set their own.
     pub durability: Durability,
-    /// Announcements that may wait for the hub.
+    /// Maximum number of messages that wait for the hub.
     pub queue: usize,
     /// This node.
     pub node: NodeId,
@@ -81,33 +83,34 @@ pub struct RedisBus {
 }
 
 impl RedisBus {
-    /// Starts connecting, and goes on for as long as the process lives. Whether Redis is there shows in the health;
-    /// only a URL that cannot be read is an error.
+    /// Starts connecting, and runs for as long as the process lives. The health shows whether Redis
+    /// is reachable; only an invalid URL is an error.
     pub fn start(
         settings: Settings,
         life: &Lifecycle,
         metrics: &Arc<Metrics>,
-    ) -> Result<(Self, Deliveries), BusError> {
-        let (intake, deliveries) = intake(settings.queue, Arc::clone(metrics));
+    ) -> Result<(Self, DeliveryReceiver), BusError> {
+        let (sender, deliveries) = delivery_queue(settings.queue, Arc::clone(metrics));
         let keys = settings.keys;
-        let config = commands::config(&settings.url)?;
-        let place = Place::of(&settings.url, &config)?;
-        let replicated = Replicated::new(Place::of(&settings.url, &config)?);
+        let config = commands::parse_url(&settings.url)?;
+        let endpoint = RedisEndpoint::parse(&settings.url, &config)?;
+        let replicated = Replicated::new(RedisEndpoint::parse(&settings.url, &config)?);
         let commands = Arc::new(Commands::start(config, keys.clone(), settings.retentions)?);
-        let roster = Roster::new(Arc::clone(&commands), place.hosts(), settings.node);
-        let listens = Arc::clone(&commands);
-        let subscriber = Subscriber::new(place, keys, settings.node, intake, listens, Arc::clone(metrics));
+        let roster = Roster::new(Arc::clone(&commands), endpoint.hosts(), settings.node);
+        let canary_commands = Arc::clone(&commands);
+        let subscriber =
+            Subscriber::new(endpoint, keys, settings.node, sender, canary_commands, Arc::clone(metrics));
         let subscriber = Arc::new(subscriber);
-        let (sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
+        let (health_sender, health) = watch::channel(Health::Down("not connected yet".to_owned()));
         life.spawn_delivery(Arc::clone(&subscriber).run());
         life.spawn(timers::run(Arc::clone(&commands), Arc::clone(metrics)));
-        life.spawn(health::run(Arc::clone(&commands), subscriber.state(), sender, Arc::clone(metrics)));
-        life.spawn(inbox::watch(Arc::clone(&commands), Arc::clone(metrics)));
+        life.spawn(health::run(Arc::clone(&commands), subscriber.state(), health_sender, Arc::clone(metrics)));
+        life.spawn(inbox::run_metrics(Arc::clone(&commands), Arc::clone(metrics)));
         let (durability, inbox) = (settings.durability, settings.inbox);
         Ok((Self { commands, replicated, durability, inbox, subscriber, roster, health }, deliveries))
     }
 
-    /// Where this node may be entered among those that live.
+    /// Returns the roster of live nodes, to which this node may add itself.
     pub fn roster(&self) -> Roster {
         self.roster.clone()
     }
@@ -116,15 +119,15 @@ impl RedisBus {
 #[async_trait]
 impl Bus for RedisBus {
     async fn publish(&self, events: &[Prepared]) -> Vec<Result<Accepted, BusError>> {
-        let usual = self.durability;
-        let wants = |event: &Prepared| event.durability.unwrap_or(usual) == Durability::Replicated;
-        // A batch keeps its order, and so it goes one way as a whole.
+        let default = self.durability;
+        let wants = |event: &Prepared| event.durability.unwrap_or(default) == Durability::Replicated;
+        // A batch stays in order, so all of it takes the same connections.
         let is_stored = |event: &Prepared| event.class != Class::Volatile;
         let replicated = events.iter().any(|event| is_stored(event) && wants(event)).then_some(&self.replicated);
-        publish::all(&self.commands, replicated, events).await
+        publish::publish(&self.commands, replicated, events).await
     }
 
-    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<Ends>, BusError> {
+    async fn subscribe(&self, channels: &[Channel]) -> Result<Vec<ChannelEnds>, BusError> {
         self.subscriber.subscribe(channels).await?;
         log::ends(&self.commands, channels).await
     }
@@ -141,8 +144,8 @@ impl Bus for RedisBus {
         log::retained(&self.commands, channel, after).await
     }
 
-    async fn note(&self, notes: &[Note]) -> Result<(), BusError> {
-        tracking::note(&self.commands, notes).await
+    async fn report(&self, reports: &[DeliveryReport]) -> Result<(), BusError> {
+        tracking::report(&self.commands, reports).await
     }
 
     async fn acknowledge(&self, acks: &[Ack]) -> Vec<Result<(), BusError>> {
@@ -154,28 +157,28 @@ impl Bus for RedisBus {
         tracking::receipts(&self.commands, id).await
     }
 
-    async fn fallbacks(&self, most: usize) -> Result<Vec<Fallback>, BusError> {
-        tracking::fallbacks(&self.commands, most).await
+    async fn fallbacks(&self, limit: usize) -> Result<Vec<Fallback>, BusError> {
+        tracking::fallbacks(&self.commands, limit).await
     }
 
-    async fn told(&self, most: usize) -> Result<Vec<Told>, BusError> {
-        tracking::told(&self.commands, most).await
+    async fn final_statuses(&self, limit: usize) -> Result<Vec<FinalStatus>, BusError> {
+        tracking::final_statuses(&self.commands, limit).await
     }
 
-    async fn cancel(&self, id: &str) -> Result<Cancelled, BusError> {
+    async fn cancel(&self, id: &str) -> Result<CancelResult, BusError> {
         tracking::cancel(&self.commands, id).await
     }
 
-    async fn remember(&self, happenings: &[Happening], most: usize) -> Result<(), BusError> {
-        history::remember(&self.commands, happenings, most).await
+    async fn append_connection_log(&self, entries: &[UserLogEntry], max_entries: usize) -> Result<(), BusError> {
+        connection_log::append(&self.commands, entries, max_entries).await
     }
 
-    async fn history(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
-        history::read(&self.commands, user).await
+    async fn connection_log(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError> {
+        connection_log::read(&self.commands, user).await
     }
 
-    async fn answered(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
-        history::answered(&self.commands, channel, id).await
+    async fn find_accepted(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError> {
+        connection_log::find_accepted(&self.commands, channel, id).await
     }
 
     async fn emit(&self, from: &Emitter<'_>, emission: &Emission) -> Result<Emitted, BusError> {
@@ -188,18 +191,14 @@ impl Bus for RedisBus {
     }
 
     async fn nodes(&self) -> Result<Vec<NodeId>, BusError> {
-        history::nodes(&self.commands).await
+        connection_log::nodes(&self.commands).await
     }
 
-    async fn position(&self, channel: &Channel, cursor: Cursor) -> Result<Position, BusError> {
-        log::position(&self.commands, channel, cursor).await
+    async fn cursor_status(&self, channel: &Channel, cursor: Cursor) -> Result<CursorStatus, BusError> {
+        log::cursor_status(&self.commands, channel, cursor).await
     }
 
     fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! Presence on Redis: one script a call, and each order announced as well, so that it arrives sooner.
+//! Presence on Redis: one script per call. Commands to nodes are also announced, so they arrive
+//! sooner.
 
 use async_trait::async_trait;
 use fred::interfaces::{ClientLike, HashesInterface};
@@ -10,47 +11,47 @@ use wirebell_protocol::presence::{
 };
 use wirebell_protocol::{ConnectionId, NodeCommand, Shard};
 
-use super::super::{BusError, Presence};
 use super::RedisBus;
-use super::commands::{Commands, failed};
+use super::commands::{Commands, bus_error};
+use crate::bus::{BusError, Presence};
 
 #[async_trait]
 impl Presence for RedisBus {
-    async fn renew(
+    async fn renew_lease(
         &self,
         lease: Lease,
-        enter: bool,
+        create: bool,
         settings: &Settings,
         done: &[NodeCommand],
     ) -> Result<Renewed, BusError> {
-        self.commands.connected()?;
-        let call = presence::renew(&self.commands.keys, lease, enter, settings, done);
+        self.commands.require_connection()?;
+        let call = presence::renew(&self.commands.keys, lease, create, settings, done);
         let answer: Vec<String> = self.commands.call(&call).await?;
-        Renewed::parse(&answer).ok_or_else(strange)
+        Renewed::parse(&answer).ok_or_else(unexpected)
     }
 
-    async fn change(
+    async fn apply_changes(
         &self,
         lease: Lease,
         batch: u64,
         settings: &Settings,
         changes: &[Change],
     ) -> Result<ChangeResult, BusError> {
-        self.commands.connected()?;
+        self.commands.require_connection()?;
         let call = presence::change(&self.commands.keys, lease, batch, settings, changes);
         let answer: Vec<String> = self.commands.call(&call).await?;
-        let outcome = ChangeResult::parse(&answer).ok_or_else(strange)?;
-        if let ChangeResult::Done(sessions) = &outcome {
+        let result = ChangeResult::parse(&answer).ok_or_else(unexpected)?;
+        if let ChangeResult::Done(sessions) = &result {
             let elsewhere = sessions
                 .iter()
                 .filter(|(why, id)| *why == JoinResult::Replaced && id.node != lease.node)
                 .map(|(_, id)| NodeCommand::Evict(*id));
             announce(&self.commands, elsewhere).await;
         }
-        Ok(outcome)
+        Ok(result)
     }
 
-    async fn clear(
+    async fn clear_sessions(
         &self,
         shard: Shard,
         lease: &str,
@@ -62,48 +63,56 @@ impl Presence for RedisBus {
         Ok(Some(next).filter(|next| next != "0"))
     }
 
-    async fn resign(&self, lease: Lease, has_left: bool) -> Result<(), BusError> {
-        self.commands.connected()?;
+    async fn release_lease(&self, lease: Lease, has_left: bool) -> Result<(), BusError> {
+        self.commands.require_connection()?;
         self.commands.call::<i64>(&presence::resign(&self.commands.keys, lease, has_left)).await.map(drop)
     }
 
-    async fn online(&self, user: &str) -> Result<Option<OnlineUser>, BusError> {
+    async fn find_online(&self, user: &str) -> Result<Option<OnlineUser>, BusError> {
         let key = self.commands.keys.online(Shard::of(user));
-        let value: Option<String> = self.commands.client.hget(key, user).await.map_err(|error| failed(&error))?;
-        value.map(|value| OnlineUser::parse(&value).ok_or_else(strange)).transpose()
+        let value: Option<String> =
+            self.commands.client.hget(key, user).await.map_err(|error| bus_error(&error))?;
+        value.map(|value| OnlineUser::parse(&value).ok_or_else(unexpected)).transpose()
     }
 
-    async fn page(&self, shard: Shard, after: &str, most: usize) -> Result<Vec<(String, OnlineUser)>, BusError> {
-        let call = presence::page(&self.commands.keys, shard, after, most);
+    async fn online_page(
+        &self,
+        shard: Shard,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, OnlineUser)>, BusError> {
+        let call = presence::page(&self.commands.keys, shard, after, limit);
         let answer: Vec<String> = self.commands.call(&call).await?;
-        let one = |pair: &[String]| Some((pair[0].clone(), OnlineUser::parse(&pair[1])?));
-        answer.chunks_exact(2).map(|pair| one(pair).ok_or_else(strange)).collect()
+        let parse = |pair: &[String]| Some((pair[0].clone(), OnlineUser::parse(&pair[1])?));
+        answer.chunks_exact(2).map(|pair| parse(pair).ok_or_else(unexpected)).collect()
     }
 
-    async fn disconnect(&self, user: &str, which: &Filter, reason: &str) -> Result<Vec<ConnectionId>, BusError> {
-        let call = presence::disconnect(&self.commands.keys, user, which, reason);
+    async fn disconnect(&self, user: &str, filter: &Filter, reason: &str) -> Result<Vec<ConnectionId>, BusError> {
+        let call = presence::disconnect(&self.commands.keys, user, filter, reason);
         let answer: Vec<String> = self.commands.call(&call).await?;
-        let told: Vec<ConnectionId> = answer.iter().filter_map(|id| id.parse().ok()).collect();
-        announce(&self.commands, told.iter().map(|id| NodeCommand::Disconnect(*id, reason.to_owned()))).await;
-        Ok(told)
+        let connections: Vec<ConnectionId> = answer.iter().filter_map(|id| id.parse().ok()).collect();
+        let commands = connections.iter().map(|id| NodeCommand::Disconnect(*id, reason.to_owned()));
+        announce(&self.commands, commands).await;
+        Ok(connections)
     }
 }
 
-/// Tells the nodes at once. Whoever does not hear it finds it in the list of its orders.
+/// Announces commands to their nodes. A node that misses an announcement finds the command in its
+/// list.
 async fn announce(commands: &Commands, node_commands: impl Iterator<Item = NodeCommand>) {
-    let one = |command: NodeCommand| async move {
+    let publish = |command: NodeCommand| async move {
         let channel = commands.keys.announce_node(command.connection().node);
         let slot = ClusterHash::Custom(redis_keyslot(channel.as_bytes()));
-        let words = vec![channel, command.encode()];
-        commands.client.custom::<i64, _>(CustomCommand::new_static("SPUBLISH", slot, false), words).await
+        let args = vec![channel, command.encode()];
+        commands.client.custom::<i64, _>(CustomCommand::new_static("SPUBLISH", slot, false), args).await
     };
-    for answer in join_all(node_commands.map(one)).await {
+    for answer in join_all(node_commands.map(publish)).await {
         if let Err(error) = answer {
-            tracing::debug!(%error, "an order was not announced; it waits in its node's list");
+            tracing::debug!(%error, "cannot announce a command to a node; the node finds it in its list");
         }
     }
 }
 
-fn strange() -> BusError {
-    BusError::Refused("a script of presence answered something else than it does".to_owned())
+fn unexpected() -> BusError {
+    BusError::Rejected("a presence script returned an unexpected answer".to_owned())
 }

@@ -1,20 +1,20 @@
-//! Revocations on Redis: one hash.
+//! The revocation store on Redis: one hash.
 
 use async_trait::async_trait;
 use wirebell_protocol::revocation::{self, Revocation, Revocations};
 
-use super::super::{BusError, Revoking};
 use super::RedisBus;
+use crate::bus::{BusError, RevocationStore};
 
 #[async_trait]
-impl Revoking for RedisBus {
+impl RevocationStore for RedisBus {
     async fn revoke(&self, revocation: &Revocation) -> Result<(), BusError> {
-        self.commands.connected()?;
+        self.commands.require_connection()?;
         self.commands.call::<i64>(&revocation::revoke(&self.commands.keys, revocation)).await.map(drop)
     }
 
     async fn revocations(&self, known: &str) -> Result<Option<Revocations>, BusError> {
-        self.commands.connected()?;
+        self.commands.require_connection()?;
         let answer: Vec<String> = self.commands.call(&revocation::revocations(&self.commands.keys, known)).await?;
         Ok(Revocations::parse(&answer))
     }

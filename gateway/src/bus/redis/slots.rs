@@ -1,14 +1,14 @@
-//! Which server holds what: the slots of a Cluster, or all of them on one server.
+//! Which server owns which slots: the slot map of a Cluster, or one server that owns all slots.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use redis::Value;
 
-/// The slots of a Cluster.
-const SLOTS: u16 = 16_384;
+/// The number of slots in a Cluster.
+const SLOT_COUNT: u16 = 16_384;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Address {
     pub(super) host: String,
@@ -35,14 +35,14 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// One server has them all.
+    /// Creates a map in which one server owns all slots.
     pub(super) fn all_at(address: Address) -> Self {
-        Self { ranges: vec![(0, SLOTS - 1, address)] }
+        Self { ranges: vec![(0, SLOT_COUNT - 1, address)] }
     }
 
-    /// Reads the answer to `CLUSTER SLOTS` of the server at `asked`. None if it is not one, or not every slot has
-    /// an owner.
-    pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
+    /// Parses the answer of the server at `asked` to `CLUSTER SLOTS`. Returns `None` if the answer
+    /// is not one, or a slot has no owner.
+    pub(super) fn parse(answer: &Value, asked: &Address) -> Option<Self> {
         let Value::Array(rows) = answer else { return None };
         let mut ranges: Vec<_> = rows.iter().map(|row| range(row, asked)).collect::<Option<_>>()?;
         ranges.sort_by_key(|(first, ..)| *first);
@@ -53,31 +53,32 @@ impl Slots {
             }
             next = last.checked_add(1)?;
         }
-        (next == SLOTS).then_some(Self { ranges })
+        (next == SLOT_COUNT).then_some(Self { ranges })
     }
 
-    /// Who has the slot of this name.
+    /// Returns the owner of the slot of this key or channel name.
     pub(super) fn owner(&self, name: &str) -> Option<&Address> {
         if let [(_, _, only)] = self.ranges.as_slice() {
             return Some(only);
         }
         let slot = fred::util::redis_keyslot(name.as_bytes());
-        let place = self.ranges.partition_point(|(_, last, _)| *last < slot);
-        self.ranges.get(place).map(|(.., owner)| owner)
+        let index = self.ranges.partition_point(|(_, last, _)| *last < slot);
+        self.ranges.get(index).map(|(.., owner)| owner)
     }
 
-    /// All owners.
+    /// Returns all owners.
     pub(super) fn owners(&self) -> HashSet<&Address> {
         self.ranges.iter().map(|(.., owner)| owner).collect()
     }
 }
 
-/// `[first, last, [host, port, …], …replicas]`.
+/// Parses `[first, last, [host, port, …], …replicas]`.
 fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
     let Value::Array(row) = row else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else { return None };
     let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
-    // A server that does not know its own host leaves it out: then it is the one by which it was reached.
+    // A server that does not know its own host leaves it out. Its host is then the one by which it
+    // was reached.
     let host = match host {
         Value::BulkString(host) if !host.is_empty() && host != b"?" => str::from_utf8(host).ok()?,
         _ => &asked.host,
@@ -95,11 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn every_name_has_the_owner_of_its_slot() {
+    fn name_belongs_to_the_owner_of_its_slot() {
         let asked = Address::new("10.0.0.9", 1);
         let rows = vec![row(8_000, 16_383, "", 3), row(0, 5, "10.0.0.1", 1), row(6, 7_999, "10.0.0.2", 2)];
-        let slots = Slots::read(&Value::Array(rows), &asked).unwrap();
-        // `CLUSTER KEYSLOT` says 12739, 5061 and 238 of these.
+        let slots = Slots::parse(&Value::Array(rows), &asked).unwrap();
+        // `CLUSTER KEYSLOT` returns 12739, 5061 and 238 for these names.
         for (name, owner) in
             [("123456789", "10.0.0.9:3"), ("wb:{bar}:announce", "10.0.0.2:2"), ("hash", "10.0.0.2:2")]
         {
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_with_holes_is_none() {
+    fn slot_map_with_gaps_is_rejected() {
         let asked = Address::new("h", 1);
         for rows in [
             vec![],
@@ -118,7 +119,7 @@ mod tests {
             vec![row(1, 16_383, "h", 1)],
             vec![row(0, 70_000, "h", 1)],
         ] {
-            assert_eq!(Slots::read(&Value::Array(rows), &asked), None);
+            assert_eq!(Slots::parse(&Value::Array(rows), &asked), None);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The node's subscriptions: a link to every server that holds slots, kept alive, and each name subscribed where
-//! its slot is. One server is the case of one link that has all slots.
+//! The node's subscriptions: a link to every server that owns slots, and each channel subscribed at
+//! the owner of its slot. A single server is one link that has all slots.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,54 +10,56 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wirebell_protocol::{Channel, Keys, NodeId};
 
-use super::super::intake::Intake;
 use super::canary::{self, Canary};
 use super::commands::Commands;
-use super::link::{Ear, Link, Trouble};
-use super::place::{Kind, Place};
+use super::discovery;
+use super::endpoint::{RedisEndpoint, Topology};
+use super::link::{Link, LinkErrors, MessageSink};
+use super::mutex::lock;
 use super::slots::{Address, Slots};
-use super::{BusError, discovery, lock};
+use crate::bus::BusError;
+use crate::bus::delivery_queue::DeliverySender;
 use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
-/// How often links are asked whether they live, and whether they hear. Being deaf is noticed within it.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// How often a Cluster is asked for its slots, should no message have told of a change.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// The pause before connecting again: short, since every moment of it is deafness, and jittered.
+/// How often links are probed and sent a canary. A deaf link is found within this time.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the slots of a Cluster are read, in case no message reported a change.
+const SLOTS_INTERVAL: Duration = Duration::from_secs(30);
+/// The delay before reconnecting: short, since the node is deaf meanwhile, and jittered.
 const RETRY_MILLIS: std::ops::Range<u64> = 50..250;
-/// After so many vain attempts haste is of no use.
-const HASTY_ATTEMPTS: u32 = 20;
-/// The pause from then on: what cannot be had is not worth a storm of connections.
+/// Failed attempts before the longer delay.
+const FAST_ATTEMPTS: u32 = 20;
+/// The delay after that. An unreachable server must not cause a storm of connections.
 const SLOW_RETRY_MILLIS: std::ops::Range<u64> = 500..1_000;
 
-/// Whether the subscriptions stand.
+/// Whether the subscriptions work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LinkState {
-    /// All of them, and they are heard as far as is known.
+pub(super) enum SubscriptionState {
+    /// All channels are subscribed, and no link is known to be deaf.
     Up,
-    /// Why not.
+    /// They do not work, for this reason.
     Down(String),
 }
 
 pub(super) struct Subscriber {
-    place: Place,
+    endpoint: RedisEndpoint,
     keys: Keys,
     node: NodeId,
-    ear: Ear,
+    sink: MessageSink,
     canary: Canary,
-    /// What has to be listened for, whatever happens to the links.
+    /// The channels that must be subscribed, independently of the links.
     wanted: Mutex<HashSet<Channel>>,
     routes: Mutex<Arc<Routes>>,
-    state: watch::Sender<LinkState>,
+    state: watch::Sender<SubscriptionState>,
 }
 
-/// The servers as they are known, each with its link.
+/// The known servers, each with its link.
 #[derive(Default)]
 struct Routes {
     slots: Slots,
     links: HashMap<Address, Arc<Link>>,
-    /// By what name each link is sent the canary.
+    /// The canary channel of each link.
     canaries: HashMap<Address, String>,
 }
 
@@ -66,7 +68,7 @@ impl Routes {
         self.links.get(self.slots.owner(name)?)
     }
 
-    /// Are both of them one and the same connection?
+    /// Returns whether both routes use the same connection for the name.
     fn agrees(&self, other: &Self, name: &str) -> bool {
         match (self.link(name), other.link(name)) {
             (Some(one), Some(two)) => Arc::ptr_eq(one, two),
@@ -74,48 +76,49 @@ impl Routes {
         }
     }
 
-    /// Is the link's canary subscribed to on this very connection?
+    /// Returns whether the link's canary channel is subscribed on this same connection.
     fn has_canary(&self, link: &Arc<Link>, name: &str) -> bool {
         self.canaries.get(link.address()).is_some_and(|known| known == name)
             && self.links.get(link.address()).is_some_and(|known| Arc::ptr_eq(known, link))
     }
 
-    /// The names by the link that each belongs to. None if there is a name without one.
-    fn sort(&self, names: Vec<String>) -> Option<Vec<(&Arc<Link>, Vec<String>)>> {
-        let mut sorted: HashMap<&Address, Vec<String>> = HashMap::new();
+    /// Groups names by their link. Returns `None` if a name has no link.
+    fn by_link(&self, names: Vec<String>) -> Option<Vec<(&Arc<Link>, Vec<String>)>> {
+        let mut grouped: HashMap<&Address, Vec<String>> = HashMap::new();
         for name in names {
-            sorted.entry(self.slots.owner(&name)?).or_default().push(name);
+            grouped.entry(self.slots.owner(&name)?).or_default().push(name);
         }
-        sorted.into_iter().map(|(owner, names)| Some((self.links.get(owner)?, names))).collect()
+        grouped.into_iter().map(|(owner, names)| Some((self.links.get(owner)?, names))).collect()
     }
 }
 
 impl Subscriber {
     pub(super) fn new(
-        place: Place,
+        endpoint: RedisEndpoint,
         keys: Keys,
         node: NodeId,
-        intake: Intake,
+        sender: DeliverySender,
         commands: Arc<Commands>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let state = watch::Sender::new(LinkState::Down("not connected yet".to_owned()));
+        let state = watch::Sender::new(SubscriptionState::Down("not connected yet".to_owned()));
         let name = keys.canary(0, node);
-        let ending = name.rsplit_once('}').map_or(name.as_str(), |(_, ending)| ending).into();
+        let canary_suffix = name.rsplit_once('}').map_or(name.as_str(), |(_, suffix)| suffix).into();
         let canary = Canary::new(commands, Arc::clone(&metrics));
-        let ear = Ear { intake, metrics, trouble: Arc::new(Trouble::default()), canary: ending };
-        Self { place, keys, node, ear, canary, wanted: Mutex::default(), routes: Mutex::default(), state }
+        let sink = MessageSink { sender, metrics, errors: Arc::new(LinkErrors::default()), canary_suffix };
+        Self { endpoint, keys, node, sink, canary, wanted: Mutex::default(), routes: Mutex::default(), state }
     }
 
-    pub(super) fn state(&self) -> watch::Receiver<LinkState> {
+    pub(super) fn state(&self) -> watch::Receiver<SubscriptionState> {
         self.state.subscribe()
     }
 
     pub(super) async fn subscribe(&self, channels: &[Channel]) -> Result<(), BusError> {
-        // Noted first: should the routes change meanwhile, the keeper finds them among what is wanted.
+        // Added first: if the routes change meanwhile, the next update subscribes all wanted
+        // channels.
         lock(&self.wanted).extend(channels.iter().cloned());
-        self.ask(&self.routes(), self.names(channels)).await?;
-        self.count();
+        self.subscribe_names(&self.routes(), self.names(channels)).await?;
+        self.update_gauge();
         Ok(())
     }
 
@@ -126,90 +129,92 @@ impl Subscriber {
                 wanted.remove(channel);
             }
         }
-        self.count();
+        self.update_gauge();
         let routes = self.routes();
-        let Some(sorted) = routes.sort(self.names(channels)) else { return };
-        let asked = sorted.iter().map(|(link, names)| link.unsubscribe(names));
-        if let Err(error) = all(join_all(asked).await) {
-            // The link is lost, and with it the subscriptions.
-            tracing::debug!(%error, "not unsubscribed");
+        let Some(grouped) = routes.by_link(self.names(channels)) else { return };
+        let calls = grouped.iter().map(|(link, names)| link.unsubscribe(names));
+        if let Err(error) = all(join_all(calls).await) {
+            // The link is lost, and its subscriptions with it.
+            tracing::debug!(%error, "cannot unsubscribe; the link and its subscriptions are lost");
         }
     }
 
-    /// Keeps the links for as long as the process lives.
+    /// Maintains the links for as long as the process lives.
     pub(super) async fn run(self: Arc<Self>) {
-        let mut vain = 0;
+        let mut failures = 0;
         loop {
-            match self.settle().await {
+            match self.update().await {
                 Ok(()) => {
-                    vain = 0;
-                    self.until_trouble().await;
+                    failures = 0;
+                    self.wait_for_change().await;
                 }
                 Err(error) => {
-                    vain += 1;
-                    self.canary.note(false);
-                    self.say(LinkState::Down(error.to_string()));
-                    let pause = if vain > HASTY_ATTEMPTS { SLOW_RETRY_MILLIS } else { RETRY_MILLIS };
-                    tokio::time::sleep(Duration::from_millis(fastrand::u64(pause))).await;
+                    failures += 1;
+                    self.canary.record_round(false);
+                    self.set_state(SubscriptionState::Down(error.to_string()));
+                    let delay = if failures > FAST_ATTEMPTS { SLOW_RETRY_MILLIS } else { RETRY_MILLIS };
+                    tokio::time::sleep(Duration::from_millis(fastrand::u64(delay))).await;
                 }
             }
         }
     }
 
-    /// Finds the servers, connects to those that are new, and subscribes what does not stand where it belongs.
-    async fn settle(&self) -> Result<(), BusError> {
+    /// Finds the servers, connects to new ones, and subscribes every channel that is not subscribed
+    /// at its owner.
+    async fn update(&self) -> Result<(), BusError> {
         let before = self.routes();
         let known: Vec<Address> = before.links.keys().cloned().collect();
-        let slots = discovery::slots(&self.place, &known).await?;
+        let slots = discovery::slots(&self.endpoint, &known).await?;
         let links = try_join_all(slots.owners().into_iter().map(|owner| self.link(&before, owner))).await?;
         let links = links.into_iter().collect();
-        let canaries = canary::names(&slots, &before.canaries, |number| self.keys.canary(number, self.node));
+        let canaries =
+            canary::channel_names(&slots, &before.canaries, |number| self.keys.canary(number, self.node));
         let after = Arc::new(Routes { slots, links, canaries });
-        // A new link proves that it hears before thousands of names are entrusted to it.
+        // A new link must receive its canary before thousands of channels are subscribed on it.
         self.subscribe_canaries(&before, &after).await?;
-        self.listen(&after).await?;
+        self.probe_links(&after).await?;
         *lock(&self.routes) = Arc::clone(&after);
-        let strayed = std::mem::take(&mut *lock(&self.ear.trouble.strayed));
-        let missing = self.missing(&before, &after, &strayed);
+        let lost = std::mem::take(&mut *lock(&self.sink.errors.lost_names));
+        let missing = self.missing(&before, &after, &lost);
         if !missing.is_empty() {
             let own = self.keys.announce_node(self.node);
-            let again = missing.iter().filter(|name| **name != own).count();
-            if let Err(error) = self.ask(&after, missing.clone()).await {
-                // Some may stand and some not: all of them again.
-                self.ear.trouble.stray(missing);
+            let resubscribed = missing.iter().filter(|name| **name != own).count();
+            if let Err(error) = self.subscribe_names(&after, missing.clone()).await {
+                // Some may be subscribed and some not, so all of them are tried again.
+                self.sink.errors.add_lost(missing);
                 return Err(error);
             }
-            self.ear.metrics.bus_resubscriptions.inc_by(again as u64);
-            // Whatever was published while nobody listened is in the logs only.
-            self.ear.intake.missed_any();
+            self.sink.metrics.bus_resubscriptions.inc_by(resubscribed as u64);
+            // Events that were published while there was no subscription are only in the logs.
+            self.sink.sender.mark_all_missed();
         }
-        self.count();
-        self.say(LinkState::Up);
+        self.update_gauge();
+        self.set_state(SubscriptionState::Up);
         Ok(())
     }
 
     async fn subscribe_canaries(&self, before: &Routes, after: &Routes) -> Result<(), BusError> {
-        let asked = after.links.values().map(async |link| {
+        let calls = after.links.values().map(async |link| {
             let Some(name) = after.canaries.get(link.address()) else { return Ok(()) };
-            let strayed = lock(&self.ear.trouble.strayed).remove(name);
-            if !strayed && before.has_canary(link, name) {
+            let was_lost = lock(&self.sink.errors.lost_names).remove(name);
+            if !was_lost && before.has_canary(link, name) {
                 return Ok(());
             }
             link.subscribe(std::slice::from_ref(name)).await
         });
-        all(join_all(asked).await).map(drop)
+        all(join_all(calls).await).map(drop)
     }
 
-    /// Asks every link whether it lives and hears.
-    async fn listen(&self, routes: &Routes) -> Result<(), BusError> {
-        let must_be_primary = self.place.can_move();
-        let asked = routes.links.values().map(async |link| match routes.canaries.get(link.address()) {
-            Some(name) => self.canary.try_link(link, name, must_be_primary).await,
+    /// Checks that every link lives and receives its canary.
+    async fn probe_links(&self, routes: &Routes) -> Result<(), BusError> {
+        let must_be_primary = self.endpoint.can_fail_over();
+        let probes = routes.links.values().map(async |link| match routes.canaries.get(link.address()) {
+            Some(name) => self.canary.check(link, name, must_be_primary).await,
             None => link.probe(must_be_primary).await.map(|()| true),
         });
-        // All of them to their end: the answer to a probe that nobody waits for any more would still come.
-        let heard = all(join_all(asked).await)?;
-        self.canary.note(heard.into_iter().all(|heard| heard));
+        // Every probe runs to its end: an abandoned one would still get its answer on the link.
+        let received = all(join_all(probes).await)?;
+        self.canary.record_round(received.into_iter().all(|received| received));
         Ok(())
     }
 
@@ -217,58 +222,60 @@ impl Subscriber {
         if let Some(link) = before.links.get(owner).filter(|link| link.is_alive()) {
             return Ok((owner.clone(), Arc::clone(link)));
         }
-        let client = self.place.client(owner)?;
-        let link = Link::connect(client, owner.clone(), self.ear.clone(), self.place.can_move()).await?;
+        let client = self.endpoint.client(owner)?;
+        let must_be_primary = self.endpoint.can_fail_over();
+        let link = Link::connect(client, owner.clone(), self.sink.clone(), must_be_primary).await?;
         Ok((owner.clone(), Arc::new(link)))
     }
 
-    /// Every name that is wanted and does not stand at the link where it belongs.
-    fn missing(&self, before: &Routes, after: &Routes, strayed: &HashSet<String>) -> Vec<String> {
+    /// Returns every wanted name that is not subscribed on the link of its owner.
+    fn missing(&self, before: &Routes, after: &Routes, lost: &HashSet<String>) -> Vec<String> {
         let mut names: HashSet<String> =
             lock(&self.wanted).iter().map(|channel| self.keys.announce(channel)).collect();
         names.insert(self.keys.announce_node(self.node));
-        names.retain(|name| strayed.contains(name) || !before.agrees(after, name));
+        names.retain(|name| lost.contains(name) || !before.agrees(after, name));
         names.into_iter().collect()
     }
 
-    async fn until_trouble(&self) {
-        let look = Instant::now() + LOOK_EVERY;
+    /// Probes the links until one fails, a subscription is lost, or the slots must be read again.
+    async fn wait_for_change(&self) {
+        let read_slots_at = Instant::now() + SLOTS_INTERVAL;
         loop {
             tokio::select! {
-                () = self.ear.trouble.bell.notified() => break,
-                () = tokio::time::sleep_until(next_tick(PROBE_EVERY)) => {}
+                () = self.sink.errors.changed.notified() => break,
+                () = tokio::time::sleep_until(next_tick(PROBE_INTERVAL)) => {}
             }
-            if self.listen(&self.routes()).await.is_err() {
-                self.canary.note(false);
+            if self.probe_links(&self.routes()).await.is_err() {
+                self.canary.record_round(false);
                 break;
             }
-            if matches!(self.place.kind, Kind::Cluster { .. }) && Instant::now() > look {
+            if matches!(self.endpoint.topology, Topology::Cluster { .. }) && Instant::now() > read_slots_at {
                 return;
             }
         }
-        self.lose_the_dead();
+        self.report_dead_links();
     }
 
-    /// Says so at once if a link is gone, since finding its server again may take a while.
-    fn lose_the_dead(&self) {
+    /// Reports dead links at once, since finding their servers again may take a while.
+    fn report_dead_links(&self) {
         let routes = self.routes();
         let dead: Vec<String> =
             routes.links.values().filter(|link| !link.is_alive()).map(|link| link.cause()).collect();
         if !dead.is_empty() {
-            self.ear.metrics.bus_disconnections.inc_by(dead.len() as u64);
-            self.canary.note(false);
-            self.say(LinkState::Down(dead.join("; ")));
+            self.sink.metrics.bus_disconnections.inc_by(dead.len() as u64);
+            self.canary.record_round(false);
+            self.set_state(SubscriptionState::Down(dead.join("; ")));
         }
     }
 
-    async fn ask(&self, routes: &Routes, names: Vec<String>) -> Result<(), BusError> {
-        let none = || BusError::Unavailable("the subscriptions' connection is down".to_owned());
-        let sorted = routes.sort(names).ok_or_else(none)?;
-        all(join_all(sorted.iter().map(|(link, names)| link.subscribe(names))).await).map(drop)
+    async fn subscribe_names(&self, routes: &Routes, names: Vec<String>) -> Result<(), BusError> {
+        let no_link = || BusError::Unavailable("the connection of the subscriptions is down".to_owned());
+        let grouped = routes.by_link(names).ok_or_else(no_link)?;
+        all(join_all(grouped.iter().map(|(link, names)| link.subscribe(names))).await).map(drop)
     }
 
-    /// Waking whoever watches is for news only.
-    fn say(&self, state: LinkState) {
+    /// Sets the state. Only a change wakes the receivers.
+    fn set_state(&self, state: SubscriptionState) {
         self.state.send_if_modified(|before| {
             let differs = *before != state;
             *before = state;
@@ -284,12 +291,12 @@ impl Subscriber {
         channels.iter().map(|channel| self.keys.announce(channel)).collect()
     }
 
-    fn count(&self) {
-        self.ear.metrics.bus_subscriptions.set(i64::try_from(lock(&self.wanted).len()).unwrap_or(i64::MAX));
+    fn update_gauge(&self) {
+        self.sink.metrics.bus_subscriptions.set(i64::try_from(lock(&self.wanted).len()).unwrap_or(i64::MAX));
     }
 }
 
-/// The first error, once every answer is there.
+/// Returns all values, or the first error.
 fn all<T>(answers: Vec<Result<T, BusError>>) -> Result<Vec<T>, BusError> {
     answers.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! Records: what is written into them, and read from them.
+//! Delivery records: writes reports and acknowledgements, and reads receipts.
 
 use std::collections::HashMap;
 
@@ -8,47 +8,49 @@ use wirebell_protocol::script::Call;
 use wirebell_protocol::tracking::{self, Alarm, Receipt, Timer};
 use wirebell_protocol::{Channel, Shard};
 
-use super::super::{Ack, BusError, Cancelled, Fallback, Note, Told};
-use super::commands::{Commands, failed};
+use super::commands::{Commands, bus_error};
 use super::replicated::Replicated;
 use super::timers;
+use crate::bus::{Ack, BusError, CancelResult, DeliveryReport, Fallback, FinalStatus};
 
-pub(super) async fn note(commands: &Commands, notes: &[Note]) -> Result<(), BusError> {
-    commands.connected()?;
-    let one = |note: &Note| {
-        let (connection, device) = (note.connection.to_string(), note.device.as_deref().unwrap_or_default());
-        let call = tracking::note(&commands.keys, &note.channel, &note.id, &connection, note.what.as_str(), device);
+pub(super) async fn report(commands: &Commands, reports: &[DeliveryReport]) -> Result<(), BusError> {
+    commands.require_connection()?;
+    let write = |report: &DeliveryReport| {
+        let (connection, device) = (report.connection.to_string(), report.device.as_deref().unwrap_or_default());
+        let state = report.state.as_str();
+        let call = tracking::note(&commands.keys, &report.channel, &report.id, &connection, state, device);
         async move { commands.call::<i64>(&call).await }
     };
-    try_join_all(notes.iter().map(one)).await.map(drop)
+    try_join_all(reports.iter().map(write)).await.map(drop)
 }
 
-/// With `replicated`, what is answered survives a failover, as the events do.
+/// Writes acknowledgements. With `replicated`, a confirmed one survives a failover, as events do.
 pub(super) async fn acknowledge(
     commands: &Commands,
     replicated: Option<&Replicated>,
     acks: &[Ack],
 ) -> Vec<Result<(), BusError>> {
-    if let Err(away) = commands.connected() {
-        return vec![Err(away); acks.len()];
+    if let Err(down) = commands.require_connection() {
+        return vec![Err(down); acks.len()];
     }
     let mut results = vec![Ok(()); acks.len()];
     let mut left: Vec<usize> = (0..acks.len()).collect();
     while !left.is_empty() {
-        let calls: Vec<Call> = left.iter().map(|place| call(commands, &acks[*place])).collect();
+        let calls: Vec<Call> = left.iter().map(|index| call(commands, &acks[*index])).collect();
         let answers: Vec<Result<Vec<String>, BusError>> = match replicated {
             Some(replicated) => replicated.call(&calls.iter().collect::<Vec<_>>()).await,
             None => join_all(calls.iter().map(|call| commands.call(call))).await,
         };
-        let told = left.iter().zip(answers).map(|(place, answer)| tell(commands, &acks[*place], answer));
-        let told = join_all(told).await;
+        let reported =
+            left.iter().zip(answers).map(|(index, answer)| report_first(commands, &acks[*index], answer));
+        let reported = join_all(reported).await;
         left = left
             .into_iter()
-            .zip(told)
-            .filter_map(|(place, more)| match more {
-                Ok(more) => more.then_some(place),
+            .zip(reported)
+            .filter_map(|(index, more)| match more {
+                Ok(more) => more.then_some(index),
                 Err(error) => {
-                    results[place] = Err(error);
+                    results[index] = Err(error);
                     None
                 }
             })
@@ -62,14 +64,19 @@ fn call(commands: &Commands, ack: &Ack) -> Call {
     tracking::acknowledge(&commands.keys, &ack.channel, &ack.device, ack.cursor, &connection, &retention)
 }
 
-/// Tells of the events of which this was the first acknowledgement. Are there more up to its cursor?
-async fn tell(commands: &Commands, ack: &Ack, answer: Result<Vec<String>, BusError>) -> Result<bool, BusError> {
+/// Reports the events whose first acknowledgement this was. Returns whether there are more events
+/// up to its cursor.
+async fn report_first(
+    commands: &Commands,
+    ack: &Ack,
+    answer: Result<Vec<String>, BusError>,
+) -> Result<bool, BusError> {
     let answer = answer?;
-    let (progress, firsts) = answer.split_first().ok_or_else(strange)?;
+    let (progress, firsts) = answer.split_first().ok_or_else(unexpected)?;
     for first in firsts.chunks_exact(2) {
         let timer = Timer { channel: ack.channel.clone(), id: first[0].clone() };
-        let at = first[1].parse().map_err(|_| strange())?;
-        // Should this node die before it has told, the timer tells in the end.
+        let at = first[1].parse().map_err(|_| unexpected())?;
+        // If this node dies before it has reported, the timer causes the report.
         timers::finish(commands, &timer, &Alarm::Final { state: "acknowledged".to_owned(), at }).await?;
     }
     Ok(progress == "more")
@@ -79,77 +86,77 @@ pub(super) async fn receipts(commands: &Commands, id: &str) -> Result<Vec<Receip
     let channels = channels(commands, id).await?;
     let read = channels.iter().map(|channel| async move {
         let record: HashMap<String, String> =
-            commands.client.hgetall(commands.keys.record(channel, id)).await.map_err(|error| failed(&error))?;
+            commands.client.hgetall(commands.keys.record(channel, id)).await.map_err(|error| bus_error(&error))?;
         Ok::<_, BusError>(Receipt::read(channel, &record))
     });
     Ok(try_join_all(read).await?.into_iter().flatten().collect())
 }
 
-pub(super) async fn fallbacks(commands: &Commands, most: usize) -> Result<Vec<Fallback>, BusError> {
+pub(super) async fn fallbacks(commands: &Commands, limit: usize) -> Result<Vec<Fallback>, BusError> {
     let read = |fields: &HashMap<String, String>| {
-        let (id, channel, at) = common(fields)?;
+        let (id, channel, at) = common_fields(fields)?;
         Some((at, Fallback { id, channel, at, event: fields.get("event")?.clone() }))
     };
-    newest(commands, most, |shard| commands.keys.fallback(shard), read).await
+    newest(commands, limit, |shard| commands.keys.fallback(shard), read).await
 }
 
-pub(super) async fn told(commands: &Commands, most: usize) -> Result<Vec<Told>, BusError> {
+pub(super) async fn final_statuses(commands: &Commands, limit: usize) -> Result<Vec<FinalStatus>, BusError> {
     let read = |fields: &HashMap<String, String>| {
-        let (id, channel, at) = common(fields)?;
-        Some((at, Told { id, channel, at, outcome: fields.get("outcome")?.clone() }))
+        let (id, channel, at) = common_fields(fields)?;
+        Some((at, FinalStatus { id, channel, at, status: fields.get("outcome")?.clone() }))
     };
-    newest(commands, most, |shard| commands.keys.receipts(shard), read).await
+    newest(commands, limit, |shard| commands.keys.receipts(shard), read).await
 }
 
-/// The newest entries of all shards' Streams, by the time that `read` finds in them.
+/// Returns the newest entries of the Streams of all shards, by the time that `read` finds in them.
 async fn newest<T>(
     commands: &Commands,
-    most: usize,
+    limit: usize,
     key: impl Fn(Shard) -> String,
     read: impl Fn(&HashMap<String, String>) -> Option<(u64, T)>,
 ) -> Result<Vec<T>, BusError> {
-    let count = u64::try_from(most).unwrap_or(u64::MAX);
-    let asked = Shard::all().map(|shard| {
+    let count = u64::try_from(limit).unwrap_or(u64::MAX);
+    let reads = Shard::all().map(|shard| {
         let key = key(shard);
         async move { commands.client.xrevrange_values(key, "+", "-", Some(count)).await }
     });
     let found: Vec<Vec<(String, HashMap<String, String>)>> =
-        try_join_all(asked).await.map_err(|error| failed(&error))?;
+        try_join_all(reads).await.map_err(|error| bus_error(&error))?;
     let mut dated: Vec<(u64, T)> = found.iter().flatten().filter_map(|(_, fields)| read(fields)).collect();
     dated.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    Ok(dated.into_iter().take(most).map(|(_, entry)| entry).collect())
+    Ok(dated.into_iter().take(limit).map(|(_, entry)| entry).collect())
 }
 
-fn common(fields: &HashMap<String, String>) -> Option<(String, Channel, u64)> {
+fn common_fields(fields: &HashMap<String, String>) -> Option<(String, Channel, u64)> {
     let channel = Channel::parse(fields.get("channel")?).ok()?;
     Some((fields.get("id")?.clone(), channel, fields.get("at")?.parse().ok()?))
 }
 
-pub(super) async fn cancel(commands: &Commands, id: &str) -> Result<Cancelled, BusError> {
-    let mut cancelled = Cancelled::Unknown;
+pub(super) async fn cancel(commands: &Commands, id: &str) -> Result<CancelResult, BusError> {
+    let mut result = CancelResult::Unknown;
     for channel in channels(commands, id).await? {
         let answer: String = commands.call(&tracking::cancel(&commands.keys, &channel, id)).await?;
         match answer.as_str() {
-            "cancelled" if cancelled == Cancelled::Unknown => cancelled = Cancelled::Cancelled,
-            "published" => cancelled = Cancelled::Published,
+            "cancelled" if result == CancelResult::Unknown => result = CancelResult::Cancelled,
+            "published" => result = CancelResult::Published,
             _ => {}
         }
         if answer == "cancelled" {
-            timers::attend(commands, &Timer { channel, id: id.to_owned() }).await?;
+            timers::process(commands, &Timer { channel, id: id.to_owned() }).await?;
         }
     }
-    Ok(cancelled)
+    Ok(result)
 }
 
-/// The channels on which the event may have a record, in the order of their names.
+/// Returns the channels on which the event may have a record, ordered by name.
 async fn channels(commands: &Commands, id: &str) -> Result<Vec<Channel>, BusError> {
     let names: Vec<String> =
-        commands.client.smembers(commands.keys.channels(id)).await.map_err(|error| failed(&error))?;
+        commands.client.smembers(commands.keys.channels(id)).await.map_err(|error| bus_error(&error))?;
     let mut channels: Vec<Channel> = names.iter().filter_map(|name| Channel::parse(name).ok()).collect();
     channels.sort();
     Ok(channels)
 }
 
-fn strange() -> BusError {
-    BusError::Refused("the script for acknowledgements answered something else than it does".to_owned())
+fn unexpected() -> BusError {
+    BusError::Rejected("the acknowledge script returned an unexpected answer".to_owned())
 }

@@ -84,7 +84,7 @@ impl LeaseRenewer {
         if is_new {
             (self.epoch, self.batch, self.confirmed) = (self.epoch + 1, 0, 0);
         }
-        let renewed = self.hub.bus.renew(self.lease(), is_new, &self.settings, &self.done).await?;
+        let renewed = self.hub.bus.renew_lease(self.lease(), is_new, &self.settings, &self.done).await?;
         self.renew_at = if renewed.more { Instant::now() } else { next_tick(RENEW_EVERY) };
         let metrics = &self.hub.metrics;
         let users = i64::try_from(renewed.users).unwrap_or(i64::MAX);
@@ -147,7 +147,7 @@ impl LeaseRenewer {
         }
         self.batch += 1;
         let changes: Vec<Change> = pending.iter().map(PendingChange::change).collect();
-        match self.hub.bus.change(self.lease(), self.batch, &self.settings, &changes).await {
+        match self.hub.bus.apply_changes(self.lease(), self.batch, &self.settings, &changes).await {
             Ok(ChangeResult::Done(sessions)) => {
                 self.confirmed = self.batch;
                 queue.put_back(Vec::new());
@@ -190,7 +190,7 @@ impl LeaseRenewer {
     async fn clear(&mut self) -> Result<bool, BusError> {
         let Some((lease, cursor)) = self.clearing.take() else { return Ok(false) };
         // If this fails, the bus asks a node again.
-        let next = self.hub.bus.clear(self.shard, &lease, cursor.as_deref(), &self.settings).await?;
+        let next = self.hub.bus.clear_sessions(self.shard, &lease, cursor.as_deref(), &self.settings).await?;
         self.clearing = next.map(|next| (lease, Some(next)));
         Ok(true)
     }

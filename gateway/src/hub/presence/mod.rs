@@ -154,7 +154,7 @@ impl Hub {
             let epoch = queue.epoch();
             (epoch > 0).then_some(Lease { shard, node: self.node, epoch })
         });
-        let resigned = join_all(leases.map(|lease| self.bus.resign(lease, has_left)));
+        let resigned = join_all(leases.map(|lease| self.bus.release_lease(lease, has_left)));
         let answers = tokio::time::timeout(timeout, resigned).await.unwrap_or_default();
         for error in answers.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "cannot release a lease; it expires by itself");

@@ -18,7 +18,7 @@ use super::chain::{Advance, Chain, Remaining, Verdict};
 use super::log_kind::{ChannelLog, LogKind};
 use super::send_buffer::SendBuffer;
 use super::subscription::{DeliveryState, Subscription};
-use crate::bus::Ends;
+use crate::bus::ChannelEnds;
 
 /// Up to this length, a channel's list reserves no spare room: most channels belong to a user with
 /// one or two devices.
@@ -188,7 +188,7 @@ impl Registry {
     }
 
     /// Confirms that channels are subscribed; `ends` are the ends of their logs.
-    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[Ends], now: Millis) -> Confirmed {
+    pub(super) fn confirm(&mut self, channels: &[Channel], ends: &[ChannelEnds], now: Millis) -> Confirmed {
         let mut confirmed = Confirmed::default();
         for (channel, end) in channels.iter().zip(ends) {
             let Some(entry) = self.channels.get_mut(channel) else { continue };
@@ -373,7 +373,7 @@ impl Entry {
 }
 
 impl Session {
-    fn confirm_all(&mut self, ends: Ends) {
+    fn confirm_all(&mut self, ends: ChannelEnds) {
         self.all_live_after = ends.log;
         self.all_retained_state.set_log_end(ends.retained);
     }
@@ -401,7 +401,7 @@ mod tests {
     fn confirm_pending(registry: &mut Registry, channel: &Channel) {
         let pending = registry.take_pending(10);
         assert!(pending.contains(channel));
-        registry.confirm(&pending, &vec![Ends::default(); pending.len()], 0);
+        registry.confirm(&pending, &vec![ChannelEnds::default(); pending.len()], 0);
     }
 
     #[test]

@@ -135,7 +135,7 @@ mod tests {
 
     use super::super::owner::Owner;
     use super::*;
-    use crate::bus::Ends;
+    use crate::bus::ChannelEnds;
     use crate::hub::log_kind::ChannelLog;
 
     fn buffer(number: u64) -> Arc<SendBuffer> {
@@ -165,7 +165,7 @@ mod tests {
             registry.subscribe(&topic(), buffer, None);
         }
         let pending = registry.take_pending(10);
-        let ends = Ends { log: at(1).cursor, retained: Cursor::START };
+        let ends = ChannelEnds { log: at(1).cursor, retained: Cursor::START };
         registry.confirm(&pending, &vec![ends; pending.len()], 0);
         (registry, buffers)
     }

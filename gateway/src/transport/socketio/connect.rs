@@ -11,7 +11,7 @@ use super::client::Client;
 use super::connection::Connection;
 use super::decode::{MAIN_NAMESPACE, Packet};
 use super::encode;
-use crate::auth::{Refusal, Token};
+use crate::auth::{Rejection, Token};
 use crate::session::{self, ConnectRequest, Incoming, Joined};
 use crate::transport::Context;
 
@@ -51,7 +51,7 @@ async fn accept(context: &Context, client: &mut Client, token: Option<Token>) ->
         };
         // A rejected client does not reconnect. For a temporary error the connection is closed, and
         // the client reconnects.
-        match rejection.fault {
+        match rejection.code {
             ErrorCode::Unavailable | ErrorCode::Internal => return Err(CloseCode::Internal),
             ErrorCode::TooMany => return Err(CloseCode::TooMany),
             ErrorCode::Draining => return Err(CloseCode::Restart),
@@ -84,9 +84,9 @@ async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
     }
 }
 
-fn missing_token(context: &Context) -> Refusal {
+fn missing_token(context: &Context) -> Rejection {
     let message = "no token; use `io(url, { auth: { token } })`, or send the token with the first request";
-    let rejection = Refusal::new(ErrorCode::TokenMissing, message);
-    context.sessions.metrics.refusals.with_label_values(&[rejection.fault.as_str()]).inc();
+    let rejection = Rejection::new(ErrorCode::TokenMissing, message);
+    context.sessions.metrics.refusals.with_label_values(&[rejection.code.as_str()]).inc();
     rejection
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use wirebell_protocol::Channel;
 
 use super::acks::Acks;
-use crate::auth::Refusal;
+use crate::auth::Rejection;
 
 /// Names that Socket.IO's clients reserve. An event of such a type needs another name, since it
 /// would end the connection.
@@ -89,8 +89,8 @@ fn ack(members: &Frame<'_>, kind: &str, id: u64) -> String {
 }
 
 /// Encodes the rejection of a client: `connect_error` gets the message, and the code in `data`.
-pub(super) fn connect_error(rejection: &Refusal) -> String {
-    let why = json!({ "message": rejection.message, "data": { "code": rejection.fault.as_str() } });
+pub(super) fn connect_error(rejection: &Rejection) -> String {
+    let why = json!({ "message": rejection.message, "data": { "code": rejection.code.as_str() } });
     format!("44{why}")
 }
 

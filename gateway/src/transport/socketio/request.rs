@@ -124,7 +124,7 @@ fn check_request(context: &Context, request: &Request) -> Result<Option<Token>, 
     }
     match credentials::token(context, request.headers(), request.uri().query()) {
         Ok(token) => Ok(Some(token)),
-        Err(rejection) if rejection.fault == ErrorCode::TokenMissing => Ok(None),
+        Err(rejection) if rejection.code == ErrorCode::TokenMissing => Ok(None),
         Err(rejection) => Err(count(rejection::problem(&rejection))),
     }
 }

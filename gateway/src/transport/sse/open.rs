@@ -90,8 +90,8 @@ async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn disconnected() -> crate::auth::Refusal {
-    crate::auth::Refusal::new(ErrorCode::Internal, "the client disconnected")
+fn disconnected() -> crate::auth::Rejection {
+    crate::auth::Rejection::new(ErrorCode::Internal, "the client disconnected")
 }
 
 impl StreamRequest {

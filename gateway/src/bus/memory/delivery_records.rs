@@ -1,51 +1,52 @@
-//! All records, the timers that look at them, and what was told.
+//! All delivery records, their timers, and the statuses that became final.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use wirebell_protocol::tracking::{Alarm, Receipt, Timer};
 use wirebell_protocol::{Channel, Cursor};
 
-use super::record::Record;
-use crate::bus::{Ack, Fallback, Note, Told};
+use super::delivery_record::DeliveryRecord;
+use crate::bus::{Ack, DeliveryReport, Fallback, FinalStatus};
 
-/// What is kept of what was told, and of what fell back.
-const MOST_TOLD: usize = 10_000;
-/// Records kept at the most; beyond that the oldest goes.
-const MOST_RECORDS: usize = 200_000;
+/// Maximum number of stored final statuses, and of stored fallbacks.
+const MAX_FINAL: usize = 10_000;
+/// Maximum number of records. Beyond it, the oldest is removed.
+const MAX_RECORDS: usize = 200_000;
 
-/// What is known of the fates of events.
+/// The delivery status of all tracked and scheduled events.
 #[derive(Default)]
-pub(super) struct Records {
-    by_timer: HashMap<Timer, Record>,
+pub(super) struct DeliveryRecords {
+    by_timer: HashMap<Timer, DeliveryRecord>,
     channels: HashMap<String, BTreeSet<Channel>>,
     order: VecDeque<Timer>,
-    /// When each timer goes off, and the other way round.
+    /// Timers by the time at which they are due.
     timers: BTreeMap<(u64, String), Timer>,
-    watched: HashMap<Channel, BTreeMap<Cursor, String>>,
-    positions: HashMap<(Channel, Box<str>), Cursor>,
+    tracked: HashMap<Channel, BTreeMap<Cursor, String>>,
+    acknowledged: HashMap<(Channel, Box<str>), Cursor>,
     pub(super) fallbacks: VecDeque<Fallback>,
-    pub(super) told: VecDeque<Told>,
+    pub(super) final_statuses: VecDeque<FinalStatus>,
 }
 
-impl Records {
-    pub(super) fn get_mut(&mut self, timer: &Timer) -> Option<&mut Record> {
+impl DeliveryRecords {
+    pub(super) fn get_mut(&mut self, timer: &Timer) -> Option<&mut DeliveryRecord> {
         self.by_timer.get_mut(timer)
     }
 
-    /// Keeps a new record, and lets its timer go off then.
-    pub(super) fn keep(&mut self, timer: Timer, record: Record, alarm_at: u64, now: u64) {
-        self.forget(now);
+    /// Adds a record, and sets its timer to `due_at`.
+    pub(super) fn insert(&mut self, timer: Timer, record: DeliveryRecord, due_at: u64, now: u64) {
+        self.remove_expired(now);
         self.channels.entry(timer.id.clone()).or_default().insert(timer.channel.clone());
         self.order.push_back(timer.clone());
-        self.set_timer(timer.clone(), alarm_at);
+        self.set_timer(timer.clone(), due_at);
         self.by_timer.insert(timer, record);
     }
 
-    pub(super) fn watch(&mut self, timer: &Timer, cursor: Cursor, most: u64) {
-        let watched = self.watched.entry(timer.channel.clone()).or_default();
-        watched.insert(cursor, timer.id.clone());
-        while watched.len() as u64 > most {
-            watched.pop_first();
+    /// Lets an event be acknowledged by its cursor. A channel keeps at most `max_events` of them.
+    pub(super) fn track(&mut self, timer: &Timer, cursor: Cursor, max_events: u64) {
+        let tracked = self.tracked.entry(timer.channel.clone()).or_default();
+        tracked.insert(cursor, timer.id.clone());
+        while tracked.len() as u64 > max_events {
+            tracked.pop_first();
         }
     }
 
@@ -53,7 +54,7 @@ impl Records {
         self.timers.insert((at, timer.member()), timer);
     }
 
-    /// The next timer that has gone off.
+    /// Takes the next timer that is due.
     pub(super) fn take_due(&mut self, now: u64) -> Option<Timer> {
         let (at, _) = self.timers.keys().next()?;
         if *at > now {
@@ -62,25 +63,25 @@ impl Records {
         self.timers.pop_first().map(|(_, timer)| timer)
     }
 
-    pub(super) fn note(&mut self, note: &Note, now: u64) {
-        let timer = Timer { channel: note.channel.clone(), id: note.id.to_string() };
+    pub(super) fn report(&mut self, report: &DeliveryReport, now: u64) {
+        let timer = Timer { channel: report.channel.clone(), id: report.id.to_string() };
         if let Some(record) = self.by_timer.get_mut(&timer) {
-            record.note(note, now);
+            record.report(report, now);
         }
     }
 
     pub(super) fn acknowledge(&mut self, ack: &Ack, now: u64) {
-        let Some(watched) = self.watched.get(&ack.channel) else { return };
+        let Some(tracked) = self.tracked.get(&ack.channel) else { return };
         let device = (ack.channel.clone(), ack.device.clone());
-        let from = self.positions.get(&device).copied().unwrap_or(Cursor::START);
+        let from = self.acknowledged.get(&device).copied().unwrap_or(Cursor::START);
         if ack.cursor <= from {
             return;
         }
-        let behind = (std::ops::Bound::Excluded(from), std::ops::Bound::Included(ack.cursor));
+        let newly = (std::ops::Bound::Excluded(from), std::ops::Bound::Included(ack.cursor));
         let handled: Vec<(Cursor, String)> =
-            watched.range(behind).map(|(cursor, id)| (*cursor, id.clone())).collect();
+            tracked.range(newly).map(|(cursor, id)| (*cursor, id.clone())).collect();
         if let Some((last, _)) = handled.last() {
-            self.positions.insert(device, *last);
+            self.acknowledged.insert(device, *last);
         }
         for (_, id) in handled {
             let timer = Timer { channel: ack.channel.clone(), id };
@@ -100,35 +101,35 @@ impl Records {
         channels.filter_map(read).collect()
     }
 
-    /// The timers of an event.
+    /// Returns the timers of an event, one for each of its channels.
     pub(super) fn timers_of(&self, id: &str) -> Vec<Timer> {
         let channels = self.channels.get(id).into_iter().flatten();
         channels.map(|channel| Timer { channel: channel.clone(), id: id.to_owned() }).collect()
     }
 
-    /// Does what an alarm came to.
+    /// Executes an alarm.
     pub(super) fn finish(&mut self, timer: &Timer, alarm: &Alarm) {
-        let (outcome, at) = match alarm {
+        let (status, at) = match alarm {
             Alarm::Later(at) => return self.set_timer(timer.clone(), *at),
             Alarm::Absent | Alarm::Done => return,
             Alarm::Final { state, at } => (state.clone(), *at),
             Alarm::Fallback { at, frame } => {
                 let (id, channel) = (timer.id.clone(), timer.channel.clone());
-                push(&mut self.fallbacks, Fallback { id, channel, at: *at, event: frame.clone() });
+                push_bounded(&mut self.fallbacks, Fallback { id, channel, at: *at, event: frame.clone() });
                 ("fallen_back".to_owned(), *at)
             }
         };
         let (id, channel) = (timer.id.clone(), timer.channel.clone());
-        push(&mut self.told, Told { id, channel, at, outcome });
+        push_bounded(&mut self.final_statuses, FinalStatus { id, channel, at, status });
         if let Some(record) = self.by_timer.get_mut(timer) {
-            record.told();
+            record.set_reported();
         }
     }
 
-    fn forget(&mut self, now: u64) {
+    fn remove_expired(&mut self, now: u64) {
         while let Some(oldest) = self.order.front() {
-            let is_over = self.by_timer.get(oldest).is_none_or(|record| record.is_over(now));
-            if !is_over && self.order.len() < MOST_RECORDS {
+            let is_expired = self.by_timer.get(oldest).is_none_or(|record| record.is_expired(now));
+            if !is_expired && self.order.len() < MAX_RECORDS {
                 return;
             }
             let Some(timer) = self.order.pop_front() else { return };
@@ -143,8 +144,8 @@ impl Records {
     }
 }
 
-fn push<T>(kept: &mut VecDeque<T>, new: T) {
-    if kept.len() >= MOST_TOLD {
+fn push_bounded<T>(kept: &mut VecDeque<T>, new: T) {
+    if kept.len() >= MAX_FINAL {
         kept.pop_front();
     }
     kept.push_back(new);

@@ -1,34 +1,34 @@
-//! Why a token or a wish was refused, in words that never repeat the token.
+//! Why a token or a request was rejected. The message never repeats the token.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use wirebell_protocol::{Channel, ErrorCode};
 
-/// A refusal: a code for programs and a message for people, as in `wirebell.error`.
+/// A rejection: a code for programs and a message for people, as in `wirebell.error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The code.
-    pub fault: ErrorCode,
+pub struct Rejection {
+    /// The error code.
+    pub code: ErrorCode,
     /// What was wrong, and what was expected.
     pub message: Cow<'static, str>,
-    /// The channel of the user who was refused, where the token says who it is and can be trusted in that.
+    /// The channel of the rejected user, if the token names the user and its signature is valid.
     pub user: Option<Channel>,
 }
 
-impl Refusal {
-    /// A refusal for that reason.
-    pub fn new(fault: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { fault, message: message.into(), user: None }
+impl Rejection {
+    /// Creates a rejection.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), user: None }
     }
 
-    /// It is this user who was refused.
+    /// Sets the rejected user.
     #[must_use]
-    pub fn of(self, user: Option<Channel>) -> Self {
+    pub fn with_user(self, user: Option<Channel>) -> Self {
         Self { user, ..self }
     }
 
-    /// There was no token where one was needed.
+    /// The rejection of a request without a token.
     pub fn missing() -> Self {
         Self::new(
             ErrorCode::TokenMissing,
@@ -42,10 +42,10 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Rejection {}

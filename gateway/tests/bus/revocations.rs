@@ -1,10 +1,10 @@
-//! Revocations: all of them, to whoever asks, and nothing if there is nothing new.
+//! Revocations: a read returns all of them, or nothing if the version is current.
 
 use wirebell_protocol::revocation::{Revocation, Tokens};
 
 use crate::fixture::Fixture;
 
-/// Seconds since 1970, far from now.
+/// A time in the far future, in seconds since 1970.
 const LATE: u64 = 32_503_680_000;
 
 fn of_user(user: &str, issued_before: u64, until: u64) -> Revocation {
@@ -15,9 +15,9 @@ async fn revoke(bus: &Fixture, revocation: Revocation) {
     bus.bus.revoke(&revocation).await.unwrap();
 }
 
-pub(crate) async fn what_is_revoked_is_told_until_it_is_known(bus: Fixture) {
+pub(crate) async fn revocations_are_returned_until_their_version_is_known(bus: Fixture) {
     assert_eq!(bus.bus.revocations("").await.unwrap(), None);
-    let named = Revocation { tokens: Tokens::Named("a name of spaces".to_owned()), until: LATE };
+    let named = Revocation { tokens: Tokens::Named("a token id".to_owned()), until: LATE };
     revoke(&bus, named.clone()).await;
     let first = bus.bus.revocations("").await.unwrap().unwrap();
     assert_eq!(first.all, std::slice::from_ref(&named));
@@ -29,7 +29,7 @@ pub(crate) async fn what_is_revoked_is_told_until_it_is_known(bus: Fixture) {
     assert_eq!(bus.bus.revocations(&second.version).await.unwrap(), None);
 }
 
-pub(crate) async fn of_two_for_a_user_what_either_says_holds(bus: Fixture) {
+pub(crate) async fn revocations_of_one_user_are_merged(bus: Fixture) {
     revoke(&bus, of_user("42", 100, LATE)).await;
     revoke(&bus, of_user("42", 90, LATE + 5)).await;
     let found = bus.bus.revocations("").await.unwrap().unwrap();

@@ -1,30 +1,33 @@
-//! What a verified token says about its bearer, and what that permits.
+//! The identity that a verified token proves, and what it permits.
 
 use std::sync::Arc;
 
 use wirebell_protocol::channel::Kind;
 use wirebell_protocol::{Channel, ErrorCode, Pattern};
 
-use super::{Mark, Refusal};
+use super::rejection::Rejection;
+use super::revocation_key::RevocationKey;
 
-/// A verified user. One lives as long as its connection, so it holds no more than is needed then.
+/// A verified user. It lives as long as its connection, so it stores only what is needed until
+/// then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The user's own channel, to which every session of the user belongs: `user:` and the claim `sub`.
+    /// The user's own channel, `user:` and the claim `sub`. Every session of the user is subscribed
+    /// to it.
     pub channel: Channel,
     /// The claim `device`.
     pub device: Option<Arc<str>>,
     /// The claims `topics` and `emit`.
-    pub permits: Permits,
+    pub permissions: Permissions,
     /// The claim `exp`, in seconds since 1970, without leeway.
     pub expires: u64,
-    /// By what the token can be revoked.
-    pub mark: Mark,
+    /// The claims by which the token can be revoked.
+    pub revocation_key: RevocationKey,
 }
 
-/// What a token permits. Most tokens permit neither, and then it is one empty word.
+/// The permissions of a token. Most tokens have none, and then this is one null pointer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Permits(Option<Box<Lists>>);
+pub struct Permissions(Option<Box<Lists>>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Lists {
@@ -32,26 +35,26 @@ struct Lists {
     emit: Box<[Pattern]>,
 }
 
-impl Permits {
-    /// Subscribing to these topics, and emitting events of these types.
+impl Permissions {
+    /// Permits subscribing to these topics, and emitting events of these types.
     pub fn new(topics: Box<[Pattern]>, emit: Box<[Pattern]>) -> Self {
         let any = !topics.is_empty() || !emit.is_empty();
         Self(any.then(|| Box::new(Lists { topics, emit })))
     }
 
-    /// Which topics the user may subscribe to.
+    /// Returns the patterns of topics to which the user may subscribe.
     pub fn topics(&self) -> &[Pattern] {
         self.0.as_deref().map_or(&[], |lists| &lists.topics)
     }
 
-    /// Events of which types the user may emit.
+    /// Returns the patterns of event types that the user may emit.
     pub fn emit(&self) -> &[Pattern] {
         self.0.as_deref().map_or(&[], |lists| &lists.emit)
     }
 }
 
 impl Identity {
-    /// The claim `sub`.
+    /// Returns the user's id, the claim `sub`.
     pub fn user(&self) -> &str {
         match self.channel.kind() {
             Kind::User(user) => user,
@@ -59,49 +62,49 @@ impl Identity {
         }
     }
 
-    /// May the user subscribe to that channel?
-    pub fn may_subscribe(&self, channel: &Channel) -> Result<(), Refusal> {
+    /// Checks that the user may subscribe to the channel.
+    pub fn may_subscribe(&self, channel: &Channel) -> Result<(), Rejection> {
         let name = match channel.kind() {
             Kind::Topic(name) => name,
             Kind::User(_) if *channel == self.channel => {
-                return Err(implicit("a session is always in its own user's channel; expected a `topic:`"));
+                return Err(implicit("a session is always subscribed to its user's channel; expected a `topic:`"));
             }
             Kind::User(_) => {
-                return Err(Refusal::new(
+                return Err(Rejection::new(
                     ErrorCode::NotAllowed,
-                    "the channel of another user; expected a `topic:` that the token's `topics` permit",
+                    "this is the channel of another user; expected a `topic:` that the token's claim `topics` permits",
                 ));
             }
             Kind::Connection(_) => {
                 return Err(implicit(
-                    "a session is always in its own connection's channel, and only there; expected a `topic:`",
+                    "a session is always subscribed to its own connection's channel, and to no other; expected a `topic:`",
                 ));
             }
-            Kind::All => return Err(implicit("a session is always in `all`; expected a `topic:`")),
+            Kind::All => return Err(implicit("a session is always subscribed to `all`; expected a `topic:`")),
         };
-        if self.permits.topics().iter().any(|pattern| pattern.matches(name)) {
+        if self.permissions.topics().iter().any(|pattern| pattern.matches(name)) {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(Rejection::new(
             ErrorCode::NotAllowed,
-            "the token does not permit this topic; expected one that fits its claim `topics`",
+            "the token does not permit this topic; expected one that matches its claim `topics`",
         ))
     }
 
-    /// May the user emit events of that type?
-    pub fn may_emit(&self, kind: &str) -> Result<(), Refusal> {
-        if self.permits.emit().iter().any(|pattern| pattern.matches(kind)) {
+    /// Checks that the user may emit events of the type.
+    pub fn may_emit(&self, kind: &str) -> Result<(), Rejection> {
+        if self.permissions.emit().iter().any(|pattern| pattern.matches(kind)) {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(Rejection::new(
             ErrorCode::NotAllowed,
-            "the token does not permit events of this type; expected one that fits its claim `emit`",
+            "the token does not permit this event type; expected one that matches its claim `emit`",
         ))
     }
 }
 
-fn implicit(message: &'static str) -> Refusal {
-    Refusal::new(ErrorCode::BadChannel, message)
+fn implicit(message: &'static str) -> Rejection {
+    Rejection::new(ErrorCode::BadChannel, message)
 }
 
 #[cfg(test)]
@@ -109,15 +112,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_go_by_pattern_and_the_rest_cannot_be_asked_for() {
+    fn only_permitted_topics_can_be_subscribed() {
         let identity = Identity {
             channel: Channel::user("42").unwrap(),
             device: None,
-            permits: Permits::new(["news", "room-*"].map(Pattern::topic).into(), Box::default()),
+            permissions: Permissions::new(["news", "room-*"].map(Pattern::topic).into(), Box::default()),
             expires: 0,
-            mark: Mark::default(),
+            revocation_key: RevocationKey::default(),
         };
-        for (name, refused) in [
+        for (name, rejected) in [
             ("topic:news", None),
             ("topic:room-7", None),
             ("topic:lobby", Some(ErrorCode::NotAllowed)),
@@ -127,31 +130,31 @@ mod tests {
             ("all", Some(ErrorCode::BadChannel)),
         ] {
             let answer = identity.may_subscribe(&Channel::parse(name).unwrap());
-            assert_eq!(answer.err().map(|refusal| refusal.fault), refused, "{name}");
+            assert_eq!(answer.err().map(|rejection| rejection.code), rejected, "{name}");
         }
     }
 
     #[test]
-    fn without_the_claim_no_topic_is_permitted() {
+    fn token_without_claims_permits_nothing() {
         let identity = Identity {
             channel: Channel::user("42").unwrap(),
             device: None,
-            permits: Permits::default(),
+            permissions: Permissions::default(),
             expires: 0,
-            mark: Mark::default(),
+            revocation_key: RevocationKey::default(),
         };
         assert!(identity.may_subscribe(&Channel::topic("news").unwrap()).is_err());
         assert!(identity.may_emit("news").is_err());
     }
 
     #[test]
-    fn events_go_by_pattern_over_their_whole_type() {
+    fn emit_patterns_match_the_whole_event_type() {
         let identity = Identity {
             channel: Channel::user("42").unwrap(),
             device: None,
-            permits: Permits::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::whole).into()),
+            permissions: Permissions::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::whole).into()),
             expires: 0,
-            mark: Mark::default(),
+            revocation_key: RevocationKey::default(),
         };
         for (kind, permitted) in [("chat.send", true), ("chat", false), ("topic:x", true), ("x", false)] {
             assert_eq!(identity.may_emit(kind).is_ok(), permitted, "{kind}");

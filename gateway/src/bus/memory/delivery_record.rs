@@ -1,4 +1,5 @@
-//! The record of one event on one channel: the same fields as in Redis, and the same answers to an alarm.
+//! The delivery record of one event on one channel. Its fields and its answers to an alarm are
+//! those of the Redis scripts.
 
 use std::collections::HashMap;
 
@@ -6,52 +7,52 @@ use wirebell_protocol::publish::{Accepted, Retention};
 use wirebell_protocol::tracking::{Alarm, Receipt};
 use wirebell_protocol::{Channel, Prepared};
 
-use crate::bus::{Ack, Note};
+use crate::bus::{Ack, DeliveryReport};
 
-/// What is noted of an event at the most.
-const MOST_NOTES: usize = 250;
+/// Maximum number of fields in a record. Further reports are only counted.
+const MAX_FIELDS: usize = 250;
 
-/// What is known of an event's fate.
+/// The delivery status of an event.
 #[derive(Default)]
-pub(super) struct Record {
+pub(super) struct DeliveryRecord {
     fields: HashMap<String, String>,
-    /// The event, until its time has come.
+    /// The event, until it is published.
     scheduled: Option<Prepared>,
-    answer: Option<Accepted>,
+    accepted: Option<Accepted>,
     frame: String,
-    /// When it may be forgotten.
+    /// When the record may be removed.
     kept_until: u64,
 }
 
-/// What an alarm finds due.
+/// What is due when a timer fires.
 pub(super) enum Due {
-    /// What the alarm comes to.
+    /// The alarm, as the script would answer it.
     Alarm(Alarm),
-    /// First this has to be published.
+    /// This event is published first, and the record is then asked again.
     Publish(Box<Prepared>),
 }
 
-impl Record {
-    /// Of an event that waits for its time.
+impl DeliveryRecord {
+    /// Creates the record of an event that is published later.
     pub(super) fn scheduled(event: &Prepared, deliver_at: u64, now: u64, keep: &Retention) -> Self {
         let mut record = Self { scheduled: Some(event.clone()), ..Self::default() };
         record.set("deliver_at", deliver_at);
         record.set("scheduled", now);
-        record.kept_until = deliver_at + kept(event, keep);
+        record.kept_until = deliver_at + kept_millis(event, keep);
         record
     }
 
-    /// The event was published.
-    pub(super) fn published(&mut self, event: &Prepared, accepted: Accepted, now: u64, keep: &Retention) {
-        let (deadline, watched) =
+    /// Records that the event was published.
+    pub(super) fn set_published(&mut self, event: &Prepared, accepted: Accepted, now: u64, keep: &Retention) {
+        let (deadline, tracked) =
             event.tracking.as_ref().map_or((None, false), |it| (it.deadline_millis, it.tracks_delivery));
         self.scheduled = None;
-        self.answer = Some(accepted);
+        self.accepted = Some(accepted);
         self.set("accepted", now);
         self.set("nodes", accepted.nodes);
-        self.set("closes", now + closes(event, keep));
+        self.set("closes", now + ack_window_millis(event, keep));
         self.fields.insert("answer".to_owned(), String::new());
-        if watched {
+        if tracked {
             self.set("watched", 1);
         }
         if let Some(cursor) = accepted.cursor {
@@ -64,20 +65,20 @@ impl Record {
             self.set("deadline", now + deadline);
             self.frame = String::from_utf8_lossy(&event.frame(accepted.cursor)).into_owned();
         }
-        self.kept_until = now + kept(event, keep);
+        self.kept_until = now + kept_millis(event, keep);
     }
 
-    /// What publishing the same id again is answered.
-    pub(super) fn answer(&self) -> Accepted {
+    /// Returns the answer to publishing the same id again.
+    pub(super) fn accepted(&self) -> Accepted {
         let scheduled = Accepted { cursor: None, nodes: 0, duplicate: false, scheduled: true };
-        self.answer.map_or(scheduled, |answer| Accepted { duplicate: true, ..answer })
+        self.accepted.map_or(scheduled, |accepted| Accepted { duplicate: true, ..accepted })
     }
 
     pub(super) fn is_published(&self) -> bool {
-        self.answer.is_some()
+        self.accepted.is_some()
     }
 
-    pub(super) fn is_over(&self, now: u64) -> bool {
+    pub(super) fn is_expired(&self, now: u64) -> bool {
         self.kept_until <= now
     }
 
@@ -85,23 +86,24 @@ impl Record {
         self.set_once("cancelled", now);
     }
 
-    /// Is this the first acknowledgement, and in time?
+    /// Records an acknowledgement. Returns whether it is the first one, and in time.
     pub(super) fn acknowledge(&mut self, ack: &Ack, now: u64) -> bool {
         self.fields.entry(format!("a:{}", ack.device)).or_insert_with(|| format!("{now} {}", ack.connection));
         self.set_once("acked", now) && !self.has("fallen") && !self.has("expired")
     }
 
-    pub(super) fn note(&mut self, note: &Note, now: u64) {
-        if self.fields.len() >= MOST_NOTES {
+    pub(super) fn report(&mut self, report: &DeliveryReport, now: u64) {
+        if self.fields.len() >= MAX_FIELDS {
             let more = self.number("more").unwrap_or_default() + 1;
             return self.set("more", more);
         }
-        let device = note.device.as_deref().unwrap_or_default();
-        let value = format!("{now} {} {device}", note.what.as_str());
-        self.fields.entry(format!("c:{}", note.connection)).or_insert(value);
+        let device = report.device.as_deref().unwrap_or_default();
+        let value = format!("{now} {} {device}", report.state.as_str());
+        self.fields.entry(format!("c:{}", report.connection)).or_insert(value);
     }
 
-    pub(super) fn told(&mut self) {
+    /// Records that the final status was reported.
+    pub(super) fn set_reported(&mut self) {
         self.set("told", 1);
     }
 
@@ -109,7 +111,7 @@ impl Record {
         Receipt::read(channel, &self.fields)
     }
 
-    /// What is due, as the alarm script finds it in Redis.
+    /// Returns what is due, as the alarm script determines it in Redis.
     pub(super) fn due(&mut self, now: u64) -> Due {
         if let Some(event) = &self.scheduled {
             let at = self.number("deliver_at").unwrap_or_default();
@@ -170,12 +172,13 @@ fn outcome(what: &str, at: u64) -> Alarm {
     Alarm::Final { state: what.to_owned(), at }
 }
 
-/// Milliseconds for which an acknowledgement is waited for.
-fn closes(event: &Prepared, keep: &Retention) -> u64 {
+/// Returns how long the event can be acknowledged.
+fn ack_window_millis(event: &Prepared, keep: &Retention) -> u64 {
     event.ttl_millis.unwrap_or(keep.receipt_millis)
 }
 
-fn kept(event: &Prepared, keep: &Retention) -> u64 {
+/// Returns how long the record is kept.
+fn kept_millis(event: &Prepared, keep: &Retention) -> u64 {
     let deadline = event.tracking.as_ref().and_then(|tracking| tracking.deadline_millis);
-    closes(event, keep).max(deadline.unwrap_or_default()) + keep.receipt_millis
+    ack_window_millis(event, keep).max(deadline.unwrap_or_default()) + keep.receipt_millis
 }
