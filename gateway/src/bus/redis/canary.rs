@@ -104,11 +104,6 @@ impl Canary {
     }
 }
 
-/// Returns the number that a message on a canary channel carries.
-pub(super) fn number(message: &[u8]) -> Option<u64> {
-    str::from_utf8(message).ok()?.parse().ok()
-}
-
 /// Returns a channel name in the slots of each server. A name that still fits is kept, so its
 /// subscription is kept too.
 pub(super) fn channel_names(
@@ -171,10 +166,5 @@ mod tests {
         assert!(second.iter().all(|(address, name)| exchanged.owner(name) == Some(address)), "{second:?}");
         let gone = slots(vec![row(0, 16_383, 2)]);
         assert_eq!(channel_names(&gone, &first, name).len(), 1);
-    }
-
-    #[test]
-    fn canary_message_is_a_number() {
-        assert_eq!((number(b"12"), number(b"x"), number(&[0xff])), (Some(12), None, None));
     }
 }

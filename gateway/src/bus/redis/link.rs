@@ -16,7 +16,6 @@ use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisResult, Valu
 use tokio::sync::Notify;
 use wirebell_protocol::Message;
 
-use super::canary;
 use super::commands::COMMAND_TIMEOUT;
 use super::mutex::lock;
 use super::slots::Address;
@@ -224,9 +223,10 @@ fn is_canary(data: &[Value], suffix: &str) -> bool {
     matches!(data.first(), Some(Value::BulkString(name)) if name.ends_with(suffix.as_bytes()))
 }
 
+/// Returns the number that a message on a canary channel carries.
 fn canary_number(data: &[Value]) -> Option<u64> {
     match data.last() {
-        Some(Value::BulkString(message)) => canary::number(message),
+        Some(Value::BulkString(message)) => str::from_utf8(message).ok()?.parse().ok(),
         _ => None,
     }
 }
@@ -247,4 +247,15 @@ fn name(data: Vec<Value>) -> Option<String> {
 
 fn is_primary(role: &Value) -> bool {
     matches!(role, Value::Array(parts) if matches!(parts.first(), Some(Value::BulkString(role)) if role == b"master"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canary_message_is_a_number() {
+        let number = |message: &[u8]| canary_number(&[Value::BulkString(message.to_vec())]);
+        assert_eq!((number(b"12"), number(b"x"), number(&[0xff])), (Some(12), None, None));
+    }
 }
