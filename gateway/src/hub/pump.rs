@@ -19,7 +19,11 @@ use crate::bus::{Delivery, DeliveryReceiver};
 
 /// Runs while the bus lives. Events for a few subscribers are delivered as they arrive. In between,
 /// and at the latest after a slice's worth of work, a slice of an event for many is delivered.
-pub(super) async fn run(hub: Arc<Hub>, mut deliveries: DeliveryReceiver, mut chunks: mpsc::Receiver<Vec<LogChunk>>) {
+pub(super) async fn run(
+    hub: Arc<Hub>,
+    mut deliveries: DeliveryReceiver,
+    mut chunks: mpsc::Receiver<Vec<LogChunk>>,
+) {
     let mut pump = Pump { hub, fanout: Fanout::default(), backlog: Backlog::default() };
     loop {
         let has_queue = !pump.backlog.is_empty();
