@@ -29,8 +29,8 @@ impl ConsumerGroup {
         let id = (entry.id.0, entry.id.1.as_str());
         let call = inbox::answer(&self.bus.options.keys, id, &self.name, of, Some(answer), dead);
         let words: Vec<String> = self.bus.execute_one(Request::call(call)).await?;
-        let told = FinishResult::read(&words).map_err(|error| bad_reply(error.to_string()))?;
-        let to = match told {
+        let result = FinishResult::read(&words).map_err(|error| bad_reply(error.to_string()))?;
+        let to = match result {
             FinishResult::Finished => event.and_then(|event| event.connection.zip(event.reference)),
             FinishResult::Redirected(to) => to,
             FinishResult::AlreadyFinished => None,
