@@ -1,49 +1,52 @@
-// The buffer behind `enqueue`: bounded in events and in bytes, first in, first out.
+// The buffer of `enqueue`: a first-in, first-out queue, bounded in events and in bytes.
 
-import type { Answer, PendingEvent } from "./delivery.js";
+import type { EventResult, PendingEvent } from "./delivery.js";
 import { WirebellError } from "./errors.js";
 import type { Logger } from "./logger.js";
 import type { StampedEvent } from "./protocol/event.js";
 import { TIMEOUT, withDeadline } from "./retry.js";
 
-/** How waiting for the buffer ended. */
+/** The result of waiting for the buffer to empty. */
 export interface Flushed {
-  /** `done`: all has been published, or refused for good. `timed_out`: the time was over. `closed`: before, by another. */
+  /**
+   * `done`: every event was published or rejected. `timed_out`: the timeout elapsed first.
+   * `closed`: another caller closed the publisher first.
+   */
   readonly ended: "done" | "timed_out" | "closed";
-  /** Events that wait. After `flush` they go on being tried; after `close` they are lost. */
+  /** Events still waiting. After `flush` they are retried; after `close` they are lost. */
   readonly waiting: number;
 }
 
 /**
- * What became of the events given to `enqueue`, since the publisher was made. `enqueued` is always the sum of `published`,
- * `refused` and `waiting`.
+ * Counters of the events passed to `enqueue` since the publisher was created. `enqueued` always
+ * equals the sum of `published`, `refused` and `waiting`.
  */
 export interface Counters {
-  /** Taken into the buffer. */
+  /** Events added to the buffer. */
   enqueued: number;
-  /** The bus has them. */
+  /** Events that the bus has. */
   published: number;
-  /** The bus refused them for good. */
+  /** Events that the bus rejected; they are not retried. */
   refused: number;
-  /** Times that an event had to be tried again. */
+  /** Retries; an event counts each time it is retried. */
   retried: number;
-  /** Not taken into the buffer, since it was full or closed. */
+  /** Events not added because the buffer was full or closed. */
   dropped: number;
-  /** Not taken into the buffer, since they were wrong. */
+  /** Events not added because they were invalid. */
   invalid: number;
-  /** In the buffer now, or on their way. */
+  /** Events now in the buffer or on their way to the bus. */
   waiting: number;
-  /** The bytes of those, as JSON. */
+  /** Bytes of the waiting events, as JSON. */
   waitingBytes: number;
 }
 
-/** How much may wait. */
+/** The bounds of the buffer. */
 export interface Limits {
   readonly events: number;
   readonly bytes: number;
 }
 
-/** What waits, and how far the pump behind it has come. */
+/** The events that wait for the pump, and their counters. */
 export class EventBuffer {
   readonly #limits: Limits;
   readonly #logger: Logger;
@@ -58,12 +61,12 @@ export class EventBuffer {
     waitingBytes: 0,
   };
   #queue: PendingEvent[] = [];
-  #nextSlot = 0;
-  // The number of the oldest event without an answer.
+  #nextNumber = 0;
+  // The number of the oldest event without a result.
   #oldest = 0;
   #closed = false;
   #ended = false;
-  // The last event was turned away, which is told once and not for each.
+  // The last event was dropped. An overflow is logged once, not for each event.
   #overflowing = false;
   #wake: () => void = () => {};
   #waiters = new Set<() => void>();
@@ -73,7 +76,7 @@ export class EventBuffer {
     this.#logger = logger;
   }
 
-  /** Takes an event, if there is room. */
+  /** Adds an event if there is room. */
   push(event: StampedEvent, bytes: number): "accepted" | "full" | "closed" {
     if (this.#closed) {
       this.#counters.dropped += 1;
@@ -82,13 +85,13 @@ export class EventBuffer {
     const counters = this.#counters;
     if (counters.waiting + 1 > this.#limits.events || counters.waitingBytes + bytes > this.#limits.bytes) {
       counters.dropped += 1;
-      if (!this.#overflowing) this.#logger.warn("the buffer is full, events are turned away", { id: event.id, waiting: counters.waiting });
+      if (!this.#overflowing) this.#logger.warn("the buffer is full; new events are dropped", { id: event.id, waiting: counters.waiting });
       this.#overflowing = true;
       return "full";
     }
     this.#overflowing = false;
-    this.#queue.push({ slot: this.#nextSlot, bytes, event });
-    this.#nextSlot += 1;
+    this.#queue.push({ number: this.#nextNumber, bytes, event });
+    this.#nextNumber += 1;
     counters.enqueued += 1;
     counters.waiting += 1;
     counters.waitingBytes += bytes;
@@ -96,30 +99,30 @@ export class EventBuffer {
     return "accepted";
   }
 
-  /** An event was wrong, and never came here. */
+  /** Counts an event that was invalid and not added. */
   countInvalid(): void {
     this.#counters.invalid += 1;
   }
 
-  /** Takes out what has waited longest. */
+  /** Removes and returns up to `most` events, the oldest first. */
   take(most: number): PendingEvent[] {
     return most <= 0 ? [] : this.#queue.splice(0, most);
   }
 
-  /** Books the answers; `hand` holds what was taken out and has none yet. */
-  resolve(settled: readonly (readonly [PendingEvent, Answer])[], hand: readonly PendingEvent[]): void {
-    for (const [{ bytes }, answer] of settled) {
+  /** Counts the results. `retry` holds the events that were taken out and have no result yet. */
+  resolve(results: readonly (readonly [PendingEvent, EventResult])[], retry: readonly PendingEvent[]): void {
+    for (const [{ bytes }, result] of results) {
       this.#counters.waiting -= 1;
       this.#counters.waitingBytes -= bytes;
-      if (answer instanceof WirebellError) this.#counters.refused += 1;
+      if (result instanceof WirebellError) this.#counters.refused += 1;
       else this.#counters.published += 1;
     }
-    this.#counters.retried += hand.length;
-    this.#oldest = (hand[0] ?? this.#queue[0])?.slot ?? this.#nextSlot;
+    this.#counters.retried += retry.length;
+    this.#oldest = (retry[0] ?? this.#queue[0])?.number ?? this.#nextNumber;
     this.#notifyWaiters();
   }
 
-  /** Waits until there is something to do. */
+  /** Waits until the buffer has an event or is closed. */
   arrival(): Promise<void> {
     if (this.#queue.length > 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => (this.#wake = resolve));
@@ -129,30 +132,30 @@ export class EventBuffer {
     return this.#closed;
   }
 
-  /** Takes no more. */
+  /** Stops accepting events. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** The pump has ended: what waits is lost. */
+  /** Closes the buffer after the pump has stopped. Waiting events are lost. */
   end(): void {
     this.close();
     this.#ended = true;
     this.#notifyWaiters();
   }
 
-  /** Waits until every event taken so far has its answer. */
+  /** Waits until every event added so far has a result. */
   async flushed(timeout: number): Promise<Flushed> {
-    const target = this.#nextSlot;
+    const target = this.#nextNumber;
     const done = new Promise<void>((resolve) => {
-      const look = () => {
+      const check = () => {
         if (this.#oldest < target && !this.#ended) return;
-        this.#waiters.delete(look);
+        this.#waiters.delete(check);
         resolve();
       };
-      this.#waiters.add(look);
-      look();
+      this.#waiters.add(check);
+      check();
     });
     const reached = await withDeadline(Date.now() + timeout, done);
     const waiting = this.#counters.waiting;
@@ -165,6 +168,6 @@ export class EventBuffer {
   }
 
   #notifyWaiters(): void {
-    for (const look of [...this.#waiters]) look();
+    for (const check of [...this.#waiters]) check();
   }
 }

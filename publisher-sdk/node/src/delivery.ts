@@ -1,5 +1,4 @@
-// Delivery: tries a run of events until each has its answer. What is tried again keeps its place before those that came
-// after it.
+// Sends events to the bus until each has a result. A retried event stays before later events.
 
 import { TimedOutError, type WirebellError } from "./errors.js";
 import { Failure, type FailureKind } from "./failure.js";
@@ -8,95 +7,101 @@ import type { StampedEvent } from "./protocol/event.js";
 import { Backoff, TIMEOUT, sleep, withDeadline } from "./retry.js";
 import type { Transport } from "./transport.js";
 
-/** Most events in one try: enough to hide the way to the bus and back, few enough to bound what a lost connection leaves in doubt. */
+/**
+ * Most events in one attempt: enough to hide the round trip to the bus. A larger batch would leave
+ * more events in doubt when a connection breaks.
+ */
 export const MAX_BATCH = 256;
 
-/** A stamped event that has no answer yet. */
+/** A stamped event without a result. */
 export interface PendingEvent {
-  /** Its number among its kind, to give the answer to. */
-  readonly slot: number;
-  /** What it weighs in a buffer. */
+  /** The number to which the result is assigned. */
+  readonly number: number;
+  /** Its size in the buffer. */
   readonly bytes: number;
   readonly event: StampedEvent;
 }
 
-/** What one event came to. */
-export type Answer = PublishResult | WirebellError;
+/** The result of one event. */
+export type EventResult = PublishResult | WirebellError;
 
-/** What one try of a run of events came to. */
+/** The result of one attempt to send several events. */
 export interface AttemptResult {
-  /** The events that have their answer now. */
-  readonly settled: (readonly [PendingEvent, Answer])[];
-  /** Those that are worth another try, in their order. */
-  readonly kept: PendingEvent[];
-  /** Why they have to be tried again, if there are some. */
-  readonly why: Failure | undefined;
+  /** The events that have a result now. */
+  readonly results: (readonly [PendingEvent, EventResult])[];
+  /** The events to retry, in order. */
+  readonly retry: PendingEvent[];
+  /** Why they must be retried; undefined if none must. */
+  readonly failure: Failure | undefined;
 }
 
-/** Tries the events once. */
+/** Sends the events once. `mayRetry` says which failures are retried. */
 export async function attempt(
   transport: Transport,
-  waiting: readonly PendingEvent[],
-  keep: (kind: FailureKind) => boolean,
+  events: readonly PendingEvent[],
+  mayRetry: (kind: FailureKind) => boolean,
   deadline = Number.POSITIVE_INFINITY,
 ): Promise<AttemptResult> {
   const answers = await transport.send(
-    waiting.map(({ event }) => event),
+    events.map(({ event }) => event),
     deadline,
   );
-  const round: { settled: (readonly [PendingEvent, Answer])[]; kept: PendingEvent[]; why: Failure | undefined } = { settled: [], kept: [], why: undefined };
-  waiting.forEach((one, index) => {
-    const answer = answers[index] ?? Failure.unavailable("no answer");
-    if (answer instanceof Failure && keep(answer.kind)) {
-      round.kept.push(one);
-      round.why ??= answer;
+  const results: (readonly [PendingEvent, EventResult])[] = [];
+  const retry: PendingEvent[] = [];
+  let failure: Failure | undefined;
+  events.forEach((pending, index) => {
+    const answer = answers[index] ?? Failure.unavailable("no response");
+    if (answer instanceof Failure && mayRetry(answer.kind)) {
+      retry.push(pending);
+      failure ??= answer;
     } else {
-      round.settled.push([one, answer instanceof Failure ? answer.error : answer]);
+      results.push([pending, answer instanceof Failure ? answer.error : answer]);
     }
   });
-  return round;
+  return { results, retry, failure };
 }
 
 /**
- * Publishes the events in their order, each chunk within `timeout`. Once a chunk could not be finished, those behind it
- * are not tried: they would overtake.
+ * Publishes the events in order, each batch within `timeout`. After a batch that did not finish,
+ * later batches are not sent: they would overtake it.
  */
-export async function deliver(transport: Transport, timeout: number, events: readonly StampedEvent[]): Promise<Answer[]> {
-  const answers = new Map<number, Answer>();
+export async function deliver(transport: Transport, timeout: number, events: readonly StampedEvent[]): Promise<EventResult[]> {
+  const results = new Map<number, EventResult>();
   let stopped: WirebellError | undefined;
   for (let from = 0; from < events.length && stopped === undefined; from += MAX_BATCH) {
-    const chunk = events.slice(from, from + MAX_BATCH).map((event, at) => ({ slot: from + at, bytes: 0, event }));
-    stopped = await deliverChunk(transport, timeout, chunk, answers);
+    const batch = events.slice(from, from + MAX_BATCH).map((event, at) => ({ number: from + at, bytes: 0, event }));
+    stopped = await deliverBatch(transport, timeout, batch, results);
   }
-  const givenUp = stopped ?? new TimedOutError(timeout);
-  return events.map((_, slot) => answers.get(slot) ?? givenUp);
+  const error = stopped ?? new TimedOutError(timeout);
+  return events.map((_, number) => results.get(number) ?? error);
 }
 
-async function deliverChunk(
+async function deliverBatch(
   transport: Transport,
   timeout: number,
-  chunk: readonly PendingEvent[],
-  answers: Map<number, Answer>,
+  batch: readonly PendingEvent[],
+  results: Map<number, EventResult>,
 ): Promise<WirebellError | undefined> {
   const deadline = Date.now() + timeout;
   const backoff = new Backoff();
-  // What a try ran into that came to its end says more than that the last one did not.
+  // The error of the last finished attempt says more than the timeout of an unfinished one.
   let last: WirebellError = new TimedOutError(timeout);
-  let waiting = chunk;
+  let pending = batch;
   for (;;) {
-    const round = await withDeadline(
+    const attempted = await withDeadline(
       deadline,
-      attempt(transport, waiting, (kind) => kind !== "event", deadline),
+      attempt(transport, pending, (kind) => kind !== "event", deadline),
     );
-    if (round === TIMEOUT) return last;
-    for (const [{ slot }, answer] of round.settled) answers.set(slot, answer);
-    if (round.why === undefined) return undefined;
-    if (round.why.isOverdue) return last;
-    const pause = backoff.wait(round.why.retryAfter);
-    // Where waiting helps nobody, the caller is told at once.
-    if (round.why.kind === "configuration" || Date.now() + pause >= deadline) return round.why.error;
-    last = round.why.error;
-    waiting = round.kept;
+    if (attempted === TIMEOUT) return last;
+    const { failure } = attempted;
+    for (const [{ number }, result] of attempted.results) results.set(number, result);
+    if (failure === undefined) return undefined;
+    if (failure.isOverdue) return last;
+    const pause = backoff.wait(failure.retryAfter);
+    // A retry does not fix the configuration, so the caller gets the error at once.
+    if (failure.kind === "configuration" || Date.now() + pause >= deadline) return failure.error;
+    last = failure.error;
+    pending = attempted.retry;
     await sleep(pause);
   }
 }

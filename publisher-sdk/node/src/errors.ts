@@ -1,9 +1,9 @@
-// What can go wrong, in words for whoever has to act on it. Every error has a `code` for programs: that of the protocol
-// where it has one. No message here holds a payload, a password or a key.
+// The errors of this package. Every error has a `code` for programs: the protocol's code where the
+// protocol defines one. No message contains a payload, a password or a key.
 
-/** What every error of this package is. */
+/** The base class of all errors of this package. */
 export class WirebellError extends Error {
-  /** A stable word for programs. */
+  /** A stable name of the error, for programs. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -13,9 +13,9 @@ export class WirebellError extends Error {
   }
 }
 
-/** The event itself is wrong: publishing it again cannot help. `code` is `invalid_event` or `too_large`. */
+/** The event is invalid. Publishing it again does not help. `code` is `invalid_event` or `too_large`. */
 export class InvalidEventError extends WirebellError {
-  /** The attribute that is wrong; `event` where it is none of them. */
+  /** The invalid attribute; `event` if the error is not in one attribute. */
   readonly attribute: string;
 
   constructor(attribute: string, message: string, code = "invalid_event") {
@@ -25,8 +25,9 @@ export class InvalidEventError extends WirebellError {
 }
 
 /**
- * The bus could not be reached, or does not take events just now, for as long as the timeout allows. Where the connection
- * broke after the event had left, the bus may have it: publish it again under the same id. `code` is `unavailable`.
+ * The bus cannot be reached, or accepts nothing at the moment, until the timeout elapsed. If the
+ * connection broke after the event was sent, the bus may have it: publish it again with the same id.
+ * `code` is `unavailable`.
  */
 export class UnavailableError extends WirebellError {
   constructor(reason: string) {
@@ -35,47 +36,50 @@ export class UnavailableError extends WirebellError {
 }
 
 /**
- * The bus was reached and did not answer in time. It may have the event: publish it again under the same id. `code` is
+ * The bus did not reply in time. It may have the event: publish it again with the same id. `code` is
  * `timed_out`.
  */
 export class TimedOutError extends WirebellError {
-  /** How long was waited, in milliseconds. */
+  /** How long the request waited, in milliseconds. */
   readonly after: number;
 
   constructor(after: number) {
-    super("timed_out", `the bus did not answer within ${after} ms`);
+    super("timed_out", `the bus did not reply within ${after} ms`);
     this.after = after;
   }
 }
 
 /**
- * The bus answered, and said no: a wrong password, an unknown service key, a missing permission. `code` is that of the
- * problem document, such as `unauthorized`, or Redis' own, such as `WRONGPASS`.
+ * The bus rejected the request: a wrong password, an unknown API key, a missing permission. `code` is
+ * that of the problem document, such as `unauthorized`, or Redis' own, such as `WRONGPASS`.
  */
 export class RefusedError extends WirebellError {
-  /** The HTTP status; none from Redis. */
+  /** The HTTP status; undefined over Redis. */
   readonly status: number | undefined;
 
   constructor(code: string, detail: string, status?: number) {
-    super(code, `the bus refused: ${detail} (${code})`);
+    super(code, `the bus rejected the request: ${detail} (${code})`);
     this.status = status;
   }
 }
 
-/** What a handler answers cannot be sent to the emitter. `code` is `invalid_reply` or `too_large`. */
+/** The reply of a handler cannot be sent to the client. `code` is `invalid_reply` or `too_large`. */
 export class InvalidReplyError extends WirebellError {
   constructor(message: string, code = "invalid_reply") {
-    super(code, `the reply: ${message}`);
+    super(code, `invalid reply: ${message}`);
   }
 }
 
-/** A URL or an option is wrong. `code` is `bad_url` or `bad_option`; the URL is not shown, since it may hold a password. */
+/**
+ * The URL or an option is invalid. `code` is `bad_url` or `bad_option`. The message omits the URL,
+ * which may contain a password.
+ */
 export class ConfigurationError extends WirebellError {}
 
-/** It was closed before. `code` is `closed`. */
+/** The publisher is closed. `code` is `closed`. */
 export class ClosedError extends WirebellError {
   constructor() {
-    super("closed", "it was closed before");
+    super("closed", "the publisher is closed");
   }
 }
 
@@ -83,16 +87,16 @@ export class ClosedError extends WirebellError {
 export type NotAcknowledgedCode = "not_in_time" | "fallen_back" | "expired" | "cancelled" | "not_watched" | "unknown" | "bus";
 
 const NOT_ACKNOWLEDGED: Record<NotAcknowledgedCode, string> = {
-  not_in_time: "no device has acknowledged the event in time; one still may",
-  fallen_back: "no device has acknowledged the event by its deadline: it has fallen back",
-  expired: "the event has expired without an acknowledgement",
-  cancelled: "the event was cancelled before its time came",
-  not_watched: "the event is not watched: publish it as a durable one, with `receipt: true` or a `deadline`",
-  unknown: "the bus has no record of the event",
-  bus: "nobody can tell whether the event was acknowledged, and the bus has it",
+  not_in_time: "no device has acknowledged the event within the timeout; a later acknowledgement is still possible",
+  fallen_back: "no device acknowledged the event by its deadline; it was added to the fallback stream",
+  expired: "the event expired without an acknowledgement",
+  cancelled: "the event was cancelled before its `deliverAt`",
+  not_watched: "the event is not tracked; publish it as a durable event with `receipt: true` or a `deadline`",
+  unknown: "the bus has no delivery record of the event",
+  bus: "the event was published, but its delivery status cannot be read; see `cause`",
 };
 
-/** No device has acknowledged the event; `code` says why, and for `bus` the `cause` is the error that was met. */
+/** No device has acknowledged the event. `code` says why; for `bus`, `cause` is the error of the bus. */
 export class NotAcknowledgedError extends WirebellError {
   declare readonly code: NotAcknowledgedCode;
 

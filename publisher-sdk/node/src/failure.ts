@@ -1,22 +1,23 @@
-// Failures: why one try of one event came to nothing, and what that says about the next try.
+// A failed attempt to reach the bus, and whether a retry makes sense.
 
 import { RefusedError, TimedOutError, UnavailableError, type WirebellError } from "./errors.js";
 
 /**
- * Whose fault it is, which decides whether to try again. `event`: it can never be published, and those behind it can.
- * `door`: this publisher's, as with a wrong password; no event gets through until a person changes something. `moment`.
+ * The cause of a failure; it decides about the retry. `event`: this event can never be published, but
+ * later ones can. `configuration`: the bus rejects this publisher, for example for a wrong password;
+ * no event passes until a person changes the configuration. `transient`: a retry may succeed.
  */
 export type FailureKind = "event" | "configuration" | "transient";
 
 const RETRYABILITY: Record<FailureKind, number> = { event: 0, configuration: 1, transient: 2 };
 
-/** One try that failed. It is a value, and is never seen outside of this package. */
+/** A failed attempt. It is a value inside this package and never thrown to callers. */
 export class Failure {
   readonly error: WirebellError;
   readonly kind: FailureKind;
-  /** The connections are of no use any more: their server is gone, or no longer the right one. */
+  /** The connections are unusable: their server is gone, or no longer the right one. */
   readonly reconnect: boolean;
-  /** After how many milliseconds the bus wants to be asked again, if it said so. */
+  /** The delay in milliseconds that the bus asked for, if it did. */
   readonly retryAfter: number | undefined;
 
   private constructor(error: WirebellError, kind: FailureKind, reconnect = false, retryAfter?: number) {
@@ -26,62 +27,65 @@ export class Failure {
     this.retryAfter = retryAfter;
   }
 
-  /** The event was refused for good. */
+  /** The bus rejected the event. It is not retried. */
   static event(error: WirebellError): Failure {
     return new Failure(error, "event");
   }
 
-  /** The publisher was refused. */
+  /** The bus rejected the publisher. */
   static configuration(error: RefusedError): Failure {
     return new Failure(error, "configuration");
   }
 
-  /** The bus cannot be reached, or takes nothing just now. */
+  /** The bus cannot be reached, or accepts nothing at the moment. */
   static unavailable(reason: string, retryAfter?: number): Failure {
     return new Failure(new UnavailableError(reason), "transient", false, retryAfter);
   }
 
-  /** It was not even sent: the caller's time was over before. Why that was, earlier tries have said. */
+  /** The event was not sent: the caller's timeout had elapsed. Earlier attempts say why. */
   static overdue(): Failure {
     return Failure.timedOut(0);
   }
 
-  /** The bus did not answer. */
-  static timedOut(retryAfter: number): Failure {
-    return new Failure(new TimedOutError(retryAfter), "transient");
+  /** The bus did not reply within `timeout` milliseconds. */
+  static timedOut(timeout: number): Failure {
+    return new Failure(new TimedOutError(timeout), "transient");
   }
 
-  /** The bus answered something else than it does. */
+  /** The bus sent a reply that the protocol does not define. */
   static unexpected(detail: string, status?: number): Failure {
     return Failure.event(new RefusedError("bad_reply", detail, status));
   }
 
-  /** The same, and the connections are of no use any more. */
+  /** Returns the same failure, marked to replace the connections. */
   withReconnect(): Failure {
     return new Failure(this.error, this.kind, true, this.retryAfter);
   }
 
-  /** The same, said before there was an event: whatever is not the moment's fault is this publisher's. */
+  /**
+   * Returns the same failure for a step without an event, such as connecting. A cause that is not
+   * transient is then the configuration.
+   */
   asConfiguration(): Failure {
     return this.kind === "event" ? new Failure(this.error, "configuration", this.reconnect, this.retryAfter) : this;
   }
 
-  /** Was it not even sent? */
+  /** Whether the event was not sent because the timeout had elapsed. */
   get isOverdue(): boolean {
     return this.error instanceof TimedOutError && this.error.after === 0;
   }
 
-  /** Does it stop the events behind this one, too? */
+  /** Whether later events of the batch must not be sent. */
   get stopsBatch(): boolean {
     return this.kind !== "event";
   }
 
-  /** Is another try worth more than after the other one? */
+  /** Whether a retry is more likely to succeed than after the other failure. */
   isMoreRetryableThan(other: Failure): boolean {
     return RETRYABILITY[this.kind] > RETRYABILITY[other.kind];
   }
 
-  /** Does Redis say so in this failure? */
+  /** Whether Redis replied with this error code. */
   hasCode(code: string): boolean {
     return this.error instanceof RefusedError && this.error.code === code;
   }

@@ -1,4 +1,8 @@
-// Publish events to Wirebell: to one user, a topic or everybody, whichever node they are connected to.
+// The public API of the package: publish events to a user, a topic or all clients, on any node.
+// In: events from a service, and the URL of the bus. Out: events on the bus, over Redis or over the
+// server API of a node (HTTP); receipts, fallback events and client events back to the service.
+// It contains the publisher, the receipt stream, and the workers for fallback and inbox events.
+// It does not know how nodes deliver events to clients.
 
 export type { Acknowledgement } from "./acknowledgement.js";
 export type { Counters, Flushed } from "./buffer.js";
@@ -33,6 +37,6 @@ export type { LogRule, Retention } from "./protocol/retention.js";
 export { Published } from "./published.js";
 export { type Enqueued, Publisher } from "./publisher.js";
 export type { Cancelled } from "./transport.js";
-export type { WorkerCounters } from "./workers/lease-queue.js";
+export type { WorkerCounters } from "./workers/counters.js";
 export type { WorkerOptions } from "./workers/options.js";
 export type { Backlog } from "./workers/worker.js";

@@ -1,6 +1,6 @@
-// Where it is said what nobody waits for: that the bus is away, that the buffer is full, that an event was refused.
+// The log of background problems: the bus is unreachable, the buffer is full, an event was rejected.
 
-/** Takes a sentence and what it is about. `console` is one. */
+/** A log sink: takes a message and its fields. `console` is one. */
 export interface Logger {
   warn(message: string, fields: Record<string, unknown>): void;
   error(message: string, fields: Record<string, unknown>): void;
@@ -8,16 +8,16 @@ export interface Logger {
 
 const PREFIX = "wirebell: ";
 
-/** The logger that was chosen. Whatever it throws stays there: nobody who publishes must fail over it. */
+/** Wraps the given logger and ignores what it throws: a broken logger must not make publishing fail. */
 export function safeLogger(logger: Logger | false | undefined): Logger {
   if (logger === false) return { warn: () => {}, error: () => {} };
-  const chosen = logger ?? console;
-  const say = (level: keyof Logger) => (message: string, fields: Record<string, unknown>) => {
+  const sink = logger ?? console;
+  const log = (level: keyof Logger) => (message: string, fields: Record<string, unknown>) => {
     try {
-      chosen[level](PREFIX + message, fields);
+      sink[level](PREFIX + message, fields);
     } catch {
-      // There is nobody left to tell.
+      // There is no other place to report it.
     }
   };
-  return { warn: say("warn"), error: say("error") };
+  return { warn: log("warn"), error: log("error") };
 }

@@ -1,23 +1,23 @@
-// Outcomes: what the publisher is told once the bus has its event.
+// The result of publishing an event.
 
-/** What became of one event: its id, and what happened on each of its channels. */
+/** The result of publishing one event: its id, and the result on each of its channels. */
 export interface PublishResult {
-  /** The event's id, given by the publisher or made for it. */
+  /** The event's id, set by the publisher or generated. */
   id: string;
-  /** One entry a channel, in the order of `to`. */
+  /** One result per channel, in the order of `to`. */
   channels: ChannelResult[];
 }
 
-/** What happened on one channel. */
+/** The result on one channel. */
 export interface ChannelResult {
   channel: string;
-  /** Where the event stands in the channel's log; absent for what is not stored. */
+  /** The event's position in the channel's log; absent if it is not stored. */
   cursor?: string;
   /**
-   * How many nodes listened for the channel at that moment: 0 means that nobody is connected. A node goes on listening
-   * for some seconds after its last session of the channel has gone.
+   * How many nodes were subscribed to the channel; 0 means that no client is subscribed. A node stays
+   * subscribed for some seconds after its last session of the channel has disconnected.
    */
   nodes: number;
-  /** It is kept until its `deliverAt`, and was not published yet. */
+  /** True while the event waits for its `deliverAt` and is not published yet. */
   scheduled?: boolean;
 }

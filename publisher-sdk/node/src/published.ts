@@ -1,4 +1,4 @@
-// What `publish` answers: the outcome, and a hold on the event to ask what becomes of it.
+// The result of `publish`: the publish result, and the way to wait for an acknowledgement.
 
 import { type Acknowledgement, acknowledgement } from "./acknowledgement.js";
 import { NotAcknowledgedError } from "./errors.js";
@@ -7,10 +7,10 @@ import type { PublishResult, ChannelResult } from "./publish-result.js";
 import { type StampedEvent, isTracked } from "./protocol/event.js";
 import type { Transport } from "./transport.js";
 
-// For as long as somebody waits at a screen.
+// About as long as a user waits at a screen.
 const DEFAULT_TIMEOUT = 10_000;
 
-/** The bus has the event. */
+/** A published event: the bus has it. */
 export class Published implements PublishResult {
   readonly id: string;
   readonly channels: ChannelResult[];
@@ -18,38 +18,38 @@ export class Published implements PublishResult {
   readonly #canBeAcknowledged: boolean;
 
   /** @internal */
-  constructor(outcome: PublishResult, event: StampedEvent, transport: Transport) {
-    this.id = outcome.id;
-    this.channels = outcome.channels;
+  constructor(result: PublishResult, event: StampedEvent, transport: Transport) {
+    this.id = result.id;
+    this.channels = result.channels;
     this.#transport = transport;
-    // Only what has a cursor can be acknowledged.
+    // Only events with a cursor can be acknowledged.
     this.#canBeAcknowledged = isTracked(event) && event.class === "durable";
   }
 
-  /** The cursor, where the event went to one channel and is durable. */
+  /** The cursor, if the event is durable and went to one channel. */
   get cursor(): string | undefined {
     return this.channels.length === 1 ? this.channels[0]?.cursor : undefined;
   }
 
-  /** How many nodes listened, summed over the channels; 0 if nobody is connected. */
+  /** How many nodes had subscribers, summed over the channels; 0 if no client is connected. */
   get nodes(): number {
     return this.channels.reduce((sum, { nodes }) => sum + nodes, 0);
   }
 
-  /** Is it kept until its `deliverAt`, at least on one of its channels? */
+  /** Whether the event is scheduled for its `deliverAt` on at least one of its channels. */
   get isScheduled(): boolean {
     return this.channels.some(({ scheduled }) => scheduled);
   }
 
   /**
-   * Waits until a device has acknowledged the event: the first one, on whichever of its channels. Any other end is told by
-   * the error's `code`, those that are final as soon as they are so on all channels.
+   * Waits until the first device has acknowledged the event on any of its channels. Otherwise it
+   * throws; the error's `code` says why, as soon as the result is final on all channels.
    *
-   * The event has to be durable and published with `receipt` or `deadline`. The bus is asked again and again, each time
-   * after an eighth of the time waited so far, between 10 ms and half a second; over HTTP the node does so. Thousands may
-   * wait at the same time, on the publisher's one connection.
+   * The event must be durable and published with `receipt` or `deadline`. Over Redis the publisher
+   * polls: each pause is an eighth of the time waited so far, between 10 ms and half a second. Over
+   * HTTP the node waits. Thousands of calls may wait at the same time on the publisher's one connection.
    *
-   * @param options.timeout Milliseconds; usually 10,000.
+   * @param options.timeout Milliseconds. Default: 10,000.
    * @throws NotAcknowledgedError
    */
   async acknowledged(options: { timeout?: number } = {}): Promise<Acknowledgement> {
@@ -64,7 +64,7 @@ export class Published implements PublishResult {
     );
   }
 
-  /** What the bus answered, as a plain value. */
+  /** Returns the publish result as a plain object. */
   toJSON(): PublishResult {
     return { id: this.id, channels: this.channels };
   }

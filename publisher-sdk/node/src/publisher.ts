@@ -1,4 +1,4 @@
-// The publisher: three ways to publish, over whichever bus.
+// The publisher: `publish`, `publishAll` and `enqueue`, over any transport.
 
 import { type Counters, EventBuffer, type Flushed } from "./buffer.js";
 import { deliver } from "./delivery.js";
@@ -14,22 +14,23 @@ import { Pump } from "./pump.js";
 import { RedisBus } from "./redis/bus.js";
 import { retryUntil } from "./retry.js";
 import { stamp } from "./stamp.js";
-import { type Cancelled, type Transport, transportFor } from "./transport.js";
+import { transportFor } from "./connect.js";
+import type { Cancelled, Transport } from "./transport.js";
 import { httpHasNoStreams } from "./url.js";
 
-/** What `enqueue` did with an event. */
+/** The result of `enqueue`. */
 export type Enqueued =
-  /** It waits in the buffer and is published as soon as the bus takes it, under this id. */
+  /** The event waits in the buffer and is published under this id as soon as the bus accepts it. */
   | { readonly accepted: true; readonly id: string }
-  /** `full`: the bus has been out of reach for too long, or is too slow. `closed`: the publisher was closed. */
+  /** `full`: the bus has been unreachable for too long, or is too slow. `closed`: the publisher is closed. */
   | { readonly accepted: false; readonly reason: "full" | "closed"; readonly id: string }
-  /** The event itself is wrong. */
+  /** The event itself is invalid. */
   | { readonly accepted: false; readonly reason: "invalid"; readonly error: WirebellError };
 
-// For as long as a process that is told to end is usually given, less what others need of it.
-const CLOSING = 5_000;
+// Less than the grace period that a process usually gets to end, so that other work can finish too.
+const CLOSE_TIMEOUT = 5_000;
 
-/** Publishes events. One for a process is enough: it has one connection and one buffer. */
+/** Publishes events. One publisher per process is enough: it has one connection and one buffer. */
 export class Publisher {
   readonly #settings: Settings;
   readonly #logger: Logger;
@@ -39,9 +40,9 @@ export class Publisher {
   readonly #closing = new AbortController();
 
   /**
-   * A publisher to the bus at `url`; nothing is sent before the first event. See {@link Publisher.connect}.
+   * Creates a publisher for the bus at `url`. It connects with the first event. See {@link Publisher.connect}.
    *
-   * @throws ConfigurationError if the URL or an option is wrong.
+   * @throws ConfigurationError if the URL or an option is invalid.
    */
   constructor(url: string, options?: PublisherOptions);
   constructor(options: PublisherOptions & { url: string });
@@ -56,14 +57,14 @@ export class Publisher {
   }
 
   /**
-   * A publisher that has reached for Redis once, so that a wrong password is found now and the first event finds a
-   * connection.
+   * Creates a publisher and tries to connect to Redis once. A wrong password is found now, and the first
+   * event finds an open connection. This takes at most the connect timeout.
    *
-   * A Redis that cannot be reached is no error: a service must be able to start while Redis is down. `enqueue` works from
-   * the first moment, `publish` fails as unavailable until Redis is there. This takes the connect timeout at the most.
-   * Over HTTP nothing is sent before the first event.
+   * An unreachable Redis is no error: a service must be able to start while Redis is down. `enqueue`
+   * works at once; `publish` fails as unavailable until Redis can be reached. Over HTTP nothing is sent
+   * before the first event.
    *
-   * @throws ConfigurationError if the URL or an option is wrong, RefusedError if the bus says no.
+   * @throws ConfigurationError if the URL or an option is invalid, RefusedError if the bus rejects the publisher.
    */
   static async connect(url: string, options?: PublisherOptions): Promise<Publisher>;
   static async connect(options: PublisherOptions & { url: string }): Promise<Publisher>;
@@ -75,20 +76,21 @@ export class Publisher {
       await publisher.close({ timeout: 0 });
       throw failure.error;
     }
-    publisher.#logger.warn("no connection yet, events will wait for it", { code: failure.error.code, error: failure.error.message });
+    publisher.#logger.warn("cannot connect yet; events wait in the buffer", { code: failure.error.code, error: failure.error.message });
     return publisher;
   }
 
   /**
-   * Publishes one event, and returns once the bus has it: its id, its place in the log, and how many nodes listened.
+   * Publishes one event and returns once the bus has it: with its id, its cursor, and how many nodes
+   * had subscribers.
    *
-   * It is tried until the `timeout` option is over, each time as the same event, so that it is published once however often
-   * it is tried. A wrong event and a wrong password are told at once.
+   * Transient failures are retried until the `timeout` option has elapsed. Every attempt sends the same
+   * event, so it is published once. An invalid event and a wrong password fail at once.
    *
    * @throws InvalidEventError, UnavailableError, TimedOutError, RefusedError or ClosedError
    */
   async publish<Data>(event: WirebellEvent<Data>): Promise<Published> {
-    const stamped = this.#ready(event);
+    const stamped = this.#prepare(event);
     this.#mustBeOpen();
     const [answer] = await deliver(this.#transport, this.#settings.timeout, [stamped]);
     if (answer === undefined) throw new TimedOutError(this.#settings.timeout);
@@ -97,37 +99,38 @@ export class Publisher {
   }
 
   /**
-   * Publishes many events, many at a time, and answers for each, in their order, as `Promise.allSettled` does.
+   * Publishes many events in batches, and returns a result for each in order, as `Promise.allSettled` does.
    *
-   * Events of one channel get into its log in the order given, also where some have to be tried again. The `timeout`
-   * option holds for each run of up to 256. Once a run could not be finished, none behind it is sent, and the error stands
-   * for each of them. An event that is wrong is refused in its place, and does not stop the others.
+   * Events of one channel are added to its log in the given order, even after retries. The `timeout`
+   * option applies to each batch of up to 256. After a batch that did not finish, later batches are not
+   * sent and get its error. An invalid event is rejected alone and does not stop the others.
    *
-   * One exception to the order, which no client can mend: where Redis turns away single commands for a moment (it is out
-   * of memory, say) and takes the next, the event that was turned away comes after it.
+   * The order has one exception, which no client can prevent: Redis may briefly reject single commands
+   * (when out of memory, for example) and accept the next. The rejected event then comes after it.
    */
   async publishAll(events: Iterable<WirebellEvent>): Promise<PromiseSettledResult<Published>[]> {
     this.#mustBeOpen();
-    const ready = [...events].map((event) => this.#tryReady(event));
-    const sound = ready.flatMap((one) => (one instanceof WirebellError ? [] : [one]));
-    const answers = await deliver(this.#transport, this.#settings.timeout, sound);
+    const prepared = [...events].map((event) => this.#tryPrepare(event));
+    const valid = prepared.flatMap((one) => (one instanceof WirebellError ? [] : [one]));
+    const results = await deliver(this.#transport, this.#settings.timeout, valid);
     let next = 0;
-    return ready.map((one) => {
-      const answer = one instanceof WirebellError ? one : (answers[next++] ?? new TimedOutError(this.#settings.timeout));
-      if (one instanceof WirebellError || answer instanceof WirebellError) return { status: "rejected", reason: answer };
-      return { status: "fulfilled", value: new Published(answer, one, this.#transport) };
+    return prepared.map((one) => {
+      const result = one instanceof WirebellError ? one : (results[next++] ?? new TimedOutError(this.#settings.timeout));
+      if (one instanceof WirebellError || result instanceof WirebellError) return { status: "rejected", reason: result };
+      return { status: "fulfilled", value: new Published(result, one, this.#transport) };
     });
   }
 
   /**
-   * Hands an event over and returns at once, whatever state the bus is in. It never throws. The event is published in the
-   * background, in the order of enqueueing, for as long as that takes; the buffer bounds how much may wait.
+   * Adds an event to the buffer and returns at once, in any state of the bus. It never throws. Events are
+   * published in the background, in the order of the calls, and retried without a limit. The buffer
+   * bounds how many may wait.
    *
-   * An event that is refused for good is counted and logged by its id, and does not hold up those behind it. A wrong
-   * password or service key is not the event's fault: events wait until it is put right.
+   * A rejected event is counted, logged with its id, and does not hold up later events. A wrong password
+   * or API key is not the event's error: events wait until it is fixed.
    */
   enqueue<Data>(event: WirebellEvent<Data>): Enqueued {
-    const stamped = this.#tryReady(event);
+    const stamped = this.#tryPrepare(event);
     if (stamped instanceof WirebellError) {
       this.#buffer.countInvalid();
       return { accepted: false, reason: "invalid", error: stamped };
@@ -137,9 +140,10 @@ export class Publisher {
   }
 
   /**
-   * What became of an event, on each of its channels: when the bus took it, to which connections it was written, which
-   * devices have acknowledged it, whether it has expired or fallen back. Empty if the bus knows nothing of it: it never was
-   * published, had neither `receipt` nor `deadline` nor `deliverAt`, or that is too long ago.
+   * Returns the delivery status of an event on each of its channels: when the bus accepted it, to which
+   * connections it was written, which devices acknowledged it, whether it expired or went to the
+   * fallback stream. The list is empty without a delivery record: the event was never published, had
+   * none of `receipt`, `deadline` and `deliverAt`, or is too old.
    */
   async receipts(id: string): Promise<Receipt[]> {
     this.#mustBeOpen();
@@ -147,14 +151,14 @@ export class Publisher {
   }
 
   /**
-   * The stream of receipts: what becomes of every watched event on this bus, whoever published it. For a service that
-   * publishes too many to wait for each. Only over Redis.
+   * Returns the stream of receipts: the final delivery status of every tracked event on this bus, from
+   * all publishers. It is for a service that publishes too many events to wait for each. Only over Redis.
    *
    * ```js
    * for await (const { id, channel, outcome } of wb.follow({ group: "orders" })) { … }
    * ```
    *
-   * @throws ConfigurationError over HTTP, and for a wrong option
+   * @throws ConfigurationError over HTTP, and for an invalid option
    */
   follow(options: FollowOptions = {}): Receipts {
     this.#mustBeOpen();
@@ -162,47 +166,47 @@ export class Publisher {
     return new Receipts(this.#transport, options, this.#closing.signal);
   }
 
-  /** Cancels an event with `deliverAt` whose time has not come. Doing it once more changes nothing and answers the same. */
+  /** Cancels an event whose `deliverAt` is in the future. Repeating the call changes nothing and returns the same. */
   async cancel(id: string): Promise<Cancelled> {
     this.#mustBeOpen();
     return retryUntil(this.#settings.timeout, () => this.#transport.cancel(id));
   }
 
-  /** Waits until everything enqueued so far has been published or refused, but no longer than `timeout` milliseconds. */
+  /** Waits until every event enqueued so far is published or rejected, at most `timeout` milliseconds. */
   async flush(options: { timeout?: number } = {}): Promise<Flushed> {
-    return this.#buffer.flushed(patience(options));
+    return this.#buffer.flushed(flushTimeout(options));
   }
 
   /**
-   * Takes no more events, waits as {@link flush} does, and lets go of the connections: to be called before the process
-   * ends. Usually it waits 5,000 ms at the most.
+   * Stops accepting events, waits as {@link flush} does, at most 5,000 ms by default, and closes the
+   * connections. Call it before the process ends.
    */
   async close(options: { timeout?: number } = {}): Promise<Flushed> {
-    const timeout = patience(options);
+    const timeout = flushTimeout(options);
     this.#closing.abort();
     this.#buffer.close();
     const flushed = await this.#buffer.flushed(timeout);
     this.#pump.stop();
     this.#transport.close();
-    if (flushed.waiting > 0) this.#logger.warn("the publisher is closed while events wait: they are lost", { waiting: flushed.waiting });
+    if (flushed.waiting > 0) this.#logger.warn("the publisher was closed while events waited; they are lost", { waiting: flushed.waiting });
     return flushed;
   }
 
-  /** What became of the events enqueued so far. */
+  /** Returns the counters of the events passed to `enqueue`. */
   counters(): Counters {
     return this.#buffer.counters();
   }
 
-  #ready(event: WirebellEvent): StampedEvent {
+  #prepare(event: WirebellEvent): StampedEvent {
     return stamp(check(event), this.#settings.durability);
   }
 
-  #tryReady(event: WirebellEvent): StampedEvent | WirebellError {
+  #tryPrepare(event: WirebellEvent): StampedEvent | WirebellError {
     try {
-      return this.#ready(event);
+      return this.#prepare(event);
     } catch (error) {
       if (error instanceof WirebellError) return error;
-      // Reading an attribute may run code of the caller.
+      // Reading an attribute may run the caller's code.
       return new WirebellError("invalid_event", "the event cannot be read", { cause: error });
     }
   }
@@ -212,8 +216,8 @@ export class Publisher {
   }
 }
 
-function patience(options: { timeout?: number }): number {
-  const timeout = options.timeout ?? CLOSING;
+function flushTimeout(options: { timeout?: number }): number {
+  const timeout = options.timeout ?? CLOSE_TIMEOUT;
   number("timeout", timeout, 0, 2 ** 31 - 1);
   return timeout;
 }

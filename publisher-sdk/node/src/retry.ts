@@ -1,39 +1,42 @@
-// Retrying: how long to wait before the next try.
+// Retries with backoff, timeouts and pauses.
 
 import { TimedOutError } from "./errors.js";
 import { Failure } from "./failure.js";
 
-// The first wait: a broken connection is usually good again at once.
+// The first wait: a broken connection usually works again at once.
 const SHORTEST = 20;
 const LONGEST = 1_000;
 
 /**
- * Waits that double up to a bound, each shortened at random by up to a half, so that many publishers that lost the same
- * Redis do not come back in step.
+ * Waits that double up to a bound. Each is shortened at random by up to a half, so that publishers
+ * that lost the same Redis do not reconnect in step.
  */
 export class Backoff {
   readonly #longest: number;
-  #tries = 0;
+  #attempts = 0;
 
   constructor(longest = LONGEST) {
     this.#longest = longest;
   }
 
-  /** How many milliseconds to wait now; never less than the bus asked for. */
-  wait(asked?: number): number {
-    const full = Math.min(SHORTEST * 2 ** Math.min(this.#tries, 16), this.#longest);
-    this.#tries += 1;
+  /** Returns the next wait in milliseconds; never less than the bus asked for. */
+  wait(requested?: number): number {
+    const full = Math.min(SHORTEST * 2 ** Math.min(this.#attempts, 16), this.#longest);
+    this.#attempts += 1;
     const jittered = full * (0.5 + Math.random() / 2);
-    return asked === undefined ? jittered : Math.min(asked + jittered, Math.max(this.#longest, asked));
+    return requested === undefined ? jittered : Math.min(requested + jittered, Math.max(this.#longest, requested));
   }
 
-  /** The last try went well. */
+  /** Starts again with the shortest wait, after a success. */
   reset(): void {
-    this.#tries = 0;
+    this.#attempts = 0;
   }
 }
 
-/** Tries something that may be done twice until it is done, cannot be done, or the time is over. */
+/**
+ * Retries an idempotent operation until it succeeds, cannot succeed, or `timeout` milliseconds have
+ * elapsed. @throws WirebellError
+ */
 export async function retryUntil<T>(timeout: number, attempt: () => Promise<T | Failure>): Promise<T> {
   const deadline = Date.now() + timeout;
   const backoff = new Backoff();
@@ -49,10 +52,10 @@ export async function retryUntil<T>(timeout: number, attempt: () => Promise<T | 
   }
 }
 
-/** What came too late. */
-export const TIMEOUT = Symbol("late");
+/** The result of {@link withDeadline} if the deadline passed first. */
+export const TIMEOUT = Symbol("timeout");
 
-/** What the promise comes to, or that it did not by then. */
+/** Waits for the promise, but not beyond the deadline. */
 export async function withDeadline<T>(deadline: number, promise: Promise<T>): Promise<T | typeof TIMEOUT> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<typeof TIMEOUT>((resolve) => {
@@ -65,12 +68,12 @@ export async function withDeadline<T>(deadline: number, promise: Promise<T>): Pr
   }
 }
 
-/** Waits. */
+/** Waits for some milliseconds. */
 export function sleep(millis: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, millis));
 }
 
-/** Waits, but not beyond the signal. */
+/** Waits for some milliseconds, or until the signal aborts. */
 export function pause(millis: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,26 +1,26 @@
-// Stamping: an event gets its id and its time once, before the first try, so that every try is the same event.
+// Sets an event's id and time once, before the first attempt, so that every attempt sends the same event.
 
 import { randomFillSync } from "node:crypto";
 import type { CheckedEvent, Durability, StampedEvent } from "./protocol/event.js";
 import { writeTime } from "./protocol/rfc3339.js";
 
-// Crockford's alphabet: no I, L, O or U.
+// Crockford's base 32: no I, L, O or U.
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TIME_LETTERS = 10;
 const RANDOM_LETTERS = 16;
 
-/** Gives the event a ULID and the time of now where it has none of its own, and the usual durability. */
+/** Sets a ULID, the current time and the default durability, where the event has none. */
 export function stamp(event: CheckedEvent, durability: Durability | undefined): StampedEvent {
   return {
     ...event,
     id: event.id ?? ulid(),
     time: event.time ?? writeTime(new Date()),
-    // What is volatile is not stored.
+    // A volatile event is not stored.
     durability: event.durability ?? (event.class === "volatile" ? undefined : durability),
   };
 }
 
-/** A ULID: 48 bits of time and 80 of chance, so that ids sort by time and need nobody to be asked. */
+/** Returns a ULID: 48 bits of time and 80 random bits. Ids sort by time and need no coordination. */
 export function ulid(now = Date.now()): string {
   let text = "";
   let rest = now;
@@ -32,7 +32,7 @@ export function ulid(now = Date.now()): string {
   return text;
 }
 
-// Asking the system for chance once for many ids: it costs more than everything else that is done for one.
+// Random bytes for many ids at once: the system call costs more than the rest of an id.
 const pool = Buffer.allocUnsafe(RANDOM_LETTERS * 128);
 let used = pool.length;
 

@@ -1,19 +1,20 @@
-// What is said of a URL that is not one of a bus.
+// Errors about the URL of the bus.
 
 import { ConfigurationError } from "./errors.js";
 
-/** The error for what is asked of a services' door in vain. */
+/** The error for a feature that needs Redis, on an HTTP URL. */
 export function httpHasNoStreams(): ConfigurationError {
-  return invalidUrl("the one given is a services' door, and streams are read from Redis only");
+  return invalidUrl("is a server API, but streams are read from Redis only");
 }
 
-/** The error for a URL. It is not shown, since it may hold a password. */
-export function invalidUrl(found: string): ConfigurationError {
+/** The error for an invalid URL. It omits the URL, which may contain a password. */
+export function invalidUrl(problem: string): ConfigurationError {
   return new ConfigurationError(
     "bad_url",
-    "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS), " +
+    `the URL of the bus ${problem}; ` +
+      "expected `redis://[user:password@]host[:port][/database]` (`rediss://` with TLS), " +
       "`redis-cluster://host[:port][?node=host:port]`, " +
       "`redis-sentinel://host[:port]?sentinelServiceName=name[&node=host:port]` or " +
-      `\`http://host[:port]\` (\`https://\` with TLS) as the URL of the bus; ${found}`,
+      "`http://host[:port]` (`https://` with TLS)",
   );
 }

@@ -1,4 +1,4 @@
-// `enqueue`: never waits, never throws, loses nothing while Redis is away, and says what it cannot take.
+// `enqueue`: it never waits or throws, loses nothing while Redis is down, and reports events it cannot accept.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,14 +16,14 @@ before(async () => { redis = await Redis.start(); });
 beforeEach(() => redis.ask("FLUSHALL"));
 after(() => redis.stop());
 
-// Keeps what is said.
-function listening() {
-  const said = [];
-  return { said, warn: (message, fields) => said.push({ message, ...fields }), error: (message, fields) => said.push({ message, ...fields }) };
+// Returns a logger that records its messages.
+function recordingLogger() {
+  const logged = [];
+  return { logged, warn: (message, fields) => logged.push({ message, ...fields }), error: (message, fields) => logged.push({ message, ...fields }) };
 }
 
-test("what is enqueued is published in its order, once, through kills and hangs of Redis", async () => {
-  const logger = listening();
+test("enqueued events are published in order, once, through kills and hangs of Redis", async () => {
+  const logger = recordingLogger();
   const wb = new Publisher(redis.url, { answerTimeout: 300, retention: { logEvents: 100_000 }, logger });
   let number = 0;
   const more = (count) => range(number, (number += count)).forEach((data) => assert.equal(wb.enqueue(numbered(data)).accepted, true));
@@ -45,14 +45,14 @@ test("what is enqueued is published in its order, once, through kills and hangs 
   const counters = wb.counters();
   assert.deepEqual([counters.enqueued, counters.published, counters.refused, counters.waiting, counters.waitingBytes], [number, number, 0, 0, 0]);
   assert.ok(counters.retried > 0);
-  // Once when it begins, once when it is over: not for each event and each try.
-  const words = logger.said.map(({ message }) => message.replace("wirebell: ", ""));
-  assert.ok(words.length <= 12 && words.includes("events wait and are tried again") && words.includes("events are published again"), words.join("\n"));
+  // One message at the start and one at the end of an outage, not one per event or attempt.
+  const messages = logger.logged.map(({ message }) => message.replace("wirebell: ", ""));
+  assert.ok(messages.length <= 12 && messages.includes("cannot publish; retrying the waiting events") && messages.includes("publishing again"), messages.join("\n"));
   await wb.close();
 });
 
-test("it never throws, and names what it cannot take", async () => {
-  const logger = listening();
+test("enqueue never throws, and says why it does not accept an event", async () => {
+  const logger = recordingLogger();
   const wb = new Publisher("redis://127.0.0.1:1", { bufferEvents: 3, bufferBytes: 400, logger });
   const loop = {};
   loop.self = loop;
@@ -63,22 +63,22 @@ test("it never throws, and names what it cannot take", async () => {
     assert.equal(enqueued.reason, "invalid");
     assert.equal(enqueued.error.code, "invalid_event");
   }
-  const begun = process.hrtime.bigint();
+  const start = process.hrtime.bigint();
   assert.deepEqual(wb.enqueue(numbered("x".repeat(500), { id: "large" })), { accepted: false, reason: "full", id: "large" });
-  const answers = range(0, 5).map((data) => wb.enqueue(numbered(data, { id: `e${data}` })));
-  assert.ok(process.hrtime.bigint() - begun < 1_000_000_000n, "it does not wait");
-  assert.deepEqual(answers.map(({ accepted, reason, id }) => [id, accepted, reason]), [["e0", true, undefined], ["e1", true, undefined], ["e2", true, undefined], ["e3", false, "full"], ["e4", false, "full"]]);
+  const results = range(0, 5).map((data) => wb.enqueue(numbered(data, { id: `e${data}` })));
+  assert.ok(process.hrtime.bigint() - start < 1_000_000_000n, "it does not wait");
+  assert.deepEqual(results.map(({ accepted, reason, id }) => [id, accepted, reason]), [["e0", true, undefined], ["e1", true, undefined], ["e2", true, undefined], ["e3", false, "full"], ["e4", false, "full"]]);
   const { enqueued, dropped, invalid, waiting } = wb.counters();
   assert.deepEqual({ enqueued, dropped, invalid, waiting }, { enqueued: 3, dropped: 3, invalid: 9, waiting: 3 });
   assert.deepEqual(await wb.flush({ timeout: 50 }), { ended: "timed_out", waiting: 3 });
-  // The first overflow, then the second after there was room: not each event.
-  assert.equal(logger.said.filter(({ message }) => message.includes("buffer is full")).length, 2);
+  // One message for the first overflow, and one for the second after there was room; not one per event.
+  assert.equal(logger.logged.filter(({ message }) => message.includes("buffer is full")).length, 2);
   assert.deepEqual(await wb.close({ timeout: 50 }), { ended: "timed_out", waiting: 3 });
-  assert.equal(logger.said.at(-1).message, "wirebell: the publisher is closed while events wait: they are lost");
+  assert.equal(logger.logged.at(-1).message, "wirebell: the publisher was closed while events waited; they are lost");
 });
 
-test("an event that is refused for good does not hold up those behind it", async () => {
-  const logger = listening();
+test("a rejected event does not hold up later events", async () => {
+  const logger = recordingLogger();
   await redis.ask("SET", "wb:{user:bad}:log", "not a stream");
   const wb = new Publisher(redis.url, { logger });
   wb.enqueue(numbered(0));
@@ -88,12 +88,12 @@ test("an event that is refused for good does not hold up those behind it", async
   assert.deepEqual(await redis.data("user:1"), [0, 1]);
   const { published, refused } = wb.counters();
   assert.deepEqual({ published, refused }, { published: 2, refused: 1 });
-  const [said] = logger.said;
-  assert.deepEqual([said.message, said.id, said.code], ["wirebell: an event was refused for good", "refused", "WRONGTYPE"]);
-  assert.ok(!JSON.stringify(logger.said).includes("s3cret"), "no payload in a log");
+  const [first] = logger.logged;
+  assert.deepEqual([first.message, first.id, first.code], ["wirebell: an event was rejected and is not retried", "refused", "WRONGTYPE"]);
+  assert.ok(!JSON.stringify(logger.logged).includes("s3cret"), "no payload in a log");
 });
 
-test("a wrong password is not the event's fault", async () => {
+test("events wait while the password is wrong", async () => {
   const locked = await Redis.start("--requirepass", "right");
   const wb = new Publisher(`redis://:wrong@127.0.0.1:${locked.port}`, { logger: false });
   wb.enqueue(numbered(0));
@@ -105,7 +105,7 @@ test("a wrong password is not the event's fault", async () => {
   await locked.stop();
 });
 
-test("a process that has no more to do ends by itself, once all is published", async () => {
+test("a process without other work ends by itself after all events are published", async () => {
   const program = `
     const { Publisher } = require(${JSON.stringify(FOLDER)});
     const wb = new Publisher(${JSON.stringify(redis.url)});
@@ -115,5 +115,5 @@ test("a process that has no more to do ends by itself, once all is published", a
   const child = spawn(process.execPath, ["-e", program], { stdio: "inherit" });
   const [code] = await once(child, "exit");
   assert.equal(code, 0);
-  await eventually("all is there", async () => (await redis.data("user:1")).length === 600 && (await redis.data("user:2")).length === 1);
+  await eventually("all events are published", async () => (await redis.data("user:1")).length === 600 && (await redis.data("user:2")).length === 1);
 });

@@ -1,4 +1,4 @@
-// The example with Express, as a process of its own, on the real node.
+// The Express example, as a process of its own, with a real node.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,14 +13,14 @@ import { Redis } from "./support/redis.mjs";
 
 const HERE = fileURLToPath(new URL("..", import.meta.url));
 const FRESH = dirname(dirname(FOLDER));
-const installed = { skip: process.env.WIREBELL_PUBLISHER === undefined && "only where `run` has installed it" };
+const installed = { skip: process.env.WIREBELL_PUBLISHER === undefined && "needs the package that `run` installs" };
 
-test("a webhook does not wait, and its customer sees it", installed, async (t) => {
+test("a webhook is answered at once, and the customer's client gets the event", installed, async (t) => {
   const redis = await Redis.start();
   t.after(() => redis.stop());
   const gateway = await Gateway.start(redis);
   t.after(() => gateway.stop());
-  // As in a folder of its own: the package from the tarball, Express from here.
+  // In a folder of its own: the package comes from the tarball, Express from this package's dependencies.
   copyFileSync(join(HERE, "example/server.mjs"), join(FRESH, "server.mjs"));
   const child = spawn(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(expressFrom())}`, "server.mjs"], {
     cwd: FRESH,
@@ -44,17 +44,17 @@ test("a webhook does not wait, and its customer sees it", installed, async (t) =
   assert.deepEqual([wrong.status, (await wrong.json()).code], [422, "invalid_event"]);
 
   await redis.kill();
-  const begun = Date.now();
+  const start = Date.now();
   assert.equal((await post("/webhooks/payments", { ...paid, status: "refunded" })).status, 204);
-  assert.ok(Date.now() - begun < 2_000, "the bus is away, and the webhook is answered");
+  assert.ok(Date.now() - start < 2_000, "the webhook is answered while the bus is down");
   await redis.run();
   assert.deepEqual(JSON.parse(await client.next("payment-status")).data.status, "refunded");
   child.kill("SIGTERM");
-  assert.deepEqual(await once(child, "exit"), [0, null], "nothing keeps the process");
+  assert.deepEqual(await once(child, "exit"), [0, null], "the process ends");
   client.close();
 });
 
-// Finds Express where the tests have it.
+// Resolves Express from this test's dependencies.
 function expressFrom() {
   const hook = `export const resolve = (name, context, next) => next(name, name === "express" ? { ...context, parentURL: ${JSON.stringify(import.meta.url)} } : context);`;
   return `import { register } from "node:module"; register("data:text/javascript,${encodeURIComponent(hook)}");`;

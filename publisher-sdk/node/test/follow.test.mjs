@@ -1,4 +1,4 @@
-// Receipts as a stream. What a node would tell is told by the protocol's script.
+// The stream of receipts. The protocol's script writes the receipts, as on a node.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ before(async () => { redis = await Redis.start(); });
 beforeEach(() => redis.ask("FLUSHALL"));
 after(() => redis.stop());
 
-test("whoever follows from now on gets what is told from now on, all of it", async () => {
+test("a reader without a group gets all receipts written after it started", async () => {
   await fallBack(ask, 0, 5);
   const wb = await Publisher.connect(redis.url, { logger: false });
   const [one, two] = [wb.follow(), wb.follow({ only: ({ id }) => id === "e12" })];
@@ -34,7 +34,7 @@ test("whoever follows from now on gets what is told from now on, all of it", asy
   assert.deepEqual(new Set(found.map(({ id }) => id)), ids(5, 20));
   assert.deepEqual(found.find(({ id }) => id === "e7"), { id: "e7", channel: "user:1", outcome: "fallen_back", at: 7 });
   assert.equal((await two.next()).value.id, "e12");
-  // It waits through an outage, and ends with its publisher.
+  // It waits through an outage, and ends when its publisher is closed.
   const next = one.next();
   await redis.kill();
   await redis.run();
@@ -45,7 +45,7 @@ test("whoever follows from now on gets what is told from now on, all of it", asy
   assert.deepEqual(await last, { done: true, value: undefined });
 });
 
-test("readers of a group share its receipts, and go on where they were", async () => {
+test("readers of a group share its receipts, and resume where they stopped", async () => {
   await fallBack(ask, 0, 40);
   const wb = await Publisher.connect(redis.url);
   const readers = [wb.follow({ group: "orders" }), wb.follow({ group: "orders" })];
@@ -53,10 +53,10 @@ test("readers of a group share its receipts, and go on where they were", async (
   const reading = readers.map(async (reader) => {
     for await (const { id } of reader) seen.push(id);
   });
-  await eventually("all are read", () => seen.length === 40);
+  await eventually("all receipts are read", () => seen.length === 40);
   assert.deepEqual(new Set(seen), ids(0, 40));
-  // They came back for the next, so all are attended to.
-  await eventually("all are attended to", async () => (await pending("orders")) === 0);
+  // Each reader called `next` again, which acknowledges the receipts before.
+  await eventually("all receipts are acknowledged", async () => (await pending("orders")) === 0);
   await wb.close();
   await Promise.all(reading);
 
@@ -69,7 +69,7 @@ test("readers of a group share its receipts, and go on where they were", async (
   await later.close();
 });
 
-test("who breaks off has not attended to the last one", async () => {
+test("breaking out of the loop leaves the last receipt unacknowledged", async () => {
   await fallBack(ask, 0, 8);
   const wb = await Publisher.connect(redis.url);
   let count = 0;

@@ -1,5 +1,4 @@
-// Against the real node with real clients, over Redis and over HTTP alike: what is published is seen, what is seen is
-// known, what is not seen falls back, what has time waits.
+// With a real node and real clients, over Redis and over HTTP: delivery, acknowledgements, fallback, scheduling.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Gateway, KEY } from "./support/gateway.mjs";
@@ -25,7 +24,7 @@ after(async () => {
 const ends = (code) => (error) => error instanceof NotAcknowledgedError && error.code === code;
 
 for (const over of ["Redis", "HTTP"]) {
-  test(`over ${over}, a client gets the event, byte for byte, and its publisher knows`, async () => {
+  test(`over ${over}, a client gets the event byte for byte, and the publisher gets the acknowledgement`, async () => {
     const wb = publishers[over];
     const user = `seen-${over}`;
     const client = await gateway.client(user, { device: "laptop" });
@@ -46,13 +45,13 @@ for (const over of ["Redis", "HTTP"]) {
     assert.deepEqual([receipt.channel, receipt.state, receipt.cursor, receipt.nodes, receipt.settledAt], [`user:${user}`, "acknowledged", published.cursor, 1, seen.at]);
     assert.deepEqual(receipt.connections.map(({ connection, device, what }) => [connection, device, what]), [[seen.connection, "laptop", "written"]]);
     assert.deepEqual(receipt.acknowledged, [{ device: "laptop", connection: seen.connection, at: seen.at }]);
-    const told = await following.next();
-    assert.deepEqual(told.value, { id: published.id, channel: `user:${user}`, outcome: "acknowledged", at: seen.at });
+    const update = await following.next();
+    assert.deepEqual(update.value, { id: published.id, channel: `user:${user}`, outcome: "acknowledged", at: seen.at });
     await following.return();
     client.close();
   });
 
-  test(`over ${over}, what nobody acknowledges by its deadline falls back, once`, async () => {
+  test(`over ${over}, an event without an acknowledgement by its deadline goes to the fallback stream once`, async () => {
     const wb = publishers[over];
     const user = `silent-${over}`;
     const client = await gateway.client(user, { acknowledges: false });
@@ -62,9 +61,9 @@ for (const over of ["Redis", "HTTP"]) {
     await assert.rejects(published.acknowledged({ timeout: 10_000 }), ends("fallen_back"));
     const taken = [];
     const running = fallbacks.run((fallback) => void taken.push(fallback));
-    // The group is new, so it gets what others have caused before as well.
+    // The group is new, so it also gets the fallback events of other tests.
     const ours = () => taken.filter(({ channel }) => channel === `user:${user}`);
-    await eventually("it is taken over", () => ours().length > 0 && fallbacks.counters().done === taken.length);
+    await eventually("the fallback event is handled", () => ours().length > 0 && fallbacks.counters().done === taken.length);
     assert.equal(ours().length, 1);
     const [{ id, channel, event, tries }] = ours();
     assert.deepEqual({ id, channel, tries, data: event.data, cursor: event.cursor }, { id: published.id, channel: `user:${user}`, tries: 1, data: { sum: 7 }, cursor: published.cursor });
@@ -75,20 +74,20 @@ for (const over of ["Redis", "HTTP"]) {
     client.close();
   });
 
-  test(`over ${over}, other ends have their names`, async () => {
+  test(`over ${over}, the error code says why there is no acknowledgement`, async () => {
     const wb = publishers[over];
     const user = `ends-${over}`;
     const event = { to: `user:${user}`, type: "t", data: 1 };
     await assert.rejects((await wb.publish(event)).acknowledged(), ends("not_watched"));
     await assert.rejects((await wb.publish({ ...event, class: "volatile", receipt: true })).acknowledged(), ends("not_watched"));
-    const begun = Date.now();
+    const start = Date.now();
     await assert.rejects((await wb.publish({ ...event, receipt: true })).acknowledged({ timeout: 300 }), ends("not_in_time"));
-    assert.ok(Date.now() - begun >= 290 && Date.now() - begun < 5_000);
+    assert.ok(Date.now() - start >= 290 && Date.now() - start < 5_000);
     await assert.rejects((await wb.publish({ ...event, receipt: true, ttl: 1 })).acknowledged({ timeout: 10_000 }), ends("expired"));
     assert.deepEqual(await wb.receipts("never published"), []);
   });
 
-  test(`over ${over}, an event waits for its time, or is cancelled`, async () => {
+  test(`over ${over}, a scheduled event waits for its time, or is cancelled`, async () => {
     const wb = publishers[over];
     const user = `later-${over}`;
     const client = await gateway.client(user);
@@ -100,19 +99,19 @@ for (const over of ["Redis", "HTTP"]) {
     assert.equal(await wb.cancel(two.id), "cancelled");
     assert.equal(await wb.cancel("never published"), "unknown");
     await assert.rejects(two.acknowledged({ timeout: 5_000 }), ends("cancelled"));
-    assert.deepEqual(await redis.told(two.id), ["cancelled"]);
+    assert.deepEqual(await redis.receiptOutcomes(two.id), ["cancelled"]);
     assert.equal(JSON.parse(await client.next("one")).id, one.id);
     assert.ok(Date.now() >= at.getTime());
     assert.equal((await one.acknowledged({ timeout: 5_000 })).device, "phone");
     assert.equal(await wb.cancel(one.id), "published");
-    // A time in the past is now.
+    // A `deliverAt` in the past means now.
     assert.equal((await wb.publish({ to: `user:${user}`, type: "past", data: 1, deliverAt: "2020-01-01T00:00:00Z" })).isScheduled, false);
     assert.equal(JSON.parse(await client.next("past")).data, 1);
     client.close();
   });
 }
 
-test("the same id is one event, whichever way it comes", async () => {
+test("the same id is one event over Redis and HTTP together", async () => {
   const event = { to: "user:twice", type: "t", data: 1, id: "order-7" };
   const first = await publishers.Redis.publish(event);
   assert.deepEqual((await publishers.HTTP.publish({ ...event, data: 2 })).toJSON(), first.toJSON());
@@ -121,11 +120,11 @@ test("the same id is one event, whichever way it comes", async () => {
   assert.deepEqual(await redis.data("user:twice"), [1, 1]);
 });
 
-test("hundreds wait at the same time on one connection", async () => {
-  const client = await gateway.client("crowd");
+test("hundreds of calls wait for acknowledgements at the same time on one connection", async () => {
+  const client = await gateway.client("busy");
   const wb = publishers.Redis;
-  const answers = await wb.publishAll(Array.from({ length: 800 }, (_, data) => ({ to: "user:crowd", type: "t", data, receipt: true })));
-  const seen = await Promise.all(answers.map(({ value }) => value.acknowledged({ timeout: 20_000 })));
+  const results = await wb.publishAll(Array.from({ length: 800 }, (_, data) => ({ to: "user:busy", type: "t", data, receipt: true })));
+  const seen = await Promise.all(results.map(({ value }) => value.acknowledged({ timeout: 20_000 })));
   assert.ok(seen.every(({ device }) => device === "phone"));
   client.close();
 });

@@ -1,4 +1,4 @@
-// The services' door: what the node refuses, what something else answers, and a door that is away.
+// The server API: rejections by the node, responses of other servers, and a server that is down.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -25,7 +25,7 @@ after(async () => {
 
 const open = (options = {}) => Publisher.connect(gateway.url, { serviceKey: KEY, logger: false, ...options });
 
-test("what the node refuses is told as the SDK itself would", async () => {
+test("a rejection by the node has the same error as one by the SDK", async () => {
   const wb = await open();
   await assert.rejects(wb.publish(numbered("x".repeat(2_000))), (error) => error instanceof InvalidEventError && error.code === "too_large" && error.attribute === "data");
   const answers = await wb.publishAll([numbered(1), numbered("x".repeat(2_000)), numbered(2), numbered(1n), numbered(3)]);
@@ -43,7 +43,7 @@ test("what the node refuses is told as the SDK itself would", async () => {
   }
 });
 
-test("many go in several requests, in their order, also where the door takes fewer at once", async () => {
+test("many events are split into requests in order, also if the node accepts fewer per request", async () => {
   await redis.ask("FLUSHALL");
   const wb = await open();
   const answers = await wb.publishAll(range(0, 700).map((data) => numbered(data, { source: "x".repeat(200) })));
@@ -53,7 +53,7 @@ test("many go in several requests, in their order, also where the door takes few
   await wb.close();
 });
 
-test("the node refuses what the SDK refuses, for the same reason, and takes what it takes", async () => {
+test("the node and the SDK reject the same events for the same reason, and accept the same", async () => {
   const whole = { to: "user:1", type: "t", data: 1 };
   const times = ["2026-11-21T10:00:00Z", "2026-11-21t10:00:00z", "2026-11-21T10:00:00.123456789+23:59", "2026-11-21T10:00:00-00:00", "2024-02-29T00:00:00Z", "2023-02-29T00:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T10:60:00Z", "2026-11-21T10:00:60Z", "2016-12-31T23:59:60Z", "2017-01-01T00:59:60+01:00", "2026-11-21T10:00:00+24:00", "2026-11-21 10:00:00Z", "2026-11-21T10:00Z", "2026-11-21T10:00:00", "2026-11-21T10:00:00.Z", "20261121T100000Z", "+2026-11-21T10:00:00Z", "2026-13-01T10:00:00Z", "2026-00-01T10:00:00Z", "2026-04-31T10:00:00Z", ""];
   const objects = [
@@ -81,23 +81,23 @@ test("the node refuses what the SDK refuses, for the same reason, and takes what
     const theirs = answer.status === 202 ? undefined : Array.isArray(body) ? `${body[0].code} ${body[0].attribute}` : `${body.code} ${body.attribute}`;
     if (mine !== theirs) differing.push([json, mine, theirs]);
   }
-  // What is a list to the door is no event to the SDK.
+  // A JSON list is valid for the server API, but is not one event for the SDK.
   assert.deepEqual(differing.filter(([json]) => !json.startsWith("[")), []);
 });
 
-test("what is no door is told from one that is away", async (t) => {
+test("a server that is no node and a server that is down have different errors", async (t) => {
   const answers = new Map([
     ["/html", (response) => response.end("<html>")],
     ["/empty", (response) => response.writeHead(202).end("{}")],
     ["/redirect", (response) => response.writeHead(302, { location: gateway.url }).end()],
     ["/missing", (response) => response.writeHead(404).end("<html>")],
-    ["/busy", (response) => response.writeHead(503, { "retry-after": "1", "content-type": "application/problem+json" }).end('{"code":"unavailable","detail":"the bus is away"}')],
+    ["/busy", (response) => response.writeHead(503, { "retry-after": "1", "content-type": "application/problem+json" }).end('{"code":"unavailable","detail":"the bus is down"}')],
     ["/slow", () => {}],
     ["/long", (response) => response.writeHead(202).end("x".repeat(5 * 1024 * 1024))],
   ]);
-  const asked = [];
+  const requested = [];
   const server = createServer((request, response) => {
-    asked.push(request.url);
+    requested.push(request.url);
     request.resume().on("end", () => answers.get(request.url.replace("/v1/events", ""))(response));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -107,28 +107,28 @@ test("what is no door is told from one that is away", async (t) => {
   };
   t.after(stop);
   const url = `http://127.0.0.1:${server.address().port}`;
-  const told = async (path, options = {}) => {
+  const errorOf = async (path, options = {}) => {
     const wb = new Publisher(url + path, { timeout: 700, logger: false, ...options });
     const error = await wb.publish(numbered(1)).catch((error) => error);
     await wb.close();
     return error;
   };
-  assert.equal((await told("/html")).code, "not_wirebell");
-  assert.equal((await told("/empty")).code, "not_wirebell");
-  assert.deepEqual([(await told("/redirect")).code, (await told("/missing")).code], ["http_302", "http_404"]);
-  assert.equal((await told("/long")).code, "unavailable");
-  const busy = await told("/busy");
+  assert.equal((await errorOf("/html")).code, "not_wirebell");
+  assert.equal((await errorOf("/empty")).code, "not_wirebell");
+  assert.deepEqual([(await errorOf("/redirect")).code, (await errorOf("/missing")).code], ["http_302", "http_404"]);
+  assert.equal((await errorOf("/long")).code, "unavailable");
+  const busy = await errorOf("/busy");
   assert.equal(busy.code, "unavailable");
-  assert.ok(busy.message.includes("the bus is away"), busy.message);
-  assert.equal(asked.filter((path) => path.startsWith("/busy")).length, 1, "it asked to be left alone for a second");
-  assert.deepEqual([(await told("/slow", { answerTimeout: 200 })).code, (await told("/slow/", { answerTimeout: 200 })).code], ["timed_out", "timed_out"]);
+  assert.ok(busy.message.includes("the bus is down"), busy.message);
+  assert.equal(requested.filter((path) => path.startsWith("/busy")).length, 1, "Retry-After is longer than the timeout");
+  assert.deepEqual([(await errorOf("/slow", { answerTimeout: 200 })).code, (await errorOf("/slow/", { answerTimeout: 200 })).code], ["timed_out", "timed_out"]);
   stop();
-  const away = await told("/html");
-  assert.equal(away.code, "unavailable");
-  assert.ok(away.message.includes("ECONNREFUSED"), away.message);
+  const down = await errorOf("/html");
+  assert.equal(down.code, "unavailable");
+  assert.ok(down.message.includes("ECONNREFUSED"), down.message);
 });
 
-test("what is enqueued waits for the door", async () => {
+test("enqueued events wait until the node is back", async () => {
   await redis.ask("FLUSHALL");
   const port = Number(new URL(gateway.url).port);
   const wb = await open();

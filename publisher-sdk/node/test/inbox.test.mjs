@@ -1,5 +1,5 @@
-// Workers that handle what clients emit. What a node would put into the inbox is put there by its script, and what a node
-// would be told is heard as a node hears it.
+// Inbox workers. The script of the node adds the events to the inbox, and the test subscribes to the node's
+// channel to receive the replies.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,12 +14,12 @@ let redis, node;
 const ask = (_, ...words) => redis.ask(...words);
 
 before(async () => { redis = await Redis.start(); node = await nodeAt(redis.port); });
-beforeEach(async () => { await redis.ask("FLUSHALL"); node.heard.length = 0; });
+beforeEach(async () => { await redis.ask("FLUSHALL"); node.received.length = 0; });
 after(async () => { node.close(); await redis.stop(); });
 
 const closing = (t, inbox) => (t.after(() => inbox.close({ timeout: 0 })), inbox);
 
-test("a handler gets what the client emitted, and its emitter what the handler answers", async (t) => {
+test("a handler gets the client's event, and the client gets the handler's reply", async (t) => {
   const seen = [];
   const inbox = closing(t, await Inbox.connect(redis.url, "chat", quick));
   inbox.on("send-message", (event) => { seen.push(event); return { text: event.data.text.toUpperCase() }; }).on("typing", () => {});
@@ -29,20 +29,20 @@ test("a handler gets what the client emitted, and its emitter what the handler a
   await emit(ask, { user: "42", type: "typing", ref: "2" });
   await emit(ask, { user: "42", type: "typing" });
   await emit(ask, { user: "42", type: "of another service", ref: "3" });
-  await eventually("all are done", () => inbox.counters().done === 4);
+  await eventually("all events are done", () => inbox.counters().done === 4);
   const [{ at, ...event }] = seen;
   assert.deepEqual(event, { id: "m 1", type: "send-message", user: "42", connection: "k3j9x2ma.1f", device: "phone", data: { text: "é" }, json: '{"text" : "é"}', traceparent, tries: 1 });
   assert.ok(Math.abs(at - Date.now()) < 60_000);
-  await eventually("both are answered", () => node.heard.length === 2);
-  assert.ok(node.heard.includes('reply k3j9x2ma.1f "a \\"b\\"\\n"\n{"type":"wirebell.reply","ref":"a \\"b\\"\\n","data":{"text":"É"}}'), String(node.heard));
-  assert.ok(node.heard.includes('reply k3j9x2ma.1f "2"\n{"type":"wirebell.reply","ref":"2","data":null}'));
+  await eventually("both replies are sent", () => node.received.length === 2);
+  assert.ok(node.received.includes('reply k3j9x2ma.1f "a \\"b\\"\\n"\n{"type":"wirebell.reply","ref":"a \\"b\\"\\n","data":{"text":"É"}}'), String(node.received));
+  assert.ok(node.received.includes('reply k3j9x2ma.1f "2"\n{"type":"wirebell.reply","ref":"2","data":null}'));
   assert.deepEqual(await inbox.backlog(), { lag: 0, pending: 0, dead: 0 });
   await inbox.close();
   await running;
-  assert.deepEqual(await redis.ask("XINFO", "CONSUMERS", streamOf("42"), "chat"), [], "those who close leave the group");
+  assert.deepEqual(await redis.ask("XINFO", "CONSUMERS", streamOf("42"), "chat"), [], "closed workers leave the group");
 });
 
-test("what nodes tell of presence is an event without a connection", async (t) => {
+test("a presence event has no connection", async (t) => {
   await redis.ask("XADD", streamOf("42"), "*", "id", "42/1", "type", "user.online", "user", "42", "at", "7", "data", "{}");
   const inbox = closing(t, await Inbox.connect(redis.url, "presence", quick));
   const claim = await inbox.next();
@@ -50,7 +50,7 @@ test("what nodes tell of presence is an event without a connection", async (t) =
   assert.deepEqual([type, user, connection, data], ["user.online", "42", undefined, {}]);
   await claim.done({ nobody: "waits" });
   await sleep(200);
-  assert.deepEqual(node.heard, []);
+  assert.deepEqual(node.received, []);
 });
 
 async function twoWorkersShareAll(t, ask, url) {
@@ -63,14 +63,14 @@ async function twoWorkersShareAll(t, ask, url) {
     await sleep(5);
   }).run());
   for (const number of range(40)) await emit(ask, { user: `u${number + 40}`, data: number + 40 });
-  await eventually("all are done", () => workers.reduce((sum, worker) => sum + worker.counters().done, 0) === 80);
+  await eventually("all events are done", () => workers.reduce((sum, worker) => sum + worker.counters().done, 0) === 80);
   assert.deepEqual([seen.size, new Set(seen.values())], [80, new Set([1])]);
   assert.deepEqual(await workers[0].backlog(), { lag: 0, pending: 0, dead: 0 });
   for (const worker of workers) assert.equal(await worker.close(), 0);
   await Promise.all(running);
 }
 
-test("workers of a service share its events, and every service gets them all", async (t) => {
+test("workers of a service share its events, and every service gets all events", async (t) => {
   await twoWorkersShareAll(t, ask, redis.url);
   const other = closing(t, await Inbox.connect(redis.url, "another", quick));
   let count = 0;
@@ -80,7 +80,7 @@ test("workers of a service share its events, and every service gets them all", a
   }
 });
 
-test("in a Cluster, also the node of the connection is told", async (t) => {
+test("in a Cluster, replies reach the node of the connection", async (t) => {
   const cluster = await Cluster.start();
   t.after(() => cluster.stop());
   const ask = (key, ...words) => cluster.ask(key, ...words);
@@ -91,13 +91,13 @@ test("in a Cluster, also the node of the connection is told", async (t) => {
   inbox.on("ask", ({ data }) => data);
   const running = inbox.run();
   for (const number of range(9)) await emit(ask, { user: `u${number}`, type: "ask", data: number, ref: String(number) });
-  await eventually("all are answered", () => listening.heard.length === 9);
+  await eventually("all replies are sent", () => listening.received.length === 9);
   assert.deepEqual(new Set(listening.frames().map(({ ref, data }) => `${ref} ${data}`)), new Set(range(9).map((number) => `${number} ${number}`)));
   await inbox.close();
   await running;
 });
 
-test("behind sentinels, also after another has become the primary", async (t) => {
+test("with Sentinels, events are handled before and after a failover", async (t) => {
   const pair = await Sentinels.start();
   t.after(() => pair.stop());
   const primary = async () => (await pair.primary()).ask.bind(await pair.primary());
@@ -107,20 +107,20 @@ test("behind sentinels, also after another has become the primary", async (t) =>
   const running = inbox.run();
   let ask = await primary();
   await emit((_, ...words) => ask(...words), { user: "42", data: 1 });
-  await eventually("it is handled", () => seen.includes(1));
+  await eventually("the event is handled", () => seen.includes(1));
   const old = await pair.primary();
   await pair.sentinels[0].ask("SENTINEL", "FAILOVER", "wirebell");
-  await eventually("another is named", async () => (await pair.primary()) !== old, 30_000);
+  await eventually("the Sentinels name another primary", async () => (await pair.primary()) !== old, 30_000);
   ask = await primary();
-  await eventually("it takes events", () => emit((_, ...words) => ask(...words), { user: "42", data: 2, id: "two" }).catch(() => false), 30_000);
-  await eventually("it is handled there", () => seen.includes(2), 30_000);
+  await eventually("the new primary accepts events", () => emit((_, ...words) => ask(...words), { user: "42", data: 2, id: "two" }).catch(() => false), 30_000);
+  await eventually("the event is handled there", () => seen.includes(2), 30_000);
   await inbox.close();
   await running;
 });
 
-test("what fails is tried again, ends as a dead letter, and its emitter is told", async (t) => {
-  const said = [];
-  const logger = { warn: (message, fields) => said.push([message, fields]), error: (message, fields) => said.push([message, fields]) };
+test("failed attempts are retried and end as a dead letter, and the client gets an error", async (t) => {
+  const logged = [];
+  const logger = { warn: (message, fields) => logged.push([message, fields]), error: (message, fields) => logged.push([message, fields]) };
   const inbox = closing(t, await Inbox.connect(redis.url, "chat", { ...quick, tries: 3, logger }));
   const tries = [];
   inbox.on("bad", (event) => { tries.push(event.tries); throw new Error("no disk"); });
@@ -128,7 +128,7 @@ test("what fails is tried again, ends as a dead letter, and its emitter is told"
   const running = inbox.run();
   await emit(ask, { user: "42", type: "bad", json: '{"secret":"s3cret"}', id: "m1", ref: "1" });
   await emit(ask, { user: "42", type: "better", ref: "2" });
-  await eventually("both are told", () => node.heard.length === 2);
+  await eventually("both replies are sent", () => node.received.length === 2);
   assert.deepEqual(tries, [1, 2, 3]);
   const message = "the service could not handle the event";
   assert.deepEqual(new Map(node.frames().map((frame) => [frame.ref, frame])), new Map([
@@ -140,15 +140,15 @@ test("what fails is tried again, ends as a dead letter, and its emitter is told"
   assert.match(at, /^\d+$/);
   assert.deepEqual(letter, { id: "m1", type: "bad", user: "42", data: '{"secret":"s3cret"}', connection: "k3j9x2ma.1f", ref: "1", group: "chat", tries: "3", reason: "no disk" });
   assert.deepEqual(await inbox.backlog(), { lag: 0, pending: 0, dead: 1 });
-  // Emitted again, it is answered at once by the node: this is what it is told.
+  // If the client emits the event again, the node replies at once with the stored result.
   assert.deepEqual((await emit(ask, { user: "42", type: "bad", id: "m1", ref: "9" })).slice(2), ["1", "error service_failed"]);
-  assert.equal(said.filter(([words]) => words.includes("tried again")).length, 3);
-  assert.ok(!JSON.stringify(said).includes("s3cret"));
+  assert.equal(logged.filter(([message]) => message.includes("it is retried")).length, 3);
+  assert.ok(!JSON.stringify(logged).includes("s3cret"));
   await inbox.close();
   await running;
 });
 
-test("a reply that cannot be sent is a try that failed", async (t) => {
+test("a reply that cannot be sent is a failed attempt", async (t) => {
   const inbox = closing(t, await Inbox.connect(redis.url, "chat", { ...quick, tries: 1 }));
   const loop = {};
   loop.self = loop;
@@ -157,27 +157,27 @@ test("a reply that cannot be sent is a try that failed", async (t) => {
     await emit(ask, { user: "42", ref: "1" });
     const claim = await inbox.next();
     await assert.rejects(claim.done(reply), (error) => error instanceof InvalidReplyError && error.code === "invalid_reply");
-    // It is still in hand.
+    // The event is still in flight.
     await claim.failed("no reply");
   }
   const most = 1_048_576;
   await emit(ask, { user: "42", ref: "1" });
   const large = await inbox.next();
-  await assert.rejects(large.done("x".repeat(most - 1)), { name: "InvalidReplyError", code: "too_large", message: `the reply: ${most + 1} bytes; at most ${most}` });
+  await assert.rejects(large.done("x".repeat(most - 1)), { name: "InvalidReplyError", code: "too_large", message: `invalid reply: ${most + 1} bytes; at most ${most}` });
   await large.done("x".repeat(most - 2));
   await emit(ask, { user: "42", ref: "raw" });
   await (await inbox.next()).done(new RawJson(' {"a" : 1.0} '));
-  await eventually("the last is told", () => node.heard.some((message) => message.endsWith('{"type":"wirebell.reply","ref":"raw","data":{"a" : 1.0}}')));
-  assert.equal(node.heard.length, wrong.length + 2);
+  await eventually("the last reply is sent", () => node.received.some((message) => message.endsWith('{"type":"wirebell.reply","ref":"raw","data":{"a" : 1.0}}')));
+  assert.equal(node.received.length, wrong.length + 2);
   inbox.on("send-message", () => 1n);
   const running = inbox.run();
   await emit(ask, { user: "42", ref: "last" });
-  await eventually("its emitter is told", () => node.frames().some(({ ref, code }) => ref === "last" && code === "service_failed"));
+  await eventually("the client gets an error", () => node.frames().some(({ ref, code }) => ref === "last" && code === "service_failed"));
   await inbox.close();
   await running;
 });
 
-test("an event that was emitted again meanwhile is answered once, to who asked last", async (t) => {
+test("an event emitted twice while in flight gets one reply, to the last connection", async (t) => {
   await emit(ask, { user: "42", id: "m1", ref: "first" });
   const inbox = closing(t, await Inbox.connect(redis.url, "chat", quick));
   const claim = await inbox.next();
@@ -185,60 +185,60 @@ test("an event that was emitted again meanwhile is answered once, to who asked l
   await claim.done("here");
   await claim.done("twice");
   await claim.failed("too late");
-  await eventually("it is told", () => node.heard.length === 1);
-  assert.equal(node.heard[0], 'reply k3j9x2ma.20 "second"\n{"type":"wirebell.reply","ref":"second","data":"here"}');
+  await eventually("the reply is sent", () => node.received.length === 1);
+  assert.equal(node.received[0], 'reply k3j9x2ma.20 "second"\n{"type":"wirebell.reply","ref":"second","data":"here"}');
   await sleep(200);
-  assert.equal(node.heard.length, 1);
+  assert.equal(node.received.length, 1);
   assert.deepEqual(inbox.counters(), { handedOut: 1, done: 1, failed: 0, dead: 0, takenOver: 0 });
 });
 
-test("one user's events are handled one after the other, and nobody waits for another's", async (t) => {
+test("events of one user are handled one after the other, and other users do not wait", async (t) => {
   const inbox = closing(t, await Inbox.connect(redis.url, "chat", { ...quick, atOnce: 8 }));
-  const [begun, ended] = [[], []];
+  const [started, ended] = [[], []];
   inbox.on("send-message", async ({ user, data }) => {
-    begun.push(`${user} ${data}`);
+    started.push(`${user} ${data}`);
     await sleep(user === "slow" ? 150 : 1);
     ended.push(`${user} ${data}`);
   });
   for (const number of range(3)) await emit(ask, { user: "slow", data: number });
   for (const number of range(20)) await emit(ask, { user: "quick", data: number });
   const running = inbox.run();
-  await eventually("all are done", () => inbox.counters().done === 23);
+  await eventually("all events are done", () => inbox.counters().done === 23);
   assert.deepEqual(ended.filter((one) => one.startsWith("quick")), range(20).map((number) => `quick ${number}`));
   assert.deepEqual(ended.filter((one) => one.startsWith("slow")), range(3).map((number) => `slow ${number}`));
-  assert.ok(begun.indexOf("slow 1") > begun.indexOf("quick 0"), String(begun));
+  assert.ok(started.indexOf("slow 1") > started.indexOf("quick 0"), String(started));
   assert.equal(ended.at(-1), "slow 2");
   await inbox.close();
   await running;
 });
 
-test("another worker takes over from one that dies, and only one of them answers", async (t) => {
+test("another worker takes over from one that dies, and each event gets one reply", async (t) => {
   for (const number of range(20)) await emit(ask, { user: `u${number}`, data: number, ref: String(number) });
   const dying = await Inbox.connect(redis.url, "chat", { ...quick, goneAfter: 500, atOnce: 20, worker: "dying" });
-  const held = [];
-  for (const _ of range(20)) held.push(await dying.next());
+  const inFlight = [];
+  for (const _ of range(20)) inFlight.push(await dying.next());
   const other = closing(t, await Inbox.connect(redis.url, "chat", { ...quick, goneAfter: 500 }));
-  await held[0].done("from the first");
-  // No signs of life any more, and no goodbye: what is in hand is not given back, as it was not finished.
+  await inFlight[0].done("from the first");
+  // The worker stops renewing its leases. Events in flight are not returned to the group.
   assert.equal(await dying.close({ timeout: 0 }), 19);
   for (const _ of range(19)) {
     const claim = await other.next();
     assert.equal(claim.event.tries, 2);
     await claim.done("from the other");
   }
-  await eventually("all are told", () => node.heard.length === 20);
+  await eventually("all replies are sent", () => node.received.length === 20);
   assert.equal(new Set(node.frames().map(({ ref }) => ref)).size, 20);
   assert.deepEqual(await other.backlog(), { lag: 0, pending: 0, dead: 0 });
 });
 
-test("a worker outlives its Redis, at the beginning and in the middle", async (t) => {
+test("a worker continues through outages of Redis, at its start and later", async (t) => {
   const late = await Redis.start();
   t.after(() => late.stop());
   await late.kill();
-  const said = [];
-  const logger = { warn: (message, fields) => said.push([message, fields.code]), error: () => {} };
+  const logged = [];
+  const logger = { warn: (message, fields) => logged.push([message, fields.code]), error: () => {} };
   const inbox = closing(t, await Inbox.connect(late.url, "chat", { ...quick, logger }));
-  assert.deepEqual(said[0], ["wirebell: no connection yet, it is tried again", "unavailable"]);
+  assert.deepEqual(logged[0], ["wirebell: cannot connect yet; retrying", "unavailable"]);
   await assert.rejects(inbox.backlog(), { name: "UnavailableError", code: "unavailable" });
   await late.run();
   const askLate = (_, ...words) => late.ask(...words);
@@ -247,14 +247,14 @@ test("a worker outlives its Redis, at the beginning and in the middle", async (t
   await late.kill();
   await assert.rejects(claim.done("nobody hears"), { name: "UnavailableError" });
   await late.run();
-  // It was handled, and nobody knows: at least once.
+  // The event was handled, but Redis did not get the result: delivery is at least once.
   const again = await inbox.next();
   assert.deepEqual([again.event.id, again.event.data], [claim.event.id, 1]);
   await again.done();
   assert.deepEqual(await inbox.backlog(), { lag: 0, pending: 0, dead: 0 });
 });
 
-test("what is no event of the inbox is a dead letter", async (t) => {
+test("an invalid inbox entry becomes a dead letter", async (t) => {
   for (const fields of [["hello", "world"], ["id", "1", "type", "t", "user", "42", "at", "1", "data", "{"], ["id", "1", "type", "t", "user", "42", "at", "1", "data", "1", "connection", "me", "ref", "1"]]) {
     await redis.ask("XADD", streamOf("42"), "*", ...fields);
   }
@@ -263,13 +263,13 @@ test("what is no event of the inbox is a dead letter", async (t) => {
   const claim = await inbox.next();
   assert.equal(claim.event.id, "good");
   await claim.done();
-  await eventually("the others are given up", () => inbox.counters().dead === 3);
+  await eventually("the invalid entries are dead letters", () => inbox.counters().dead === 3);
   assert.deepEqual(await inbox.backlog(), { lag: 0, pending: 0, dead: 3 });
-  assert.deepEqual(node.heard, []);
+  assert.deepEqual(node.received, []);
 });
 
-test("what an inbox cannot be made from", async (t) => {
-  for (const [url, found] of [["http://127.0.0.1:9090", "services' door"], ["nonsense", "no scheme"], ["redis://", "no host"], [undefined, "not a string"]]) {
+test("connect and on reject invalid arguments", async (t) => {
+  for (const [url, found] of [["http://127.0.0.1:9090", "server API"], ["nonsense", "no scheme"], ["redis://", "no host"], [undefined, "not a string"]]) {
     await assert.rejects(Inbox.connect(url, "chat"), (error) => error.code === "bad_url" && error.message.includes(found), String(url));
   }
   for (const [service, options, name] of [["", {}, "service"], [undefined, {}, "service"], ["chat", { prefix: "a b" }, "prefix"], ["chat", { tries: 0 }, "tries"], ["chat", { retries: 3 }, "retries"]]) {

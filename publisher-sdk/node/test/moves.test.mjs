@@ -1,4 +1,4 @@
-// Redis with sentinels and as a Cluster, and what happens to events while the data move from one server to another.
+// Redis with Sentinels and as a Cluster: events while slots and primaries move from one server to another.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,7 +21,7 @@ async function trickle(wb, channels, from, to) {
   }
 }
 
-test("a Cluster gets every channel where its slot is, also while slots and primaries move", async (t) => {
+test("events reach the right server of a Cluster, also while slots and primaries move", async (t) => {
   const cluster = await Cluster.start(1);
   t.after(() => cluster.stop());
   const wb = await Publisher.connect(cluster.url, patient);
@@ -47,7 +47,7 @@ test("a Cluster gets every channel where its slot is, also while slots and prima
   await sleep(100);
   await cluster.migrate("wb:{user:a}:log");
   await sleep(100);
-  // The primary hands over all that it has before the replica takes its place.
+  // A manual failover: the primary hands over all its data before the replica takes its place.
   const primary = await cluster.owner("wb:{topic:a}:log");
   await cluster.nodes[cluster.nodes.indexOf(primary) + 3].ask("CLUSTER", "FAILOVER");
   await traffic;
@@ -55,7 +55,7 @@ test("a Cluster gets every channel where its slot is, also while slots and prima
   for (const channel of channels) assert.deepEqual(await cluster.data(channel), range(0, 1_000), channel);
   assert.ok(wb.counters().retried > 0, "the moves have to hit some traffic");
 
-  // What a primary has not handed on when it dies is lost, and nobody else's to bring back.
+  // Data that a primary has not replicated when it dies is lost, so the test waits for replication first.
   const lost = await cluster.owner("wb:{topic:b}:log");
   await lost.ask("WAIT", 1, 5_000);
   await lost.kill();
@@ -64,7 +64,7 @@ test("a Cluster gets every channel where its slot is, also while slots and prima
   for (const channel of channels) assert.deepEqual(await cluster.data(channel), range(0, 1_300), channel);
 });
 
-test("sentinels lead to the new primary, and what is replicated outlives the old one", async (t) => {
+test("Sentinels lead to the new primary, and replicated events survive the old one", async (t) => {
   const pair = await Sentinels.start("correct-horse", "battery");
   t.after(() => pair.stop());
   const wb = await Publisher.connect(pair.url, { ...patient, durability: "replicated" });
@@ -79,30 +79,30 @@ test("sentinels lead to the new primary, and what is replicated outlives the old
   await old.kill();
   await trickle(wb, ["user:1"], 100, 400);
   await flush(wb);
-  const primary = await eventually("another is the primary", async () => {
+  const primary = await eventually("the Sentinels name another primary", async () => {
     const named = await pair.primary();
     return named !== old && named;
   });
   for (const number of range(0, 50)) assert.equal((await primary.data(`user:${number}`))[0], number);
   assert.deepEqual(await primary.data("user:1"), [1, ...range(100, 400)]);
   assert.equal((await primary.data("user:last")).length, 1);
-  assert.equal(await primary.ask("ZCARD", `wb:{due:${shardOf(last.id)}}:timers`), 1, "its alarm is there as well");
+  assert.equal(await primary.ask("ZCARD", `wb:{due:${shardOf(last.id)}}:timers`), 1, "its timer is replicated as well");
 
   const wrong = pair.url.replace("correct-horse", "hunter2");
   await assert.rejects(Publisher.connect(wrong, { logger: false }), { name: "RefusedError", code: "WRONGPASS" });
 });
 
-test("without a replica it is unavailable, and can be published again", async (t) => {
+test("a replicated event without a replica is unavailable, and can be published again", async (t) => {
   const redis = await Redis.start();
   t.after(() => redis.stop());
   const wb = await Publisher.connect(redis.url, { timeout: 1_000, answerTimeout: 400, logger: false });
   t.after(() => wb.close({ timeout: 0 }));
   const event = numbered("user:1", 1, { id: "a", durability: "replicated" });
-  await assert.rejects(wb.publish(event), (error) => error.code === "unavailable" && error.message.includes("same id is safe"));
-  await assert.rejects(wb.publish(event), { code: "unavailable" }, "that the primary has it already changes nothing");
+  await assert.rejects(wb.publish(event), (error) => error.code === "unavailable" && error.message.includes("with the same id"));
+  await assert.rejects(wb.publish(event), { code: "unavailable" }, "it fails although the primary has the event");
   assert.deepEqual(await redis.data("user:1"), [1]);
 
-  // What need not be replicated does not wait for what has to be.
+  // Events that need no replica do not wait for events that do.
   const patient = await Publisher.connect(redis.url, { timeout: 2_500, answerTimeout: 2_000, logger: false });
   t.after(() => patient.close({ timeout: 0 }));
   let over = false;
@@ -112,7 +112,7 @@ test("without a replica it is unavailable, and can be published again", async (t
   assert.equal(over, false);
   await waiting;
 
-  // A publisher's usual durability holds for what says nothing itself and is stored.
+  // The default durability applies to stored events that set none.
   const strict = await Publisher.connect(redis.url, { timeout: 500, answerTimeout: 200, durability: "replicated", logger: false });
   t.after(() => strict.close({ timeout: 0 }));
   await strict.publish(numbered("user:3", 1, { durability: "primary" }));

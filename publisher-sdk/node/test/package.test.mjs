@@ -1,4 +1,4 @@
-// The package as it is published: what is in it, and that it is the same for `import`, for `require` and for TypeScript.
+// The published package: its files, and that it is the same for `import`, `require` and TypeScript.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -9,23 +9,23 @@ import { test } from "node:test";
 import { FOLDER, sdk } from "./support/package.mjs";
 
 const HERE = fileURLToPath(new URL("..", import.meta.url));
-// Where it was installed: `import` and `require` find it by its name from here.
+// The project that has the package installed: `import` and `require` find it by its name from here.
 const FRESH = dirname(dirname(FOLDER));
-const installed = { skip: process.env.WIREBELL_PUBLISHER === undefined && "only where `run` has installed it" };
+const installed = { skip: process.env.WIREBELL_PUBLISHER === undefined && "needs the package that `run` installs" };
 
-test("it holds what it needs, and nothing else", installed, () => {
+test("the package contains its files and nothing else", installed, () => {
   const files = readdirSync(FOLDER, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(FOLDER.length + 1));
   for (const name of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "index.mjs", "index.d.mts", "dist/index.js", "dist/index.d.ts"]) assert.ok(names.includes(name), name);
-  const strange = names.filter((name) => !/^(?:dist\/.*\.(?:js|d\.ts)|index\.(?:mjs|d\.mts)|package\.json|README\.md|LICENSE-(?:MIT|APACHE))$/.test(name));
-  assert.deepEqual(strange, []);
+  const unexpected = names.filter((name) => !/^(?:dist\/.*\.(?:js|d\.ts)|index\.(?:mjs|d\.mts)|package\.json|README\.md|LICENSE-(?:MIT|APACHE))$/.test(name));
+  assert.deepEqual(unexpected, []);
   const { dependencies, license } = JSON.parse(readFileSync(join(FOLDER, "package.json"), "utf8"));
   assert.deepEqual([Object.keys(dependencies), license], [["@redis/client"], "MIT OR Apache-2.0"]);
   const modules = readdirSync(join(FRESH, "node_modules")).filter((name) => !name.startsWith("."));
-  assert.deepEqual(modules.sort(), ["@redis", "wirebell-publisher"], "one dependency, which has none");
+  assert.deepEqual(modules.sort(), ["@redis", "wirebell-publisher"], "there is one dependency, which has none");
 });
 
-test("import and require give the same module", installed, () => {
+test("import and require return the same module", installed, () => {
   const run = (file, program) => {
     writeFileSync(join(FRESH, file), program);
     return execFileSync(process.execPath, [file], { cwd: FRESH, encoding: "utf8" }).trim();
@@ -39,7 +39,7 @@ test("import and require give the same module", installed, () => {
 });
 
 const PROGRAM = `
-import { Fallbacks, Inbox, type InboxEvent, InvalidEventError, NotAcknowledgedError, Publisher, rawJson, type Told, type WirebellEvent } from "wirebell-publisher";
+import { Fallbacks, Inbox, type InboxEvent, InvalidEventError, NotAcknowledgedError, Publisher, rawJson, type DeliveryUpdate, type ErrorCode, type Fault, type Outcome, type PublishResult, type Told, type WirebellEvent } from "wirebell-publisher";
 
 interface Status { status: "paid" | "refused" }
 
@@ -60,7 +60,10 @@ export async function all(): Promise<string[]> {
   const ids = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value.id] : []));
   const enqueued = lazy.enqueue(event);
   if (!enqueued.accepted && enqueued.reason === "invalid") console.log(enqueued.error.code);
-  for await (const told of wb.follow({ group: "orders", only: (one: Told) => one.outcome === "expired" })) ids.push(told.id);
+  for await (const update of wb.follow({ group: "orders", only: (one: DeliveryUpdate) => one.outcome === "expired" })) ids.push(update.id);
+  // The former names of types stay.
+  const former: [Outcome, (update: Told) => Fault] | [PublishResult, (update: DeliveryUpdate) => ErrorCode] = [published.toJSON(), () => "internal"];
+  console.log(former.length);
   const fallbacks = await Fallbacks.connect("redis://127.0.0.1:6379", "text-messages", { tries: 3 });
   void fallbacks.run(async ({ event, tries }) => console.log(event.type, tries));
   for await (const claim of fallbacks) await claim.done();
@@ -75,7 +78,7 @@ export async function all(): Promise<string[]> {
   const { ended, waiting } = await wb.close();
   console.log(left, ended === "done", waiting);
 
-  // @ts-expect-error: a misspelt attribute
+  // @ts-expect-error: a misspelled attribute
   await wb.publish({ to: "all", type: "t", data: 1, dead_line: 3 });
   // @ts-expect-error: no data
   await wb.publish({ to: "all", type: "t" });
@@ -89,7 +92,7 @@ export async function all(): Promise<string[]> {
 }
 `;
 
-test("TypeScript knows it, as a module of either kind, also without the types of Node.js", installed, () => {
+test("TypeScript finds the types, as ESM and CommonJS, also without the types of Node.js", installed, () => {
   writeFileSync(join(FRESH, "program.mts"), PROGRAM);
   writeFileSync(join(FRESH, "program.cts"), PROGRAM);
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
@@ -104,7 +107,7 @@ test("TypeScript knows it, as a module of either kind, also without the types of
   assert.equal(check("--module", "esnext", "--moduleResolution", "bundler", "program.mts"), "");
 });
 
-test("every example of the README can be parsed", () => {
+test("every example of the README parses", () => {
   const blocks = [...readFileSync(join(HERE, "README.md"), "utf8").matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map(([, text]) => text);
   assert.ok(blocks.length >= 3);
   for (const [at, text] of blocks.entries()) {

@@ -1,4 +1,4 @@
-// `publish` and `publishAll` into a real Redis.
+// `publish` and `publishAll` with a real Redis.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -32,11 +32,11 @@ test("the scripts in Redis are those of the protocol, byte for byte", async () =
   assert.deepEqual(await redis.ask("SCRIPT", "EXISTS", ...digests), digests.map(() => 1));
 });
 
-test("the log and the announcement hold what was published", async () => {
+test("the log and the announcement contain the published event", async () => {
   const listener = createClient({ url: redis.url });
   await listener.connect();
-  const heard = [];
-  await listener.sSubscribe("wb:{user:42}:announce", (message) => heard.push(message));
+  const received = [];
+  await listener.sSubscribe("wb:{user:42}:announce", (message) => received.push(message));
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const data = rawJson(' { "status":"paid" , "sum":1.0, "name":"Zoë \\u00e9" } ');
   const published = await wb.publish({ to: "user:42", type: "payment-status", data, source: "payments", traceparent, ttl: 60 });
@@ -50,21 +50,21 @@ test("the log and the announcement hold what was published", async () => {
   assert.match(entry.frame.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.ok(Math.abs(Date.parse(entry.frame.time) - Date.now()) < 5_000);
 
-  const [header, frame] = heard[0].split("\n");
-  assert.equal(heard.length, 1);
+  const [header, frame] = received[0].split("\n");
+  assert.equal(received.length, 1);
   assert.match(header, new RegExp(`^1 d user:42 ${published.cursor} 0-0 \\d{16} ${entry.fields.x}$`));
   assert.equal(frame, `${entry.fields.h},"cursor":"${published.cursor}"${entry.fields.t}`);
   listener.destroy();
 });
 
-test("the same id is published once, and answered alike", async () => {
+test("the same id is published once, and returns the same result", async () => {
   const first = await wb.publish(numbered("user:1", 1, { id: "order-7" }));
   const again = await wb.publish(numbered("user:1", 2, { id: "order-7" }));
   assert.deepEqual(again.toJSON(), first.toJSON());
   assert.deepEqual(await redis.data("user:1"), [1]);
 });
 
-test("many are published in their order, and each gets its answer", async () => {
+test("publishAll keeps the order, and returns a result for each event", async () => {
   const channel = (number) => (number % 3 === 0 ? "topic:news" : "user:1");
   const answers = await wb.publishAll(Array.from({ length: 1_000 }, (_, number) => numbered(channel(number), number)));
   const cursors = answers.map(({ value }) => value.cursor);
@@ -77,14 +77,14 @@ test("many are published in their order, and each gets its answer", async () => 
   assert.deepEqual(await wb.publishAll([]), []);
 });
 
-test("one event goes to several channels, a volatile one to no log, a retained one to its key", async () => {
+test("an event goes to several channels, a volatile one to no log, a retained one to its key", async () => {
   const published = await wb.publish(numbered(["user:1", "user:2", "all", "user:1"], 1));
   assert.equal(published.cursor, undefined, "three channels have three cursors");
   assert.deepEqual(published.channels.map(({ channel, nodes }) => [channel, nodes]), [["user:1", 0], ["user:2", 0], ["all", 0]]);
   assert.ok(published.channels.every(({ cursor }) => cursor !== undefined));
 
-  const passing = await wb.publish(numbered("user:3", 1, { class: "volatile" }));
-  assert.deepEqual([passing.cursor, await redis.log("user:3")], [undefined, []]);
+  const volatile = await wb.publish(numbered("user:3", 1, { class: "volatile" }));
+  assert.deepEqual([volatile.cursor, await redis.log("user:3")], [undefined, []]);
 
   await wb.publish(numbered("user:4", 1, { class: "retained", key: "k" }));
   await wb.publish(numbered("user:4", 2, { class: "retained", key: "k" }));
@@ -92,13 +92,13 @@ test("one event goes to several channels, a volatile one to no log, a retained o
   assert.equal(JSON.parse(value.slice(value.indexOf("\n") + 1)).data, 2);
 });
 
-test("prefix, retention and rules for logs are kept to", async () => {
+test("prefix, retention and log rules apply", async () => {
   const other = new Publisher({ url: redis.url, prefix: "shop", retention: { seenMillis: 60_000 }, logRules: [{ channels: "topic:chat-*", events: 5, millis: 9_000 }] });
   await other.publish(numbered("topic:chat-1", 1, { id: "x" }));
   await other.publish(numbered("user:1", 1, { id: "x" }));
   for (const [key, millis] of [["topic:chat-1}:log", 9_000], ["topic:chat-1}:seen:x", 60_000], ["user:1}:log", 86_400_000]]) {
     const left = await redis.ask("PTTL", `shop:{${key}`);
-    // The script may keep a log for a little longer: what it does about age it does once a stretch.
+    // The script may keep a log somewhat longer, because it does not trim by age on every call.
     assert.ok(left > millis - 5_000 && left <= millis * 1.1, `${key}: ${left}`);
   }
   await other.close();
@@ -112,7 +112,7 @@ test("flushed scripts are loaded again", async () => {
   assert.deepEqual(await redis.data("user:1"), [0, 1, 2, 3, 4]);
 });
 
-test("what is wrong is refused in its place, and does not hold up the others", async () => {
+test("an invalid event is rejected alone, and does not hold up the others", async () => {
   await redis.ask("SET", "wb:{user:bad}:log", "not a stream");
   const answers = await wb.publishAll([numbered("user:1", 1), numbered("user:bad", 2), numbered("nobody", 3), numbered("user:1", 4)]);
   assert.deepEqual(answers.map(({ status }) => status), ["fulfilled", "rejected", "rejected", "fulfilled"]);
@@ -121,7 +121,7 @@ test("what is wrong is refused in its place, and does not hold up the others", a
   assert.deepEqual(await redis.data("user:1"), [1, 4]);
 });
 
-test("a full Redis is unavailable, and takes the event once it has room", async () => {
+test("a full Redis is unavailable, and accepts the event once it has room", async () => {
   await redis.ask("CONFIG", "SET", "maxmemory", 1);
   const short = new Publisher(redis.url, { timeout: 200 });
   await assert.rejects(short.publish(numbered("user:1", 0)), (error) => error instanceof UnavailableError && error.code === "unavailable" && error.message.includes("OOM"));
@@ -133,17 +133,17 @@ test("a full Redis is unavailable, and takes the event once it has room", async 
   await short.close();
 });
 
-test("a Redis that hangs is told from one that is down, and the event is there once", async () => {
+test("a hanging Redis times out, a stopped one is unavailable, and the event is stored once", async () => {
   const short = await Publisher.connect(redis.url, { timeout: 500, logger: false });
   const event = numbered("user:1", 1, { id: "once" });
   await short.publish(numbered("user:1", 0));
   redis.signal("STOP");
-  const asked = Date.now();
+  const start = Date.now();
   await assert.rejects(short.publish(event), (error) => error instanceof TimedOutError && error.code === "timed_out");
-  assert.ok(Date.now() - asked < 4_000);
+  assert.ok(Date.now() - start < 4_000);
   redis.signal("CONT");
   await short.publish(event);
-  assert.deepEqual(await redis.data("user:1"), [0, 1], "it was tried twice at least");
+  assert.deepEqual(await redis.data("user:1"), [0, 1], "the event is stored once, although it was sent twice at least");
 
   await redis.kill();
   await assert.rejects(short.publish(event), (error) => error instanceof UnavailableError && error.message.includes("ECONNREFUSED"));
@@ -153,7 +153,7 @@ test("a Redis that hangs is told from one that is down, and the event is there o
   await short.close();
 });
 
-test("nothing is published once it is closed", async () => {
+test("a closed publisher publishes nothing", async () => {
   const closed = await Publisher.connect(redis.url);
   assert.deepEqual(await closed.close(), { ended: "done", waiting: 0 });
   await assert.rejects(closed.publish(numbered("user:1", 1)), { name: "ClosedError", code: "closed" });

@@ -1,4 +1,4 @@
-// Bad input: what is said of a wrong URL, a wrong option, a wrong event, a bus that says no.
+// Invalid input: the errors for an invalid URL, option or event, and for a bus that rejects the publisher.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sdk } from "./support/package.mjs";
@@ -6,17 +6,17 @@ import { Redis } from "./support/redis.mjs";
 
 const { ConfigurationError, InvalidEventError, Publisher, RefusedError, WirebellError, parseEvent, rawJson } = sdk;
 
-test("a URL that is not one of a bus", async () => {
+test("an invalid URL is rejected with what was expected", async () => {
   for (const [url, found] of [
     [undefined, "not a string"],
     ["", "no scheme"],
     ["127.0.0.1:6379", "no scheme"],
-    ["ftp://127.0.0.1", "another scheme"],
+    ["ftp://127.0.0.1", "unsupported scheme"],
     ["redis:/127.0.0.1", "no scheme"],
     ["redis://", "no host"],
-    ["redis://:s3cret@", "cannot be read"],
-    ["redis://:s3cret@host:port", "cannot be read"],
-    ["redis://:s3cret@host:70000", "cannot be read"],
+    ["redis://:s3cret@", "cannot be parsed"],
+    ["redis://:s3cret@host:port", "cannot be parsed"],
+    ["redis://:s3cret@host:70000", "cannot be parsed"],
     ["redis://:s3cret%@host", "`%`"],
     ["redis://host/first", "database"],
     ["rediss://host/#insecure", "#insecure"],
@@ -25,7 +25,7 @@ test("a URL that is not one of a bus", async () => {
     ["redis-sentinel://host", "sentinelServiceName"],
     ["http://user:s3cret@host", "serviceKey"],
     ["http://host?key=s3cret", "query"],
-    ["https://host:port", "cannot be read"],
+    ["https://host:port", "cannot be parsed"],
   ]) {
     const is = (error) => error instanceof ConfigurationError && error.code === "bad_url" && error.message.includes(found) && error.message.includes("expected `redis://") && !error.message.includes("s3cret");
     assert.throws(() => new Publisher(url), is, String(url));
@@ -33,7 +33,7 @@ test("a URL that is not one of a bus", async () => {
   }
 });
 
-test("an option that is wrong, or is none", () => {
+test("an invalid or unknown option is rejected", () => {
   for (const [options, name] of [
     [{ prefix: "a b" }, "prefix"],
     [{ prefix: "" }, "prefix"],
@@ -55,7 +55,7 @@ test("an option that is wrong, or is none", () => {
   }
 });
 
-test("an event that is wrong names its attribute, and what was expected", async () => {
+test("the error for an invalid event names the attribute and what was expected", async () => {
   const wb = new Publisher("redis://127.0.0.1:1", { logger: false });
   const event = { to: "user:42", type: "t", data: 1 };
   const loop = { name: "s3cret" };
@@ -113,7 +113,7 @@ test("an event that is wrong names its attribute, and what was expected", async 
     const is = (error) => {
       assert.ok(error instanceof InvalidEventError && error instanceof WirebellError && error instanceof Error);
       assert.deepEqual([error.attribute, error.code, error.name], [attribute, code, "InvalidEventError"]);
-      assert.ok(error.message.includes(words), `${error.message} says nothing of ${words}`);
+      assert.ok(error.message.includes(words), `${error.message} does not contain ${words}`);
       return !error.message.includes("s3cret");
     };
     await assert.rejects(wb.publish(wrong), is);
@@ -123,39 +123,39 @@ test("an event that is wrong names its attribute, and what was expected", async 
   await wb.close({ timeout: 0 });
 });
 
-test("a Redis that says no is told from one that is away", async () => {
+test("a Redis that rejects the login and a Redis that is down have different errors", async () => {
   const locked = await Redis.start("--requirepass", "right");
   for (const [secret, code] of [[":wrong@", "WRONGPASS"], ["nobody:wrong@", "WRONGPASS"], ["", "NOAUTH"]]) {
     const url = `redis://${secret}127.0.0.1:${locked.port}`;
     const is = (error) => error instanceof RefusedError && error.code === code && error.status === undefined && !error.message.includes("wrong@");
     await assert.rejects(Publisher.connect(url, { logger: false }), is, url);
     const lazy = new Publisher(url, { logger: false });
-    const begun = Date.now();
+    const start = Date.now();
     await assert.rejects(lazy.publish({ to: "user:1", type: "t", data: 1 }), is, url);
-    assert.ok(Date.now() - begun < 4_000, "nobody waits for what waiting does not mend");
+    assert.ok(Date.now() - start < 4_000, "publish does not wait when a retry cannot help");
     await lazy.close();
   }
-  // A user who may do nothing but publish and be asked for it.
+  // A user without the permission for an unneeded command can publish.
   await locked.ask("ACL", "SETUSER", "shop", "on", ">s3cret", "~wb:*", "&*", "+@all", "-flushall");
   const wb = await Publisher.connect(`redis://shop:s3cret@127.0.0.1:${locked.port}`);
   assert.match((await wb.publish({ to: "user:1", type: "t", data: 1 })).cursor, /^\d+-\d+$/);
   await wb.close();
   await locked.stop();
 
-  const said = [];
-  const logger = { warn: (message, fields) => said.push(fields.code), error: () => {} };
-  const away = await Publisher.connect(`redis://127.0.0.1:${locked.port}`, { timeout: 300, logger });
-  assert.deepEqual(said, ["unavailable"], "a service must be able to start while Redis is down");
-  await assert.rejects(away.publish({ to: "user:1", type: "t", data: 1 }), { name: "UnavailableError", code: "unavailable" });
-  await away.close();
+  const logged = [];
+  const logger = { warn: (message, fields) => logged.push(fields.code), error: () => {} };
+  const down = await Publisher.connect(`redis://127.0.0.1:${locked.port}`, { timeout: 300, logger });
+  assert.deepEqual(logged, ["unavailable"], "a service must be able to start while Redis is down");
+  await assert.rejects(down.publish({ to: "user:1", type: "t", data: 1 }), { name: "UnavailableError", code: "unavailable" });
+  await down.close();
 });
 
-test("a name that leads nowhere is told by what the system says of it", async () => {
-  const said = [];
-  const logger = { warn: (_, fields) => said.push(fields), error: () => {} };
-  // However long the name servers take to say so.
+test("the error for an unknown host contains the message of the system", async () => {
+  const logged = [];
+  const logger = { warn: (_, fields) => logged.push(fields), error: () => {} };
+  // The timeout is longer than the name servers may take.
   const nowhere = await Publisher.connect("redis://no-such-host.invalid:6379", { connectTimeout: 30_000, logger });
   await nowhere.close();
-  assert.equal(said[0].code, "unavailable");
-  assert.match(said[0].error, /no-such-host\.invalid:6379: .*(?:ENOTFOUND|EAI_AGAIN)/);
+  assert.equal(logged[0].code, "unavailable");
+  assert.match(logged[0].error, /no-such-host\.invalid:6379: .*(?:ENOTFOUND|EAI_AGAIN)/);
 });

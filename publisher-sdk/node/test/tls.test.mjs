@@ -1,4 +1,4 @@
-// Redis over TLS: the certificate is checked, against what this process trusts.
+// Redis over TLS: the certificate is checked against the authorities that the process trusts.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { FOLDER } from "./support/package.mjs";
 import { Redis } from "./support/redis.mjs";
 
-test("a certificate that is trusted and fits is needed", async (t) => {
+test("only a trusted certificate for the right host is accepted", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "wirebell-node-tls-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];

@@ -1,5 +1,5 @@
-// Holds the package to protocol/vectors, byte for byte, as protocol/tests/vectors.rs does the Rust crate. What nodes and
-// clients say to each other (announcements, frames) is none of a publisher's business.
+// Tests the package with protocol/vectors, byte for byte, as protocol/tests/vectors.rs tests the Rust crate. The vectors
+// for messages between nodes and clients (announcements, frames) do not concern a publisher.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { part, sdk, vectors } from "./support/package.mjs";
@@ -26,7 +26,7 @@ const stamped = (json, id, time) => {
   return stamp({ ...event, id: event.id ?? id, time: event.time ?? time }, undefined);
 };
 
-test("channels", () => {
+test("channel names", () => {
   const { good, bad } = vectors("channels.json");
   for (const name of list(good)) assert.equal(channelError(name), undefined, name);
   for (const { text, fault } of list(bad)) assert.equal(channelError(text), fault, JSON.stringify(text));
@@ -43,26 +43,26 @@ test("cursors and their order", () => {
   }
 });
 
-test("patterns", () => {
-  // Those of topics may leave their kind out, which rules over whole names of channels may not.
+test("channel patterns", () => {
+  // Patterns for topics may omit the kind. Log rules match whole channel names and may not.
   const topic = (pattern) => (pattern.startsWith("topic:") ? pattern.slice("topic:".length) : pattern);
   for (const { pattern, topic: name, fits } of list(vectors("patterns.json"))) {
     assert.equal(matches(topic(pattern), name), fits, `${pattern} against ${name}`);
   }
 });
 
-test("events to frames", () => {
+test("frames of events", () => {
   for (const good of list(vectors("events.json").good)) {
     const event = stamped(good.event, good.id, good.time);
     const frames = prepare(event).map((one) => frame(one, good.cursor ?? undefined));
     assert.deepEqual(frames, good.frames, good.name);
     for (const one of frames) JSON.parse(one);
-    // What goes to a services' door reads back as the same event.
+    // The JSON for the server API reads back as the same event.
     assert.deepEqual(stamped(toWire(event)), event, good.name);
   }
 });
 
-test("events that are none", () => {
+test("invalid events are rejected with their attribute and code", () => {
   for (const { event, attribute, code } of list(vectors("events.json").bad)) {
     const is = (error) => error instanceof sdk.InvalidEventError && error.code === code && error.attribute === (attribute === "deliver_at" ? "deliverAt" : attribute);
     assert.throws(() => readEvent(event, 1000), is, event);
@@ -78,7 +78,7 @@ test("the publish script's keys and arguments", () => {
   }
 });
 
-test("the publish script's answers", () => {
+test("the publish script's replies", () => {
   const { answers, bad_answers: bad } = vectors("publish.json");
   for (const { text, cursor, nodes, again } of list(answers)) {
     const accepted = calls.accepted(text);
@@ -87,7 +87,7 @@ test("the publish script's answers", () => {
   for (const text of list(bad)) assert.equal(calls.accepted(text), undefined, text);
 });
 
-test("entries of the inbox", () => {
+test("inbox entries", () => {
   const { entries, bad_entries: bad } = vectors("inbox.json");
   const asMap = (fields) => new Map(Object.entries(fields));
   for (const { name, fields, event } of list(entries)) {
@@ -97,7 +97,7 @@ test("entries of the inbox", () => {
   for (const fields of list(bad)) assert.equal(inbox.readEntry(asMap(fields)), undefined, JSON.stringify(fields));
 });
 
-test("being done with an entry of the inbox", () => {
+test("finishing an inbox entry", () => {
   const { answers, told, bad_told: bad } = vectors("inbox.json");
   for (const { name, prefix, user, id, group, entry, answer, dead, keys, arguments: expected } of list(answers)) {
     const letter = dead === null ? undefined : inbox.deadLetter(new Map(Object.entries(dead.fields)), group, dead.tries, dead.reason);
@@ -106,12 +106,12 @@ test("being done with an entry of the inbox", () => {
   }
   for (const { words, told: whom, connection, ref } of list(told)) {
     const expected = { entry: "own", nobody: "nobody", gone: "nobody", instead: { connection, ref } }[whom];
-    assert.deepEqual(inbox.readTold(words), expected, String(words));
+    assert.deepEqual(inbox.readFinishResult(words), expected, String(words));
   }
-  for (const words of list(bad)) assert.equal(inbox.readTold(words), undefined, String(words));
+  for (const words of list(bad)) assert.equal(inbox.readFinishResult(words), undefined, String(words));
 });
 
-test("what an emitter is told", () => {
+test("reply messages to clients", () => {
   for (const { name, connection, ref, answer, message } of list(vectors("messages.json").replies)) {
     assert.equal(inbox.replyMessage(connection, ref, answerOf(answer)), message, name);
   }
@@ -122,4 +122,7 @@ function answerOf(text) {
   return { [text.slice(0, space)]: text.slice(space + 1) };
 }
 
-test("the codes of faults", () => assert.deepEqual(sdk.FAULTS, list(vectors("codes.json").faults)));
+test("error codes, also under their former name", () => {
+  assert.deepEqual(sdk.ERROR_CODES, list(vectors("codes.json").faults));
+  assert.equal(sdk.FAULTS, sdk.ERROR_CODES);
+});

@@ -1,27 +1,27 @@
-// A claim: an event that this worker takes over, until it says how that ended.
+// A fallback event in flight, and the job type of fallback workers.
 
 import { channelError } from "../protocol/channel.js";
 import type { Entry, Group } from "../redis/streams.js";
 import type { InFlight } from "../workers/in-flight.js";
 import type { JobKind } from "../workers/job.js";
 
-/** An event that no device has acknowledged by its deadline. */
+/** An event that no device acknowledged by its deadline. */
 export interface Fallback {
-  /** The event's id: the same however often it is handed out. */
+  /** The event's id. It is the same in every attempt. */
   readonly id: string;
-  /** On which channel nobody has acknowledged it. */
+  /** The channel without an acknowledgement. */
   readonly channel: string;
-  /** When it fell back, in milliseconds since the Unix epoch, by the bus' clock. */
+  /** When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus's clock. */
   readonly at: number;
-  /** The event as clients get it. */
+  /** The event as clients receive it. */
   readonly event: FallbackEvent;
-  /** The same in JSON, byte for byte. */
+  /** The same as JSON, byte for byte. */
   readonly json: string;
-  /** Which try this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly tries: number;
 }
 
-/** An event as clients get it. */
+/** An event as clients receive it. */
 export interface FallbackEvent {
   readonly type: string;
   readonly id: string;
@@ -29,12 +29,12 @@ export interface FallbackEvent {
   readonly cursor?: string;
   readonly time?: string;
   readonly source?: string;
-  /** What the publisher gave. */
+  /** The publisher's data. */
   readonly data: unknown;
   readonly traceparent?: string;
 }
 
-/** A {@link Fallback} in this worker's hand. Say with `done` or `failed` how taking it over ended. */
+/** A {@link Fallback} in flight. Report the result with `done` or `failed`. */
 export class Claim implements Fallback {
   readonly id: string;
   readonly channel: string;
@@ -42,58 +42,58 @@ export class Claim implements Fallback {
   readonly event: FallbackEvent;
   readonly json: string;
   readonly tries: number;
-  readonly #hold: InFlight<Fallback, void>;
+  readonly #inFlight: InFlight<Fallback, void>;
 
   /** @internal */
-  constructor(hold: InFlight<Fallback, void>) {
-    const { id, channel, at, event, json, tries } = hold.job;
+  constructor(inFlight: InFlight<Fallback, void>) {
+    const { id, channel, at, event, json, tries } = inFlight.job;
     this.id = id;
     this.channel = channel;
     this.at = at;
     this.event = event;
     this.json = json;
     this.tries = tries;
-    this.#hold = hold;
+    this.#inFlight = inFlight;
   }
 
   /**
-   * It is taken over. An error means that Redis could not be told: it will be handed out once more.
+   * Reports the event as handled. If this throws, Redis did not get the result, and the event is delivered again.
    *
-   * @throws UnavailableError and the like
+   * @throws UnavailableError or another WirebellError
    */
   done(): Promise<void> {
-    return this.#hold.done();
+    return this.#inFlight.done();
   }
 
   /**
-   * It could not be taken over, for this reason: it is tried again later, or becomes a dead letter if that was the last
-   * try.
+   * Reports a failed attempt with its reason. The event is retried later; after the last attempt it
+   * becomes a dead letter.
    *
-   * @throws UnavailableError and the like, where Redis could not be told
+   * @throws UnavailableError or another WirebellError if Redis did not get the dead letter
    */
   failed(reason: unknown): Promise<void> {
-    return this.#hold.failed(reason);
+    return this.#inFlight.failed(reason);
   }
 }
 
-/** Fallbacks as jobs of a worker. */
+/** The job type of fallback workers. */
 export function fallbackJobs(group: Group): JobKind<Fallback, void> {
   return {
     read: readFallback,
     done: (entry) => group.done([entry]),
-    bury: (entry, _, reason) => group.bury(entry, reason),
-    lookEvery: 150,
-    words: {
-      outage: "fallbacks cannot be read, and it is tried again",
-      outageOver: "fallbacks are read again",
-      dead: "a fallback has become a dead letter",
-      unreadable: "it is not an event that has fallen back",
-      untold: "nobody was told how taking over an event ended: it will be tried again",
+    deadLetter: (entry, _, reason) => group.deadLetter(entry, reason),
+    pollEvery: 150,
+    messages: {
+      outage: "cannot read the fallback stream; retrying",
+      outageOver: "reading the fallback stream again",
+      dead: "a fallback event became a dead letter",
+      unreadable: "it is not a fallback event",
+      resultLost: "Redis did not get the result of a fallback event; it will be delivered again",
     },
   };
 }
 
-// Undefined if it is not one that a node writes.
+// Returns undefined if a node did not write the entry.
 function readFallback(entry: Entry): Fallback | undefined {
   const { fields, tries } = entry;
   const [id, channel, at, json] = [fields.get("id"), fields.get("channel"), fields.get("at"), fields.get("event")];

@@ -1,18 +1,19 @@
-// Fallbacks: a service takes over what no device has acknowledged by its deadline.
+// Workers of the fallback stream: a service handles events that no device acknowledged by their deadline.
+// In: entries of the fallback stream. Out: fallback events for a handler, and dead letters.
 //
-// An event gets into the fallback stream exactly once. From there a consumer group hands it to one of the group's workers,
-// at least once: where a worker dies after it has sent the text message and before it has said so, another sends it again.
-// So what a handler does should be harmless twice; the event's id tells.
+// An event is added to the fallback stream exactly once. Each consumer group delivers it to one of its
+// workers at least once: if a worker dies after it sent an SMS and before it reported that, another
+// worker sends the SMS again. Handlers must be idempotent; the event's id identifies a repetition.
 
-import type { WorkerCounters } from "../workers/lease-queue.js";
+import type { WorkerCounters } from "../workers/counters.js";
 import type { WorkerOptions } from "../workers/options.js";
 import { type Backlog, Worker } from "../workers/worker.js";
 import { Claim, type Fallback, fallbackJobs } from "./claim.js";
 
-/** What can be chosen. Times are in milliseconds. */
+/** Options of a fallback worker. Times are in milliseconds. */
 export type FallbacksOptions = WorkerOptions;
 
-/** What a worker has done since it was made. */
+/** Counters of a fallback worker since it was created. */
 export type FallbackCounters = WorkerCounters;
 
 /** One worker of a consumer group on the fallback stream. */
@@ -24,32 +25,33 @@ export class Fallbacks implements AsyncIterable<Claim> {
   }
 
   /**
-   * A worker of the group. A Redis that cannot be reached is no error: it is tried again until it is there. A wrong
-   * password is one, and so is a URL that is not one of Redis.
+   * Starts a worker of the group. An unreachable Redis is retried and no error; a wrong password and a
+   * URL of another scheme are errors.
    *
-   * A group that is new gets everything that has fallen back before and still stands in the stream.
+   * A new group starts with all fallback events that are still stored.
    *
    * @throws ConfigurationError or RefusedError
    */
   static async connect(url: string, group: string, options: FallbacksOptions = {}): Promise<Fallbacks> {
-    const calls = ["group", "text-messages"] as const;
-    return new Fallbacks(await Worker.connect(url, { streams: "fallback", calls, group, kind: (_, group) => fallbackJobs(group) }, options));
+    const noun = ["group", "text-messages"] as const;
+    return new Fallbacks(await Worker.connect(url, { streams: "fallback", noun, group, kind: (_, group) => fallbackJobs(group) }, options));
   }
 
-  /** The next event to be taken over, to be finished with `done` or `failed`; undefined once the worker is closed. */
+  /** Returns the next event; finish it with `done` or `failed`. Undefined once the worker is closed. */
   async next(): Promise<Claim | undefined> {
-    const hold = await this.#worker.next();
-    return hold === undefined ? undefined : new Claim(hold);
+    const inFlight = await this.#worker.next();
+    return inFlight === undefined ? undefined : new Claim(inFlight);
   }
 
-  /** Every event to be taken over, one after the other, until the worker is closed. */
+  /** Iterates over the events, one after the other, until the worker is closed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Claim, void, void> {
     for (let claim = await this.next(); claim !== undefined; claim = await this.next()) yield claim;
   }
 
   /**
-   * Hands every event to the handler, several at a time, until the worker is closed, and returns when the last handler has.
-   * What throws is tried again later, and ends as a dead letter: see `tries` and `backoff`.
+   * Passes every event to the handler, several at a time, until the worker is closed and the last
+   * handler has returned. If a handler throws, the event is retried later and in the end becomes a dead
+   * letter: see `tries` and `backoff`.
    */
   run(handler: (fallback: Fallback) => unknown): Promise<void> {
     return this.#worker.run(async (fallback) => {
@@ -57,20 +59,20 @@ export class Fallbacks implements AsyncIterable<Claim> {
     });
   }
 
-  /** How much waits for the group. @throws UnavailableError and the like */
+  /** Returns how many events wait in the group. @throws UnavailableError or another WirebellError */
   backlog(): Promise<Backlog> {
     return this.#worker.backlog();
   }
 
-  /** What this worker has done so far. */
+  /** Returns the counters of this worker. */
   counters(): FallbackCounters {
     return this.#worker.counters();
   }
 
   /**
-   * Takes nothing more, waits for what is in somebody's hand, but no longer than `timeout` milliseconds (usually 10,000),
-   * and gives back the rest: other workers get it at once. Answers how many were still in hand at the end: they are tried
-   * again by others once this worker counts as gone.
+   * Takes no more events, waits up to `timeout` milliseconds (10,000 by default) for those in flight, and
+   * returns the rest to the group: other workers get them at once. Returns how many were still in
+   * flight; others handle them again once this worker counts as gone.
    */
   close(options: { timeout?: number } = {}): Promise<number> {
     return this.#worker.close(options);

@@ -1,4 +1,4 @@
-// What the services' door answers: outcomes, problem documents, and lists of both.
+// Reads the responses of the server API: publish results, receipts and problem documents.
 
 import { InvalidEventError, RefusedError } from "../errors.js";
 import { Failure } from "../failure.js";
@@ -7,92 +7,92 @@ import { ATTRIBUTES } from "../protocol/check.js";
 import { type Receipt, parseState } from "../protocol/receipt.js";
 import type { Cancelled } from "../transport.js";
 
-/** What came back, read whole. */
-export interface Answer {
+/** A complete HTTP response. */
+export interface HttpResponse {
   readonly status: number;
-  /** After how many milliseconds the door wants to be asked again, if it said so. */
-  readonly after: number | undefined;
+  /** The delay of `Retry-After` in milliseconds, if the server sent it. */
+  readonly retryAfter: number | undefined;
   readonly body: string;
 }
 
-/** The door refused the request as a whole for something that may be one event's fault, or its length. */
+/** The server rejected the whole request, maybe because of one event or of its size. Smaller requests may succeed. */
 export const SPLIT = Symbol("split");
 
 type Item = Record<string, unknown>;
 
-// Codes that are an event's own fault.
+// Error codes that concern the event itself.
 const INVALID = ["invalid_event", "too_large", "unsupported"];
-// What is worth another try.
-const PASSING = [408, 425, 429, 500, 502, 503, 504];
-// What may be the fault of what was sent.
-const SENT = [400, 413, 422];
+// Transient statuses: a retry may succeed.
+const TRANSIENT = [408, 425, 429, 500, 502, 503, 504];
+// Statuses that may concern the events in the request.
+const BAD_REQUEST = [400, 413, 422];
 
-/** Reads the answer to a request with `wanted` events. */
-export function readOutcomes(answer: Answer, wanted: number): (PublishResult | Failure)[] | Failure | typeof SPLIT {
-  const { status } = answer;
+/** Reads the response to a request with `wanted` events. */
+export function readResults(response: HttpResponse, wanted: number): (PublishResult | Failure)[] | Failure | typeof SPLIT {
+  const { status } = response;
   if (status >= 200 && status < 300) {
-    const body = parse(answer.body);
+    const body = parse(response.body);
     const items = wanted === 1 && isObject(body) ? [body] : body;
-    if (!Array.isArray(items) || items.length !== wanted) return notOurs(status);
-    return items.map((item: unknown) => outcome(item, status));
+    if (!Array.isArray(items) || items.length !== wanted) return notWirebell(status);
+    return items.map((item: unknown) => readResult(item, status));
   }
-  if (SENT.includes(status) && wanted > 1) return SPLIT;
-  const failure = problem(parse(answer.body), status, answer.after);
-  return SENT.includes(status) ? [failure] : failure;
+  if (BAD_REQUEST.includes(status) && wanted > 1) return SPLIT;
+  const failure = problem(parse(response.body), status, response.retryAfter);
+  return BAD_REQUEST.includes(status) ? [failure] : failure;
 }
 
-/** What became of an event: none where the door knows nothing of it. */
-export function readReceipts(answer: Answer): Receipt[] | Failure {
-  const body = parse(answer.body);
-  if (answer.status === 200) {
+/** Reads the receipts of an event; an empty list if the server has no delivery record. */
+export function readReceipts(response: HttpResponse): Receipt[] | Failure {
+  const body = parse(response.body);
+  if (response.status === 200) {
     const receipts = isObject(body) && Array.isArray(body["channels"]) ? body["channels"].map(receipt) : [undefined];
-    return receipts.some((one) => one === undefined) ? notOurs(200) : (receipts as Receipt[]);
+    return receipts.some((one) => one === undefined) ? notWirebell(200) : (receipts as Receipt[]);
   }
-  return is(answer, 404, body, "not_found") ? [] : failed(answer, body);
+  return isProblem(response, 404, body, "not_found") ? [] : failed(response, body);
 }
 
-/** What came of cancelling an event. */
-export function readCancelled(answer: Answer): Cancelled | Failure {
-  const body = parse(answer.body);
-  if (answer.status === 200) return "cancelled";
-  if (is(answer, 409, body, "already_published")) return "published";
-  return is(answer, 404, body, "not_found") ? "unknown" : failed(answer, body);
+/** Reads the result of cancelling an event. */
+export function readCancelled(response: HttpResponse): Cancelled | Failure {
+  const body = parse(response.body);
+  if (response.status === 200) return "cancelled";
+  if (isProblem(response, 409, body, "already_published")) return "published";
+  return isProblem(response, 404, body, "not_found") ? "unknown" : failed(response, body);
 }
 
-function is(answer: Answer, status: number, body: unknown, code: string): boolean {
-  return answer.status === status && isObject(body) && body["code"] === code;
+function isProblem(response: HttpResponse, status: number, body: unknown, code: string): boolean {
+  return response.status === status && isObject(body) && body["code"] === code;
 }
 
-function failed(answer: Answer, body: unknown): Failure {
-  return answer.status < 300 ? notOurs(answer.status) : problem(body, answer.status, answer.after);
+function failed(response: HttpResponse, body: unknown): Failure {
+  return response.status < 300 ? notWirebell(response.status) : problem(body, response.status, response.retryAfter);
 }
 
-// Something answers there that is not a services' door.
-function notOurs(status: number): Failure {
-  const detail = `expected the answer of a Wirebell node, found another with status ${status}`;
+// The server at this URL is not a Wirebell node.
+function notWirebell(status: number): Failure {
+  const detail = `expected the response of a Wirebell node, got another one with status ${status}; check the URL and port`;
   return Failure.configuration(new RefusedError("not_wirebell", detail, status));
 }
 
-function outcome(item: unknown, whole: number): PublishResult | Failure {
-  if (!isObject(item)) return notOurs(whole);
+function readResult(item: unknown, whole: number): PublishResult | Failure {
+  if (!isObject(item)) return notWirebell(whole);
   const status = typeof item["status"] === "number" ? item["status"] : whole;
   if (status >= 300) return problem(item, status, undefined);
   const { id, channels } = item;
-  if (typeof id !== "string" || !Array.isArray(channels)) return notOurs(status);
+  if (typeof id !== "string" || !Array.isArray(channels)) return notWirebell(status);
   return { id, channels: channels as ChannelResult[] };
 }
 
-function problem(body: unknown, status: number, after: number | undefined): Failure {
+function problem(body: unknown, status: number, retryAfter: number | undefined): Failure {
   const item = isObject(body) ? body : {};
-  const words = text(item["detail"]) ?? text(item["title"]) ?? `answered ${status} without saying why`;
+  const detail = text(item["detail"]) ?? text(item["title"]) ?? `status ${status} without a reason`;
   const code = text(item["code"]);
-  if (PASSING.includes(status)) return Failure.unavailable(words, after);
-  if (code !== undefined && INVALID.includes(code)) return Failure.event(new InvalidEventError(attribute(item), words, code));
-  const refused = new RefusedError(code ?? `http_${status}`, words, status);
-  return SENT.includes(status) ? Failure.event(refused) : Failure.configuration(refused);
+  if (TRANSIENT.includes(status)) return Failure.unavailable(detail, retryAfter);
+  if (code !== undefined && INVALID.includes(code)) return Failure.event(new InvalidEventError(attribute(item), detail, code));
+  const error = new RefusedError(code ?? `http_${status}`, detail, status);
+  return BAD_REQUEST.includes(status) ? Failure.event(error) : Failure.configuration(error);
 }
 
-// As it is called here, if it is one of those that an event can be wrong in.
+// Returns the attribute by its name in this SDK; `event` if the problem names none.
 function attribute(item: Item): string {
   const wire = text(item["attribute"]);
   return Object.entries(ATTRIBUTES).find(([, name]) => name === wire)?.[0] ?? "event";

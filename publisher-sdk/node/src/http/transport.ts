@@ -1,5 +1,6 @@
-// HTTP as the way to the bus: the services' door of a node, or of a load balancer before several. The only file that
-// calls `fetch`.
+// The HTTP transport: publishes through the server API of a node, or of a load balancer before several nodes.
+// In: stamped events, and ids of events to look up or cancel. Out: publish results, receipts, failures.
+// `response.ts` reads the responses. This is the only file that calls `fetch`; it does not know Redis.
 
 import { ClosedError } from "../errors.js";
 import { Failure } from "../failure.js";
@@ -9,20 +10,20 @@ import { type StampedEvent, toWire } from "../protocol/event.js";
 import type { Receipt, State } from "../protocol/receipt.js";
 import type { Cancelled, Transport } from "../transport.js";
 import { invalidUrl } from "../url.js";
-import { type Answer, SPLIT, readCancelled, readOutcomes, readReceipts } from "./response.js";
+import { type HttpResponse, SPLIT, readCancelled, readReceipts, readResults } from "./response.js";
 
 // Most bytes of events in one request.
-const REQUEST_BYTES = 512 * 1024;
-// Most bytes of an answer that are read: a node sends some hundred for an event.
-const ANSWER_BYTES = 4 * 1024 * 1024;
+const MAX_REQUEST_BYTES = 512 * 1024;
+// Most bytes of a response. A node sends a few hundred per event.
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
-/** The services' door of a node. */
+/** The server API of a node. */
 export class HttpTransport implements Transport {
   readonly #events: string;
   readonly #headers: Record<string, string>;
   readonly #timeout: number;
-  // What is on its way. One signal of all for each to listen to would keep something of every request.
-  readonly #asked = new Set<AbortController>();
+  // Requests in flight. One shared signal would retain memory for every request that listened to it.
+  readonly #inFlight = new Set<AbortController>();
   #closed = false;
 
   /** @throws ConfigurationError with the code `bad_url` */
@@ -33,40 +34,40 @@ export class HttpTransport implements Transport {
     if (settings.serviceKey !== undefined) this.#headers["authorization"] = `Bearer ${settings.serviceKey}`;
   }
 
-  // A service key is only looked at with an event, so there is nothing to learn beforehand.
+  // The server checks the API key only together with an event, so there is nothing to find out earlier.
   async open(): Promise<undefined> {
     return undefined;
   }
 
-  // Posts the events in requests of a bounded size, one after the other.
+  // Posts the events in requests of bounded size, one after the other.
   async send(events: readonly StampedEvent[], deadline: number): Promise<(PublishResult | Failure)[]> {
     const bodies = events.map(toWire);
-    const answers: (PublishResult | Failure)[] = [];
+    const results: (PublishResult | Failure)[] = [];
     let most = bodies.length;
-    const give = (failure: Failure) => {
-      while (answers.length < bodies.length) answers.push(failure);
+    const fillWith = (failure: Failure) => {
+      while (results.length < bodies.length) results.push(failure);
     };
-    while (answers.length < bodies.length) {
+    while (results.length < bodies.length) {
       if (Date.now() >= deadline) {
-        give(Failure.overdue());
+        fillWith(Failure.overdue());
         break;
       }
-      const rest = bodies.slice(answers.length);
-      const batch = rest.slice(0, fitting(rest, most));
-      const answer = await this.#ask("POST", "", batch.length === 1 ? batch[0] : `[${batch.join(",")}]`);
-      const outcomes = answer instanceof Failure ? answer : readOutcomes(answer, batch.length);
-      if (outcomes instanceof Failure) {
-        give(outcomes);
-      } else if (outcomes === SPLIT) {
-        // Something about the whole was not to the door's liking; the parts may be.
+      const rest = bodies.slice(results.length);
+      const batch = rest.slice(0, batchSize(rest, most));
+      const response = await this.#request("POST", "", batch.length === 1 ? batch[0] : `[${batch.join(",")}]`);
+      const read = response instanceof Failure ? response : readResults(response, batch.length);
+      if (read instanceof Failure) {
+        fillWith(read);
+      } else if (read === SPLIT) {
+        // The server rejected the batch as a whole. It may accept parts of it.
         most = Math.ceil(batch.length / 2);
       } else {
-        answers.push(...outcomes);
-        const stopped = outcomes.find((outcome) => outcome instanceof Failure && outcome.stopsBatch);
-        if (stopped instanceof Failure) give(stopped);
+        results.push(...read);
+        const stopped = read.find((result) => result instanceof Failure && result.stopsBatch);
+        if (stopped instanceof Failure) fillWith(stopped);
       }
     }
-    return answers;
+    return results;
   }
 
   async states(id: string, channels: readonly string[], patience: number): Promise<(State | undefined)[] | Failure> {
@@ -80,45 +81,45 @@ export class HttpTransport implements Transport {
   }
 
   async cancel(id: string): Promise<Cancelled | Failure> {
-    const answer = await this.#ask("DELETE", `/${encodeURIComponent(id)}`);
-    return answer instanceof Failure ? answer : readCancelled(answer);
+    const response = await this.#request("DELETE", `/${encodeURIComponent(id)}`);
+    return response instanceof Failure ? response : readCancelled(response);
   }
 
   close(): void {
     this.#closed = true;
-    for (const asked of this.#asked) asked.abort();
+    for (const request of this.#inFlight) request.abort();
   }
 
-  // What became of the event, once it is settled, or at the latest after `patience`, which counts in whole seconds.
+  // Returns the receipts once all are final, or after `patience`, which counts in whole seconds.
   async #receipts(id: string, patience: number): Promise<Receipt[] | Failure> {
     const seconds = Math.floor(patience / 1000);
     const path = `/${encodeURIComponent(id)}${seconds > 0 ? `?wait=${seconds}` : ""}`;
-    const answer = await this.#ask("GET", path, undefined, patience + this.#timeout);
-    return answer instanceof Failure ? answer : readReceipts(answer);
+    const response = await this.#request("GET", path, undefined, patience + this.#timeout);
+    return response instanceof Failure ? response : readReceipts(response);
   }
 
-  async #ask(method: string, path: string, body?: string, timeout = this.#timeout): Promise<Answer | Failure> {
+  async #request(method: string, path: string, body?: string, timeout = this.#timeout): Promise<HttpResponse | Failure> {
     if (this.#closed) return Failure.event(new ClosedError());
-    const asked = new AbortController();
-    const timer = setTimeout(() => asked.abort(), timeout);
-    this.#asked.add(asked);
+    const request = new AbortController();
+    const timer = setTimeout(() => request.abort(), timeout);
+    this.#inFlight.add(request);
     try {
       const response = await fetch(this.#events + path, {
         method,
         headers: this.#headers,
         ...(body === undefined ? {} : { body }),
-        // A redirect would carry the service key elsewhere.
+        // Following a redirect would send the API key to another server.
         redirect: "manual",
-        signal: asked.signal,
+        signal: request.signal,
       });
       const text = await readText(response);
-      return text instanceof Failure ? text : { status: response.status, after: retryAfter(response.headers), body: text };
+      return text instanceof Failure ? text : { status: response.status, retryAfter: retryAfter(response.headers), body: text };
     } catch (error) {
       if (this.#closed) return Failure.event(new ClosedError());
-      return asked.signal.aborted ? Failure.timedOut(timeout) : Failure.unavailable(chain(error));
+      return request.signal.aborted ? Failure.timedOut(timeout) : Failure.unavailable(withCauses(error));
     } finally {
       clearTimeout(timer);
-      this.#asked.delete(asked);
+      this.#inFlight.delete(request);
     }
   }
 }
@@ -128,19 +129,19 @@ async function readText(response: Response): Promise<string | Failure> {
   let bytes = 0;
   for await (const part of response.body ?? []) {
     bytes += part.length;
-    if (bytes > ANSWER_BYTES) return Failure.unavailable("the answer is too long");
+    if (bytes > MAX_RESPONSE_BYTES) return Failure.unavailable(`the response is longer than ${MAX_RESPONSE_BYTES} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString("utf8");
 }
 
-// How many of the bodies go into one request: at least one.
-function fitting(bodies: readonly string[], most: number): number {
+// Returns how many bodies go into the next request: at least one.
+function batchSize(bodies: readonly string[], most: number): number {
   let bytes = 0;
   let count = 0;
   for (const body of bodies.slice(0, most)) {
     bytes += Buffer.byteLength(body);
-    if (bytes > REQUEST_BYTES) break;
+    if (bytes > MAX_REQUEST_BYTES) break;
     count += 1;
   }
   return Math.max(1, count);
@@ -151,26 +152,26 @@ function eventsUrl(text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw invalidUrl("the one given cannot be read as a URL");
+    throw invalidUrl("cannot be parsed");
   }
   if (url.username !== "" || url.password !== "") {
-    throw invalidUrl("the one given has a user or password: the service key goes to the option `serviceKey`");
+    throw invalidUrl("contains a user or password; pass the API key as the option `serviceKey`");
   }
-  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) throw invalidUrl("the one given has a query or a fragment");
+  if (url.search !== "" || url.hash !== "" || /[?#]/.test(text)) throw invalidUrl("has a query or a fragment");
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}/v1/events`;
 }
 
-// `Retry-After` in seconds, as a node gives it; a date is as good as none.
+// Reads `Retry-After` in seconds, as nodes send it. A date is ignored.
 function retryAfter(headers: Headers): number | undefined {
   const seconds = headers.get("retry-after")?.trim() ?? "";
   return /^\d{1,9}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
 }
 
-// An error with its causes: the first alone says no more than that a request failed.
-function chain(error: unknown): string {
+// Returns the messages of an error and its causes: the first alone says only that a request failed.
+function withCauses(error: unknown): string {
   const words: string[] = [];
   for (let next = error; next instanceof Error && words.length < 5; next = next.cause) words.push(next.message || next.name);
-  // Every address of a host was tried.
+  // The errors of all addresses of the host.
   const cause = (error as { cause?: { errors?: unknown[] } } | undefined)?.cause;
   for (const one of cause?.errors ?? []) if (one instanceof Error) words.push(one.message);
   return words.join(": ");

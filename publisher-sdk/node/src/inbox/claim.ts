@@ -1,43 +1,43 @@
-// A claim: an event from a client that this worker handles, until it says how that ended.
+// A client event in flight.
 
 import type { InFlight } from "../workers/in-flight.js";
 import type { InboxEvent, InboxJob } from "./event.js";
 import type { Handled } from "./jobs.js";
 import { replyJson } from "./reply.js";
 
-/** An {@link InboxEvent} in this worker's hand. Say with `done`, `passOver` or `failed` how handling it ended. */
+/** An {@link InboxEvent} in flight. Report the result with `done`, `passOver` or `failed`. */
 export class InboxClaim {
   readonly event: InboxEvent;
-  readonly #hold: InFlight<InboxJob, Handled>;
+  readonly #inFlight: InFlight<InboxJob, Handled>;
 
   /** @internal */
-  constructor(hold: InFlight<InboxJob, Handled>) {
-    this.event = hold.job.event;
-    this.#hold = hold;
+  constructor(inFlight: InFlight<InboxJob, Handled>) {
+    this.event = inFlight.job.event;
+    this.#inFlight = inFlight;
   }
 
   /**
-   * It is handled; the reply, anything that JSON can write, goes to its emitter, if that waits for one.
+   * Reports the event as handled. The reply, any JSON value, goes to the client if it waits for one.
    *
-   * @throws InvalidReplyError, and the event is still in hand; UnavailableError and the like where Redis could not be told:
-   *   then it will be handed out once more
+   * @throws InvalidReplyError if the reply is not valid; the event stays in flight. UnavailableError or
+   *   another WirebellError if Redis did not get the result; the event is then delivered again
    */
   async done(reply?: unknown): Promise<void> {
-    await this.#hold.done({ reply: replyJson(reply) });
+    await this.#inFlight.done({ reply: replyJson(reply) });
   }
 
-  /** It is none of this service's: its emitter hears nothing from here. @throws UnavailableError and the like */
+  /** Skips an event that this service does not handle, without a reply. @throws UnavailableError or another WirebellError */
   passOver(): Promise<void> {
-    return this.#hold.done("passed over");
+    return this.#inFlight.done("skipped");
   }
 
   /**
-   * It could not be handled, for this reason: it is tried again later, or becomes a dead letter if that was the last try,
-   * and its emitter is told `service_failed`.
+   * Reports a failed attempt with its reason. The event is retried later; after the last attempt it
+   * becomes a dead letter, and its client gets the error `service_failed`.
    *
-   * @throws UnavailableError and the like, where Redis could not be told
+   * @throws UnavailableError or another WirebellError if Redis did not get the dead letter
    */
   failed(reason: unknown): Promise<void> {
-    return this.#hold.failed(reason);
+    return this.#inFlight.failed(reason);
   }
 }

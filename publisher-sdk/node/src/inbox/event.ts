@@ -1,35 +1,35 @@
-// An event in the inbox, as a handler gets it.
+// An inbox event as handlers get it.
 
 import { readEntry } from "../protocol/inbox.js";
 import type { Entry } from "../redis/streams.js";
 
 /**
- * What a client has emitted, or what a node tells of a user's presence (`user.online`, `user.offline`). The user, the
- * connection and the device are what the node knows of them, and nothing that a client could say of itself.
+ * An event that a client emitted, or a presence event of a node (`user.online`, `user.offline`). The
+ * user, the connection and the device come from the node; a client cannot forge them.
  */
 export interface InboxEvent<Data = unknown> {
-  /** The event's id: the same however often it is handed out. */
+  /** The event's id. It is the same in every attempt. */
   readonly id: string;
   readonly type: string;
-  /** Whose session it was, as its token says. */
+  /** The user of the session, as its token says. */
   readonly user: string;
-  /** Over which connection: `conn:<connection>` is its channel. Undefined where no client has emitted it. */
+  /** The connection; its channel is `conn:<connection>`. Undefined if no client emitted the event. */
   readonly connection: string | undefined;
-  /** From which device, if the token names it. */
+  /** The device, if the token names one. */
   readonly device: string | undefined;
-  /** When the bus took it, in milliseconds since the Unix epoch, by the bus' clock. */
+  /** When the bus accepted it, in milliseconds since the Unix epoch, by the bus's clock. */
   readonly at: number;
-  /** What the client gave; `null` where it gave nothing. */
+  /** The client's data; `null` if it sent none. */
   readonly data: Data;
-  /** The same in JSON, byte for byte. */
+  /** The same as JSON, byte for byte. */
   readonly json: string;
-  /** W3C trace context, if the client gave one. */
+  /** W3C trace context, if the client sent one. */
   readonly traceparent: string | undefined;
-  /** Which try this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly tries: number;
 }
 
-/** An event, and by which name its connection waits for an answer. */
+/** An event, and the `ref` under which its connection waits for a reply. */
 export interface InboxJob {
   readonly id: string;
   readonly tries: number;
@@ -37,7 +37,7 @@ export interface InboxJob {
   readonly ref: string | undefined;
 }
 
-/** Undefined if it is not an entry of the inbox. */
+/** Reads an entry; returns undefined if it is not an inbox event. */
 export function readJob(entry: Entry): InboxJob | undefined {
   const { tries } = entry;
   const found = readEntry(entry.fields);

@@ -1,10 +1,10 @@
-// What a service answers, as JSON.
+// The reply of a service, as JSON.
 
 import { InvalidReplyError } from "../errors.js";
 import { MAX_REPLY_BYTES } from "../protocol/inbox.js";
 import { writeJson } from "../protocol/json.js";
 
-/** The reply as JSON, `null` where there is none. @throws InvalidReplyError */
+/** Returns the reply as JSON; `null` if there is none. @throws InvalidReplyError */
 export function replyJson(reply: unknown): string {
   const written = writeJson(reply === undefined ? null : reply);
   if ("why" in written) throw new InvalidReplyError(written.why);

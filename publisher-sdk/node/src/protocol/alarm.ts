@@ -1,23 +1,23 @@
-// What the record of a timer's event answers to an alarm.
+// The reply of the alarm script: what is due for an event's timer.
 
-/** What is due: nothing (`absent`, `done`), nothing before `at` (`later`), telling an `outcome`, or a `fallback`. */
+/** What is due: nothing (`absent`, `done`), nothing before `at` (`later`), a receipt (`outcome`) or a `fallback`. */
 export interface Alarm {
   readonly is: "absent" | "later" | "done" | "outcome" | "fallback";
-  /** Milliseconds since the Unix epoch; 0 where there is no time. */
+  /** Milliseconds since the Unix epoch; 0 if there is no time. */
   readonly at: number;
-  /** What has become of the event, of an outcome. */
+  /** The delivery status, for `outcome`. */
   readonly what: string;
-  /** The event as clients get it, of a fallback. */
+  /** The event as clients receive it, for `fallback`. */
   readonly frame: string;
 }
 
 const NUMBER = /^\d+$/;
 
-/** Reads the answer of the alarm script; undefined where it is something else. */
-export function parseAlarm(answer: unknown): Alarm | undefined {
-  if (typeof answer !== "string") return undefined;
-  const end = answer.indexOf("\n");
-  const [line, frame] = end < 0 ? [answer, ""] : [answer.slice(0, end), answer.slice(end + 1)];
+/** Reads the reply of the alarm script; undefined if it is invalid. */
+export function parseAlarm(reply: unknown): Alarm | undefined {
+  if (typeof reply !== "string") return undefined;
+  const end = reply.indexOf("\n");
+  const [line, frame] = end < 0 ? [reply, ""] : [reply.slice(0, end), reply.slice(end + 1)];
   const words = line.split(" ");
   const is = words[0];
   if (is === "absent" || is === "done") return { is, at: 0, what: "", frame: "" };

@@ -1,5 +1,5 @@
-// The scripts' calls: their keys, their arguments and their answers, for any Redis client. The scripts themselves are
-// those of the protocol: see `build/scripts.mjs`.
+// The calls of the Lua scripts: their keys, their arguments and their replies, for any Redis client.
+// `build/scripts.mjs` copies the scripts from the protocol.
 
 import type { ScriptName } from "../generated.js";
 import type { Class } from "./event.js";
@@ -9,29 +9,29 @@ import type { Retention } from "./retention.js";
 import { parseCursor } from "./cursor.js";
 import type { Alarm } from "./alarm.js";
 
-/** The keys and arguments of one call. All keys are in one slot. */
+/** The keys and arguments of one script call. All keys are in one slot. */
 export interface Call {
   readonly script: ScriptName;
   readonly keys: readonly string[];
   readonly arguments: readonly string[];
 }
 
-/** What the bus did with an event. */
+/** The result of publishing an event on one channel. */
 export interface Accepted {
-  /** Its place in the log; none for what is not stored. */
+  /** Its position in the log; undefined if the event is not stored. */
   readonly cursor: string | undefined;
-  /** How many nodes listened. */
+  /** How many nodes had subscribers. */
   readonly nodes: number;
-  /** The id was seen before: nothing was done, and this is what the first time answered. */
+  /** The id was published before: nothing was done, and this is the earlier result. */
   readonly again: boolean;
-  /** It is kept until its time has come, and was not published yet. */
+  /** The event is scheduled and not published yet. */
   readonly scheduled: boolean;
 }
 
 const LETTERS: Record<Class, string> = { durable: "d", retained: "r", volatile: "v" };
 const NUMBER = /^\d+$/;
 
-/** Publishes the event, or schedules it. If it has to be tracked, {@link register} comes before. */
+/** Publishes or schedules the event. A tracked event needs {@link register} first. */
 export function publish(keys: Keys, event: Prepared, retention: Retention): Call {
   const deliverAt = event.tracking?.deliverAt;
   const call = { keys: publishKeys(keys, event), arguments: publishArguments(event, retention) };
@@ -39,7 +39,7 @@ export function publish(keys: Keys, event: Prepared, retention: Retention): Call
   return { script: "schedule", keys: call.keys, arguments: [...call.arguments, String(deliverAt)] };
 }
 
-/** Of an event that is neither retained nor tracked, four keys and eight arguments, since most are neither. */
+// Whether four keys and eight arguments suffice: for events that are neither retained nor tracked, which most are.
 function isPlain(event: Prepared): boolean {
   return event.class !== "retained" && event.tracking === undefined;
 }
@@ -76,13 +76,13 @@ function publishArguments(event: Prepared, retention: Retention): string[] {
   if (isPlain(event)) return plain;
   const tracking = event.tracking;
   const deadline = tracking?.deadlineMillis;
-  // A receipt that was waited for in vain is kept for as long again, to be asked for.
+  // A receipt of an event without an acknowledgement is kept for the same time again, so that it can be queried.
   const closes = event.ttlMillis ?? retention.receiptMillis;
   const kept = Math.max(closes, deadline ?? 0) + retention.receiptMillis;
   return [
     ...plain,
     tracking === undefined ? "" : event.id,
-    tracking?.watched ? "w" : "",
+    tracking?.tracked ? "w" : "",
     number(deadline),
     String(closes),
     String(kept),
@@ -93,10 +93,10 @@ function publishArguments(event: Prepared, retention: Retention): string[] {
   ];
 }
 
-/** What publishing answered; undefined where that is something else. */
-export function accepted(answer: unknown): Accepted | undefined {
-  if (typeof answer !== "string") return undefined;
-  const [word, cursor, nodes] = answer.split(" ");
+/** Reads the reply of the publish script; undefined if it is invalid. */
+export function accepted(reply: unknown): Accepted | undefined {
+  if (typeof reply !== "string") return undefined;
+  const [word, cursor, nodes] = reply.split(" ");
   if (word !== "new" && word !== "again" && word !== "scheduled") return undefined;
   if (cursor === undefined || (cursor !== "-" && parseCursor(cursor) === undefined)) return undefined;
   if (nodes === undefined || !NUMBER.test(nodes)) return undefined;
@@ -108,7 +108,7 @@ export function accepted(answer: unknown): Accepted | undefined {
   };
 }
 
-/** Sets the timer of an event that has to be tracked. */
+/** Registers the timer of a tracked event. */
 export function register(keys: Keys, event: Prepared, retention: Retention): Call | undefined {
   const tracking = event.tracking;
   if (tracking === undefined) return undefined;
@@ -133,12 +133,12 @@ export function cancel(keys: Keys, channel: string, id: string): Call {
   return { script: "cancel", keys: [keys.record(channel, id)], arguments: [] };
 }
 
-/** Asks the record of a timer's event what is due. */
+/** Queries what is due for an event's timer. */
 export function alarm(keys: Keys, channel: string, id: string): Call {
   return { script: "alarm", keys: allKeys(keys, channel, id), arguments: [] };
 }
 
-/** Finishes with a timer, as the record said. */
+/** Finishes a timer with what the record says is due. */
 export function finish(keys: Keys, channel: string, id: string, alarm: Alarm): Call {
   const shard = shardOf(id);
   return {

@@ -1,14 +1,14 @@
-// A channel: the address of an event. `user:42`, `topic:news`, `conn:<connection id>` or `all`.
+// Channels: the addresses of events. A channel is `user:42`, `topic:news`, `conn:<connection id>` or `all`.
 
 import { isConnectionId } from "./connection.js";
 
-/** The longest channel name in bytes of UTF-8, kind included. */
+/** The longest channel name in bytes of UTF-8, including the kind. */
 export const MAX_CHANNEL_BYTES = 256;
 
-/** Why a text is not the name of a channel. */
+/** Why a text is not a channel name. */
 export type ChannelError = "kind" | "empty" | "too_long" | "character" | "connection";
 
-const WORDS: Record<ChannelError, string> = {
+const MESSAGES: Record<ChannelError, string> = {
   kind: "expected `user:<id>`, `topic:<name>`, `conn:<connection id>` or `all`",
   empty: "the part after the colon is empty",
   too_long: `longer than ${MAX_CHANNEL_BYTES} bytes`,
@@ -16,10 +16,10 @@ const WORDS: Record<ChannelError, string> = {
   connection: "not a connection id as in `wirebell.welcome`",
 };
 
-// They would break Redis' hash tags or the header of an announcement; a lone surrogate has no bytes in UTF-8.
+// These would break the hash tags of Redis or the header of an announcement; a lone surrogate has no UTF-8 encoding.
 const FORBIDDEN = /[\p{White_Space}\p{Cc}{}\p{Cs}]/u;
 
-/** What is wrong with the name; undefined where it names a channel. */
+/** Returns why the text is not a channel name; undefined if it is one. */
 export function channelError(name: string): ChannelError | undefined {
   if (Buffer.byteLength(name) > MAX_CHANNEL_BYTES) return "too_long";
   if (name === "all") return undefined;
@@ -33,12 +33,12 @@ export function channelError(name: string): ChannelError | undefined {
   return undefined;
 }
 
-/** The sentence for that fault. */
-export function channelErrorMessage(fault: ChannelError): string {
-  return WORDS[fault];
+/** Returns the message for an error. */
+export function channelErrorMessage(error: ChannelError): string {
+  return MESSAGES[error];
 }
 
-/** Is it one session's channel, which nobody ever comes back to? */
+/** Returns whether it is the channel of one connection, to which a client never reconnects. */
 export function isConnection(channel: string): boolean {
   return channel.startsWith("conn:");
 }

@@ -1,5 +1,5 @@
-// Checking an event, attribute by attribute, so that a fault names the attribute and what was expected. In the order in
-// which a node checks it, so that both find the same fault first.
+// Checks an event, attribute by attribute, so that an error names the attribute and what was expected.
+// The order is that of a node, so that both find the same error first.
 
 import { InvalidEventError } from "../errors.js";
 import { channelError, channelErrorMessage, isConnection } from "./channel.js";
@@ -8,20 +8,20 @@ import { shape, writeJson } from "./json.js";
 import { parseTime, writeTime } from "./rfc3339.js";
 import { isTraceparent } from "./trace.js";
 
-/** The most channels that one event may name. */
+/** The most channels of one event. */
 export const MAX_CHANNELS = 1_000;
 /** The longest `id`, `type`, `source` and `key`, in bytes. */
 export const MAX_NAME_BYTES = 256;
-/** The largest `data`, in bytes of JSON. A node may be configured to take less. */
+/** The largest `data`, in bytes of JSON. A node may be configured to accept less. */
 export const MAX_DATA_BYTES = 1024 * 1024;
-/** The most that `data` may come to over all channels of one event, in bytes: each channel has a log of its own. */
+/** The most bytes of `data` over all channels of one event: each channel stores a copy in its log. */
 export const MAX_COPIED_BYTES = 32 * 1024 * 1024;
 
 const DAY = 24 * 60 * 60;
 const LONGEST_TTL = 366 * DAY;
 const LONGEST_DEADLINE = 7 * DAY;
 
-/** The attributes, and how each is written on the wire. */
+/** The attributes, and their names on the wire. */
 export const ATTRIBUTES: Readonly<Record<keyof WirebellEvent, string>> = {
   to: "to",
   type: "type",
@@ -39,9 +39,9 @@ export const ATTRIBUTES: Readonly<Record<keyof WirebellEvent, string>> = {
   traceparent: "traceparent",
 };
 
-/** Checks an event as a service wrote it. @throws InvalidEventError */
+/** Checks an event from a service. @throws InvalidEventError */
 export function check(event: WirebellEvent, maxData = MAX_DATA_BYTES): CheckedEvent {
-  known(event);
+  checkAttributeNames(event);
   const given = targets(required("to", event.to ?? undefined));
   const type = checkType(text("type", required("type", event.type ?? undefined)));
   const data = json(required("data", event.data), maxData);
@@ -49,17 +49,17 @@ export function check(event: WirebellEvent, maxData = MAX_DATA_BYTES): CheckedEv
     const value = event[name] ?? undefined;
     return value === undefined ? undefined : read(name, value);
   };
-  return whole({
+  return checkCombinations({
     to: channels(given, data),
     type,
     data,
     id: optional("id", name),
     source: optional("source", name),
-    time: optional("time", moment),
+    time: optional("time", time),
     class: optional("class", (_, value) => word<Class>("class", value, ["durable", "retained", "volatile"])) ?? "durable",
     key: optional("key", name),
     ttl: optional("ttl", (attribute, value) => seconds(attribute, value, LONGEST_TTL)),
-    deliverAt: optional("deliverAt", moment),
+    deliverAt: optional("deliverAt", time),
     receipt: optional("receipt", boolean) ?? false,
     deadline: optional("deadline", (attribute, value) => seconds(attribute, value, LONGEST_DEADLINE)),
     durability: optional("durability", (_, value) => word<Durability>("durability", value, ["primary", "replicated"])),
@@ -67,13 +67,13 @@ export function check(event: WirebellEvent, maxData = MAX_DATA_BYTES): CheckedEv
   });
 }
 
-/** The error for an attribute that is not one. */
+/** The error for an unknown attribute. */
 export function unknownAttribute(attribute: string, hint = ""): InvalidEventError {
   const shown = JSON.stringify(attribute.slice(0, 64));
   return new InvalidEventError("event", `unknown attribute ${shown}${hint}: expected those of ${Object.keys(ATTRIBUTES).join(", ")}`);
 }
 
-function known(event: WirebellEvent): void {
+function checkAttributeNames(event: WirebellEvent): void {
   if (typeof event !== "object" || event === null || Array.isArray(event)) {
     throw new InvalidEventError("event", `expected one object with the attributes of an event, found ${shape(event)}`);
   }
@@ -84,7 +84,7 @@ function known(event: WirebellEvent): void {
 }
 
 function required<T>(attribute: string, value: T | undefined): T {
-  if (value === undefined) throw new InvalidEventError(attribute, "is required: `to`, `type` and `data` make an event");
+  if (value === undefined) throw new InvalidEventError(attribute, "is required: an event needs `to`, `type` and `data`");
   return value;
 }
 
@@ -92,8 +92,8 @@ function targets(given: unknown): string[] {
   const names = Array.isArray(given) ? (given as unknown[]) : [text("to", given)];
   const checked = names.map((name) => {
     if (typeof name !== "string") throw new InvalidEventError("to", "expected a list of channels, each a string");
-    const fault = channelError(name);
-    if (fault !== undefined) throw new InvalidEventError("to", channelErrorMessage(fault));
+    const error = channelError(name);
+    if (error !== undefined) throw new InvalidEventError("to", channelErrorMessage(error));
     return name;
   });
   return checked;
@@ -102,7 +102,7 @@ function targets(given: unknown): string[] {
 function channels(given: readonly string[], data: string): string[] {
   if (given.length === 0) throw new InvalidEventError("to", "the list of channels is empty");
   if (given.length > MAX_CHANNELS) throw tooLarge("to", `${given.length} channels; at most ${MAX_CHANNELS}`);
-  // The same channel named twice is still one delivery.
+  // A channel that is named twice gets the event once.
   const to = [...new Set(given)];
   const copied = to.length * Buffer.byteLength(data);
   if (copied > MAX_COPIED_BYTES) throw tooLarge("to", `${copied} bytes of data over all channels; at most ${MAX_COPIED_BYTES}`);
@@ -127,16 +127,16 @@ function name(attribute: string, given: unknown): string {
   const value = text(attribute, given);
   if (value === "") throw new InvalidEventError(attribute, "is empty");
   if (Buffer.byteLength(value) > MAX_NAME_BYTES) throw tooLarge(attribute, `longer than ${MAX_NAME_BYTES} bytes`);
-  if (/\p{Cc}/u.test(value)) throw new InvalidEventError(attribute, "has a control character");
-  if (!value.isWellFormed()) throw new InvalidEventError(attribute, "holds half of a surrogate pair, which UTF-8 cannot write");
+  if (/\p{Cc}/u.test(value)) throw new InvalidEventError(attribute, "contains a control character");
+  if (!value.isWellFormed()) throw new InvalidEventError(attribute, "contains a lone surrogate, which has no UTF-8 encoding");
   return value;
 }
 
-function moment(attribute: string, given: unknown): string {
-  const expected = "expected RFC 3339, like `2026-11-21T10:00:00.123Z`, or a date";
+function time(attribute: string, given: unknown): string {
+  const expected = "expected an RFC 3339 time, like `2026-11-21T10:00:00.123Z`, or a `Date`";
   if (given instanceof Date) {
     const year = given.getUTCFullYear();
-    if (Number.isNaN(year) || year < 0 || year > 9999) throw new InvalidEventError(attribute, `${expected}; found one that is none`);
+    if (Number.isNaN(year) || year < 0 || year > 9999) throw new InvalidEventError(attribute, `${expected}; found an invalid date`);
     return writeTime(given);
   }
   if (typeof given !== "string" || parseTime(given) === undefined) throw new InvalidEventError(attribute, expected);
@@ -165,7 +165,7 @@ function word<Word extends string>(attribute: string, given: unknown, words: rea
 function traceparent(attribute: string, given: unknown): string {
   const value = text(attribute, given);
   if (isTraceparent(value)) return value;
-  throw new InvalidEventError(attribute, "expected W3C trace context, `00-<32 hex>-<16 hex>-<2 hex>`");
+  throw new InvalidEventError(attribute, "expected a W3C trace context, `00-<32 hex>-<16 hex>-<2 hex>`");
 }
 
 function text(attribute: string, given: unknown): string {
@@ -173,19 +173,19 @@ function text(attribute: string, given: unknown): string {
   throw new InvalidEventError(attribute, `expected a string, found ${shape(given)}`);
 }
 
-// What attributes ask of each other.
-function whole(event: CheckedEvent): CheckedEvent {
+// Checks the attributes that depend on each other.
+function checkCombinations(event: CheckedEvent): CheckedEvent {
   if (event.key !== undefined && event.class !== "retained") {
-    throw new InvalidEventError("key", 'belongs to a retained event: add `class: "retained"`');
+    throw new InvalidEventError("key", 'applies to retained events only: add `class: "retained"`');
   }
   if (event.deadline !== undefined && event.class !== "durable") {
-    throw new InvalidEventError("deadline", "only a durable event can be acknowledged by its deadline");
+    throw new InvalidEventError("deadline", "only a durable event can be acknowledged by a deadline");
   }
   if (event.class === "retained" && event.to.some(isConnection)) {
     throw new InvalidEventError("to", "a connection cannot retain events, because its id is never used again; use `durable`");
   }
   if (event.class === "volatile" && event.durability === "replicated") {
-    throw new InvalidEventError("durability", "a volatile event is not stored, so there is nothing to replicate");
+    throw new InvalidEventError("durability", "a volatile event is not stored, so it cannot be replicated");
   }
   return event;
 }

@@ -3,7 +3,7 @@
 const CURSOR = /^(\d+)-(\d+)$/;
 const MOST = 18_446_744_073_709_551_615n;
 
-/** The two numbers of a cursor; undefined where the text is none. */
+/** Returns the two numbers of a cursor; undefined if the text is not one. */
 export function parseCursor(text: string): [millis: bigint, sequence: bigint] | undefined {
   const match = CURSOR.exec(text);
   if (match === null) return undefined;
@@ -12,14 +12,14 @@ export function parseCursor(text: string): [millis: bigint, sequence: bigint] | 
 }
 
 /**
- * The order of two cursors of one log: negative, zero or positive, as `Array.prototype.sort` takes it. As texts they do
- * not sort: `10-2` comes before `10-10`.
+ * Compares two cursors of one log: negative, zero or positive, as `Array.prototype.sort` expects.
+ * Comparing them as text gives a wrong order: `10-2` comes before `10-10`.
  *
  * @throws TypeError if one of them is not a cursor.
  */
 export function compareCursors(a: string, b: string): number {
   const [left, right] = [parseCursor(a), parseCursor(b)];
-  if (left === undefined || right === undefined) throw new TypeError("expected a cursor as an event carries it, like `1763719200123-0`");
+  if (left === undefined || right === undefined) throw new TypeError("expected the cursor of an event, like `1763719200123-0`");
   const by = (x: bigint, y: bigint) => (x < y ? -1 : x > y ? 1 : 0);
   return by(left[0], right[0]) || by(left[1], right[1]);
 }

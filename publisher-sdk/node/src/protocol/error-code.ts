@@ -1,6 +1,6 @@
-// Faults: one stable code for each way in which something can be refused, the same over HTTP and in this SDK's errors.
+// Error codes: one stable code for each reason of a rejection, the same over HTTP and in this SDK's errors.
 
-/** Every code of the protocol, in its order. */
+/** All error codes of the protocol, in its order. */
 export const ERROR_CODES = [
   "bad_frame",
   "binary_frame",
@@ -43,5 +43,5 @@ export const ERROR_CODES = [
   "token_revoked",
 ] as const;
 
-/** A code of the protocol. */
+/** An error code of the protocol. */
 export type ErrorCode = (typeof ERROR_CODES)[number];

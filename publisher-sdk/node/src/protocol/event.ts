@@ -1,49 +1,53 @@
-// An event: what a service publishes. Attributes are those of CloudEvents 1.0 where it has one.
+// The protocol: events, channels, keys, script calls, receipts and inbox entries, without any I/O.
+// In: events from a service, and replies of Redis. Out: checked events, frames, script calls, parsed values.
+// It must match `protocol/` byte for byte; `protocol/vectors` tests that. It does not know connections.
+//
+// This file defines the event. Its attributes are those of CloudEvents 1.0 where CloudEvents has them.
 
 import type { RawJson } from "./raw-json.js";
 
 /**
- * How an event is kept: `durable` in the channel's log, for every device, in order; `retained` as the last one per `key`;
- * `volatile` not at all.
+ * How an event is stored. `durable`: in the channel's log, in order, for every device. `retained`: only
+ * the last one per `key`. `volatile`: not at all.
  */
 export type Class = "durable" | "retained" | "volatile";
 
 /** When an event counts as published: once the primary has it, or once a replica has it too. */
 export type Durability = "primary" | "replicated";
 
-/** Something that a service has to tell. `to`, `type` and `data` suffice; `null` counts as absent, save in `data`. */
+/** An event to publish. `to`, `type` and `data` are required. `null` means absent, except in `data`. */
 export interface WirebellEvent<Data = unknown> {
-  /** A channel, or up to 1,000: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`. */
+  /** One channel, or up to 1,000: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`. */
   to: string | readonly string[];
   /** What happened. Types that begin with `wirebell.` are reserved. */
   type: string;
-  /** What `JSON.stringify` can write, up to 1 MiB; or JSON text: {@link RawJson}. */
+  /** A value that `JSON.stringify` accepts, up to 1 MiB; or JSON text: {@link RawJson}. */
   data: Data | RawJson;
-  /** Its identity and idempotency key: the same id to the same channel again changes nothing. Made where there is none. */
+  /** The id and idempotency key: the same id on the same channel has no further effect. Default: generated. */
   id?: string | null | undefined;
-  /** Which service says so. */
+  /** The name of the publishing service. */
   source?: string | null | undefined;
-  /** When it happened: RFC 3339, or a date. Now, where there is none. */
+  /** When it happened: RFC 3339 or a `Date`. Default: now. */
   time?: string | Date | null | undefined;
-  /** How it is kept. Usual: `durable`. */
+  /** How it is stored. Default: `durable`. */
   class?: Class | null | undefined;
-  /** What a retained event is the newest value of. Usual: its type. */
+  /** The key of a retained event; only the last event per key is stored. Default: its type. */
   key?: string | null | undefined;
-  /** For how many seconds it is worth delivering. */
+  /** How many seconds delivery makes sense. */
   ttl?: number | null | undefined;
-  /** Not before this time: RFC 3339, or a date. */
+  /** The time to publish it: RFC 3339 or a `Date`. */
   deliverAt?: string | Date | null | undefined;
-  /** Its publisher wants to know what becomes of it. */
+  /** Tracks the delivery status. */
   receipt?: boolean | null | undefined;
-  /** If no device has acknowledged it after so many seconds, it goes to the fallback stream. */
+  /** After this many seconds without an acknowledgement, the event goes to the fallback stream. */
   deadline?: number | null | undefined;
-  /** When it counts as published. */
+  /** When it counts as published. Default: the option `durability`. */
   durability?: Durability | null | undefined;
-  /** The W3C trace context that the delivery continues. */
+  /** The W3C trace context that delivery continues. */
   traceparent?: string | null | undefined;
 }
 
-/** An event whose attributes were all found to be right. */
+/** An event with valid attributes. */
 export interface CheckedEvent {
   readonly to: readonly string[];
   readonly type: string;
@@ -62,18 +66,18 @@ export interface CheckedEvent {
   readonly traceparent: string | undefined;
 }
 
-/** A checked event that has its identity and its time, so that every try to publish it is the same event. */
+/** A checked event with an id and a time, so that every attempt publishes the same event. */
 export interface StampedEvent extends CheckedEvent {
   readonly id: string;
   readonly time: string;
 }
 
-/** Does its publisher want to know what becomes of it? */
+/** Returns whether the delivery status of the event is tracked. */
 export function isTracked(event: CheckedEvent): boolean {
   return event.receipt || event.deadline !== undefined;
 }
 
-/** The event as a services' door reads it. */
+/** Returns the event as JSON for the server API. */
 export function toWire(event: CheckedEvent): string {
   const parts: string[] = [];
   const member = (name: string, value: unknown) => {

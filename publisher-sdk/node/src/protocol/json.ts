@@ -1,15 +1,15 @@
-// Writing values as JSON, and saying why one cannot be, with nothing of the payload in the words.
+// Writes values as JSON. Error messages contain nothing of the payload.
 
 import { RawJson } from "./raw-json.js";
 
-/** The value as JSON; one that is JSON already stays as it stands. */
+/** Returns the value as JSON text, or why it cannot be written. {@link RawJson} is returned unchanged. */
 export function writeJson(value: unknown): { readonly text: string } | { readonly why: string } {
   const written = value instanceof RawJson ? { text: value.text } : stringify(value);
-  if ("text" in written && !written.text.isWellFormed()) return { why: "holds half of a surrogate pair, which UTF-8 cannot write" };
+  if ("text" in written && !written.text.isWellFormed()) return { why: "contains a lone surrogate, which has no UTF-8 encoding" };
   return written;
 }
 
-/** What kind of value it is: enough for the one who wrote it, and nothing of the payload. */
+/** Returns the kind of a value for error messages, without its content. */
 export function shape(value: unknown): string {
   if (value === null) return "null";
   if (value === undefined) return "undefined";
@@ -18,7 +18,7 @@ export function shape(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-// Whatever a `toJSON` throws is the value's fault as well.
+// An error that a `toJSON` throws is reported the same way.
 function stringify(value: unknown): { text: string } | { why: string } {
   let text: string | undefined;
   try {
@@ -31,8 +31,8 @@ function stringify(value: unknown): { text: string } | { why: string } {
 
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (message.includes("BigInt")) return "it holds a BigInt; write it as a string or a number";
-  // The engine goes on to draw the cycle, over several lines.
-  if (message.includes("circular")) return "it holds a cycle";
+  if (message.includes("BigInt")) return "it contains a BigInt; write it as a string or a number";
+  // The engine's message goes on with a drawing of the cycle over several lines.
+  if (message.includes("circular")) return "it contains a cycle";
   return message;
 }

@@ -1,37 +1,37 @@
-// The names of everything in Redis. All keys of a channel share a hash tag, so that they live in one slot of a Cluster
-// and one script may touch them all.
+// The names of all Redis keys. All keys of a channel share a hash tag, so that they are in one slot of a
+// Cluster and one script may use them together.
 
 import { isConnection } from "./channel.js";
 import { splitConnectionId } from "./connection.js";
 
-/** How many parts timers, and what follows from them, are spread over. */
+/** The number of shards of timers, receipts, fallback events and the inbox. */
 export const SHARDS = 8;
 
 const PREFIX = /^[a-zA-Z0-9_.-]{1,32}$/;
 
-/** The part of an event, or of a user's inbox, by the FNV-1a hash of the id. */
+/** Returns the shard of an event id or a user id, by its FNV-1a hash. */
 export function shardOf(id: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(id)) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0) % SHARDS;
 }
 
-/** All parts. */
+/** Returns all shards. */
 export function shards(): number[] {
   return Array.from({ length: SHARDS }, (_, shard) => shard);
 }
 
-/** Can it be what all keys begin with? */
+/** Returns whether the text is a valid key prefix. */
 export function isPrefix(text: string): boolean {
   return PREFIX.test(text);
 }
 
-/** What is written before waiting for a replica, so that there is something to wait for: in the slot of this key. */
+/** Returns a key in the slot of the given key. It is written before `WAIT`, so that `WAIT` has a write to wait for. */
 export function barrier(beside: string): string {
   return `${beside.slice(0, beside.indexOf("}") + 1) || beside}:barrier`;
 }
 
-/** Names that begin with `prefix:`. */
+/** The key names under one prefix. */
 export class Keys {
   readonly #prefix: string;
 
@@ -39,17 +39,17 @@ export class Keys {
     this.#prefix = prefix;
   }
 
-  /** The Stream that is the channel's log. */
+  /** The channel's log, a stream. */
   log(channel: string): string {
     return this.#of(channel, "log");
   }
 
-  /** The cursor of the channel's last event, and the version of its last retained value. */
+  /** The channel's last cursor, and the version of its last retained value. */
   end(channel: string): string {
     return this.#of(channel, "end");
   }
 
-  /** Where the outcome of an event id is remembered, so that publishing it again changes nothing. */
+  /** The publish result of an event id, so that publishing it again has no effect. */
   seen(channel: string, eventId: string): string {
     return `${this.#of(channel, "seen")}:${eventId}`;
   }
@@ -59,17 +59,17 @@ export class Keys {
     return this.#of(channel, "retained");
   }
 
-  /** What became of an event on the channel, a hash. */
+  /** The delivery record of an event on the channel, a hash. */
   record(channel: string, eventId: string): string {
     return `${this.#of(channel, "record")}:${eventId}`;
   }
 
-  /** The cursors of the channel's events that wait for acknowledgements, a Stream. */
+  /** The cursors of the channel's events that wait for acknowledgements, a stream. */
   watched(channel: string): string {
     return this.#of(channel, "watched");
   }
 
-  /** The sharded pub/sub channel on which events of the channel are announced. */
+  /** The sharded pub/sub channel that announces events of the channel. */
   announce(channel: string): string {
     return isConnection(channel) ? this.announceTo(channel.slice("conn:".length)) : `${this.#prefix}:{${channel}}:announce`;
   }
@@ -79,47 +79,47 @@ export class Keys {
     return this.#due(shard, "timers");
   }
 
-  /** Where the events of a shard go that nobody has acknowledged by their deadline, a Stream. */
+  /** The fallback stream of a shard: events that no device acknowledged by their deadline. */
   fallback(shard: number): string {
     return this.#due(shard, "fallback");
   }
 
-  /** What a service could not take over in several tries, a Stream. */
+  /** The dead letters of the fallback stream, a stream. */
   deadLetters(shard: number): string {
     return this.#due(shard, "dead");
   }
 
-  /** What became of the events of a shard, a Stream. */
+  /** The receipts of a shard, a stream. */
   receipts(shard: number): string {
     return this.#due(shard, "receipts");
   }
 
-  /** What has fallen back of late, a sorted set. */
+  /** The recent fallback events, a sorted set. */
   fallen(shard: number): string {
     return this.#due(shard, "fallen");
   }
 
-  /** The channels of an event that has a record, a set: the event is known by its id only. */
+  /** The channels on which an event has a delivery record, a set. It allows a lookup by id only. */
   channels(eventId: string): string {
     return `${this.#due(shardOf(eventId), "channels")}:${eventId}`;
   }
 
-  /** What clients have emitted, a Stream. A user's events are in the shard of the user's id. */
+  /** The inbox of a shard, a stream of client events. The user id selects the shard. */
   inbox(shard: number): string {
     return this.#inbox(shard, "events");
   }
 
-  /** What a service could not handle in several tries, a Stream. */
+  /** The dead letters of the inbox, a stream. */
   inboxDead(shard: number): string {
     return this.#inbox(shard, "dead");
   }
 
-  /** What is remembered of an id that a user's client has given to an event, a hash. */
+  /** What is stored for an event id that a client chose, a hash. */
   emitted(shard: number, user: string, eventId: string): string {
     return `${this.#inbox(shard, "seen")}:${user} ${eventId}`;
   }
 
-  /** The sharded pub/sub channel on which a node hears of its connections. */
+  /** The sharded pub/sub channel of the node that has the connection. */
   announceTo(connection: string): string {
     return `${this.#prefix}:{node:${splitConnectionId(connection)[0]}}:announce`;
   }

@@ -1,6 +1,6 @@
-// Patterns: which channels a rule is for. `*` stands for any run of characters, also none; nothing else is special.
+// Channel patterns. `*` matches any characters, or none; no other character is special.
 
-/** Does the whole name fit? */
+/** Returns whether the pattern matches the whole name. */
 export function matches(pattern: string, name: string): boolean {
   const pieces = pattern.split("*");
   const first = pieces.shift() ?? "";

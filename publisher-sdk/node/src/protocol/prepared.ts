@@ -1,36 +1,36 @@
-// An event made ready for each of its channels: its frame is written once, here, with a hole for the cursor that only
-// the log can give.
+// An event prepared for each of its channels. Its frame is written once here, with a gap for the cursor
+// that only the log can assign.
 
 import { type Class, type Durability, type StampedEvent, isTracked } from "./event.js";
 import { parseTime } from "./rfc3339.js";
 
-/** One event on its way to one channel. */
+/** One event for one channel. */
 export interface Prepared {
   readonly channel: string;
   readonly class: Class;
   readonly id: string;
   readonly ttlMillis: number | undefined;
-  /** What it is the newest value of, if it is retained; its type, if it has no key of its own. */
+  /** The key of a retained value: the event's key, or its type. */
   readonly key: string;
   readonly durability: Durability | undefined;
   readonly tracking: Tracking | undefined;
-  /** The frame up to its cursor. */
+  /** The frame before its cursor. */
   readonly head: string;
-  /** The frame behind it. */
+  /** The frame after its cursor. */
   readonly tail: string;
 }
 
-/** What has to be kept of an event's fate. */
+/** What the delivery record needs. */
 export interface Tracking {
-  /** Its publisher wants to know what becomes of it, or it has a deadline. */
-  readonly watched: boolean;
+  /** Whether the delivery status is tracked: the event has `receipt` or a deadline. */
+  readonly tracked: boolean;
   readonly deadlineMillis: number | undefined;
-  /** When it is to be published, in milliseconds since the Unix epoch. */
+  /** When to publish it, in milliseconds since the Unix epoch. */
   readonly deliverAt: number | undefined;
   readonly source: string;
 }
 
-/** One for each channel. */
+/** Returns one prepared event per channel. */
 export function prepare(event: StampedEvent): Prepared[] {
   const tail = tailOf(event);
   const tracking = trackingOf(event);
@@ -48,7 +48,7 @@ export function prepare(event: StampedEvent): Prepared[] {
   }));
 }
 
-/** The frame, once the log has given the cursor. */
+/** Returns the frame with the cursor that the log assigned. */
 export function frame(prepared: Prepared, cursor: string | undefined): string {
   return prepared.head + (cursor === undefined ? "" : `,"cursor":"${cursor}"`) + prepared.tail;
 }
@@ -58,19 +58,19 @@ function tailOf(event: StampedEvent): string {
   if (event.source !== undefined) tail += `,"source":${JSON.stringify(event.source)}`;
   if (event.class === "retained") tail += `,"key":${JSON.stringify(event.key ?? event.type)}`;
   tail += `,"data":${event.data}`;
-  // Only what has a cursor can be acknowledged.
+  // Only events with a cursor can be acknowledged.
   if (isTracked(event) && event.class === "durable") tail += ',"ack":true';
-  // Last, where a node finds it.
+  // The trace context is last, where nodes look for it.
   if (event.traceparent !== undefined) tail += `,"traceparent":${JSON.stringify(event.traceparent)}`;
   return `${tail}}`;
 }
 
 function trackingOf(event: StampedEvent): Tracking | undefined {
   const deliverAt = event.deliverAt === undefined ? undefined : parseTime(event.deliverAt);
-  const watched = isTracked(event);
-  if (!watched && deliverAt === undefined) return undefined;
+  const tracked = isTracked(event);
+  if (!tracked && deliverAt === undefined) return undefined;
   return {
-    watched,
+    tracked,
     deadlineMillis: event.deadline === undefined ? undefined : event.deadline * 1000,
     deliverAt: deliverAt === undefined ? undefined : Math.max(0, deliverAt),
     source: event.source ?? "",

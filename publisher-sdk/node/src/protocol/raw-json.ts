@@ -1,14 +1,14 @@
-// JSON that is text already: it goes to clients byte for byte, without being read into values and written again.
+// JSON text that reaches clients byte for byte, without being parsed and written again.
 
 /** JSON text as the `data` of an event. */
 export class RawJson {
-  /** The text, as it was given. */
+  /** The text as given, without surrounding whitespace. */
   readonly text: string;
 
   /** @throws SyntaxError if the text is not JSON. */
   constructor(text: string) {
     JSON.parse(text);
-    // Outside of a string JSON knows no others, and a space at the ends belongs to nobody.
+    // These are the only whitespace characters of JSON outside strings. At the ends they mean nothing.
     this.text = text.replace(/^[ \t\n\r]+|[ \t\n\r]+$/g, "");
   }
 
@@ -23,8 +23,8 @@ export function rawJson(text: string): RawJson {
 }
 
 /**
- * The members of an object in JSON text, each with its value as it stands there. The text has to be JSON; a name that
- * comes twice is told by `twice`.
+ * Returns the members of a JSON object, each with its value as text. The text must be valid JSON.
+ * `twice` is the first name that occurs twice, if any.
  */
 export function members(text: string): { found: Map<string, string>; twice: string | undefined } {
   const found = new Map<string, string>();
@@ -48,7 +48,7 @@ function space(text: string, from: number): number {
   return at;
 }
 
-// Where the value that begins here ends. It is known to be JSON, so brackets need not be told apart.
+// Returns where the value that starts at `from` ends. The text is valid JSON, so the kinds of brackets need not match.
 function value(text: string, from: number): number {
   const first = text[from];
   if (first === '"') return string(text, from);

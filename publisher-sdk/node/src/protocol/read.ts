@@ -1,4 +1,4 @@
-// Reading an event from JSON, as a service writes it to a node. `data` stays as it stands in the text, byte for byte.
+// Reads an event from JSON. `data` keeps its text, byte for byte.
 
 import { InvalidEventError } from "../errors.js";
 import { ATTRIBUTES, MAX_DATA_BYTES, check, unknownAttribute } from "./check.js";
@@ -9,8 +9,8 @@ const NAMES = new Map(Object.entries(ATTRIBUTES).map(([name, wire]) => [wire, na
 const WHOLE = /^(?:0|[1-9]\d*)$/;
 
 /**
- * The event that this JSON is, ready to be published: for a service that passes events on. Its `data` reaches clients as
- * it stands in the text.
+ * Returns the event in this JSON, ready to be published, for a service that forwards events. Its `data`
+ * reaches clients as it is in the text.
  *
  * @throws InvalidEventError if it is not an event.
  */
@@ -20,7 +20,7 @@ export function parseEvent(json: string): WirebellEvent {
   return event;
 }
 
-/** The same, as a checked event whose `data` is bounded by `maxData` bytes. */
+/** Returns the same as a checked event with at most `maxData` bytes of `data`. */
 export function readEvent(json: string, maxData = MAX_DATA_BYTES): CheckedEvent {
   return check(read(json), maxData);
 }
@@ -38,7 +38,7 @@ function read(json: string): WirebellEvent {
   return event as unknown as WirebellEvent;
 }
 
-// A number that is written as a fraction is none of whole seconds, also where its value is one.
+// A number with a fraction or an exponent is not in whole seconds, even if its value is whole.
 function value(name: keyof WirebellEvent, text: string): unknown {
   if ((name === "ttl" || name === "deadline") && /^[-\d]/.test(text) && !WHOLE.test(text)) return Number.NaN;
   return JSON.parse(text) as unknown;

@@ -1,76 +1,76 @@
-// A receipt: what became of an event on one channel, as its record has it.
+// A receipt: the delivery status of an event on one channel, read from its delivery record.
 
-/** Where an event stands. */
+/** The state of an event on one channel. */
 export type State = "scheduled" | "cancelled" | "accepted" | "acknowledged" | "fallen_back" | "expired";
 
-/** What became of an event on one channel. Times are in milliseconds since the Unix epoch, by the bus' clock. */
+/** The delivery status of an event on one channel. Times are in milliseconds since the Unix epoch, by the bus's clock. */
 export interface Receipt {
   channel: string;
-  /** Where it stands now. */
+  /** The current state. */
   state: State;
-  /** When it is to be published, if it was scheduled. */
+  /** When it is published, if it was scheduled. */
   deliverAt?: number;
-  /** When the bus took it. */
+  /** When the bus accepted it. */
   acceptedAt?: number;
-  /** Its place in the log. */
+  /** Its position in the log. */
   cursor?: string;
-  /** Nodes that listened for the channel then. */
+  /** How many nodes had subscribers when it was published. */
   nodes: number;
-  /** From when on it is not worth delivering. */
+  /** When it expires: after this time it is not delivered. */
   expiresAt?: number;
-  /** When it falls back, unless a device has acknowledged it before. */
+  /** When it goes to the fallback stream, unless a device has acknowledged it. */
   deadlineAt?: number;
-  /** Until when an acknowledgement is waited for, if there is no deadline. */
+  /** Until when acknowledgements are awaited, if there is no deadline. */
   closesAt?: number;
-  /** When it came to its state, unless that is `scheduled` or `accepted`. */
+  /** When it reached its final state; absent for `scheduled` and `accepted`. */
   settledAt?: number;
-  /** What became of it on each connection, in order of time. */
+  /** The delivery status on each connection, by time. */
   connections: ConnectionStatus[];
-  /** Connections beyond those that were noted. */
+  /** How many further connections are not listed. */
   moreConnections: number;
-  /** Which devices have acknowledged it, in order of time. */
+  /** The acknowledgements of devices, by time. */
   acknowledged: Acknowledged[];
 }
 
-/** What became of an event on one connection. */
+/** The delivery status of an event on one connection. */
 export interface ConnectionStatus {
   /** The connection's id, which names its node. */
   connection: string;
   /** The device, as its token names it. */
   device?: string;
-  /** Written to its socket; dropped, since its outbox was full; or too old by then. */
+  /** `written` to the socket; `dropped` because the send buffer was full; or `expired` by then. */
   what: "written" | "dropped" | "expired";
   at: number;
 }
 
-/** One device's acknowledgement. */
+/** The acknowledgement of one device. */
 export interface Acknowledged {
-  /** The device, as its token names it; the connection's id where it names none. */
+  /** The device, as its token names it; the connection id if the token names none. */
   device: string;
-  /** Over which connection. */
+  /** The connection of the device. */
   connection: string;
   at: number;
 }
 
 const STATES: readonly State[] = ["scheduled", "cancelled", "accepted", "acknowledged", "fallen_back", "expired"];
-const WHAT: readonly ConnectionStatus["what"][] = ["written", "dropped", "expired"];
+const CONNECTION_STATES: readonly ConnectionStatus["what"][] = ["written", "dropped", "expired"];
 const NUMBER = /^\d+$/;
 
-/** The state of that name. */
+/** Returns the state with this name. */
 export function parseState(name: string | undefined): State | undefined {
   return STATES.find((state) => state === name);
 }
 
-/** Will it never change again? */
+/** Returns whether the state never changes again. */
 export function isFinal(state: State): boolean {
   return state !== "scheduled" && state !== "accepted";
 }
 
-/** Reads a record, as Redis has it; none if there is none. */
+/** Reads a delivery record from Redis; undefined if it does not exist. */
 export function readRecord(channel: string, record: ReadonlyMap<string, string>): Receipt | undefined {
   if (!record.has("answer") && !record.has("deliver_at")) return undefined;
   const deadline = number(record.get("deadline"));
-  const [state, settled] = stateOf(record);
+  const [state, finalAt] = stateOf(record);
   const fields = [...record];
   const cursor = record.get("cursor");
   return {
@@ -83,14 +83,14 @@ export function readRecord(channel: string, record: ReadonlyMap<string, string>)
     ...some("expiresAt", number(record.get("expires"))),
     ...some("deadlineAt", deadline),
     ...some("closesAt", deadline === undefined ? number(record.get("closes")) : undefined),
-    ...some("settledAt", settled),
-    connections: fields.flatMap(noted).sort((a, b) => a.at - b.at || order(a.connection, b.connection)),
+    ...some("settledAt", finalAt),
+    connections: fields.flatMap(connectionStatus).sort((a, b) => a.at - b.at || order(a.connection, b.connection)),
     moreConnections: number(record.get("more")) ?? 0,
     acknowledged: fields.flatMap(acknowledged).sort((a, b) => a.at - b.at || order(a.device, b.device)),
   };
 }
 
-// What settled it first counts: an acknowledgement after the deadline is noted, and changes nothing.
+// The first final state counts: an acknowledgement after the deadline is stored but does not change the state.
 function stateOf(record: ReadonlyMap<string, string>): [State, number | undefined] {
   const ends: [string, State][] = [
     ["fallen", "fallen_back"],
@@ -103,10 +103,10 @@ function stateOf(record: ReadonlyMap<string, string>): [State, number | undefine
   return record.has("cancelled") ? ["cancelled", number(record.get("cancelled"))] : ["scheduled", undefined];
 }
 
-function noted([name, value]: [string, string]): ConnectionStatus[] {
+function connectionStatus([name, value]: [string, string]): ConnectionStatus[] {
   if (!name.startsWith("c:")) return [];
   const [at, word, ...rest] = value.split(" ");
-  const what = WHAT.find((what) => what === word);
+  const what = CONNECTION_STATES.find((what) => what === word);
   if (what === undefined || at === undefined || !NUMBER.test(at)) return [];
   const device = rest.join(" ");
   return [{ connection: name.slice(2), ...(device === "" ? {} : { device }), what, at: Number(at) }];

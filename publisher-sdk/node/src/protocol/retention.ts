@@ -1,36 +1,36 @@
-// How long and how much is kept, which may differ from channel to channel. Services and nodes have to say the same.
+// Retention: how long and how much is stored, per channel. Services and nodes must use the same values.
 
 import { matches } from "./pattern.js";
 
-/** How long and how much is kept. */
+/** How long and how much is stored. */
 export interface Retention {
-  /** Events in a channel's log; Redis may keep some more, where trimming them costs more than they do. */
+  /** Events in a channel's log. Redis may keep some more, where trimming costs more than storing them. */
   logEvents: number;
-  /** Milliseconds for which an event stays in its log. */
+  /** Milliseconds that an event stays in its log. */
   logMillis: number;
-  /** Milliseconds for which an event's id is remembered. */
+  /** Milliseconds that an event id is remembered for deduplication. */
   seenMillis: number;
-  /** Milliseconds for which an acknowledgement is waited for, and then for which its record is kept. */
+  /** Milliseconds that acknowledgements are awaited, and then that the delivery record is kept. */
   receiptMillis: number;
-  /** Retained values of a channel. */
+  /** Retained values per channel. */
   retainedKeys: number;
-  /** Milliseconds for which a channel keeps its retained values after the last change. */
+  /** Milliseconds that a channel keeps its retained values after the last change. */
   retainedMillis: number;
 }
 
-/** Other bounds for the logs of the channels that fit. */
+/** Other log bounds for matching channels. */
 export interface LogRule {
-  /** A pattern over names of channels, in which `*` stands for any run of characters: `topic:chat-*`. */
+  /** A pattern for channel names; `*` matches any characters: `topic:chat-*`. */
   channels: string;
   /** Events in each log. */
   events: number;
-  /** Milliseconds for which an event stays there. */
+  /** Milliseconds that an event stays in the log. */
   millis: number;
 }
 
 const HOUR = 60 * 60 * 1000;
 
-/** What nodes keep unless they are told otherwise. */
+/** The default retention of nodes. */
 export const DEFAULT_RETENTION: Readonly<Retention> = {
   logEvents: 1_000,
   logMillis: 24 * HOUR,
@@ -40,19 +40,19 @@ export const DEFAULT_RETENTION: Readonly<Retention> = {
   retainedMillis: 30 * 24 * HOUR,
 };
 
-/** The retention of every channel: what is usual, and rules for some. The first rule that fits holds. */
+/** The retention of every channel: a default, and rules for some channels. The first matching rule applies. */
 export class Retentions {
-  readonly #usual: Retention;
+  readonly #default: Retention;
   readonly #rules: readonly LogRule[];
 
-  constructor(usual: Partial<Retention> = {}, rules: readonly LogRule[] = []) {
-    this.#usual = { ...DEFAULT_RETENTION, ...usual };
+  constructor(retention: Partial<Retention> = {}, rules: readonly LogRule[] = []) {
+    this.#default = { ...DEFAULT_RETENTION, ...retention };
     this.#rules = rules;
   }
 
-  /** What holds for this channel. */
+  /** Returns the retention of this channel. */
   of(channel: string): Retention {
     const rule = this.#rules.find((rule) => matches(rule.channels, channel));
-    return rule === undefined ? this.#usual : { ...this.#usual, logEvents: rule.events, logMillis: rule.millis };
+    return rule === undefined ? this.#default : { ...this.#default, logEvents: rule.events, logMillis: rule.millis };
   }
 }

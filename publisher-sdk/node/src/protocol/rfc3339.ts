@@ -1,9 +1,9 @@
-// Times as RFC 3339 writes them, which may have a space for the T. `Date.parse` takes more than that, and less.
+// RFC 3339 times; a space may stand for the `T`. `Date.parse` accepts other formats and rejects some of these.
 
 const SHAPE = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 const MINUTE = 60_000;
 
-/** Milliseconds since the Unix epoch; undefined where the text is not RFC 3339. */
+/** Returns milliseconds since the Unix epoch; undefined if the text is not RFC 3339. */
 export function parseTime(text: string): number | undefined {
   const match = SHAPE.exec(text);
   if (match === null) return undefined;
@@ -13,7 +13,7 @@ export function parseTime(text: string): number | undefined {
   if (hour > 23 || minute > 59 || second > 60 || offsetHour > 23 || offsetMinute > 59) return undefined;
   const offset = (match[8] === "-" ? -1 : 1) * (offsetHour * 60 + offsetMinute) * MINUTE;
   const fraction = Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
-  // A leap second is the last moment of the second before it, and stands only at the end of a month in UTC.
+  // A leap second counts as the last millisecond before it, and is valid only at the end of a month in UTC.
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, Math.min(second, 59), second === 60 ? 999 : fraction);
@@ -21,7 +21,7 @@ export function parseTime(text: string): number | undefined {
   return second === 60 && !isEndOfMonth(at) ? undefined : at;
 }
 
-/** RFC 3339 in UTC with three digits of a second: texts of one length sort by time. */
+/** Returns RFC 3339 in UTC with milliseconds. Texts of the same length sort by time. */
 export function writeTime(at: Date): string {
   return at.toISOString();
 }

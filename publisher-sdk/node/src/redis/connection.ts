@@ -1,16 +1,17 @@
-// One connection to one Redis. The only file that names `@redis/client`.
+// One connection to one Redis server. The only file that imports `@redis/client`.
 //
-// It ends with its socket and never comes back by itself: what was on its way is in doubt then, and only those who sent it
-// know what to make of that. So the client's own reconnecting and its queue for worse times are turned off.
+// A connection ends with its socket and never reconnects: the state of commands in flight is then
+// unknown, and only their callers can decide what to do. So the client's reconnect and its offline
+// queue are disabled.
 
 import { isIP } from "node:net";
 import { ErrorReply, createClient } from "@redis/client";
 import { Failure } from "../failure.js";
 import { TIMEOUT, withDeadline } from "../retry.js";
+import { failureOf } from "./error-reply.js";
 import { type Address, name } from "./slots.js";
-import { judge } from "./error-reply.js";
 
-/** How to connect to a server, whatever its address. */
+/** How to connect to a server at any address. */
 export interface ConnectionOptions {
   readonly tls: boolean;
   readonly username: string | undefined;
@@ -18,10 +19,10 @@ export interface ConnectionOptions {
   readonly database: number;
 }
 
-/** What Redis answered to one command; an error of its own is a failure. */
+/** The reply of Redis to one command; an error reply is a failure. */
 export type Reply = string | number | null | Failure | Reply[];
 
-type Client = ReturnType<typeof clientOf>;
+type Client = ReturnType<typeof clientFor>;
 
 /** An open connection. */
 export class Connection {
@@ -33,10 +34,10 @@ export class Connection {
     this.#client = client;
   }
 
-  /** Opens one; what goes wrong on the way is never an event's fault. */
-  static async open(address: Address, manner: ConnectionOptions, timeout: number): Promise<Connection | Failure> {
-    const client = clientOf(address, manner, timeout);
-    // Whoever waits for an answer is told; without a listener the process would end.
+  /** Opens a connection. A failure is never an event's error. */
+  static async open(address: Address, options: ConnectionOptions, timeout: number): Promise<Connection | Failure> {
+    const client = clientFor(address, options, timeout);
+    // Callers get errors with their replies. Without this listener, Node.js would end the process.
     let cause: Error | undefined;
     client.on("error", (error: Error) => (cause ??= error));
     const opened = client.connect().then(
@@ -46,22 +47,22 @@ export class Connection {
     const error = await withDeadline(Date.now() + timeout, opened);
     if (error === undefined) return new Connection(client);
     client.destroy();
-    if (error === TIMEOUT) return Failure.unavailable(`no connection to Redis at ${name(address)} within ${timeout} ms`);
-    if (error instanceof ErrorReply) return judge(withoutSecrets(error.message)).asConfiguration();
-    return Failure.unavailable(`no connection to Redis at ${name(address)}: ${(cause ?? error).message}`);
+    if (error === TIMEOUT) return Failure.unavailable(`cannot connect to Redis at ${name(address)} within ${timeout} ms`);
+    if (error instanceof ErrorReply) return failureOf(withoutSecrets(error.message)).asConfiguration();
+    return Failure.unavailable(`cannot connect to Redis at ${name(address)}: ${(cause ?? error).message}`);
   }
 
-  /** Is it still of use? */
+  /** Whether the connection is usable. */
   get isAlive(): boolean {
     return this.#client.isReady;
   }
 
-  /** Runs commands in their order, as one pipeline. A failure is the connection's, which is of no use any more then. */
+  /** Runs commands in order, as one pipeline. A returned failure means that the connection is unusable. */
   async run(commands: readonly (readonly string[])[], timeout: number): Promise<Reply[] | Failure> {
-    this.#hold();
+    this.#begin();
     const sent = commands.map((command) => this.#client.sendCommand(command as string[]).catch((error: unknown) => error));
     const replies = await withDeadline(Date.now() + timeout, Promise.all(sent));
-    this.#release();
+    this.#end();
     if (replies === TIMEOUT) {
       this.close();
       return Failure.timedOut(timeout).withReconnect();
@@ -72,30 +73,30 @@ export class Connection {
     return Failure.unavailable(`the connection to Redis broke: ${broken.message}`).withReconnect();
   }
 
-  /** Ends it once nothing is on its way any more. */
+  /** Closes the connection after the commands in flight. */
   retire(): void {
     this.#retired = true;
     if (this.#busy === 0) this.close();
   }
 
-  /** Ends it. What is on its way fails. */
+  /** Closes the connection. Commands in flight fail. */
   close(): void {
     this.#client.destroy();
   }
 
-  // A connection that nobody waits for does not keep the process from ending.
-  #hold(): void {
+  // An idle connection does not keep the process alive.
+  #begin(): void {
     if (this.#busy++ === 0) this.#client.ref();
   }
 
-  #release(): void {
+  #end(): void {
     if (--this.#busy > 0) return;
     if (this.#retired) this.close();
     else this.#client.unref();
   }
 }
 
-function clientOf(address: Address, manner: ConnectionOptions, timeout: number) {
+function clientFor(address: Address, options: ConnectionOptions, timeout: number) {
   return createClient({
     RESP: 2,
     socket: {
@@ -103,25 +104,25 @@ function clientOf(address: Address, manner: ConnectionOptions, timeout: number) 
       port: address.port,
       connectTimeout: timeout,
       reconnectStrategy: false,
-      ...(manner.tls ? { tls: true as const, ...(isIP(address.host) === 0 ? { servername: address.host } : {}) } : {}),
+      ...(options.tls ? { tls: true as const, ...(isIP(address.host) === 0 ? { servername: address.host } : {}) } : {}),
     },
-    ...(manner.username === undefined ? {} : { username: manner.username }),
-    ...(manner.password === undefined ? {} : { password: manner.password }),
-    ...(manner.database === 0 ? {} : { database: manner.database }),
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.database === 0 ? {} : { database: options.database }),
     clientInfoTag: "wirebell-publisher",
     disableOfflineQueue: true,
     maintNotifications: "disabled",
-    // Whole pipelines are timed here; a timer for each command would be one too many.
+    // A pipeline has one timeout; a timer for each command is not needed.
     commandOptions: { timeout: 0 },
   });
 }
 
 function read(reply: unknown): Reply {
-  if (reply instanceof Error) return judge(reply.message);
+  if (reply instanceof Error) return failureOf(reply.message);
   return Array.isArray(reply) ? reply.map(read) : (reply as Reply);
 }
 
-// Redis repeats the arguments of a command that it does not know, and `AUTH` is one to very old ones.
+// An unknown-command error repeats the arguments, and `AUTH` is unknown to very old servers.
 function withoutSecrets(message: string): string {
   return message.replace(/, with args beginning with:.*$/s, "");
 }

@@ -1,10 +1,10 @@
-// What an error that Redis answered with says about the next try.
+// Maps an error reply of Redis to a failure: whether to retry, and whether to reconnect.
 
 import { RefusedError } from "../errors.js";
 import { Failure } from "../failure.js";
 
-// Said before anything was written, and true only for now.
-const PASSING = new Set([
+// Transient errors that Redis returns before it writes anything.
+const TRANSIENT = new Set([
   "ASK",
   "BUSY",
   "CLUSTERDOWN",
@@ -20,24 +20,25 @@ const PASSING = new Set([
   "UNKILLABLE",
 ]);
 
-// Said of this connection, which has to be replaced: its server has become a replica, has given a slot away, is cut off
-// from its Cluster, or wants a password now. Not so where a slot is on its way (`ASK`, `TRYAGAIN`): the script's keys are
-// in two places then, and until they are in one again nobody can run it.
-const ELSEWHERE = new Set(["CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"]);
+// Errors after which the connection must be replaced: its server became a replica, gave a slot away,
+// is cut off from its Cluster, or now requires a password. `ASK` and `TRYAGAIN` are not among them:
+// while a slot migrates, the keys of a script are in two places, and no server can run it until the
+// migration ends.
+const RECONNECT = new Set(["CLUSTERDOWN", "LOADING", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"]);
 
-/** Judges an error by its first word, which is its code. */
-export function judge(message: string): Failure {
+/** Returns the failure for an error reply, by its first word, which is its code. */
+export function failureOf(message: string): Failure {
   const code = /^[A-Z][A-Z0-9_]*/.exec(message)?.[0] ?? "ERR";
-  const failure = kind(code, message);
-  return ELSEWHERE.has(code) ? failure.withReconnect() : failure;
+  const failure = withoutReconnect(code, message);
+  return RECONNECT.has(code) ? failure.withReconnect() : failure;
 }
 
-function kind(code: string, message: string): Failure {
-  const words = `Redis answered ${message}`;
-  if (PASSING.has(code)) return Failure.unavailable(words);
-  const error = new RefusedError(code, words);
-  // A missing permission for a command concerns every event, one for a key only those of that channel.
+function withoutReconnect(code: string, message: string): Failure {
+  const detail = `Redis replied ${message}`;
+  if (TRANSIENT.has(code)) return Failure.unavailable(detail);
+  const error = new RefusedError(code, detail);
+  // A missing permission for a command concerns every event; one for a key concerns only its channel.
   if (code === "NOAUTH" || code === "WRONGPASS" || (code === "NOPERM" && message.includes("command"))) return Failure.configuration(error);
-  // It may come from within the script, after the event was appended: trying again could append it twice.
+  // The script may have failed after it appended the event: a retry could append it twice.
   return Failure.event(error);
 }

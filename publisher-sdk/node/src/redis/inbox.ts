@@ -1,25 +1,25 @@
-// The inbox in Redis: being done with an entry, and telling the node of its connection.
+// Inbox requests to Redis: finishing an entry, and sending a reply to the node of its connection.
 
 import { Failure } from "../failure.js";
-import { type Answer, type EntryPosition, type Told, answer, readTold, replyMessage } from "../protocol/inbox.js";
-import type { RedisBus } from "./bus.js";
-import { about, call } from "./routes.js";
+import { type EmitterReply, type EntryPosition, type FinishResult, answer, readFinishResult, replyMessage } from "../protocol/inbox.js";
+import type { RedisClient } from "./client.js";
+import { command, scriptCall } from "./routes.js";
 
-/** Finishes with an entry, once; says who is to be told. */
+/** Finishes an entry, once, and returns which connection gets the reply. */
 export async function finish(
-  bus: RedisBus,
-  place: EntryPosition,
-  of: { readonly user: string; readonly id: string } | undefined,
-  what: Answer | undefined,
+  client: RedisClient,
+  position: EntryPosition,
+  event: { readonly user: string; readonly id: string } | undefined,
+  reply: EmitterReply | undefined,
   dead?: readonly string[],
-): Promise<Told | Failure> {
-  const found = await bus.askOne(call(answer(bus.keys, place, of, what, dead)));
+): Promise<FinishResult | Failure> {
+  const found = await client.requestOne(scriptCall(answer(client.keys, position, event, reply, dead)));
   if (found instanceof Failure) return found;
-  return readTold(found) ?? Failure.unexpected("expected `done` or `gone`, a connection and a ref from the answer script");
+  return readFinishResult(found) ?? Failure.unexpected("expected `done` or `gone`, a connection and a ref from the answer script");
 }
 
-/** Tells the node of that connection; a node that is gone is no failure. */
-export async function tell(bus: RedisBus, connection: string, ref: string, what: Answer): Promise<Failure | undefined> {
-  const heard = await bus.askOne(about("SPUBLISH", bus.keys.announceTo(connection), replyMessage(connection, ref, what)));
-  return heard instanceof Failure ? heard : undefined;
+/** Sends the reply to the node of the connection. A node that is gone is no failure. */
+export async function sendReply(client: RedisClient, connection: string, ref: string, reply: EmitterReply): Promise<Failure | undefined> {
+  const found = await client.requestOne(command("SPUBLISH", client.keys.announceTo(connection), replyMessage(connection, ref, reply)));
+  return found instanceof Failure ? found : undefined;
 }

@@ -1,4 +1,4 @@
-// Pipelines: cuts events into runs of commands, one for each channel, and puts the answers together again.
+// Pipelines: splits events into batches of commands, one per channel, and collects the replies per event.
 
 import { Failure } from "../failure.js";
 import type { PublishResult, ChannelResult } from "../publish-result.js";
@@ -6,81 +6,81 @@ import type { Accepted } from "../protocol/calls.js";
 import type { StampedEvent } from "../protocol/event.js";
 import { type Prepared, prepare } from "../protocol/prepared.js";
 
-/** Commands, each with its event's place. */
-export type Batch = readonly (readonly [place: number, event: Prepared])[];
+/** Commands, each with the index of its event. */
+export type Batch = readonly (readonly [index: number, event: Prepared])[];
 
-/** Most commands in one pipeline: enough to hide the way to the bus and back. */
-const MOST = 256;
-/** Most characters of events in one pipeline: it is written whole before the first answer is read. */
-const MOST_TEXT = 1024 * 1024;
+// Most commands in one pipeline: enough to hide the round trip to the bus.
+const MAX_COMMANDS = 256;
+// Most characters of events in one pipeline: it is written completely before the first reply is read.
+const MAX_TEXT = 1024 * 1024;
 
-/** The commands of a run of events, cut to size. */
+/** Splits the commands of the events into batches. */
 export function* batches(events: readonly StampedEvent[]): Generator<Batch> {
   let batch: [number, Prepared][] = [];
   let text = 0;
-  for (const [place, event] of events.entries()) {
+  for (const [index, event] of events.entries()) {
     for (const prepared of prepare(event)) {
       const size = prepared.head.length + prepared.tail.length;
-      if (batch.length > 0 && (batch.length >= MOST || text + size > MOST_TEXT)) {
+      if (batch.length > 0 && (batch.length >= MAX_COMMANDS || text + size > MAX_TEXT)) {
         yield batch;
         [batch, text] = [[], 0];
       }
-      batch.push([place, prepared]);
+      batch.push([index, prepared]);
       text += size;
     }
   }
   if (batch.length > 0) yield batch;
 }
 
-interface Parts {
+interface EventParts {
   id: string;
   wanted: number;
-  reached: ChannelResult[];
+  channels: ChannelResult[];
   failure: Failure | undefined;
 }
 
-/** The answers so far, event by event. */
+/** The results so far, per event. */
 export class BatchResults {
-  readonly #events: Parts[];
+  readonly #events: EventParts[];
 
   constructor(events: readonly StampedEvent[]) {
-    this.#events = events.map((event) => ({ id: event.id, wanted: event.to.length, reached: [], failure: undefined }));
+    this.#events = events.map((event) => ({ id: event.id, wanted: event.to.length, channels: [], failure: undefined }));
   }
 
-  /** Takes the answers to one batch. */
-  add(batch: Batch, answers: readonly (Accepted | Failure)[]): void {
-    batch.forEach(([place, { channel }], index) => {
-      const [parts, answer] = [this.#events[place], answers[index]];
-      if (parts === undefined || answer === undefined) return;
-      if (answer instanceof Failure) {
-        // One channel that is worth another try makes the event worth one: the others answer as before.
-        if (parts.failure === undefined || answer.isMoreRetryableThan(parts.failure)) parts.failure = answer;
+  /** Adds the results of one batch. */
+  add(batch: Batch, results: readonly (Accepted | Failure)[]): void {
+    batch.forEach(([index, { channel }], at) => {
+      const [parts, result] = [this.#events[index], results[at]];
+      if (parts === undefined || result === undefined) return;
+      if (result instanceof Failure) {
+        // One retryable channel makes the whole event retryable: the other channels reply as before.
+        if (parts.failure === undefined || result.isMoreRetryableThan(parts.failure)) parts.failure = result;
         return;
       }
-      parts.reached.push({
+      parts.channels.push({
         channel,
-        ...(answer.cursor === undefined ? {} : { cursor: answer.cursor }),
-        nodes: answer.nodes,
-        ...(answer.scheduled ? { scheduled: true } : {}),
+        ...(result.cursor === undefined ? {} : { cursor: result.cursor }),
+        nodes: result.nodes,
+        ...(result.scheduled ? { scheduled: true } : {}),
       });
     });
   }
 
-  /** Did an answer say that these connections lead to the wrong servers? */
-  isElsewhere(): boolean {
+  /** Returns whether a reply said that the connections lead to the wrong servers. */
+  needsReconnect(): boolean {
     return this.#events.some(({ failure }) => failure?.reconnect);
   }
 
-  /** The failure that stops what has not been sent yet, if there was one. */
+  /** Returns the failure that prevents sending later batches, if any. */
   stopped(): Failure | undefined {
     return this.#events.find(({ failure }) => failure?.stopsBatch)?.failure;
   }
 
-  /** The answer for each event; `rest` for those that were not sent to all of their channels. */
+  /** Returns the result of each event; `rest` for events that were not sent to all of their channels. */
   finish(rest: Failure): (PublishResult | Failure)[] {
-    return this.#events.map(({ id, wanted, reached, failure }) => {
+    return this.#events.map(({ id, wanted, channels, failure }) => {
       if (failure !== undefined) return failure;
-      return reached.length === wanted ? { id, channels: reached } : rest;
+      return channels.length === wanted ? { id, channels } : rest;
     });
   }
 }

@@ -1,49 +1,49 @@
-// Routes: a connection to every primary, who has which slots, and how requests get to the right one.
+// Routes: a connection to every primary, the owner of each slot, and how requests reach the right server.
 
 import { Failure } from "../failure.js";
 import type { Call } from "../protocol/calls.js";
 import { barrier } from "../protocol/keys.js";
 import { Connection, type Reply } from "./connection.js";
 import type { RedisEndpoint } from "./endpoint.js";
-import { command, load } from "./scripts.js";
+import { evalCommand, loadScripts } from "./scripts.js";
 import { type Slots, type Address, name } from "./slots.js";
 
-/** Something to ask of Redis. */
+/** One command for Redis. */
 export interface Request {
-  /** The key that it is about. */
+  /** The key that decides about the slot. */
   readonly key: string;
   readonly words: readonly string[];
-  /** It counts as done only once a replica has it. */
+  /** The command succeeds only once a replica has its writes. */
   readonly replicated?: boolean;
 }
 
-/** What has to be known to connect. */
+/** What is needed to open connections. */
 export interface RouteSettings {
-  readonly place: RedisEndpoint;
+  readonly endpoint: RedisEndpoint;
   readonly connectTimeout: number;
   readonly answerTimeout: number;
 }
 
-/** A call of a script. */
-export function call(call: Call, replicated = false): Request {
-  return { key: call.keys[0] ?? "", words: command(call), replicated };
+/** Returns the request for a script call. */
+export function scriptCall(call: Call, replicated = false): Request {
+  return { key: call.keys[0] ?? "", words: evalCommand(call), replicated };
 }
 
-/** A command whose first argument is the key that it is about. */
-export function about(verb: string, key: string, ...rest: string[]): Request {
-  return { key, words: [verb, key, ...rest] };
+/** Returns the request for a command whose first argument is its key. */
+export function command(name: string, key: string, ...rest: string[]): Request {
+  return { key, words: [name, key, ...rest] };
 }
 
 // The connections to one primary.
 interface Primary {
   readonly address: Address;
   readonly shared: Connection;
-  // Where replicas are waited for, opened when first needed: Redis takes nothing more from a connection that waits, and
-  // what need not wait must not be held up.
+  // A separate connection for commands that wait for replicas, opened at first use. Redis runs nothing
+  // else on a connection that waits, and other commands must not be held up.
   replicated: Promise<Connection | Failure> | undefined;
 }
 
-/** Every primary's connections, and who has which slots. */
+/** The connections to all primaries, and the owners of the slots. */
 export class Routes {
   readonly #settings: RouteSettings;
   readonly #slots: Slots;
@@ -55,9 +55,9 @@ export class Routes {
     this.#primaries = primaries;
   }
 
-  /** Finds out where the data are, and connects to all who have some. */
+  /** Looks up the primaries and connects to all of them. */
   static async open(settings: RouteSettings): Promise<Routes | Failure> {
-    const slots = await settings.place.slots(settings.connectTimeout);
+    const slots = await settings.endpoint.slots(settings.connectTimeout);
     if (slots instanceof Failure) return slots;
     const opened = await Promise.all(slots.owners().map((owner) => connect(owner, settings)));
     const failure = opened.find((primary) => primary instanceof Failure);
@@ -68,13 +68,13 @@ export class Routes {
     return failure;
   }
 
-  /** Is every connection still of use? */
+  /** Whether every connection is usable. */
   get isAlive(): boolean {
     for (const primary of this.#primaries.values()) if (!primary.shared.isAlive) return false;
     return true;
   }
 
-  /** Ends all connections: those that somebody waits for once they have answered, or with `now` at once. */
+  /** Closes all connections: after their commands in flight, or at once with `now`. */
   close(now = false): void {
     const end = (connection: Connection) => (now ? connection.close() : connection.retire());
     for (const primary of this.#primaries.values()) {
@@ -83,57 +83,57 @@ export class Routes {
     }
   }
 
-  /** One pipeline to each primary that has some of it; one answer a request. Those about one key are asked in order. */
-  async ask(requests: readonly Request[]): Promise<Reply[]> {
-    const nowhere = Failure.unavailable("no connection to the Redis that has this key").withReconnect();
-    const answers: Reply[] = requests.map(() => nowhere);
-    const pipelines = [...this.#sort(requests)].map(async ([primary, places]) => {
+  /** Sends one pipeline to each primary; returns one reply per request. Requests for one key stay in order. */
+  async request(requests: readonly Request[]): Promise<Reply[]> {
+    const noRoute = Failure.unavailable("no connection to the Redis server of this key").withReconnect();
+    const replies: Reply[] = requests.map(() => noRoute);
+    const pipelines = [...this.#byPrimary(requests)].map(async ([primary, indexes]) => {
       const done = await this.#run(
         primary,
-        places.flatMap((place) => requests[place] ?? []),
+        indexes.flatMap((index) => requests[index] ?? []),
       );
-      // The connection's fault is shared by each of its requests. An answer may well be null.
-      places.forEach((place, at) => (answers[place] = done instanceof Failure ? done.withReconnect() : (done[at] as Reply)));
+      // A failure of the connection is the result of all its requests. A reply may be null.
+      indexes.forEach((index, at) => (replies[index] = done instanceof Failure ? done.withReconnect() : (done[at] as Reply)));
     });
     await Promise.all(pipelines);
-    return answers;
+    return replies;
   }
 
-  // The places of the requests, by who has their keys.
-  #sort(requests: readonly Request[]): Map<Primary, number[]> {
-    const sorted = new Map<Primary, number[]>();
-    requests.forEach((request, place) => {
+  // Groups the indexes of the requests by the primary that owns their keys.
+  #byPrimary(requests: readonly Request[]): Map<Primary, number[]> {
+    const groups = new Map<Primary, number[]>();
+    requests.forEach((request, index) => {
       const owner = this.#slots.owner(request.key);
       const primary = owner === undefined ? undefined : this.#primaries.get(name(owner));
       if (primary === undefined) return;
-      const places = sorted.get(primary);
-      if (places === undefined) sorted.set(primary, [place]);
-      else places.push(place);
+      const indexes = groups.get(primary);
+      if (indexes === undefined) groups.set(primary, [index]);
+      else indexes.push(index);
     });
-    return sorted;
+    return groups;
   }
 
-  // One pipeline. A failure is the connection's; those of single requests are among the answers.
+  // Runs one pipeline. A returned failure is the connection's; failures of single requests are among the replies.
   async #run(primary: Primary, requests: readonly Request[]): Promise<Reply[] | Failure> {
     const first = requests.find((request) => request.replicated);
-    // Also for what need not be replicated: their order is that of one connection.
+    // Other requests use the same connection: only one connection keeps their order.
     const connection = first === undefined ? primary.shared : await this.#replicated(primary);
     if (connection instanceof Failure) return connection;
     const timeout = this.#settings.answerTimeout;
-    // An event that was published before writes nothing now, and `WAIT` is about what this connection has written: so that
-    // it covers what came before as well, there is always something.
-    const wait = first === undefined ? [] : waiting(first.key, timeout);
+    // `WAIT` covers the writes of this connection only. An event that was published before writes nothing
+    // now, so a barrier write makes `WAIT` cover the earlier write as well.
+    const wait = first === undefined ? [] : waitCommands(first.key, timeout);
     const replies = await connection.run([...requests.map((request) => request.words), ...wait], timeout);
     if (replies instanceof Failure) return replies;
-    // Somebody flushed the scripts. What was not run is run now, in its order.
-    const missed = requests.flatMap((_, place) => (isMissing(replies[place]) ? [place] : []));
+    // The scripts were flushed from Redis. Requests that failed for this are run again, in order.
+    const missed = requests.flatMap((_, index) => (isMissing(replies[index]) ? [index] : []));
     if (missed.length > 0) {
-      const failed = await load(connection, timeout, false);
+      const failed = await loadScripts(connection, timeout, false);
       if (failed !== undefined) return failed;
-      const again = await connection.run([...missed.flatMap((place) => [requests[place]?.words ?? []]), ...wait], timeout);
+      const again = await connection.run([...missed.flatMap((index) => [requests[index]?.words ?? []]), ...wait], timeout);
       if (again instanceof Failure) return again;
-      // What stands behind the requests is about the replicas, if they were asked.
-      [...missed, ...wait.map((_, at) => requests.length + at)].forEach((place, at) => (replies[place] = again[at] as Reply));
+      // The replies after those of the requests belong to the wait commands, if there are any.
+      [...missed, ...wait.map((_, at) => requests.length + at)].forEach((index, at) => (replies[index] = again[at] as Reply));
     }
     const missing = first === undefined ? undefined : notReplicated(replies.slice(requests.length), timeout);
     const answers = replies.slice(0, requests.length);
@@ -142,15 +142,15 @@ export class Routes {
   }
 
   #replicated(primary: Primary): Promise<Connection | Failure> {
-    primary.replicated ??= Connection.open(primary.address, this.#settings.place.manner, this.#settings.connectTimeout);
+    primary.replicated ??= Connection.open(primary.address, this.#settings.endpoint.options, this.#settings.connectTimeout);
     return primary.replicated;
   }
 }
 
 async function connect(address: Address, settings: RouteSettings): Promise<Primary | Failure> {
-  const shared = await Connection.open(address, settings.place.manner, settings.connectTimeout);
+  const shared = await Connection.open(address, settings.endpoint.options, settings.connectTimeout);
   if (shared instanceof Failure) return shared;
-  const failure = await load(shared, settings.connectTimeout, settings.place.canMove);
+  const failure = await loadScripts(shared, settings.connectTimeout, settings.endpoint.canMove);
   if (failure === undefined) return { address, shared, replicated: undefined };
   shared.close();
   return failure;
@@ -160,26 +160,26 @@ function isMissing(reply: Reply | undefined): boolean {
   return reply instanceof Failure && reply.error.message.includes("NOSCRIPT");
 }
 
-function waiting(key: string, answerTimeout: number): string[][] {
+function waitCommands(key: string, answerTimeout: number): string[][] {
   return [
     ["SET", barrier(key), "1", "PX", "1000"],
-    ["WAIT", "1", String(replicasWithin(answerTimeout))],
+    ["WAIT", "1", String(replicaTimeout(answerTimeout))],
   ];
 }
 
-// For how long replicas are waited for: an answer that they are late has to come while it is still waited for.
-function replicasWithin(answerTimeout: number): number {
+// How long to wait for replicas. It is shorter than the answer timeout, so that the reply arrives in time.
+function replicaTimeout(answerTimeout: number): number {
   return Math.max(1, Math.floor(answerTimeout / 2));
 }
 
-// What it means for those that have to be replicated, unless a replica has them.
+// Returns the failure for requests that must be replicated, unless a replica has their writes.
 function notReplicated(waited: readonly Reply[], answerTimeout: number): Failure | undefined {
   const failure = waited.find((reply) => reply instanceof Failure);
   if (failure instanceof Failure) return failure;
   const replicas = waited.at(-1);
   if (typeof replicas === "number" && replicas >= 1) return undefined;
   return Failure.unavailable(
-    `the primary has the event, and no replica had it within ${replicasWithin(answerTimeout)} ms; ` +
-      "publishing it again under the same id is safe",
+    `the primary has the event, but no replica had it within ${replicaTimeout(answerTimeout)} ms; ` +
+      "publish it again with the same id",
   );
 }

@@ -1,21 +1,21 @@
-// Which server holds what: the slots of a Cluster, or all of them on one server.
+// The owners of the Cluster slots. A single server owns all of them.
 
 const SLOTS = 16_384;
 
-/** Where a server listens. */
+/** The address of a server. */
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-/** The address as text, to know it by. */
+/** Returns the address as text, which identifies the server. */
 export function name(address: Address): string {
   return `${address.host}:${address.port}`;
 }
 
 type Range = readonly [first: number, last: number, owner: Address];
 
-/** The owners of the slots, in order. */
+/** The owners of all slots, in order. */
 export class Slots {
   readonly #ranges: readonly Range[];
 
@@ -23,18 +23,18 @@ export class Slots {
     this.#ranges = ranges;
   }
 
-  /** One server has them all. */
+  /** One server owns all slots. */
   static allAt(address: Address): Slots {
     return new Slots([[0, SLOTS - 1, address]]);
   }
 
   /**
-   * Reads the answer to `CLUSTER SLOTS` of the server that was asked. Undefined if it is not one, or not every slot has
-   * an owner: a channel without one could not be published to.
+   * Reads the reply to `CLUSTER SLOTS` of the given server. Returns undefined if it is invalid, or if a
+   * slot has no owner: channels of that slot could not be published to.
    */
-  static read(answer: unknown, asked: Address): Slots | undefined {
+  static read(answer: unknown, server: Address): Slots | undefined {
     if (!Array.isArray(answer)) return undefined;
-    const ranges = answer.map((row: unknown) => range(row, asked));
+    const ranges = answer.map((row: unknown) => range(row, server));
     if (ranges.some((range) => range === undefined)) return undefined;
     const sorted = (ranges as Range[]).sort((a, b) => a[0] - b[0]);
     let next = 0;
@@ -45,7 +45,7 @@ export class Slots {
     return next === SLOTS ? new Slots(sorted) : undefined;
   }
 
-  /** Who has the slot of this key. */
+  /** Returns the owner of the key's slot. */
   owner(key: string): Address | undefined {
     if (this.#ranges.length === 1) return this.#ranges[0]?.[2];
     const slot = slotOf(key);
@@ -58,13 +58,13 @@ export class Slots {
     return this.#ranges[low]?.[2];
   }
 
-  /** All owners, each once. */
+  /** Returns all owners, each once. */
   owners(): Address[] {
     return [...new Map(this.#ranges.map(([, , owner]) => [name(owner), owner])).values()];
   }
 }
 
-/** The slot of a key: CRC-16/XMODEM over its hash tag, if it has one. */
+/** Returns the slot of a key: CRC-16/XMODEM of its hash tag, or of the whole key. */
 export function slotOf(key: string): number {
   const open = key.indexOf("{");
   const close = open < 0 ? -1 : key.indexOf("}", open + 1);
@@ -78,11 +78,11 @@ export function slotOf(key: string): number {
 }
 
 // `[first, last, [host, port, …], …replicas]`.
-function range(row: unknown, asked: Address): Range | undefined {
+function range(row: unknown, server: Address): Range | undefined {
   if (!Array.isArray(row) || !Array.isArray(row[2])) return undefined;
   const [first, last, [host, port]] = row as [unknown, unknown, unknown[]];
   if (typeof first !== "number" || typeof last !== "number" || typeof port !== "number") return undefined;
-  // A server that does not know its own host leaves it out: then it is the one by which it was reached.
-  const known = typeof host === "string" && host !== "" && host !== "?" ? host : asked.host;
+  // A server that does not know its own host omits it. Then it is the host of the request.
+  const known = typeof host === "string" && host !== "" && host !== "?" ? host : server.host;
   return [first, last, { host: known, port }];
 }

@@ -1,44 +1,44 @@
-// What makes one kind of worker another: which Streams it reads, what their entries say, and how they come to their end.
+// The interface of a job type: which entries it reads, and how it finishes them.
 
 import type { Failure } from "../failure.js";
 import type { Entry } from "../redis/streams.js";
 
-/** What an entry says, once it is read. */
+/** A parsed stream entry. */
 export interface Job {
-  /** The event's id: the same however often it is handed out. */
+  /** The event's id. It is the same in every attempt. */
   readonly id: string;
-  /** Which try this is, from 1. */
+  /** The number of this attempt, from 1. */
   readonly tries: number;
 }
 
-/** What comes after an end that Redis knows of already: it can fail without undoing it. */
-export type Afterwards = (() => Promise<void>) | undefined;
+/** A step after Redis has the result. Its failure does not undo the result. */
+export type FollowUp = (() => Promise<void>) | undefined;
 
-/** A kind of jobs. Each end is one try, which may be made again. */
+/** A job type. Its methods may be called again after a failure. */
 export interface JobKind<J extends Job, Result> {
-  /** Reads an entry; undefined if it is none of this kind. */
+  /** Reads an entry; returns undefined if it is not of this type. */
   read(entry: Entry): J | undefined;
-  /** Jobs that have this in common are handed out one after the other. */
-  turn?(job: J): string;
-  /** It is done with. */
-  done(entry: Entry, job: J, result: Result): Promise<Failure | Afterwards>;
-  /** It is a dead letter, once, and done with. An entry that nobody can read has no job. */
-  bury(entry: Entry, job: J | undefined, reason: string): Promise<Failure | Afterwards>;
-  /** How many milliseconds may pass at most between two looks at the Streams. */
-  readonly lookEvery: number;
-  readonly words: Words;
+  /** Returns a key: jobs with the same key are handed out one at a time, in order. */
+  orderingKey?(job: J): string;
+  /** Finishes a job. */
+  done(entry: Entry, job: J, result: Result): Promise<Failure | FollowUp>;
+  /** Moves an entry to the dead letters, once. An unreadable entry has no job. */
+  deadLetter(entry: Entry, job: J | undefined, reason: string): Promise<Failure | FollowUp>;
+  /** Most milliseconds between two polls of the streams. */
+  readonly pollEvery: number;
+  readonly messages: Messages;
 }
 
-/** What is told of this kind. */
-export interface Words {
+/** The log messages of a job type. */
+export interface Messages {
   readonly outage: string;
   readonly outageOver: string;
-  /** One try that failed, while others remain; not told where it is undefined. */
+  /** An attempt failed and others remain; undefined if this is not logged. */
   readonly failed?: string;
-  /** An entry was given up that was never handed out. */
+  /** An entry became a dead letter without being handed out. */
   readonly dead: string;
-  /** Why nobody can read an entry. */
+  /** Why an entry cannot be read. */
   readonly unreadable: string;
-  /** Redis could not be told how a job ended. */
-  readonly untold: string;
+  /** Redis did not get the result of a job. */
+  readonly resultLost: string;
 }

@@ -1,34 +1,35 @@
-// What can be chosen about a worker, with the reason for what is usual.
+// The options of a worker, their checks, and the reasons for their default values.
 
 import type { Logger } from "../logger.js";
 import { invalidOption, defined, number } from "../options.js";
 
-/** What can be chosen. Times are in milliseconds. */
+/** The options of a worker. Times are in milliseconds. */
 export interface WorkerOptions {
-  /** The prefix of the keys in Redis, as the nodes have it in `bus.prefix`. Usual: `wb`. */
+  /** The prefix of all Redis keys, as in the nodes' `bus.prefix`. Default: `wb`. */
   prefix?: string | undefined;
   /**
-   * How often an event is tried before it becomes a dead letter. A worker that dies over it has tried it, too. Usual: 10.
+   * Most attempts per event before it becomes a dead letter. An attempt during which the worker died counts. Default: 10.
    */
   tries?: number | undefined;
-  /** How long to wait before the second try; each wait is twice the one before. Usual: 1,000. */
+  /** The wait before the second attempt; it doubles with every attempt. Default: 1,000. */
   backoff?: number | undefined;
-  /** How long to wait at most before any try. Usual: 300,000. */
+  /** The longest wait before an attempt. Default: 300,000. */
   longestBackoff?: number | undefined;
   /**
-   * A worker that has given no sign of life for so long is gone, and others take over what it had in its hand. A handler
-   * may take longer than that: its worker goes on giving signs, unless something blocks the event loop. Usual: 30,000.
+   * A worker without a sign of life for this long is gone, and other workers take over its events. A
+   * handler may take longer: its worker keeps renewing the leases, unless the event loop is blocked.
+   * Default: 30,000.
    */
   goneAfter?: number | undefined;
-  /** How many events `run` hands out at once. Usual: 16. */
+  /** How many events `run` handles at once. Default: 16. */
   atOnce?: number | undefined;
-  /** The worker's name in the group. No two that run at the same time may share it. Usual: one that nobody else has. */
+  /** The worker's name in the group, unique among running workers. Default: a unique name. */
   worker?: string | undefined;
-  /** Where outages and dead letters are told. Usual: `console`; `false` for nowhere. */
+  /** The log for outages and dead letters. Default: `console`; `false` disables it. */
   logger?: Logger | false | undefined;
 }
 
-/** The options of the desk, each with its value. */
+/** The options with all default values filled in. */
 export interface WorkerSettings {
   tries: number;
   backoff: number;
@@ -39,10 +40,10 @@ export interface WorkerSettings {
 
 const DEFAULTS: WorkerSettings = {
   tries: 10,
-  // Together, ten tries take about eight minutes: an outage of whoever sends text messages, not a night.
+  // Ten attempts take about eight minutes: they survive a short outage of an SMS provider, not a night.
   backoff: 1_000,
   longestBackoff: 300_000,
-  // A worker says three times within that time that it is alive. A pause longer than that is a death.
+  // A worker renews its leases three times within this time. A longer pause counts as dead.
   goneAfter: 30_000,
   atOnce: 16,
 };

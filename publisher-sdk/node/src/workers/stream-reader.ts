@@ -1,35 +1,34 @@
-// What goes on behind a worker: it reads the stream as there is room, takes over from workers that are gone, gives signs of
-// life for what is in hand, and brings back what is to be tried again. It outlives every outage.
+// The background loop of a worker: fills its lease queue from the stream, renews leases, takes over the
+// entries of workers that are gone, and starts retries. It continues through every outage of Redis.
 
 import { Failure } from "../failure.js";
-import type { Entry, ClaimedEntries } from "../redis/streams.js";
+import type { ClaimedEntries, Entry } from "../redis/streams.js";
 import { Backoff, pause } from "../retry.js";
-import type { LeaseQueue } from "./lease-queue.js";
 import type { Job } from "./job.js";
+import type { LeaseQueue } from "./lease-queue.js";
 
-// After how long the stream is looked at again after something came. While nothing does, each wait is twice the one before.
-const SOON = 5;
+// Milliseconds until the next poll after something was found. Every empty poll doubles the wait.
+const SHORTEST_WAIT = 5;
 // The longest wait after failures.
 const LONGEST_WAIT = 2_000;
-// Entries of one shard that are taken at once.
-const MOST_AT_ONCE = 32;
+// Most entries of one shard that one poll takes.
+const MAX_PER_SHARD = 32;
 const SHARDS = 8;
 
 /** Runs until it is stopped. */
 export class StreamReader<J extends Job, Result> {
-  readonly #desk: LeaseQueue<J, Result>;
+  readonly #queue: LeaseQueue<J, Result>;
   readonly #stopped = new AbortController();
   #opened = false;
-  // When the last sign of life was given, and when those who are gone were last looked for.
-  #kept = Date.now();
-  #lookedForTheGone = 0;
-  // Something failed: Redis may have counted entries as this worker's whose answer never came.
+  #lastRenewal = Date.now();
+  #lastTakeOver = 0;
+  // After a failure, Redis may have assigned entries to this worker in a reply that was lost.
   #inDoubt = false;
-  /** Comes true once nothing more is asked of Redis. */
+  /** Resolves after the last request to Redis. */
   readonly ended: Promise<void>;
 
-  constructor(desk: LeaseQueue<J, Result>) {
-    this.#desk = desk;
+  constructor(queue: LeaseQueue<J, Result>) {
+    this.#queue = queue;
     this.ended = this.#run();
   }
 
@@ -39,108 +38,109 @@ export class StreamReader<J extends Job, Result> {
 
   async #run(): Promise<void> {
     const backoff = new Backoff(LONGEST_WAIT);
-    const { kind, logger } = this.#desk;
+    const { kind, logger } = this.#queue;
     let outage = false;
-    let wait = SOON;
+    let wait = SHORTEST_WAIT;
     while (!this.#stopped.signal.aborted) {
-      const found = await this.#round();
+      const found = await this.#poll();
       if (found instanceof Failure) {
         if (!outage && !this.#stopped.signal.aborted) {
-          logger.warn(kind.words.outage, { code: found.error.code, error: found.error.message });
+          logger.warn(kind.messages.outage, { code: found.error.code, error: found.error.message });
         }
         outage = true;
         this.#inDoubt = true;
         await pause(backoff.wait(found.retryAfter), this.#stopped.signal);
         continue;
       }
-      if (outage) logger.warn(kind.words.outageOver, {});
+      if (outage) logger.warn(kind.messages.outageOver, {});
       outage = false;
       backoff.reset();
-      wait = found ? SOON : Math.min(2 * wait, kind.lookEvery);
+      wait = found ? SHORTEST_WAIT : Math.min(2 * wait, kind.pollEvery);
       await pause(wait, this.#stopped.signal);
     }
   }
 
-  // Answers whether anything was found.
-  async #round(): Promise<boolean | Failure> {
-    const { settings } = this.#desk;
+  // Polls once. Returns whether anything was found.
+  async #poll(): Promise<boolean | Failure> {
+    const { settings } = this.#queue;
     const third = settings.goneAfter / 3;
-    const failure = (await this.#open()) ?? (await this.#giveSigns(third)) ?? (await this.#bringBack());
+    const failure = (await this.#open()) ?? (await this.#renewLeases(third)) ?? (await this.#startRetries());
     if (failure !== undefined) return failure;
-    const room = this.#desk.room;
-    if (room === 0) return false;
-    const late = (await this.#find()) ?? (await this.#takeOver(third));
-    // A shard that is away keeps nobody from what is in the others.
-    if (late?.reconnect) return late;
-    const read = await this.#desk.group.read(Math.min(Math.ceil(room / SHARDS), MOST_AT_ONCE));
-    // The streams are gone, as in a Redis that came back empty: the group is made again.
+    const capacity = this.#queue.capacity;
+    if (capacity === 0) return false;
+    const claimFailure = (await this.#claimOwn()) ?? (await this.#takeOver(third));
+    // An unreachable shard does not hold up entries of the other shards.
+    if (claimFailure?.reconnect) return claimFailure;
+    const read = await this.#queue.group.read(Math.min(Math.ceil(capacity / SHARDS), MAX_PER_SHARD));
+    // The streams are gone, for example after Redis restarted empty: the group is created again.
     if (read.failure?.hasCode("NOGROUP")) this.#opened = false;
-    return (await this.#add(read)) ?? late ?? read.entries.length > 0;
+    return (await this.#add(read)) ?? claimFailure ?? read.entries.length > 0;
   }
 
   async #open(): Promise<Failure | undefined> {
     if (this.#opened) return undefined;
-    const failure = await this.#desk.group.open();
+    const failure = await this.#queue.group.open();
     this.#opened = failure === undefined;
     return failure;
   }
 
-  async #giveSigns(every: number): Promise<Failure | undefined> {
-    if (Date.now() - this.#kept < every) return undefined;
-    const failure = await this.#desk.group.keep(this.#desk.inHand);
-    if (failure === undefined) this.#kept = Date.now();
+  async #renewLeases(every: number): Promise<Failure | undefined> {
+    if (Date.now() - this.#lastRenewal < every) return undefined;
+    const failure = await this.#queue.group.renew(this.#queue.leased);
+    if (failure === undefined) this.#lastRenewal = Date.now();
     return failure;
   }
 
-  async #bringBack(): Promise<Failure | undefined> {
-    const due = this.#desk.due();
+  async #startRetries(): Promise<Failure | undefined> {
+    const due = this.#queue.dueRetries();
     for (const [at, entry] of due.entries()) {
       const next = { ...entry, tries: entry.tries + 1 };
-      // That it is tried once more has to outlive this worker.
-      const failure = await this.#desk.group.again(next);
+      // Redis must count the attempt before it starts: the count has to survive this worker.
+      const failure = await this.#queue.group.startAttempt(next);
       if (failure !== undefined) {
-        for (const kept of due.slice(at)) this.#desk.later(kept);
+        for (const rest of due.slice(at)) this.#queue.scheduleRetry(rest);
         return failure;
       }
-      this.#desk.take([next]);
+      this.#queue.add([next]);
     }
     return undefined;
   }
 
-  // What Redis says is in this worker's hand, and is not.
-  async #find(): Promise<Failure | undefined> {
+  // Claims entries that Redis assigns to this worker but that it does not have.
+  async #claimOwn(): Promise<Failure | undefined> {
     if (!this.#inDoubt) return undefined;
-    const found = await this.#desk.group.mislaid((shard, id) => this.#desk.holds(shard, id));
+    const found = await this.#queue.group.claimOwn((shard, id) => this.#queue.has(shard, id));
     this.#inDoubt = found.failure !== undefined;
     return this.#add(found);
   }
 
   async #takeOver(every: number): Promise<Failure | undefined> {
-    if (Date.now() - this.#lookedForTheGone < every) return undefined;
-    const { counters, group, settings } = this.#desk;
-    const taken = await group.takeOver(settings.goneAfter, (shard, id) => this.#desk.holds(shard, id));
-    if (taken.failure === undefined) this.#lookedForTheGone = Date.now();
-    counters.takenOver += taken.entries.length;
-    return this.#add(taken);
+    if (Date.now() - this.#lastTakeOver < every) return undefined;
+    const { counters, group, settings } = this.#queue;
+    const claimed = await group.takeOver(settings.goneAfter, (shard, id) => this.#queue.has(shard, id));
+    if (claimed.failure === undefined) this.#lastTakeOver = Date.now();
+    counters.takenOver += claimed.entries.length;
+    return this.#add(claimed);
   }
 
-  // Whatever failed, what is in hand already must not wait for that.
+  // Adds the claimed entries even if a shard failed, and returns the failure.
   async #add({ entries, failure }: ClaimedEntries): Promise<Failure | undefined> {
-    return (await this.#sortOut(entries)) ?? failure;
+    return (await this.#addOrBury(entries)) ?? failure;
   }
 
-  // What has been tried too often by workers that died over it is given up before another does.
-  async #sortOut(entries: readonly Entry[]): Promise<Failure | undefined> {
-    const { counters, kind, logger, settings } = this.#desk;
-    const unreadable = this.#desk.take(entries.filter(({ tries }) => tries <= settings.tries));
-    const hopeless = entries.filter(({ tries }) => tries > settings.tries);
-    for (const entry of [...hopeless, ...unreadable]) {
-      const reason = entry.tries > settings.tries ? "its workers died over it" : kind.words.unreadable;
-      logger.error(kind.words.dead, { entry: entry.id, reason });
-      const afterwards = await kind.bury(entry, kind.read(entry), reason);
-      if (afterwards instanceof Failure) return afterwards;
+  // Adds entries to the queue. Unreadable ones become dead letters, and so do entries whose workers
+  // died in every attempt.
+  async #addOrBury(entries: readonly Entry[]): Promise<Failure | undefined> {
+    const { counters, kind, logger, settings } = this.#queue;
+    const unreadable = this.#queue.add(entries.filter(({ tries }) => tries <= settings.tries));
+    const exhausted = entries.filter(({ tries }) => tries > settings.tries);
+    for (const entry of [...exhausted, ...unreadable]) {
+      const reason = entry.tries > settings.tries ? "its workers died while handling it" : kind.messages.unreadable;
+      logger.error(kind.messages.dead, { entry: entry.id, reason });
+      const followUp = await kind.deadLetter(entry, kind.read(entry), reason);
+      if (followUp instanceof Failure) return followUp;
       counters.dead += 1;
-      await afterwards?.();
+      await followUp?.();
     }
     return undefined;
   }

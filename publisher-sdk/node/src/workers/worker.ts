@@ -1,57 +1,62 @@
-// A worker of a consumer group: it hands out what comes, and sees to it that nothing is lost when it or another dies.
+// A worker of a consumer group. It runs the jobs of one job type from Redis Streams.
+// In: entries of the fallback stream or of the inbox. Out: jobs for a handler, their results back to Redis.
+// `stream-reader.ts` fetches entries and renews their leases; `lease-queue.ts` holds them; a job type
+// (`job.ts`) parses and finishes them. Nothing is lost if this or another worker dies.
+// It does not know what a job is about.
 
+import { redisFor } from "../connect.js";
 import { type Logger, safeLogger } from "../logger.js";
 import { invalidOption, number, resolveOptions } from "../options.js";
 import type { RedisBus } from "../redis/bus.js";
-import { Group, type Kind } from "../redis/streams.js";
+import { Group, type StreamKind } from "../redis/streams.js";
 import { retryUntil } from "../retry.js";
 import { ulid } from "../stamp.js";
-import { redisFor } from "../transport.js";
-import { LeaseQueue, type WorkerCounters } from "./lease-queue.js";
-import { StreamReader } from "./stream-reader.js";
-import { type InFlight, words } from "./in-flight.js";
+import type { WorkerCounters } from "./counters.js";
+import { type InFlight, messageOf } from "./in-flight.js";
 import type { Job, JobKind } from "./job.js";
+import { LeaseQueue } from "./lease-queue.js";
 import { type WorkerOptions, resolveWorkerOptions } from "./options.js";
+import { StreamReader } from "./stream-reader.js";
 
-/** How much waits for a group. */
+/** How many events wait in a group. */
 export interface Backlog {
-  /** Events that no worker has got yet; undefined if Redis does not know, as after entries were deleted by hand. */
+  /** Events that no worker has read; undefined if Redis does not know, as after entries were deleted by hand. */
   lag: number | undefined;
-  /** Events that a worker has got and not finished: in its hand, waiting for another try, or its worker is gone. */
+  /** Events that a worker has read but not finished: in flight, waiting for a retry, or its worker is gone. */
   pending: number;
-  /** Dead letters, of all groups. */
+  /** Dead letters of all groups. */
   dead: number;
 }
 
-/** What a worker reads, and in whose name. */
+/** The streams and the group of a worker. */
 export interface WorkerSource<J extends Job, Result> {
-  readonly streams: Kind;
-  /** What the caller calls the group's name, and an example of one. */
-  readonly calls: readonly [name: string, example: string];
+  readonly streams: StreamKind;
+  /** What the group is called in messages, and an example of a name. */
+  readonly noun: readonly [name: string, example: string];
   readonly group: string;
   readonly kind: (bus: RedisBus, group: Group, logger: Logger) => JobKind<J, Result>;
 }
 
-const CLOSING = 10_000;
-const ASKING = 5_000;
+const CLOSE_TIMEOUT = 10_000;
+const BACKLOG_TIMEOUT = 5_000;
 
 /** One worker. */
 export class Worker<J extends Job, Result> {
   readonly #bus: RedisBus;
-  readonly #desk: LeaseQueue<J, Result>;
-  readonly #feed: StreamReader<J, Result>;
+  readonly #queue: LeaseQueue<J, Result>;
+  readonly #reader: StreamReader<J, Result>;
 
-  private constructor(bus: RedisBus, desk: LeaseQueue<J, Result>) {
+  private constructor(bus: RedisBus, queue: LeaseQueue<J, Result>) {
     this.#bus = bus;
-    this.#desk = desk;
-    this.#feed = new StreamReader(desk);
+    this.#queue = queue;
+    this.#reader = new StreamReader(queue);
   }
 
-  /** @throws ConfigurationError or RefusedError; a Redis that cannot be reached is no error */
+  /** Starts a worker. An unreachable Redis is retried and no error. @throws ConfigurationError or RefusedError */
   static async connect<J extends Job, Result>(url: string, source: WorkerSource<J, Result>, options: WorkerOptions): Promise<Worker<J, Result>> {
     const settings = resolveWorkerOptions(options);
-    const [name, example] = source.calls;
-    if (typeof source.group !== "string" || source.group === "") throw invalidOption(name, `expected the name of a ${name}, such as \`${example}\``);
+    const [noun, example] = source.noun;
+    if (typeof source.group !== "string" || source.group === "") throw invalidOption(noun, `expected the name of a ${noun}, such as \`${example}\``);
     const bus = redisFor(url, resolveOptions({ prefix: options.prefix }));
     const logger = safeLogger(options.logger);
     const failure = await bus.open();
@@ -59,27 +64,27 @@ export class Worker<J extends Job, Result> {
       bus.close();
       throw failure.error;
     }
-    if (failure !== undefined) logger.warn("no connection yet, it is tried again", { code: failure.error.code, error: failure.error.message });
+    if (failure !== undefined) logger.warn("cannot connect yet; retrying", { code: failure.error.code, error: failure.error.message });
     const group = new Group(bus, source.streams, source.group, options.worker ?? ulid());
     return new Worker(bus, new LeaseQueue(group, source.kind(bus, group, logger), settings, logger));
   }
 
-  /** The next job; undefined once the worker is closed. */
+  /** Returns the next job; undefined once the worker is closed. */
   next(): Promise<InFlight<J, Result> | undefined> {
-    return this.#desk.next();
+    return this.#queue.next();
   }
 
-  /** Has every job tried, several at a time, until the worker is closed and the last one has come to its end. */
+  /** Passes every job to `attempt`, several at a time, until the worker is closed and the last job has ended. */
   async run(attempt: (job: J) => Promise<Result>): Promise<void> {
-    const hands = Array.from({ length: this.#desk.settings.atOnce }, async () => {
-      for (let hold = await this.next(); hold !== undefined; hold = await this.next()) await this.#handle(hold, attempt);
+    const loops = Array.from({ length: this.#queue.settings.atOnce }, async () => {
+      for (let job = await this.next(); job !== undefined; job = await this.next()) await this.#handle(job, attempt);
     });
-    await Promise.all(hands);
+    await Promise.all(loops);
   }
 
-  /** How much waits for the group. @throws UnavailableError and the like */
+  /** Returns how many events wait in the group. @throws UnavailableError or another WirebellError */
   async backlog(): Promise<Backlog> {
-    const shards = await retryUntil(ASKING, () => this.#desk.group.backlog());
+    const shards = await retryUntil(BACKLOG_TIMEOUT, () => this.#queue.group.backlog());
     return {
       lag: shards.reduce<number | undefined>((sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag), 0),
       pending: shards.reduce((sum, { pending }) => sum + pending, 0),
@@ -87,36 +92,36 @@ export class Worker<J extends Job, Result> {
     };
   }
 
-  /** What this worker has done so far. */
+  /** Returns the counters of this worker. */
   counters(): WorkerCounters {
-    return { ...this.#desk.counters };
+    return { ...this.#queue.counters };
   }
 
-  /** Takes nothing more, waits for what is handed out, gives back the rest. Answers how many were still handed out. */
+  /** Takes no more jobs, waits for those in flight, and returns the rest to the group. Returns how many have not ended. */
   async close(options: { timeout?: number }): Promise<number> {
-    const timeout = options.timeout ?? CLOSING;
+    const timeout = options.timeout ?? CLOSE_TIMEOUT;
     number("timeout", timeout, 0, 2 ** 31 - 1);
-    this.#desk.shut();
-    // Signs of life are given for as long as somebody is at work.
-    const left = await this.#desk.allEnded(timeout);
-    this.#feed.stop();
-    await this.#feed.ended;
-    await this.#desk.leave();
+    this.#queue.stop();
+    // The reader renews the leases until the jobs in flight have ended.
+    const left = await this.#queue.allEnded(timeout);
+    this.#reader.stop();
+    await this.#reader.ended;
+    await this.#queue.leave();
     this.#bus.close();
     return left;
   }
 
-  async #handle(hold: InFlight<J, Result>, attempt: (job: J) => Promise<Result>): Promise<void> {
+  async #handle(job: InFlight<J, Result>, attempt: (job: J) => Promise<Result>): Promise<void> {
     try {
-      const tried = await outcome(() => attempt(hold.job));
-      await ("result" in tried ? hold.done(tried.result) : hold.failed(tried.reason));
+      const attempted = await settle(() => attempt(job.job));
+      await ("result" in attempted ? job.done(attempted.result) : job.failed(attempted.reason));
     } catch (error) {
-      this.#desk.logger.warn(this.#desk.kind.words.untold, { id: hold.job.id, error: words(error) });
+      this.#queue.logger.warn(this.#queue.kind.messages.resultLost, { id: job.job.id, error: messageOf(error) });
     }
   }
 }
 
-async function outcome<Result>(attempt: () => Promise<Result>): Promise<{ result: Result } | { reason: unknown }> {
+async function settle<Result>(attempt: () => Promise<Result>): Promise<{ result: Result } | { reason: unknown }> {
   try {
     return { result: await attempt() };
   } catch (reason) {

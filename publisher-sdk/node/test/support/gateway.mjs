@@ -1,4 +1,4 @@
-// The real node: started with doors on free ports, found by what it logs, ended by its process id. And a client of it.
+// Starts a real node on free ports, which it reads from its log, and stops it by its process id. Connects clients to it.
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
@@ -9,16 +9,16 @@ import { ROOT } from "./package.mjs";
 
 const BIN = process.env.WIREBELL_BIN ?? join(ROOT, "target/release/wirebell");
 const SECRET = "a secret for tests that is long enough";
-export const KEY = "a-service-key-for-tests";
+export const KEY = "an-api-key-for-tests";
 
 export class Gateway {
-  // `settings` are keys of the configuration, as `--set` takes them.
+  // `settings` are configuration keys, as for `--set`.
   static async start(redis, settings = {}) {
     const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-    const doors = ["--clients-listen", "127.0.0.1:0", ...(settings["services.listen"] ? [] : ["--services-listen", "127.0.0.1:0"])];
-    // A node refuses variables that begin like its own and are none.
+    const listen = ["--clients-listen", "127.0.0.1:0", ...(settings["services.listen"] ? [] : ["--services-listen", "127.0.0.1:0"])];
+    // A node rejects unknown environment variables with its prefix.
     const env = { PATH: process.env.PATH, WIREBELL_AUTH_SECRET: SECRET, WIREBELL_SERVICES_KEYS: KEY };
-    const child = spawn(BIN, ["serve", "--redis", redis.url, ...doors, ...sets], { stdio: ["ignore", "ignore", "pipe"], env });
+    const child = spawn(BIN, ["serve", "--redis", redis.url, ...listen, ...sets], { stdio: ["ignore", "ignore", "pipe"], env });
     const end = () => child.kill("SIGKILL");
     process.on("exit", end);
     const gateway = new Gateway();
@@ -43,7 +43,7 @@ export class Gateway {
     return `http://${this.services}`;
   }
 
-  // A client, once it has its welcome. `answer` says whether it acknowledges what asks for it.
+  // Connects a client and waits for its welcome. `acknowledges` says whether it acknowledges events that request it.
   async client(user, { device = "phone", acknowledges = true, emit } = {}) {
     const socket = new WebSocket(`ws://${this.clients}/ws`, ["wirebell.v1", `wirebell.bearer.${token(user, device, emit)}`]);
     return new Client(socket, acknowledges).welcome();
@@ -61,7 +61,7 @@ class Client {
       const frame = JSON.parse(text);
       if (frame.ack && acknowledges) socket.send(JSON.stringify({ type: "wirebell.ack", channel: frame.channel, cursor: frame.cursor }));
       this.#texts.push(text);
-      this.#waiting.splice(0).forEach((look) => look());
+      this.#waiting.splice(0).forEach((resolve) => resolve());
     });
   }
 
@@ -70,12 +70,12 @@ class Client {
     return this;
   }
 
-  // The text of the next frame of that type.
+  // Returns the text of the next frame of the type.
   next(type) {
     return this.nextThat((frame) => frame.type === type);
   }
 
-  // The text of the next frame that fits.
+  // Returns the text of the next matching frame.
   async nextThat(fits) {
     for (;;) {
       const at = this.#texts.findIndex((text) => fits(JSON.parse(text)));
@@ -94,12 +94,12 @@ class Client {
     this.socket.send(`{"type":"${type}","data":${data}${rest}}`);
   }
 
-  // All answers so far to what was emitted with this `ref`, in JSON.
+  // Returns all replies so far to the emit with this `ref`.
   answers(ref) {
     return this.#texts.map((text) => JSON.parse(text)).filter((frame) => frame.ref === ref);
   }
 
-  // The answer to what was emitted with this `ref`.
+  // Returns the reply to the emit with this `ref`.
   async answer(ref) {
     return JSON.parse(await this.nextThat((frame) => frame.ref === ref));
   }

@@ -1,4 +1,4 @@
-// What a node does when a client emits, by the protocol's own script.
+// Emits client events as a node does, with the protocol's own script, and receives the replies of a node.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const EMIT = lua("append") + lua("emit");
 export const streamOf = (user) => `wb:{inbox:${shardOf(user)}}:events`;
 export const deadOf = (user) => `wb:{inbox:${shardOf(user)}}:dead`;
 
-// A client of that connection emits. `ask` gets the key first; it answers what the script does.
+// Emits an event from a connection. `ask` takes the key first. Returns the script's reply.
 export function emit(ask, { user, type = "send-message", data = null, json = JSON.stringify(data), id, ref, connection = "k3j9x2ma.1f", device, traceparent }) {
   const more = Object.entries({ device, traceparent }).flatMap(([name, value]) => (value === undefined ? [] : [name, value]));
   const fields = ["id", id ?? randomBytes(8).toString("hex"), "type", type, "user", user, "data", json, ...more];
@@ -20,12 +20,12 @@ export function emit(ask, { user, type = "send-message", data = null, json = JSO
   return ask(keys[0], "EVAL", EMIT, keys.length, ...keys, 1_000, 3_600_000, 600_000, connection, ref ?? "", ...fields);
 }
 
-// The node of that connection: what it is told, in order.
+// Subscribes as the node of a connection, and records its messages in order.
 export async function nodeAt(port, connection = "k3j9x2ma.1f") {
   const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP: 2 });
   client.on("error", () => {});
   await client.connect();
-  const heard = [];
-  await client.sSubscribe(`wb:{node:${connection.split(".")[0]}}:announce`, (message) => heard.push(message));
-  return { heard, frames: () => heard.map((message) => JSON.parse(message.slice(message.indexOf("\n") + 1))), close: () => client.destroy() };
+  const received = [];
+  await client.sSubscribe(`wb:{node:${connection.split(".")[0]}}:announce`, (message) => received.push(message));
+  return { received, frames: () => received.map((message) => JSON.parse(message.slice(message.indexOf("\n") + 1))), close: () => client.destroy() };
 }

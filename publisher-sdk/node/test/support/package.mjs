@@ -1,4 +1,4 @@
-// The package under test: the one that `run` has installed from its tarball.
+// The package under test: the one that `run` installed from its tarball, or this folder.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -6,11 +6,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export const FOLDER = process.env.WIREBELL_PUBLISHER ?? fileURLToPath(new URL("../..", import.meta.url));
 export const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 
-// What users import.
+// The public module.
 export const sdk = await import(pathToFileURL(join(FOLDER, "index.mjs")));
 
-// A part of it that users do not see.
+// An internal module of the package.
 export const part = (path) => import(pathToFileURL(join(FOLDER, "dist", path)));
 
-// The vectors to which every port of the protocol is held.
+// The test vectors that every port of the protocol must pass.
 export const vectors = (file) => JSON.parse(readFileSync(join(ROOT, "protocol/vectors", file), "utf8"));

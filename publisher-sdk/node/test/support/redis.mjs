@@ -1,5 +1,5 @@
-// Real servers on free ports, ended by their process ids: one Redis, a primary with a replica that sentinels look after, a
-// Cluster.
+// Real Redis servers on free ports, stopped by their process ids: a single server, a primary with a replica and
+// Sentinels, a Cluster.
 import { ErrorReply, createClient } from "@redis/client";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -17,10 +17,10 @@ process.on("exit", () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
-// A test that takes too long is told to end, and ends as any other.
+// The test runner sends SIGTERM to a test that takes too long; the servers are stopped then as well.
 process.once("SIGTERM", () => process.exit(1));
 
-// Waits until it is so, and gives what it came to.
+// Waits until the condition holds, and returns its value.
 export async function eventually(what, ready, within = 20_000) {
   const end = Date.now() + within;
   for (;;) {
@@ -32,7 +32,7 @@ export async function eventually(what, ready, within = 20_000) {
 }
 
 export class Redis {
-  // One that keeps what it has over a crash.
+  // Starts a server that keeps its data over a crash.
   static start(...options) {
     return Redis.startWith(["--appendonly", "yes", "--appendfsync", "always", ...options]);
   }
@@ -46,11 +46,11 @@ export class Redis {
     return redis;
   }
 
-  // Starts it on the port and the data that it had.
+  // Starts the server on its earlier port and data.
   async run() {
     const always = ["--port", this.port, "--bind", "127.0.0.1", "--save", "", "--dir", this.folder].map(String);
     const file = join(this.folder, "redis.conf");
-    // A sentinel keeps what it learns in a file, which has to be there.
+    // A Sentinel stores its state in a file, which must exist.
     if (this.options.includes("--sentinel")) writeFileSync(file, "", { flag: "a" });
     const first = this.options.includes("--sentinel") ? [file] : [];
     this.child = spawn("redis-server", [...first, ...always, ...this.options], { stdio: "ignore" });
@@ -63,20 +63,20 @@ export class Redis {
     return `redis://${this.secret}127.0.0.1:${this.port}`;
   }
 
-  // What stands before the host in a URL.
+  // The credentials of the URL.
   get secret() {
     const at = this.options.indexOf("--requirepass");
     return at < 0 ? "" : `:${this.options[at + 1]}@`;
   }
 
-  // Asks it something.
+  // Sends a command.
   async ask(...words) {
     this.client ??= await connect(this.url);
     try {
       return await this.client.sendCommand(words.map(String));
     } catch (error) {
       if (error instanceof ErrorReply) throw error;
-      // Whoever becomes a replica, or ceases to be one, cuts its connections.
+      // A server closes its connections when it becomes a replica or a primary.
       this.client = await connect(this.url);
       return this.client.sendCommand(words.map(String));
     }
@@ -90,7 +90,7 @@ export class Redis {
     running.delete(this);
   }
 
-  // Lets it hang with STOP, and go on with CONT.
+  // Suspends the server with STOP, and resumes it with CONT.
   signal(name) {
     this.child.kill(`SIG${name}`);
   }
@@ -100,18 +100,18 @@ export class Redis {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  // The log of a channel, oldest first: its cursor, its fields, the frame without the cursor.
+  // Returns the log of a channel, oldest first: cursor, fields, and the frame without the cursor.
   log(channel) {
     return logOf((...words) => this.ask(...words), channel);
   }
 
-  // The `data` of each entry of a log.
+  // Returns the `data` of each log entry.
   async data(channel) {
     return (await this.log(channel)).map((entry) => entry.frame.data);
   }
 
-  // What was told about an event.
-  async told(id) {
+  // Returns the outcomes in the receipts of an event.
+  async receiptOutcomes(id) {
     const entries = await Promise.all([...Array(8).keys()].map((shard) => this.ask("XRANGE", `wb:{due:${shard}}:receipts`, "-", "+")));
     return entries.flat().map(([, fields]) => asObject(fields)).filter((fields) => fields.id === id).map((fields) => fields.outcome);
   }
@@ -129,7 +129,7 @@ export function asObject(list) {
   return Object.fromEntries(list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1]]] : [])));
 }
 
-// A primary, a replica, and three sentinels that agree when the primary is gone.
+// A primary, a replica, and three Sentinels that elect a new primary.
 export class Sentinels {
   static async start(password = "", sentinelPassword = "") {
     const pair = new Sentinels();
@@ -147,7 +147,7 @@ export class Sentinels {
       }
     }
     for (const sentinel of pair.sentinels) {
-      await eventually("a sentinel knows all the others", async () => {
+      await eventually("each Sentinel knows the others", async () => {
         const info = await sentinel.ask("INFO", "sentinel");
         return info.includes("status=ok") && info.includes("slaves=1,sentinels=3");
       });
@@ -162,7 +162,7 @@ export class Sentinels {
     return `redis-sentinel://${this.servers[0].secret}127.0.0.1:${first.port}?sentinelServiceName=wirebell${nodes}${secret}`;
   }
 
-  // The server that the sentinels name.
+  // Returns the server that the Sentinels name as the primary.
   async primary() {
     const [, port] = await this.sentinels[0].ask("SENTINEL", "get-master-addr-by-name", "wirebell");
     return this.servers.find((server) => server.port === Number(port));
@@ -175,7 +175,7 @@ export class Sentinels {
 
 const SLOTS = 16_384;
 
-// Three primaries, with a replica each if they are wanted.
+// Three primaries, each with a number of replicas.
 export class Cluster {
   static async start(replicas = 0) {
     const cluster = new Cluster();
@@ -189,7 +189,7 @@ export class Cluster {
       await first.ask("CLUSTER", "MEET", "127.0.0.1", one.port, gossip);
     }
     for (const one of cluster.nodes) {
-      await eventually("a node knows all the others", async () => {
+      await eventually("each node knows the others", async () => {
         const lines = (await one.ask("CLUSTER", "NODES")).split("\n");
         return lines.filter((line) => line.includes(" connected") && !line.includes("handshake")).length === cluster.nodes.length;
       });
@@ -198,7 +198,7 @@ export class Cluster {
       if (place >= 3) await one.ask("CLUSTER", "REPLICATE", await cluster.nodes[place % 3].ask("CLUSTER", "MYID"));
     }
     for (const one of cluster.nodes) {
-      await eventually("a node is ready", async () => {
+      await eventually("each node is ready", async () => {
         const info = await one.ask("CLUSTER", "INFO");
         const [role, , , link] = await one.ask("ROLE");
         return info.includes("cluster_state:ok") && (role === "master" || link === "connected");
@@ -212,16 +212,16 @@ export class Cluster {
     return `redis-cluster://127.0.0.1:${first.port}?${rest.map(({ port }) => `node=127.0.0.1:${port}`).join("&")}`;
   }
 
-  // The server that has the slot of a key, as one that lives sees it.
+  // Returns the server that owns the slot of a key, as a running server sees it.
   async owner(key) {
-    const asked = this.nodes.find(({ child }) => child.exitCode === null && child.signalCode === null);
-    const slot = await asked.ask("CLUSTER", "KEYSLOT", key);
-    const rows = await asked.ask("CLUSTER", "SLOTS");
+    const server = this.nodes.find(({ child }) => child.exitCode === null && child.signalCode === null);
+    const slot = await server.ask("CLUSTER", "KEYSLOT", key);
+    const rows = await server.ask("CLUSTER", "SLOTS");
     const [, , [, port]] = rows.find(([from, to]) => from <= slot && slot <= to);
     return this.nodes.find((one) => one.port === port);
   }
 
-  // Asks the server that has the key.
+  // Sends a command to the server that owns the key.
   async ask(key, ...words) {
     return (await this.owner(key)).ask(...words);
   }
@@ -261,8 +261,8 @@ async function connect(url) {
   return client;
 }
 
-// Below the range from which the system takes those of outgoing connections: on one of that range, a client that tries
-// again and again while the server is down may end up connected to itself.
+// Returns a port below the range for outgoing connections. On a port of that range, a client that reconnects while the
+// server is down may end up connected to itself.
 async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);

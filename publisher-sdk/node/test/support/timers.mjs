@@ -1,4 +1,4 @@
-// What a node does when the deadline of an event has passed, by the protocol's own scripts.
+// Adds events to the fallback stream as a node does after their deadline, with the protocol's own scripts.
 import { part } from "./package.mjs";
 
 const calls = await part("protocol/calls.js");
@@ -6,7 +6,7 @@ const { Keys } = await part("protocol/keys.js");
 const { SCRIPTS } = await part("generated.js");
 const keys = new Keys();
 
-// Puts events `e<from>` to `e<to - 1>` into the fallback stream. `ask` gets the key first.
+// Adds the events `e<from>` to `e<to - 1>`. `ask` takes the key first.
 export async function fallBack(ask, from, to) {
   for (let number = from; number < to; number += 1) {
     const id = `e${number}`;
