@@ -120,7 +120,7 @@ pub use receipts::{DeliveryUpdate, Follow, Receipts, Told};
 pub use wirebell_protocol::publish::Retention;
 pub use wirebell_protocol::tracking::{Acknowledged, ConnectionState, ConnectionStatus, Receipt, State};
 pub use wirebell_protocol::{
-    Channel, ChannelError, ChannelResult, Class, ConnectionId, Cursor, Durability, ErrorCode, Event, EventError,
-    Keys, PublishResult, PublishResult as Outcome,
+    Channel, ChannelError, ChannelResult, ChannelResult as Reached, Class, ConnectionId, Cursor, Durability,
+    ErrorCode, Event, EventError, Keys, PublishResult, PublishResult as Outcome,
 };
 pub use worker::{Backlog, WorkerBuilder, WorkerCounters};
