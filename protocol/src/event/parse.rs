@@ -147,14 +147,14 @@ pub(crate) fn channels(mut to: Vec<Channel>, data: &RawValue) -> Result<Vec<Chan
         return Err(EventError::invalid("to", "the list of channels is empty"));
     }
     if to.len() > MAX_CHANNELS {
-        return Err(EventError::too_large("to", format!("{} channels; at most {MAX_CHANNELS}", to.len())));
+        return Err(EventError::too_large("to", format!("{} channels; at max {MAX_CHANNELS}", to.len())));
     }
     // A channel that is named twice gets the event once.
     let mut seen = std::collections::HashSet::new();
     to.retain(|channel| seen.insert(channel.clone()));
     let copied = to.len() * data.get().len();
     if copied > MAX_COPIED_BYTES {
-        let message = format!("{copied} bytes of data over all channels; at most {MAX_COPIED_BYTES}");
+        let message = format!("{copied} bytes of data over all channels; at max {MAX_COPIED_BYTES}");
         return Err(EventError::too_large("to", message));
     }
     Ok(to)
@@ -190,9 +190,9 @@ pub(crate) fn raw(data: &impl Serialize) -> Result<Box<RawValue>, EventError> {
 }
 
 pub(crate) fn data(raw: &RawValue, max_data: usize) -> Result<Box<RawValue>, EventError> {
-    let (length, most) = (raw.get().len(), max_data.min(MAX_DATA_BYTES));
-    if length > most {
-        return Err(EventError::too_large("data", format!("{length} bytes; at most {most}")));
+    let (length, max) = (raw.get().len(), max_data.min(MAX_DATA_BYTES));
+    if length > max {
+        return Err(EventError::too_large("data", format!("{length} bytes; at max {max}")));
     }
     Ok(raw.to_owned())
 }

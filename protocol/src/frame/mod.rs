@@ -11,5 +11,4 @@ pub mod server;
 pub const SUBPROTOCOL: &str = "wirebell.v1";
 /// Prefix of a second subprotocol: a client that cannot set headers offers its token as
 /// `wirebell.bearer.<jwt>` beside [`SUBPROTOCOL`].
-
 pub const BEARER_SUBPROTOCOL: &str = "wirebell.bearer.";

@@ -115,9 +115,9 @@ pub fn disconnect(keys: &Keys, user_id: &str, filter: &Filter, reason: &str) -> 
 
 /// Lists online users of a shard in the order of their ids, starting after `after`. The reply
 /// alternates ids and entries.
-pub fn page(keys: &Keys, shard: Shard, after: &str, most: usize) -> Call {
+pub fn page(keys: &Keys, shard: Shard, after: &str, max: usize) -> Call {
     let begin = if after.is_empty() { "-".to_owned() } else { format!("({after}") };
-    let arguments = vec![begin, most.to_string()];
+    let arguments = vec![begin, max.to_string()];
     Call { script: Script::PresencePage, keys: all_keys(keys, shard), arguments }
 }
 

@@ -110,14 +110,14 @@ pub fn cancel(keys: &Keys, channel: &Channel, id: &str) -> Call {
     Call { script: Script::Cancel, keys: vec![keys.record(channel, id)], arguments: Vec::new() }
 }
 
-/// Appends entries to the connection logs of users. Each log keeps its last `most` entries. The keys
+/// Appends entries to the connection logs of users. Each log keeps its last `max` entries. The keys
 /// of the users must share a slot, unless Redis is not a Cluster.
 pub fn append_connection_log<'a>(
     keys: &Keys,
     users: impl IntoIterator<Item = (&'a Channel, Vec<String>)>,
-    most: usize,
+    max: usize,
 ) -> Call {
-    let (mut lists, mut arguments) = (Vec::new(), vec![most.to_string(), connection_log::AGE_MILLIS.to_string()]);
+    let (mut lists, mut arguments) = (Vec::new(), vec![max.to_string(), connection_log::AGE_MILLIS.to_string()]);
     for (user, entries) in users {
         lists.push(keys.connection_log(user));
         arguments.push(entries.len().to_string());
