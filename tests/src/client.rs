@@ -13,11 +13,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use wirebell_protocol::frame::{BEARER_SUBPROTOCOL, SUBPROTOCOL};
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
 /// Where the token travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carry {
+pub enum TokenLocation {
     /// `Authorization: Bearer`.
     Header,
     /// The subprotocol `wirebell.bearer.<jwt>`.
@@ -28,14 +28,14 @@ pub enum Carry {
     Frame,
 }
 
-impl Carry {
+impl TokenLocation {
     /// All four.
     pub const ALL: [Self; 4] = [Self::Header, Self::Subprotocol, Self::Query, Self::Frame];
 }
 
 /// What came from the node.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum Incoming {
     /// A text frame.
     Frame(Value),
     /// A ping; the pong is on its way.
@@ -50,7 +50,7 @@ pub enum Seen {
 
 /// The node answered the upgrade with something else than 101.
 #[derive(Debug)]
-pub struct Refused {
+pub struct UpgradeRejected {
     /// The HTTP status; 0 if the connection failed before one came.
     pub status: u16,
     /// The body.
@@ -70,19 +70,19 @@ pub struct Client {
 impl Client {
     /// Connects with the token in a header, and insists on a welcome.
     pub async fn connect(address: SocketAddr, token: &str) -> Self {
-        Self::connect_by(address, Carry::Header, token).await
+        Self::connect_with(address, TokenLocation::Header, token).await
     }
 
     /// Connects with the token in this place, and insists on a welcome.
-    pub async fn connect_by(address: SocketAddr, carry: Carry, token: &str) -> Self {
-        let mut client = Self::open(address, Some((carry, token))).await.expect("an upgrade");
+    pub async fn connect_with(address: SocketAddr, location: TokenLocation, token: &str) -> Self {
+        let mut client = Self::open(address, Some((location, token))).await.expect("an upgrade");
         client.welcome = client.frame("wirebell.welcome").await;
         client
     }
 
     /// Comes back with the cursor of the last event that it got, and insists on a welcome.
     pub async fn resume(address: SocketAddr, token: &str, cursor: &str) -> Self {
-        let mut request = request(address, Some((Carry::Header, token)));
+        let mut request = request(address, Some((TokenLocation::Header, token)));
         let uri = format!("ws://{address}/ws?cursor={cursor}");
         *request.uri_mut() = uri.parse().expect("a URL");
         let mut client = Self::open_with(address, request).await.expect("an upgrade");
@@ -91,21 +91,21 @@ impl Client {
     }
 
     /// Connects and leaves the rest to the caller.
-    pub async fn open(address: SocketAddr, token: Option<(Carry, &str)>) -> Result<Self, Refused> {
+    pub async fn open(address: SocketAddr, token: Option<(TokenLocation, &str)>) -> Result<Self, UpgradeRejected> {
         let mut client = Self::open_with(address, request(address, token)).await?;
-        if let Some((Carry::Frame, token)) = token {
+        if let Some((TokenLocation::Frame, token)) = token {
             client.send(&json!({"type": "wirebell.auth", "token": token})).await;
         }
         Ok(client)
     }
 
-    async fn open_with(address: SocketAddr, request: Request) -> Result<Self, Refused> {
-        let failed = |error: &dyn std::fmt::Display| Refused { status: 0, body: error.to_string() };
+    async fn open_with(address: SocketAddr, request: Request) -> Result<Self, UpgradeRejected> {
+        let failed = |error: &dyn std::fmt::Display| UpgradeRejected { status: 0, body: error.to_string() };
         let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
         // Small buffers: a test may hold thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
-        let shaken = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        let (socket, response) = match tokio::time::timeout(PATIENCE, shaken).await {
+        let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+        let (socket, response) = match tokio::time::timeout(TIMEOUT, handshake).await {
             Ok(Ok(connected)) => connected,
             Ok(Err(Error::Http(response))) => return Err(refused(&response)),
             Ok(Err(error)) => return Err(failed(&error)),
@@ -148,8 +148,8 @@ impl Client {
     }
 
     /// What comes next, or silence.
-    pub async fn next(&mut self, within: Duration) -> Seen {
-        tokio::time::timeout(within, self.receive()).await.unwrap_or(Seen::Silence)
+    pub async fn next(&mut self, within: Duration) -> Incoming {
+        tokio::time::timeout(within, self.receive()).await.unwrap_or(Incoming::Silence)
     }
 
     /// The next frame of this type; others before it are passed over.
@@ -163,7 +163,7 @@ impl Client {
     }
 
     /// Asks, and gives the answer that carries the same `ref`.
-    pub async fn ask(&mut self, frame: &Value) -> Value {
+    pub async fn request(&mut self, frame: &Value) -> Value {
         self.send(frame).await;
         self.find("an answer", |answer| answer["ref"] == frame["ref"]).await
     }
@@ -173,21 +173,21 @@ impl Client {
         let mut events = Vec::new();
         loop {
             match self.next(silence).await {
-                Seen::Frame(frame) if is_event(&frame) => events.push(frame),
-                Seen::Frame(_) | Seen::Ping => {}
-                Seen::Silence => return events,
+                Incoming::Frame(frame) if is_event(&frame) => events.push(frame),
+                Incoming::Frame(_) | Incoming::Ping => {}
+                Incoming::Silence => return events,
                 end => panic!("the connection ended: {end:?}"),
             }
         }
     }
 
     /// All frames until the end, and the end. A connection that stays, pinged or not, ends in silence.
-    pub async fn ending(&mut self) -> (Vec<Value>, Seen) {
+    pub async fn ending(&mut self) -> (Vec<Value>, Incoming) {
         let (mut frames, begun) = (Vec::new(), Instant::now());
         loop {
-            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
-                Seen::Frame(frame) => frames.push(frame),
-                Seen::Ping => {}
+            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
+                Incoming::Frame(frame) => frames.push(frame),
+                Incoming::Ping => {}
                 end => return (frames, end),
             }
         }
@@ -196,32 +196,32 @@ impl Client {
     async fn find(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let (mut passed, begun) = (Vec::new(), Instant::now());
         loop {
-            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
-                Seen::Frame(frame) if fits(&frame) => return frame,
-                Seen::Ping => {}
-                Seen::Frame(other) => passed.push(other),
+            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
+                Incoming::Frame(frame) if fits(&frame) => return frame,
+                Incoming::Ping => {}
+                Incoming::Frame(other) => passed.push(other),
                 end => panic!("expected {what}, found {end:?} after {passed:?}"),
             }
         }
     }
 
-    async fn receive(&mut self) -> Seen {
+    async fn receive(&mut self) -> Incoming {
         loop {
             return match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                     Ok(frame) => {
                         text.as_str().clone_into(&mut self.last);
-                        Seen::Frame(frame)
+                        Incoming::Frame(frame)
                     }
                     Err(error) => panic!("the node sent what is not JSON ({error}): {text}"),
                 },
                 Some(Ok(Message::Ping(_))) => {
                     let _ = self.socket.flush().await;
-                    Seen::Ping
+                    Incoming::Ping
                 }
-                Some(Ok(Message::Close(frame))) => Seen::Closed(frame.map(|frame| frame.code.into())),
+                Some(Ok(Message::Close(frame))) => Incoming::Closed(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => continue,
-                Some(Err(_)) | None => Seen::Lost,
+                Some(Err(_)) | None => Incoming::Lost,
             };
         }
     }
@@ -232,25 +232,25 @@ pub fn is_event(frame: &Value) -> bool {
     frame["type"].as_str().is_some_and(|kind| !kind.starts_with("wirebell."))
 }
 
-fn request(address: SocketAddr, token: Option<(Carry, &str)>) -> Request {
+fn request(address: SocketAddr, token: Option<(TokenLocation, &str)>) -> Request {
     let query = match token {
-        Some((Carry::Query, token)) => format!("?access_token={token}"),
+        Some((TokenLocation::Query, token)) => format!("?access_token={token}"),
         _ => String::new(),
     };
     let mut request = format!("ws://{address}/ws{query}").into_client_request().expect("a URL");
     let headers = request.headers_mut();
     let offered = match token {
-        Some((Carry::Subprotocol, token)) => format!("{SUBPROTOCOL}, {BEARER_SUBPROTOCOL}{token}"),
+        Some((TokenLocation::Subprotocol, token)) => format!("{SUBPROTOCOL}, {BEARER_SUBPROTOCOL}{token}"),
         _ => SUBPROTOCOL.to_owned(),
     };
     headers.insert("sec-websocket-protocol", offered.parse().expect("a header"));
-    if let Some((Carry::Header, token)) = token {
+    if let Some((TokenLocation::Header, token)) = token {
         headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
     }
     request
 }
 
-fn refused(response: &tokio_tungstenite::tungstenite::http::Response<Option<Vec<u8>>>) -> Refused {
+fn refused(response: &tokio_tungstenite::tungstenite::http::Response<Option<Vec<u8>>>) -> UpgradeRejected {
     let body = response.body().as_deref().unwrap_or_default();
-    Refused { status: response.status().as_u16(), body: String::from_utf8_lossy(body).into_owned() }
+    UpgradeRejected { status: response.status().as_u16(), body: String::from_utf8_lossy(body).into_owned() }
 }

@@ -24,10 +24,10 @@ struct State {
     accepted: AtomicU64,
     /// Connections with a smaller number are deaf.
     deaf_below: AtomicU64,
-    /// Messages swallowed.
-    swallowed: AtomicU64,
-    /// Is the line whole?
-    whole: watch::Sender<bool>,
+    /// Messages dropped.
+    dropped: AtomicU64,
+    /// Is the line connected?
+    connected: watch::Sender<bool>,
 }
 
 impl DeafProxy {
@@ -38,8 +38,8 @@ impl DeafProxy {
         let state = Arc::new(State {
             accepted: AtomicU64::new(0),
             deaf_below: AtomicU64::new(0),
-            swallowed: AtomicU64::new(0),
-            whole: watch::Sender::new(true),
+            dropped: AtomicU64::new(0),
+            connected: watch::Sender::new(true),
         });
         let accepting = tokio::spawn(accept(listener, port, Arc::clone(&state)));
         Self { address, state, accepting }
@@ -61,28 +61,28 @@ impl DeafProxy {
     }
 
     /// The same for every connection that ever comes.
-    pub fn deafen_for_ever(&self) {
+    pub fn deafen_all(&self) {
         self.state.deaf_below.store(u64::MAX, Ordering::SeqCst);
     }
 
     /// Everybody hears again.
-    pub fn heal(&self) {
+    pub fn undeafen(&self) {
         self.state.deaf_below.store(0, Ordering::SeqCst);
     }
 
-    /// How many messages were swallowed.
-    pub fn swallowed(&self) -> u64 {
-        self.state.swallowed.load(Ordering::SeqCst)
+    /// How many messages were dropped.
+    pub fn dropped(&self) -> u64 {
+        self.state.dropped.load(Ordering::SeqCst)
     }
 
     /// Ends every connection, and every one that comes as soon as it has come.
     pub fn cut(&self) {
-        self.state.whole.send_replace(false);
+        self.state.connected.send_replace(false);
     }
 
     /// New connections pass again.
-    pub fn mend(&self) {
-        self.state.whole.send_replace(true);
+    pub fn restore(&self) {
+        self.state.connected.send_replace(true);
     }
 }
 
@@ -96,7 +96,7 @@ impl Drop for DeafProxy {
 async fn accept(listener: TcpListener, port: u16, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
         let number = state.accepted.fetch_add(1, Ordering::SeqCst);
-        if !*state.whole.borrow() {
+        if !*state.connected.borrow() {
             continue;
         }
         tokio::spawn(pass(client, port, number, Arc::clone(&state)));
@@ -108,15 +108,15 @@ async fn pass(client: TcpStream, port: u16, number: u64, state: Arc<State>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, to_client) = client.into_split();
     let (from_server, mut to_server) = server.into_split();
-    let mut whole = state.whole.subscribe();
+    let mut connected = state.connected.subscribe();
     tokio::select! {
         _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
         () = filter(from_server, to_client, number, &state) => {}
-        _ = whole.wait_for(|whole| !whole) => {}
+        _ = connected.wait_for(|connected| !connected) => {}
     }
 }
 
-/// Passes whole values on, except messages of subscriptions while the connection is deaf.
+/// Passes connected values on, except messages of subscriptions while the connection is deaf.
 async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, state: &State) {
     let (mut buffer, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
@@ -126,11 +126,11 @@ async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, st
         }
         let mut passed = Vec::new();
         let mut at = 0;
-        while let Some(length) = extent(&buffer[at..]) {
+        while let Some(length) = value_length(&buffer[at..]) {
             let value = &buffer[at..at + length];
             at += length;
             if is_message(value) && number < state.deaf_below.load(Ordering::SeqCst) {
-                state.swallowed.fetch_add(1, Ordering::SeqCst);
+                state.dropped.fetch_add(1, Ordering::SeqCst);
             } else {
                 passed.extend_from_slice(value);
             }
@@ -147,8 +147,8 @@ fn is_message(value: &[u8]) -> bool {
         && value.windows(b"\r\nsmessage\r\n".len()).take(16).any(|part| part == b"\r\nsmessage\r\n")
 }
 
-/// How many bytes the value has that begins here; none if it is not whole yet.
-fn extent(bytes: &[u8]) -> Option<usize> {
+/// How many bytes the value has that begins here; none if it is not connected yet.
+fn value_length(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let count = || std::str::from_utf8(&bytes[1..line]).ok()?.parse::<i64>().ok();
     let head = line + 2;
@@ -160,7 +160,7 @@ fn extent(bytes: &[u8]) -> Option<usize> {
         },
         kind @ (b'*' | b'~' | b'>' | b'%') => {
             let members = usize::try_from(count()?).unwrap_or(0) * if kind == b'%' { 2 } else { 1 };
-            (0..members).try_fold(head, |at, _| Some(at + extent(bytes.get(at..)?)?))
+            (0..members).try_fold(head, |at, _| Some(at + value_length(bytes.get(at..)?)?))
         }
         _ => Some(head),
     }
@@ -182,9 +182,9 @@ mod tests {
             ">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n",
         ] {
             let bytes = value.as_bytes();
-            assert_eq!(extent(&[bytes, b"+next\r\n"].concat()), Some(bytes.len()), "{value:?}");
+            assert_eq!(value_length(&[bytes, b"+next\r\n"].concat()), Some(bytes.len()), "{value:?}");
             for end in 0..bytes.len() {
-                assert_eq!(extent(&bytes[..end]), None, "{:?}", &value[..end]);
+                assert_eq!(value_length(&bytes[..end]), None, "{:?}", &value[..end]);
             }
         }
     }

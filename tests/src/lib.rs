@@ -22,7 +22,7 @@ pub mod chaos;
 pub mod client;
 pub mod collector;
 pub mod deaf_proxy;
-pub mod http;
+pub mod server_api;
 pub mod keys;
 pub mod log;
 pub mod memory;
@@ -36,7 +36,7 @@ pub mod token;
 use std::time::Duration;
 
 /// How long a test waits for what must come. It is no claim about speed: the machine may be slow.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a test listens for what must not come.
 pub const SILENCE: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ready: impl Fn
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "waited in vain: {what}");
+    assert!(tokio::time::timeout(TIMEOUT, asked).await.is_ok(), "waited in vain: {what}");
 }
 
 /// Is the full size asked for, which takes some minutes and nearly all file descriptors?

@@ -38,7 +38,7 @@ impl Log {
     }
 
     /// The lines that hold any of these texts.
-    pub fn holding(&self, texts: &[&str]) -> Vec<String> {
+    pub fn lines_containing(&self, texts: &[&str]) -> Vec<String> {
         self.lines().into_iter().filter(|line| texts.iter().any(|text| line.contains(text))).collect()
     }
 

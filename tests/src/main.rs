@@ -1,11 +1,11 @@
-//! `wirebell-audit`: the large runs by hand, each with its figures, and a status that says whether all was sound.
+//! `wirebell-audit`: the large runs by hand, each with its figures, and a status that says whether all was passed.
 //!
 //! The same runs stand in `tests/delivery.rs`, `tests/memory.rs` and `tests/chaos.rs`, in the size of every day.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use wirebell_tests::audit::{delivery, fairness, idle, slow};
+use wirebell_tests::audit::{connection_memory, delivery, fairness, slow_client};
 use wirebell_tests::chaos::command;
 
 #[derive(Parser)]
@@ -23,10 +23,10 @@ enum Run {
         #[arg(long, default_value_t = delivery::Scale::FULL.users)]
         users: u32,
         /// Events through the SDK.
-        #[arg(long, default_value_t = delivery::Scale::FULL.by_sdk)]
+        #[arg(long, default_value_t = delivery::Scale::FULL.via_sdk)]
         sdk: u32,
         /// Events over HTTP.
-        #[arg(long, default_value_t = delivery::Scale::FULL.by_http)]
+        #[arg(long, default_value_t = delivery::Scale::FULL.via_http)]
         http: u32,
     },
     /// One node: what an authenticated connection costs.
@@ -38,13 +38,13 @@ enum Run {
     /// One node: a client that reads a kilobyte a second among others.
     Slow {
         /// The other clients.
-        #[arg(long, default_value_t = slow::Scale::FULL.others)]
+        #[arg(long, default_value_t = slow_client::Scale::FULL.others)]
         others: u32,
         /// Events, every second one to the slow client.
-        #[arg(long, default_value_t = slow::Scale::FULL.events)]
+        #[arg(long, default_value_t = slow_client::Scale::FULL.events)]
         events: u32,
         /// Events a second.
-        #[arg(long, default_value_t = slow::Scale::FULL.rate)]
+        #[arg(long, default_value_t = slow_client::Scale::FULL.rate)]
         rate: u32,
     },
     /// One node: events to one user while broadcasts go to all, and what each takes.
@@ -56,36 +56,36 @@ enum Run {
         #[arg(long, default_value_t = fairness::Scale::FULL.events)]
         events: u32,
     },
-    /// Three nodes, and everything goes wrong that can: every device gets each confirmed event once and in order.
-    Chaos(command::Chaos),
+    /// Three nodes, and everything goes kind that can: every device gets each confirmed event once and in order.
+    Chaos(command::ChaosOptions),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let sound = match Arguments::parse().run {
+    let passed = match Arguments::parse().run {
         Run::Delivery { users, sdk, http } => {
             let report =
-                Box::pin(delivery::run(delivery::Scale { users, by_sdk: sdk, by_http: http, cut_every: None }))
+                Box::pin(delivery::run(delivery::Scale { users, via_sdk: sdk, via_http: http, cut_every: None }))
                     .await;
             println!("{report}");
-            report.is_sound()
+            report.passed()
         }
         Run::Memory { connections } => {
-            let report = idle::run(connections).await;
+            let report = connection_memory::run(connections).await;
             println!("{report}");
             report.lost == 0
         }
         Run::Slow { others, events, rate } => {
-            let report = Box::pin(slow::run(slow::Scale { others, events, rate })).await;
+            let report = Box::pin(slow_client::run(slow_client::Scale { others, events, rate })).await;
             println!("{report}");
-            report.objections.is_empty()
+            report.violations.is_empty()
         }
         Run::Fairness { listeners, events } => {
             let report = fairness::run(fairness::Scale { listeners, events }).await;
             println!("{report}");
-            report.objections.is_empty()
+            report.violations.is_empty()
         }
-        Run::Chaos(asked) => command::all(&asked).await,
+        Run::Chaos(options) => command::run_all(&options).await,
     };
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::http::Services;
+use crate::server_api::ServerApi;
 use crate::log::Log;
 use crate::redis::Redis;
 use crate::token::{AUDIENCE, ISSUER, SECRET};
 
 /// The service key of every node that [`Setup::serve`] starts.
-pub const SERVICE_KEY: &str = "a-service-key-of-the-tests";
+pub const API_KEY: &str = "a-service-key-of-the-tests";
 
 /// How a node is to be started.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Setup {
 
 /// How a run that was expected to end by itself ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ExitResult {
     /// By which code or signal.
     pub status: ExitStatus,
     /// All that it wrote.
@@ -47,7 +47,7 @@ impl Setup {
             .set("bus.redis", url)
             .set("clients.listen", "127.0.0.1:0")
             .set("services.listen", "127.0.0.1:0")
-            .set("services.keys", SERVICE_KEY)
+            .set("services.keys", API_KEY)
             .set("auth.secret", SECRET)
             .set("auth.issuer", ISSUER)
             .set("auth.audience", AUDIENCE)
@@ -93,12 +93,12 @@ impl Setup {
         let log = Log::default();
         let child = self.spawn(&log);
         let mut node = Node { child, log, clients: unknown(), services: unknown() };
-        node.find_doors().await;
+        node.wait_for_addresses().await;
         node
     }
 
     /// Runs it to its end, which must come by itself.
-    pub fn run(&self) -> Ended {
+    pub fn run(&self) -> ExitResult {
         let log = Log::default();
         let mut child = self.spawn(&log);
         let status = wait(&mut child).unwrap_or_else(|| {
@@ -107,7 +107,7 @@ impl Setup {
         });
         // The pipe's reader may be a moment behind the process' end.
         std::thread::sleep(Duration::from_millis(100));
-        Ended { status, output: log.text() }
+        ExitResult { status, output: log.text() }
     }
 
     /// Starts it and leaves it to the caller, who must end it.
@@ -133,16 +133,16 @@ pub struct Node {
     child: Child,
     /// What it wrote.
     pub log: Log,
-    /// The clients' door.
+    /// The clients' api.
     pub clients: SocketAddr,
-    /// The services' door.
+    /// The services' api.
     pub services: SocketAddr,
 }
 
 impl Node {
-    /// Its services' door, with the key to it.
-    pub fn door(&self) -> Services {
-        Services::new(self.services, Some(SERVICE_KEY))
+    /// Its services' api, with the key to it.
+    pub fn api(&self) -> ServerApi {
+        ServerApi::new(self.services, Some(API_KEY))
     }
 
     /// Its process.
@@ -168,23 +168,23 @@ impl Node {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return status;
             }
-            assert!(begun.elapsed() < 2 * crate::PATIENCE, "the node does not end; {}", self.log.text());
+            assert!(begun.elapsed() < 2 * crate::TIMEOUT, "the node does not end; {}", self.log.text());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Does it still run?
-    pub fn runs(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child of this process").is_none()
     }
 
     /// Waits for `/readyz`.
     pub async fn wait_ready(&self) {
-        let door = self.door();
-        crate::eventually("/readyz says 200", || async { door.get("/readyz").await.status == 200 }).await;
+        let api = self.api();
+        crate::eventually("/readyz says 200", || async { api.get("/readyz").await.status == 200 }).await;
     }
 
-    async fn find_doors(&mut self) {
+    async fn wait_for_addresses(&mut self) {
         let begun = Instant::now();
         let fields = loop {
             if let Some(fields) = self.log.fields("listening") {
@@ -192,7 +192,7 @@ impl Node {
             }
             let status = self.child.try_wait().expect("a child of this process");
             assert!(status.is_none(), "the node ended ({status:?}) before it listened:\n{}", self.log.text());
-            assert!(begun.elapsed() < crate::PATIENCE, "no `listening` in its log:\n{}", self.log.text());
+            assert!(begun.elapsed() < crate::TIMEOUT, "no `listening` in its log:\n{}", self.log.text());
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let address = |name: &str| fields[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -228,7 +228,7 @@ pub fn program() -> PathBuf {
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {
     let begun = Instant::now();
-    while begun.elapsed() < crate::PATIENCE {
+    while begun.elapsed() < crate::TIMEOUT {
         if let Some(status) = child.try_wait().expect("a child of this process") {
             return Some(status);
         }

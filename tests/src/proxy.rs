@@ -14,7 +14,7 @@ const PIECE: usize = 16 * 1024;
 
 /// The state of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
+pub enum LinkState {
     /// Bytes go through.
     Open,
     /// Connections end, and new ones end at once.
@@ -29,7 +29,7 @@ pub enum Link {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    link: watch::Sender<Link>,
+    link: watch::Sender<LinkState>,
     task: AbortHandle,
 }
 
@@ -38,7 +38,7 @@ impl Proxy {
     pub async fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (link, state) = watch::channel(Link::Open);
+        let (link, state) = watch::channel(LinkState::Open);
         let task = tokio::spawn(accept(listener, to, state)).abort_handle();
         Self { address, link, task }
     }
@@ -49,45 +49,45 @@ impl Proxy {
     }
 
     /// Changes the link, for connections that are there and for those to come.
-    pub fn set(&self, link: Link) {
+    pub fn set(&self, link: LinkState) {
         self.link.send_replace(link);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.set(Link::Cut);
+        self.set(LinkState::Cut);
         self.task.abort();
     }
 }
 
-async fn accept(listener: TcpListener, to: SocketAddr, link: watch::Receiver<Link>) {
-    while let Ok((near, _)) = listener.accept().await {
-        if *link.borrow() == Link::Cut {
+async fn accept(listener: TcpListener, to: SocketAddr, link: watch::Receiver<LinkState>) {
+    while let Ok((client, _)) = listener.accept().await {
+        if *link.borrow() == LinkState::Cut {
             continue;
         }
-        tokio::spawn(join(near, to, link.clone()));
+        tokio::spawn(forward(client, to, link.clone()));
     }
 }
 
-async fn join(near: TcpStream, to: SocketAddr, link: watch::Receiver<Link>) {
-    let Ok(far) = TcpStream::connect(to).await else { return };
-    let (_, _) = (near.set_nodelay(true), far.set_nodelay(true));
-    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+async fn forward(client: TcpStream, to: SocketAddr, link: watch::Receiver<LinkState>) {
+    let Ok(server) = TcpStream::connect(to).await else { return };
+    let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut cut = link.clone();
     // The end of one direction is the end of both: half a connection is of no use to anybody.
     tokio::select! {
-        () = pass(from_near, to_far, link.clone()) => {}
-        () = pass(from_far, to_near, link) => {}
-        _ = cut.wait_for(|link| *link == Link::Cut) => {}
+        () = pass(from_client, to_server, link.clone()) => {}
+        () = pass(from_server, to_client, link) => {}
+        _ = cut.wait_for(|link| *link == LinkState::Cut) => {}
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::Receiver<Link>) {
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::Receiver<LinkState>) {
     let mut piece = vec![0; PIECE];
     while let Ok(count @ 1..) = from.read(&mut piece).await {
-        let Ok(now) = link.wait_for(|link| *link != Link::Stalled).await.map(|link| *link) else { return };
-        if let Link::Slow(delay) = now {
+        let Ok(now) = link.wait_for(|link| *link != LinkState::Stalled).await.map(|link| *link) else { return };
+        if let LinkState::Slow(delay) = now {
             tokio::time::sleep(delay).await;
         }
         if to.write_all(&piece[..count]).await.is_err() {
@@ -127,13 +127,13 @@ mod tests {
         stream.write_all(b"a").await.unwrap();
         assert!(matches!(answer(&mut stream).await, Some(Ok(1))));
 
-        proxy.set(Link::Stalled);
+        proxy.set(LinkState::Stalled);
         stream.write_all(b"b").await.unwrap();
         assert!(answer(&mut stream).await.is_none(), "a stalled link passed a byte on");
-        proxy.set(Link::Open);
+        proxy.set(LinkState::Open);
         assert!(matches!(answer(&mut stream).await, Some(Ok(1))), "what was held back never came");
 
-        proxy.set(Link::Cut);
+        proxy.set(LinkState::Cut);
         assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link is still open");
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link let somebody in");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
 /// In place of a length: it follows in two bytes.
 const IN_TWO_BYTES: u8 = 126;
@@ -80,7 +80,7 @@ impl RawClient {
     pub async fn end(&mut self) -> End {
         let begun = Instant::now();
         loop {
-            match self.next(PATIENCE.saturating_sub(begun.elapsed())).await {
+            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
                 Ok(Frame { opcode: 8, payload }) => {
                     return End::Closed(
                         payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),

@@ -4,7 +4,7 @@
 //! dropped, doubled or out of order is shown beside its rules, in `src/chaos/audit.rs`.
 
 use tokio::sync::Mutex;
-use wirebell_tests::chaos::report::{HEAD, Report};
+use wirebell_tests::chaos::report::{TABLE_HEADER, Report};
 use wirebell_tests::chaos::servers::Topology;
 use wirebell_tests::chaos::{Scale, run};
 
@@ -14,11 +14,11 @@ static TURN: Mutex<()> = Mutex::const_new(());
 async fn short(topology: Topology, seed: u64) -> Report {
     let _turn = TURN.lock().await;
     let report = Box::pin(run(Scale::small(topology, seed))).await;
-    println!("{HEAD}\n{report}");
-    let sound = report.is_sound();
-    assert!(sound, "{HEAD}\n{report}\n{}\nwritten down in {:?}", report.wrongs(), report.keep());
+    println!("{TABLE_HEADER}\n{report}");
+    let passed = report.passed();
+    assert!(passed, "{TABLE_HEADER}\n{report}\n{}\nwritten down in {:?}", report.summary(), report.write_files());
     // A run in which hardly anything happened would show nothing.
-    assert!(report.confirmed() > 300 && report.comings_back() > 50, "{report}");
+    assert!(report.confirmed() > 300 && report.reconnects() > 50, "{report}");
     report
 }
 
@@ -31,14 +31,14 @@ async fn nothing_is_lost_on_one_redis() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_with_sentinels() {
     let report = short(Topology::Sentinel, 1).await;
-    assert!(report.faults("failover") + report.faults("roles exchanged") > 0, "{report}");
+    assert!(report.faults("failover") + report.faults("roles swapped") > 0, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_in_a_cluster() {
     let report = short(Topology::Cluster, 1).await;
     assert!(
-        report.faults("failover") + report.faults("roles exchanged") + report.faults("slot moved") > 0,
+        report.faults("failover") + report.faults("roles swapped") + report.faults("slot moved") > 0,
         "{report}"
     );
 }

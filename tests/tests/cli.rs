@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use wirebell_tests::client::Client;
-use wirebell_tests::http::Services;
+use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::log::Log;
 use wirebell_tests::node::{Node, Setup};
-use wirebell_tests::{PATIENCE, eventually};
+use wirebell_tests::{TIMEOUT, eventually};
 
 /// `wirebell dev` on free ports, with the log as JSON so that its ports can be read.
 async fn dev() -> Node {
@@ -43,15 +43,15 @@ async fn dev_needs_nothing_and_a_token_and_a_publish_work_with_it() {
     let mut client = Client::connect(node.clients, &token(&["--user", "42"])).await;
     assert_eq!(client.user(), "42");
 
-    let door = format!("http://{}", node.services);
+    let api = format!("http://{}", node.services);
     let data = r#"{"ok":true}"#;
-    let told = say(&["publish", "--url", &door, "--to", "user:42", "--type", "payment-status", "--data", data]);
+    let told = say(&["publish", "--url", &api, "--to", "user:42", "--type", "payment-status", "--data", data]);
     let event = client.frame("payment-status").await;
     assert_eq!(event["data"], json!({"ok": true}));
     assert!(told.contains(event["id"].as_str().expect("an id")), "{told}");
 
-    let open = Services::new(node.services, None);
-    open.accepted(&json!({"to": "all", "type": "t", "data": 1})).await;
+    let open = ServerApi::new(node.services, None);
+    open.publish_accepted(&json!({"to": "all", "type": "t", "data": 1})).await;
     assert_eq!(client.event().await["data"], 1, "publishing is open to this machine");
 }
 
@@ -62,9 +62,9 @@ async fn listen_prints_what_comes() {
     let log = Log::default();
     let listener = Setup::bare(&["listen", "--url", &url, "--token", &token(&["--user", "7"])]).spawn(&log);
     let _running = Running(listener);
-    let open = Services::new(node.services, None);
+    let open = ServerApi::new(node.services, None);
     eventually("the listener prints the event", || async {
-        open.accepted(&json!({"to": "user:7", "type": "hello", "data": "from-the-shell"})).await;
+        open.publish_accepted(&json!({"to": "user:7", "type": "hello", "data": "from-the-shell"})).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         log.text().contains("from-the-shell")
     })
@@ -82,12 +82,12 @@ async fn listen_does_not_come_back_with_a_bad_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dev_shows_its_page_and_two_run_apart() {
     let (one, other) = (dev().await, dev().await);
-    let page = Services::new(one.clients, None).get("/").await;
+    let page = ServerApi::new(one.clients, None).get("/").await;
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
     let mut here = Client::connect(one.clients, &token(&["--user", "1"])).await;
     let mut there = Client::connect(other.clients, &token(&["--user", "1"])).await;
-    Services::new(one.services, None).accepted(&json!({"to": "user:1", "type": "t", "data": 1})).await;
+    ServerApi::new(one.services, None).publish_accepted(&json!({"to": "user:1", "type": "t", "data": 1})).await;
     assert_eq!(here.event().await["data"], 1);
     assert!(
         there.events_until_silence(wirebell_tests::SILENCE).await.is_empty(),
@@ -133,6 +133,6 @@ async fn dev_ends_on_an_interrupt() {
     let mut node = dev().await;
     let _client = Client::connect(node.clients, &token(&["--user", "1"])).await;
     node.signal("INT");
-    let status = tokio::time::timeout(PATIENCE, node.ended()).await.expect("it ends");
+    let status = tokio::time::timeout(TIMEOUT, node.ended()).await.expect("it ends");
     assert!(status.success(), "{status}");
 }

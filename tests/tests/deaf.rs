@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wirebell_tests::audit::crowd::{Crowd, event};
+use wirebell_tests::audit::load_clients::{LoadClients, event};
 use wirebell_tests::client::Client;
 use wirebell_tests::deaf_proxy::DeafProxy;
 use wirebell_tests::node::{Node, Setup};
@@ -17,7 +17,7 @@ const NOTICED: &str = "a subscription is deaf: its connection lives";
 /// Where nodes enter themselves.
 const ROSTER: &str = "wb:{nodes}:alive";
 
-/// Users of the test in which a crowd is deafened. Each is a channel to be subscribed anew.
+/// Users of the test in which all clients are deafened. Each is a channel to be subscribed anew.
 fn users() -> u32 {
     if full_size() { 5_000 } else { 50 }
 }
@@ -30,9 +30,9 @@ async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anythin
     let other = Setup::serve(&redis).start().await;
     let users = users();
     let places: Vec<_> = (0..users).map(|user| (user, node.clients)).collect();
-    let crowd = Crowd::connect(&places).await;
+    let clients = LoadClients::connect(&places).await;
     publish(&other, 0..users).await;
-    assert_eq!(crowd.wait_for_events(u64::from(users)).await, u64::from(users), "before");
+    assert_eq!(clients.wait_for_events(u64::from(users)).await, u64::from(users), "before");
     let disconnections = count(&node, "wirebell_bus_disconnections_total").await;
 
     proxy.deafen();
@@ -40,13 +40,13 @@ async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anythin
     publish(&other, users..2 * users).await;
     eventually("the canary notices", || async { count(&node, "wirebell_bus_deaf_total").await > 0 }).await;
     let noticed = deaf_at.elapsed();
-    assert_eq!(crowd.wait_for_events(u64::from(2 * users)).await, u64::from(2 * users), "{}", node.log.text());
+    assert_eq!(clients.wait_for_events(u64::from(2 * users)).await, u64::from(2 * users), "{}", node.log.text());
     println!("deaf: noticed after {noticed:?}, all events of the meantime delivered after {:?}", deaf_at.elapsed());
 
     publish(&other, 2 * users..3 * users).await;
-    assert_eq!(crowd.wait_for_events(u64::from(3 * users)).await, u64::from(3 * users), "afterwards");
-    assert!(proxy.swallowed() > 0, "nothing was swallowed: the test has shown nothing");
-    assert!(!node.log.holding(&[NOTICED]).is_empty(), "{}", node.log.text());
+    assert_eq!(clients.wait_for_events(u64::from(3 * users)).await, u64::from(3 * users), "afterwards");
+    assert!(proxy.dropped() > 0, "nothing was dropped: the test has shown nothing");
+    assert!(!node.log.lines_containing(&[NOTICED]).is_empty(), "{}", node.log.text());
     assert_eq!(count(&node, "wirebell_bus_disconnections_total").await, disconnections + 1, "another cause");
     eventually("how long it was deaf is told", || async {
         let lasted = metric(&node, "wirebell_bus_deafness_seconds_sum").await;
@@ -54,7 +54,7 @@ async fn a_deaf_subscription_is_noticed_and_built_anew_and_nobody_misses_anythin
         lasted > 0.0
     })
     .await;
-    once_each(crowd).await;
+    once_each(clients).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,11 +64,11 @@ async fn a_busy_link_is_not_taken_for_a_deaf_one() {
     let client = Client::connect(node.clients, &Issuer::default().token("u1")).await;
     let until = Instant::now() + Duration::from_secs(5);
     let publishers = (0..4).map(|_| async {
-        let (door, mut published) = (node.door(), 0);
+        let (api, mut published) = (node.api(), 0);
         let event = json!({"to": "user:u1", "type": "t", "class": "volatile", "data": "x".repeat(500)});
         let batch = json!(vec![event; 500]);
         while Instant::now() < until {
-            door.accepted(&batch).await;
+            api.publish_accepted(&batch).await;
             published += 500;
         }
         published
@@ -88,16 +88,16 @@ async fn a_node_that_stays_deaf_is_not_sent_clients_and_comes_back_by_itself() {
     let other = Setup::serve(&redis).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("u1")).await;
 
-    proxy.deafen_for_ever();
+    proxy.deafen_all();
     let deaf_at = Instant::now();
     is_out(&node).await;
     println!("deaf for good: unready after {:?}", deaf_at.elapsed());
-    assert_eq!(other.door().get("/readyz").await.status, 200, "the other hears");
+    assert_eq!(other.api().get("/readyz").await.status, 200, "the other hears");
     // Commands work: what is published through the deaf node reaches those that hear.
-    node.door().accepted(&json!({"to": "user:u1", "id": "e1", "type": "t", "data": 1})).await;
+    node.api().publish_accepted(&json!({"to": "user:u1", "id": "e1", "type": "t", "data": 1})).await;
     assert!(metric(&node, "wirebell_bus_canary_silence_seconds").await > 1.0);
 
-    proxy.heal();
+    proxy.undeafen();
     is_whole(&node).await;
     assert_eq!(client.event().await["id"], "e1");
     assert_eq!(client.events_until_silence(SILENCE).await, [Value::Null; 0]);
@@ -111,7 +111,7 @@ async fn a_node_that_alone_has_lost_redis_is_not_sent_clients() {
     // It listens everywhere, and so has to find out at which address the first can ask it.
     let other = Setup::serve(&redis).set("services.listen", "0.0.0.0:0").start().await;
     knows_the_other(&redis).await;
-    let entries: Vec<String> = redis.ask(&["ZRANGE", ROSTER, "0", "-1"]).await.expect("entries");
+    let entries: Vec<String> = redis.query(&["ZRANGE", ROSTER, "0", "-1"]).await.expect("entries");
     let address = format!(" 127.0.0.1:{}", other.services.port());
     assert!(entries.iter().any(|entry| entry.ends_with(&address)), "no{address} in {entries:?}");
 
@@ -119,10 +119,10 @@ async fn a_node_that_alone_has_lost_redis_is_not_sent_clients() {
     let cut_at = Instant::now();
     is_out(&node).await;
     println!("cut off: unready after {:?}", cut_at.elapsed());
-    let answer = other.door().get("/readyz").await;
+    let answer = other.api().get("/readyz").await;
     assert_eq!((answer.status, &answer.json()["bus"]), (200, &json!("up")), "{}", answer.text);
-    assert_eq!(node.door().get("/livez").await.status, 200);
-    proxy.mend();
+    assert_eq!(node.api().get("/livez").await.status, 200);
+    proxy.restore();
     is_whole(&node).await;
 
     redis.kill();
@@ -132,7 +132,7 @@ async fn a_node_that_alone_has_lost_redis_is_not_sent_clients() {
     let until = Instant::now() + Duration::from_secs(8);
     while Instant::now() < until {
         for one in [&node, &other] {
-            let (ready, alive) = (one.door().get("/readyz").await, one.door().get("/livez").await);
+            let (ready, alive) = (one.api().get("/readyz").await, one.api().get("/livez").await);
             assert_eq!((ready.status, alive.status), (200, 200), "{}", ready.text);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -150,17 +150,17 @@ async fn a_node_that_never_had_its_bus_is_not_ready() {
     let node = Setup::serve(&redis).set("bus.redis", &proxy.url()).start_unready().await;
     let until = Instant::now() + Duration::from_secs(3);
     while Instant::now() < until {
-        let answer = node.door().get("/readyz").await;
+        let answer = node.api().get("/readyz").await;
         assert_eq!(
             (answer.status, &answer.json()["reasons"][0]["reason"]),
             (503, &json!("bus")),
             "{}",
             answer.text
         );
-        assert_eq!(node.door().get("/livez").await.status, 200);
+        assert_eq!(node.api().get("/livez").await.status, 200);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    proxy.mend();
+    proxy.restore();
     is_whole(&node).await;
 }
 
@@ -170,10 +170,10 @@ async fn in_a_cluster_every_shard_has_its_canary_which_follows_its_slot() {
     let proxy = DeafProxy::start(cluster.nodes()[1].port()).await;
     // The second server is known to everybody by the proxy's port.
     let port = proxy.port().to_string();
-    cluster.nodes()[1].ask::<()>(&["CONFIG", "SET", "cluster-announce-port", &port]).await.expect("it agrees");
+    cluster.nodes()[1].query::<()>(&["CONFIG", "SET", "cluster-announce-port", &port]).await.expect("it agrees");
     for server in cluster.nodes() {
         eventually("everybody knows the new port", || async {
-            let nodes: String = server.ask(&["CLUSTER", "NODES"]).await.unwrap_or_default();
+            let nodes: String = server.query(&["CLUSTER", "NODES"]).await.unwrap_or_default();
             nodes.contains(&format!(":{port}@"))
         })
         .await;
@@ -212,7 +212,7 @@ async fn with_sentinels_the_canary_follows_the_primary() {
     let node = Setup::serve(sentinels.primary().await).set("bus.redis", &url).start().await;
     hears(&node).await;
     let before = sentinels.primary().await.port();
-    sentinels.exchange().await;
+    sentinels.swap_roles().await;
     for _ in 0..600 {
         if sentinels.primary().await.port() != before {
             break;
@@ -226,24 +226,24 @@ async fn with_sentinels_the_canary_follows_the_primary() {
 async fn publish(node: &Node, numbers: std::ops::Range<u32>) {
     let events: Vec<_> = numbers.map(|number| event(number, number % users())).collect();
     for batch in events.chunks(500) {
-        node.door().accepted(&json!(batch)).await;
+        node.api().publish_accepted(&json!(batch)).await;
     }
 }
 
 /// Everybody got each of its three events once, in their order.
-async fn once_each(crowd: Crowd) {
+async fn once_each(clients: LoadClients) {
     tokio::time::sleep(SILENCE).await;
-    for record in crowd.leave().await {
-        let got: Vec<u32> = record.got.iter().map(|got| got.event).collect();
+    for record in clients.stop().await {
+        let got: Vec<u32> = record.received.iter().map(|received| received.event).collect();
         assert_eq!(got, [record.user, record.user + users(), record.user + 2 * users()]);
-        assert!(!record.lost && record.got.iter().all(|got| got.intact));
+        assert!(!record.lost && record.received.iter().all(|received| received.intact));
     }
 }
 
 /// Both nodes have entered themselves, and had the time to read of each other.
 async fn knows_the_other(redis: &Redis) {
     eventually("both are on the roster", || async {
-        redis.ask::<u64>(&["ZCARD", ROSTER]).await.is_ok_and(|count| count == 2)
+        redis.query::<u64>(&["ZCARD", ROSTER]).await.is_ok_and(|count| count == 2)
     })
     .await;
     // The one that came first reads the second's entry at its next renewal, which is every 5 s.
@@ -251,26 +251,26 @@ async fn knows_the_other(redis: &Redis) {
 }
 
 async fn is_out(node: &Node) {
-    let door = node.door();
-    eventually("/readyz says 503", || async { door.get("/readyz").await.status == 503 }).await;
-    let answer = door.get("/readyz").await.json();
+    let api = node.api();
+    eventually("/readyz says 503", || async { api.get("/readyz").await.status == 503 }).await;
+    let answer = api.get("/readyz").await.json();
     assert_eq!((&answer["ready"], &answer["reasons"][0]["reason"]), (&json!(false), &json!("bus")), "{answer}");
     assert_eq!((&answer["bus"], &answer["degraded"]), (&json!("down"), &json!([])), "{answer}");
 }
 
 async fn is_degraded(node: &Node) {
-    let door = node.door();
+    let api = node.api();
     eventually("/readyz says degraded", || async {
-        let answer = door.get("/readyz").await;
+        let answer = api.get("/readyz").await;
         answer.status == 200 && answer.json()["degraded"][0]["reason"] == "bus"
     })
     .await;
 }
 
 async fn is_whole(node: &Node) {
-    let door = node.door();
+    let api = node.api();
     eventually("/readyz says that all is well", || async {
-        let answer = door.get("/readyz").await;
+        let answer = api.get("/readyz").await;
         answer.status == 200 && answer.json()["degraded"] == json!([]) && answer.json()["bus"] == "up"
     })
     .await;
@@ -294,14 +294,14 @@ async fn hears(node: &Node) {
 async fn canaries(cluster: &Cluster) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for (place, server) in cluster.nodes().iter().enumerate() {
-        let names: Vec<String> = server.ask(&["PUBSUB", "SHARDCHANNELS", "wb:*:canary:*"]).await.expect("names");
+        let names: Vec<String> = server.query(&["PUBSUB", "SHARDCHANNELS", "wb:*:canary:*"]).await.expect("names");
         found.extend(names.into_iter().map(|name| (name, place)));
     }
     found
 }
 
 async fn metric(node: &Node, name: &str) -> f64 {
-    let text = node.door().get("/metrics").await.text;
+    let text = node.api().get("/metrics").await.text;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in:\n{text}"))
 }

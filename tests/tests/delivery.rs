@@ -1,6 +1,6 @@
 //! Two nodes, one Redis, many users with two connections each: every connection gets each event of its user exactly
 //! once and in order, and nobody gets another's. `WIREBELL_TEST_FULL=1` runs it with 10,000 connections and 250,000
-//! events. That the audit objects to what is wrong is shown beside its rules, in `src/audit/mod.rs`.
+//! events. That the audit objects to what is kind is shown beside its rules, in `src/audit/mod.rs`.
 
 use serde_json::json;
 use wirebell_tests::audit::delivery::{Scale, run};
@@ -14,7 +14,7 @@ use wirebell_tests::{SILENCE, full_size};
 async fn each_connection_gets_each_event_of_its_user_once() {
     let report = Box::pin(run(if full_size() { Scale::FULL } else { Scale::SMALL })).await;
     println!("{report}");
-    assert!(report.is_sound(), "\n{report}");
+    assert!(report.passed(), "\n{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +22,7 @@ async fn what_pub_sub_loses_comes_from_the_log() {
     let report = Box::pin(run(Scale::CUT)).await;
     println!("{report}");
     assert!(report.cuts() > 0 && report.repaired() > 0, "nothing was lost, so the run shows nothing\n{report}");
-    assert!(report.is_sound(), "\n{report}");
+    assert!(report.passed(), "\n{report}");
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn every_kind_of_channel_reaches_whom_it_names() {
     let mut second = Client::connect(nodes[1].clients, &token("1")).await;
     let mut other = Client::connect(nodes[1].clients, &token("2")).await;
     for (client, topic) in [(&mut first, "topic:news"), (&mut other, "topic:room-7")] {
-        let reply = client.ask(&json!({"type": "wirebell.subscribe", "channel": topic, "ref": "s"})).await;
+        let reply = client.request(&json!({"type": "wirebell.subscribe", "channel": topic, "ref": "s"})).await;
         assert_eq!((&reply["type"], &reply["data"]["channel"]), (&json!("wirebell.reply"), &json!(topic)));
     }
     let connection = format!("conn:{}", first.connection());
@@ -51,16 +51,16 @@ async fn every_kind_of_channel_reaches_whom_it_names() {
         (json!(["user:2", "topic:news"]), [true, false, true]),
         (json!("user:nobody"), [false, false, false]),
     ] {
-        nodes[1].door().accepted(&json!({"to": to, "type": "t", "data": to})).await;
+        nodes[1].api().publish_accepted(&json!({"to": to, "type": "t", "data": to})).await;
         for (client, wanted) in [&mut first, &mut second, &mut other].into_iter().zip(wanted) {
             let events = client.events_until_silence(SILENCE).await;
             let data: Vec<_> = events.iter().map(|event| event["data"].clone()).collect();
             assert_eq!(data, vec![to.clone(); usize::from(wanted)], "{to} for user {}", client.user());
         }
     }
-    let reply = first.ask(&json!({"type": "wirebell.unsubscribe", "channel": "topic:news", "ref": "u"})).await;
+    let reply = first.request(&json!({"type": "wirebell.unsubscribe", "channel": "topic:news", "ref": "u"})).await;
     assert_eq!(reply["type"], "wirebell.reply");
-    nodes[1].door().accepted(&json!({"to": "topic:news", "type": "t", "data": 1})).await;
+    nodes[1].api().publish_accepted(&json!({"to": "topic:news", "type": "t", "data": 1})).await;
     assert!(first.events_until_silence(SILENCE).await.is_empty(), "no longer subscribed");
 }
 
@@ -71,7 +71,7 @@ async fn a_volatile_event_has_no_cursor_and_data_arrives_byte_for_byte() {
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     let json = [("content-type", "application/json")];
     let body = r#"{"to":"user:42","type":"t","class":"volatile","source":"s","data":{"b": 1.50, "a":"\u00e9"}}"#;
-    let answer = node.door().send("POST", "/v1/events", &json, body.to_owned()).await;
+    let answer = node.api().send("POST", "/v1/events", &json, body.to_owned()).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!((&answer.json()["cursor"], &answer.json()["nodes"]), (&json!(null), &json!(1)));
     let event = client.event().await;

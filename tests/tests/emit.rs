@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use wirebell_publisher::{Inbox, InboxEvent};
-use wirebell_tests::client::{Client, Seen};
+use wirebell_tests::client::{Client, Incoming};
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 use wirebell_tests::token::{Issuer, claims, with};
-use wirebell_tests::{PATIENCE, SILENCE};
+use wirebell_tests::{TIMEOUT, SILENCE};
 
 fn token(user: &str) -> String {
     let device = with(claims(user), "device", json!("phone"));
@@ -41,7 +41,7 @@ async fn echo(url: &str, service: &str) -> (Inbox, JoinHandle<()>) {
 async fn until_it_reads(inbox: &Inbox) {
     let begun = Instant::now();
     while inbox.backlog().await.is_err() {
-        assert!(begun.elapsed() < PATIENCE, "the service does not read");
+        assert!(begun.elapsed() < TIMEOUT, "the service does not read");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -56,14 +56,14 @@ async fn round_trip(url: &str) {
         let mut client = client(node, &format!("user-{number}")).await;
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let emitted = json!({"type": "send-message", "data": {"n": number}, "ref": "8", "traceparent": trace});
-        let reply = client.ask(&emitted).await;
+        let reply = client.request(&emitted).await;
         let expected = json!({
             "data": {"n": number}, "user": format!("user-{number}"), "device": "phone",
             "connection": client.connection(), "traceparent": trace, "tries": 1,
         });
         assert_eq!(reply, json!({"type": "wirebell.reply", "ref": "8", "data": expected}));
     }
-    assert_eq!(inbox.close(PATIENCE).await, 0);
+    assert_eq!(inbox.close(TIMEOUT).await, 0);
     running.await.expect("the service ends");
 }
 
@@ -90,7 +90,7 @@ async fn without_a_service_it_is_said_and_the_event_waits_for_the_first_one() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let mut client = client(&node, "42").await;
-    let error = client.ask(&json!({"type": "send-message", "data": 1, "ref": "1"})).await;
+    let error = client.request(&json!({"type": "send-message", "data": 1, "ref": "1"})).await;
     assert_eq!((&error["type"], &error["code"]), (&json!("wirebell.error"), &json!("no_service")), "{error}");
     let inbox = Inbox::connect(&redis.url(), "late").await.expect("a worker");
     let mut claim = inbox.next().await.expect("an entry");
@@ -102,10 +102,10 @@ async fn without_a_service_it_is_said_and_the_event_waits_for_the_first_one() {
     assert_eq!((claim.user.as_str(), claim.data.as_str()), ("42", "1"));
     claim.done(&()).await.expect("Redis is told");
     let mut said = client.next(SILENCE).await;
-    if said == Seen::Ping {
+    if said == Incoming::Ping {
         said = client.next(SILENCE).await;
     }
-    assert_eq!(said, Seen::Silence, "an answer that nobody waits for is not told");
+    assert_eq!(said, Incoming::Silence, "an answer that nobody waits for is not told");
     assert_eq!(metric(&node, "wirebell_emit_answers_total{outcome=\"late\"}").await, 1);
 }
 
@@ -126,7 +126,7 @@ async fn each_way_of_having_no_answer_has_its_code() {
     until_it_reads(&inbox).await;
     let mut client = client(&node, "42").await;
     let mut code = async |frame: Value| {
-        let error = client.ask(&frame).await;
+        let error = client.request(&frame).await;
         assert_eq!((&error["type"], &error["ref"]), (&json!("wirebell.error"), &frame["ref"]), "{error}");
         error["code"].as_str().unwrap_or_default().to_owned()
     };
@@ -146,7 +146,7 @@ async fn each_way_of_having_no_answer_has_its_code() {
     for _ in 0..50 {
         client.send(&json!({"type": "send-nothing"})).await;
     }
-    let error = client.ask(&json!({"type": "ask", "ref": "7"})).await;
+    let error = client.request(&json!({"type": "ask", "ref": "7"})).await;
     assert_eq!(error["code"], "rate_limited");
 }
 
@@ -180,15 +180,15 @@ async fn an_id_is_handled_once_and_whoever_asks_again_is_told_the_same() {
     drop(first);
     let mut second = client(&other, "42").await;
     second.send(&order("2")).await;
-    second.ask(&json!({"type": "wirebell.ping", "ref": "p"})).await;
+    second.request(&json!({"type": "wirebell.ping", "ref": "p"})).await;
     go_on.store(true, Ordering::SeqCst);
     let reply = second.frame("wirebell.reply").await;
     assert_eq!((&reply["ref"], &reply["data"]), (&json!("2"), &json!(["order 7", 0])));
     // And again, once it is finished; but another user's id is another event.
-    let again = second.ask(&order("3")).await;
+    let again = second.request(&order("3")).await;
     assert_eq!((&again["type"], &again["data"]), (&json!("wirebell.reply"), &json!(["order 7", 0])));
     let mut somebody = client(&one, "43").await;
-    assert_eq!(somebody.ask(&order("1")).await["data"], json!(["order 7", 1]));
+    assert_eq!(somebody.request(&order("1")).await["data"], json!(["order 7", 1]));
     assert_eq!(handled.load(Ordering::SeqCst), 2);
 }
 
@@ -225,7 +225,7 @@ async fn what_a_client_emits_in_a_row_is_handled_in_that_order_and_by_each_servi
     let mut next = std::collections::HashMap::new();
     for _ in 0..2 * 3 * 60 {
         let (service, user, number) =
-            tokio::time::timeout(PATIENCE, seen.recv()).await.expect("in time").expect("the services live");
+            tokio::time::timeout(TIMEOUT, seen.recv()).await.expect("in time").expect("the services live");
         let expected = next.entry((service, user.clone())).or_insert(0);
         assert_eq!(number, *expected, "{user}'s, at {service}");
         *expected += 1;
@@ -233,14 +233,14 @@ async fn what_a_client_emits_in_a_row_is_handled_in_that_order_and_by_each_servi
     // What waits is also a number for operators, some seconds later.
     let begun = Instant::now();
     while metric(&node, "wirebell_inbox_lag{service=\"audit\"}").await != 0 {
-        assert!(begun.elapsed() < PATIENCE, "the lag is not told");
+        assert!(begun.elapsed() < TIMEOUT, "the lag is not told");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// The value of a series, or -1 if there is none.
 async fn metric(node: &Node, series: &str) -> i64 {
-    let text = node.door().get("/metrics").await.text;
+    let text = node.api().get("/metrics").await.text;
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
     line.unwrap_or(-1)
 }

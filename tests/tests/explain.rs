@@ -1,14 +1,14 @@
-//! Why a user did not get an event, as the services' door and `wirebell explain` tell it afterwards: each verdict from
+//! Why a user did not get an event, as the services' api and `wirebell explain` tell it afterwards: each verdict from
 //! what really happened.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wirebell_tests::client::{Carry, Client, Seen};
-use wirebell_tests::node::{Node, SERVICE_KEY, Setup};
+use wirebell_tests::client::{TokenLocation, Client, Incoming};
+use wirebell_tests::node::{Node, API_KEY, Setup};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, now, with};
-use wirebell_tests::{PATIENCE, eventually};
+use wirebell_tests::{TIMEOUT, eventually};
 
 fn token(user: &str) -> String {
     Issuer::default().sign(&with(claims(user), "device", json!("phone")))
@@ -20,12 +20,12 @@ async fn publish(node: &Node, id: &str, attributes: Value) -> Value {
     for (name, value) in attributes.as_object().expect("attributes") {
         event[name] = value.clone();
     }
-    node.door().accepted(&event).await
+    node.api().publish_accepted(&event).await
 }
 
 /// What is known of the event on the user's channel.
 async fn known(node: &Node, id: &str) -> Value {
-    let answer = node.door().get(&format!("/v1/events/{id}?channel=user:42")).await;
+    let answer = node.api().get(&format!("/v1/events/{id}?channel=user:42")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()
 }
@@ -56,7 +56,7 @@ fn words(known: &Value) -> Vec<String> {
 async fn acknowledge(client: &mut Client, event: &Value) {
     let frame =
         json!({"type": "wirebell.ack", "channel": event["channel"], "cursor": event["cursor"], "ref": "ack"});
-    assert_eq!(client.ask(&frame).await["type"], "wirebell.reply");
+    assert_eq!(client.request(&frame).await["type"], "wirebell.reply");
 }
 
 fn node_of(connection: &str) -> &str {
@@ -101,7 +101,7 @@ async fn nobody_was_there_and_since_when() {
     let connection = client.connection().to_owned();
     client.close().await;
     eventually("the session's end is remembered", || async {
-        let user = b.door().get("/v1/users/42").await.json();
+        let user = b.api().get("/v1/users/42").await.json();
         user["devices"][0]["connected"] == false
     })
     .await;
@@ -112,7 +112,7 @@ async fn nobody_was_there_and_since_when() {
         assert!(says.contains("offline since") && says.contains(&connection), "{says}");
         assert!(says.contains("the client closed"), "{says}");
     }
-    assert_eq!(a.door().get("/v1/events/plain").await.status, 404, "without its channel it cannot be found");
+    assert_eq!(a.api().get("/v1/events/plain").await.status, 404, "without its channel it cannot be found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn its_token_had_expired() {
     let node = Setup::serve(&redis).set("auth.leeway", "0s").start().await;
     let short = with(claims("42"), "exp", json!(now() + 2));
     let mut client = Client::connect(node.clients, &Issuer::default().sign(&short)).await;
-    assert_eq!(client.ending().await.1, Seen::Closed(Some(4401)));
+    assert_eq!(client.ending().await.1, Incoming::Closed(Some(4401)));
     publish(&node, "e", json!({"receipt": true})).await;
     let (explained, says) = comes_to(&node, "e", "token_expired").await;
     assert!(says.contains("its token had expired"), "{says}");
@@ -130,12 +130,12 @@ async fn its_token_had_expired() {
     // It comes back with the same token again and again, and is refused.
     for _ in 0..3 {
         let expired = Issuer::default().sign(&short);
-        let mut client = Client::open(node.clients, Some((Carry::Header, &expired))).await.expect("an upgrade");
+        let mut client = Client::open(node.clients, Some((TokenLocation::Header, &expired))).await.expect("an upgrade");
         client.ending().await;
     }
     // A token that somebody made up says nothing of this user.
     let forged = Issuer::with_secret("forged").token_for("42", -9);
-    Client::open(node.clients, Some((Carry::Header, &forged))).await.expect("an upgrade").ending().await;
+    Client::open(node.clients, Some((TokenLocation::Header, &forged))).await.expect("an upgrade").ending().await;
     let refused = || async { words(&known(&node, "e").await).contains(&"refused".to_owned()) };
     eventually("the refusal is remembered", refused).await;
     let (explained, says) = comes_to(&node, "e", "token_expired").await;
@@ -153,7 +153,7 @@ async fn too_old_fallen_back_cancelled_or_still_to_come() {
     publish(&node, "fallen", json!({"deadline": 1})).await;
     publish(&node, "later", json!({"deliver_at": in_an_hour})).await;
     publish(&node, "cancelled", json!({"deliver_at": in_an_hour})).await;
-    assert_eq!(node.door().send("DELETE", "/v1/events/cancelled", &[], String::new()).await.status, 200);
+    assert_eq!(node.api().send("DELETE", "/v1/events/cancelled", &[], String::new()).await.status, 200);
 
     let (_, says) = comes_to(&node, "ttl", "ttl").await;
     assert!(says.contains("Its ttl expired at"), "{says}");
@@ -174,7 +174,7 @@ async fn the_log_had_lost_it() {
     let first = publish(&node, "first", json!({})).await["cursor"].as_str().expect("a cursor").to_owned();
     publish(&node, "lost", json!({"receipt": true})).await;
     let many: Vec<Value> = (0..500).map(|n| json!({"to": "user:42", "type": "t", "data": n})).collect();
-    node.door().accepted(&json!(many)).await;
+    node.api().publish_accepted(&json!(many)).await;
     let client = Client::resume(node.clients, &token("42"), &first).await;
     assert_eq!(client.welcome["recovered"], false);
     let (_, says) = comes_to(&node, "lost", "gap").await;
@@ -202,7 +202,7 @@ async fn a_session_of_a_node_that_was_killed_is_over() {
     let client = Client::connect(a.clients, &token("42")).await;
     let connection = client.connection().to_owned();
     let open = || async {
-        let user = b.door().get("/v1/users/42").await.json();
+        let user = b.api().get("/v1/users/42").await.json();
         let sessions = user["sessions"].as_array().expect("sessions");
         sessions.first().map(|session| session["connection"].as_str().unwrap_or_default().to_owned())
     };
@@ -211,7 +211,7 @@ async fn a_session_of_a_node_that_was_killed_is_over() {
     a.signal("KILL");
     let begun = std::time::Instant::now();
     while open().await.is_some() {
-        assert!(begun.elapsed() < 2 * PATIENCE, "it is shown for ever");
+        assert!(begun.elapsed() < 2 * TIMEOUT, "it is shown for ever");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     publish(&b, "e", json!({})).await;
@@ -225,7 +225,7 @@ async fn the_command_says_the_same() {
     let node = Setup::serve(&redis).start().await;
     let url = format!("http://{}", node.services);
     let file = std::env::temp_dir().join(format!("wirebell-key-{}", std::process::id()));
-    std::fs::write(&file, SERVICE_KEY).expect("a file");
+    std::fs::write(&file, API_KEY).expect("a file");
     let key_file = file.to_str().expect("a path").to_owned();
     let run = |arguments: &[&str]| {
         let common = ["explain", "--url", &url, "--key-file", &key_file];

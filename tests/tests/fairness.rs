@@ -10,5 +10,5 @@ async fn broadcasts_and_single_events_arrive_once_and_in_order() {
     let report = run(if full_size() { Scale::FULL } else { Scale::SMALL }).await;
     println!("{report}");
     assert!(report.broadcasts > 3, "no broadcasts, so nothing was tried\n{report}");
-    assert!(report.objections.is_empty(), "\n{report}");
+    assert!(report.violations.is_empty(), "\n{report}");
 }

@@ -57,7 +57,7 @@ async fn storm(history: &str, cost: &mut Cost) {
     cost.wall += begun.elapsed();
     if history != "0" {
         let all = || async {
-            let keys: Vec<String> = redis.ask(&["KEYS", "*:history"]).await.expect("keys");
+            let keys: Vec<String> = redis.query(&["KEYS", "*:history"]).await.expect("keys");
             keys.len() == USERS
         };
         eventually("all histories are written", all).await;
@@ -79,7 +79,7 @@ fn node_cpu(pid: u32) -> f64 {
 }
 
 async fn redis_cpu(redis: &Redis) -> f64 {
-    let info: String = redis.ask(&["INFO", "cpu"]).await.expect("INFO");
+    let info: String = redis.query(&["INFO", "cpu"]).await.expect("INFO");
     let field = |name: &str| {
         info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok()).expect("a number")
     };
@@ -87,6 +87,6 @@ async fn redis_cpu(redis: &Redis) -> f64 {
 }
 
 async fn used(redis: &Redis) -> i64 {
-    let info: String = redis.ask(&["INFO", "memory"]).await.expect("INFO");
+    let info: String = redis.query(&["INFO", "memory"]).await.expect("INFO");
     info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()).expect("a number")
 }

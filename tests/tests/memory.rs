@@ -1,7 +1,7 @@
 //! What one authenticated connection costs a node on the Redis bus, in proportional set size. The limit is wide: the
 //! figure itself is printed. `WIREBELL_TEST_FULL=1` runs it with 15,000 connections.
 
-use wirebell_tests::audit::idle::run;
+use wirebell_tests::audit::connection_memory::run;
 use wirebell_tests::full_size;
 
 /// Bytes that one connection may cost at most.

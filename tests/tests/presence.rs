@@ -1,4 +1,4 @@
-//! Who is online, as services see it: asked at the door, and told by the inbox, once for each change, whatever becomes of
+//! Who is online, as services see it: asked at the api, and told by the inbox, once for each change, whatever becomes of
 //! sessions, nodes and Redis.
 
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ async fn connect(node: &Node, user: &str) -> Client {
     Client::connect(node.clients, &token(user, "phone")).await
 }
 
-/// What the node's door says of the user.
+/// What the node's api says of the user.
 async fn seen(node: &Node, user: &str) -> Value {
-    let answer = node.door().get(&format!("/v1/users/{user}")).await;
+    let answer = node.api().get(&format!("/v1/users/{user}")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()
 }
@@ -47,7 +47,7 @@ async fn told(redis: &Redis, user: &str) -> Vec<String> {
     let mut found = Vec::new();
     for shard in 0..8 {
         let key = format!("wb:{{inbox:{shard}}}:events");
-        let entries: Vec<(String, Vec<String>)> = redis.ask(&["XRANGE", &key, "-", "+"]).await.expect("a Stream");
+        let entries: Vec<(String, Vec<String>)> = redis.query(&["XRANGE", &key, "-", "+"]).await.expect("a Stream");
         for (_, fields) in entries {
             let field = |name: &str| {
                 let at = fields.iter().step_by(2).position(|known| known == name);
@@ -193,7 +193,7 @@ async fn a_redis_that_lost_everything_is_told_again() {
     redis.restart().await;
     for number in 0..10 {
         eventually("the session is known again", || async {
-            let there = a.door().get(&format!("/v1/users/u{number}")).await;
+            let there = a.api().get(&format!("/v1/users/u{number}")).await;
             there.status == 200 && there.json()["online"] == true
         })
         .await;
@@ -265,7 +265,7 @@ async fn everyone_who_is_online_is_listed_once() {
     for limit in [7, 60, 1_000] {
         let (mut listed, mut after) = (Vec::new(), String::new());
         loop {
-            let answer = a.door().get(&format!("/v1/users?online=true&limit={limit}{after}")).await;
+            let answer = a.api().get(&format!("/v1/users?online=true&limit={limit}{after}")).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             let page = answer.json();
             let users = page["users"].as_array().expect("a list").clone();
@@ -295,7 +295,7 @@ async fn a_service_ends_sessions_wherever_they_are() {
     sessions(&a, "42", 2).await;
     let post = async |node: &Node, body: &str| {
         let headers = [("content-type", "application/json")];
-        let answer = node.door().send("POST", "/v1/users/42/disconnect", &headers, body.to_owned()).await;
+        let answer = node.api().send("POST", "/v1/users/42/disconnect", &headers, body.to_owned()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json()
     };
@@ -306,12 +306,12 @@ async fn a_service_ends_sessions_wherever_they_are() {
     let last = frames.last().expect("a last word");
     assert_eq!((&last["type"], &last["code"]), (&json!("wirebell.error"), &json!("disconnected")), "{frames:?}");
     assert_eq!(last["message"], "a new password");
-    assert_eq!(end, wirebell_tests::client::Seen::Closed(Some(4403)));
+    assert_eq!(end, wirebell_tests::client::Incoming::Closed(Some(4403)));
     sessions(&a, "42", 1).await;
     assert_eq!(post(&a, "").await["connections"], json!([laptop.connection()]));
-    assert_eq!(laptop.ending().await.1, wirebell_tests::client::Seen::Closed(Some(4403)));
+    assert_eq!(laptop.ending().await.1, wirebell_tests::client::Incoming::Closed(Some(4403)));
     is_told(&redis, "42", &[ONLINE, OFFLINE]).await;
-    assert_eq!(other.ask(&json!({"type": "wirebell.ping", "ref": "1"})).await["type"], "wirebell.pong");
+    assert_eq!(other.request(&json!({"type": "wirebell.ping", "ref": "1"})).await["type"], "wirebell.pong");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,13 +320,13 @@ async fn without_presence_nothing_is_written() {
     let node = Setup::serve(&redis).set("presence.enabled", "false").start().await;
     let client = connect(&node, "42").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let keys: Vec<String> = redis.ask(&["KEYS", "wb:{inbox:*"]).await.expect("keys");
+    let keys: Vec<String> = redis.query(&["KEYS", "wb:{inbox:*"]).await.expect("keys");
     assert_eq!(keys, [""; 0]);
     let there = seen(&node, "42").await;
     assert_eq!(there["sessions"][0]["connection"], client.connection());
     assert!(there.get("online").is_none(), "{there}");
     for (method, path) in [("GET", "/v1/users?online=true"), ("POST", "/v1/users/42/disconnect")] {
-        let answer = node.door().send(method, path, &[], String::new()).await;
+        let answer = node.api().send(method, path, &[], String::new()).await;
         assert_eq!((answer.status, &answer.json()["code"]), (501, &json!("unsupported")), "{path}");
     }
 }

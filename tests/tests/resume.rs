@@ -2,9 +2,9 @@
 //! is; and where the log cannot bring something back, it is told.
 
 use serde_json::{Value, json};
-use wirebell_tests::PATIENCE;
+use wirebell_tests::TIMEOUT;
 use wirebell_tests::SILENCE;
-use wirebell_tests::client::{Client, Seen};
+use wirebell_tests::client::{Client, Incoming};
 use wirebell_tests::memory::pss;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
@@ -20,7 +20,7 @@ async fn publish(node: &Node, to: &str, range: std::ops::Range<u64>, padding: us
     let events: Vec<Value> =
         range.map(|n| json!({"to": to, "type": "n", "data": {"n": n, "padding": padding}})).collect();
     for batch in events.chunks(500) {
-        let answer = node.door().publish(&json!(batch)).await;
+        let answer = node.api().publish(&json!(batch)).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
     }
 }
@@ -150,7 +150,7 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
     redis.restart().await;
     // Whether it is ready says nothing yet: it may not have noticed.
     let probe = json!({"to": "user:nobody", "type": "probe", "data": null});
-    wirebell_tests::eventually("taken again", || async { node.door().publish(&probe).await.status == 202 }).await;
+    wirebell_tests::eventually("taken again", || async { node.api().publish(&probe).await.status == 202 }).await;
     publish(&node, "user:42", 3..4, 0).await;
     publish(&node, "user:slow", 20_000..20_001, 0).await;
 
@@ -161,14 +161,14 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
     // What was on its way still comes, then the gap, then what is new.
     let (mut expected, mut gaps) = (0, 0);
     loop {
-        match slow.next(PATIENCE).await {
-            Seen::Frame(frame) if frame["type"] == "wirebell.gap" => gaps += 1,
-            Seen::Frame(event) if event["data"]["n"] == 20_000 => break,
-            Seen::Frame(event) => {
+        match slow.next(TIMEOUT).await {
+            Incoming::Frame(frame) if frame["type"] == "wirebell.gap" => gaps += 1,
+            Incoming::Frame(event) if event["data"]["n"] == 20_000 => break,
+            Incoming::Frame(event) => {
                 assert_eq!((&event["data"]["n"], gaps), (&json!(expected), 0));
                 expected += 1;
             }
-            Seen::Ping => {}
+            Incoming::Ping => {}
             end => panic!("the connection ended: {end:?}"),
         }
     }
@@ -193,7 +193,7 @@ async fn topics_are_resumed_by_subscribing_with_a_cursor_or_by_a_frame() {
     let mut other = Client::connect(node.clients, &token("43")).await;
     publish(&node, "user:43", 0..2, 0).await;
     expect(&mut other, 0..2).await;
-    other.ask(&json!({"type": "wirebell.subscribe", "channel": "topic:news", "ref": "1"})).await;
+    other.request(&json!({"type": "wirebell.subscribe", "channel": "topic:news", "ref": "1"})).await;
     let resume =
         json!({"type": "wirebell.resume", "cursors": {"topic:news": cursor, "topic:x": "1-0"}, "ref": "2"});
     other.send(&resume).await;
@@ -202,7 +202,7 @@ async fn topics_are_resumed_by_subscribing_with_a_cursor_or_by_a_frame() {
     assert_eq!(other.frame("wirebell.reply").await["data"]["recovered"], json!({"topic:news": true}));
     expect(&mut other, 10..12).await;
     // What came live on its own channel is not sent again.
-    other.ask(&json!({"type": "wirebell.resume", "cursors": {"user:43": "0-0"}, "ref": "3"})).await;
+    other.request(&json!({"type": "wirebell.resume", "cursors": {"user:43": "0-0"}, "ref": "3"})).await;
     nothing_more(&mut other).await;
 }
 
@@ -221,11 +221,11 @@ async fn a_slow_client_costs_neither_memory_nor_the_others_and_ends_with_everyth
         .await;
     let subscribe = json!({"type": "wirebell.subscribe", "channel": "topic:flood", "ref": "1"});
     let mut slow = Client::connect(node.clients, &token("slow")).await;
-    slow.ask(&subscribe).await;
+    slow.request(&subscribe).await;
     let mut others = Vec::new();
     for n in 0..10 {
         let mut client = Client::connect(node.clients, &token(&n.to_string())).await;
-        client.ask(&subscribe).await;
+        client.request(&subscribe).await;
         others.push(tokio::spawn(async move {
             expect(&mut client, 0..EVENTS).await;
             client
@@ -242,7 +242,7 @@ async fn a_slow_client_costs_neither_memory_nor_the_others_and_ends_with_everyth
         grown < published / 2,
         "{published} bytes were published to one who took none, and the node has grown by {grown}"
     );
-    let metrics = node.door().get("/metrics").await.text;
+    let metrics = node.api().get("/metrics").await.text;
     let overflows =
         metrics.lines().find_map(|line| line.strip_prefix("wirebell_outbox_overflows_total{class=\"durable\"} "));
     assert!(overflows.is_some_and(|count| count != "0"), "the slow client was never behind");
@@ -265,13 +265,13 @@ async fn a_client_that_takes_nothing_is_dropped_and_can_come_back() {
     let mut stalled = Client::connect(node.clients, &token("42")).await;
     publish(&node, "user:42", 0..20_000, 1_000).await;
     wirebell_tests::eventually("the stalled client is dropped", || async {
-        let metrics = node.door().get("/metrics").await.text;
+        let metrics = node.api().get("/metrics").await.text;
         metrics.contains("wirebell_goodbyes_total{reason=\"stalled\"} 1")
     })
     .await;
     // What the kernel had already taken is still there to be read.
     let (mut expected, mut cursor) = (0, "0-0".to_owned());
-    while let Seen::Frame(event) = stalled.next(PATIENCE).await {
+    while let Incoming::Frame(event) = stalled.next(TIMEOUT).await {
         assert_eq!(event["data"]["n"], expected);
         expected += 1;
         event["cursor"].as_str().unwrap().clone_into(&mut cursor);

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wirebell_tests::client::{Client, Seen, is_event};
+use wirebell_tests::client::{Client, Incoming, is_event};
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, now, with};
-use wirebell_tests::{PATIENCE, SILENCE};
+use wirebell_tests::{TIMEOUT, SILENCE};
 
 fn token(user: &str) -> String {
     Issuer::default().sign(&with(claims(user), "topics", json!(["*"])))
@@ -17,7 +17,7 @@ fn token(user: &str) -> String {
 
 async fn set(node: &Node, to: &str, key: &str, n: u64) {
     let event = json!({"to": to, "type": "status", "class": "retained", "key": key, "data": {"n": n}});
-    node.door().accepted(&event).await;
+    node.api().publish_accepted(&event).await;
 }
 
 /// What a client believes: the last value of each key. An older one after a newer one is a failure.
@@ -74,10 +74,10 @@ async fn subscribing_brings_the_values_of_the_topic() {
     let node = Setup::serve(&redis).start().await;
     set(&node, "topic:room", "seats", 7).await;
     let mut client = Client::connect(node.clients, &token("42")).await;
-    let answer = client.ask(&json!({"type": "wirebell.subscribe", "channel": "topic:room", "ref": "1"})).await;
+    let answer = client.request(&json!({"type": "wirebell.subscribe", "channel": "topic:room", "ref": "1"})).await;
     assert_eq!(answer["type"], "wirebell.reply");
     assert!(snapshot(&mut client).await.is("seats", 7));
-    client.ask(&json!({"type": "wirebell.subscribe", "channel": "topic:empty", "ref": "2"})).await;
+    client.request(&json!({"type": "wirebell.subscribe", "channel": "topic:empty", "ref": "2"})).await;
     set(&node, "topic:empty", "seats", 8).await;
     assert_eq!(client.event().await["data"]["n"], 8, "the first value of a channel is a change like any other");
 }
@@ -107,20 +107,20 @@ async fn watch(nodes: &[Node], keys: u64, last: u64, visits: bool) -> View {
         // Each visit begins with all values, which may be the same as before, but never older.
         let before = std::mem::take(&mut view.0);
         let mut client = Client::connect(nodes[turn % nodes.len()].clients, &token("42")).await;
-        let until = if visits { Duration::from_millis(fastrand::u64(1..200)) } else { PATIENCE };
+        let until = if visits { Duration::from_millis(fastrand::u64(1..200)) } else { TIMEOUT };
         let leave = tokio::time::Instant::now() + until;
         while tokio::time::Instant::now() < leave && !all_seen(&view) {
             match client.next(Duration::from_millis(100)).await {
-                Seen::Frame(frame) if is_event(&frame) => {
+                Incoming::Frame(frame) if is_event(&frame) => {
                     view.see(&frame);
                     let (key, n) = (frame["key"].as_str().unwrap(), frame["data"]["n"].as_u64().unwrap());
                     assert!(before.get(key).is_none_or(|before| *before <= n), "{key} went back over a reconnect");
                 }
-                Seen::Frame(_) | Seen::Ping | Seen::Silence => {}
+                Incoming::Frame(_) | Incoming::Ping | Incoming::Silence => {}
                 end => panic!("the connection ended: {end:?}"),
             }
         }
-        assert!(begun.elapsed() < PATIENCE, "the last values never came: {:?}", view.0);
+        assert!(begun.elapsed() < TIMEOUT, "the last values never came: {:?}", view.0);
     }
     view
 }
@@ -137,7 +137,7 @@ async fn no_view_goes_back_while_everything_changes_and_pub_sub_is_cut() {
                 set(&nodes[usize::from(n % 2 == 0)], "user:42", &format!("k{key}"), n).await;
             }
             if n % 30 == 10 {
-                redis.cut_listeners().await;
+                redis.cut_subscribers().await;
             }
         }
     };
@@ -161,7 +161,7 @@ async fn a_slow_client_ends_with_the_newest_values() {
         })
         .collect();
     for batch in values.chunks(100) {
-        assert_eq!(node.door().publish(&json!(batch)).await.status, 202);
+        assert_eq!(node.api().publish(&json!(batch)).await.status, 202);
     }
     let (mut view, mut seen) = (View::default(), 0);
     while !(view.is("k0", 999) && view.is("k1", 997) && view.is("k2", 998)) {

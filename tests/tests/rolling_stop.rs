@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use wirebell_tests::client::{Carry, Client, Seen};
+use wirebell_tests::client::{TokenLocation, Client, Incoming};
 use wirebell_tests::eventually;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
@@ -43,14 +43,14 @@ async fn clients_move_to_the_other_node() {
     assert!(distinct.len() > CLIENTS / 4, "{} clients share {} moments", afters.len(), distinct.len());
     let spread = distinct[distinct.len() - 1] - distinct[0];
     assert!(spread > WINDOW / 2.0, "all within {spread} s");
-    assert!(goodbyes.iter().all(|(_, end)| *end == Seen::Closed(Some(1012))), "not all were closed by 1012");
+    assert!(goodbyes.iter().all(|(_, end)| *end == Incoming::Closed(Some(1012))), "not all were closed by 1012");
 
     let status = leaving.ended().await;
     assert!(status.success(), "{status}: {}", leaving.log.text());
     let mut moved = connect(&staying).await;
     for client in &mut moved {
         let to = format!("user:{}", client.user());
-        staying.door().accepted(&json!({"to": to, "type": "t", "data": 1})).await;
+        staying.api().publish_accepted(&json!({"to": to, "type": "t", "data": 1})).await;
         assert_eq!(client.event().await["channel"], to);
     }
 }
@@ -62,7 +62,7 @@ async fn a_client_gets_its_events_until_it_leaves() {
     let mut clients = connect(&leaving).await;
     leaving.terminate();
     unready_before_anybody_is_told(&leaving).await;
-    staying.door().accepted(&json!({"to": "all", "type": "late", "data": 1})).await;
+    staying.api().publish_accepted(&json!({"to": "all", "type": "late", "data": 1})).await;
     for client in &mut clients {
         client.frame("late").await;
     }
@@ -76,11 +76,11 @@ async fn a_second_signal_ends_it_at_once() {
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     node.terminate();
     unready_before_anybody_is_told(&node).await;
-    assert!(node.runs(), "the first signal must let the clients leave");
+    assert!(node.is_running(), "the first signal must let the clients leave");
     node.terminate();
     node.ended().await;
     let (_, end) = client.ending().await;
-    assert!(matches!(end, Seen::Closed(_) | Seen::Lost), "{end:?}");
+    assert!(matches!(end, Incoming::Closed(_) | Incoming::Lost), "{end:?}");
 }
 
 #[tokio::test]
@@ -101,15 +101,15 @@ async fn connect(node: &Node) -> Vec<Client> {
 }
 
 async fn unready_before_anybody_is_told(node: &Node) {
-    let door = node.door();
-    eventually("/readyz says 503", || async { door.get("/readyz").await.status == 503 }).await;
-    let answer = door.get("/readyz").await.json();
+    let api = node.api();
+    eventually("/readyz says 503", || async { api.get("/readyz").await.status == 503 }).await;
+    let answer = api.get("/readyz").await.json();
     assert_eq!(answer["reasons"][0]["reason"], "draining", "{answer}");
-    assert_eq!(door.get("/livez").await.status, 200, "a draining node must not be restarted");
+    assert_eq!(api.get("/livez").await.status, 200, "a draining node must not be restarted");
 }
 
 /// The `after` that a client is told, and how it is closed.
-async fn goodbye(mut client: Client, told: &tokio::sync::Notify) -> (f64, Seen) {
+async fn goodbye(mut client: Client, told: &tokio::sync::Notify) -> (f64, Incoming) {
     let reconnect = client.frame("wirebell.reconnect").await;
     told.notify_one();
     assert_eq!(reconnect["reason"], "drain");
@@ -121,7 +121,7 @@ async fn goodbye(mut client: Client, told: &tokio::sync::Notify) -> (f64, Seen) 
 /// One who comes too late gets a clear answer, whether before or after the upgrade, and no welcome.
 async fn newcomer(node: &Node) -> String {
     let token = Issuer::default().token("newcomer");
-    match Client::open(node.clients, Some((Carry::Header, &token))).await {
+    match Client::open(node.clients, Some((TokenLocation::Header, &token))).await {
         Err(refused) => {
             assert_eq!(refused.status, 503, "{}", refused.body);
             format!("HTTP 503 {}", refused.body)
@@ -130,7 +130,7 @@ async fn newcomer(node: &Node) -> String {
             let (frames, end) = client.ending().await;
             assert!(frames.iter().all(|frame| frame["type"] != "wirebell.welcome"), "{frames:?}");
             assert_eq!(frames[0]["code"], "draining", "{frames:?}");
-            assert_eq!(end, Seen::Closed(Some(1012)));
+            assert_eq!(end, Incoming::Closed(Some(1012)));
             format!("{frames:?}")
         }
     }

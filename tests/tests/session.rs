@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wirebell_tests::PATIENCE;
-use wirebell_tests::client::{Carry, Client, Seen};
+use wirebell_tests::TIMEOUT;
+use wirebell_tests::client::{TokenLocation, Client, Incoming};
 use wirebell_tests::keys::Pair;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::raw::{End, RawClient, masked};
@@ -20,15 +20,15 @@ async fn node(setup: impl FnOnce(Setup) -> Setup) -> (Redis, Node) {
 #[tokio::test]
 async fn a_token_may_come_in_four_places() {
     let (_redis, node) = node(|setup| setup).await;
-    for carry in Carry::ALL {
+    for location in TokenLocation::ALL {
         let token = Issuer::default().sign(&with(claims("42"), "device", json!("phone")));
-        let client = Client::connect_by(node.clients, carry, &token).await;
+        let client = Client::connect_with(node.clients, location, &token).await;
         let welcome = &client.welcome;
-        assert_eq!((&welcome["user"], &welcome["device"]), (&json!("42"), &json!("phone")), "{carry:?}");
-        assert_eq!((&welcome["heartbeat"], &welcome["recovered"]), (&json!(25), &json!(true)), "{carry:?}");
-        assert!(welcome["expires"].as_i64().is_some_and(|expires| expires > now()), "{carry:?}: {welcome}");
-        assert!(client.connection().parse::<wirebell_protocol::ConnectionId>().is_ok(), "{carry:?}: {welcome}");
-        assert_eq!(client.subprotocol.as_deref(), Some("wirebell.v1"), "{carry:?}: a token is not to be repeated");
+        assert_eq!((&welcome["user"], &welcome["device"]), (&json!("42"), &json!("phone")), "{location:?}");
+        assert_eq!((&welcome["heartbeat"], &welcome["recovered"]), (&json!(25), &json!(true)), "{location:?}");
+        assert!(welcome["expires"].as_i64().is_some_and(|expires| expires > now()), "{location:?}: {welcome}");
+        assert!(client.connection().parse::<wirebell_protocol::ConnectionId>().is_ok(), "{location:?}: {welcome}");
+        assert_eq!(client.subprotocol.as_deref(), Some("wirebell.v1"), "{location:?}: a token is not to be repeated");
     }
 }
 
@@ -46,12 +46,12 @@ async fn keys_of_every_family_admit() {
 #[tokio::test]
 async fn http_and_websocket_share_the_clients_door() {
     let (_redis, node) = node(|setup| setup).await;
-    let door = wirebell_tests::http::Services::new(node.clients, None);
-    assert_eq!(door.get("/nothing").await.status, 404);
-    let plain = door.get("/ws").await.status;
+    let api = wirebell_tests::server_api::ServerApi::new(node.clients, None);
+    assert_eq!(api.get("/nothing").await.status, 404);
+    let plain = api.get("/ws").await.status;
     assert!(matches!(plain, 400 | 405 | 426), "a plain request for /ws is answered by {plain}");
-    assert_eq!(door.get("/metrics").await.status, 404, "what operators see is not for clients");
-    assert_eq!(door.publish(&json!({"to": "all", "type": "t", "data": 1})).await.status, 404, "nor is publishing");
+    assert_eq!(api.get("/metrics").await.status, 404, "what operators see is not for clients");
+    assert_eq!(api.publish(&json!({"to": "all", "type": "t", "data": 1})).await.status, 404, "nor is publishing");
     Client::connect(node.clients, &Issuer::default().token("42")).await;
 }
 
@@ -64,12 +64,12 @@ async fn a_quiet_client_is_pinged_and_kept() {
     assert_eq!(client.welcome["heartbeat"], 1);
     let mut last = Instant::now();
     for round in 0..4 {
-        assert_eq!(client.next(PATIENCE).await, Seen::Ping, "round {round}");
+        assert_eq!(client.next(TIMEOUT).await, Incoming::Ping, "round {round}");
         let (since, now) = (last.elapsed(), Instant::now());
         assert!(round == 0 || since > Duration::from_millis(400), "round {round}: only {since:?} after the last");
         last = now;
     }
-    let pong = client.ask(&json!({"type": "wirebell.ping", "ref": "p"})).await;
+    let pong = client.request(&json!({"type": "wirebell.ping", "ref": "p"})).await;
     assert_eq!(pong["type"], "wirebell.pong");
 }
 
@@ -79,12 +79,12 @@ async fn a_goodbye_is_said_once_whoever_begins() {
     let mut leaving = RawClient::connect(node.clients, &Issuer::default().token("42")).await;
     leaving.send(&masked(0x88, &1000u16.to_be_bytes())).await;
     assert_eq!(leaving.end().await, End::Closed(1000));
-    assert!(matches!(leaving.next(PATIENCE).await, Err(End::Dropped)), "nothing comes behind the answer");
+    assert!(matches!(leaving.next(TIMEOUT).await, Err(End::Dropped)), "nothing comes behind the answer");
 
     let mut refused = RawClient::connect(node.clients, "not a token").await;
     assert_eq!(refused.end().await, End::Closed(4401));
     refused.send(&masked(0x88, &4401u16.to_be_bytes())).await;
-    assert!(matches!(refused.next(PATIENCE).await, Err(End::Dropped)), "an answer is not answered");
+    assert!(matches!(refused.next(TIMEOUT).await, Err(End::Dropped)), "an answer is not answered");
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_peer_that_never_answers_is_dropped() {
     let mut silent = RawClient::connect(node.clients, &Issuer::default().token("42")).await;
     let mut pings = 0;
     let end = loop {
-        match silent.next(PATIENCE).await {
+        match silent.next(TIMEOUT).await {
             Ok(frame) if frame.opcode == 9 => pings += 1,
             Ok(frame) if frame.opcode == 8 => break End::Closed(0),
             Ok(_) => {}
@@ -112,7 +112,7 @@ async fn a_token_ends_its_session_after_a_notice() {
     let kinds: Vec<_> = frames.iter().map(|frame| frame["type"].as_str().unwrap_or("")).collect();
     assert_eq!(kinds[0], "wirebell.expiring", "{frames:?}");
     assert_eq!(frames[0]["expires"], client.welcome["expires"]);
-    assert_eq!(end, Seen::Closed(Some(4401)));
+    assert_eq!(end, Incoming::Closed(Some(4401)));
 }
 
 #[tokio::test]
@@ -122,13 +122,13 @@ async fn a_renewed_token_prolongs_the_session() {
     let mut client = Client::connect(node.clients, &issuer.token_for("42", 3)).await;
     let first = client.welcome["expires"].as_i64().expect("seconds");
     let renewal = json!({"type": "wirebell.auth", "token": issuer.token_for("42", 600), "ref": "r"});
-    let reply = client.ask(&renewal).await;
+    let reply = client.request(&renewal).await;
     assert_eq!(reply["type"], "wirebell.reply", "{reply}");
     assert!(reply["data"]["expires"].as_i64().is_some_and(|expires| expires > first + 500), "{reply}");
     while now() < first + 2 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    node.door().accepted(&json!({"to": "user:42", "type": "t", "data": 1})).await;
+    node.api().publish_accepted(&json!({"to": "user:42", "type": "t", "data": 1})).await;
     assert_eq!(client.event().await["data"], 1);
 }
 
@@ -140,11 +140,11 @@ async fn a_node_that_is_full_says_so() {
         Client::connect(node.clients, &issuer.token("1")).await,
         Client::connect(node.clients, &issuer.token("2")).await,
     ];
-    match Client::open(node.clients, Some((Carry::Header, &issuer.token("3")))).await {
+    match Client::open(node.clients, Some((TokenLocation::Header, &issuer.token("3")))).await {
         Err(refused) => assert_eq!(refused.status, 503, "{}", refused.body),
         Ok(mut client) => {
             let (frames, end) = client.ending().await;
-            assert_eq!((&frames[0]["code"], end), (&json!("too_many"), Seen::Closed(Some(4429))));
+            assert_eq!((&frames[0]["code"], end), (&json!("too_many"), Incoming::Closed(Some(4429))));
         }
     }
 }
@@ -156,7 +156,7 @@ async fn a_connection_opens_before_a_silent_bus_answers() {
     let node = Setup::serve(&redis).start().await;
     redis.signal("STOP");
     let token = Issuer::default().token("u1");
-    let opened = Client::open(node.clients, Some((Carry::Header, &token))).await;
+    let opened = Client::open(node.clients, Some((TokenLocation::Header, &token))).await;
     redis.signal("CONT");
     // Had it opened only when the node gave up waiting, this were an error.
     opened.expect("an upgrade").frame("wirebell.welcome").await;

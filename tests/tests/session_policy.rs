@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use wirebell_tests::client::{Carry, Client, Seen};
+use wirebell_tests::client::{TokenLocation, Client, Incoming};
 use wirebell_tests::eventually;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
@@ -19,33 +19,33 @@ fn setup(redis: &Redis, when_full: &str) -> Setup {
 
 /// The connections of user 42, as presence has them: asked at a node that holds none of them.
 async fn known(watcher: &Node) -> Vec<String> {
-    let there: Value = watcher.door().get("/v1/users/42").await.json();
+    let there: Value = watcher.api().get("/v1/users/42").await.json();
     let sessions = there["sessions"].as_array().cloned().unwrap_or_default();
     sessions.iter().map(|session| session["connection"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// A client that has come, or was refused, and how.
-async fn come(node: &Node) -> Result<Client, (Value, Seen)> {
+async fn come(node: &Node) -> Result<Client, (Value, Incoming)> {
     let token = Issuer::default().token("42");
-    let mut client = Client::open(node.clients, Some((Carry::Header, &token))).await.expect("an upgrade");
-    match client.next(wirebell_tests::PATIENCE).await {
-        Seen::Frame(frame) if frame["type"] == "wirebell.welcome" => {
+    let mut client = Client::open(node.clients, Some((TokenLocation::Header, &token))).await.expect("an upgrade");
+    match client.next(wirebell_tests::TIMEOUT).await {
+        Incoming::Frame(frame) if frame["type"] == "wirebell.welcome" => {
             client.welcome = frame;
             Ok(client)
         }
-        Seen::Frame(frame) => Err((frame, client.ending().await.1)),
+        Incoming::Frame(frame) => Err((frame, client.ending().await.1)),
         end => panic!("neither a welcome nor an error: {end:?}"),
     }
 }
 
 /// How it ended, if it has within a moment.
-async fn end_of(client: &mut Client) -> Option<(Value, Seen)> {
+async fn end_of(client: &mut Client) -> Option<(Value, Incoming)> {
     let mut last = Value::Null;
     loop {
         match client.next(Duration::from_millis(1_500)).await {
-            Seen::Frame(frame) => last = frame,
-            Seen::Ping => {}
-            Seen::Silence => return None,
+            Incoming::Frame(frame) => last = frame,
+            Incoming::Ping => {}
+            Incoming::Silence => return None,
             end => return Some((last, end)),
         }
     }
@@ -75,7 +75,7 @@ async fn the_newest_win_and_never_are_there_more() {
     let replaced: Vec<_> = ends.iter().flatten().collect();
     assert_eq!(replaced.len(), 45 - MOST);
     for (last, end) in replaced {
-        assert_eq!((&last["code"], end), (&json!("replaced"), &Seen::Closed(Some(4409))), "{last}");
+        assert_eq!((&last["code"], end), (&json!("replaced"), &Incoming::Closed(Some(4409))), "{last}");
     }
     let staying: Vec<_> = clients.iter().zip(&ends).filter(|(_, end)| end.is_none()).collect();
     let mut open: Vec<&str> = staying.iter().map(|(client, _)| client.connection()).collect();
@@ -96,7 +96,7 @@ async fn the_newest_win_and_never_are_there_more() {
     assert_eq!(there, expected);
     for (client, end) in clients.iter_mut().zip(ends) {
         if end.is_none() {
-            assert_eq!(client.ending().await.1, Seen::Closed(Some(4409)));
+            assert_eq!(client.ending().await.1, Incoming::Closed(Some(4409)));
         }
     }
     assert!(join_all(newest.iter_mut().map(end_of)).await.iter().all(Option::is_none), "the newest stay");
@@ -111,7 +111,7 @@ async fn one_too_many_is_refused_until_another_leaves() {
     let (let_in, refused): (Vec<_>, Vec<_>) = came.into_iter().partition(Result::is_ok);
     assert_eq!(let_in.len(), MOST);
     for (frame, end) in refused.into_iter().filter_map(Result::err) {
-        assert_eq!((&frame["code"], end), (&json!("too_many_sessions"), Seen::Closed(Some(4429))));
+        assert_eq!((&frame["code"], end), (&json!("too_many_sessions"), Incoming::Closed(Some(4429))));
     }
     let mut clients: Vec<Client> = let_in.into_iter().filter_map(Result::ok).collect();
     assert!(come(&a).await.is_err());
@@ -130,7 +130,7 @@ async fn a_node_that_comes_back_brings_none_too_many() {
     let mut new = [come(&b).await.expect("let in"), come(&b).await.expect("let in")];
     a.signal("CONT");
     // One of the two has room beside the new ones; the older one has not.
-    assert_eq!(old[0].ending().await.1, Seen::Closed(Some(4409)));
+    assert_eq!(old[0].ending().await.1, Incoming::Closed(Some(4409)));
     eventually("it is known again", || async { known(&b).await.len() == MOST }).await;
     assert_eq!(end_of(&mut old[1]).await, None);
     assert!(join_all(new.iter_mut().map(end_of)).await.iter().all(Option::is_none));
@@ -143,7 +143,7 @@ async fn while_redis_is_away_nobody_is_let_in() {
     let mut first = come(&node).await.expect("let in");
     redis.kill();
     let (frame, end) = come(&node).await.err().expect("refused");
-    assert_eq!((&frame["code"], end), (&json!("unavailable"), Seen::Closed(Some(1011))));
+    assert_eq!((&frame["code"], end), (&json!("unavailable"), Incoming::Closed(Some(1011))));
     assert_eq!(end_of(&mut first).await, None, "who is there stays");
     redis.restart().await;
     eventually("let in again", || async { come(&node).await.is_ok() }).await;

@@ -20,7 +20,7 @@ async fn the_client_gets_the_publishers_trace() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
-    node.door().accepted(&event()).await;
+    node.api().publish_accepted(&event()).await;
     assert_eq!(trace_of(&client.event().await).0, TRACE);
 }
 
@@ -29,7 +29,7 @@ async fn the_node_exports_its_span_below_the_publishers() {
     let (redis, collector) = (Redis::start().await, Collector::start().await);
     let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", &collector.url).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
-    node.door().accepted(&event()).await;
+    node.api().publish_accepted(&event()).await;
     let (trace, parent) = trace_of(&client.event().await);
     assert_eq!(trace, TRACE);
 
@@ -47,10 +47,10 @@ async fn a_collector_that_is_away_disturbs_nobody() {
     let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", "http://127.0.0.1:1").start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     for _ in 0..50 {
-        node.door().accepted(&event()).await;
+        node.api().publish_accepted(&event()).await;
         client.event().await;
     }
-    assert_eq!(node.door().get("/readyz").await.status, 200);
+    assert_eq!(node.api().get("/readyz").await.status, 200);
 }
 
 /// Trace and parent id that a frame carries.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wirebell_tests::PATIENCE;
+use wirebell_tests::TIMEOUT;
 use wirebell_tests::memory::pss;
 use wirebell_tests::node::Setup;
 use wirebell_tests::raw::masked;
@@ -78,6 +78,6 @@ async fn read_until(stream: &mut TcpStream, text: &str) {
             come.extend_from_slice(&piece[..count]);
         }
     };
-    tokio::time::timeout(PATIENCE, reading).await.expect("the node answers in time");
+    tokio::time::timeout(TIMEOUT, reading).await.expect("the node answers in time");
     assert!(!come.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&come));
 }

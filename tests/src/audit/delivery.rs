@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::Publisher;
 
-use super::crowd::{Crowd, event};
-use super::{Objection, Published, audit, tally};
-use crate::http::Services;
+use super::load_clients::{LoadClients, event};
+use super::{Violation, Published, audit, count_by_kind};
+use crate::server_api::ServerApi;
 use crate::node::{Node, Setup};
 use crate::redis::Redis;
 
@@ -26,21 +26,21 @@ pub struct Scale {
     /// Users, with two connections each.
     pub users: u32,
     /// Events that are published through the SDK.
-    pub by_sdk: u32,
+    pub via_sdk: u32,
     /// Events that are published over HTTP.
-    pub by_http: u32,
+    pub via_http: u32,
     /// How often, while events are published, Redis cuts every connection of the nodes that listens.
     pub cut_every: Option<Duration>,
 }
 
 impl Scale {
     /// 10,000 connections, 250,000 events.
-    pub const FULL: Self = Self { users: 5_000, by_sdk: 200_000, by_http: 50_000, cut_every: None };
+    pub const FULL: Self = Self { users: 5_000, via_sdk: 200_000, via_http: 50_000, cut_every: None };
     /// What is run on every change.
-    pub const SMALL: Self = Self { users: 500, by_sdk: 20_000, by_http: 5_000, cut_every: None };
+    pub const SMALL: Self = Self { users: 500, via_sdk: 20_000, via_http: 5_000, cut_every: None };
     /// What pub/sub loses meanwhile must come from the logs.
     pub const CUT: Self =
-        Self { users: 200, by_sdk: 20_000, by_http: 0, cut_every: Some(Duration::from_millis(300)) };
+        Self { users: 200, via_sdk: 20_000, via_http: 0, cut_every: Some(Duration::from_millis(300)) };
 }
 
 /// How a run went.
@@ -54,10 +54,10 @@ pub struct Report {
     received: u64,
     publishing: Duration,
     whole: Duration,
-    /// All that is wrong with it.
-    pub objections: Vec<Objection>,
-    /// Events that were refused, or about which the publisher was told nothing it could use.
-    pub refused: Vec<String>,
+    /// All that is kind with it.
+    pub violations: Vec<Violation>,
+    /// Events that were rejected, or about which the publisher was results nothing it could use.
+    pub rejected: Vec<String>,
 }
 
 impl Report {
@@ -72,35 +72,35 @@ impl Report {
     }
 
     /// Was every event delivered as it should be?
-    pub fn is_sound(&self) -> bool {
-        self.objections.is_empty() && self.refused.is_empty()
+    pub fn passed(&self) -> bool {
+        self.violations.is_empty() && self.rejected.is_empty()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scale { users, by_sdk, by_http, .. } = self.scale;
+        let Scale { users, via_sdk, via_http, .. } = self.scale;
         writeln!(f, "users                     {users:>10}")?;
         writeln!(f, "connections on two nodes  {:>10}", self.connections)?;
-        writeln!(f, "published by the SDK      {by_sdk:>10}")?;
-        writeln!(f, "published over HTTP       {by_http:>10}")?;
+        writeln!(f, "published by the SDK      {via_sdk:>10}")?;
+        writeln!(f, "published over HTTP       {via_http:>10}")?;
         writeln!(f, "connections to Redis cut  {:>10}", self.cuts)?;
         writeln!(f, "brought back from logs    {:>10}", self.repaired)?;
         writeln!(f, "accepted                  {:>10}", self.accepted)?;
         writeln!(f, "received                  {:>10}", self.received)?;
         writeln!(f, "seconds of publishing     {:>10.1}", self.publishing.as_secs_f64())?;
         writeln!(f, "seconds until the last    {:>10.1}", self.whole.as_secs_f64())?;
-        writeln!(f, "refused                   {:>10}", self.refused.len())?;
-        for refusal in self.refused.iter().take(5) {
-            writeln!(f, "  {refusal}")?;
+        writeln!(f, "rejected                   {:>10}", self.rejected.len())?;
+        for rejection in self.rejected.iter().take(5) {
+            writeln!(f, "  {rejection}")?;
         }
-        for (wrong, count) in tally(self.objections.iter().map(|objection| objection.wrong)) {
-            writeln!(f, "{:<26}{count:>10}", format!("{wrong:?}").to_lowercase())?;
+        for (kind, count) in count_by_kind(self.violations.iter().map(|violation| violation.kind)) {
+            writeln!(f, "{:<26}{count:>10}", format!("{kind:?}").to_lowercase())?;
         }
-        for objection in self.objections.iter().take(10) {
-            writeln!(f, "  {objection:?}")?;
+        for violation in self.violations.iter().take(10) {
+            writeln!(f, "  {violation:?}")?;
         }
-        write!(f, "{}", if self.is_sound() { "each event exactly once, in order" } else { "NOT SOUND" })
+        write!(f, "{}", if self.passed() { "each event exactly once, in order" } else { "NOT SOUND" })
     }
 }
 
@@ -108,78 +108,78 @@ impl fmt::Display for Report {
 pub async fn run(scale: Scale) -> Report {
     let redis = Redis::start().await;
     let nodes = [Setup::serve(&redis).start().await, Setup::serve(&redis).start().await];
-    let crowd = Crowd::connect(&places(scale.users, &nodes)).await;
+    let clients = LoadClients::connect(&targets(scale.users, &nodes)).await;
     let connections = 2 * scale.users as usize;
 
     let begun = Instant::now();
     let users = |_| fastrand::u32(..scale.users);
-    let by_sdk: Vec<(u32, u32)> = (0..scale.by_sdk).map(|number| (number, users(number))).collect();
-    let all = scale.by_sdk + scale.by_http;
-    let by_http: Vec<(u32, u32)> = (scale.by_sdk..all).map(|number| (number, users(number))).collect();
+    let via_sdk: Vec<(u32, u32)> = (0..scale.via_sdk).map(|number| (number, users(number))).collect();
+    let all = scale.via_sdk + scale.via_http;
+    let via_http: Vec<(u32, u32)> = (scale.via_sdk..all).map(|number| (number, users(number))).collect();
     let url = redis.url();
     let publish = async {
-        let over_http = publish_by_http([nodes[0].door(), nodes[1].door()], &by_http);
-        let (mut told, over_http) = tokio::join!(publish_by_sdk(&url, &by_sdk), over_http);
-        told.extend(over_http);
-        told
+        let http_results = publish_via_http([nodes[0].api(), nodes[1].api()], &via_http);
+        let (mut results, http_results) = tokio::join!(publish_via_sdk(&url, &via_sdk), http_results);
+        results.extend(http_results);
+        results
     };
-    let (told, cuts) = cutting(&redis, scale.cut_every, publish).await;
+    let (results, cuts) = run_while_cutting(&redis, scale.cut_every, publish).await;
     let publishing = begun.elapsed();
 
-    let (published, refused) = sort(told);
-    crowd.wait_for_events(2 * published.len() as u64).await;
+    let (published, rejected) = split_results(results);
+    clients.wait_for_events(2 * published.len() as u64).await;
     let whole = begun.elapsed();
     // Whatever comes twice may come late.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let received = crowd.events();
+    let received = clients.events();
     let repaired = repaired(&nodes[0]).await + repaired(&nodes[1]).await;
-    let objections = audit(&published, &crowd.leave().await);
+    let violations = audit(&published, &clients.stop().await);
     let accepted = published.len();
-    Report { scale, connections, cuts, repaired, accepted, received, publishing, whole, objections, refused }
+    Report { scale, connections, cuts, repaired, accepted, received, publishing, whole, violations, rejected }
 }
 
 /// Each user's two connections: on one node for every second user, on both for the others.
-fn places(users: u32, nodes: &[Node; 2]) -> Vec<(u32, SocketAddr)> {
+fn targets(users: u32, nodes: &[Node; 2]) -> Vec<(u32, SocketAddr)> {
     let node = |number: u32| nodes[(number % 2) as usize].clients;
     (0..users).flat_map(|user| [(user, node(user / 2)), (user, node(user / 2 + user % 2))]).collect()
 }
 
 async fn repaired(node: &Node) -> u64 {
-    let metrics = node.door().get("/metrics").await.text;
+    let metrics = node.api().get("/metrics").await.text;
     let value = metrics.lines().find_map(|line| line.strip_prefix("wirebell_repaired_total "));
     value.and_then(|value| value.parse().ok()).expect("a number of repairs")
 }
 
 /// Runs the work, and cuts what listens meanwhile; says how many connections that were.
-async fn cutting<T>(redis: &Redis, every: Option<Duration>, work: impl Future<Output = T>) -> (T, u64) {
+async fn run_while_cutting<T>(redis: &Redis, every: Option<Duration>, work: impl Future<Output = T>) -> (T, u64) {
     let (mut cuts, mut work) = (0, std::pin::pin!(work));
     loop {
         let pause = tokio::time::sleep(every.unwrap_or(Duration::from_secs(3600)));
         tokio::select! {
             done = &mut work => return (done, cuts),
-            () = pause => cuts += redis.cut_listeners().await,
+            () = pause => cuts += redis.cut_subscribers().await,
         }
     }
 }
 
-type Told = Result<Published, String>;
+type PublishResult = Result<Published, String>;
 
-fn sort(told: Vec<Told>) -> (Vec<Published>, Vec<String>) {
-    let (mut published, mut refused) = (Vec::with_capacity(told.len()), Vec::new());
-    for one in told {
+fn split_results(results: Vec<PublishResult>) -> (Vec<Published>, Vec<String>) {
+    let (mut published, mut rejected) = (Vec::with_capacity(results.len()), Vec::new());
+    for one in results {
         match one {
             Ok(one) => published.push(one),
-            Err(reason) => refused.push(reason),
+            Err(reason) => rejected.push(reason),
         }
     }
-    (published, refused)
+    (published, rejected)
 }
 
-async fn publish_by_sdk(url: &str, events: &[(u32, u32)]) -> Vec<Told> {
+async fn publish_via_sdk(url: &str, events: &[(u32, u32)]) -> Vec<PublishResult> {
     let publisher = Publisher::connect(url).await.expect("the SDK connects");
-    let mut told = Vec::with_capacity(events.len());
+    let mut results = Vec::with_capacity(events.len());
     for (index, batch) in events.chunks(BATCH).enumerate() {
-        let ready: Vec<Event> = batch.iter().map(|(number, user)| as_event(*number, *user)).collect();
+        let ready: Vec<Event> = batch.iter().map(|(number, user)| to_event(*number, *user)).collect();
         let outcomes = if index % SINGLES_EVERY == 0 {
             let mut outcomes = Vec::new();
             for event in ready {
@@ -190,41 +190,41 @@ async fn publish_by_sdk(url: &str, events: &[(u32, u32)]) -> Vec<Told> {
             publisher.publish_all(ready).await
         };
         assert_eq!(outcomes.len(), batch.len(), "one outcome for each event");
-        told.extend(batch.iter().zip(outcomes).map(|((number, user), outcome)| {
+        results.extend(batch.iter().zip(outcomes).map(|((number, user), outcome)| {
             let outcome = outcome.map_err(|error| format!("event {number} by the SDK: {error}"))?;
-            take_down(*number, *user, &outcome.id, outcome.cursor())
+            check_result(*number, *user, &outcome.id, outcome.cursor())
         }));
     }
-    told
+    results
 }
 
-async fn publish_by_http(doors: [Services; 2], events: &[(u32, u32)]) -> Vec<Told> {
-    let mut told = Vec::with_capacity(events.len());
+async fn publish_via_http(apis: [ServerApi; 2], events: &[(u32, u32)]) -> Vec<PublishResult> {
+    let mut results = Vec::with_capacity(events.len());
     for (index, batch) in events.chunks(BATCH).enumerate() {
-        let door = &doors[index % 2];
+        let api = &apis[index % 2];
         let ready: Vec<Value> = batch.iter().map(|(number, user)| event(*number, *user)).collect();
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         if index % SINGLES_EVERY == 0 {
             for event in &ready {
-                answers.push(door.publish(event).await.json());
+                responses.push(api.publish(event).await.json());
             }
-        } else if let Value::Array(items) = door.publish(&json!(ready)).await.json() {
-            answers = items;
+        } else if let Value::Array(items) = api.publish(&json!(ready)).await.json() {
+            responses = items;
         }
-        answers.resize(batch.len(), Value::Null);
-        told.extend(batch.iter().zip(answers).map(|((number, user), answer)| {
-            let id = answer["id"].as_str().ok_or_else(|| format!("event {number} over HTTP: {answer}"))?;
-            take_down(*number, *user, id, answer["cursor"].as_str().and_then(|text| text.parse().ok()))
+        responses.resize(batch.len(), Value::Null);
+        results.extend(batch.iter().zip(responses).map(|((number, user), response)| {
+            let id = response["id"].as_str().ok_or_else(|| format!("event {number} over HTTP: {response}"))?;
+            check_result(*number, *user, id, response["cursor"].as_str().and_then(|text| text.parse().ok()))
         }));
     }
-    told
+    results
 }
 
-fn as_event(number: u32, user: u32) -> Event {
+fn to_event(number: u32, user: u32) -> Event {
     Event::parse(event(number, user).to_string().as_bytes(), 1024).expect("a good event")
 }
 
-fn take_down(number: u32, user: u32, id: &str, cursor: Option<Cursor>) -> Told {
+fn check_result(number: u32, user: u32, id: &str, cursor: Option<Cursor>) -> PublishResult {
     if id != format!("e{number}") {
         return Err(format!("event {number}: the outcome is that of {id}"));
     }

@@ -14,18 +14,18 @@ use wirebell_protocol::{Class, Event};
 use wirebell_publisher::Publisher;
 
 use super::quantiles::Quantiles;
-use crate::PATIENCE;
-use crate::client::{Client, Seen, is_event};
+use crate::TIMEOUT;
+use crate::client::{Client, Incoming, is_event};
 use crate::node::Setup;
 use crate::redis::Redis;
 use crate::token::Issuer;
 
 /// Broadcasts that are under way at the same time.
-const AHEAD: u64 = 3;
+const BROADCASTS_IN_FLIGHT: u64 = 3;
 /// How many connect at the same time.
-const AT_ONCE: usize = 64;
+const CONCURRENT_CONNECTS: usize = 64;
 /// The user to whom single events go.
-const ONE: &str = "one";
+const SINGLE_USER: &str = "one";
 
 /// How large a run is.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,7 @@ pub struct Report {
     idle: Quantiles,
     busy: Quantiles,
     /// What each connection objects to.
-    pub objections: Vec<String>,
+    pub violations: Vec<String>,
 }
 
 impl fmt::Display for Report {
@@ -68,11 +68,11 @@ impl fmt::Display for Report {
             format!("{name} {:.1}", of(&self.busy).as_secs_f64() / of(&self.idle).as_secs_f64())
         };
         writeln!(f, "ratio                          {}, {}", ratio("p50", |q| q.p50), ratio("p99", |q| q.p99))?;
-        for objection in self.objections.iter().take(10) {
-            writeln!(f, "  {objection}")?;
+        for violation in self.violations.iter().take(10) {
+            writeln!(f, "  {violation}")?;
         }
-        let sound = self.objections.is_empty();
-        write!(f, "{}", if sound { "each event exactly once, in order" } else { "NOT SOUND" })
+        let passed = self.violations.is_empty();
+        write!(f, "{}", if passed { "each event exactly once, in order" } else { "NOT SOUND" })
     }
 }
 
@@ -84,138 +84,138 @@ fn to_f64(number: u64) -> f64 {
 pub async fn run(scale: Scale) -> Report {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
-    let heard = Arc::new(AtomicU64::new(0));
-    let leave = Arc::new(AtomicBool::new(false));
-    let listeners = gather(scale.listeners, node.clients, &heard, &leave).await;
+    let received = Arc::new(AtomicU64::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let listeners = connect_listeners(scale.listeners, node.clients, &received, &stop).await;
 
     let (url, address) = (redis.url(), node.clients);
-    let idle = alone(url.clone(), address, scale.events, 0).await;
+    let idle = measure_single_user(url.clone(), address, scale.events, 0).await;
     let done = AtomicBool::new(false);
     let begun = Instant::now();
     let publisher = Publisher::connect(&url).await.expect("the SDK connects");
     let busy = async {
-        let busy = alone(url.clone(), address, scale.events, scale.events).await;
+        let busy = measure_single_user(url.clone(), address, scale.events, scale.events).await;
         done.store(true, Ordering::Relaxed);
         busy
     };
-    let ((busy, mut objections), broadcasts) =
-        tokio::join!(busy, broadcast(&publisher, u64::from(scale.listeners), &heard, &done));
+    let ((busy, mut violations), broadcasts) =
+        tokio::join!(busy, broadcast(&publisher, u64::from(scale.listeners), &received, &done));
     let took = begun.elapsed();
-    objections.extend(idle.1);
+    violations.extend(idle.1);
 
     // Whatever comes twice may come late.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    leave.store(true, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     for task in listeners {
-        objections.extend(task.await.expect("a client does not panic").close(broadcasts));
+        violations.extend(task.await.expect("a client does not panic").finish(broadcasts));
     }
-    Report { scale, broadcasts, took, idle: Quantiles::of(idle.0), busy: Quantiles::of(busy), objections }
+    Report { scale, broadcasts, took, idle: Quantiles::of(idle.0), busy: Quantiles::of(busy), violations }
 }
 
 /// Publishes broadcasts of both classes that reach everyone, with a few under way at any time, until it is done; waits
 /// until all have arrived, and says how many there were.
-async fn broadcast(publisher: &Publisher, listeners: u64, heard: &AtomicU64, done: &AtomicBool) -> u64 {
+async fn broadcast(publisher: &Publisher, listeners: u64, received: &AtomicU64, done: &AtomicBool) -> u64 {
     let mut count: u64 = 0;
     while !done.load(Ordering::Relaxed) {
         let class = if count % 4 == 3 { Class::Volatile } else { Class::Durable };
         let event = Event::new("all", "broadcast", &json!({"n": count, "padding": "x".repeat(200)}));
         publisher.publish(event.and_then(|event| event.class(class)).expect("an event")).await.expect("a bus");
         count += 1;
-        wait_for(heard, listeners * count.saturating_sub(AHEAD)).await;
+        wait_for(received, listeners * count.saturating_sub(BROADCASTS_IN_FLIGHT)).await;
     }
-    wait_for(heard, listeners * count).await;
+    wait_for(received, listeners * count).await;
     count
 }
 
-async fn wait_for(heard: &AtomicU64, wanted: u64) {
+async fn wait_for(received: &AtomicU64, wanted: u64) {
     let begun = Instant::now();
-    while heard.load(Ordering::Relaxed) < wanted && begun.elapsed() < PATIENCE {
+    while received.load(Ordering::Relaxed) < wanted && begun.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
 /// What one connection expects next, and what it had to object to.
 #[derive(Debug, Default)]
-struct Expecting {
+struct SequenceCheck {
     broadcast: u64,
     single: u64,
-    objections: Vec<String>,
+    violations: Vec<String>,
 }
 
-impl Expecting {
-    fn note(&mut self, event: &Value) {
+impl SequenceCheck {
+    fn observe(&mut self, event: &Value) {
         let next = if event["channel"] == "all" { &mut self.broadcast } else { &mut self.single };
         if event["data"]["n"] != *next {
-            self.objections.push(format!("expected {next} on {}, found {}", event["channel"], event["data"]["n"]));
+            self.violations.push(format!("expected {next} on {}, found {}", event["channel"], event["data"]["n"]));
         }
         *next = event["data"]["n"].as_u64().unwrap_or(u64::MAX - 1) + 1;
     }
 
     /// It must have come to the last broadcast.
-    fn close(mut self, broadcasts: u64) -> Vec<String> {
+    fn finish(mut self, broadcasts: u64) -> Vec<String> {
         if self.broadcast != broadcasts {
-            self.objections.push(format!("{} broadcasts, and it came to {}", broadcasts, self.broadcast));
+            self.violations.push(format!("{} broadcasts, and it came to {}", broadcasts, self.broadcast));
         }
-        self.objections
+        self.violations
     }
 }
 
-async fn gather(
+async fn connect_listeners(
     listeners: u32,
     address: SocketAddr,
-    heard: &Arc<AtomicU64>,
-    leave: &Arc<AtomicBool>,
-) -> Vec<JoinHandle<Expecting>> {
+    received: &Arc<AtomicU64>,
+    stop: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<SequenceCheck>> {
     let issuer = Issuer::default();
     stream::iter(0..listeners)
         .map(|number| {
             let token = issuer.token(&format!("u{number}"));
             async move { Client::connect(address, &token).await }
         })
-        .buffer_unordered(AT_ONCE)
-        .map(|client| tokio::spawn(listen(client, Arc::clone(heard), Arc::clone(leave))))
+        .buffer_unordered(CONCURRENT_CONNECTS)
+        .map(|client| tokio::spawn(listen(client, Arc::clone(received), Arc::clone(stop))))
         .collect()
         .await
 }
 
-async fn listen(mut client: Client, heard: Arc<AtomicU64>, leave: Arc<AtomicBool>) -> Expecting {
-    let mut expecting = Expecting::default();
-    while !leave.load(Ordering::Relaxed) {
+async fn listen(mut client: Client, received: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> SequenceCheck {
+    let mut check = SequenceCheck::default();
+    while !stop.load(Ordering::Relaxed) {
         match client.next(Duration::from_millis(500)).await {
-            Seen::Frame(frame) if is_event(&frame) => {
-                expecting.note(&frame);
-                heard.fetch_add(1, Ordering::Relaxed);
+            Incoming::Frame(frame) if is_event(&frame) => {
+                check.observe(&frame);
+                received.fetch_add(1, Ordering::Relaxed);
             }
-            Seen::Frame(frame) => expecting.objections.push(format!("a frame {frame}")),
-            Seen::Ping | Seen::Silence => {}
+            Incoming::Frame(frame) => check.violations.push(format!("a frame {frame}")),
+            Incoming::Ping | Incoming::Silence => {}
             end => {
-                expecting.objections.push(format!("the connection ended: {end:?}"));
+                check.violations.push(format!("the connection ended: {end:?}"));
                 break;
             }
         }
     }
-    expecting
+    check
 }
 
 /// Publishes to the single user one event after the other and says how long each was on its way. It runs on a thread of
 /// its own, so that what is measured is the node's queue and not that of the listeners' tasks.
-async fn alone(url: String, address: SocketAddr, events: u32, from: u32) -> (Vec<Duration>, Vec<String>) {
+async fn measure_single_user(url: String, address: SocketAddr, events: u32, from: u32) -> (Vec<Duration>, Vec<String>) {
     let thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(one_after_the_other(&url, address, from..from + events))
+        runtime.block_on(publish_one_by_one(&url, address, from..from + events))
     };
     tokio::task::spawn_blocking(thread).await.expect("the thread does not panic")
 }
 
-async fn one_after_the_other(
+async fn publish_one_by_one(
     url: &str,
     address: SocketAddr,
     numbers: std::ops::Range<u32>,
 ) -> (Vec<Duration>, Vec<String>) {
     let publisher = Publisher::connect(url).await.expect("the SDK connects");
-    let mut client = Client::connect(address, &Issuer::default().token(ONE)).await;
-    let to = format!("user:{ONE}");
-    let mut expecting = Expecting { single: u64::from(numbers.start), ..Expecting::default() };
+    let mut client = Client::connect(address, &Issuer::default().token(SINGLE_USER)).await;
+    let to = format!("user:{SINGLE_USER}");
+    let mut check = SequenceCheck { single: u64::from(numbers.start), ..SequenceCheck::default() };
     let mut joined = None;
     let mut took = Vec::new();
     for number in numbers {
@@ -224,23 +224,23 @@ async fn one_after_the_other(
         let event = Event::new(&to, "single", &json!({"n": number})).expect("an event");
         publisher.publish(event).await.expect("a bus");
         loop {
-            let Seen::Frame(event) = client.next(PATIENCE).await else { continue };
+            let Incoming::Frame(event) = client.next(TIMEOUT).await else { continue };
             if event["channel"] == "all" {
                 // It came while broadcasts were under way, and begins with whatever durable one is announced next. One
                 // that is not stored, and waited for its turn, may come to it from before that.
                 if joined.is_none() && event.get("cursor").is_none() {
                     continue;
                 }
-                joined.get_or_insert_with(|| expecting.broadcast = event["data"]["n"].as_u64().unwrap_or(0));
+                joined.get_or_insert_with(|| check.broadcast = event["data"]["n"].as_u64().unwrap_or(0));
             }
-            expecting.note(&event);
+            check.observe(&event);
             if event["channel"] == to.as_str() {
                 break;
             }
         }
         took.push(begun.elapsed());
     }
-    (took, expecting.objections)
+    (took, check.violations)
 }
 
 #[cfg(test)]
@@ -250,18 +250,18 @@ mod tests {
     #[test]
     fn what_is_lost_repeated_or_out_of_order_is_objected_to() {
         let event = |channel: &str, n: u64| json!({"channel": channel, "data": {"n": n}});
-        let objections = |numbers: &[u64]| {
-            let mut expecting = Expecting::default();
-            expecting.note(&event("user:one", 0));
+        let violations = |numbers: &[u64]| {
+            let mut check = SequenceCheck::default();
+            check.observe(&event("user:one", 0));
             for n in numbers {
-                expecting.note(&event("all", *n));
+                check.observe(&event("all", *n));
             }
-            expecting.close(3).len()
+            check.finish(3).len()
         };
-        assert_eq!(objections(&[0, 1, 2]), 0);
-        assert_eq!(objections(&[0, 2]), 1);
-        assert_eq!(objections(&[0, 1]), 1);
-        assert_eq!(objections(&[0, 1, 1, 2]), 1);
-        assert_eq!(objections(&[0, 2, 1]), 3);
+        assert_eq!(violations(&[0, 1, 2]), 0);
+        assert_eq!(violations(&[0, 2]), 1);
+        assert_eq!(violations(&[0, 1]), 1);
+        assert_eq!(violations(&[0, 1, 1, 2]), 1);
+        assert_eq!(violations(&[0, 2, 1]), 3);
     }
 }

@@ -8,9 +8,9 @@ use clap::Args;
 use super::servers::Topology;
 use super::{Scale, report, run};
 
-/// What is asked for.
+/// What is options for.
 #[derive(Debug, Args)]
-pub struct Chaos {
+pub struct ChaosOptions {
     /// How Redis is put together; named again for another one.
     #[arg(long, value_enum, default_values_t = [Topology::Standalone])]
     topology: Vec<Topology>,
@@ -41,7 +41,7 @@ pub struct Chaos {
     /// A Redis on its own that has nothing after a crash, to see the audit object.
     #[arg(long)]
     forgetful: bool,
-    /// Write everything down also where all is sound.
+    /// Write everything down also where run_all is passed.
     #[arg(long)]
     keep: bool,
 }
@@ -52,30 +52,30 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     Ok(first..=last)
 }
 
-/// Runs every seed on every topology, prints a row for each, and says whether all were sound.
-pub async fn all(asked: &Chaos) -> bool {
-    println!("{}", report::HEAD);
-    let mut sound = true;
-    for topology in &asked.topology {
-        for seed in asked.seeds.clone().unwrap_or(asked.seed..=asked.seed) {
+/// Runs every seed on every topology, prints a row for each, and says whether run_all were passed.
+pub async fn run_all(options: &ChaosOptions) -> bool {
+    println!("{}", report::TABLE_HEADER);
+    let mut passed = true;
+    for topology in &options.topology {
+        for seed in options.seeds.clone().unwrap_or(options.seed..=options.seed) {
             let report = Box::pin(run(Scale {
                 topology: *topology,
                 seed,
-                duration: Duration::from_secs(asked.seconds),
-                users: asked.users,
-                devices: asked.devices,
-                rate: asked.rate,
-                forgetful: asked.forgetful,
-                replicated: topology.has_replicas() && !asked.primary,
-                filter: asked.log.clone(),
+                duration: Duration::from_secs(options.seconds),
+                users: options.users,
+                devices: options.devices,
+                rate: options.rate,
+                without_persistence: options.forgetful,
+                replicated: topology.has_replicas() && !options.primary,
+                filter: options.log.clone(),
             }))
             .await;
             println!("{report}");
-            sound &= report.is_sound();
-            if !report.is_sound() || asked.keep {
-                eprintln!("{}\nwritten down in {:?}", report.wrongs(), report.keep());
+            passed &= report.passed();
+            if !report.passed() || options.keep {
+                eprintln!("{}\nwritten down in {:?}", report.summary(), report.write_files());
             }
         }
     }
-    sound
+    passed
 }

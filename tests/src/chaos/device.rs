@@ -20,45 +20,45 @@ use wirebell_protocol::Cursor;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
 use super::frame::{Frame, read};
-use super::mischief::{Mischief, Mischiefs};
-use super::record::{Book, Ending, Line, Record, What};
+use super::disruption::{Disruption, DisruptionCounts};
+use super::record::{PublishLog, DisconnectReason, RecordEntry, DeviceRecord, DeviceEvent};
 use crate::token::{Issuer, claims, now, with};
 
 type Socket = WebSocketStream<TcpStream>;
 
 /// How long connecting may take before another node is tried.
-const CONNECTING: Duration = Duration::from_secs(4);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Longer than three heartbeats of the nodes: a connection on which nothing comes for so long is dead.
-const SILENCE: Duration = Duration::from_secs(10);
-/// The kernel's buffer for what a device has not read yet: small, so that one which stops reading is soon noticed.
+const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// The kernel's buffer for event a device has not read yet: small, so that one which stops reading is soon noticed.
 const RECEIVE_BUFFER: u32 = 8 * 1024;
 
-/// What the run tells all devices.
+/// DeviceEvent the run tells all devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Orders {
+pub struct DeviceCommands {
     /// Nobody does anything unkind any more.
-    pub calm: bool,
+    pub faults_over: bool,
     /// All go home.
-    pub over: bool,
+    pub finished: bool,
     /// The devices of this user read nothing for now.
-    pub frozen: Option<u32>,
+    pub paused_user: Option<u32>,
 }
 
 /// Does no device of this user ever acknowledge anything?
-pub fn is_silent(user: u32) -> bool {
+pub fn never_acknowledges(user: u32) -> bool {
     user.is_multiple_of(3)
 }
 
-impl Orders {
+impl DeviceCommands {
     /// Is this user's device to read nothing?
-    fn holds(&self, user: u32) -> bool {
-        self.frozen == Some(user) && !self.calm && !self.over
+    fn pauses(&self, user: u32) -> bool {
+        self.paused_user == Some(user) && !self.faults_over && !self.finished
     }
 }
 
-/// What a device does about its token.
+/// DeviceEvent a device does about its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
+enum TokenPolicy {
     /// It lasts for the whole run.
     Long,
     /// It is short, and a new one is shown in time on the same connection.
@@ -69,30 +69,30 @@ enum Token {
 
 /// One device.
 pub struct Device {
-    record: Arc<Mutex<Record>>,
+    record: Arc<Mutex<DeviceRecord>>,
     user: u32,
     name: String,
     cursor: Cursor,
-    token: Token,
+    token: TokenPolicy,
     acknowledges: bool,
-    run: Arc<Around>,
-    orders: watch::Receiver<Orders>,
-    mischief: Instant,
+    context: Arc<DeviceContext>,
+    commands: watch::Receiver<DeviceCommands>,
+    disruption: Instant,
     rng: Rng,
 }
 
-/// What all devices share.
-pub struct Around {
+/// DeviceEvent all devices share.
+pub struct DeviceContext {
     /// Gives the address of a node.
     pub balancer: Box<dyn Fn() -> Option<SocketAddr> + Send + Sync>,
     /// The clock of the run.
-    pub book: Arc<Book>,
+    pub publish_log: Arc<PublishLog>,
     /// Who signs tokens.
     pub issuer: Issuer,
-    /// What the devices did by themselves.
-    pub mischiefs: Mischiefs,
+    /// DeviceEvent the devices did by themselves.
+    pub disruptions: DisruptionCounts,
     /// How often a device does something unkind, on average.
-    pub mischief_every: Duration,
+    pub disruption_interval: Duration,
 }
 
 /// The name of a user, as it stands in tokens and channels.
@@ -102,42 +102,42 @@ pub fn user_name(user: u32) -> String {
 
 impl Device {
     /// A device that is not connected yet.
-    pub fn new(user: u32, number: u32, run: Arc<Around>, orders: watch::Receiver<Orders>, mut rng: Rng) -> Self {
-        let record = Arc::new(Mutex::new(Record { user, device: number, lines: Vec::new() }));
+    pub fn new(user: u32, number: u32, context: Arc<DeviceContext>, commands: watch::Receiver<DeviceCommands>, mut rng: Rng) -> Self {
+        let record = Arc::new(Mutex::new(DeviceRecord { user, device: number, entries: Vec::new() }));
         let token = match rng.u32(..10) {
-            0 => Token::Renewed,
-            1 => Token::Expiring,
-            _ => Token::Long,
+            0 => TokenPolicy::Renewed,
+            1 => TokenPolicy::Expiring,
+            _ => TokenPolicy::Long,
         };
-        let acknowledges = !is_silent(user) && (number == 0 || rng.bool());
-        let mischief = Instant::now() + pause(&mut rng, run.mischief_every);
+        let acknowledges = !never_acknowledges(user) && (number == 0 || rng.bool());
+        let disruption = Instant::now() + pause(&mut rng, context.disruption_interval);
         let name = format!("d{number}");
-        Self { record, user, name, cursor: Cursor::START, token, acknowledges, run, orders, mischief, rng }
+        Self { record, user, name, cursor: Cursor::START, token, acknowledges, context, commands, disruption, rng }
     }
 
-    /// What it writes down, to be read while it runs.
-    pub fn record(&self) -> Arc<Mutex<Record>> {
+    /// DeviceEvent it writes down, to be read while it runs.
+    pub fn record(&self) -> Arc<Mutex<DeviceRecord>> {
         Arc::clone(&self.record)
     }
 
-    /// Stays connected until the run is over.
-    pub async fn live(mut self) {
-        while !self.orders.borrow().over {
-            let connected = timeout(CONNECTING, self.connect()).await.ok().flatten();
-            let back_after = match connected {
-                Some(socket) => self.attend(socket).await,
+    /// Stays connected until the run is finished.
+    pub async fn run_until_finished(mut self) {
+        while !self.commands.borrow().finished {
+            let connected = timeout(CONNECT_TIMEOUT, self.connect()).await.ok().flatten();
+            let reconnect_after = match connected {
+                Some(socket) => self.run_connection(socket).await,
                 None => self.jitter(),
             };
-            let mut orders = self.orders.clone();
+            let mut commands = self.commands.clone();
             tokio::select! {
-                () = sleep(back_after) => {}
-                _ = orders.wait_for(|orders| orders.over) => return,
+                () = sleep(reconnect_after) => {}
+                _ = commands.wait_for(|commands| commands.finished) => return,
             }
         }
     }
 
     async fn connect(&mut self) -> Option<Socket> {
-        let address = (self.run.balancer)()?;
+        let address = (self.context.balancer)()?;
         let token = self.new_token();
         let uri = format!("ws://{address}/ws?cursor={}", self.cursor);
         let mut request = uri.into_client_request().expect("a URL");
@@ -148,47 +148,47 @@ impl Device {
         socket.set_recv_buffer_size(RECEIVE_BUFFER).ok()?;
         let stream = socket.connect(address).await.ok()?;
         let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
-        let shaken = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
-        shaken.ok().map(|(socket, _)| socket)
+        let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
+        handshake.ok().map(|(socket, _)| socket)
     }
 
-    /// Takes what comes until the connection ends; says after how long to come back.
-    async fn attend(&mut self, mut socket: Socket) -> Duration {
-        let mut back_after = None;
+    /// Takes event comes until the connection ends; says after how long to come back.
+    async fn run_connection(&mut self, mut socket: Socket) -> Duration {
+        let mut reconnect_after = None;
         loop {
-            let mut orders = self.orders.clone();
-            let calm = orders.borrow().calm;
+            let mut commands = self.commands.clone();
+            let faults_over = commands.borrow().faults_over;
             tokio::select! {
                 biased;
-                () = ordered(&mut orders, self.user) => {
-                    if orders.borrow().over {
+                () = interrupted(&mut commands, self.user) => {
+                    if commands.borrow().finished {
                         return Duration::ZERO;
                     }
-                    let _ = orders.wait_for(|orders| !orders.holds(self.user)).await;
+                    let _ = commands.wait_for(|commands| !commands.pauses(self.user)).await;
                 }
-                () = sleep_until(self.mischief), if !calm => {
-                    self.mischief = Instant::now() + pause(&mut self.rng, self.run.mischief_every);
-                    let mischief = Mischief::any(&mut self.rng);
-                    self.run.mischiefs.count(mischief);
-                    if let Some(back_after) = self.misbehave(mischief, &mut socket).await {
-                        return back_after;
+                () = sleep_until(self.disruption), if !faults_over => {
+                    self.disruption = Instant::now() + pause(&mut self.rng, self.context.disruption_interval);
+                    let disruption = Disruption::any(&mut self.rng);
+                    self.context.disruptions.count(disruption);
+                    if let Some(reconnect_after) = self.disrupt(disruption, &mut socket).await {
+                        return reconnect_after;
                     }
                 }
-                message = timeout(SILENCE, socket.next()) => {
-                    let ending = match message {
+                message = timeout(DEAD_AFTER, socket.next()) => {
+                    let reason = match message {
                         Ok(Some(Ok(Message::Text(text)))) => match self.take(&text, &mut socket).await {
-                            Some(after) => { back_after = Some(after); continue }
+                            Some(after) => { reconnect_after = Some(after); continue }
                             None => continue,
                         },
                         Ok(Some(Ok(Message::Close(frame)))) => {
-                            Ending::Closed(frame.map_or(1005, |frame| frame.code.into()))
+                            DisconnectReason::Closed(frame.map_or(1005, |frame| frame.code.into()))
                         }
                         Ok(Some(Ok(_))) => { let _ = socket.flush().await; continue }
-                        Ok(Some(Err(_)) | None) => Ending::Lost,
-                        Err(_) => Ending::Silent,
+                        Ok(Some(Err(_)) | None) => DisconnectReason::Lost,
+                        Err(_) => DisconnectReason::Silent,
                     };
-                    self.note(What::Ended(if back_after.is_some() { Ending::Reconnect } else { ending }));
-                    return back_after.unwrap_or_else(|| self.jitter());
+                    self.log(DeviceEvent::Disconnected(if reconnect_after.is_some() { DisconnectReason::Reconnect } else { reason }));
+                    return reconnect_after.unwrap_or_else(|| self.jitter());
                 }
             }
         }
@@ -197,23 +197,23 @@ impl Device {
     /// One frame; gives the time after which to come back, where the node asks for that.
     async fn take(&mut self, text: &str, socket: &mut Socket) -> Option<Duration> {
         match read(text, self.user) {
-            Frame::Event(got, wanted) => {
-                self.cursor = got.cursor;
-                self.note(What::Got(got));
+            Frame::Event(received, wanted) => {
+                self.cursor = received.cursor;
+                self.log(DeviceEvent::Received(received));
                 if wanted && self.acknowledges {
                     self.acknowledge(socket).await;
                 }
             }
             Frame::Welcome { connection, recovered } => {
-                self.note(What::Welcomed { connection, cursor: self.cursor, recovered });
-                // What it said last may have been lost with the connection.
+                self.log(DeviceEvent::Welcomed { connection, cursor: self.cursor, recovered });
+                // DeviceEvent it said last may have been lost with the connection.
                 if self.acknowledges && self.cursor != Cursor::START {
                     self.acknowledge(socket).await;
                 }
             }
-            Frame::Gap => self.note(What::Gap),
+            Frame::Gap => self.log(DeviceEvent::Gap),
             Frame::Reconnect(after) => return Some(after),
-            Frame::Expiring if self.token == Token::Renewed => {
+            Frame::Expiring if self.token == TokenPolicy::Renewed => {
                 let frame = json!({"type": "wirebell.auth", "token": self.new_token(), "ref": "r"});
                 let _ = socket.send(Message::text(frame.to_string())).await;
             }
@@ -223,59 +223,59 @@ impl Device {
     }
 
     async fn acknowledge(&mut self, socket: &mut Socket) {
-        self.note(What::Acknowledged(self.cursor));
+        self.log(DeviceEvent::Acknowledged(self.cursor));
         let channel = format!("user:{}", user_name(self.user));
         let frame = json!({"type": "wirebell.ack", "channel": channel, "cursor": self.cursor.to_string()});
         let _ = socket.send(Message::text(frame.to_string())).await;
     }
 
     /// Does it; gives the time after which to come back, where that ends the connection.
-    async fn misbehave(&mut self, mischief: Mischief, socket: &mut Socket) -> Option<Duration> {
-        match mischief {
-            Mischief::Freeze => {
+    async fn disrupt(&mut self, disruption: Disruption, socket: &mut Socket) -> Option<Duration> {
+        match disruption {
+            Disruption::Pause => {
                 let thawed = sleep(Duration::from_millis(self.rng.u64(1_500..7_000)));
-                let mut orders = self.orders.clone();
+                let mut commands = self.commands.clone();
                 tokio::select! {
                     () = thawed => {}
-                    _ = orders.wait_for(|orders| orders.calm) => {}
+                    _ = commands.wait_for(|commands| commands.faults_over) => {}
                 }
                 return None;
             }
-            Mischief::HalfFrame => {
+            Disruption::HalfFrame => {
                 // The head of a masked text of 200 bytes, and a few of them.
                 let _ = socket.get_mut().write_all(b"\x81\xfe\x00\xc8abcd{\"type\":").await;
             }
-            Mischief::Abort => {}
-            Mischief::Goodbye => {
+            Disruption::Abort => {}
+            Disruption::Close => {
                 let _ = socket.close(None).await;
             }
         }
-        self.note(What::Ended(Ending::Left));
+        self.log(DeviceEvent::Disconnected(DisconnectReason::Left));
         Some(Duration::from_millis(self.rng.u64(..2_500)))
     }
 
     fn new_token(&mut self) -> String {
         let seconds = match self.token {
-            Token::Long => 3600,
-            Token::Renewed | Token::Expiring => self.rng.i64(4..9),
+            TokenPolicy::Long => 3600,
+            TokenPolicy::Renewed | TokenPolicy::Expiring => self.rng.i64(4..9),
         };
         let claims = with(claims(&user_name(self.user)), "device", json!(self.name));
-        self.run.issuer.sign(&with(claims, "exp", json!(now() + seconds)))
+        self.context.issuer.sign(&with(claims, "exp", json!(now() + seconds)))
     }
 
     fn jitter(&mut self) -> Duration {
         Duration::from_millis(self.rng.u64(50..800))
     }
 
-    fn note(&self, what: What) {
-        let line = Line { millis: self.run.book.millis(), what };
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
+    fn log(&self, event: DeviceEvent) {
+        let entry = RecordEntry { millis: self.context.publish_log.millis(), event };
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).entries.push(entry);
     }
 }
 
-/// Waits until a device of this user has to do something else than what it does by itself.
-async fn ordered(orders: &mut watch::Receiver<Orders>, user: u32) {
-    let _ = orders.wait_for(|orders| orders.over || orders.holds(user)).await;
+/// Waits until a device of this user has to do something else than event it does by itself.
+async fn interrupted(commands: &mut watch::Receiver<DeviceCommands>, user: u32) {
+    let _ = commands.wait_for(|commands| commands.finished || commands.pauses(user)).await;
 }
 
 /// A pause by chance, of this length on average.

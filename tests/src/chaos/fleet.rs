@@ -1,26 +1,26 @@
-//! The nodes of a run: killed, stopped and frozen, and started anew, each on its own link to Redis.
+//! The nodes of a run: killed, stopped and frozen, and spawn anew, each on its own link to Redis.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::PATIENCE;
-use crate::http::Services;
+use crate::TIMEOUT;
+use crate::server_api::ServerApi;
 use crate::log::Log;
 use crate::node::{Node, Setup};
-use crate::proxy::{Link, Proxy};
+use crate::proxy::{LinkState, Proxy};
 
 /// So long a balancer goes on sending clients to a node that is no longer there.
-const BALANCER: Duration = Duration::from_millis(300);
+const BALANCER_DELAY: Duration = Duration::from_millis(300);
 
 /// The nodes, and what a balancer knows about them.
 pub struct Fleet {
-    places: Vec<Place>,
-    doors: Mutex<Vec<Option<Doors>>>,
+    slots: Vec<NodeSlot>,
+    addresses: Mutex<Vec<Option<NodeAddresses>>>,
     logs: Mutex<Vec<Log>>,
 }
 
-struct Place {
+struct NodeSlot {
     setup: Setup,
     proxy: Option<Proxy>,
     node: tokio::sync::Mutex<Option<Node>>,
@@ -28,7 +28,7 @@ struct Place {
 
 /// A node's two addresses.
 #[derive(Debug, Clone, Copy)]
-pub struct Doors {
+pub struct NodeAddresses {
     /// For clients.
     pub clients: SocketAddr,
     /// For services.
@@ -39,58 +39,58 @@ impl Fleet {
     /// So many nodes on the Redis at this URL; each over a proxy of its own, where there is an address to put it
     /// before.
     pub async fn start(count: usize, url: &str, proxied: Option<SocketAddr>, settings: &[(&str, String)]) -> Self {
-        let mut places = Vec::new();
+        let mut slots = Vec::new();
         for _ in 0..count {
             let proxy = match proxied {
                 Some(redis) => Some(Proxy::start(redis).await),
                 None => None,
             };
             let url = proxy.as_ref().map_or_else(|| url.to_owned(), |it| format!("redis://{}", it.address()));
-            places.push(Place { setup: setup(&url, settings), proxy, node: tokio::sync::Mutex::new(None) });
+            slots.push(NodeSlot { setup: setup(&url, settings), proxy, node: tokio::sync::Mutex::new(None) });
         }
-        let fleet = Self { places, doors: Mutex::new(vec![None; count]), logs: Mutex::default() };
-        for place in 0..count {
-            fleet.start_again(place).await;
+        let fleet = Self { slots, addresses: Mutex::new(vec![None; count]), logs: Mutex::default() };
+        for index in 0..count {
+            fleet.start_node(index).await;
         }
         fleet
     }
 
     /// How many nodes there are when none is away.
     pub fn size(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
     /// Any of the nodes that a balancer believes in.
-    pub fn pick(&self) -> Option<Doors> {
-        let living: Vec<Doors> = self.doors().iter().flatten().copied().collect();
-        fastrand::choice(living)
+    pub fn pick(&self) -> Option<NodeAddresses> {
+        let running: Vec<NodeAddresses> = self.addresses().iter().flatten().copied().collect();
+        fastrand::choice(running)
     }
 
     /// Ends a node at once, and starts it anew after a while.
-    pub async fn kill(&self, place: usize, away: Duration) {
-        let mut node = self.places[place].node.lock().await;
+    pub async fn kill(&self, index: usize, away: Duration) {
+        let mut node = self.slots[index].node.lock().await;
         drop(node.take());
-        tokio::time::sleep(BALANCER).await;
-        self.doors()[place] = None;
+        tokio::time::sleep(BALANCER_DELAY).await;
+        self.addresses()[index] = None;
         tokio::time::sleep(away).await;
-        *node = Some(self.started(place).await);
+        *node = Some(self.spawn(index).await);
     }
 
     /// Ends a node as its orchestrator does, and starts it anew.
-    pub async fn terminate(&self, place: usize) {
-        let mut node = self.places[place].node.lock().await;
+    pub async fn terminate(&self, index: usize) {
+        let mut node = self.slots[index].node.lock().await;
         if let Some(mut node) = node.take() {
             node.terminate();
-            tokio::time::sleep(BALANCER).await;
-            self.doors()[place] = None;
+            tokio::time::sleep(BALANCER_DELAY).await;
+            self.addresses()[index] = None;
             node.ended().await;
         }
-        *node = Some(self.started(place).await);
+        *node = Some(self.spawn(index).await);
     }
 
     /// Stops a node's clock, as a machine does that is moved.
-    pub async fn freeze(&self, place: usize, duration: Duration) {
-        let node = self.places[place].node.lock().await;
+    pub async fn freeze(&self, index: usize, duration: Duration) {
+        let node = self.slots[index].node.lock().await;
         if let Some(node) = node.as_ref() {
             node.signal("STOP");
             tokio::time::sleep(duration).await;
@@ -99,29 +99,29 @@ impl Fleet {
     }
 
     /// Changes a node's link to Redis for a while.
-    pub async fn link(&self, place: usize, link: Link, duration: Duration) {
-        if let Some(proxy) = &self.places[place].proxy {
+    pub async fn link(&self, index: usize, link: LinkState, duration: Duration) {
+        if let Some(proxy) = &self.slots[index].proxy {
             proxy.set(link);
             tokio::time::sleep(duration).await;
-            proxy.set(Link::Open);
+            proxy.set(LinkState::Open);
         }
     }
 
     /// Waits until every node says that it is ready; names those that do not run, or do not come to say so.
     pub async fn all_ready(&self) -> Vec<String> {
-        let mut complaints = Vec::new();
-        for (number, place) in self.places.iter().enumerate() {
-            let mut node = place.node.lock().await;
-            let runs = node.as_mut().is_some_and(Node::runs);
+        let mut problems = Vec::new();
+        for (number, slot) in self.slots.iter().enumerate() {
+            let mut node = slot.node.lock().await;
+            let runs = node.as_mut().is_some_and(Node::is_running);
             match node.as_ref().filter(|_| runs) {
                 Some(node) => {
-                    let unready = unready(&node.door()).await;
-                    complaints.extend(unready.map(|why| format!("node {number} ({}): {why}", node.services)));
+                    let unready = unready(&node.api()).await;
+                    problems.extend(unready.map(|why| format!("node {number} ({}): {why}", node.services)));
                 }
-                None => complaints.push(format!("node {number} ended by itself")),
+                None => problems.push(format!("node {number} ended by itself")),
             }
         }
-        complaints
+        problems
     }
 
     /// All that the nodes have written, each node's lines as one text.
@@ -129,32 +129,32 @@ impl Fleet {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Log::text).collect()
     }
 
-    async fn start_again(&self, place: usize) {
-        *self.places[place].node.lock().await = Some(self.started(place).await);
+    async fn start_node(&self, index: usize) {
+        *self.slots[index].node.lock().await = Some(self.spawn(index).await);
     }
 
-    async fn started(&self, place: usize) -> Node {
-        let node = self.places[place].setup.start().await;
+    async fn spawn(&self, index: usize) -> Node {
+        let node = self.slots[index].setup.start().await;
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(node.log.clone());
-        self.doors()[place] = Some(Doors { clients: node.clients, services: node.services });
+        self.addresses()[index] = Some(NodeAddresses { clients: node.clients, services: node.services });
         node
     }
 
-    fn doors(&self) -> std::sync::MutexGuard<'_, Vec<Option<Doors>>> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    fn addresses(&self) -> std::sync::MutexGuard<'_, Vec<Option<NodeAddresses>>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Why the node is not ready, if it does not become so.
-async fn unready(door: &Services) -> Option<String> {
+async fn unready(api: &ServerApi) -> Option<String> {
     let begun = Instant::now();
     loop {
-        let answer = door.get("/readyz").await;
-        if answer.status == 200 {
+        let response = api.get("/readyz").await;
+        if response.status == 200 {
             return None;
         }
-        if begun.elapsed() > PATIENCE {
-            return Some(format!("not ready after {PATIENCE:?}: {} {}", answer.status, answer.text));
+        if begun.elapsed() > TIMEOUT {
+            return Some(format!("not ready after {TIMEOUT:?}: {} {}", response.status, response.text));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -1,4 +1,4 @@
-//! What a device reads from a frame of the node.
+//! DeviceEvent a device reads from a frame of the node.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use wirebell_protocol::Cursor;
 
 use super::device::user_name;
-use super::record::Got;
+use super::record::ReceivedEvent;
 
 /// A frame, as far as a device cares.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub(super) enum Frame {
         recovered: bool,
     },
     /// An event; with `true` the publisher wants it acknowledged.
-    Event(Got, bool),
+    Event(ReceivedEvent, bool),
     Gap,
     Reconnect(Duration),
     Expiring,
@@ -37,12 +37,12 @@ pub(super) fn data(event: u32, padding: usize) -> Value {
 /// Reads a frame that came to a device of this user.
 pub(super) fn read(text: &str, user: u32) -> Frame {
     let Ok(frame) = serde_json::from_str::<Value>(text) else {
-        return Frame::Event(Got { event: None, cursor: Cursor::START, intact: false }, false);
+        return Frame::Event(ReceivedEvent { event: None, cursor: Cursor::START, intact: false }, false);
     };
-    let word = |name: &str| frame[name].as_str().map_or(Cow::Borrowed(""), Cow::Borrowed);
-    match &*word("type") {
+    let field = |name: &str| frame[name].as_str().map_or(Cow::Borrowed(""), Cow::Borrowed);
+    match &*field("type") {
         "wirebell.welcome" => Frame::Welcome {
-            connection: word("connection").into_owned(),
+            connection: field("connection").into_owned(),
             // Absent where no cursor was brought; a device here always brings one.
             recovered: frame["recovered"] == true,
         },
@@ -56,12 +56,12 @@ pub(super) fn read(text: &str, user: u32) -> Frame {
     }
 }
 
-fn event(frame: &Value, user: u32) -> Got {
+fn event(frame: &Value, user: u32) -> ReceivedEvent {
     let number = frame["id"].as_str().and_then(|id| id.strip_prefix('e')).and_then(|number| number.parse().ok());
     let cursor = frame["cursor"].as_str().and_then(|text| text.parse().ok());
     let data = &frame["data"];
     let padding = data["pad"].as_str().map(|pad| pad.len() as u64);
-    let whole = data["n"].as_u64() == number.map(u64::from) && data["size"].as_u64() == padding;
+    let complete = data["n"].as_u64() == number.map(u64::from) && data["size"].as_u64() == padding;
     let addressed = frame["channel"] == format!("user:{}", user_name(user));
-    Got { event: number, cursor: cursor.unwrap_or_default(), intact: cursor.is_some() && whole && addressed }
+    ReceivedEvent { event: number, cursor: cursor.unwrap_or_default(), intact: cursor.is_some() && complete && addressed }
 }

@@ -15,15 +15,15 @@ pub enum RedisFault {
     /// A primary stands still.
     Freeze,
     /// All connections that listen are cut.
-    Listeners,
+    CutSubscribers,
     /// All other connections are cut.
-    Connections,
+    CutConnections,
     /// What waits for a connection that listens is bounded closely, while there is much for it.
-    Limit,
+    LimitOutput,
     /// A primary is killed, and its replica takes over.
     Failover,
     /// A primary and its replica change their roles.
-    Exchange,
+    SwapRoles,
     /// A slot moves.
     Migrate,
 }
@@ -51,25 +51,25 @@ impl RedisFault {
     /// Those that there are in a topology.
     pub fn of(topology: Topology) -> &'static [Self] {
         match topology {
-            Topology::Standalone => &[Self::Crash, Self::Freeze, Self::Listeners, Self::Connections, Self::Limit],
+            Topology::Standalone => &[Self::Crash, Self::Freeze, Self::CutSubscribers, Self::CutConnections, Self::LimitOutput],
             Topology::Sentinel => &[
                 Self::Failover,
-                Self::Exchange,
+                Self::SwapRoles,
                 Self::Crash,
                 Self::Freeze,
-                Self::Listeners,
-                Self::Connections,
-                Self::Limit,
+                Self::CutSubscribers,
+                Self::CutConnections,
+                Self::LimitOutput,
             ],
             Topology::Cluster => &[
                 Self::Failover,
-                Self::Exchange,
+                Self::SwapRoles,
                 Self::Migrate,
                 Self::Crash,
                 Self::Freeze,
-                Self::Listeners,
-                Self::Connections,
-                Self::Limit,
+                Self::CutSubscribers,
+                Self::CutConnections,
+                Self::LimitOutput,
             ],
         }
     }
@@ -79,11 +79,11 @@ impl RedisFault {
         match self {
             Self::Crash => "Redis killed",
             Self::Freeze => "Redis frozen",
-            Self::Listeners => "listeners cut",
-            Self::Connections => "connections cut",
-            Self::Limit => "output limited",
+            Self::CutSubscribers => "subscribers cut",
+            Self::CutConnections => "connections cut",
+            Self::LimitOutput => "output limited",
             Self::Failover => "failover",
-            Self::Exchange => "roles exchanged",
+            Self::SwapRoles => "roles swapped",
             Self::Migrate => "slot moved",
         }
     }
@@ -116,33 +116,33 @@ impl NodeFault {
             Self::Cut => "link cut",
             Self::Stall => "link stalled",
             Self::Slow => "link slow",
-            Self::Burst => "burst to frozen",
+            Self::Burst => "burst to paused",
         }
     }
 }
 
 /// Draws faults: all kinds in an order of chance before the first comes again.
 #[derive(Debug)]
-pub struct Deck<T: 'static> {
+pub struct FaultSchedule<T: 'static> {
     kinds: &'static [T],
-    left: Vec<T>,
+    remaining: Vec<T>,
     /// The lane's own chance.
     pub rng: Rng,
 }
 
-impl<T: Copy> Deck<T> {
-    /// A deck of these kinds.
+impl<T: Copy> FaultSchedule<T> {
+    /// A schedule of these kinds.
     pub fn new(kinds: &'static [T], rng: Rng) -> Self {
-        Self { kinds, left: Vec::new(), rng }
+        Self { kinds, remaining: Vec::new(), rng }
     }
 
     /// The next fault.
-    pub fn draw(&mut self) -> T {
-        if self.left.is_empty() {
-            self.left = self.kinds.to_vec();
-            self.rng.shuffle(&mut self.left);
+    pub fn next_fault(&mut self) -> T {
+        if self.remaining.is_empty() {
+            self.remaining = self.kinds.to_vec();
+            self.rng.shuffle(&mut self.remaining);
         }
-        self.left.pop().expect("a deck is never empty")
+        self.remaining.pop().expect("a schedule is never empty")
     }
 
     /// A time by chance, in milliseconds.

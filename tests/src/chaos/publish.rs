@@ -14,30 +14,30 @@ use wirebell_protocol::event::Durability;
 use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::{Published, Publisher, Retention};
 
-use super::device::{Orders, is_silent, user_name};
+use super::device::{DeviceCommands, never_acknowledges, user_name};
 use super::fleet::Fleet;
 use super::frame::{data, id};
-use super::record::{Book, Watch};
-use crate::http::Services;
-use crate::node::SERVICE_KEY;
+use super::record::{PublishLog, Tracking};
+use crate::server_api::ServerApi;
+use crate::node::API_KEY;
 
 /// How long one try may take: longer than a node or the SDK needs to give up by itself.
-const TRY: Duration = Duration::from_secs(12);
-/// How long an event is tried once nothing stands in the way any more.
-const LAST_TRIES: Duration = Duration::from_secs(30);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long an event is tried once nothing stands in the path any more.
+const FINAL_ATTEMPTS: Duration = Duration::from_secs(30);
 /// Events of the few users to whom much is published, among ten.
-const TO_THE_BUSY: u32 = 3;
+const BUSY_SHARE: u32 = 3;
 /// How many those are.
-const BUSY: u32 = 5;
+const BUSY_USERS: u32 = 5;
 /// The largest padding of an ordinary event.
 const PADDING: usize = 600;
 
 /// Seconds of a deadline that is to be kept through every fault.
-pub const AMPLE: u64 = 12;
+pub const LONG_DEADLINE: u64 = 12;
 
-/// By which way a publisher goes.
+/// By which path a publisher goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum PublishPath {
     /// The SDK into Redis, one event at a time.
     Single,
     /// The SDK into Redis, some at a time.
@@ -46,15 +46,15 @@ pub enum Way {
     Http,
 }
 
-/// What all publishers share.
-pub struct Press {
+/// DeviceEvent all publishers share.
+pub struct Publishers {
     /// Where everything is written down.
-    pub book: Arc<Book>,
+    pub publish_log: Arc<PublishLog>,
     /// The SDK.
     pub publisher: Publisher,
     /// The nodes.
     pub fleet: Arc<Fleet>,
-    /// Held while nothing may be on its way to Redis.
+    /// Held while nothing may be on its path to Redis.
     pub gate: RwLock<()>,
     /// How many users there are.
     pub users: u32,
@@ -68,88 +68,88 @@ struct Draft {
     event: u32,
     user: u32,
     padding: usize,
-    watch: Option<Watch>,
+    tracking: Option<Tracking>,
 }
 
-impl Press {
+impl Publishers {
     /// The SDK, set up as the nodes are.
     pub async fn sdk(url: &str) -> Publisher {
         let retention = Retention { log_events: super::LOG_EVENTS, ..Retention::default() };
         Publisher::builder(url).retention(retention).connect().await.expect("the SDK takes the URL")
     }
 
-    /// Publishes by this way, so many events a second, until all is calm.
-    pub async fn work(&self, way: Way, rate: f64, mut orders: watch::Receiver<Orders>, mut rng: Rng) {
-        let mut doors = HashMap::new();
-        let size = if way == Way::Batch { 8 } else { 1 };
+    /// Publishes by this path, so many events a second, until all is faults_over.
+    pub async fn publish_at_rate(&self, path: PublishPath, rate: f64, mut commands: watch::Receiver<DeviceCommands>, mut rng: Rng) {
+        let mut apis = HashMap::new();
+        let size = if path == PublishPath::Batch { 8 } else { 1 };
         let mut next = Instant::now() + Duration::from_secs_f64(rng.f64() / rate);
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                _ = orders.wait_for(|orders| orders.calm) => return,
+                _ = commands.wait_for(|commands| commands.faults_over) => return,
             }
             let count = rng.usize(1..=size);
             // Whoever had to wait for Redis does not hurry afterwards.
             next = (next + Duration::from_secs_f64(to_f64(count) / rate)).max(Instant::now());
-            let drafts: Vec<Draft> = (0..count).map(|_| self.draft(way, &mut rng)).collect();
-            self.until_confirmed(way, drafts, &mut doors, &mut orders).await;
+            let drafts: Vec<Draft> = (0..count).map(|_| self.draft(path, &mut rng)).collect();
+            self.until_confirmed(path, drafts, &mut apis, &mut commands).await;
         }
     }
 
     /// Publishes many events to one user, as fast as it goes.
-    pub async fn burst(&self, user: u32, count: usize, padding: usize, mut orders: watch::Receiver<Orders>) {
-        let draft = |_| Draft { event: self.book.begin(user, None), user, padding, watch: None };
+    pub async fn burst(&self, user: u32, count: usize, padding: usize, mut commands: watch::Receiver<DeviceCommands>) {
+        let draft = |_| Draft { event: self.publish_log.begin(user, None), user, padding, tracking: None };
         let drafts = (0..count).map(draft).collect();
-        self.until_confirmed(Way::Batch, drafts, &mut HashMap::new(), &mut orders).await;
+        self.until_confirmed(PublishPath::Batch, drafts, &mut HashMap::new(), &mut commands).await;
     }
 
     /// One event for every user.
-    pub async fn round(&self, mut orders: watch::Receiver<Orders>) {
-        let draft = |user| Draft { event: self.book.begin(user, None), user, padding: 0, watch: None };
+    pub async fn publish_to_all_users(&self, mut commands: watch::Receiver<DeviceCommands>) {
+        let draft = |user| Draft { event: self.publish_log.begin(user, None), user, padding: 0, tracking: None };
         let drafts = (0..self.users).map(draft).collect();
-        self.until_confirmed(Way::Batch, drafts, &mut HashMap::new(), &mut orders).await;
+        self.until_confirmed(PublishPath::Batch, drafts, &mut HashMap::new(), &mut commands).await;
     }
 
-    fn draft(&self, way: Way, rng: &mut Rng) -> Draft {
-        let busy = rng.u32(..10) < TO_THE_BUSY;
-        let user = rng.u32(..if busy { BUSY.min(self.users) } else { self.users });
-        let watch = match rng.u32(..4) {
+    fn draft(&self, path: PublishPath, rng: &mut Rng) -> Draft {
+        let busy = rng.u32(..10) < BUSY_SHARE;
+        let user = rng.u32(..if busy { BUSY_USERS.min(self.users) } else { self.users });
+        let tracking = match rng.u32(..4) {
             // A service asks about some of its events only.
-            _ if way == Way::Batch => None,
+            _ if path == PublishPath::Batch => None,
             0 => None,
-            1 => Some(Watch::Receipt),
+            1 => Some(Tracking::Receipt),
             // Nobody acknowledges: it falls back. Somebody does: in good time, whatever happens meanwhile.
-            _ if is_silent(user) => Some(Watch::Deadline(rng.u64(3..7))),
-            _ => Some(Watch::Deadline(AMPLE)),
+            _ if never_acknowledges(user) => Some(Tracking::Deadline(rng.u64(3..7))),
+            _ => Some(Tracking::Deadline(LONG_DEADLINE)),
         };
-        Draft { event: self.book.begin(user, watch), user, padding: rng.usize(..PADDING), watch }
+        Draft { event: self.publish_log.begin(user, tracking), user, padding: rng.usize(..PADDING), tracking }
     }
 
     /// Tries again and again, each time with the same ids, those that are not confirmed yet.
     async fn until_confirmed(
         &self,
-        way: Way,
+        path: PublishPath,
         mut drafts: Vec<Draft>,
-        doors: &mut HashMap<SocketAddr, Services>,
-        orders: &mut watch::Receiver<Orders>,
+        apis: &mut HashMap<SocketAddr, ServerApi>,
+        commands: &mut watch::Receiver<DeviceCommands>,
     ) {
-        let mut calm_since = None;
+        let mut ended_at = None;
         while !drafts.is_empty() {
-            let answers = {
+            let responses = {
                 let _open = self.gate.read().await;
-                timeout(TRY, self.attempt(way, &drafts, doors)).await.unwrap_or_default()
+                timeout(ATTEMPT_TIMEOUT, self.attempt(path, &drafts, apis)).await.unwrap_or_default()
             };
-            let mut cursors = answers.into_iter().chain(std::iter::repeat(None));
+            let mut cursors = responses.into_iter().chain(std::iter::repeat(None));
             drafts.retain(|draft| match cursors.next().flatten() {
                 Some(cursor) => {
-                    self.book.confirm(draft.event, cursor);
+                    self.publish_log.confirm(draft.event, cursor);
                     false
                 }
                 None => true,
             });
-            if orders.borrow_and_update().calm {
-                let since = *calm_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > LAST_TRIES {
+            if commands.borrow_and_update().faults_over {
+                let since = *ended_at.get_or_insert_with(Instant::now);
+                if since.elapsed() > FINAL_ATTEMPTS {
                     return;
                 }
             }
@@ -162,26 +162,26 @@ impl Press {
     /// One try; a cursor for each event that is confirmed.
     async fn attempt(
         &self,
-        way: Way,
+        path: PublishPath,
         drafts: &[Draft],
-        doors: &mut HashMap<SocketAddr, Services>,
+        apis: &mut HashMap<SocketAddr, ServerApi>,
     ) -> Vec<Option<Cursor>> {
-        match way {
-            Way::Single | Way::Batch => {
+        match path {
+            PublishPath::Single | PublishPath::Batch => {
                 let events: Vec<Event> = drafts.iter().map(|draft| draft.event(self.durability)).collect();
-                let outcomes = self.publisher.publish_all(events).await;
-                outcomes.iter().map(|outcome| outcome.as_ref().ok().and_then(Published::cursor)).collect()
+                let results = self.publisher.publish_all(events).await;
+                results.iter().map(|result| result.as_ref().ok().and_then(Published::cursor)).collect()
             }
-            Way::Http => {
-                let Some(found) = self.fleet.pick() else { return Vec::new() };
-                let door =
-                    doors.entry(found.services).or_insert_with(|| Services::new(found.services, Some(SERVICE_KEY)));
+            PublishPath::Http => {
+                let Some(node) = self.fleet.pick() else { return Vec::new() };
+                let api =
+                    apis.entry(node.services).or_insert_with(|| ServerApi::new(node.services, Some(API_KEY)));
                 let mut cursors = Vec::new();
                 for draft in drafts {
-                    let answer = door.publish(&draft.json(self.durability)).await;
-                    let told = answer.json();
-                    let cursor = told["cursor"].as_str().and_then(|text| text.parse().ok());
-                    cursors.push(cursor.filter(|_| answer.status == 202));
+                    let response = api.publish(&draft.json(self.durability)).await;
+                    let body = response.json();
+                    let cursor = body["cursor"].as_str().and_then(|text| text.parse().ok());
+                    cursors.push(cursor.filter(|_| response.status == 202));
                 }
                 cursors
             }
@@ -195,9 +195,9 @@ impl Draft {
         let mut json =
             json!({"to": to, "type": "chaos", "id": id(self.event), "data": data(self.event, self.padding)});
         json["durability"] = json!(durability.as_str());
-        match self.watch {
-            Some(Watch::Receipt) => json["receipt"] = json!(true),
-            Some(Watch::Deadline(seconds)) => json["deadline"] = json!(seconds),
+        match self.tracking {
+            Some(Tracking::Receipt) => json["receipt"] = json!(true),
+            Some(Tracking::Deadline(seconds)) => json["deadline"] = json!(seconds),
             None => {}
         }
         json

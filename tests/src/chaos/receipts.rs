@@ -1,9 +1,9 @@
-//! What became of watched events: the receipts and the fallbacks as a service can ask for them, and the rules that
-//! hold them against what the devices did.
+//! DeviceEvent became of watched events: the receipts and the fallbacks as a service can ask for them, and the rules that
+//! hold them against event the devices did.
 //!
 //! The moment in which a device acknowledges and the moment in which the bus hears of it differ by whatever stands in
-//! the way: a link that is cut, a failover, a connection that breaks before the frame has arrived. So an event that
-//! was acknowledged less than [`BAND`] before its deadline may have fallen back and may not.
+//! the path: a link that is cut, a failover, a connection that breaks before the frame has arrived. So an event that
+//! was acknowledged less than [`ACK_DELAY`] before its deadline may have fallback_count back and may not.
 
 use std::collections::HashMap;
 
@@ -12,23 +12,23 @@ use serde_json::Value;
 use wirebell_protocol::keys::Shard;
 use wirebell_protocol::{Cursor, Keys};
 
-use super::audit::{Objection, Wrong};
+use super::audit::{Violation, ViolationKind};
 use super::frame::id;
-use super::record::{Record, Sent, Watch, What};
+use super::record::{DeviceRecord, SentEvent, Tracking, DeviceEvent};
 use super::servers::Servers;
-use crate::http::Services;
+use crate::server_api::ServerApi;
 
 /// Milliseconds that an acknowledgement may take in a storm.
-pub const BAND: u64 = 8_000;
+pub const ACK_DELAY: u64 = 8_000;
 /// Milliseconds by which two readings of the same machine's clock may differ here.
-const BLUR: u64 = 50;
+const CLOCK_TOLERANCE: u64 = 50;
 /// Requests at a time.
-const AT_ONCE: usize = 16;
+const CONCURRENT_REQUESTS: usize = 16;
 
 /// A record, as far as the rules need it. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
-    /// What became of it.
+    /// DeviceEvent became of it.
     pub state: String,
     /// By when it had to be acknowledged.
     pub deadline_at: Option<u64>,
@@ -38,28 +38,28 @@ pub struct Receipt {
 
 /// All that can be asked for after a run.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct TrackedResults {
     /// The receipts by event.
     pub receipts: HashMap<u32, Receipt>,
-    /// How often each event fell back.
+    /// How often each event count back.
     pub fallbacks: HashMap<u32, usize>,
 }
 
-impl Told {
-    /// Asks a node for the receipt of every watched event that was confirmed, and reads what fell back where a
+impl TrackedResults {
+    /// Asks a node for the receipt of every watched event that was confirmed, and reads event count back where a
     /// service that takes it over reads it.
-    pub async fn ask(door: &Services, servers: &Servers, sent: &[Sent]) -> Self {
-        let watched = (0_u32..).zip(sent).filter(|(_, sent)| sent.watch.is_some() && sent.confirmed.is_some());
-        let asked = stream::iter(watched.map(|(event, _)| event).collect::<Vec<_>>()).map(|event| async move {
-            let answer = door.get(&format!("/v1/events/{}", id(event))).await;
-            (event, (answer.status == 200).then(|| read(&answer.json()["channels"][0])))
+    pub async fn fetch(api: &ServerApi, servers: &Servers, sent: &[SentEvent]) -> Self {
+        let tracked = (0_u32..).zip(sent).filter(|(_, sent)| sent.tracking.is_some() && sent.confirmed.is_some());
+        let requests = stream::iter(tracked.map(|(event, _)| event).collect::<Vec<_>>()).map(|event| async move {
+            let response = api.get(&format!("/v1/events/{}", id(event))).await;
+            (event, (response.status == 200).then(|| read(&response.json()["channels"][0])))
         });
-        let found: Vec<(u32, Option<Receipt>)> = asked.buffer_unordered(AT_ONCE).collect().await;
+        let found: Vec<(u32, Option<Receipt>)> = requests.buffer_unordered(CONCURRENT_REQUESTS).collect().await;
         let receipts = found.into_iter().filter_map(|(event, receipt)| Some((event, receipt?))).collect();
         let mut fallbacks = HashMap::new();
         for shard in Shard::all() {
-            let fallen = servers.stream(&Keys::default().fallback(shard)).await.unwrap_or_default();
-            for fields in fallen {
+            let entries = servers.stream(&Keys::default().fallback(shard)).await.unwrap_or_default();
+            for fields in entries {
                 let event = fields.get("id").and_then(|id| id.strip_prefix('e')?.parse().ok());
                 *fallbacks.entry(event.unwrap_or(u32::MAX)).or_default() += 1;
             }
@@ -67,8 +67,8 @@ impl Told {
         Self { receipts, fallbacks }
     }
 
-    /// How many events fell back.
-    pub fn fallen(&self) -> usize {
+    /// How many events count back.
+    pub fn fallback_count(&self) -> usize {
         self.fallbacks.len()
     }
 }
@@ -82,110 +82,110 @@ fn read(channel: &Value) -> Receipt {
     }
 }
 
-/// What one device said it had handled: cursors, each with the time, in milliseconds since 1970.
-struct Said {
+/// DeviceEvent one device device_acks it had handled: cursors, each with the time, in milliseconds since 1970.
+struct DeviceAcks {
     device: String,
     acks: Vec<(u64, Cursor)>,
 }
 
-impl Said {
-    /// When it first acknowledged an event at this place.
-    fn first(&self, place: Cursor) -> Option<u64> {
-        self.acks.iter().find(|(_, cursor)| *cursor >= place).map(|(at, _)| *at)
+impl DeviceAcks {
+    /// When it first acknowledged an event at this cursor.
+    fn first(&self, cursor: Cursor) -> Option<u64> {
+        self.acks.iter().find(|(_, acknowledged)| *acknowledged >= cursor).map(|(at, _)| *at)
     }
 }
 
-/// Holds receipts and fallbacks against what the devices did. `begun` is the run's beginning in milliseconds since
+/// Holds receipts and fallbacks against event the devices did. `begun` is the run's beginning in milliseconds since
 /// 1970.
-pub fn audit(begun: u64, sent: &[Sent], records: &[Record], told: &Told) -> Vec<Objection> {
-    let said = said(begun, records);
-    let mut objections = Vec::new();
+pub fn audit(begun: u64, sent: &[SentEvent], records: &[DeviceRecord], results: &TrackedResults) -> Vec<Violation> {
+    let device_acks = device_acks(begun, records);
+    let mut violations = Vec::new();
     for (event, sent) in (0_u32..).zip(sent) {
-        let (Some(confirmed), Some(watch)) = (sent.confirmed, sent.watch) else { continue };
-        let mut object = |wrong| objections.push(Objection { wrong, record: None, event: Some(event) });
-        let Some(receipt) = told.receipts.get(&event) else {
-            object(Wrong::Receipt);
+        let (Some(confirmed), Some(tracking)) = (sent.confirmed, sent.tracking) else { continue };
+        let mut add = |kind| violations.push(Violation { kind, record: None, event: Some(event) });
+        let Some(receipt) = results.receipts.get(&event) else {
+            add(ViolationKind::WrongReceipt);
             continue;
         };
-        let firsts: HashMap<&str, u64> = said
+        let first_acks: HashMap<&str, u64> = device_acks
             .get(&sent.user)
             .into_iter()
             .flatten()
-            .filter_map(|said| Some((said.device.as_str(), said.first(confirmed.cursor)?)))
+            .filter_map(|device_acks| Some((device_acks.device.as_str(), device_acks.first(confirmed.cursor)?)))
             .collect();
-        if !agrees(receipt, &firsts, watch) {
-            object(Wrong::Receipt);
+        if !agrees(receipt, &first_acks, tracking) {
+            add(ViolationKind::WrongReceipt);
         }
-        let fell = told.fallbacks.get(&event).copied().unwrap_or(0);
-        if fell > 1 {
-            object(Wrong::FallbackDoubled);
+        let count = results.fallbacks.get(&event).copied().unwrap_or(0);
+        if count > 1 {
+            add(ViolationKind::FallbackDuplicated);
         }
-        match should_fall(receipt, &firsts) {
-            Some(true) if fell == 0 => object(Wrong::FallbackMissed),
-            Some(false) if fell > 0 => object(Wrong::FallbackWrong),
+        match expects_fallback(receipt, &first_acks) {
+            Some(true) if count == 0 => add(ViolationKind::FallbackMissed),
+            Some(false) if count > 0 => add(ViolationKind::FallbackUnexpected),
             // In the band either is right, if record and stream say the same.
-            None if (fell > 0) != (receipt.state == "fallen_back") => object(Wrong::FallbackMissed),
+            None if (count > 0) != (receipt.state == "fallen_back") => add(ViolationKind::FallbackMissed),
             _ => {}
         }
     }
-    objections
+    violations
 }
 
 /// Does the receipt name exactly the devices that acknowledged, none before it did, and a state that follows from it?
-fn agrees(receipt: &Receipt, firsts: &HashMap<&str, u64>, watch: Watch) -> bool {
-    let known = |(device, at): &(String, u64)| firsts.get(device.as_str()).is_some_and(|first| *first <= at + BLUR);
-    let all = firsts.keys().all(|device| receipt.acknowledged.iter().any(|(name, _)| name == device));
-    let state = match (receipt.state.as_str(), watch) {
+fn agrees(receipt: &Receipt, first_acks: &HashMap<&str, u64>, tracking: Tracking) -> bool {
+    let known = |(device, at): &(String, u64)| first_acks.get(device.as_str()).is_some_and(|first| *first <= at + CLOCK_TOLERANCE);
+    let all = first_acks.keys().all(|device| receipt.acknowledged.iter().any(|(name, _)| name == device));
+    let state = match (receipt.state.as_str(), tracking) {
         ("acknowledged", _) => !receipt.acknowledged.is_empty(),
-        ("accepted", Watch::Receipt) => receipt.acknowledged.is_empty(),
-        ("fallen_back", Watch::Deadline(_)) => true,
+        ("accepted", Tracking::Receipt) => receipt.acknowledged.is_empty(),
+        ("fallen_back", Tracking::Deadline(_)) => true,
         _ => false,
     };
     all && state && receipt.acknowledged.iter().all(known)
 }
 
-/// Must the event have fallen back? None if nobody can tell.
-fn should_fall(receipt: &Receipt, firsts: &HashMap<&str, u64>) -> Option<bool> {
+/// Must the event have fallback_count back? None if nobody can tell.
+fn expects_fallback(receipt: &Receipt, first_acks: &HashMap<&str, u64>) -> Option<bool> {
     let Some(deadline) = receipt.deadline_at else { return Some(false) };
-    match firsts.values().min() {
+    match first_acks.values().min() {
         None => Some(true),
-        Some(first) if *first > deadline + BLUR => Some(true),
-        Some(first) if first + BAND < deadline => Some(false),
+        Some(first) if *first > deadline + CLOCK_TOLERANCE => Some(true),
+        Some(first) if first + ACK_DELAY < deadline => Some(false),
         Some(_) => None,
     }
 }
 
-fn said(begun: u64, records: &[Record]) -> HashMap<u32, Vec<Said>> {
-    let mut said: HashMap<u32, Vec<Said>> = HashMap::new();
+fn device_acks(begun: u64, records: &[DeviceRecord]) -> HashMap<u32, Vec<DeviceAcks>> {
+    let mut device_acks: HashMap<u32, Vec<DeviceAcks>> = HashMap::new();
     for record in records {
-        let acks = record.lines.iter().filter_map(|line| match line.what {
-            What::Acknowledged(cursor) => Some((begun + line.millis, cursor)),
+        let acks = record.entries.iter().filter_map(|entry| match entry.event {
+            DeviceEvent::Acknowledged(cursor) => Some((begun + entry.millis, cursor)),
             _ => None,
         });
         let device = format!("d{}", record.device);
-        said.entry(record.user).or_default().push(Said { device, acks: acks.collect() });
+        device_acks.entry(record.user).or_default().push(DeviceAcks { device, acks: acks.collect() });
     }
-    said
+    device_acks
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Confirmed, Line};
+    use super::super::record::{Confirmed, RecordEntry};
     use super::*;
 
     const BEGUN: u64 = 1_000_000;
 
     /// Event 0 is acknowledged by the user's device `d0` at once, 1 by nobody, 2 wants a receipt only, and has one.
-    fn sound() -> (Vec<Sent>, Vec<Record>, Told) {
-        let sent = [Watch::Deadline(12), Watch::Deadline(3), Watch::Receipt].into_iter().zip(1_u64..);
-        let sent = sent.map(|(watch, number)| {
+    fn valid_run() -> (Vec<SentEvent>, Vec<DeviceRecord>, TrackedResults) {
+        let sent = [Tracking::Deadline(12), Tracking::Deadline(3), Tracking::Receipt].into_iter().zip(1_u64..);
+        let sent = sent.map(|(tracking, number)| {
             let confirmed = Confirmed { cursor: Cursor { millis: number, sequence: 0 }, at: number, millis: 0 };
-            let user = u32::from(watch == Watch::Deadline(3));
-            Sent { user, began: number, millis: 0, watch: Some(watch), confirmed: Some(confirmed) }
+            let user = u32::from(tracking == Tracking::Deadline(3));
+            SentEvent { user, began: number, millis: 0, tracking: Some(tracking), confirmed: Some(confirmed) }
         });
-        let ack = |millis: u64| What::Acknowledged(Cursor { millis, sequence: 0 });
-        let lines = vec![Line { millis: 100, what: ack(1) }, Line { millis: 300, what: ack(3) }];
-        let records = vec![Record { user: 0, device: 0, lines }, Record { user: 1, device: 0, lines: Vec::new() }];
+        let ack = |millis: u64| DeviceEvent::Acknowledged(Cursor { millis, sequence: 0 });
+        let entries = vec![RecordEntry { millis: 100, event: ack(1) }, RecordEntry { millis: 300, event: ack(3) }];
+        let records = vec![DeviceRecord { user: 0, device: 0, entries }, DeviceRecord { user: 1, device: 0, entries: Vec::new() }];
         let receipt = |state: &str, deadline_at, acks: &[u64]| Receipt {
             state: state.to_owned(),
             deadline_at,
@@ -196,65 +196,65 @@ mod tests {
             (1, receipt("fallen_back", Some(BEGUN + 3_000), &[])),
             (2, receipt("acknowledged", None, &[310])),
         ]);
-        (sent.collect(), records, Told { receipts, fallbacks: HashMap::from([(1, 1)]) })
+        (sent.collect(), records, TrackedResults { receipts, fallbacks: HashMap::from([(1, 1)]) })
     }
 
-    fn objections_to(doctor: impl FnOnce(&mut Vec<Record>, &mut Told)) -> Vec<(Wrong, u32)> {
-        let (sent, mut records, mut told) = sound();
-        doctor(&mut records, &mut told);
-        let objections = audit(BEGUN, &sent, &records, &told);
-        objections.into_iter().map(|it| (it.wrong, it.event.expect("an event"))).collect()
+    fn violations_after(tamper: impl FnOnce(&mut Vec<DeviceRecord>, &mut TrackedResults)) -> Vec<(ViolationKind, u32)> {
+        let (sent, mut records, mut results) = valid_run();
+        tamper(&mut records, &mut results);
+        let violations = audit(BEGUN, &sent, &records, &results);
+        violations.into_iter().map(|it| (it.kind, it.event.expect("an event"))).collect()
     }
 
     #[test]
     fn sound_receipts_pass() {
-        assert_eq!(objections_to(|_, _| ()), []);
+        assert_eq!(violations_after(|_, _| ()), []);
     }
 
     #[test]
     fn a_fallback_that_is_missing_or_doubled_or_wrongly_made_is_seen() {
-        let missing = objections_to(|_, told| _ = told.fallbacks.remove(&1));
-        assert_eq!(missing, [(Wrong::FallbackMissed, 1)]);
-        let doubled = objections_to(|_, told| _ = told.fallbacks.insert(1, 2));
-        assert_eq!(doubled, [(Wrong::FallbackDoubled, 1)]);
-        let wrongly = objections_to(|_, told| _ = told.fallbacks.insert(0, 1));
-        assert_eq!(wrongly, [(Wrong::FallbackWrong, 0)]);
-        let without_deadline = objections_to(|_, told| _ = told.fallbacks.insert(2, 1));
-        assert_eq!(without_deadline, [(Wrong::FallbackWrong, 2)]);
+        let missing = violations_after(|_, results| _ = results.fallbacks.remove(&1));
+        assert_eq!(missing, [(ViolationKind::FallbackMissed, 1)]);
+        let doubled = violations_after(|_, results| _ = results.fallbacks.insert(1, 2));
+        assert_eq!(doubled, [(ViolationKind::FallbackDuplicated, 1)]);
+        let wrongly = violations_after(|_, results| _ = results.fallbacks.insert(0, 1));
+        assert_eq!(wrongly, [(ViolationKind::FallbackUnexpected, 0)]);
+        let without_deadline = violations_after(|_, results| _ = results.fallbacks.insert(2, 1));
+        assert_eq!(without_deadline, [(ViolationKind::FallbackUnexpected, 2)]);
     }
 
     #[test]
     fn a_receipt_that_is_missing_or_names_others_is_seen() {
-        let missing = objections_to(|_, told| _ = told.receipts.remove(&2));
-        assert_eq!(missing, [(Wrong::Receipt, 2)]);
-        let unsaid = objections_to(|records, _| _ = records[0].lines.pop());
-        assert_eq!(unsaid, [(Wrong::Receipt, 2)]);
-        let unheard = objections_to(|_, told| told.receipts.get_mut(&2).expect("it").acknowledged.clear());
-        assert_eq!(unheard, [(Wrong::Receipt, 2)]);
-        let too_early = objections_to(|records, _| records[0].lines[0].millis = 200);
-        assert_eq!(too_early, [(Wrong::Receipt, 0)]);
+        let missing = violations_after(|_, results| _ = results.receipts.remove(&2));
+        assert_eq!(missing, [(ViolationKind::WrongReceipt, 2)]);
+        let unsaid = violations_after(|records, _| _ = records[0].entries.pop());
+        assert_eq!(unsaid, [(ViolationKind::WrongReceipt, 2)]);
+        let unheard = violations_after(|_, results| results.receipts.get_mut(&2).expect("it").acknowledged.clear());
+        assert_eq!(unheard, [(ViolationKind::WrongReceipt, 2)]);
+        let too_early = violations_after(|records, _| records[0].entries[0].millis = 200);
+        assert_eq!(too_early, [(ViolationKind::WrongReceipt, 0)]);
     }
 
     #[test]
     fn close_to_the_deadline_either_is_right_but_not_both() {
-        let late = |records: &mut Vec<Record>, told: &mut Told| {
-            records[0].lines[0].millis = 11_000;
-            records[0].lines[1].millis = 11_000;
+        let late = |records: &mut Vec<DeviceRecord>, results: &mut TrackedResults| {
+            records[0].entries[0].millis = 11_000;
+            records[0].entries[1].millis = 11_000;
             for event in [0, 2] {
-                told.receipts.get_mut(&event).expect("it").acknowledged[0].1 = BEGUN + 11_500;
+                results.receipts.get_mut(&event).expect("it").acknowledged[0].1 = BEGUN + 11_500;
             }
         };
-        assert_eq!(objections_to(late), []);
-        let fallen = objections_to(|records, told| {
-            late(records, told);
-            told.fallbacks.insert(0, 1);
-            told.receipts.get_mut(&0).expect("it").state = "fallen_back".to_owned();
+        assert_eq!(violations_after(late), []);
+        let fallback_count = violations_after(|records, results| {
+            late(records, results);
+            results.fallbacks.insert(0, 1);
+            results.receipts.get_mut(&0).expect("it").state = "fallen_back".to_owned();
         });
-        assert_eq!(fallen, []);
-        let both = objections_to(|records, told| {
-            late(records, told);
-            told.fallbacks.insert(0, 1);
+        assert_eq!(fallback_count, []);
+        let both = violations_after(|records, results| {
+            late(records, results);
+            results.fallbacks.insert(0, 1);
         });
-        assert_eq!(both, [(Wrong::FallbackMissed, 0)]);
+        assert_eq!(both, [(ViolationKind::FallbackMissed, 0)]);
     }
 }

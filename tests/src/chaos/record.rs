@@ -1,4 +1,4 @@
-//! What a run writes down: of each event, what the publisher was told; of each device, all that happened to it, in
+//! DeviceEvent a run writes down: of each event, event the publisher was told; of each device, all that happened to it, in
 //! order. The audit reads nothing else.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,21 +6,21 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wirebell_protocol::Cursor;
 
-/// What the publisher was told when an event was confirmed.
+/// DeviceEvent the publisher was told when an event was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmed {
     /// Its place in the user's log.
     pub cursor: Cursor,
-    /// The moment, on the book's own count of moments.
+    /// The moment, on the publish_log's own count of clock.
     pub at: u64,
     /// Milliseconds of the run then.
     pub millis: u64,
 }
 
-/// What the publisher wants to know about an event.
+/// DeviceEvent the publisher wants to know about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watch {
-    /// What becomes of it.
+pub enum Tracking {
+    /// DeviceEvent becomes of it.
     Receipt,
     /// It falls back unless it is acknowledged within so many seconds.
     Deadline(u64),
@@ -28,7 +28,7 @@ pub enum Watch {
 
 /// An event that the publisher has tried to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentEvent {
     /// Whom it is for.
     pub user: u32,
     /// The moment before the first try.
@@ -36,47 +36,47 @@ pub struct Sent {
     /// Milliseconds of the run then.
     pub millis: u64,
     /// None where nobody wants to know anything later.
-    pub watch: Option<Watch>,
+    pub tracking: Option<Tracking>,
     /// None while nobody can tell.
     pub confirmed: Option<Confirmed>,
 }
 
 /// An event as it came to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Got {
+pub struct ReceivedEvent {
     /// Its number; none if its id is none of the run's.
     pub event: Option<u32>,
     /// Its place in the log.
     pub cursor: Cursor,
-    /// Are channel, number and length of the data what they should be for this user?
+    /// Are channel, number and length of the data event they should be for this user?
     pub intact: bool,
 }
 
-/// What happened to a device.
+/// DeviceEvent happened to a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum DeviceEvent {
     /// It was welcomed.
     Welcomed {
         /// The connection's id.
         connection: String,
         /// The cursor that it brought.
         cursor: Cursor,
-        /// What the node said to that.
+        /// DeviceEvent the node said to that.
         recovered: bool,
     },
     /// An event came.
-    Got(Got),
+    Received(ReceivedEvent),
     /// It says that it has handled everything up to here.
     Acknowledged(Cursor),
     /// It was told that events are missing.
     Gap,
     /// Its connection ended.
-    Ended(Ending),
+    Disconnected(DisconnectReason),
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ending {
+pub enum DisconnectReason {
     /// The device's own doing.
     Left,
     /// The node told it to come back.
@@ -89,59 +89,59 @@ pub enum Ending {
     Silent,
 }
 
-/// A line of a record.
+/// A entry of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct RecordEntry {
     /// Milliseconds of the run.
     pub millis: u64,
-    /// What happened.
-    pub what: What,
+    /// DeviceEvent happened.
+    pub event: DeviceEvent,
 }
 
 /// All that happened to one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct DeviceRecord {
     /// Whose it is.
     pub user: u32,
     /// Which of the user's.
     pub device: u32,
     /// In order.
-    pub lines: Vec<Line>,
+    pub entries: Vec<RecordEntry>,
 }
 
-impl Record {
-    /// The events among the lines.
-    pub fn got(&self) -> impl Iterator<Item = &Got> {
-        self.lines.iter().filter_map(|line| match &line.what {
-            What::Got(got) => Some(got),
+impl DeviceRecord {
+    /// The events among the entries.
+    pub fn received(&self) -> impl Iterator<Item = &ReceivedEvent> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            DeviceEvent::Received(received) => Some(received),
             _ => None,
         })
     }
 }
 
-/// What all publishers of a run write down together.
+/// DeviceEvent all publishers of a run write down together.
 #[derive(Debug)]
-pub struct Book {
+pub struct PublishLog {
     begun: Instant,
     begun_unix: u64,
-    pages: Mutex<Pages>,
+    state: Mutex<PublishLogState>,
 }
 
 #[derive(Debug, Default)]
-struct Pages {
-    sent: Vec<Sent>,
-    moments: u64,
+struct PublishLogState {
+    sent: Vec<SentEvent>,
+    clock: u64,
 }
 
-impl Default for Book {
+impl Default for PublishLog {
     fn default() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let begun_unix = u64::try_from(unix).unwrap_or_default();
-        Self { begun: Instant::now(), begun_unix, pages: Mutex::default() }
+        Self { begun: Instant::now(), begun_unix, state: Mutex::default() }
     }
 }
 
-impl Book {
+impl PublishLog {
     /// Milliseconds of the run.
     pub fn millis(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -153,35 +153,35 @@ impl Book {
     }
 
     /// An event for this user is about to be published; gives its number.
-    pub fn begin(&self, user: u32, watch: Option<Watch>) -> u32 {
+    pub fn begin(&self, user: u32, tracking: Option<Tracking>) -> u32 {
         let millis = self.millis();
-        let mut pages = self.pages();
-        let began = pages.next_moment();
-        pages.sent.push(Sent { user, began, millis, watch, confirmed: None });
-        u32::try_from(pages.sent.len() - 1).expect("no run has so many events")
+        let mut state = self.state();
+        let began = state.next_tick();
+        state.sent.push(SentEvent { user, began, millis, tracking, confirmed: None });
+        u32::try_from(state.sent.len() - 1).expect("no run has so many events")
     }
 
     /// The bus has the event, at this place.
     pub fn confirm(&self, event: u32, cursor: Cursor) {
         let millis = self.millis();
-        let mut pages = self.pages();
-        let at = pages.next_moment();
-        pages.sent[event as usize].confirmed = Some(Confirmed { cursor, at, millis });
+        let mut state = self.state();
+        let at = state.next_tick();
+        state.sent[event as usize].confirmed = Some(Confirmed { cursor, at, millis });
     }
 
     /// All events by their numbers.
-    pub fn sent(&self) -> Vec<Sent> {
-        self.pages().sent.clone()
+    pub fn sent(&self) -> Vec<SentEvent> {
+        self.state().sent.clone()
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, PublishLogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages {
-    fn next_moment(&mut self) -> u64 {
-        self.moments += 1;
-        self.moments
+impl PublishLogState {
+    fn next_tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
     }
 }

@@ -42,13 +42,13 @@ impl Cluster {
             nodes.push(node(timeout, options).await);
         }
         let cluster = Self { nodes, primaries };
-        cluster.hand_out_slots().await;
+        cluster.assign_slots().await;
         for node in &cluster.nodes {
             eventually("a node knows all the others", || async { cluster.is_known_to(node).await }).await;
         }
-        for (place, node) in cluster.nodes.iter().enumerate().skip(primaries) {
-            let primary = cluster.id(&cluster.nodes[place % primaries]).await;
-            node.ask::<()>(&["CLUSTER", "REPLICATE", &primary]).await.expect("it becomes a replica");
+        for (index, node) in cluster.nodes.iter().enumerate().skip(primaries) {
+            let primary = cluster.id(&cluster.nodes[index % primaries]).await;
+            node.query::<()>(&["CLUSTER", "REPLICATE", &primary]).await.expect("it becomes a replica");
         }
         for node in &cluster.nodes {
             eventually("a node is ready", || is_ready(node)).await;
@@ -56,24 +56,24 @@ impl Cluster {
         cluster
     }
 
-    async fn hand_out_slots(&self) {
-        let bounds: Vec<usize> = (0..=self.primaries).map(|place| place * SLOTS / self.primaries).collect();
-        for (place, node) in self.nodes.iter().enumerate() {
-            let epoch = (place + 1).to_string();
-            node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await.expect("a new node");
-            if place < self.primaries {
-                let (first, last) = (bounds[place].to_string(), (bounds[place + 1] - 1).to_string());
-                node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.expect("free slots");
+    async fn assign_slots(&self) {
+        let bounds: Vec<usize> = (0..=self.primaries).map(|index| index * SLOTS / self.primaries).collect();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let epoch = (index + 1).to_string();
+            node.query::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await.expect("a new node");
+            if index < self.primaries {
+                let (first, last) = (bounds[index].to_string(), (bounds[index + 1] - 1).to_string());
+                node.query::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.expect("free slots");
             }
-            let gossip: Vec<String> = node.ask(&["CONFIG", "GET", "cluster-port"]).await.expect("its other port");
+            let gossip: Vec<String> = node.query(&["CONFIG", "GET", "cluster-port"]).await.expect("its other port");
             let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &gossip[1]].map(str::to_owned);
             let meet: Vec<&str> = meet.iter().map(String::as_str).collect();
-            self.nodes[0].ask::<()>(&meet).await.expect("a handshake");
+            self.nodes[0].query::<()>(&meet).await.expect("a handshake");
         }
     }
 
     async fn is_known_to(&self, node: &Redis) -> bool {
-        let list: String = node.ask(&["CLUSTER", "NODES"]).await.unwrap_or_default();
+        let list: String = node.query(&["CLUSTER", "NODES"]).await.unwrap_or_default();
         let known = list.lines().filter(|line| line.contains(" connected") && !line.contains("handshake")).count();
         known == self.nodes.len()
     }
@@ -83,7 +83,7 @@ impl Cluster {
         let others: Vec<String> =
             self.nodes[1..].iter().map(|it| format!("node=127.0.0.1:{}", it.port())).collect();
         let first = &self.nodes[0];
-        format!("redis-cluster://{}127.0.0.1:{}?{}", first.user(), first.port(), others.join("&"))
+        format!("redis-cluster://{}127.0.0.1:{}?{}", first.userinfo(), first.port(), others.join("&"))
     }
 
     /// All servers.
@@ -91,9 +91,9 @@ impl Cluster {
         &self.nodes
     }
 
-    /// The place among the servers of the one that has the slot, as the one at `asked` sees it.
-    pub async fn owner(&self, slot: u16, asked: usize) -> usize {
-        let rows: Vec<Vec<Value>> = self.nodes[asked].ask(&["CLUSTER", "SLOTS"]).await.expect("the slots");
+    /// The index among the servers of the one that has the slot, as the one at `via` sees it.
+    pub async fn owner(&self, slot: u16, via: usize) -> usize {
+        let rows: Vec<Vec<Value>> = self.nodes[via].query(&["CLUSTER", "SLOTS"]).await.expect("the slots");
         let slot = i64::from(slot);
         let holds = |row: &&Vec<Value>| match (&row[0], &row[1]) {
             (Value::Int(first), Value::Int(last)) => (*first..=*last).contains(&slot),
@@ -107,28 +107,28 @@ impl Cluster {
 
     /// The slot of a key.
     pub async fn slot(&self, key: &str) -> u16 {
-        self.slot_asking(key, 0).await
+        self.slot_via(key, 0).await
     }
 
     /// The same, where the first server may be gone.
-    pub async fn slot_asking(&self, key: &str, asked: usize) -> u16 {
-        self.nodes[asked].ask(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
+    pub async fn slot_via(&self, key: &str, via: usize) -> u16 {
+        self.nodes[via].query(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
     }
 
     /// Ends a server without a goodbye.
-    pub fn kill(&mut self, place: usize) {
-        self.nodes[place].kill();
+    pub fn kill(&mut self, index: usize) {
+        self.nodes[index].kill();
     }
 
     /// Starts a server again, as what the others make of it.
-    pub async fn restart(&mut self, place: usize) {
-        self.nodes[place].restart().await;
+    pub async fn restart(&mut self, index: usize) {
+        self.nodes[index].restart().await;
     }
 
     /// Makes the replica of the slot's owner the primary and the other way round, both alive.
-    pub async fn exchange(&self, slot: u16) {
+    pub async fn swap_roles(&self, slot: u16) {
         let replica = self.owner(slot, 0).await + self.primaries;
-        self.nodes[replica].ask::<()>(&["CLUSTER", "FAILOVER"]).await.expect("a failover begins");
+        self.nodes[replica].query::<()>(&["CLUSTER", "FAILOVER"]).await.expect("a failover begins");
     }
 
     /// Moves a slot with all its keys, as `redis-cli --cluster reshard` does, to another primary; says to which.
@@ -138,21 +138,21 @@ impl Cluster {
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
         let (source_id, target_id) = (self.id(source).await, self.id(target).await);
         let (slot, port) = (slot.to_string(), target.port().to_string());
-        let told = "the node agrees";
-        target.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await.expect(told);
-        source.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await.expect(told);
-        let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
+        let accepted = "the node agrees";
+        target.query::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await.expect(accepted);
+        source.query::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await.expect(accepted);
+        let keys: Vec<String> = source.query(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
         let moved = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
         let words: Vec<&str> = moved.into_iter().chain(keys.iter().map(String::as_str)).collect();
-        source.ask::<()>(&words).await.expect("the keys move");
+        source.query::<()>(&words).await.expect("the keys move");
         for node in [target, source] {
-            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await.expect(told);
+            node.query::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await.expect(accepted);
         }
         to
     }
 
     async fn id(&self, node: &Redis) -> String {
-        node.ask(&["CLUSTER", "MYID"]).await.expect("its id")
+        node.query(&["CLUSTER", "MYID"]).await.expect("its id")
     }
 }
 
@@ -164,8 +164,8 @@ async fn node(timeout: &str, options: &[&str]) -> Redis {
 }
 
 async fn is_ready(node: &Redis) -> bool {
-    let info: String = node.ask(&["CLUSTER", "INFO"]).await.unwrap_or_default();
-    let role: Vec<Value> = node.ask(&["ROLE"]).await.unwrap_or_default();
+    let info: String = node.query(&["CLUSTER", "INFO"]).await.unwrap_or_default();
+    let role: Vec<Value> = node.query(&["ROLE"]).await.unwrap_or_default();
     let connected = Value::BulkString(b"connected".to_vec());
     let is_primary = role.first() == Some(&Value::BulkString(b"master".to_vec()));
     info.contains("cluster_state:ok") && (is_primary || role.get(3) == Some(&connected))

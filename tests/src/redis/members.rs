@@ -9,13 +9,13 @@ use super::{Cluster, Redis};
 /// How many keys of a slot move at a time.
 const KEYS_AT_ONCE: &str = "50";
 /// How long all servers may take to agree on who has a slot.
-const AGREEING: Duration = Duration::from_secs(5);
+const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server of the Cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its place among the servers.
-    pub place: usize,
+    /// Its index among the servers.
+    pub index: usize,
     /// Its id within the Cluster.
     pub id: String,
     /// The id of the primary whose replica it is; none if it is one itself.
@@ -36,8 +36,8 @@ impl Member {
 impl Cluster {
     /// All servers, as the first one that answers sees them.
     pub async fn members(&self) -> Vec<Member> {
-        for node in self.nodes().iter().filter(|node| node.runs()) {
-            if let Ok(list) = node.ask::<String>(&["CLUSTER", "NODES"]).await {
+        for node in self.nodes().iter().filter(|node| node.is_running()) {
+            if let Ok(list) = node.query::<String>(&["CLUSTER", "NODES"]).await {
                 return self.read(&list);
             }
         }
@@ -52,7 +52,7 @@ impl Cluster {
     /// A replica of this primary that is there.
     pub async fn replica_of(&self, primary: &Member) -> Option<Member> {
         let is_its = |member: &Member| member.primary.as_deref() == Some(&primary.id);
-        self.members().await.into_iter().find(|member| is_its(member) && self.nodes()[member.place].runs())
+        self.members().await.into_iter().find(|member| is_its(member) && self.nodes()[member.index].is_running())
     }
 
     /// Moves a slot with all its keys to this primary, while services publish; gives how many keys there were. A move
@@ -62,42 +62,42 @@ impl Cluster {
         if moved.is_err() {
             for member in [source, target] {
                 let words = ["CLUSTER", "SETSLOT", &slot.to_string(), "STABLE"];
-                let _ = self.nodes()[member.place].ask::<()>(&words).await;
+                let _ = self.nodes()[member.index].query::<()>(&words).await;
             }
         }
         moved
     }
 
     async fn try_to_move(&self, slot: u16, source: &Member, target: &Member) -> RedisResult<usize> {
-        let (from, to) = (&self.nodes()[source.place], &self.nodes()[target.place]);
+        let (from, to) = (&self.nodes()[source.index], &self.nodes()[target.index]);
         let (slot_text, port) = (slot.to_string(), to.port().to_string());
-        to.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "IMPORTING", &source.id]).await?;
-        from.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "MIGRATING", &target.id]).await?;
+        to.query::<()>(&["CLUSTER", "SETSLOT", &slot_text, "IMPORTING", &source.id]).await?;
+        from.query::<()>(&["CLUSTER", "SETSLOT", &slot_text, "MIGRATING", &target.id]).await?;
         let mut moved = 0;
         loop {
-            let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot_text, KEYS_AT_ONCE]).await?;
+            let keys: Vec<String> = from.query(&["CLUSTER", "GETKEYSINSLOT", &slot_text, KEYS_AT_ONCE]).await?;
             if keys.is_empty() {
                 break;
             }
             let words = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
             let words: Vec<&str> = words.into_iter().chain(keys.iter().map(String::as_str)).collect();
-            from.ask::<()>(&words).await?;
+            from.query::<()>(&words).await?;
             moved += keys.len();
         }
         for node in [to, from] {
-            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot_text, "NODE", &target.id]).await?;
+            node.query::<()>(&["CLUSTER", "SETSLOT", &slot_text, "NODE", &target.id]).await?;
         }
-        self.agree_on(slot, target.place).await;
+        self.wait_for_agreement(slot, target.index).await;
         Ok(moved)
     }
 
     /// Waits until every server names this one for the slot: a failover before that could bring the old owner back.
-    async fn agree_on(&self, slot: u16, place: usize) {
+    async fn wait_for_agreement(&self, slot: u16, index: usize) {
         let begun = Instant::now();
-        while begun.elapsed() < AGREEING {
+        while begun.elapsed() < AGREEMENT_TIMEOUT {
             let mut agreed = true;
-            for node in self.nodes().iter().filter(|node| node.runs()) {
-                agreed &= self.named_by(node, slot).await == Some(place);
+            for node in self.nodes().iter().filter(|node| node.is_running()) {
+                agreed &= self.owner_according_to(node, slot).await == Some(index);
             }
             if agreed {
                 return;
@@ -106,24 +106,24 @@ impl Cluster {
         }
     }
 
-    async fn named_by(&self, node: &Redis, slot: u16) -> Option<usize> {
-        let list: String = node.ask(&["CLUSTER", "NODES"]).await.ok()?;
-        self.read(&list).into_iter().find(|member| member.owns(slot)).map(|member| member.place)
+    async fn owner_according_to(&self, node: &Redis, slot: u16) -> Option<usize> {
+        let list: String = node.query(&["CLUSTER", "NODES"]).await.ok()?;
+        self.read(&list).into_iter().find(|member| member.owns(slot)).map(|member| member.index)
     }
 
     fn read(&self, list: &str) -> Vec<Member> {
-        let place = |port: u16| self.nodes().iter().position(|node| node.port() == port);
-        list.lines().filter_map(|line| member(line, place)).collect()
+        let index = |port: u16| self.nodes().iter().position(|node| node.port() == port);
+        list.lines().filter_map(|line| member(line, index)).collect()
     }
 }
 
 /// Reads a line of `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots.
-fn member(line: &str, place: impl Fn(u16) -> Option<usize>) -> Option<Member> {
+fn member(line: &str, index: impl Fn(u16) -> Option<usize>) -> Option<Member> {
     let words: Vec<&str> = line.split(' ').collect();
     let &[id, address, flags, primary, _, _, _, _, ref slots @ ..] = words.as_slice() else { return None };
     let port = address.split('@').next()?.rsplit(':').next()?.parse().ok()?;
     Some(Member {
-        place: place(port)?,
+        index: index(port)?,
         id: id.to_owned(),
         primary: (primary != "-").then(|| primary.to_owned()),
         failed: flags.split(',').any(|flag| flag == "fail"),
@@ -145,7 +145,7 @@ mod tests {
     fn a_line_of_the_list_is_read() {
         let line = "07c3 127.0.0.1:30004@31004,host slave,fail e7d1 0 1426238317239 4 connected";
         let read = member(line, |port| (port == 30_004).then_some(3)).unwrap();
-        assert_eq!((read.place, read.primary.as_deref(), read.failed), (3, Some("e7d1"), true));
+        assert_eq!((read.index, read.primary.as_deref(), read.failed), (3, Some("e7d1"), true));
         let line = "e7d1 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5461->-67ed]";
         let read = member(line, |_| Some(0)).unwrap();
         assert_eq!((read.primary.is_none(), read.failed), (true, false));

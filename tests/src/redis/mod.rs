@@ -53,11 +53,11 @@ impl Redis {
 
     /// Its URL, with its password if it has one.
     pub fn url(&self) -> String {
-        format!("redis://{}127.0.0.1:{}", self.user(), self.port)
+        format!("redis://{}127.0.0.1:{}", self.userinfo(), self.port)
     }
 
     /// What stands before the host in a URL.
-    fn user(&self) -> String {
+    fn userinfo(&self) -> String {
         let at = self.options.iter().position(|option| option == "--requirepass");
         at.map_or_else(String::new, |at| format!(":{}@", self.options[at + 1]))
     }
@@ -68,14 +68,14 @@ impl Redis {
     }
 
     /// Asks it something, on a connection of its own.
-    pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+    pub async fn query<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let client = redis::Client::open(self.url())?;
         let mut connection = client.get_multiplexed_async_connection().await?;
         redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
     }
 
     /// Cuts every connection that listens on pub/sub; says how many there were.
-    pub async fn cut_listeners(&self) -> u64 {
+    pub async fn cut_subscribers(&self) -> u64 {
         let client = redis::Client::open(self.url()).expect("a URL");
         let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
         let kill = redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").to_owned();
@@ -83,7 +83,7 @@ impl Redis {
     }
 
     /// Does it run?
-    pub fn runs(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.child.is_some()
     }
 

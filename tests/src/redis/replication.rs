@@ -7,26 +7,26 @@ use redis::Value;
 use super::Redis;
 
 /// How long a replica may take to have what its primary has.
-const CATCHING_UP: Duration = Duration::from_secs(8);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Redis {
     /// Is it a primary, and not a replica?
     pub async fn is_primary(&self) -> bool {
-        let role: Vec<Value> = self.ask(&["ROLE"]).await.unwrap_or_default();
+        let role: Vec<Value> = self.query(&["ROLE"]).await.unwrap_or_default();
         role.first() == Some(&Value::BulkString(b"master".to_vec()))
     }
 
     /// Is it a replica that its primary keeps up to date?
     pub async fn is_replica(&self) -> bool {
-        let role: Vec<Value> = self.ask(&["ROLE"]).await.unwrap_or_default();
+        let role: Vec<Value> = self.query(&["ROLE"]).await.unwrap_or_default();
         role.get(3) == Some(&Value::BulkString(b"connected".to_vec()))
     }
 
     /// Waits until a replica has all that this primary has now; false if that takes too long.
-    pub async fn is_copied(&self) -> bool {
+    pub async fn wait_for_replica(&self) -> bool {
         let begun = Instant::now();
         let Some((wanted, _)) = self.offsets().await else { return false };
-        while begun.elapsed() < CATCHING_UP {
+        while begun.elapsed() < CATCH_UP_TIMEOUT {
             if self.offsets().await.is_some_and(|(_, copied)| copied >= wanted) {
                 return true;
             }
@@ -37,7 +37,7 @@ impl Redis {
 
     /// How far its own stream of changes goes, and how far a replica has it; none while there is no replica.
     async fn offsets(&self) -> Option<(u64, u64)> {
-        let info: String = self.ask(&["INFO", "replication"]).await.ok()?;
+        let info: String = self.query(&["INFO", "replication"]).await.ok()?;
         let own = info.lines().find_map(|line| line.strip_prefix("master_repl_offset:"))?;
         let copied = info.lines().filter(|line| line.contains("state=online")).filter_map(|line| {
             let offset = line.split(',').find_map(|part| part.strip_prefix("offset="))?;
@@ -47,7 +47,7 @@ impl Redis {
     }
 
     /// From its next start on it is a replica of the server at this port, or of none.
-    pub(super) fn follow(&mut self, port: Option<u16>) {
+    pub(super) fn set_primary(&mut self, port: Option<u16>) {
         if let Some(at) = self.options.iter().position(|option| option == "--replicaof") {
             self.options.drain(at..at + 3);
         }

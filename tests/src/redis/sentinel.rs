@@ -60,7 +60,7 @@ impl Sentinels {
             // An empty one is none.
             &set("auth-pass", password),
         ] {
-            sentinel.ask::<()>(words).await.expect("the sentinel takes it");
+            sentinel.query::<()>(words).await.expect("the sentinel takes it");
         }
         sentinel
     }
@@ -69,8 +69,8 @@ impl Sentinels {
     pub fn url(&self) -> String {
         let nodes: Vec<String> =
             self.sentinels[1..].iter().map(|it| format!("&node=127.0.0.1:{}", it.port())).collect();
-        let (user, first) = (self.servers[0].user(), &self.sentinels[0]);
-        let secret = first.user();
+        let (user, first) = (self.servers[0].userinfo(), &self.sentinels[0]);
+        let secret = first.userinfo();
         let secret = secret.trim_matches([':', '@']);
         let secret = if secret.is_empty() { String::new() } else { format!("&sentinelPassword={secret}") };
         let port = first.port();
@@ -78,13 +78,13 @@ impl Sentinels {
     }
 
     /// Makes the replica the primary and the other way round, both alive.
-    pub async fn exchange(&self) {
-        self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", SERVICE]).await.expect("a failover begins");
+    pub async fn swap_roles(&self) {
+        self.sentinels[0].query::<()>(&["SENTINEL", "FAILOVER", SERVICE]).await.expect("a failover begins");
     }
 
-    /// Starts a failover as [`Self::exchange`] does, unless the sentinels will not have it just now.
-    pub async fn try_exchange(&self) -> RedisResult<()> {
-        self.sentinels[0].ask(&["SENTINEL", "FAILOVER", SERVICE]).await
+    /// Starts a failover as [`Self::swap_roles`] does, unless the sentinels will not have it just now.
+    pub async fn try_swap_roles(&self) -> RedisResult<()> {
+        self.sentinels[0].query(&["SENTINEL", "FAILOVER", SERVICE]).await
     }
 
     /// The primary and the replica, whichever is which.
@@ -92,33 +92,33 @@ impl Sentinels {
         &self.servers
     }
 
-    /// The place of the server that the sentinels name.
-    pub async fn place(&self) -> usize {
-        let asked = self.sentinels[0].ask(&["SENTINEL", "get-master-addr-by-name", SERVICE]).await;
-        let (_, port): (String, u16) = asked.expect("the sentinel knows the service");
+    /// The index of the server that the sentinels name.
+    pub async fn primary_index(&self) -> usize {
+        let address = self.sentinels[0].query(&["SENTINEL", "get-master-addr-by-name", SERVICE]).await;
+        let (_, port): (String, u16) = address.expect("the sentinel knows the service");
         self.servers.iter().position(|server| server.port() == port).expect("one of ours")
     }
 
     /// Ends a server without a goodbye.
-    pub fn kill(&mut self, place: usize) {
-        self.servers[place].kill();
+    pub fn kill(&mut self, index: usize) {
+        self.servers[index].kill();
     }
 
-    /// Starts a server again: as the primary, or as a replica of the one at another place.
-    pub async fn restart(&mut self, place: usize, replica_of: Option<usize>) {
+    /// Starts a server again: as the primary, or as a replica of the one at another index.
+    pub async fn restart(&mut self, index: usize, replica_of: Option<usize>) {
         let port = replica_of.map(|primary| self.servers[primary].port());
-        self.servers[place].follow(port);
-        self.servers[place].restart().await;
+        self.servers[index].set_primary(port);
+        self.servers[index].restart().await;
     }
 
     /// The server that the sentinels name.
     pub async fn primary(&mut self) -> &mut Redis {
-        let place = self.place().await;
-        &mut self.servers[place]
+        let index = self.primary_index().await;
+        &mut self.servers[index]
     }
 }
 
 async fn knows_all(sentinel: &Redis) -> bool {
-    let info: String = sentinel.ask(&["INFO", "sentinel"]).await.unwrap_or_default();
+    let info: String = sentinel.query(&["INFO", "sentinel"]).await.unwrap_or_default();
     info.contains("status=ok") && info.contains("slaves=1,sentinels=3")
 }

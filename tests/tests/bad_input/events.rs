@@ -155,7 +155,7 @@ fn requests() -> Vec<Row> {
         Row::new("a key of another scheme", with(vec![json(), key("Basic eDp5")], &good), "401 unauthorized"),
         Row::new("another method", bare("GET", "/v1/events"), "405"),
         Row::new("another path", bare("GET", "/v1/nothing"), "404"),
-        Row::new("the clients' path at this door", bare("GET", "/ws"), "404"),
+        Row::new("the path of the client API on the server API", bare("GET", "/ws"), "404"),
     ]
 }
 

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use row::{Bench, Input, PAYLOAD, Row};
 use wirebell_tests::client::Client;
-use wirebell_tests::node::SERVICE_KEY;
+use wirebell_tests::node::API_KEY;
 use wirebell_tests::token::{Issuer, SECRET};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,13 +43,13 @@ async fn every_bad_input_is_answered_and_survived() {
 /// No line of a log may hold what only the two ends should know.
 fn told_too_much(bench: &Bench, table: &[Row]) -> Vec<String> {
     // `eyJ` is how the first part of every JWT begins.
-    let mut secrets = vec![PAYLOAD, SECRET, SERVICE_KEY, "eyJ", row::BOGUS];
+    let mut secrets = vec![PAYLOAD, SECRET, API_KEY, "eyJ", row::BOGUS];
     let tokens = table.iter().filter_map(|row| match &row.input {
         Input::Token { token, .. } if !token.is_empty() => Some(token.as_str()),
         _ => None,
     });
     secrets.extend(tokens);
-    let lines = bench.logs().into_iter().flat_map(|log| log.holding(&secrets));
+    let lines = bench.logs().into_iter().flat_map(|log| log.lines_containing(&secrets));
     lines.map(|line| format!("the log tells too much: {line}")).collect()
 }
 
@@ -57,7 +57,7 @@ fn told_too_much(bench: &Bench, table: &[Row]) -> Vec<String> {
 async fn still_serves(bench: &Bench) -> Option<String> {
     let mut client = Client::connect(bench.node.clients, &Issuer::default().token("after")).await;
     let event = serde_json::json!({"to": "user:after", "type": "t", "data": PAYLOAD});
-    bench.node.door().accepted(&event).await;
+    bench.node.api().publish_accepted(&event).await;
     let got = client.event().await;
     (got["data"] != PAYLOAD).then(|| format!("an ordinary event came as {got}"))
 }
@@ -67,12 +67,12 @@ async fn an_id_published_again_changes_nothing() {
     let bench = Bench::start().await;
     let mut client = Client::connect(bench.node.clients, &Issuer::default().token("42")).await;
     let event = serde_json::json!({"to": "user:42", "type": "t", "data": 1, "id": "same"});
-    let first = bench.node.door().accepted(&event).await;
+    let first = bench.node.api().publish_accepted(&event).await;
     let other = serde_json::json!({"to": "user:42", "type": "other", "data": 2, "id": "same"});
     for again in [&event, &event, &other] {
-        assert_eq!(bench.node.door().accepted(again).await, first, "the same id is answered as the first time");
+        assert_eq!(bench.node.api().publish_accepted(again).await, first, "the same id is answered as the first time");
     }
-    let batch = bench.node.door().accepted(&serde_json::json!([event, event])).await;
+    let batch = bench.node.api().publish_accepted(&serde_json::json!([event, event])).await;
     for item in batch.as_array().expect("an array of outcomes") {
         assert_eq!((&item["id"], &item["cursor"]), (&first["id"], &first["cursor"]));
     }
@@ -80,6 +80,6 @@ async fn an_id_published_again_changes_nothing() {
     assert_eq!((&got["data"], &got["cursor"]), (&serde_json::json!(1), &first["cursor"]));
     assert_eq!(client.events_until_silence(wirebell_tests::SILENCE).await, Vec::<serde_json::Value>::new());
     // The same id in another channel is another event.
-    bench.node.door().accepted(&serde_json::json!({"to": "all", "type": "t", "data": 3, "id": "same"})).await;
+    bench.node.api().publish_accepted(&serde_json::json!({"to": "all", "type": "t", "data": 3, "id": "same"})).await;
     assert_eq!(client.event().await["data"], 3);
 }

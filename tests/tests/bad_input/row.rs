@@ -4,12 +4,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use wirebell_tests::PATIENCE;
-use wirebell_tests::client::{Carry, Client, Seen};
-use wirebell_tests::http::Services;
+use wirebell_tests::TIMEOUT;
+use wirebell_tests::client::{TokenLocation, Client, Incoming};
+use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::keys::Pair;
 use wirebell_tests::log::Log;
-use wirebell_tests::node::{Node, SERVICE_KEY, Setup};
+use wirebell_tests::node::{Node, API_KEY, Setup};
 use wirebell_tests::raw::{End, RawClient};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, with};
@@ -30,14 +30,14 @@ pub(crate) struct Row {
 /// What is tried.
 pub(crate) enum Input {
     /// A token on the node with a secret, or on the one with a public key. The answer is `<error> <close code>`.
-    Token { carry: Carry, token: String, public_key: bool },
+    Token { location: TokenLocation, token: String, public_key: bool },
     /// A connection without a token. The answer as above.
     NoToken,
     /// Messages over a good connection, and then a ping. The answer is the errors, and `open` or the close code.
     Frames(Vec<Message>),
     /// Bytes over a good connection. The answer is `closed <code>`, `dropped` or `open`.
     Bytes(Vec<u8>),
-    /// A request to the services' door. The answer is `<status> <code> <attribute>`, or that of each item.
+    /// A request to the services' api. The answer is `<status> <code> <attribute>`, or that of each item.
     Request { method: &'static str, path: String, headers: Vec<(&'static str, String)>, body: String },
     /// The head of a request, of which no body follows. The answer is the status line.
     Head(String),
@@ -78,7 +78,7 @@ impl Bench {
     }
 
     pub(crate) async fn lives(&self) -> bool {
-        self.node.door().get("/livez").await.status == 200 && self.keyed.door().get("/livez").await.status == 200
+        self.node.api().get("/livez").await.status == 200 && self.keyed.api().get("/livez").await.status == 200
     }
 
     pub(crate) fn logs(&self) -> [&Log; 2] {
@@ -87,9 +87,9 @@ impl Bench {
 
     pub(crate) async fn answer(&self, input: &Input) -> String {
         match input {
-            Input::Token { carry, token, public_key } => {
+            Input::Token { location, token, public_key } => {
                 let node = if *public_key { &self.keyed } else { &self.node };
-                admission(node, Some((*carry, token))).await
+                admission(node, Some((*location, token))).await
             }
             Input::NoToken => admission(&self.node, None).await,
             Input::Frames(messages) => self.frames(messages).await,
@@ -110,13 +110,13 @@ impl Bench {
         client.send(&serde_json::json!({"type": "wirebell.ping", "ref": "last"})).await;
         let mut words = Vec::new();
         loop {
-            match client.next(PATIENCE).await {
-                Seen::Frame(frame) if frame["type"] == "wirebell.error" => words.push(text(&frame["code"])),
-                Seen::Frame(frame) if frame["type"] == "wirebell.pong" => {
+            match client.next(TIMEOUT).await {
+                Incoming::Frame(frame) if frame["type"] == "wirebell.error" => words.push(text(&frame["code"])),
+                Incoming::Frame(frame) if frame["type"] == "wirebell.pong" => {
                     words.push("open".to_owned());
                     break;
                 }
-                Seen::Frame(_) | Seen::Ping => {}
+                Incoming::Frame(_) | Incoming::Ping => {}
                 end => {
                     words.push(shown(&end));
                     break;
@@ -140,13 +140,13 @@ impl Bench {
 
     async fn request(&self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> String {
         let given = headers.iter().any(|(name, _)| *name == "authorization");
-        let door = Services::new(self.node.services, (!given).then_some(SERVICE_KEY));
+        let api = ServerApi::new(self.node.services, (!given).then_some(API_KEY));
         let headers: Vec<(&str, &str)> = headers
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let answer = door.send(method, path, &headers, body.to_owned()).await;
+        let answer = api.send(method, path, &headers, body.to_owned()).await;
         let json = answer.json();
         if let Value::Array(items) = &json {
             let items: Vec<String> = items.iter().map(outcome).collect();
@@ -161,17 +161,17 @@ impl Bench {
     }
 }
 
-async fn admission(node: &Node, token: Option<(Carry, &str)>) -> String {
+async fn admission(node: &Node, token: Option<(TokenLocation, &str)>) -> String {
     let mut client = match Client::open(node.clients, token).await {
         Ok(client) => client,
         Err(refused) => return format!("HTTP {}", refused.status),
     };
-    let first = client.next(PATIENCE).await;
-    if matches!(&first, Seen::Frame(frame) if frame["type"] == "wirebell.welcome") {
+    let first = client.next(TIMEOUT).await;
+    if matches!(&first, Incoming::Frame(frame) if frame["type"] == "wirebell.welcome") {
         return "let in".to_owned();
     }
     let (frames, end) = match first {
-        Seen::Frame(frame) => {
+        Incoming::Frame(frame) => {
             let (frames, end) = client.ending().await;
             ([vec![frame], frames].concat(), end)
         }
@@ -187,10 +187,10 @@ async fn admission(node: &Node, token: Option<(Carry, &str)>) -> String {
 
 async fn head_alone(node: &Node, head: &str) -> String {
     let mut stream = TcpStream::connect(node.services).await.expect("the node listens");
-    let head = head.replace("KEY", SERVICE_KEY);
+    let head = head.replace("KEY", API_KEY);
     stream.write_all(head.as_bytes()).await.expect("the head is sent");
     let mut answer = [0; 12];
-    let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut answer)).await;
+    let read = tokio::time::timeout(TIMEOUT, stream.read_exact(&mut answer)).await;
     match read {
         Ok(Ok(_)) => String::from_utf8_lossy(&answer[9..]).into_owned(),
         other => format!("{other:?}"),
@@ -213,9 +213,9 @@ fn outcome(item: &Value) -> String {
     [item["status"].to_string(), text(&item["code"]), text(&item["attribute"])].join(" ").trim().to_owned()
 }
 
-fn shown(end: &Seen) -> String {
+fn shown(end: &Incoming) -> String {
     match end {
-        Seen::Closed(Some(code)) => code.to_string(),
+        Incoming::Closed(Some(code)) => code.to_string(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

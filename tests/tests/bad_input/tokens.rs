@@ -1,7 +1,7 @@
 //! Tokens that must not be let in, and ways to bring none at all.
 
 use serde_json::{Value, json};
-use wirebell_tests::client::Carry;
+use wirebell_tests::client::TokenLocation;
 use wirebell_tests::token::{Issuer, claims, confused, now, tampered, unsigned, with};
 
 use crate::row::{Bench, Input, Row};
@@ -35,21 +35,21 @@ pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
         Row::new("in none of the four places", Input::NoToken, "auth_timeout 4408"),
     ];
     let confused = confused(&bench.pair, &claims("42"));
-    let input = Input::Token { carry: Carry::Header, token: confused, public_key: true };
+    let input = Input::Token { location: TokenLocation::Header, token: confused, public_key: true };
     rows.push(Row::new("the public key as an HMAC secret", input, "token_algorithm 4401"));
-    let input = Input::Token { carry: Carry::Header, token: unsigned(&claims("42")), public_key: true };
+    let input = Input::Token { location: TokenLocation::Header, token: unsigned(&claims("42")), public_key: true };
     rows.push(Row::new("no signature asked for, of a public key", input, "token_algorithm 4401"));
-    for carry in [Carry::Subprotocol, Carry::Query, Carry::Frame] {
-        let at = |what: &str| format!("{what} in {carry:?}");
+    for location in [TokenLocation::Subprotocol, TokenLocation::Query, TokenLocation::Frame] {
+        let at = |what: &str| format!("{what} in {location:?}");
         let row = |name: String, token: String, expected: &str| {
-            Row::new(&name, Input::Token { carry, token, public_key: false }, expected)
+            Row::new(&name, Input::Token { location, token, public_key: false }, expected)
         };
         rows.push(row(at("another key"), Issuer::with_secret("another").token("42"), "token_signature 4401"));
         rows.push(row(at("expired"), issuer.token_for("42", -120), "token_expired 4401"));
         rows.push(row(at("garbage"), "garbage".to_owned(), "token_malformed 4401"));
     }
-    rows.push(Row::new("empty in the query", empty(Carry::Query), NOTHING));
-    rows.push(Row::new("empty in the frame", empty(Carry::Frame), "token_malformed 4401 | token_missing 4401"));
+    rows.push(Row::new("empty in the query", empty(TokenLocation::Query), NOTHING));
+    rows.push(Row::new("empty in the frame", empty(TokenLocation::Frame), "token_malformed 4401 | token_missing 4401"));
     rows
 }
 
@@ -57,9 +57,9 @@ pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
 const NOTHING: &str = "token_malformed 4401 | token_missing 4401 | auth_timeout 4408";
 
 fn header(name: &str, token: String, expected: &str) -> Row {
-    Row::new(name, Input::Token { carry: Carry::Header, token, public_key: false }, expected)
+    Row::new(name, Input::Token { location: TokenLocation::Header, token, public_key: false }, expected)
 }
 
-fn empty(carry: Carry) -> Input {
-    Input::Token { carry, token: String::new(), public_key: false }
+fn empty(location: TokenLocation) -> Input {
+    Input::Token { location, token: String::new(), public_key: false }
 }

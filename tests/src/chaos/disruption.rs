@@ -6,25 +6,25 @@ use fastrand::Rng;
 
 /// Something unkind that a device does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mischief {
+pub enum Disruption {
     /// It reads nothing for some seconds.
-    Freeze,
+    Pause,
     /// It goes away in the middle of a frame.
     HalfFrame,
     /// It goes away without a word.
     Abort,
     /// It says goodbye, and comes back.
-    Goodbye,
+    Close,
 }
 
-const ALL: [(Mischief, &str); 4] = [
-    (Mischief::Freeze, "device frozen"),
-    (Mischief::HalfFrame, "half a frame"),
-    (Mischief::Abort, "device gone"),
-    (Mischief::Goodbye, "goodbye"),
+const ALL: [(Disruption, &str); 4] = [
+    (Disruption::Pause, "device paused"),
+    (Disruption::HalfFrame, "half a frame"),
+    (Disruption::Abort, "device aborted"),
+    (Disruption::Close, "closed by device"),
 ];
 
-impl Mischief {
+impl Disruption {
     /// Any of them.
     pub fn any(rng: &mut Rng) -> Self {
         ALL[rng.usize(..ALL.len())].0
@@ -33,12 +33,12 @@ impl Mischief {
 
 /// How often each was done.
 #[derive(Debug, Default)]
-pub struct Mischiefs([AtomicU64; ALL.len()]);
+pub struct DisruptionCounts([AtomicU64; ALL.len()]);
 
-impl Mischiefs {
+impl DisruptionCounts {
     /// It was done once more.
-    pub fn count(&self, mischief: Mischief) {
-        if let Some(place) = ALL.iter().position(|(one, _)| *one == mischief) {
+    pub fn count(&self, disruption: Disruption) {
+        if let Some(place) = ALL.iter().position(|(one, _)| *one == disruption) {
             self.0[place].fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{Got, Record};
-use crate::PATIENCE;
-use crate::client::{Client, Seen, is_event};
+use super::{ReceivedEvent, ClientRecord};
+use crate::TIMEOUT;
+use crate::client::{Client, Incoming, is_event};
 use crate::token::Issuer;
 
 /// How many connect at the same time.
-const AT_ONCE: usize = 64;
+const CONCURRENT_CONNECTS: usize = 64;
 
 /// What all clients count together.
 #[derive(Debug, Default)]
@@ -26,11 +26,11 @@ struct Counts {
     lost: AtomicU64,
 }
 
-/// Clients that stay until they are told to leave.
-pub struct Crowd {
+/// Clients that stay until they are stopped to stop.
+pub struct LoadClients {
     counts: Arc<Counts>,
-    leave: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<Record>>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<ClientRecord>>,
 }
 
 /// The name of a user by number, as it stands in tokens and channels.
@@ -43,35 +43,35 @@ pub fn event(number: u32, of_user: u32) -> Value {
     json!({"to": format!("user:{}", user(of_user)), "type": "audited", "id": format!("e{number}"), "data": {"n": number}})
 }
 
-impl Crowd {
+impl LoadClients {
     /// Connects one client for each place: a user's number and a node.
-    pub async fn connect(places: &[(u32, SocketAddr)]) -> Self {
-        let (leave, told) = watch::channel(false);
+    pub async fn connect(targets: &[(u32, SocketAddr)]) -> Self {
+        let (stop, stopped) = watch::channel(false);
         let counts = Arc::new(Counts::default());
         let issuer = Issuer::default();
-        let connected = stream::iter(places.to_vec()).map(|(number, address)| {
+        let connected = stream::iter(targets.to_vec()).map(|(number, address)| {
             let token = issuer.token(&user(number));
             async move { (number, Client::connect(address, &token).await) }
         });
         let tasks = connected
-            .buffer_unordered(AT_ONCE)
-            .map(|(number, client)| tokio::spawn(attend(number, client, Arc::clone(&counts), told.clone())))
+            .buffer_unordered(CONCURRENT_CONNECTS)
+            .map(|(number, client)| tokio::spawn(record_events(number, client, Arc::clone(&counts), stopped.clone())))
             .collect()
             .await;
-        Self { counts, leave, tasks }
+        Self { counts, stop, tasks }
     }
 
-    /// Events that all clients got so far.
+    /// Events that all clients received so far.
     pub fn events(&self) -> u64 {
         self.counts.events.load(Ordering::Relaxed)
     }
 
-    /// Pings that all clients got so far.
+    /// Pings that all clients received so far.
     pub fn pings(&self) -> u64 {
         self.counts.pings.load(Ordering::Relaxed)
     }
 
-    /// Clients whose connection ended without being told to.
+    /// Clients whose connection ended without being stopped to.
     pub fn lost(&self) -> u64 {
         self.counts.lost.load(Ordering::Relaxed)
     }
@@ -79,7 +79,7 @@ impl Crowd {
     /// Waits until so many events have come, or until none has come for long; says how many came.
     pub async fn wait_for_events(&self, expected: u64) -> u64 {
         let (mut best, mut since) = (self.events(), Instant::now());
-        while best < expected && since.elapsed() < PATIENCE {
+        while best < expected && since.elapsed() < TIMEOUT {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let now = self.events();
             if now > best {
@@ -90,8 +90,8 @@ impl Crowd {
     }
 
     /// Lets all go, and gives what they wrote down.
-    pub async fn leave(self) -> Vec<Record> {
-        let _ = self.leave.send(true);
+    pub async fn stop(self) -> Vec<ClientRecord> {
+        let _ = self.stop.send(true);
         let mut records = Vec::with_capacity(self.tasks.len());
         for task in self.tasks {
             records.push(task.await.expect("a client does not panic"));
@@ -100,23 +100,23 @@ impl Crowd {
     }
 }
 
-async fn attend(number: u32, mut client: Client, counts: Arc<Counts>, mut told: watch::Receiver<bool>) -> Record {
-    let mut record = Record { user: number, ..Record::default() };
+async fn record_events(number: u32, mut client: Client, counts: Arc<Counts>, mut stopped: watch::Receiver<bool>) -> ClientRecord {
+    let mut record = ClientRecord { user: number, ..ClientRecord::default() };
     loop {
         let seen = tokio::select! {
             seen = client.next(Duration::from_secs(3600)) => seen,
-            _ = told.changed() => return record,
+            _ = stopped.changed() => return record,
         };
         match seen {
-            Seen::Frame(frame) if is_event(&frame) => {
-                record.got.push(got(&frame, number));
+            Incoming::Frame(frame) if is_event(&frame) => {
+                record.received.push(received(&frame, number));
                 counts.events.fetch_add(1, Ordering::Relaxed);
             }
-            Seen::Ping => {
+            Incoming::Ping => {
                 counts.pings.fetch_add(1, Ordering::Relaxed);
             }
-            Seen::Frame(_) | Seen::Silence => {}
-            Seen::Closed(_) | Seen::Lost => {
+            Incoming::Frame(_) | Incoming::Silence => {}
+            Incoming::Closed(_) | Incoming::Lost => {
                 counts.lost.fetch_add(1, Ordering::Relaxed);
                 record.lost = true;
                 return record;
@@ -125,12 +125,12 @@ async fn attend(number: u32, mut client: Client, counts: Arc<Counts>, mut told: 
     }
 }
 
-fn got(frame: &Value, of_user: u32) -> Got {
+fn received(frame: &Value, of_user: u32) -> ReceivedEvent {
     let number = frame["id"].as_str().and_then(|id| id.strip_prefix('e')).and_then(|number| number.parse().ok());
     // No run publishes this many: an id that cannot be read is an event that nobody published.
     let number = number.unwrap_or(u32::MAX);
     let expected = event(number, of_user);
     let cursor = frame["cursor"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
     let same = frame["channel"] == expected["to"] && frame["data"] == expected["data"];
-    Got { event: number, cursor, intact: same && frame["type"] == expected["type"] }
+    ReceivedEvent { event: number, cursor, intact: same && frame["type"] == expected["type"] }
 }

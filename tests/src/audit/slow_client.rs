@@ -15,9 +15,9 @@ use wirebell_protocol::Event;
 use wirebell_publisher::{Publisher, Retention};
 
 use super::quantiles::Quantiles;
-use super::slowly::{Pace, Slow};
-use crate::PATIENCE;
-use crate::client::{Client, Seen, is_event};
+use super::slow_reader::{ReadSpeed, SlowClient};
+use crate::TIMEOUT;
+use crate::client::{Client, Incoming, is_event};
 use crate::memory::pss;
 use crate::node::{Node, Setup};
 use crate::redis::Redis;
@@ -26,7 +26,7 @@ use crate::token::Issuer;
 /// Events in one call of the SDK.
 const BATCH: u32 = 50;
 /// How many connect at the same time.
-const AT_ONCE: usize = 64;
+const CONCURRENT_CONNECTS: usize = 64;
 /// Bytes of `data`, about.
 const BYTES: usize = 500;
 /// The user who is slow.
@@ -54,20 +54,20 @@ impl Scale {
 #[derive(Debug)]
 pub struct Report {
     scale: Scale,
-    alone: Quantiles,
-    beside: Quantiles,
-    /// Bytes by which the node has grown while its client was slow, at most.
-    pub grown: u64,
+    baseline: Quantiles,
+    with_slow_client: Quantiles,
+    /// Bytes by which the node has growth while its client was slow, at most.
+    pub growth: u64,
     /// Bytes of frames for the slow client that it had not read when the last one was published.
     pub unread: u64,
     /// Times that its outbox was full.
     pub overflows: u64,
     /// Events that sessions read from the log.
     pub caught_up: u64,
-    /// Whether `/inspect` named the slow client while it was.
-    pub named: bool,
-    /// What is wrong with it.
-    pub objections: Vec<String>,
+    /// Whether `/inspect` listed_as_slow the slow client while it was.
+    pub listed_as_slow: bool,
+    /// What is kind with it.
+    pub violations: Vec<String>,
 }
 
 impl fmt::Display for Report {
@@ -77,17 +77,17 @@ impl fmt::Display for Report {
         writeln!(f, "events, half to the slow one   {events:>10}")?;
         writeln!(f, "events a second                {rate:>10}")?;
         writeln!(f, "KiB it had not read at the end {:>10}", self.unread / 1024)?;
-        writeln!(f, "KiB that the node has grown    {:>10}", self.grown / 1024)?;
+        writeln!(f, "KiB that the node has growth    {:>10}", self.growth / 1024)?;
         writeln!(f, "times its outbox was full      {:>10}", self.overflows)?;
         writeln!(f, "events read from the log       {:>10}", self.caught_up)?;
-        writeln!(f, "to the others, all being fast  {}", self.alone)?;
-        writeln!(f, "to the others, beside it       {}", self.beside)?;
-        let ratio = |of: fn(&Quantiles) -> Duration| of(&self.beside).as_secs_f64() / of(&self.alone).as_secs_f64();
+        writeln!(f, "to the others, all being fast  {}", self.baseline)?;
+        writeln!(f, "to the others, with_slow_client it       {}", self.with_slow_client)?;
+        let ratio = |of: fn(&Quantiles) -> Duration| of(&self.with_slow_client).as_secs_f64() / of(&self.baseline).as_secs_f64();
         writeln!(f, "ratio                          p50 {:.2}, p99 {:.2}", ratio(|q| q.p50), ratio(|q| q.p99))?;
-        for objection in self.objections.iter().take(10) {
-            writeln!(f, "  {objection}")?;
+        for violation in self.violations.iter().take(10) {
+            writeln!(f, "  {violation}")?;
         }
-        write!(f, "{}", if self.objections.is_empty() { "each event exactly once, in order" } else { "NOT SOUND" })
+        write!(f, "{}", if self.violations.is_empty() { "each event exactly once, in order" } else { "NOT SOUND" })
     }
 }
 
@@ -99,43 +99,43 @@ pub async fn run(scale: Scale) -> Report {
     let retention = Retention { log_events: 1_000_000, ..Retention::default() };
     let publisher =
         Publisher::builder(&redis.url()).retention(retention).connect().await.expect("the SDK connects");
-    let (alone, mut objections, ..) = phase(scale, &node, &publisher, Pace::Fast, 0).await;
-    let (beside, more, grown, unread, named) = phase(scale, &node, &publisher, Pace::KilobyteASecond, 1).await;
-    objections.extend(more);
+    let (baseline, mut violations, ..) = phase(scale, &node, &publisher, ReadSpeed::Fast, 0).await;
+    let (with_slow_client, more, growth, unread, listed_as_slow) = phase(scale, &node, &publisher, ReadSpeed::KilobytePerSecond, 1).await;
+    violations.extend(more);
     let overflows = metric(&node, "wirebell_outbox_overflows_total{class=\"durable\"}").await;
     let caught_up = metric(&node, "wirebell_deliveries_total{class=\"durable\",outcome=\"caught_up\"}").await;
-    let [alone, beside] = [alone, beside].map(Quantiles::of);
-    Report { scale, alone, beside, grown, unread, overflows, caught_up, named, objections }
+    let [baseline, with_slow_client] = [baseline, with_slow_client].map(Quantiles::of);
+    Report { scale, baseline, with_slow_client, growth, unread, overflows, caught_up, listed_as_slow, violations }
 }
 
 type Phase = (Vec<Duration>, Vec<String>, u64, u64, bool);
 
-async fn phase(scale: Scale, node: &Node, publisher: &Publisher, pace: Pace, number: u32) -> Phase {
+async fn phase(scale: Scale, node: &Node, publisher: &Publisher, speed: ReadSpeed, number: u32) -> Phase {
     let begun = Instant::now();
     let wanted = plan(scale);
     let slow_wanted = u64::from(wanted[SLOW]);
-    let slow = Slow::connect(node.clients, &Issuer::default().token(&user(SLOW, number)), pace).await;
+    let slow = SlowClient::connect(node.clients, &Issuer::default().token(&user(SLOW, number)), speed).await;
     let read = slow.read_so_far();
     let fast = slow.fast();
     let slow = tokio::spawn(slow.take(slow_wanted));
-    let others = gather(scale, node.clients, number, begun, &wanted).await;
+    let others = connect_others(scale, node.clients, number, begun, &wanted).await;
 
     let over = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn(watch(node.pid(), Arc::clone(&over)));
     publish(scale, publisher, number, begun).await;
-    let (mut took, mut objections) = (Vec::new(), Vec::new());
+    let (mut took, mut violations) = (Vec::new(), Vec::new());
     for other in others {
         let (more, objected) = other.await.expect("a client does not panic");
         took.extend(more);
-        objections.extend(objected);
+        violations.extend(objected);
     }
     over.store(true, Ordering::Relaxed);
-    let grown = watch.await.expect("a number");
+    let growth = watch.await.expect("a number");
     let unread = (slow_wanted * BYTES as u64).saturating_sub(read.load(Ordering::Relaxed));
-    let named = is_named(node, &user(SLOW, number)).await;
+    let listed_as_slow = is_listed_as_slow(node, &user(SLOW, number)).await;
     fast.store(true, Ordering::Relaxed);
-    objections.extend(slow.await.expect("the slow client does not panic"));
-    (took, objections, grown, unread, named)
+    violations.extend(slow.await.expect("the slow client does not panic"));
+    (took, violations, growth, unread, listed_as_slow)
 }
 
 fn user(name: &str, phase: u32) -> String {
@@ -143,7 +143,7 @@ fn user(name: &str, phase: u32) -> String {
 }
 
 /// Who gets the event of this number.
-fn addressee(scale: Scale, event: u32) -> String {
+fn recipient(scale: Scale, event: u32) -> String {
     if event.is_multiple_of(2) { SLOW.to_owned() } else { format!("u{}", event / 2 % scale.others) }
 }
 
@@ -151,7 +151,7 @@ fn addressee(scale: Scale, event: u32) -> String {
 fn plan(scale: Scale) -> BTreeMap<String, u32> {
     let mut plan = BTreeMap::new();
     for event in 0..scale.events {
-        *plan.entry(addressee(scale, event)).or_default() += 1;
+        *plan.entry(recipient(scale, event)).or_default() += 1;
     }
     plan
 }
@@ -160,13 +160,13 @@ fn plan(scale: Scale) -> BTreeMap<String, u32> {
 /// published.
 async fn publish(scale: Scale, publisher: &Publisher, phase: u32, begun: Instant) {
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-    let mut pace = tokio::time::interval(Duration::from_secs(1) * BATCH / scale.rate);
-    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) * BATCH / scale.rate);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for first in (0..scale.events).step_by(BATCH as usize) {
-        pace.tick().await;
+        ticks.tick().await;
         let at = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let batch = (first..scale.events.min(first + BATCH)).map(|event| {
-            let to = addressee(scale, event);
+            let to = recipient(scale, event);
             let number = numbers.entry(to.clone()).or_default();
             let data = json!({"n": *number, "at": at, "padding": "x".repeat(BYTES - 40)});
             *number += 1;
@@ -177,7 +177,7 @@ async fn publish(scale: Scale, publisher: &Publisher, phase: u32, begun: Instant
     }
 }
 
-async fn gather(
+async fn connect_others(
     scale: Scale,
     address: SocketAddr,
     phase: u32,
@@ -192,7 +192,7 @@ async fn gather(
             let token = issuer.token(&user(&name, phase));
             async move { (Client::connect(address, &token).await, events) }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT_CONNECTS)
         .map(|(client, events)| tokio::spawn(take(client, events, begun)))
         .collect()
         .await
@@ -200,27 +200,27 @@ async fn gather(
 
 /// Takes so many events; says how long each was on its way.
 async fn take(mut client: Client, events: u32, begun: Instant) -> (Vec<Duration>, Vec<String>) {
-    let (mut took, mut objections) = (Vec::new(), Vec::new());
+    let (mut took, mut violations) = (Vec::new(), Vec::new());
     let mut expected = 0;
     while expected < u64::from(events) {
-        match client.next(2 * PATIENCE).await {
-            Seen::Frame(frame) if is_event(&frame) => {
+        match client.next(2 * TIMEOUT).await {
+            Incoming::Frame(frame) if is_event(&frame) => {
                 let at = frame["data"]["at"].as_u64().map(Duration::from_micros).unwrap_or_default();
                 took.push(begun.elapsed().saturating_sub(at));
-                objections.extend(objection(&frame, &mut expected));
+                violations.extend(out_of_sequence(&frame, &mut expected));
             }
-            Seen::Frame(_) | Seen::Ping => {}
+            Incoming::Frame(_) | Incoming::Ping => {}
             end => {
-                objections.push(format!("{}: {end:?} instead of {expected}", client.user()));
+                violations.push(format!("{}: {end:?} instead of {expected}", client.user()));
                 break;
             }
         }
     }
-    (took, objections)
+    (took, violations)
 }
 
 /// Objects to an event that is not the next one.
-pub(super) fn objection(frame: &Value, expected: &mut u64) -> Option<String> {
+pub(super) fn out_of_sequence(frame: &Value, expected: &mut u64) -> Option<String> {
     let found = frame["data"]["n"].as_u64();
     let wanted = std::mem::replace(expected, found.map_or(*expected, |found| found + 1));
     (found != Some(wanted)).then(|| format!("{}: expected {wanted}, found {found:?}", frame["channel"]))
@@ -237,17 +237,17 @@ async fn watch(pid: u32, over: Arc<AtomicBool>) -> u64 {
     most - before
 }
 
-async fn is_named(node: &Node, user: &str) -> bool {
+async fn is_listed_as_slow(node: &Node, user: &str) -> bool {
     let json = [("accept", "application/json")];
-    let answer = node.door().send("GET", "/inspect", &json, String::new()).await.json();
-    answer["slowest"].as_array().is_some_and(|slowest| slowest.iter().any(|session| session["user"] == user))
+    let response = node.api().send("GET", "/inspect", &json, String::new()).await.json();
+    response["slowest"].as_array().is_some_and(|slowest| slowest.iter().any(|session| session["user"] == user))
 }
 
 async fn metric(node: &Node, name: &str) -> u64 {
-    let metrics = node.door().get("/metrics").await.text;
+    let metrics = node.api().get("/metrics").await.text;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name));
     value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
 }
 
 /// Bytes that a client has read so far.
-pub(super) type Read = Arc<AtomicU64>;
+pub(super) type BytesRead = Arc<AtomicU64>;

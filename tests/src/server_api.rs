@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A door and the key to it.
 #[derive(Clone)]
-pub struct Services {
+pub struct ServerApi {
     client: Client,
     base: String,
     key: Option<String>,
@@ -16,7 +16,7 @@ pub struct Services {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
     /// The headers.
@@ -25,7 +25,7 @@ pub struct Answer {
     pub text: String,
 }
 
-impl Answer {
+impl Response {
     /// The body as JSON; `null` if it is not.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-impl Services {
+impl ServerApi {
     /// The door at this address.
     pub fn new(address: SocketAddr, key: Option<&str>) -> Self {
         let client = Client::builder().no_proxy().build().expect("a client");
@@ -45,25 +45,25 @@ impl Services {
     }
 
     /// Reads a path.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], String::new()).await
     }
 
     /// Publishes one event, or an array of them.
-    pub async fn publish(&self, events: &Value) -> Answer {
+    pub async fn publish(&self, events: &Value) -> Response {
         let json = [("content-type", "application/json")];
         self.send("POST", "/v1/events", &json, events.to_string()).await
     }
 
     /// Publishes, and insists on 202.
-    pub async fn accepted(&self, events: &Value) -> Value {
+    pub async fn publish_accepted(&self, events: &Value) -> Value {
         let answer = self.publish(events).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         answer.json()
     }
 
     /// Any request. A door that cannot be reached answers with status 0.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Response {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body);
         if let Some(key) = &self.key {
@@ -76,9 +76,9 @@ impl Services {
         match request.send().await {
             Ok(response) => {
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                Answer { status, headers, text: response.text().await.unwrap_or_default() }
+                Response { status, headers, text: response.text().await.unwrap_or_default() }
             }
-            Err(error) => Answer { status: 0, headers: HeaderMap::new(), text: error.to_string() },
+            Err(error) => Response { status: 0, headers: HeaderMap::new(), text: error.to_string() },
         }
     }
 }

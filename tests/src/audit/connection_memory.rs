@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::crowd::{Crowd, event};
-use crate::PATIENCE;
+use super::load_clients::{LoadClients, event};
+use crate::TIMEOUT;
 use crate::client::Client;
 use crate::memory::pss;
 use crate::node::Setup;
@@ -42,37 +42,37 @@ pub async fn run(connections: u32) -> Report {
     let node = Setup::serve(&redis).set("clients.heartbeat", "10s").start().await;
     // What the first connection of all makes the node load is not the price of a connection.
     Client::connect(node.clients, &Issuer::default().token("first")).await.close().await;
-    let before = settled(node.pid()).await;
+    let before = stable_pss(node.pid()).await;
     let each = |now: u64| now.saturating_sub(before) / u64::from(connections);
 
-    let places: Vec<_> = (0..connections).map(|user| (user, node.clients)).collect();
-    let crowd = Crowd::connect(&places).await;
-    let connected = each(settled(node.pid()).await);
+    let targets: Vec<_> = (0..connections).map(|user| (user, node.clients)).collect();
+    let clients = LoadClients::connect(&targets).await;
+    let connected = each(stable_pss(node.pid()).await);
 
-    let door = node.door();
+    let api = node.api();
     let all: Vec<_> = (0..connections).map(|user| event(user, user)).collect();
     for batch in all.chunks(500) {
-        door.accepted(&serde_json::json!(batch)).await;
+        api.publish_accepted(&serde_json::json!(batch)).await;
     }
-    crowd.wait_for_events(u64::from(connections)).await;
-    let heard = crowd.pings();
-    let enough = || async { crowd.pings() >= heard + u64::from(connections) };
+    clients.wait_for_events(u64::from(connections)).await;
+    let pings_before = clients.pings();
+    let enough = || async { clients.pings() >= pings_before + u64::from(connections) };
     crate::eventually("each client is pinged", enough).await;
-    let used = each(settled(node.pid()).await);
+    let used = each(stable_pss(node.pid()).await);
 
-    let lost = crowd.lost();
-    drop(crowd.leave().await);
+    let lost = clients.lost();
+    drop(clients.stop().await);
     Report { connections, before, connected, used, lost }
 }
 
 /// The size once it has stopped to grow or shrink by much.
-async fn settled(pid: u32) -> u64 {
+async fn stable_pss(pid: u32) -> u64 {
     let begun = std::time::Instant::now();
     let mut last = pss(pid);
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = pss(pid);
-        if now.abs_diff(last) < last / 100 || begun.elapsed() > PATIENCE {
+        if now.abs_diff(last) < last / 100 || begun.elapsed() > TIMEOUT {
             return now;
         }
         last = now;

@@ -17,17 +17,17 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::slow::{Read, objection};
-use crate::PATIENCE;
+use super::slow_client::{BytesRead, out_of_sequence};
+use crate::TIMEOUT;
 use crate::client::is_event;
 
 /// How fast it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum ReadSpeed {
     /// As fast as it can.
     Fast,
     /// 256 bytes four times a second.
-    KilobyteASecond,
+    KilobytePerSecond,
 }
 
 const PIECE: usize = 256;
@@ -36,25 +36,25 @@ const PAUSE: Duration = Duration::from_millis(250);
 const RECEIVE_BUFFER: u32 = 16 * 1024;
 
 /// A connected client.
-pub(super) struct Slow {
-    socket: WebSocketStream<Slowly>,
+pub(super) struct SlowClient {
+    socket: WebSocketStream<ThrottledStream>,
 }
 
-struct Slowly {
+struct ThrottledStream {
     stream: TcpStream,
     pause: Pin<Box<Sleep>>,
     fast: Arc<AtomicBool>,
-    read: Read,
+    read: BytesRead,
 }
 
-impl Slow {
+impl SlowClient {
     /// Connects with a small buffer, so that what it has not read stays with the node.
-    pub(super) async fn connect(address: SocketAddr, token: &str, pace: Pace) -> Self {
+    pub(super) async fn connect(address: SocketAddr, token: &str, speed: ReadSpeed) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(RECEIVE_BUFFER).expect("a size");
         let stream = socket.connect(address).await.expect("the node listens");
-        let fast = Arc::new(AtomicBool::new(pace == Pace::Fast));
-        let stream = Slowly { stream, pause: Box::pin(sleep(Duration::ZERO)), fast, read: Read::default() };
+        let fast = Arc::new(AtomicBool::new(speed == ReadSpeed::Fast));
+        let stream = ThrottledStream { stream, pause: Box::pin(sleep(Duration::ZERO)), fast, read: BytesRead::default() };
         let mut request = format!("ws://{address}/ws").into_client_request().expect("a URL");
         let authorization = format!("Bearer {token}").parse().expect("a header");
         request.headers_mut().insert("authorization", authorization);
@@ -69,36 +69,36 @@ impl Slow {
     }
 
     /// Bytes that it has read.
-    pub(super) fn read_so_far(&self) -> Read {
+    pub(super) fn read_so_far(&self) -> BytesRead {
         Arc::clone(&self.socket.get_ref().read)
     }
 
-    /// Takes so many events and then listens for one that comes too often; says what is wrong with them.
+    /// Takes so many events and then listens for one that comes too often; says what is kind with them.
     pub(super) async fn take(mut self, events: u64) -> Vec<String> {
-        let (mut objections, mut expected) = (Vec::new(), 0);
+        let (mut violations, mut expected) = (Vec::new(), 0);
         loop {
-            let patience = if expected < events { 3 * PATIENCE } else { Duration::from_secs(1) };
+            let patience = if expected < events { 3 * TIMEOUT } else { Duration::from_secs(1) };
             match tokio::time::timeout(patience, self.socket.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => {
                     let frame: Value = serde_json::from_str(&text).expect("JSON");
                     if is_event(&frame) {
-                        objections.extend(objection(&frame, &mut expected));
+                        violations.extend(out_of_sequence(&frame, &mut expected));
                     } else if frame["type"] == "wirebell.gap" {
-                        objections.push(format!("a gap before {expected}"));
+                        violations.push(format!("a gap before {expected}"));
                     }
                 }
                 Ok(Some(Ok(_))) => {}
-                Err(_) if expected == events => return objections,
+                Err(_) if expected == events => return violations,
                 end => {
-                    objections.push(format!("the slow client: {end:?} instead of {expected} of {events}"));
-                    return objections;
+                    violations.push(format!("the slow client: {end:?} instead of {expected} of {events}"));
+                    return violations;
                 }
             }
         }
     }
 }
 
-impl AsyncRead for Slowly {
+impl AsyncRead for ThrottledStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -120,7 +120,7 @@ impl AsyncRead for Slowly {
     }
 }
 
-impl AsyncWrite for Slowly {
+impl AsyncWrite for ThrottledStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
