@@ -22,7 +22,6 @@ pub mod chaos;
 pub mod client;
 pub mod collector;
 pub mod deaf_proxy;
-pub mod server_api;
 pub mod keys;
 pub mod log;
 pub mod memory;
@@ -30,6 +29,7 @@ pub mod node;
 pub mod proxy;
 pub mod raw;
 pub mod redis;
+pub mod server_api;
 pub mod tidy;
 pub mod token;
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::server_api::ServerApi;
 use crate::log::Log;
 use crate::redis::Redis;
+use crate::server_api::ServerApi;
 use crate::token::{AUDIENCE, ISSUER, SECRET};
 
 /// The service key of every node that [`Setup::serve`] starts.

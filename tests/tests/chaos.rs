@@ -4,7 +4,7 @@
 //! dropped, doubled or out of order is shown beside its rules, in `src/chaos/audit.rs`.
 
 use tokio::sync::Mutex;
-use wirebell_tests::chaos::report::{TABLE_HEADER, Report};
+use wirebell_tests::chaos::report::{Report, TABLE_HEADER};
 use wirebell_tests::chaos::servers::Topology;
 use wirebell_tests::chaos::{Scale, run};
 

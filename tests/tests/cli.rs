@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use wirebell_tests::client::Client;
-use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::log::Log;
 use wirebell_tests::node::{Node, Setup};
+use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::{TIMEOUT, eventually};
 
 /// `wirebell dev` on free ports, with the log as JSON so that its ports can be read.

@@ -11,7 +11,7 @@ use wirebell_tests::client::{Client, Incoming};
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::{Cluster, Redis, Sentinels};
 use wirebell_tests::token::{Issuer, claims, with};
-use wirebell_tests::{TIMEOUT, SILENCE};
+use wirebell_tests::{SILENCE, TIMEOUT};
 
 fn token(user: &str) -> String {
     let device = with(claims(user), "device", json!("phone"));

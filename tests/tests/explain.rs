@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wirebell_tests::client::{TokenLocation, Client, Incoming};
-use wirebell_tests::node::{Node, API_KEY, Setup};
+use wirebell_tests::client::{Client, Incoming, TokenLocation};
+use wirebell_tests::node::{API_KEY, Node, Setup};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, now, with};
 use wirebell_tests::{TIMEOUT, eventually};
@@ -130,7 +130,8 @@ async fn its_token_had_expired() {
     // It comes back with the same token again and again, and is refused.
     for _ in 0..3 {
         let expired = Issuer::default().sign(&short);
-        let mut client = Client::open(node.clients, Some((TokenLocation::Header, &expired))).await.expect("an upgrade");
+        let mut client =
+            Client::open(node.clients, Some((TokenLocation::Header, &expired))).await.expect("an upgrade");
         client.ending().await;
     }
     // A token that somebody made up says nothing of this user.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use wirebell_publisher::{Event, Publisher};
 use wirebell_tests::TIMEOUT;
 use wirebell_tests::client::Client;
-use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
+use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::token::{Issuer, claims, with};
 
 /// A token of one of the user's devices.
@@ -152,7 +152,9 @@ async fn at_its_deadline_an_event_falls_back_also_when_the_node_that_took_it_has
     let mut client = Client::connect(b.clients, &token("42", "phone")).await;
     let event = json!({"to": "user:42", "type": "t", "data": {"sum": 5}, "id": "e", "deadline": 2});
     a.api().publish_accepted(&event).await;
-    a.api().publish_accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "handled", "deadline": 2})).await;
+    a.api()
+        .publish_accepted(&json!({"to": "user:42", "type": "t", "data": 1, "id": "handled", "deadline": 2}))
+        .await;
     let (_, handled) = (client.event().await, client.event().await);
     a.signal("KILL");
     let fallback = falls_back(&b, "e").await;

@@ -57,7 +57,7 @@ async fn survive(mut redis: Redis, times: u32) {
         })
         .await;
     }
-    let lost = clients.leave().await.iter().filter(|record| record.lost).count();
+    let lost = clients.stop().await.iter().filter(|record| record.lost).count();
     assert_eq!(lost, 0);
 }
 
@@ -84,7 +84,8 @@ async fn refused_promptly(node: &Node) {
 /// Whether a node without its bus lets new clients in, and welcomes them at once, is its own affair; it must answer.
 async fn admitted_meanwhile(node: &Node) {
     let token = Issuer::default().token("late");
-    if let Ok(mut client) = Client::open(node.clients, Some((wirebell_tests::client::TokenLocation::Header, &token))).await
+    if let Ok(mut client) =
+        Client::open(node.clients, Some((wirebell_tests::client::TokenLocation::Header, &token))).await
     {
         let seen = client.next(PROMPTLY).await;
         println!("a client that comes during the outage sees {seen:?}");

@@ -2,8 +2,8 @@
 //! is; and where the log cannot bring something back, it is told.
 
 use serde_json::{Value, json};
-use wirebell_tests::TIMEOUT;
 use wirebell_tests::SILENCE;
+use wirebell_tests::TIMEOUT;
 use wirebell_tests::client::{Client, Incoming};
 use wirebell_tests::memory::pss;
 use wirebell_tests::node::{Node, Setup};

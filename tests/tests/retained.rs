@@ -9,7 +9,7 @@ use wirebell_tests::client::{Client, Incoming, is_event};
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, now, with};
-use wirebell_tests::{TIMEOUT, SILENCE};
+use wirebell_tests::{SILENCE, TIMEOUT};
 
 fn token(user: &str) -> String {
     Issuer::default().sign(&with(claims(user), "topics", json!(["*"])))

@@ -1,7 +1,7 @@
 //! Tokens that are revoked are good no longer, on any node: nobody comes in with one, and whoever did is sent away.
 
 use serde_json::{Value, json};
-use wirebell_tests::client::{TokenLocation, Client, Incoming};
+use wirebell_tests::client::{Client, Incoming, TokenLocation};
 use wirebell_tests::eventually;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;

@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use wirebell_tests::client::{TokenLocation, Client, Incoming};
+use wirebell_tests::client::{Client, Incoming, TokenLocation};
 use wirebell_tests::eventually;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;

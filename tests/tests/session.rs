@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wirebell_tests::TIMEOUT;
-use wirebell_tests::client::{TokenLocation, Client, Incoming};
+use wirebell_tests::client::{Client, Incoming, TokenLocation};
 use wirebell_tests::keys::Pair;
 use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::raw::{End, RawClient, masked};
@@ -28,7 +28,11 @@ async fn a_token_may_come_in_four_places() {
         assert_eq!((&welcome["heartbeat"], &welcome["recovered"]), (&json!(25), &json!(true)), "{location:?}");
         assert!(welcome["expires"].as_i64().is_some_and(|expires| expires > now()), "{location:?}: {welcome}");
         assert!(client.connection().parse::<wirebell_protocol::ConnectionId>().is_ok(), "{location:?}: {welcome}");
-        assert_eq!(client.subprotocol.as_deref(), Some("wirebell.v1"), "{location:?}: a token is not to be repeated");
+        assert_eq!(
+            client.subprotocol.as_deref(),
+            Some("wirebell.v1"),
+            "{location:?}: a token is not to be repeated"
+        );
     }
 }
 

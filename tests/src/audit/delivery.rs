@@ -10,10 +10,10 @@ use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::Publisher;
 
 use super::load_clients::{LoadClients, event};
-use super::{Violation, Published, audit, count_by_kind};
-use crate::server_api::ServerApi;
+use super::{Published, Violation, audit, count_by_kind};
 use crate::node::{Node, Setup};
 use crate::redis::Redis;
+use crate::server_api::ServerApi;
 
 /// Events in one request, or in one call of the SDK.
 const BATCH: usize = 100;

@@ -199,7 +199,12 @@ async fn listen(mut client: Client, received: Arc<AtomicU64>, stop: Arc<AtomicBo
 
 /// Publishes to the single user one event after the other and says how long each was on its way. It runs on a thread of
 /// its own, so that what is measured is the node's queue and not that of the listeners' tasks.
-async fn measure_single_user(url: String, address: SocketAddr, events: u32, from: u32) -> (Vec<Duration>, Vec<String>) {
+async fn measure_single_user(
+    url: String,
+    address: SocketAddr,
+    events: u32,
+    from: u32,
+) -> (Vec<Duration>, Vec<String>) {
     let thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(publish_one_by_one(&url, address, from..from + events))

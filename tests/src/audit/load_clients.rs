@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{ReceivedEvent, ClientRecord};
+use super::{ClientRecord, ReceivedEvent};
 use crate::TIMEOUT;
 use crate::client::{Client, Incoming, is_event};
 use crate::token::Issuer;
@@ -55,7 +55,9 @@ impl LoadClients {
         });
         let tasks = connected
             .buffer_unordered(CONCURRENT_CONNECTS)
-            .map(|(number, client)| tokio::spawn(record_events(number, client, Arc::clone(&counts), stopped.clone())))
+            .map(|(number, client)| {
+                tokio::spawn(record_events(number, client, Arc::clone(&counts), stopped.clone()))
+            })
             .collect()
             .await;
         Self { counts, stop, tasks }
@@ -100,7 +102,12 @@ impl LoadClients {
     }
 }
 
-async fn record_events(number: u32, mut client: Client, counts: Arc<Counts>, mut stopped: watch::Receiver<bool>) -> ClientRecord {
+async fn record_events(
+    number: u32,
+    mut client: Client,
+    counts: Arc<Counts>,
+    mut stopped: watch::Receiver<bool>,
+) -> ClientRecord {
     let mut record = ClientRecord { user: number, ..ClientRecord::default() };
     loop {
         let seen = tokio::select! {

@@ -1,10 +1,10 @@
 //! Who received which event. The rules are plain functions over records, so that a test can tamper a record and see the
 //! rule add; the runs that make the records are beside them.
 
-pub mod load_clients;
+pub mod connection_memory;
 pub mod delivery;
 pub mod fairness;
-pub mod connection_memory;
+pub mod load_clients;
 pub mod quantiles;
 pub mod slow_client;
 pub mod slow_reader;
@@ -191,7 +191,10 @@ mod tests {
 
     #[test]
     fn a_changed_order_is_seen() {
-        assert_eq!(violations_after(|records| records[2].received.swap(0, 1)), one(ViolationKind::OutOfOrder, 2, 2));
+        assert_eq!(
+            violations_after(|records| records[2].received.swap(0, 1)),
+            one(ViolationKind::OutOfOrder, 2, 2)
+        );
     }
 
     #[test]
@@ -202,14 +205,26 @@ mod tests {
         };
         assert_eq!(violations_after(strayed), one(ViolationKind::Unexpected, 0, 5));
         let unknown = ReceivedEvent { event: 77, cursor: cursor(77), intact: true };
-        assert_eq!(violations_after(|records| records[0].received.push(unknown)), one(ViolationKind::Unexpected, 0, 77));
+        assert_eq!(
+            violations_after(|records| records[0].received.push(unknown)),
+            one(ViolationKind::Unexpected, 0, 77)
+        );
     }
 
     #[test]
     fn a_changed_event_and_a_lost_connection_are_seen() {
-        assert_eq!(violations_after(|records| records[0].received[0].intact = false), one(ViolationKind::Altered, 0, 1));
-        assert_eq!(violations_after(|records| records[0].received[2].cursor = cursor(9)), one(ViolationKind::Altered, 0, 4));
+        assert_eq!(
+            violations_after(|records| records[0].received[0].intact = false),
+            one(ViolationKind::Altered, 0, 1)
+        );
+        assert_eq!(
+            violations_after(|records| records[0].received[2].cursor = cursor(9)),
+            one(ViolationKind::Altered, 0, 4)
+        );
         let lost = violations_after(|records| records[0].lost = true);
-        assert_eq!(count_by_kind(lost.iter().map(|violation| violation.kind)), BTreeMap::from([(ViolationKind::ConnectionLost, 1)]));
+        assert_eq!(
+            count_by_kind(lost.iter().map(|violation| violation.kind)),
+            BTreeMap::from([(ViolationKind::ConnectionLost, 1)])
+        );
     }
 }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 use wirebell_protocol::Event;
 use wirebell_publisher::{Publisher, Retention};
 
 use super::quantiles::Quantiles;
-use super::slow_reader::{ReadSpeed, SlowClient};
+use super::slow_reader::{ReadSpeed, SlowClient, out_of_sequence};
 use crate::TIMEOUT;
 use crate::client::{Client, Incoming, is_event};
 use crate::memory::pss;
@@ -82,7 +82,9 @@ impl fmt::Display for Report {
         writeln!(f, "events read from the log       {:>10}", self.caught_up)?;
         writeln!(f, "to the others, all being fast  {}", self.baseline)?;
         writeln!(f, "to the others, with_slow_client it       {}", self.with_slow_client)?;
-        let ratio = |of: fn(&Quantiles) -> Duration| of(&self.with_slow_client).as_secs_f64() / of(&self.baseline).as_secs_f64();
+        let ratio = |of: fn(&Quantiles) -> Duration| {
+            of(&self.with_slow_client).as_secs_f64() / of(&self.baseline).as_secs_f64()
+        };
         writeln!(f, "ratio                          p50 {:.2}, p99 {:.2}", ratio(|q| q.p50), ratio(|q| q.p99))?;
         for violation in self.violations.iter().take(10) {
             writeln!(f, "  {violation}")?;
@@ -100,7 +102,8 @@ pub async fn run(scale: Scale) -> Report {
     let publisher =
         Publisher::builder(&redis.url()).retention(retention).connect().await.expect("the SDK connects");
     let (baseline, mut violations, ..) = phase(scale, &node, &publisher, ReadSpeed::Fast, 0).await;
-    let (with_slow_client, more, growth, unread, listed_as_slow) = phase(scale, &node, &publisher, ReadSpeed::KilobytePerSecond, 1).await;
+    let (with_slow_client, more, growth, unread, listed_as_slow) =
+        phase(scale, &node, &publisher, ReadSpeed::KilobytePerSecond, 1).await;
     violations.extend(more);
     let overflows = metric(&node, "wirebell_outbox_overflows_total{class=\"durable\"}").await;
     let caught_up = metric(&node, "wirebell_deliveries_total{class=\"durable\",outcome=\"caught_up\"}").await;
@@ -219,13 +222,6 @@ async fn take(mut client: Client, events: u32, begun: Instant) -> (Vec<Duration>
     (took, violations)
 }
 
-/// Objects to an event that is not the next one.
-pub(super) fn out_of_sequence(frame: &Value, expected: &mut u64) -> Option<String> {
-    let found = frame["data"]["n"].as_u64();
-    let wanted = std::mem::replace(expected, found.map_or(*expected, |found| found + 1));
-    (found != Some(wanted)).then(|| format!("{}: expected {wanted}, found {found:?}", frame["channel"]))
-}
-
 /// By how much the process grows until it is told that this is over.
 async fn watch(pid: u32, over: Arc<AtomicBool>) -> u64 {
     let before = pss(pid);
@@ -248,6 +244,3 @@ async fn metric(node: &Node, name: &str) -> u64 {
     let value = metrics.lines().find_map(|line| line.strip_prefix(name));
     value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
 }
-
-/// Bytes that a client has read so far.
-pub(super) type BytesRead = Arc<AtomicU64>;

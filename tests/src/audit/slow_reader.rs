@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::slow_client::{BytesRead, out_of_sequence};
 use crate::TIMEOUT;
 use crate::client::is_event;
 
@@ -34,6 +33,9 @@ const PIECE: usize = 256;
 const PAUSE: Duration = Duration::from_millis(250);
 /// What the kernel may take in the client's stead: about twice as much.
 const RECEIVE_BUFFER: u32 = 16 * 1024;
+
+/// Number of bytes that a client has read so far.
+pub(super) type BytesRead = Arc<AtomicU64>;
 
 /// A connected client.
 pub(super) struct SlowClient {
@@ -54,7 +56,8 @@ impl SlowClient {
         socket.set_recv_buffer_size(RECEIVE_BUFFER).expect("a size");
         let stream = socket.connect(address).await.expect("the node listens");
         let fast = Arc::new(AtomicBool::new(speed == ReadSpeed::Fast));
-        let stream = ThrottledStream { stream, pause: Box::pin(sleep(Duration::ZERO)), fast, read: BytesRead::default() };
+        let stream =
+            ThrottledStream { stream, pause: Box::pin(sleep(Duration::ZERO)), fast, read: BytesRead::default() };
         let mut request = format!("ws://{address}/ws").into_client_request().expect("a URL");
         let authorization = format!("Bearer {token}").parse().expect("a header");
         request.headers_mut().insert("authorization", authorization);
@@ -96,6 +99,13 @@ impl SlowClient {
             }
         }
     }
+}
+
+/// Returns a violation if the event is not the next one.
+pub(super) fn out_of_sequence(frame: &Value, expected: &mut u64) -> Option<String> {
+    let found = frame["data"]["n"].as_u64();
+    let wanted = std::mem::replace(expected, found.map_or(*expected, |found| found + 1));
+    (found != Some(wanted)).then(|| format!("{}: expected {wanted}, found {found:?}", frame["channel"]))
 }
 
 impl AsyncRead for ThrottledStream {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use wirebell_protocol::Cursor;
 
-use super::record::{ReceivedEvent, DeviceRecord, SentEvent, DeviceEvent};
+use super::record::{DeviceEvent, DeviceRecord, ReceivedEvent, SentEvent};
 
 /// DeviceEvent is kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,7 +80,11 @@ fn due(sent: &[SentEvent]) -> HashMap<u32, Vec<u32>> {
 }
 
 /// Reads a record from its beginning; gives the events that came, each with the gaps told before it.
-fn read_through(record: &DeviceRecord, sent: &[SentEvent], add: &mut impl FnMut(ViolationKind, Option<u32>)) -> HashMap<u32, u32> {
+fn read_through(
+    record: &DeviceRecord,
+    sent: &[SentEvent],
+    add: &mut impl FnMut(ViolationKind, Option<u32>),
+) -> HashMap<u32, u32> {
     let (mut seen, mut gaps, mut last) = (HashMap::new(), 0_u32, Cursor::START);
     let mut elsewhere = Vec::new();
     for entry in &record.entries {
@@ -181,7 +185,11 @@ mod tests {
     }
 
     fn received(event: u32) -> RecordEntry {
-        entry(DeviceEvent::Received(ReceivedEvent { event: Some(event), cursor: cursor(u64::from(event) + 1), intact: true }))
+        entry(DeviceEvent::Received(ReceivedEvent {
+            event: Some(event),
+            cursor: cursor(u64::from(event) + 1),
+            intact: true,
+        }))
     }
 
     fn welcome() -> RecordEntry {
@@ -198,7 +206,13 @@ mod tests {
         });
         let record = |user: u32, device: u32, events: [Vec<RecordEntry>; 2]| {
             let [first, second] = events;
-            let entries = [vec![welcome()], first, vec![entry(DeviceEvent::Disconnected(DisconnectReason::Lost)), welcome()], second].concat();
+            let entries = [
+                vec![welcome()],
+                first,
+                vec![entry(DeviceEvent::Disconnected(DisconnectReason::Lost)), welcome()],
+                second,
+            ]
+            .concat();
             DeviceRecord { user, device, entries }
         };
         let records = vec![
@@ -260,7 +274,10 @@ mod tests {
 
     #[test]
     fn a_doubled_event_is_seen_also_across_connections() {
-        assert_eq!(violations_after(|_, records| records[1].entries.push(received(3))), one(ViolationKind::Duplicate, 1, 3));
+        assert_eq!(
+            violations_after(|_, records| records[1].entries.push(received(3))),
+            one(ViolationKind::Duplicate, 1, 3)
+        );
         let next_to_it = violations_after(|_, records| {
             let place = at(&records[2], 1);
             records[2].entries.insert(place, received(1));
@@ -305,6 +322,9 @@ mod tests {
         assert_eq!(altered, one(ViolationKind::Unexpected, 2, 4));
         let elsewhere =
             violations_after(|sent, _| sent[3].confirmed = Some(Confirmed { cursor: cursor(9), at: 8, millis: 0 }));
-        assert_eq!(elsewhere, [one(ViolationKind::Unexpected, 0, 3), one(ViolationKind::Unexpected, 1, 3)].concat());
+        assert_eq!(
+            elsewhere,
+            [one(ViolationKind::Unexpected, 0, 3), one(ViolationKind::Unexpected, 1, 3)].concat()
+        );
     }
 }

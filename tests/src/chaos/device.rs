@@ -19,9 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use wirebell_protocol::Cursor;
 use wirebell_protocol::frame::SUBPROTOCOL;
 
-use super::frame::{Frame, read};
 use super::disruption::{Disruption, DisruptionCounts};
-use super::record::{PublishLog, DisconnectReason, RecordEntry, DeviceRecord, DeviceEvent};
+use super::frame::{Frame, read, user_name};
+use super::record::{DeviceEvent, DeviceRecord, DisconnectReason, PublishLog, RecordEntry};
 use crate::token::{Issuer, claims, now, with};
 
 type Socket = WebSocketStream<TcpStream>;
@@ -95,14 +95,15 @@ pub struct DeviceContext {
     pub disruption_interval: Duration,
 }
 
-/// The name of a user, as it stands in tokens and channels.
-pub fn user_name(user: u32) -> String {
-    format!("u{user}")
-}
-
 impl Device {
     /// A device that is not connected yet.
-    pub fn new(user: u32, number: u32, context: Arc<DeviceContext>, commands: watch::Receiver<DeviceCommands>, mut rng: Rng) -> Self {
+    pub fn new(
+        user: u32,
+        number: u32,
+        context: Arc<DeviceContext>,
+        commands: watch::Receiver<DeviceCommands>,
+        mut rng: Rng,
+    ) -> Self {
         let record = Arc::new(Mutex::new(DeviceRecord { user, device: number, entries: Vec::new() }));
         let token = match rng.u32(..10) {
             0 => TokenPolicy::Renewed,

@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::TIMEOUT;
-use crate::server_api::ServerApi;
 use crate::log::Log;
 use crate::node::{Node, Setup};
 use crate::proxy::{LinkState, Proxy};
+use crate::server_api::ServerApi;
 
 /// So long a balancer goes on sending clients to a node that is no longer there.
 const BALANCER_DELAY: Duration = Duration::from_millis(300);

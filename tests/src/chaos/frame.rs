@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::Value;
 use wirebell_protocol::Cursor;
 
-use super::device::user_name;
 use super::record::ReceivedEvent;
 
 /// A frame, as far as a device cares.
@@ -22,6 +21,11 @@ pub(super) enum Frame {
     Reconnect(Duration),
     Expiring,
     Other,
+}
+
+/// Returns the name of a user in tokens and channels.
+pub(super) fn user_name(user: u32) -> String {
+    format!("u{user}")
 }
 
 /// The id of an event.
@@ -63,5 +67,9 @@ fn event(frame: &Value, user: u32) -> ReceivedEvent {
     let padding = data["pad"].as_str().map(|pad| pad.len() as u64);
     let complete = data["n"].as_u64() == number.map(u64::from) && data["size"].as_u64() == padding;
     let addressed = frame["channel"] == format!("user:{}", user_name(user));
-    ReceivedEvent { event: number, cursor: cursor.unwrap_or_default(), intact: cursor.is_some() && complete && addressed }
+    ReceivedEvent {
+        event: number,
+        cursor: cursor.unwrap_or_default(),
+        intact: cursor.is_some() && complete && addressed,
+    }
 }

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use wirebell_protocol::event::Durability;
 
-use super::device::{DeviceCommands, user_name};
+use super::device::DeviceCommands;
 use super::fleet::Fleet;
+use super::frame::user_name;
 use super::plan::{FaultSchedule, NodeFault, RedisFault};
 use super::publish::Publishers;
 use super::servers::{FaultResult, Servers};
@@ -65,7 +66,12 @@ impl FaultLog {
 
 impl FaultInjector {
     /// Goes on with faults in Redis until the time is finished; gives the servers back, all of them running.
-    pub async fn run_redis_faults(&self, mut servers: Servers, mut schedule: FaultSchedule<RedisFault>, until: Instant) -> Servers {
+    pub async fn run_redis_faults(
+        &self,
+        mut servers: Servers,
+        mut schedule: FaultSchedule<RedisFault>,
+        until: Instant,
+    ) -> Servers {
         sleep(schedule.millis(500..1_500)).await;
         while Instant::now() < until {
             let fault = schedule.next_fault();
@@ -91,7 +97,12 @@ impl FaultInjector {
         self.fault_log.record(self.publishers.publish_log.millis(), name, result);
     }
 
-    async fn redis_fault(&self, fault: RedisFault, servers: &mut Servers, schedule: &mut FaultSchedule<RedisFault>) -> FaultResult {
+    async fn redis_fault(
+        &self,
+        fault: RedisFault,
+        servers: &mut Servers,
+        schedule: &mut FaultSchedule<RedisFault>,
+    ) -> FaultResult {
         let user = schedule.rng.u32(..self.publishers.users);
         let key = format!("wb:{{user:{}}}:log", user_name(user));
         let gate = (self.publishers.durability == Durability::Primary).then_some(&self.publishers.gate);

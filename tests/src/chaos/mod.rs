@@ -13,16 +13,16 @@
 pub mod audit;
 pub mod command;
 pub mod device;
+pub mod disruption;
 pub mod fleet;
 mod frame;
-pub mod disruption;
+pub mod injector;
 pub mod plan;
 pub mod publish;
 pub mod receipts;
 pub mod record;
 pub mod report;
 pub mod servers;
-pub mod injector;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,17 +34,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use wirebell_protocol::event::Durability;
 
-use self::device::{DeviceContext, Device, DeviceCommands};
+use self::device::{Device, DeviceCommands, DeviceContext};
 use self::fleet::Fleet;
+use self::injector::{FaultInjector, FaultLog};
 use self::plan::{FaultSchedule, NodeFault, RedisFault};
-use self::publish::{Publishers, PublishPath};
+use self::publish::{PublishPath, Publishers};
 use self::receipts::TrackedResults;
-use self::record::{PublishLog, DeviceRecord, Tracking, DeviceEvent};
+use self::record::{DeviceEvent, DeviceRecord, PublishLog, Tracking};
 use self::report::{Report, RunData};
 use self::servers::{Servers, Topology};
-use self::injector::{FaultInjector, FaultLog};
-use crate::server_api::ServerApi;
 use crate::node::API_KEY;
+use crate::server_api::ServerApi;
 use crate::token::Issuer;
 
 /// DeviceEvent a log keeps: more than any user gets in a run, so that nothing is missing but by a fault.
@@ -52,7 +52,8 @@ const LOG_EVENTS: u64 = 50_000;
 /// How many nodes.
 const NODES: usize = 3;
 /// How many publishers go each path.
-const PUBLISHERS: [(PublishPath, u32); 3] = [(PublishPath::Single, 4), (PublishPath::Batch, 4), (PublishPath::Http, 4)];
+const PUBLISHERS: [(PublishPath, u32); 3] =
+    [(PublishPath::Single, 4), (PublishPath::Batch, 4), (PublishPath::Http, 4)];
 /// Devices that do something unkind, all together, in a second.
 const DISRUPTIONS_PER_SECOND: f64 = 15.0;
 /// How long the next delivery may take once it is quiet.
@@ -118,7 +119,8 @@ pub async fn run(scale: Scale) -> Report {
         Servers::Sentinel(_) | Servers::Cluster(_) => None,
     };
     let fleet = Arc::new(Fleet::start(NODES, &servers.url(), proxied, &setup(&scale)).await);
-    let (commands, receiver) = watch::channel(DeviceCommands { faults_over: false, finished: false, paused_user: None });
+    let (commands, receiver) =
+        watch::channel(DeviceCommands { faults_over: false, finished: false, paused_user: None });
     let publish_log = Arc::new(PublishLog::default());
     let publishers = Arc::new(Publishers {
         publish_log: Arc::clone(&publish_log),
@@ -131,7 +133,12 @@ pub async fn run(scale: Scale) -> Report {
     let context = context(&scale, &fleet, &publish_log);
     let devices = Devices::start(&scale, &context, &receiver, &mut rng).await;
 
-    let injector = FaultInjector { publishers: Arc::clone(&publishers), fleet: Arc::clone(&fleet), commands, fault_log: FaultLog::default() };
+    let injector = FaultInjector {
+        publishers: Arc::clone(&publishers),
+        fleet: Arc::clone(&fleet),
+        commands,
+        fault_log: FaultLog::default(),
+    };
     let begun = Instant::now();
     let until = begun + scale.duration;
     let (redis_faults, node_faults) = (
@@ -139,7 +146,10 @@ pub async fn run(scale: Scale) -> Report {
         FaultSchedule::new(NodeFault::of(scale.topology), rng.fork()),
     );
     let publishing = publish(&publishers, &scale, &receiver, &mut rng);
-    let (servers, ()) = tokio::join!(injector.run_redis_faults(servers, redis_faults, until), injector.run_node_faults(node_faults, until));
+    let (servers, ()) = tokio::join!(
+        injector.run_redis_faults(servers, redis_faults, until),
+        injector.run_node_faults(node_faults, until)
+    );
 
     injector.commands.send_modify(|commands| (commands.faults_over, commands.paused_user) = (true, None));
     let quiet = Instant::now();
@@ -224,7 +234,12 @@ fn publish(
 
 impl Devices {
     /// Starts all devices and waits until each of them has been welcomed.
-    async fn start(scale: &Scale, context: &Arc<DeviceContext>, receiver: &watch::Receiver<DeviceCommands>, rng: &mut Rng) -> Self {
+    async fn start(
+        scale: &Scale,
+        context: &Arc<DeviceContext>,
+        receiver: &watch::Receiver<DeviceCommands>,
+        rng: &mut Rng,
+    ) -> Self {
         let mut devices = Self { records: Vec::new(), tasks: Vec::new() };
         for user in 0..scale.users {
             for number in 0..scale.devices {
@@ -256,7 +271,9 @@ impl Devices {
             if missing < least {
                 (least, since) = (missing, Instant::now());
             } else if since.elapsed() > DELIVERY_TIMEOUT {
-                return Some(format!("{missing} deliveries are missing, and none has come for {DELIVERY_TIMEOUT:?}"));
+                return Some(format!(
+                    "{missing} deliveries are missing, and none has come for {DELIVERY_TIMEOUT:?}"
+                ));
             }
             sleep(Duration::from_millis(250)).await;
         }
@@ -267,7 +284,8 @@ impl Devices {
         let begun = Instant::now();
         while begun.elapsed() < RECEIPT_TIMEOUT {
             let results = fetch_results(fleet, servers, publish_log).await;
-            if receipts::audit(publish_log.begun_unix(), &publish_log.sent(), &self.snapshot(), &results).is_empty() {
+            if receipts::audit(publish_log.begun_unix(), &publish_log.sent(), &self.snapshot(), &results).is_empty()
+            {
                 return;
             }
             sleep(Duration::from_secs(1)).await;

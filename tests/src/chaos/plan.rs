@@ -51,7 +51,9 @@ impl RedisFault {
     /// Those that there are in a topology.
     pub fn of(topology: Topology) -> &'static [Self] {
         match topology {
-            Topology::Standalone => &[Self::Crash, Self::Freeze, Self::CutSubscribers, Self::CutConnections, Self::LimitOutput],
+            Topology::Standalone => {
+                &[Self::Crash, Self::Freeze, Self::CutSubscribers, Self::CutConnections, Self::LimitOutput]
+            }
             Topology::Sentinel => &[
                 Self::Failover,
                 Self::SwapRoles,

@@ -14,12 +14,12 @@ use wirebell_protocol::event::Durability;
 use wirebell_protocol::{Cursor, Event};
 use wirebell_publisher::{Published, Publisher, Retention};
 
-use super::device::{DeviceCommands, never_acknowledges, user_name};
+use super::device::{DeviceCommands, never_acknowledges};
 use super::fleet::Fleet;
-use super::frame::{data, id};
+use super::frame::{data, id, user_name};
 use super::record::{PublishLog, Tracking};
-use crate::server_api::ServerApi;
 use crate::node::API_KEY;
+use crate::server_api::ServerApi;
 
 /// How long one try may take: longer than a node or the SDK needs to give up by itself.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
@@ -79,7 +79,13 @@ impl Publishers {
     }
 
     /// Publishes by this path, so many events a second, until all is faults_over.
-    pub async fn publish_at_rate(&self, path: PublishPath, rate: f64, mut commands: watch::Receiver<DeviceCommands>, mut rng: Rng) {
+    pub async fn publish_at_rate(
+        &self,
+        path: PublishPath,
+        rate: f64,
+        mut commands: watch::Receiver<DeviceCommands>,
+        mut rng: Rng,
+    ) {
         let mut apis = HashMap::new();
         let size = if path == PublishPath::Batch { 8 } else { 1 };
         let mut next = Instant::now() + Duration::from_secs_f64(rng.f64() / rate);
@@ -97,7 +103,13 @@ impl Publishers {
     }
 
     /// Publishes many events to one user, as fast as it goes.
-    pub async fn burst(&self, user: u32, count: usize, padding: usize, mut commands: watch::Receiver<DeviceCommands>) {
+    pub async fn burst(
+        &self,
+        user: u32,
+        count: usize,
+        padding: usize,
+        mut commands: watch::Receiver<DeviceCommands>,
+    ) {
         let draft = |_| Draft { event: self.publish_log.begin(user, None), user, padding, tracking: None };
         let drafts = (0..count).map(draft).collect();
         self.until_confirmed(PublishPath::Batch, drafts, &mut HashMap::new(), &mut commands).await;
@@ -174,8 +186,7 @@ impl Publishers {
             }
             PublishPath::Http => {
                 let Some(node) = self.fleet.pick() else { return Vec::new() };
-                let api =
-                    apis.entry(node.services).or_insert_with(|| ServerApi::new(node.services, Some(API_KEY)));
+                let api = apis.entry(node.services).or_insert_with(|| ServerApi::new(node.services, Some(API_KEY)));
                 let mut cursors = Vec::new();
                 for draft in drafts {
                     let response = api.publish(&draft.json(self.durability)).await;

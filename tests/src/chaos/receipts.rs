@@ -14,7 +14,7 @@ use wirebell_protocol::{Cursor, Keys};
 
 use super::audit::{Violation, ViolationKind};
 use super::frame::id;
-use super::record::{DeviceRecord, SentEvent, Tracking, DeviceEvent};
+use super::record::{DeviceEvent, DeviceRecord, SentEvent, Tracking};
 use super::servers::Servers;
 use crate::server_api::ServerApi;
 
@@ -133,7 +133,9 @@ pub fn audit(begun: u64, sent: &[SentEvent], records: &[DeviceRecord], results: 
 
 /// Does the receipt name exactly the devices that acknowledged, none before it did, and a state that follows from it?
 fn agrees(receipt: &Receipt, first_acks: &HashMap<&str, u64>, tracking: Tracking) -> bool {
-    let known = |(device, at): &(String, u64)| first_acks.get(device.as_str()).is_some_and(|first| *first <= at + CLOCK_TOLERANCE);
+    let known = |(device, at): &(String, u64)| {
+        first_acks.get(device.as_str()).is_some_and(|first| *first <= at + CLOCK_TOLERANCE)
+    };
     let all = first_acks.keys().all(|device| receipt.acknowledged.iter().any(|(name, _)| name == device));
     let state = match (receipt.state.as_str(), tracking) {
         ("acknowledged", _) => !receipt.acknowledged.is_empty(),
@@ -185,7 +187,10 @@ mod tests {
         });
         let ack = |millis: u64| DeviceEvent::Acknowledged(Cursor { millis, sequence: 0 });
         let entries = vec![RecordEntry { millis: 100, event: ack(1) }, RecordEntry { millis: 300, event: ack(3) }];
-        let records = vec![DeviceRecord { user: 0, device: 0, entries }, DeviceRecord { user: 1, device: 0, entries: Vec::new() }];
+        let records = vec![
+            DeviceRecord { user: 0, device: 0, entries },
+            DeviceRecord { user: 1, device: 0, entries: Vec::new() },
+        ];
         let receipt = |state: &str, deadline_at, acks: &[u64]| Receipt {
             state: state.to_owned(),
             deadline_at,
@@ -199,7 +204,9 @@ mod tests {
         (sent.collect(), records, TrackedResults { receipts, fallbacks: HashMap::from([(1, 1)]) })
     }
 
-    fn violations_after(tamper: impl FnOnce(&mut Vec<DeviceRecord>, &mut TrackedResults)) -> Vec<(ViolationKind, u32)> {
+    fn violations_after(
+        tamper: impl FnOnce(&mut Vec<DeviceRecord>, &mut TrackedResults),
+    ) -> Vec<(ViolationKind, u32)> {
         let (sent, mut records, mut results) = valid_run();
         tamper(&mut records, &mut results);
         let violations = audit(BEGUN, &sent, &records, &results);

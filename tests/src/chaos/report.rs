@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Scale;
 use super::audit::{self, Violation, ViolationKind};
 use super::receipts::{self, TrackedResults};
-use super::record::{DeviceRecord, SentEvent, DeviceEvent};
+use super::record::{DeviceEvent, DeviceRecord, SentEvent};
 use crate::audit::count_by_kind;
 
 /// The head of the table.
@@ -114,8 +114,11 @@ impl Report {
             let event = u32::try_from(number).unwrap_or(u32::MAX);
             let (tracking, receipt) = (sent.tracking, self.data.results.receipts.get(&event));
             let _ = write!(events, "{:>7} e{number} u{} {confirmed}", sent.millis, sent.user);
-            let _ =
-                writeln!(events, "{}", tracking.map_or_else(String::new, |tracking| format!(" {tracking:?} {receipt:?}")));
+            let _ = writeln!(
+                events,
+                "{}",
+                tracking.map_or_else(String::new, |tracking| format!(" {tracking:?} {receipt:?}"))
+            );
         }
         std::fs::write(folder.join("events.txt"), events)?;
         let mut devices = String::new();

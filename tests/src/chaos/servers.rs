@@ -83,7 +83,8 @@ impl Servers {
     /// All entries of a Stream, each with its fields; none if it cannot be read just now.
     pub async fn stream(&self, key: &str) -> Option<Vec<HashMap<String, String>>> {
         let server = &self.all()[self.primary(key).await.ok()?];
-        let entries: Vec<(String, HashMap<String, String>)> = server.query(&["XRANGE", key, "-", "+"]).await.ok()?;
+        let entries: Vec<(String, HashMap<String, String>)> =
+            server.query(&["XRANGE", key, "-", "+"]).await.ok()?;
         Some(entries.into_iter().map(|(_, fields)| fields).collect())
     }
 

@@ -141,7 +141,8 @@ impl Cluster {
         let accepted = "the node agrees";
         target.query::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await.expect(accepted);
         source.query::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await.expect(accepted);
-        let keys: Vec<String> = source.query(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
+        let keys: Vec<String> =
+            source.query(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
         let moved = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
         let words: Vec<&str> = moved.into_iter().chain(keys.iter().map(String::as_str)).collect();
         source.query::<()>(&words).await.expect("the keys move");

@@ -70,7 +70,11 @@ async fn an_id_published_again_changes_nothing() {
     let first = bench.node.api().publish_accepted(&event).await;
     let other = serde_json::json!({"to": "user:42", "type": "other", "data": 2, "id": "same"});
     for again in [&event, &event, &other] {
-        assert_eq!(bench.node.api().publish_accepted(again).await, first, "the same id is answered as the first time");
+        assert_eq!(
+            bench.node.api().publish_accepted(again).await,
+            first,
+            "the same id is answered as the first time"
+        );
     }
     let batch = bench.node.api().publish_accepted(&serde_json::json!([event, event])).await;
     for item in batch.as_array().expect("an array of outcomes") {
@@ -80,6 +84,10 @@ async fn an_id_published_again_changes_nothing() {
     assert_eq!((&got["data"], &got["cursor"]), (&serde_json::json!(1), &first["cursor"]));
     assert_eq!(client.events_until_silence(wirebell_tests::SILENCE).await, Vec::<serde_json::Value>::new());
     // The same id in another channel is another event.
-    bench.node.api().publish_accepted(&serde_json::json!({"to": "all", "type": "t", "data": 3, "id": "same"})).await;
+    bench
+        .node
+        .api()
+        .publish_accepted(&serde_json::json!({"to": "all", "type": "t", "data": 3, "id": "same"}))
+        .await;
     assert_eq!(client.event().await["data"], 3);
 }

@@ -5,13 +5,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use wirebell_tests::TIMEOUT;
-use wirebell_tests::client::{TokenLocation, Client, Incoming};
-use wirebell_tests::server_api::ServerApi;
+use wirebell_tests::client::{Client, Incoming, TokenLocation};
 use wirebell_tests::keys::Pair;
 use wirebell_tests::log::Log;
-use wirebell_tests::node::{Node, API_KEY, Setup};
+use wirebell_tests::node::{API_KEY, Node, Setup};
 use wirebell_tests::raw::{End, RawClient};
 use wirebell_tests::redis::Redis;
+use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::token::{Issuer, claims, with};
 
 /// What payloads are made of here: it must not turn up in a log.

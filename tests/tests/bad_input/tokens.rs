@@ -49,7 +49,11 @@ pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
         rows.push(row(at("garbage"), "garbage".to_owned(), "token_malformed 4401"));
     }
     rows.push(Row::new("empty in the query", empty(TokenLocation::Query), NOTHING));
-    rows.push(Row::new("empty in the frame", empty(TokenLocation::Frame), "token_malformed 4401 | token_missing 4401"));
+    rows.push(Row::new(
+        "empty in the frame",
+        empty(TokenLocation::Frame),
+        "token_malformed 4401 | token_missing 4401",
+    ));
     rows
 }
 
