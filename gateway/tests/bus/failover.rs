@@ -84,7 +84,7 @@ async fn sentinel_promotes_a_replica_after_a_crash() {
 async fn sentinel_failover_switches_primary_and_replica() {
     let servers = Sentinels::start().await;
     let (mut bus, channels) = subscribed(servers.url()).await;
-    servers.exchange().await;
+    servers.swap_roles().await;
     wait_until_moved(&mut bus).await;
     assert_all_received(&mut bus, &channels).await;
 }
@@ -102,7 +102,7 @@ async fn cluster_promotes_a_replica_after_a_crash() {
 async fn cluster_failover_switches_primary_and_replica() {
     let cluster = Cluster::start_with_replicas().await;
     let (mut bus, channels) = subscribed(cluster.url()).await;
-    cluster.exchange(cluster.slot("{user:42}").await).await;
+    cluster.swap_roles(cluster.slot("{user:42}").await).await;
     wait_until_moved(&mut bus).await;
     assert_all_received(&mut bus, &channels).await;
 }
@@ -122,7 +122,7 @@ async fn bus_follows_a_migrated_slot() {
     let log = bus.bus.read(&[(user(), Cursor::START)], 10).await.unwrap().remove(0);
     assert_eq!(log[0], first[0], "the log has moved with the slot");
     let there: Vec<String> =
-        cluster.nodes()[to].ask(&["PUBSUB", "SHARDCHANNELS", "wb:{user:42}:announce"]).await.unwrap();
+        cluster.nodes()[to].query(&["PUBSUB", "SHARDCHANNELS", "wb:{user:42}:announce"]).await.unwrap();
     assert_eq!(there.len(), 1);
 }
 
@@ -131,7 +131,7 @@ async fn flushed_scripts_are_loaded_again_on_every_node() {
     let cluster = Cluster::start().await;
     let (mut bus, channels) = subscribed(cluster.url()).await;
     for node in cluster.nodes() {
-        node.ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        node.query::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
     }
     let batch: Vec<Prepared> = channels.iter().map(|channel| prepared(channel.as_str(), "all", "1")).collect();
     assert!(bus.bus.publish(&batch).await.iter().all(Result::is_ok));

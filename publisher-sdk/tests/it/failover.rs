@@ -20,7 +20,7 @@ fn log_key(channel: &str) -> String {
 /// The numbers in a channel's log, in log order.
 async fn numbers(redis: &Redis, channel: &str) -> Vec<u64> {
     let entries: Vec<(String, Vec<(String, String)>)> =
-        redis.ask(&["XRANGE", &log_key(channel), "-", "+"]).await.unwrap();
+        redis.query(&["XRANGE", &log_key(channel), "-", "+"]).await.unwrap();
     let number = |fields: &[(String, String)]| {
         let field = |name: &str| fields.iter().find(|(field, _)| field == name).unwrap().1.clone();
         let frame: serde_json::Value = serde_json::from_str(&(field("h") + &field("t"))).unwrap();
@@ -30,7 +30,7 @@ async fn numbers(redis: &Redis, channel: &str) -> Vec<u64> {
 }
 
 async fn owner<'a>(cluster: &'a Cluster, channel: &str, asked: usize) -> &'a Redis {
-    let slot = cluster.slot_asking(&log_key(channel), asked).await;
+    let slot = cluster.slot_via(&log_key(channel), asked).await;
     &cluster.nodes()[cluster.owner(slot, asked).await]
 }
 
@@ -68,7 +68,7 @@ async fn cluster_stores_every_channel_on_its_slots_owner() {
     assert_eq!(used.len(), 3, "the channels are spread over all primaries");
 
     for node in cluster.nodes() {
-        node.ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        node.query::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
     }
     let answers = publisher.publish_all((0..60).map(|number| numbered(&name(number), number))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -82,7 +82,7 @@ async fn events_survive_the_loss_of_a_cluster_primary_once_and_in_order() {
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
     let lost = cluster.owner(cluster.slot(&log_key("user:1")).await, 0).await;
     // Writes that a primary has not replicated before it dies are lost. Wait for the replica.
-    cluster.nodes()[lost].ask::<u64>(&["WAIT", "1", "5000"]).await.unwrap();
+    cluster.nodes()[lost].query::<u64>(&["WAIT", "1", "5000"]).await.unwrap();
     cluster.kill(lost);
     trickle(publisher.clone(), &["user:1", "topic:a", "topic:b"], 100..600).await;
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
@@ -103,7 +103,7 @@ async fn events_follow_a_migrated_slot_and_a_new_primary() {
     cluster.migrate(slot).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     // A manual failover: the primary replicates everything before the replica takes over.
-    cluster.exchange(cluster.slot(&log_key("topic:a")).await).await;
+    cluster.swap_roles(cluster.slot(&log_key("topic:a")).await).await;
     traffic.await.unwrap();
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
     for channel in ["user:1", "topic:a", "topic:b"] {
@@ -121,7 +121,7 @@ async fn events_survive_a_sentinel_failover_once_and_in_order() {
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);
     let primary = servers.primary().await;
     let before = primary.port();
-    primary.ask::<u64>(&["WAIT", "1", "5000"]).await.unwrap();
+    primary.query::<u64>(&["WAIT", "1", "5000"]).await.unwrap();
     primary.kill();
     trickle(publisher.clone(), &["user:1"], 100..600).await;
     assert_eq!(publisher.flush(PATIENCE).await, Flushed::Done);

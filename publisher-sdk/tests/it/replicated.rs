@@ -9,7 +9,7 @@ use wirebell_tests::redis::{self as servers, Sentinels};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 async fn has(server: &servers::Redis, channel: &str) -> u64 {
-    server.ask(&["XLEN", &Keys::default().log(&Channel::parse(channel).unwrap())]).await.unwrap()
+    server.query(&["XLEN", &Keys::default().log(&Channel::parse(channel).unwrap())]).await.unwrap()
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn replicated_events_survive_the_loss_of_the_primary() {
         }
         assert_eq!(has(primary, "user:last").await, 1);
         let timers = Keys::default().timers(wirebell_protocol::Shard::of(&last.id));
-        assert_eq!(primary.ask::<u64>(&["ZCARD", &timers]).await, Ok(1), "the timer is replicated as well");
+        assert_eq!(primary.query::<u64>(&["ZCARD", &timers]).await, Ok(1), "the timer is replicated as well");
     }
 }
 
@@ -78,7 +78,7 @@ async fn replicated_event_is_confirmed_also_after_scripts_were_flushed() {
     for number in 0..5 {
         publisher.publish(event(number)).await.unwrap();
         assert_eq!(has(&replica, "user:1").await, number + 1);
-        primary.ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        primary.query::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
     }
 }
 

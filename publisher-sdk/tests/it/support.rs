@@ -177,7 +177,7 @@ impl Bus for &Cluster {
 
     async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let key = words.iter().find(|word| word.contains('{')).unwrap();
-        self.nodes()[self.owner(self.slot(key).await, 0).await].ask(words).await.unwrap()
+        self.nodes()[self.owner(self.slot(key).await, 0).await].query(words).await.unwrap()
     }
 }
 

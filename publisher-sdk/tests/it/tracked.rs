@@ -101,8 +101,8 @@ async fn acknowledgements_and_cancellation_over_a_cluster() {
     waits_for_a_device(&cluster, &cluster.url()).await;
     is_scheduled_and_cancelled(&cluster, &cluster.url()).await;
     for node in cluster.nodes() {
-        node.ask::<()>(&["FLUSHALL"]).await.unwrap();
-        node.ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        node.query::<()>(&["FLUSHALL"]).await.unwrap();
+        node.query::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
     }
     sets_its_timer_first(&cluster, &cluster.url()).await;
 }
