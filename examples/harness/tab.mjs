@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { strict as assert } from "node:assert";
 
 import { DESKTOP, PHONE } from "../../tests/e2e/browser.mjs";
-import { faint, ground, overflow } from "../../tests/e2e/looks.mjs";
+import { backgroundLightness, horizontalOverflow, lowContrastTexts } from "../../tests/e2e/appearance.mjs";
 
 const PICTURES = fileURLToPath(new URL("../../target/examples/pictures/", import.meta.url));
 const PICTURED = new Set(["desk-light", "phone-dark"]);
@@ -40,9 +40,9 @@ export async function pictures(tab, name) {
     for (const colorScheme of ["light", "dark"]) {
       await tab.emulateMedia({ colorScheme });
       if (PICTURED.has(`${size}-${colorScheme}`)) await tab.screenshot({ path: `${PICTURES}${name}-${size}-${colorScheme}.png`, fullPage: true });
-      assert.equal(await tab.evaluate(overflow), 0, `${name} is wider than a ${size}`);
-      assert.deepEqual(await tab.evaluate(faint), [], `${name}, ${size}, ${colorScheme}: too faint to read`);
-      grounds.push(await tab.evaluate(ground));
+      assert.equal(await tab.evaluate(horizontalOverflow), 0, `${name} is wider than a ${size}`);
+      assert.deepEqual(await tab.evaluate(lowContrastTexts), [], `${name}, ${size}, ${colorScheme}: too faint to read`);
+      grounds.push(await tab.evaluate(backgroundLightness));
     }
   }
   assert.ok(grounds[0] > 180 && grounds[1] < 80, `light and dark grounds: ${grounds}`);

@@ -1,11 +1,11 @@
-// What the official client of Socket.IO expects of a server, used as its documentation shows it.
+// What the official Socket.IO client expects of a server, used as in its documentation.
 import { strict as assert } from "node:assert";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 
 import { Gateway } from "../e2e/gateway.mjs";
-import { pause } from "./inbox.mjs";
+import { pause } from "./frame-queue.mjs";
 import { token } from "./token.mjs";
 
 let gateway;
@@ -28,10 +28,10 @@ describe("connection", () => {
   for (const transports of [["polling"], ["websocket"], ["polling", "websocket"], ["websocket", "polling"]]) {
     test(`over ${transports.join(", then ")}`, async () => {
       const socket = connect({ token: token("42") }, { transports });
-      const told = first(socket, "socket-id");
+      const id = first(socket, "socket-id");
       await once(socket, "connect");
       assert.equal(socket.connected, true);
-      assert.deepEqual(await told, [socket.id], "the id is the one that services publish to");
+      assert.deepEqual(await id, [socket.id], "the id is the connection id that services publish to");
       const event = first(socket, "hello");
       await publish(`conn:${socket.id}`, "hello", { a: 1 });
       const [data, about] = await event;
@@ -39,22 +39,22 @@ describe("connection", () => {
     });
   }
 
-  test("goes over from polling to WebSocket, and loses nothing on the way", async () => {
+  test("upgrades from polling to WebSocket without losing events", async () => {
     const socket = connect({ token: token("up") });
     const seen = [];
     socket.on("tick", (n) => seen.push(n));
     await once(socket, "connect");
     for (let n = 0; n < 100; n++) await publish("user:up", "tick", n);
-    for (let tries = 0; socket.io.engine.transport.name !== "websocket"; tries++) {
-      assert.ok(tries < 100, "it still polls");
+    for (let attempts = 0; socket.io.engine.transport.name !== "websocket"; attempts++) {
+      assert.ok(attempts < 100, "the client still polls");
       await pause(50);
     }
     await publish("user:up", "tick", 100);
-    for (let tries = 0; seen.length < 101 && tries < 50; tries++) await pause(50);
+    for (let attempts = 0; seen.length < 101 && attempts < 50; attempts++) await pause(50);
     assert.deepEqual(seen, Array.from({ length: 101 }, (_, n) => n));
   });
 
-  test("stays over several heartbeats", async () => {
+  test("stays open over several heartbeats", async () => {
     for (const transport of ["polling", "websocket"]) {
       const socket = connect({ token: token("42") }, { transports: [transport], reconnection: false });
       await once(socket, "connect");
@@ -65,21 +65,21 @@ describe("connection", () => {
     }
   });
 
-  test("a namespace that there is not is refused", async () => {
+  test("an unknown namespace is rejected", async () => {
     const socket = io(`http://${gateway.clients}/admin`, { auth: { token: token("42") }, forceNew: true });
     sockets.push(socket);
     assert.equal((await once(socket, "connect_error"))[0].message, "Invalid namespace");
   });
 
-  test("a disconnect by the client is final and known at once", async () => {
+  test("a disconnect by the client ends the session at once", async () => {
     const socket = connect({ token: token("leaver") });
     await once(socket, "connect");
     const reason = once(socket, "disconnect");
     socket.disconnect();
     assert.equal((await reason)[0], "io client disconnect");
     const sessions = async () => (await (await fetch(`http://${gateway.services}/v1/users/leaver`)).json()).sessions.length;
-    for (let tries = 0; (await sessions()) > 0; tries++) {
-      assert.ok(tries < 40, "the session is still there");
+    for (let attempts = 0; (await sessions()) > 0; attempts++) {
+      assert.ok(attempts < 40, "the session still exists");
       await pause(50);
     }
   });
@@ -88,9 +88,9 @@ describe("connection", () => {
 describe("authentication", () => {
   for (const [name, auth, code] of [
     ["no token", () => ({}), "token_missing"],
-    ["something else", () => ({ token: "abc" }), "token_malformed"],
-    ["an expired one", () => ({ token: token("42", { lives: -60 }) }), "token_expired"],
-    ["one of another signer", () => ({ token: token("42", { secret: "another" }) }), "token_signature"],
+    ["a malformed token", () => ({ token: "abc" }), "token_malformed"],
+    ["an expired token", () => ({ token: token("42", { lives: -60 }) }), "token_expired"],
+    ["a token of another signer", () => ({ token: token("42", { secret: "another" }) }), "token_signature"],
   ]) {
     test(`${name} is a connect_error with its code`, async () => {
       for (const transports of [["polling"], ["websocket"]]) {
@@ -98,13 +98,13 @@ describe("authentication", () => {
         const [error] = await once(socket, "connect_error");
         assert.equal(error.data?.code, code);
         assert.ok(error.message.length > 10 && !error.message.includes(auth().token ?? "?"), error.message);
-        assert.equal(socket.active, false, "it does not try again by itself");
+        assert.equal(socket.active, false, "the client does not retry by itself");
         socket.disconnect();
       }
     });
   }
 
-  test("whoever was refused may try again with another token", async () => {
+  test("a rejected client may retry with another token", async () => {
     const socket = connect({ token: "abc" });
     await once(socket, "connect_error");
     socket.auth = { token: token("42") };
@@ -112,13 +112,13 @@ describe("authentication", () => {
     await once(socket, "connect");
   });
 
-  test("the token may be fetched anew for each connection", async () => {
-    let asked = 0;
-    const socket = connect((give) => give({ token: token("42", { n: ++asked }) }));
+  test("a client may fetch a new token for each connection", async () => {
+    let fetched = 0;
+    const socket = connect((send) => send({ token: token("42", { n: ++fetched }) }));
     await once(socket, "connect");
     socket.io.engine.close();
     await once(socket, "connect");
-    assert.equal(asked, 2);
+    assert.equal(fetched, 2);
   });
 
   test("the token may come in a header", async () => {
@@ -126,7 +126,7 @@ describe("authentication", () => {
     await once(socket, "connect");
   });
 
-  test("an expired token is a disconnect by the server, told before", async () => {
+  test("an expired token is a disconnect by the server, after wirebell.close", async () => {
     const socket = connect({ token: token("42", { lives: 2 }) });
     const closed = first(socket, "wirebell.close");
     const [reason] = await once(socket, "disconnect");
@@ -149,69 +149,69 @@ describe("acknowledgements", () => {
     assert.equal(await state("?wait=10"), "acknowledged");
   });
 
-  test("the server's answer comes to the callback that asked", async () => {
+  test("a request's callback gets the server's reply", async () => {
     const socket = connect({ token: token("42", { topics: ["news"] }) });
     await once(socket, "connect");
-    const ask = (...all) => socket.timeout(5_000).emitWithAck(...all);
-    const answers = await Promise.all([
-      ask("wirebell.subscribe", { channel: "topic:news" }),
-      ask("wirebell.subscribe", { channel: "topic:other" }),
-      ask("wirebell.ping"),
+    const request = (...all) => socket.timeout(5_000).emitWithAck(...all);
+    const replies = await Promise.all([
+      request("wirebell.subscribe", { channel: "topic:news" }),
+      request("wirebell.subscribe", { channel: "topic:other" }),
+      request("wirebell.ping"),
     ]);
-    assert.equal(answers[0].channel, "topic:news");
-    assert.equal(answers[1].error.code, "not_allowed");
-    assert.equal(answers[2], null);
+    assert.equal(replies[0].channel, "topic:news");
+    assert.equal(replies[1].error.code, "not_allowed");
+    assert.equal(replies[2], null);
   });
 
-  test("an event that may not be emitted is answered by why", async () => {
+  test("the reply to an event that may not be emitted is an error", async () => {
     const socket = connect({ token: token("42") });
     await once(socket, "connect");
-    const answer = await socket.timeout(5_000).emitWithAck("send-message", { text: "hello" });
-    assert.equal(typeof answer.error.code, "string");
-    assert.equal(typeof answer.error.message, "string");
+    const reply = await socket.timeout(5_000).emitWithAck("send-message", { text: "hello" });
+    assert.equal(typeof reply.error.code, "string");
+    assert.equal(typeof reply.error.message, "string");
   });
 });
 
 describe("reconnection", () => {
-  test("comes back by itself with its last cursor, and gets what it missed", async () => {
+  test("a client reconnects with its last cursor and gets the missed events", async () => {
     let cursor;
     const seen = [];
-    const socket = connect((give) => give({ token: token("back"), cursor }));
-    const note = (n, about) => { seen.push(n); cursor = about.cursor; };
-    socket.on("tick", note);
+    const socket = connect((send) => send({ token: token("back"), cursor }));
+    const record = (n, about) => { seen.push(n); cursor = about.cursor; };
+    socket.on("tick", record);
     await once(socket, "connect");
     await publish("user:back", "tick", 0);
-    for (let tries = 0; seen.length < 1 && tries < 50; tries++) await pause(20);
-    const [gone, back] = [once(socket, "disconnect"), once(socket, "connect")];
+    for (let attempts = 0; seen.length < 1 && attempts < 50; attempts++) await pause(20);
+    const [disconnected, reconnected] = [once(socket, "disconnect"), once(socket, "connect")];
     socket.io.engine.close();
-    await gone;
+    await disconnected;
     for (let n = 1; n <= 20; n++) await publish("user:back", "tick", n);
-    await back;
-    for (let tries = 0; seen.length < 21 && tries < 50; tries++) await pause(50);
+    await reconnected;
+    for (let attempts = 0; seen.length < 21 && attempts < 50; attempts++) await pause(50);
     assert.deepEqual(seen, Array.from({ length: 21 }, (_, n) => n));
   });
 
-  test("a node that goes away is a transport close, and is come back to", async () => {
+  test("a stopped node is a transport close, after which the client reconnects", async () => {
     const settings = { "drain.notice": "50ms", "drain.window": "200ms" };
     const node = await Gateway.start(settings);
     const socket = connect({ token: token("42") }, {}, node);
     await once(socket, "connect");
-    const told = first(socket, "wirebell.reconnect");
+    const notice = first(socket, "wirebell.reconnect");
     const ended = once(socket, "disconnect");
     await node.stop();
-    assert.equal((await told)[0].reason, "drain");
+    assert.equal((await notice)[0].reason, "drain");
     assert.equal((await ended)[0], "transport close");
     assert.equal(socket.active, true);
-    const back = once(socket, "connect");
+    const reconnected = once(socket, "connect");
     const again = await Gateway.start(settings, node.clients);
-    await back;
+    await reconnected;
     socket.disconnect();
     await again.stop();
   });
 });
 
-describe("what is no event", () => {
-  test("a type that clients keep for themselves goes by another name", async () => {
+describe("special events", () => {
+  test("a type that Socket.IO clients reserve arrives as wirebell.event", async () => {
     const socket = connect({ token: token("kept") });
     await once(socket, "connect");
     const event = first(socket, "wirebell.event");
@@ -221,7 +221,7 @@ describe("what is no event", () => {
     assert.equal(socket.connected, true);
   });
 
-  test("binary data is refused, and the connection stays", async () => {
+  test("binary data is rejected, and the connection stays open", async () => {
     for (const transports of [["polling"], ["websocket"]]) {
       const socket = connect({ token: token("42") }, { transports });
       await once(socket, "connect");
@@ -240,14 +240,14 @@ describe("Engine.IO", () => {
     return [response.status, (await response.json()).code];
   };
 
-  test("says what was wrong with a request by its numbers", async () => {
+  test("a bad request gets Engine.IO's error number", async () => {
     assert.deepEqual(await code("EIO=4&transport=pigeon"), [400, 0]);
     assert.deepEqual(await code("EIO=4&transport=polling&sid=unknown"), [400, 1]);
     assert.deepEqual(await code("EIO=4&transport=polling", { method: "POST", body: "3" }), [400, 2]);
     assert.deepEqual(await code("EIO=3&transport=polling"), [400, 5]);
   });
 
-  test("a handshake has what the specification asks for", async () => {
+  test("a handshake has the members that the specification requires", async () => {
     const response = await fetch(at("EIO=4&transport=polling"));
     const text = await response.text();
     assert.equal(text[0], "0");
@@ -257,7 +257,7 @@ describe("Engine.IO", () => {
     assert.ok(pingTimeout > 0);
   });
 
-  test("two polls at once end the connection", async () => {
+  test("two simultaneous polls end the connection", async () => {
     const { sid } = JSON.parse((await (await fetch(at("EIO=4&transport=polling"))).text()).slice(1));
     const polls = [fetch(at(`EIO=4&transport=polling&sid=${sid}`))];
     await pause(100);
@@ -267,7 +267,7 @@ describe("Engine.IO", () => {
     assert.deepEqual(await code(`EIO=4&transport=polling&sid=${sid}`), [400, 1]);
   });
 
-  test("whoever never says who it is is sent away", async () => {
+  test("a connection without authentication is closed after the timeout", async () => {
     const { sid } = JSON.parse((await (await fetch(at("EIO=4&transport=polling"))).text()).slice(1));
     assert.equal(await (await fetch(at(`EIO=4&transport=polling&sid=${sid}`))).text(), "1");
   });

@@ -1,4 +1,4 @@
-// Tokens as a sign-in service would make them, with the secret of `wirebell dev`.
+// Makes tokens as a sign-in service does, with the secret of `wirebell dev`.
 import { createHmac } from "node:crypto";
 
 const SECRET = "wirebell-dev-secret";

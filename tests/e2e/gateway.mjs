@@ -1,16 +1,16 @@
-// The program under test: started with doors on free ports, found by what it logs, ended by its process id.
+// Starts the gateway on free ports, reads its addresses from its log, and stops it by process id.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const BIN = process.env.WIREBELL_BIN ?? fileURLToPath(new URL("../../target/release/wirebell", import.meta.url));
-// A node refuses variables that begin like its own and are none.
+// The gateway rejects unknown variables that begin with WIREBELL_.
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "WIREBELL_BIN"));
 const READY_WITHIN = 15_000;
 
 export class Gateway {
-  // `settings` are keys of the configuration, as `--set` takes them.
+  // `settings` are configuration keys, as `--set` takes them.
   static async start(settings = {}, clients = "127.0.0.1:0") {
     const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const child = spawn(BIN, ["dev", "--clients-listen", clients, "--services-listen", "127.0.0.1:0", ...sets], { stdio: ["ignore", "ignore", "pipe"], env: ENVIRONMENT });
@@ -24,10 +24,10 @@ export class Gateway {
 
   #listening() {
     return new Promise((resolve, reject) => {
-      const give = (why) => reject(new Error(`${why}:\n${this.log.join("\n")}`));
-      const timer = setTimeout(() => give("the gateway did not say that it listens"), READY_WITHIN);
-      this.child.on("error", give);
-      this.child.on("exit", (code) => give(`the gateway ended with ${code}`));
+      const fail = (reason) => reject(new Error(`${reason}; its log:\n${this.log.join("\n")}`));
+      const timer = setTimeout(() => fail(`the gateway does not listen after ${READY_WITHIN} ms`), READY_WITHIN);
+      this.child.on("error", fail);
+      this.child.on("exit", (code) => fail(`the gateway exited with ${code}`));
       createInterface({ input: this.child.stderr }).on("line", (line) => {
         this.log.push(line);
         const fields = asJson(line)?.fields;
@@ -42,7 +42,7 @@ export class Gateway {
     return `http://${this.clients}/${query}`;
   }
 
-  // As a service would, with a body that is sent as it stands.
+  // Publishes as a service does. A string is sent unchanged as the body.
   async publish(body) {
     const response = await fetch(`http://${this.services}/v1/events`, {
       method: "POST",
@@ -54,9 +54,9 @@ export class Gateway {
 
   async stop() {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGTERM");
-    const late = setTimeout(() => this.child.kill("SIGKILL"), 20_000);
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), 20_000);
     await this.ended;
-    clearTimeout(late);
+    clearTimeout(timer);
   }
 }
 

@@ -1,11 +1,11 @@
-// A payment is told to every tab of its user, and to nobody else.
+// Payment events reach every tab of their user, and no other user.
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 
-import { another, event, events, open, picture } from "./browser.mjs";
-import { pause, stage } from "./stage.mjs";
+import { event, events, open, openTab, screenshot } from "./browser.mjs";
+import { pause, setUp } from "./setup.mjs";
 
-const on = stage();
+const env = setUp();
 
 async function pay(tab, user, amount = "49.90") {
   await tab.getByTestId(`user-${user}`).check({ force: true });
@@ -15,10 +15,10 @@ async function pay(tab, user, amount = "49.90") {
 
 const statuses = (tab) => events(tab).evaluateAll((rows) => rows.map((row) => row.dataset.status));
 
-test("both tabs of user 42 are told, user 43 is not", async () => {
-  const first = await open(on.browser, on.gateway.page());
-  const second = await another(first.context(), on.gateway.page("?user=42"));
-  const other = await another(first.context(), on.gateway.page("?user=43"));
+test("both tabs of user 42 get the events, user 43 gets none", async () => {
+  const first = await open(env.browser, env.gateway.page());
+  const second = await openTab(first.context(), env.gateway.page("?user=42"));
+  const other = await openTab(first.context(), env.gateway.page("?user=43"));
 
   await pay(first, "42");
   for (const tab of [first, second]) {
@@ -28,9 +28,9 @@ test("both tabs of user 42 are told, user 43 is not", async () => {
     assert.match(shown, /^(<1|\d+) ms$/);
     assert.ok((parseInt(shown.replace("<", "")) || 0) < 1000, shown);
   }
-  await picture(first, "payment-light");
+  await screenshot(first, "payment-light");
 
-  // Nothing came to 43 while 42 was told. Its own payment then shows that it could have been told.
+  // User 43 gets nothing of 42's payment. Its own payment then shows that it can receive events.
   await pause(1500);
   assert.equal(await events(other).count(), 0);
   await pay(other, "43");
@@ -38,12 +38,12 @@ test("both tabs of user 42 are told, user 43 is not", async () => {
   assert.deepEqual(await statuses(other), ["paid", "authorising", "received"]);
   await pause(500);
   for (const tab of [first, second]) assert.equal(await events(tab).count(), 3);
-  for (const tab of [first, second, other]) assert.deepEqual(tab.complaints, []);
+  for (const tab of [first, second, other]) assert.deepEqual(tab.consoleErrors, []);
   await first.context().close();
 });
 
-test("the backend shows what the publisher was told, and it is what the devices got", async () => {
-  const tab = await open(on.browser, on.gateway.page("?user=shown"));
+test("the backend shows the publish results of the events that the devices got", async () => {
+  const tab = await open(env.browser, env.gateway.page("?user=shown"));
   await tab.getByTestId("pay").click();
   await event(tab, "paid").waitFor();
   const payment = tab.getByTestId("payment").first();
@@ -52,21 +52,21 @@ test("the backend shows what the publisher was told, and it is what the devices 
   assert.deepEqual(steps, ["answered", "received", "authorising", "paid"]);
 
   const name = await payment.getAttribute("data-payment");
-  const told = await payment.getByTestId("result").allTextContents();
+  const results = await payment.getByTestId("result").allTextContents();
   const got = tab.received.map((text) => JSON.parse(text)).filter(({ type }) => type === "payment-status");
   assert.equal(got.length, 3);
   got.forEach((frame, nth) => {
     assert.equal(frame.data.payment, name);
-    assert.ok(told[nth].includes(frame.id), `${told[nth]} names ${frame.id}`);
-    assert.ok(told[nth].includes(frame.cursor), `${told[nth]} names ${frame.cursor}`);
-    assert.match(told[nth], /1 node has subscribers/);
+    assert.ok(results[nth].includes(frame.id), `${results[nth]} does not name ${frame.id}`);
+    assert.ok(results[nth].includes(frame.cursor), `${results[nth]} does not name ${frame.cursor}`);
+    assert.match(results[nth], /1 node has subscribers/);
   });
-  assert.deepEqual(tab.complaints, []);
+  assert.deepEqual(tab.consoleErrors, []);
   await tab.close();
 });
 
-test("a payment is declined, to a user whom nobody listens for", async () => {
-  const tab = await open(on.browser, on.gateway.page());
+test("a payment is declined for a user without sessions", async () => {
+  const tab = await open(env.browser, env.gateway.page());
   await tab.getByTestId("user-other").check({ force: true });
   await tab.getByTestId("other-user").fill("nobody");
   await tab.getByTestId("amount").fill("20.13");
@@ -78,8 +78,8 @@ test("a payment is declined, to a user whom nobody listens for", async () => {
   await tab.close();
 });
 
-test("a request that cannot be taken is explained", async () => {
-  const tab = await open(on.browser, on.gateway.page());
+test("an invalid amount is explained", async () => {
+  const tab = await open(env.browser, env.gateway.page());
   await pay(tab, "42", "much");
   const problem = tab.getByTestId("pay-problem");
   await problem.waitFor();

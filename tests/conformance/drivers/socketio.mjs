@@ -1,13 +1,13 @@
-// A client of Socket.IO, by its official package.
+// A Socket.IO client, built on the official package.
 import { io } from "socket.io-client";
 
-import { Inbox } from "../inbox.mjs";
+import { FrameQueue } from "../frame-queue.mjs";
 
 export const name = "socketio";
-export const label = "socketio";
+export const metricsLabel = "socketio";
 
-// Over the transports that are given, in their order.
-export const over = (...transports) => class extends Client {
+// Returns a client class that uses these Engine.IO transports, in this order.
+export const withTransports = (...transports) => class extends Client {
   static connect(gateway, token, options = {}) {
     return super.connect(gateway, token, { transports, ...options });
   }
@@ -16,27 +16,27 @@ export const over = (...transports) => class extends Client {
 export class Client {
   static async connect(gateway, token, { cursor, origin, transports = ["websocket"] } = {}) {
     const client = new Client();
-    client.inbox = new Inbox();
+    client.frames = new FrameQueue();
     client.callbacks = new Map();
     const extraHeaders = origin ? { origin } : {};
     client.socket = io(`http://${gateway.clients}`, { auth: { token, cursor }, transports, extraHeaders, reconnection: false, forceNew: true });
     client.socket.onAny((type, data, about, callback) => {
       if (type === "socket-id") return;
-      if (type.startsWith("wirebell.")) return client.inbox.put({ ...data, type });
+      if (type.startsWith("wirebell.")) return client.frames.put({ ...data, type });
       const frame = { type, data, ...about, ...(callback && { ack: true }) };
       client.callbacks.set(frame.cursor, callback);
-      client.inbox.put(frame);
+      client.frames.put(frame);
     });
     client.ended = new Promise((resolve) => {
       let code;
       client.socket.on("wirebell.close", (close) => (code = close.code));
       client.socket.on("disconnect", (reason) => resolve({ code, reason }));
-      client.socket.on("connect_error", (error) => resolve({ status: Number(error.context?.status ?? error.description?.message?.match(/\d+/)?.[0]), fault: error.data?.code, message: error.message }));
+      client.socket.on("connect_error", (error) => resolve({ status: Number(error.context?.status ?? error.description?.message?.match(/\d+/)?.[0]), errorCode: error.data?.code, message: error.message }));
     });
     return client;
   }
 
-  ask(type, members = {}) {
+  request(type, members = {}) {
     const { data, ...rest } = members;
     return this.socket.timeout(10_000).emitWithAck(type, type.startsWith("wirebell.") ? rest : data);
   }
@@ -45,12 +45,12 @@ export class Client {
     this.callbacks.get(event.cursor)();
   }
 
-  // What `ws` reads from, below Engine.IO.
-  hold() {
+  // Pauses the TCP socket from which `ws` reads, below Engine.IO.
+  pauseReading() {
     this.socket.io.engine.transport.ws._socket.pause();
   }
 
-  release() {
+  resumeReading() {
     this.socket.io.engine.transport.ws._socket.resume();
   }
 

@@ -1,19 +1,20 @@
-// A client of Server-Sent Events, by the package `eventsource`, which behaves as a browser's. What it says goes by fetch.
+// A client of Server-Sent Events, built on the package `eventsource`, which follows the browsers'
+// EventSource. Client frames are sent with fetch.
 import { EventSource } from "eventsource";
 
-import { Inbox } from "../inbox.mjs";
+import { FrameQueue } from "../frame-queue.mjs";
 
 export const name = "sse";
-export const label = "sse";
+export const metricsLabel = "sse";
 
-// Types that this suite publishes; an EventSource hears of no others.
+// The event types that this suite publishes. An EventSource delivers no others.
 const TYPES = ["tick", "paid", "news", "late", "open-to-all"];
-const OWN = ["welcome", "reply", "error", "gap", "expiring", "reconnect", "close"].map((type) => `wirebell.${type}`);
+const FRAME_TYPES = ["welcome", "reply", "error", "gap", "expiring", "reconnect", "close"].map((type) => `wirebell.${type}`);
 
 export class Client {
   static async connect(gateway, token, { cursor, origin } = {}) {
     const client = new Client();
-    Object.assign(client, { gateway, token, inbox: new Inbox(), open: Promise.resolve() });
+    Object.assign(client, { gateway, token, frames: new FrameQueue(), open: Promise.resolve() });
     const query = new URLSearchParams({ access_token: token, ...(cursor && { cursor }) });
     let end;
     client.ended = new Promise((resolve) => (end = resolve));
@@ -24,12 +25,12 @@ export class Client {
       return response.ok ? Object.defineProperty(new Response(client.#throttled(response.body), response), "url", { value: response.url }) : response;
     };
     client.source = new EventSource(`http://${gateway.clients}/events?${query}`, { fetch: fetchAs });
-    for (const type of [...TYPES, ...OWN]) {
+    for (const type of [...TYPES, ...FRAME_TYPES]) {
       client.source.addEventListener(type, (event) => {
         const frame = JSON.parse(event.data);
-        client.inbox.put({ ...frame, lastEventId: event.lastEventId });
+        client.frames.put({ ...frame, lastEventId: event.lastEventId });
         client.connection = frame.connection ?? client.connection;
-        // What a browser does next is come back; this client is to stay away.
+        // An EventSource would reconnect now; this client must not.
         if (type === "wirebell.close") {
           client.source.close();
           end({ code: frame.code });
@@ -52,20 +53,20 @@ export class Client {
     });
   }
 
-  async ask(type, members = {}) {
+  async request(type, members = {}) {
     const ref = String((this.refs = (this.refs ?? 0) + 1));
     const { status } = await this.post({ type, ref, ...members });
-    if (status !== 202) throw new Error(`answered by ${status}`);
-    const answer = await this.inbox.next((frame) => frame.ref === ref, `answer to ${type}`);
-    return answer.type === "wirebell.error" ? { error: answer } : answer.data;
+    if (status !== 202) throw new Error(`POST of ${type} got status ${status}`);
+    const reply = await this.frames.next((frame) => frame.ref === ref, `reply to ${type}`);
+    return reply.type === "wirebell.error" ? { error: reply } : reply.data;
   }
 
   acknowledge(event) {
     return this.post({ type: "wirebell.ack", channel: event.channel, cursor: event.cursor });
   }
 
-  hold() {
-    this.open = new Promise((resolve) => (this.release = resolve));
+  pauseReading() {
+    this.open = new Promise((resolve) => (this.resumeReading = resolve));
   }
 
   close() {

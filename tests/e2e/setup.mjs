@@ -1,28 +1,28 @@
-// What every suite stands on: one gateway and one browser, both gone when its tests are over.
+// Starts one gateway and one browser for a test file, and stops both after its tests.
 import { after, before } from "node:test";
 import { strict as assert } from "node:assert";
 
 import { launch } from "./browser.mjs";
 import { Gateway } from "./gateway.mjs";
 
-export function stage(settings) {
-  const on = {};
+export function setUp(settings) {
+  const env = {};
   before(async () => {
-    on.gateway = await Gateway.start(settings);
-    on.browser = await launch();
+    env.gateway = await Gateway.start(settings);
+    env.browser = await launch();
   });
   after(async () => {
-    await on.browser?.close();
-    await on.gateway?.stop();
+    await env.browser?.close();
+    await env.gateway?.stop();
   });
-  return on;
+  return env;
 }
 
-// Waits until it holds; fails with what it was last.
-export async function eventually(what, holds, within = 5_000) {
+// Waits until `holds` accepts the value that `read` returns. Fails with the last value.
+export async function eventually(read, holds, within = 5_000) {
   const end = Date.now() + within;
   for (;;) {
-    const value = await what();
+    const value = await read();
     if (holds(value)) return value;
     if (Date.now() > end) assert.fail(`still ${JSON.stringify(value)} after ${within} ms`);
     await pause(50);

@@ -1,6 +1,6 @@
 """Judges a report of the AutobahnTestsuite: every case must have passed, or have been none of ours.
 
-python3 judge.py INDEX.json CASES      CASES is how many there must be, so that a suite that ran nothing does not pass
+python3 check_report.py INDEX.json CASES      CASES is how many there must be, so that a suite that ran nothing does not pass
 """
 
 import json
@@ -13,15 +13,15 @@ GOOD = {"OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"}
 COMPRESSION = ("12.", "13.")
 
 
-def objections(cases: dict[str, dict]) -> list[str]:
+def failures(cases: dict[str, dict]) -> list[str]:
     """What is wrong with the cases, one line each."""
     found = []
     for name, case in cases.items():
-        behaviour, goodbye = case["behavior"], case["behaviorClose"]
-        if {behaviour, goodbye} - GOOD:
-            found.append(f"{name}: {behaviour}, its goodbye {goodbye} ({case['reportfile']})")
-        elif behaviour == "UNIMPLEMENTED" and not name.startswith(COMPRESSION):
-            found.append(f"{name}: {behaviour}, though it is no case of compression")
+        behavior, close = case["behavior"], case["behaviorClose"]
+        if {behavior, close} - GOOD:
+            found.append(f"{name}: {behavior}, its goodbye {goodbye} ({case['reportfile']})")
+        elif behavior == "UNIMPLEMENTED" and not name.startswith(COMPRESSION):
+            found.append(f"{name}: {behavior}, though it is no case of compression")
     return found
 
 
@@ -29,12 +29,12 @@ def main() -> None:
     index, expected = sys.argv[1], int(sys.argv[2])
     with open(index, encoding="utf-8") as file:
         cases = json.load(file)["wirebell"]
-    wrong = objections(cases)
+    failed = failures(cases)
     if len(cases) != expected:
-        wrong.append(f"{len(cases)} cases were run; expected {expected}")
+        failed.append(f"{len(cases)} cases were run; expected {expected}")
     counted = Counter(case["behavior"] for case in cases.values())
-    print(", ".join(f"{count} {behaviour}" for behaviour, count in counted.most_common()))
-    sys.exit("\n".join(wrong) or 0)
+    print(", ".join(f"{count} {behavior}" for behavior, count in counted.most_common()))
+    sys.exit("\n".join(failed) or 0)
 
 
 if __name__ == "__main__":

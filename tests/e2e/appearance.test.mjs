@@ -1,20 +1,20 @@
-// How the page looks: on a phone and on a desktop, light and dark, still where motion is not wanted, and by keyboard.
+// How the page looks on a phone and a desktop, light and dark, with reduced motion, and by keyboard.
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 
-import { card, DESKTOP, event, open, PHONE, picture } from "./browser.mjs";
-import { faint, ground, overflow } from "./looks.mjs";
-import { eventually, stage } from "./stage.mjs";
+import { card, DESKTOP, event, open, PHONE, screenshot } from "./browser.mjs";
+import { backgroundLightness, horizontalOverflow, lowContrastTexts } from "./appearance.mjs";
+import { eventually, setUp } from "./setup.mjs";
 
-const on = stage();
+const env = setUp();
 
-// A page with something of everything on it.
-async function busy(tab, user) {
+// Fills the page with every kind of content.
+async function fill(tab, user) {
   const status = (status) => ({ to: `user:${user}`, type: "payment-status", data: { payment: "pay_01KAJ0M7Z5YQ8W3TEXAMPLE000", status, amount: "49.90", currency: "EUR" } });
   await tab.getByTestId("add").click();
   await card(tab, 1).and(tab.locator("[data-state=live]")).waitFor();
-  await on.gateway.publish({ to: `user:${user}`, type: "a-rather-long-type-".repeat(6), data: { long: "x".repeat(300), list: [1, 2, 3] } });
-  for (const name of ["received", "declined"]) await on.gateway.publish(status(name));
+  await env.gateway.publish({ to: `user:${user}`, type: "a-rather-long-type-".repeat(6), data: { long: "x".repeat(300), list: [1, 2, 3] } });
+  for (const name of ["received", "declined"]) await env.gateway.publish(status(name));
   await tab.getByTestId("amount").fill("much");
   await tab.getByTestId("pay").click();
   await tab.getByTestId("pay-problem").waitFor();
@@ -28,40 +28,40 @@ async function busy(tab, user) {
 
 for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   for (const colorScheme of ["light", "dark"]) {
-    test(`${device}, ${colorScheme}: nothing overflows, and every text can be read`, async () => {
+    test(`${device}, ${colorScheme}: nothing overflows, and every text has enough contrast`, async () => {
       const user = `${device}-${colorScheme}`;
-      const tab = await open(on.browser, on.gateway.page(`?user=${user}`), { viewport, colorScheme, deviceScaleFactor: device === "phone" ? 2 : 1 });
-      await picture(tab, user);
-      assert.deepEqual(await tab.evaluate(faint), []);
-      await busy(tab, user);
-      await picture(tab, `${user}-busy`);
+      const tab = await open(env.browser, env.gateway.page(`?user=${user}`), { viewport, colorScheme, deviceScaleFactor: device === "phone" ? 2 : 1 });
+      await screenshot(tab, user);
+      assert.deepEqual(await tab.evaluate(lowContrastTexts), []);
+      await fill(tab, user);
+      await screenshot(tab, `${user}-busy`);
       for (const width of device === "phone" ? [320, 360, 430, 768] : [1000, 1360, 1920]) {
         await tab.setViewportSize({ ...viewport, width });
-        assert.equal(await tab.evaluate(overflow), 0, `${width} px wide`);
+        assert.equal(await tab.evaluate(horizontalOverflow), 0, `${width} px wide`);
       }
-      assert.deepEqual(await tab.evaluate(faint), []);
-      const lightness = await tab.evaluate(ground);
-      assert.ok(colorScheme === "dark" ? lightness < 60 : lightness > 200, `a ground of ${lightness}`);
-      assert.deepEqual(tab.complaints.filter((text) => !text.includes("422")), []);
+      assert.deepEqual(await tab.evaluate(lowContrastTexts), []);
+      const lightness = await tab.evaluate(backgroundLightness);
+      assert.ok(colorScheme === "dark" ? lightness < 60 : lightness > 200, `a background lightness of ${lightness}`);
+      assert.deepEqual(tab.consoleErrors.filter((text) => !text.includes("422")), []);
       await tab.close();
     });
   }
 }
 
-test("a theme that is chosen is remembered", async () => {
-  const tab = await open(on.browser, on.gateway.page(), { colorScheme: "light" });
+test("the chosen theme is remembered", async () => {
+  const tab = await open(env.browser, env.gateway.page(), { colorScheme: "light" });
   await tab.getByTestId("theme").click();
   await tab.getByTestId("theme").click();
   assert.equal(await tab.getByTestId("theme").textContent(), "Theme: dark");
   await tab.reload();
   assert.equal(await tab.getByTestId("theme").textContent(), "Theme: dark");
-  assert.ok((await tab.evaluate(ground)) < 60);
+  assert.ok((await tab.evaluate(backgroundLightness)) < 60);
   await tab.close();
 });
 
-test("nothing moves where motion is not wanted", async () => {
+test("reduced motion stops all animations", async () => {
   for (const [reducedMotion, moves] of [["no-preference", true], ["reduce", false]]) {
-    const tab = await open(on.browser, on.gateway.page("?user=still"), { reducedMotion });
+    const tab = await open(env.browser, env.gateway.page("?user=still"), { reducedMotion });
     await card(tab).getByTestId("cut").click();
     const running = await tab.evaluate(() => document.getAnimations().length);
     assert.equal(running > 0, moves, `${running} animations with ${reducedMotion}`);
@@ -69,8 +69,8 @@ test("nothing moves where motion is not wanted", async () => {
   }
 });
 
-test("all of it is reached and used by keyboard, and said aloud", async () => {
-  const tab = await open(on.browser, on.gateway.page("?user=keys"));
+test("every control works by keyboard, and results are announced to screen readers", async () => {
+  const tab = await open(env.browser, env.gateway.page("?user=keys"));
   const reached = [];
   for (let nth = 0; nth < 16; nth += 1) {
     await tab.keyboard.press("Tab");
@@ -88,11 +88,11 @@ test("all of it is reached and used by keyboard, and said aloud", async () => {
   await tab.close();
 });
 
-test("the examples name this gateway and the chosen user", async () => {
-  const tab = await open(on.browser, on.gateway.page());
+test("the code examples name this gateway and the chosen user", async () => {
+  const tab = await open(env.browser, env.gateway.page());
   await tab.getByTestId("user-43").check({ force: true });
   const curl = await tab.getByTestId("snippet-curl").textContent();
-  assert.ok(curl.includes(`http://${on.gateway.services}/v1/events`) && curl.includes('"to":"user:43"'), curl);
-  assert.ok((await tab.getByTestId("snippet-js").textContent()).includes(`ws://${on.gateway.clients}/ws`));
+  assert.ok(curl.includes(`http://${env.gateway.services}/v1/events`) && curl.includes('"to":"user:43"'), curl);
+  assert.ok((await tab.getByTestId("snippet-js").textContent()).includes(`ws://${env.gateway.clients}/ws`));
   await tab.close();
 });

@@ -1,11 +1,11 @@
-// What a client got, in its order, and a way to wait for the next of a kind.
+// The frames that a client received, in order, with methods that wait for the next matching one.
 import { strict as assert } from "node:assert";
 
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 
-export class Inbox {
+export class FrameQueue {
   #frames = [];
-  #taken = 0;
+  #read = 0;
   #wake = () => {};
 
   put(frame) {
@@ -13,29 +13,29 @@ export class Inbox {
     this.#wake();
   }
 
-  // The next frame that fits; those before it are passed over.
-  async next(fits, what = String(fits), within = PATIENCE) {
+  // Returns the next matching frame; skips the frames before it.
+  async next(matches, what = String(matches), within = TIMEOUT) {
     const end = Date.now() + within;
     for (;;) {
-      while (this.#taken < this.#frames.length) {
-        const frame = this.#frames[this.#taken++];
-        if (fits(frame)) return frame;
+      while (this.#read < this.#frames.length) {
+        const frame = this.#frames[this.#read++];
+        if (matches(frame)) return frame;
       }
       const left = end - Date.now();
-      if (left <= 0) assert.fail(`no ${what} within ${within} ms; came: ${JSON.stringify(this.#frames).slice(0, 2000)}`);
+      if (left <= 0) assert.fail(`no ${what} within ${within} ms; received: ${JSON.stringify(this.#frames).slice(0, 2000)}`);
       await Promise.race([new Promise((wake) => (this.#wake = wake)), pause(left)]);
     }
   }
 
-  of(type) {
+  nextOf(type) {
     return this.next((frame) => frame.type === type, type);
   }
 
-  event() {
+  nextEvent() {
     return this.next((frame) => !frame.type.startsWith("wirebell."), "event");
   }
 
-  // All that came so far, of events only.
+  // Returns all events received so far, without Wirebell's own frames.
   events() {
     return this.#frames.filter((frame) => !frame.type.startsWith("wirebell."));
   }
