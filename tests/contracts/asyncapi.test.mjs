@@ -1,4 +1,5 @@
-// The clients' door in AsyncAPI: sound by the official parser, and at one with the vectors that every port is held to.
+// The AsyncAPI document of the client API: valid for the official parser, and consistent with the test vectors that every
+// implementation must pass.
 import { Parser } from "@asyncapi/parser";
 import Ajv from "ajv/dist/2020.js";
 import formats from "ajv-formats";
@@ -16,14 +17,15 @@ formats(ajv);
 ajv.addSchema(document, "contract");
 const compiled = (name) => ajv.getSchema(`contract#/components/schemas/${name}`) ?? ajv.compile({ $ref: `contract#/components/schemas/${name}` });
 
-// The names of the schemas of what an operation carries.
-const at = (reference) => reference.slice(2).split("/").reduce((from, part) => from[part], document);
-const payloads = (operation) => document.operations[operation].messages.map(({ $ref }) => at(at($ref).$ref).payload.$ref.split("/").at(-1));
-const fitting = (operation, frame) => payloads(operation).filter((name) => compiled(name)(frame));
+const resolve = (reference) => reference.slice(2).split("/").reduce((from, part) => from[part], document);
+// Returns the names of the payload schemas of an operation.
+const payloads = (operation) => document.operations[operation].messages.map(({ $ref }) => resolve(resolve($ref).$ref).payload.$ref.split("/").at(-1));
+// Returns the payload schemas of an operation that accept a frame.
+const matching = (operation, frame) => payloads(operation).filter((name) => compiled(name)(frame));
 
 const parsed = (json) => { try { return JSON.parse(json); } catch { return undefined; } };
 
-test("the official parser finds nothing wrong with it", async () => {
+test("the official parser reports no errors", async () => {
   const { document: found, diagnostics } = await new Parser().parse(text);
   assert.deepEqual(diagnostics.filter(({ severity }) => severity === 0).map(({ message, path }) => `${path.join(".")}: ${message}`), []);
   assert.deepEqual(found.operations().all().map((operation) => operation.id()).sort(), ["receiveCloudEvents", "receiveFrames", "receivePosts", "sendCloudEvents", "sendFrames", "sendStream"]);
@@ -31,56 +33,56 @@ test("the official parser finds nothing wrong with it", async () => {
   assert.ok(broken.diagnostics.some(({ severity }) => severity === 0));
 });
 
-test("a stream carries what a socket does, and its end", () => {
+test("a stream carries the same messages as a socket, and Close", () => {
   assert.deepEqual(payloads("sendStream"), [...payloads("sendFrames"), "Close"]);
   assert.deepEqual(payloads("receivePosts"), payloads("receiveFrames"));
 });
 
-test("every message is carried by an operation, and every schema is used", () => {
-  const carried = Object.values(document.operations).flatMap(({ messages }) => messages.map(({ $ref }) => at($ref).$ref));
+test("every message belongs to an operation, and every schema is used", () => {
+  const carried = Object.values(document.operations).flatMap(({ messages }) => messages.map(({ $ref }) => resolve($ref).$ref));
   assert.deepEqual([...new Set(carried)].sort(), Object.keys(document.components.messages).map((name) => `#/components/messages/${name}`).sort());
   for (const name of Object.keys(document.components.schemas)) assert.ok(text.includes(`"#/components/schemas/${name}"`), name);
 });
 
-test("what a node says fits its message, and no other", () => {
+test("every server frame matches its own message only", () => {
   for (const [name, json] of Object.entries(vectors("server-frames"))) {
     const frame = JSON.parse(json);
-    const [fits, ...more] = fitting("sendStream", frame);
-    assert.deepEqual([fits, more], [frame.type.slice("wirebell.".length).replace(/^./, (first) => first.toUpperCase()), []], name);
-    for (const member of at(`#/components/schemas/${fits}`).required) {
+    const [match, ...more] = matching("sendStream", frame);
+    assert.deepEqual([match, more], [frame.type.slice("wirebell.".length).replace(/^./, (first) => first.toUpperCase()), []], name);
+    for (const member of resolve(`#/components/schemas/${match}`).required) {
       const { [member]: _, ...rest } = frame;
-      assert.deepEqual(fitting("sendStream", rest), [], `${name} without ${member}`);
+      assert.deepEqual(matching("sendStream", rest), [], `${name} without ${member}`);
     }
     for (const [member, value] of Object.entries(frame)) {
       if (member === "data") continue;
       const wrong = { ...frame, [member]: typeof value === "string" ? 7 : "x" };
-      assert.deepEqual(fitting("sendStream", wrong), [], `${name} with another ${member}`);
+      assert.deepEqual(matching("sendStream", wrong), [], `${name} with another ${member}`);
     }
   }
 });
 
-test("every event as clients get it is one", () => {
+test("every event frame matches Event only", () => {
   const frames = vectors("events").good.flatMap(({ frames }) => frames);
   assert.ok(frames.length > 4);
-  for (const frame of frames) assert.deepEqual(fitting("sendStream", JSON.parse(frame)), ["Event"], frame);
+  for (const frame of frames) assert.deepEqual(matching("sendStream", JSON.parse(frame)), ["Event"], frame);
   const event = JSON.parse(frames[0]);
   for (const wrong of [{ type: "wirebell.x" }, { ack: false }, { channel: "42" }, { cursor: "now" }, { time: "yesterday" }])
-    assert.deepEqual(fitting("sendStream", { ...event, ...wrong }), [], JSON.stringify(wrong));
+    assert.deepEqual(matching("sendStream", { ...event, ...wrong }), [], JSON.stringify(wrong));
 });
 
-test("what a client says fits its message, and what is refused fits none", () => {
+test("a valid client frame matches its own message only, and an invalid one matches none", () => {
   const { good, bad } = vectors("client-frames");
   for (const { text, asks } of good) {
     const expected = asks.replace(/^./, (first) => first.toUpperCase());
-    assert.deepEqual(fitting("receiveFrames", JSON.parse(text)), [expected], text);
+    assert.deepEqual(matching("receiveFrames", JSON.parse(text)), [expected], text);
   }
   for (const { text } of bad) {
     const frame = parsed(text);
-    if (frame !== undefined) assert.deepEqual(fitting("receiveFrames", frame), [], text);
+    if (frame !== undefined) assert.deepEqual(matching("receiveFrames", frame), [], text);
   }
 });
 
-test("its codes and channels are those of the vectors", () => {
+test("the codes, channels and cursors are those of the vectors", () => {
   assert.deepEqual(document.components.schemas.ErrorCode.enum, vectors("codes").faults);
   const { good, bad } = vectors("channels");
   const isChannel = compiled("Channel");
@@ -89,7 +91,7 @@ test("its codes and channels are those of the vectors", () => {
   const { in_order, bad: none } = vectors("cursors");
   const isCursor = compiled("Cursor");
   for (const cursor of in_order) assert.ok(isCursor(cursor), cursor);
-  const fits = none.filter((cursor) => isCursor(cursor));
-  // Leading zeros and numbers beyond 64 bits are not for a pattern to find.
-  for (const cursor of fits) assert.match(cursor, /(^|-)0\d|\d{20}/, cursor);
+  const accepted = none.filter((cursor) => isCursor(cursor));
+  // The pattern cannot reject leading zeros and numbers beyond 64 bits.
+  for (const cursor of accepted) assert.match(cursor, /(^|-)0\d|\d{20}/, cursor);
 });

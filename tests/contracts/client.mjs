@@ -1,4 +1,4 @@
-// A node, and clients of it that speak plain frames or CloudEvents.
+// A WebSocket client that uses plain frames or CloudEvents, and helpers to publish events.
 import { HTTP } from "cloudevents";
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -8,7 +8,7 @@ import WebSocket from "ws";
 
 export { Gateway } from "../e2e/gateway.mjs";
 
-// The secret of `dev`, whose tokens are worth nothing anywhere else.
+// The secret of `wirebell dev`. Its tokens are valid on development nodes only.
 const SECRET = "wirebell-dev-secret";
 
 export function token(user, claims = {}) {
@@ -18,7 +18,7 @@ export function token(user, claims = {}) {
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
 }
 
-// A CloudEvent of a text frame, as the SDK reads and checks it.
+// Returns the CloudEvent of a text frame, as the SDK reads and validates it.
 export const read = (text) => {
   const event = HTTP.toEvent({ headers: { "content-type": "application/cloudevents+json" }, body: text });
   event.validate();
@@ -37,21 +37,21 @@ export class Client {
     return Client.open(gateway, { offers: ["cloudevents.json", `wirebell.bearer.${token(user, claims)}`], query });
   }
 
-  static async open(gateway, { offers, query = "", parse = read, headers, waits = true }) {
+  static async open(gateway, { offers, query = "", parse = read, headers, waitForWelcome = true }) {
     const client = new Client();
     client.socket = new WebSocket(`ws://${gateway.clients}/ws${query}`, offers, { headers });
     client.closed = new Promise((resolve) => client.socket.once("close", (code) => resolve(code)));
     client.socket.on("message", (bytes, isBinary) => {
       if (isBinary) throw new Error("a binary frame");
       client.#frames.push(parse(bytes.toString()));
-      client.#waiting.splice(0).forEach((look) => look());
+      client.#waiting.splice(0).forEach((wake) => wake());
     });
     await new Promise((resolve, reject) => client.socket.once("open", resolve).once("error", reject));
-    if (waits) client.welcome = await client.next("wirebell.welcome");
+    if (waitForWelcome) client.welcome = await client.next("wirebell.welcome");
     return client;
   }
 
-  // The next frame of that type.
+  // Returns the next frame of this type.
   async next(type) {
     for (;;) {
       const at = this.#frames.findIndex((frame) => frame.type === type);
@@ -63,7 +63,7 @@ export class Client {
     }
   }
 
-  say(event) {
+  send(event) {
     this.socket.send(typeof event === "string" ? event : event.toString());
   }
 
@@ -74,12 +74,12 @@ export class Client {
 
 export async function post(gateway, { headers, body }) {
   const response = await fetch(`http://${gateway.services}/v1/events`, { method: "POST", headers, body });
-  return { status: response.status, answer: await response.json() };
+  return { status: response.status, result: await response.json() };
 }
 
-// One of the programs beside this file, in the Python that has the SDK.
-export async function python(program, ...given) {
+// Runs a program of this folder with the Python that has the SDK. Returns its lines of JSON.
+export async function python(program, ...args) {
   const path = fileURLToPath(new URL(program, import.meta.url));
-  const { stdout } = await promisify(execFile)(process.env.PYTHON ?? "python3", [path, ...given]);
+  const { stdout } = await promisify(execFile)(process.env.PYTHON ?? "python3", [path, ...args]);
   return stdout.trim().split("\n").map((line) => JSON.parse(line));
 }

@@ -1,4 +1,4 @@
-"""What has to be made or changed of what the document describes."""
+"""Hooks for schemathesis: generators for the document's own formats, and changes to requests before they are sent."""
 
 import base64
 import json
@@ -12,17 +12,18 @@ values = strategies.lists(scalars, max_size=3) | strategies.dictionaries(strateg
 encoded = values.map(lambda value: base64.b64encode(json.dumps(value).encode()).decode())
 schemathesis.openapi.format("json-in-base64", encoded)
 
-places = strategies.tuples(strategies.integers(0, 7), strategies.text("ab1", max_size=5)).map(lambda place: f"{place[0]}:{place[1]}")
-schemathesis.openapi.format("page", places.map(lambda place: base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")))
+positions = strategies.tuples(strategies.integers(0, 7), strategies.text("ab1", max_size=5)).map(lambda at: f"{at[0]}:{at[1]}")
+schemathesis.openapi.format("page", positions.map(lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")))
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """A moment is good for some time only, and nobody acknowledges here, so that a request that waits would do so for long."""
+    """Replaces times by valid ones, since only times near the present are accepted. Shortens `wait`: no client acknowledges
+    events here, so a request would wait for its whole time."""
     wait = str((case.query or {}).get("wait", ""))
     if wait.isascii() and wait.isdigit() and 1 < int(wait) <= 60:
         case.query["wait"] = 1
     if case.operation.path == "/v1/revocations" and isinstance(case.body, dict):
-        for name, moment in {"until": int(time.time()) + 1_000, "issued_before": 1}.items():
+        for name, timestamp in {"until": int(time.time()) + 1_000, "issued_before": 1}.items():
             if type(case.body.get(name)) is int and case.body[name] >= 1:
-                case.body[name] = moment
+                case.body[name] = timestamp

@@ -1,4 +1,4 @@
-"""Listens as a client that speaks CloudEvents: `listen.py URL TOKEN COUNT`. One line of JSON for each event."""
+"""Receives CloudEvents as a client: `listen.py URL TOKEN COUNT`. Prints one line of JSON per event."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ async def listen(url: str, token: str, count: int) -> None:
             text = await asyncio.wait_for(socket.recv(), 20)
             headers = {"content-type": "application/cloudevents+json"}
             event = from_structured(HTTPMessage(headers=headers, body=text.encode()), JSONFormat())
-            told = {
+            line = {
                 "subprotocol": socket.subprotocol,
                 "type": event.get_type(),
                 "source": event.get_source(),
                 "channel": event.get_extension("wirebellchannel"),
                 "data": event.get_data(),
             }
-            print(json.dumps(told))
+            print(json.dumps(line))
 
 
 asyncio.run(listen(sys.argv[1], sys.argv[2], int(sys.argv[3])))

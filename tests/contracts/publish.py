@@ -1,4 +1,7 @@
-"""Publishes events in each of HTTP's modes, with the official SDK: `emit.py URL`. One line of JSON for each answer."""
+"""Publishes CloudEvents in each content mode of HTTP, with the official SDK: `publish.py URL`.
+
+Prints one line of JSON for each result.
+"""
 
 import json
 import sys
@@ -27,8 +30,8 @@ def event(number: int, data: Any, **more: Any) -> CloudEvent:
 
 def post(message: HTTPMessage) -> None:
     request = urllib.request.Request(sys.argv[1], data=message.body, headers=message.headers, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        print(json.dumps({"status": answer.status, **json.loads(answer.read())}))
+    with urllib.request.urlopen(request, timeout=10) as response:
+        print(json.dumps({"status": response.status, **json.loads(response.read())}))
 
 
 def batch(events: list[CloudEvent]) -> None:
@@ -36,13 +39,13 @@ def batch(events: list[CloudEvent]) -> None:
     request = urllib.request.Request(
         sys.argv[1], data=body, headers={"content-type": "application/cloudevents-batch+json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        for one in json.loads(answer.read()):
-            print(json.dumps(one))
+    with urllib.request.urlopen(request, timeout=10) as response:
+        for result in json.loads(response.read()):
+            print(json.dumps(result))
 
 
 post(to_structured(event(1, {"mode": "structured", "euro": "€"}, wirebellreceipt=True), JSONFormat()))
 post(to_binary(event(2, {"mode": "binary", "euro": "€"}, wirebellreceipt=True, wirebellttl=60), JSONFormat()))
 batch([event(3, {"mode": "batch"})])
-kept = {"type": "kept-by-python", "wirebellclass": "retained", "wirebellkey": "Preis in €, 100%", "datacontenttype": "text/plain"}
-post(to_binary(event(4, 'als "Text"', **kept), JSONFormat()))
+retained = {"type": "kept-by-python", "wirebellclass": "retained", "wirebellkey": "Preis in €, 100%", "datacontenttype": "text/plain"}
+post(to_binary(event(4, 'als "Text"', **retained), JSONFormat()))

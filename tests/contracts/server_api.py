@@ -1,4 +1,4 @@
-"""Holds a real node to protocol/openapi.json: starts one, and has schemathesis ask it everything the document says."""
+"""Checks a real node against protocol/openapi.json: starts a node and lets schemathesis send it every request of the document."""
 
 import json
 import os
@@ -10,40 +10,40 @@ from pathlib import Path
 HERE = Path(__file__).parent
 WIREBELL = os.environ.get("WIREBELL_BIN", str(HERE / "../../target/release/wirebell"))
 KEY = "a-service-key-for-tests"
-# What the schema's own edges give is the same on every machine. How far random cases get in their time is not.
+# Cases from the schema's boundaries are the same on every machine. The number of random cases depends on the time.
 PHASES = "examples,coverage,fuzzing" if os.environ.get("WIREBELL_TEST_FULL") else "examples,coverage"
-# The run ends by itself well before, unless the machine has much else to do.
-LONGEST = 180
+# In seconds. A run normally ends much earlier; a busy machine needs more.
+TIMEOUT = 180
 
 
 def start() -> tuple[subprocess.Popen[str], str]:
     settings = {"telemetry.log_format": "json", "services.keys": KEY, "services.open_to_loopback": "false"}
     arguments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
-    doors = ["--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"]
-    # A node refuses variables that begin like its own and are none.
+    listen = ["--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"]
+    # A node rejects unknown variables that begin with WIREBELL_.
     environment = {"PATH": os.environ["PATH"]}
-    node = subprocess.Popen([WIREBELL, "dev", *doors, *arguments], stderr=subprocess.PIPE, text=True, env=environment)
+    node = subprocess.Popen([WIREBELL, "dev", *listen, *arguments], stderr=subprocess.PIPE, text=True, env=environment)
     for line in node.stderr or ():
         fields = json.loads(line).get("fields", {}) if line.startswith("{") else {}
         if fields.get("message") == "listening":
             return node, fields["services"]
-    raise SystemExit(f"the node ended with {node.wait()}")
+    raise SystemExit(f"the node exited with {node.wait()} before it listened")
 
 
 def main() -> int:
     node, address = start()
-    # What else it logs is read, so that it never waits for that.
+    # Reads the rest of the log, so that the node never blocks on a full pipe.
     drain = subprocess.Popen(["cat"], stdin=node.stderr, stdout=subprocess.DEVNULL)
     try:
         tool = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(HERE / "schemathesis.toml")]
         url = f"http://{address}/openapi.json"
         run = [*tool, "run", url, "--phases", PHASES, "--max-time", "75", "--header", f"Authorization: Bearer {KEY}", "--no-color", *sys.argv[1:]]
-        # What it remembers of a run, it leaves in the folder where it stands.
+        # schemathesis writes files to its working directory.
         with tempfile.TemporaryDirectory() as folder:
             hooks = {"SCHEMATHESIS_HOOKS": "formats", "PYTHONPATH": str(HERE)}
-            status = subprocess.run(run, cwd=folder, timeout=LONGEST, env=os.environ | hooks).returncode
+            status = subprocess.run(run, cwd=folder, timeout=TIMEOUT, env=os.environ | hooks).returncode
         if node.poll() is not None:
-            print(f"the node ended with {node.returncode}")
+            print(f"the node exited with {node.returncode} during the run")
             return 1
         return status
     finally:

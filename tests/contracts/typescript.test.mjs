@@ -1,4 +1,4 @@
-// TypeScript of the contract: what is committed is what the generator makes, and the compiler takes it for what it says.
+// The TypeScript types of the contract: the committed file is the generator's output, and the compiler applies the types.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ let folder;
 before(() => { folder = mkdtempSync(join(tmpdir(), "wirebell-types-")); });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const generate = (...given) => execFileSync(process.execPath, [GENERATOR, ...given], { encoding: "utf8" });
+const generate = (...args) => execFileSync(process.execPath, [GENERATOR, ...args], { encoding: "utf8" });
 const write = (name, text) => {
   writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text));
   return join(folder, name);
@@ -25,11 +25,11 @@ const check = (name, text) => {
   return status === 0 ? "" : stdout;
 };
 
-test("what is committed is what the generator makes of the contract", () => {
+test("the committed types are the generator's output", () => {
   assert.equal(readFileSync(COMMITTED, "utf8"), generate("frames"));
 });
 
-test("frames are told apart by their type", () => {
+test("the member `type` tells frames apart", () => {
   write("frames.d.ts", generate("frames"));
   const head = `import type { ClientFrame, ErrorCode, EventFrame, ServerFrame, WelcomeFrame } from "./frames";\n`;
   assert.equal(check("good.ts", `${head}
@@ -49,7 +49,7 @@ test("frames are told apart by their type", () => {
 
 const ORDER = { type: "object", required: ["id", "lines"], properties: { id: { type: "integer" }, lines: { type: "array", items: { $ref: "#/components/schemas/Line" } }, note: { type: ["string", "null"] } } };
 const LINE = { type: "object", required: ["sku", "count"], properties: { sku: { type: "string" }, count: { type: "integer" }, parts: { type: "array", items: { $ref: "#/components/schemas/Line" } } } };
-const STATUS = { type: "object", required: ["status"], properties: { status: { enum: ["paid", "refused"], description: "What came of it." } } };
+const STATUS = { type: "object", required: ["status"], properties: { status: { enum: ["paid", "refused"], description: "The result of the payment." } } };
 
 const APPLICATION = {
   asyncapi: "3.0.0",
@@ -60,27 +60,27 @@ const APPLICATION = {
     inbox: { messages: { say: { name: "send-message", payload: { type: "object", required: ["text"], properties: { text: { type: "string" } } } } } },
   },
   operations: {
-    tell: { action: "send", channel: { $ref: "#/channels/users" } },
-    hear: { action: "receive", channel: { $ref: "#/channels/inbox" }, reply: { channel: { $ref: "#/channels/answers" }, messages: [{ $ref: "#/channels/answers/messages/said" }] } },
+    publish: { action: "send", channel: { $ref: "#/channels/users" } },
+    emit: { action: "receive", channel: { $ref: "#/channels/inbox" }, reply: { channel: { $ref: "#/channels/answers" }, messages: [{ $ref: "#/channels/answers/messages/said" }] } },
   },
-  components: { messages: { status: { name: "payment-status", summary: "A payment has moved.", payload: STATUS } }, schemas: { Line: LINE } },
+  components: { messages: { status: { name: "payment-status", summary: "The status of a payment changed.", payload: STATUS } }, schemas: { Line: LINE } },
 };
 
-// The real client takes the maps.
+// The browser client accepts the generated maps as type arguments.
 const CLIENT = `
   import type { Wirebell } from "${fileURLToPath(new URL("../../clients/js/src/index.js", import.meta.url))}";
   import type { Events, Emits } from "./events";
   declare const client: Wirebell<Events, Emits>;
 `;
 
-test("an application's events become a map from their types to their data", () => {
+test("an application's AsyncAPI document becomes a map from event types to data", () => {
   write("events.d.ts", generate("events", write("shop.json", APPLICATION)));
   assert.equal(check("uses.ts", `${CLIENT}
     client.on("payment-status", ({ status }) => { const one: "paid" | "refused" = status; return one; });
     client.on("order.placed", ({ lines, note }) => { const sku: string | undefined = lines[0]?.sku; const text: string | null | undefined = note; return [sku, text]; });
     client.emit("send-message", { text: "hi" }).then(({ id }) => id.length);
   `), "");
-  for (const [wrong, says] of [
+  for (const [wrong, message] of [
     [`client.on("payment-state", () => {});`, /payment-state/],
     [`client.on("send-message", () => {});`, /send-message/],
     [`client.on("payment-status", ({ state }) => state);`, /state/],
@@ -88,10 +88,10 @@ test("an application's events become a map from their types to their data", () =
     [`client.emit("send-message", { text: 7 });`, /number/],
     [`client.emit("send-message", { text: "hi" }).then(({ at }) => at);`, /at/],
     [`client.on("said", () => {});`, /said/],
-  ]) assert.match(check("wrong.ts", CLIENT + wrong), says, wrong);
+  ]) assert.match(check("wrong.ts", CLIENT + wrong), message, wrong);
 });
 
-test("a JSON Schema whose properties are the types will do", () => {
+test("a JSON Schema whose properties are the event types is accepted", () => {
   const text = generate("events", write("schema.json", {
     properties: {
       "payment-status": STATUS,
@@ -117,16 +117,16 @@ test("a JSON Schema whose properties are the types will do", () => {
   assert.match(check("wrong.ts", `import type { Events } from "./events"; export const point: Events["point"] = [1];`), /length|missing|Source has/);
 });
 
-test("what it cannot read it says", () => {
-  const refused = (...given) => spawnSync(process.execPath, [GENERATOR, ...given], { encoding: "utf8" });
-  for (const [given, says] of [
+test("the generator reports documents that it cannot read", () => {
+  const run = (...args) => spawnSync(process.execPath, [GENERATOR, ...args], { encoding: "utf8" });
+  for (const [args, message] of [
     [[], /expected `frames`/],
     [["events", write("none.json", "{}")], /expected an AsyncAPI document/],
     [["events", write("elsewhere.json", { properties: { a: { $ref: "other.json#/a" } } })], /within the file/],
     [["events", write("nowhere.json", { properties: { a: { $ref: "#/a" } } })], /the target does not exist/],
   ]) {
-    const { status, stdout, stderr } = refused(...given);
+    const { status, stdout, stderr } = run(...args);
     assert.deepEqual([status, stdout], [1, ""]);
-    assert.match(stderr, says);
+    assert.match(stderr, message);
   }
 });

@@ -1,1 +1,5 @@
-"""Checks of deploy/. Each module is one kind of file; `python -m checks` runs all that they register."""
+"""Checks of deploy/.
+
+Each module checks one kind of file and registers its checks with `report.check`; `python -m checks` runs them all. `live`
+checks running nodes, which `testbed` starts. The modules read deploy/ and the sources of names that it uses, and nothing else.
+"""

@@ -1,11 +1,11 @@
-"""compose.yaml, read by Compose's own loader."""
+"""Checks compose.yaml, read by Compose's own loader, and nginx.conf."""
 
 import json
 import tempfile
 from pathlib import Path
 
 from . import image
-from .report import DEPLOY, check, command, expect, refused
+from .report import DEPLOY, check, command, expect, expect_failure
 from .settings import DEFAULTS, seconds
 
 FILE = DEPLOY / "compose" / "compose.yaml"
@@ -23,36 +23,36 @@ def nodes(project):
 
 @check
 def valid():
-    """the loader accepts it, and refuses an attribute that does not exist"""
-    expect(len(nodes(load())) == 2, "not two nodes")
+    """the loader accepts compose.yaml, and rejects an unknown attribute"""
+    expect(len(nodes(load())) == 2, "compose.yaml does not have two nodes")
     with tempfile.TemporaryDirectory() as folder:
         broken = Path(folder) / "compose.yaml"
         broken.write_text(FILE.read_text().replace("stop_grace_period:", "stop_grace_time:"))
-        refused(load, broken)
+        expect_failure(load, broken)
 
 
 @check
 def healthy_in_order():
-    """every service has a health check, and whoever needs another waits until it is healthy"""
+    """every service has a health check, and a service that depends on another waits until that one is healthy"""
     project = load()
     for name, service in project["services"].items():
         expect("test" in service.get("healthcheck", {}), f"{name} has no health check")
         for other, how in service.get("depends_on", {}).items():
             expect(how["condition"] == "service_healthy", f"{name} does not wait for {other}")
     for name, node in nodes(project).items():
-        expect(node["build"]["target"] == "probed", f"{name}'s image has nothing to run its health check with")
+        expect(node["build"]["target"] == "probed", f"{name}'s image has no program for its health check")
         expect("redis" in node["depends_on"], f"{name} does not wait for Redis")
-    probed = image.final(image.stages(image.DOCKERFILE.read_text()), "probed")
+    probed = image.instructions_of(image.stages(image.DOCKERFILE.read_text()), "probed")
     expect(probed[-1][-1] == "/usr/local/bin/wget", "no wget in the probed image")
 
 
 @check
 def secrets_are_files():
-    """secrets come from files that git ignores, and none stands in the environment"""
+    """secrets come from files that git ignores, and no secret is in the environment"""
     project = load()
     for name, secret in project["secrets"].items():
         expect("/deploy/compose/secrets/" in secret["file"], f"{name} is not a file of secrets/")
-    expect("secrets/" in (FILE.parent / ".gitignore").read_text().splitlines(), "git would take the secrets")
+    expect("secrets/" in (FILE.parent / ".gitignore").read_text().splitlines(), "git does not ignore the secrets")
     for name, service in project["services"].items():
         given = {secret["target"] for secret in service.get("secrets") or []}
         for key, value in (service.get("environment") or {}).items():
@@ -63,8 +63,8 @@ def secrets_are_files():
 
 
 @check
-def doors():
-    """the services' door, Prometheus and Grafana are published on loopback only, and Redis not at all"""
+def published_ports():
+    """the server API, Prometheus and Grafana are published on loopback only, and Redis not at all"""
     for name, service in load()["services"].items():
         for port in service.get("ports") or []:
             if (name, port["target"]) != ("balancer", 8080):
@@ -73,8 +73,8 @@ def doors():
 
 
 @check
-def numbers_fit():
-    """a node may drain to the end, and open a file for every connection that it accepts"""
+def limits_fit():
+    """a node has time to drain completely, and a file descriptor for every connection that it accepts"""
     for name, node in nodes(load()).items():
         settings = {**DEFAULTS, **node["environment"]}
         grace = seconds(node["stop_grace_period"])
@@ -85,7 +85,7 @@ def numbers_fit():
 
 @check
 def mounts_exist():
-    """every file that is mounted exists"""
+    """every mounted file exists"""
     for name, service in load()["services"].items():
         for volume in service.get("volumes") or []:
             if volume["type"] == "bind":
@@ -93,7 +93,7 @@ def mounts_exist():
 
 
 def balancer(folder, listen, addresses):
-    """nginx.conf for this machine: other addresses, and the module that Debian's nginx must be told to load."""
+    """Writes nginx.conf for this machine: with other addresses, and with the module that Debian's nginx does not load itself."""
     conf = (FILE.parent / "nginx.conf").read_text()
     for old, new in {
         "listen 8080;": f"listen 127.0.0.1:{listen};",
@@ -112,19 +112,19 @@ def accepted(file):
 
 
 @check
-def balancer_accepts_its_file():
-    """nginx accepts nginx.conf, and refuses a word that it does not know"""
+def nginx_accepts_its_file():
+    """nginx accepts nginx.conf, and rejects an unknown directive"""
     with tempfile.TemporaryDirectory() as folder:
         file = balancer(folder, 18080, {"wirebell-1": "127.0.0.1:1", "wirebell-2": "127.0.0.1:2"})
         accepted(file)
         file.write_text(file.read_text().replace("least_conn;", "fewest_conn;"))
-        refused(accepted, file)
+        expect_failure(accepted, file)
 
 
 @check
 def balancer_knows_the_nodes():
-    """the balancer passes on to each node, to the one with the fewest connections"""
+    """the balancer knows every node, and picks the one with the fewest connections"""
     conf = (FILE.parent / "nginx.conf").read_text()
     for name in nodes(load()):
         expect(f"server {name}:8080 " in conf, f"{name} is not in nginx.conf")
-    expect("least_conn;" in conf, "not least_conn")
+    expect("least_conn;" in conf, "nginx.conf does not use least_conn")

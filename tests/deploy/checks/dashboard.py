@@ -1,11 +1,11 @@
-"""The dashboard's shape; `live` runs its queries."""
+"""Checks the dashboard's layout and queries; `live` runs the queries."""
 
 import json
 
 import yaml
 
 from . import rules
-from .report import DEPLOY, check, expect, refused
+from .report import DEPLOY, check, expect, expect_failure
 
 FILE = DEPLOY / "grafana" / "dashboard.json"
 ROWS = ["At a glance", "Sessions and admissions", "Events and deliveries", "Latency", "Bus", "Overflow", "Process"]
@@ -20,7 +20,7 @@ def panels():
 
 
 def queries():
-    """Every query with where it stands."""
+    """Returns every query by its panel or annotation."""
     found = {f"{p['title']} ({p['id']}{t['refId']})": t["expr"] for p in panels() for t in p["targets"]}
     for note in load()["annotations"]["list"]:
         found[f"annotation {note['name']}"] = note["expr"]
@@ -34,9 +34,9 @@ def covers(panel, x, y):
 
 @check
 def laid_out():
-    """rows are the ones expected; panels have ids of their own, fill the width and do not overlap"""
+    """the rows are the expected ones; panels have unique ids, fill the width and do not overlap"""
     everything = load()["panels"]
-    expect([panel["title"] for panel in everything if panel["type"] == "row"] == ROWS, "other rows")
+    expect([panel["title"] for panel in everything if panel["type"] == "row"] == ROWS, "unexpected rows")
     expect(len({panel["id"] for panel in everything}) == len(everything), "an id is used twice")
     for y in range(max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in everything)):
         for x in range(24):
@@ -49,7 +49,7 @@ def explained():
     """every panel has a description, a unit and the chosen data source"""
     for panel in panels():
         title = panel["title"]
-        expect(panel["description"].endswith("."), f"{title} is not explained")
+        expect(panel["description"].endswith("."), f"{title} has no description")
         unit = panel["fieldConfig"]["defaults"].get("unit") or panel["options"].get("yAxis", {}).get("unit")
         expect(unit, f"{title} has no unit")
         for each in [panel, *panel["targets"]]:
@@ -58,21 +58,21 @@ def explained():
 
 @check
 def variables():
-    """the variables are datasource, job and instance, and every query heeds the last two"""
+    """the variables are datasource, job and instance, and every query uses the last two"""
     document = load()
-    expect(document["schemaVersion"] >= 39, "an old schema")
+    expect(document["schemaVersion"] >= 39, "schemaVersion is below 39")
     expect([each["name"] for each in document["templating"]["list"]] == ["datasource", "job", "instance"], "variables")
     for name, query in queries().items():
         for selector in query.split("{")[1:]:
-            heeded = 'job=~"$job"' in selector and 'instance=~"$instance"' in selector
-            expect(heeded, f"{name} heeds not all variables: {query}")
+            used = 'job=~"$job"' in selector and 'instance=~"$instance"' in selector
+            expect(used, f"{name} does not use all variables: {query}")
 
 
 @check
 def metrics_exist():
-    """queries name only metrics of the inventory, and another name is noticed"""
+    """queries name only metrics of the inventory, and an unknown name is found"""
     rules.unknown(queries().values(), rules.inventory())
-    refused(rules.unknown, ["wirebell_session"], rules.inventory())
+    expect_failure(rules.unknown, ["wirebell_session"], rules.inventory())
 
 
 @check
@@ -80,6 +80,6 @@ def provisioned():
     """the provisioned data source is the Prometheus of compose.yaml, with its scrape interval"""
     folder = DEPLOY / "grafana" / "provisioning"
     (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text())["datasources"]
-    expect(source["url"] == "http://prometheus:9090" and source["isDefault"], "another data source")
+    expect(source["url"] == "http://prometheus:9090" and source["isDefault"], "the data source is not the Prometheus of compose.yaml")
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())["global"]["scrape_interval"]
-    expect(source["jsonData"]["timeInterval"] == scraped, "another scrape interval")
+    expect(source["jsonData"]["timeInterval"] == scraped, "the data source's timeInterval is not the scrape interval")

@@ -1,17 +1,17 @@
-"""The Dockerfile and what reaches the builder. No engine builds it here: that is left to whoever has one."""
+"""Checks the Dockerfile and the build context. The image is not built here, since no container engine is required."""
 
 import shutil
 import tempfile
 import tomllib
 from pathlib import Path
 
-from .report import DEPLOY, ROOT, check, command, expect, refused
+from .report import DEPLOY, ROOT, check, command, expect, expect_failure
 
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 
 
 def stages(text):
-    """Each stage with what it begins from, and the instructions in it."""
+    """Returns each stage with its base and its instructions."""
     found, name = {}, None
     for line in text.replace("\\\n", " ").splitlines():
         words = line.split()
@@ -25,10 +25,10 @@ def stages(text):
     return found
 
 
-def final(found, name):
-    """The instructions in force in a stage, its ancestors' first."""
+def instructions_of(found, name):
+    """Returns all instructions of a stage; those of its base stages come first."""
     base, own = found[name]
-    return (final(found, base) if base in found else []) + own
+    return (instructions_of(found, base) if base in found else []) + own
 
 
 def lint(text):
@@ -37,39 +37,39 @@ def lint(text):
 
 @check
 def linted():
-    """hadolint has nothing to say about the Dockerfile, and would"""
+    """hadolint accepts the Dockerfile, and rejects a broken copy"""
     text = DOCKERFILE.read_text()
     lint(text)
-    refused(lint, text.replace("WORKDIR /src", "WORKDIR src"))
+    expect_failure(lint, text.replace("WORKDIR /src", "WORKDIR src"))
 
 
 @check
-def runs_as_nobody():
-    """the default image is the last stage, runs as a numbered user, stops by SIGTERM and serves"""
+def runs_as_unprivileged_user():
+    """the default image is the last stage, runs as a numeric user, stops on SIGTERM and runs `wirebell serve`"""
     found = stages(DOCKERFILE.read_text())
-    instructions = final(found, list(found)[-1])
+    instructions = instructions_of(found, list(found)[-1])
     last = {words[0]: " ".join(words[1:]) for words in instructions}
     expect(last["USER"].split(":")[0].isdigit() and last["USER"] != "0:0", f"USER {last['USER']}")
-    expect(last["STOPSIGNAL"] == "SIGTERM", "another signal than the drain's")
-    expect(last["ENTRYPOINT"] == '["/usr/local/bin/wirebell"]' and last["CMD"] == '["serve"]', "not `wirebell serve`")
-    expect(set(last["EXPOSE"].split()) == {"8080", "9090"}, "not both doors")
+    expect(last["STOPSIGNAL"] == "SIGTERM", "STOPSIGNAL is not SIGTERM, which starts the drain")
+    expect(last["ENTRYPOINT"] == '["/usr/local/bin/wirebell"]' and last["CMD"] == '["serve"]', "the image does not run `wirebell serve`")
+    expect(set(last["EXPOSE"].split()) == {"8080", "9090"}, "the image does not expose both ports")
     copied = [words for words in instructions if words[0] == "COPY"]
-    expect(len(copied) == 1, "more in the image than the binary")
+    expect(len(copied) == 1, "the image has more than the binary")
 
 
 @check
 def same_libc():
-    """the binary is built on the Debian that it runs on, with a profile that exists"""
+    """the binary is built and run on the same Debian release, with an existing profile"""
     found = stages(DOCKERFILE.read_text())
-    expect(found["build"][0].endswith("-bookworm") and "debian12" in found["runtime"][0], "two releases of Debian")
+    expect(found["build"][0].endswith("-bookworm") and "debian12" in found["runtime"][0], "build and runtime use different releases of Debian")
     build = " ".join(" ".join(words) for words in found["build"][1])
     profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]
-    expect("--profile dist" in build and "dist" in profile, "no such profile")
-    expect("target/dist/wirebell" in build and "--locked" in build, "not the locked build of that profile")
+    expect("--profile dist" in build and "dist" in profile, "the build does not use the profile `dist`")
+    expect("target/dist/wirebell" in build and "--locked" in build, "the build is not a locked build of the profile `dist`")
 
 
 def context():
-    """The paths that a build of this working tree would be given."""
+    """Returns the paths of this working tree in the build context, and those of four files that must not be in it."""
     known = command("git", "ls-files", "--cached", "--others", "--exclude-standard")
     extra = "target/release/wirebell\ndeploy/compose/secrets/auth-secret\ntests/e2e/node_modules/a/b.js\ngateway/tls.key\n"
     given = command("deploy-specs", "context", ROOT / ".dockerignore", text=known + extra).splitlines()
@@ -78,7 +78,7 @@ def context():
 
 @check
 def context_suffices():
-    """what .dockerignore lets through is a workspace that cargo can read, with every file that sources include"""
+    """the build context is a workspace that cargo can read, with every file that sources include"""
     paths, _ = context()
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
@@ -86,7 +86,7 @@ def context_suffices():
                 to = Path(folder) / path
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / path, to)
-        # Locked and offline: it fails where a manifest, a target or the lock file is missing.
+        # Locked and offline: fails if a manifest, a target or the lock file is missing.
         manifest = Path(folder) / "Cargo.toml"
         command("cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline", "--manifest-path", manifest)
         for source in Path(folder).glob("*/src/**/*.rs"):
@@ -95,7 +95,7 @@ def context_suffices():
 
 
 def included(text):
-    """Relative paths in `include_str!("…")` and `include_bytes!("…")`."""
+    """Yields the relative paths in `include_str!("…")` and `include_bytes!("…")`."""
     for macro in ("include_str!(\"", "include_bytes!(\""):
         yield from (rest.split('"')[0] for rest in text.split(macro)[1:])
 
@@ -104,5 +104,5 @@ def included(text):
 def context_is_clean():
     """.dockerignore keeps build output, dependencies, secrets and keys out"""
     paths, extra = context()
-    expect(not extra, f"would reach the builder: {extra}")
-    expect(not any(path.startswith((".git/", "docs/", "deploy/")) for path in paths), "more than the build reads")
+    expect(not extra, f"the build context contains {extra}")
+    expect(not any(path.startswith((".git/", "docs/", "deploy/")) for path in paths), "the build context contains .git, docs or deploy")

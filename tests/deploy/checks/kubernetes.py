@@ -1,4 +1,4 @@
-"""The Kubernetes objects: valid by Kubernetes' own schemas, and consistent with one another."""
+"""Checks the Kubernetes objects: they are valid by Kubernetes' own schemas and consistent with each other."""
 
 import copy
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
-from .report import DEPLOY, Fault, check, command, expect, refused
+from .report import DEPLOY, CheckFailure, check, command, expect, expect_failure
 from .settings import DEFAULTS, seconds
 
 FOLDER = DEPLOY / "kubernetes"
-# The oldest that has everything that is used (preStop `sleep`), and the newest whose schemas are at hand.
+# The oldest version with every feature in use (preStop `sleep`), and the newest with available schemas.
 VERSIONS = ("1.30", "1.37")
 
 
@@ -26,7 +26,7 @@ def base():
 
 
 def example():
-    """The overlay, with stand-ins for the secret files that are not in the repository."""
+    """Builds the overlay, with placeholders for the secret files that are not in the repository."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
         secrets = Path(folder) / "example" / "secrets"
@@ -38,7 +38,7 @@ def example():
 
 def one(objects, kind, name="wirebell"):
     found = [each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name)]
-    expect(len(found) == 1, f"{len(found)} objects {kind} {name}")
+    expect(len(found) == 1, f"expected one {kind} {name}, found {len(found)}")
     return found[0]
 
 
@@ -51,14 +51,14 @@ def container(objects):
 
 
 def environment(objects):
-    """What the node is given: the ConfigMap, then the variables of the container."""
+    """Returns the node's environment: the ConfigMap, then the variables of the container."""
     given = dict(one(objects, "ConfigMap")["data"])
     given.update({each["name"]: value(each) for each in container(objects)["env"]})
     return given
 
 
 def value(variable):
-    """What stands there, or what Kubernetes would put there; these pods run on this machine."""
+    """Returns a variable's value. A pod address becomes the address of this machine."""
     if "value" in variable:
         return variable["value"]
     return {"status.podIP": "127.0.0.1"}[variable["valueFrom"]["fieldRef"]["fieldPath"]]
@@ -70,11 +70,11 @@ def validate(objects):
             try:
                 kubernetes_validate.validate(each, version, strict=True)
             except kubernetes_validate.ValidationError as error:
-                raise Fault(f"{each['kind']} {each['metadata']['name']}: {error.message}") from error
+                raise CheckFailure(f"{each['kind']} {each['metadata']['name']}: {error.message}") from error
 
 
 def broken(change):
-    """The base with something wrong in its Deployment's pods."""
+    """Returns a copy of the base with an error in its Deployment's pods."""
     objects = copy.deepcopy(base())
     change(pod(objects))
     return objects
@@ -82,18 +82,18 @@ def broken(change):
 
 @check
 def valid():
-    """base and example are valid, strictly, for the oldest and newest version"""
+    """base and example are strictly valid for the oldest and newest version"""
     validate(base())
     validate(example())
 
 
 @check
 def invalid():
-    """an unknown field, a wrong type and a missing name are refused"""
-    refused(validate, broken(lambda pod: pod.update(terminationGracePeriod=60)))
-    refused(validate, broken(lambda pod: pod["containers"][0]["readinessProbe"].update(periodSeconds="often")))
-    refused(validate, broken(lambda pod: pod["containers"][0].pop("name")))
-    refused(validate, broken(lambda pod: pod["containers"][0]["lifecycle"]["preStop"].update(sleep={"second": 5})))
+    """an unknown field, a wrong type and a missing name are rejected"""
+    expect_failure(validate, broken(lambda pod: pod.update(terminationGracePeriod=60)))
+    expect_failure(validate, broken(lambda pod: pod["containers"][0]["readinessProbe"].update(periodSeconds="often")))
+    expect_failure(validate, broken(lambda pod: pod["containers"][0].pop("name")))
+    expect_failure(validate, broken(lambda pod: pod["containers"][0]["lifecycle"]["preStop"].update(sleep={"second": 5})))
 
 
 def grace_covers_the_drain(objects):
@@ -102,19 +102,19 @@ def grace_covers_the_drain(objects):
     deadline = seconds(settings["WIREBELL_DRAIN_DEADLINE"])
     grace = pod(objects)["terminationGracePeriodSeconds"]
     expect(grace >= stop + deadline, f"{grace} s of grace for {stop} s of preStop and {deadline} s of drain")
-    told = seconds(settings["WIREBELL_DRAIN_NOTICE"]) + seconds(settings["WIREBELL_DRAIN_WINDOW"])
-    expect(told <= deadline, "the deadline comes before the last client was told")
+    notified = seconds(settings["WIREBELL_DRAIN_NOTICE"]) + seconds(settings["WIREBELL_DRAIN_WINDOW"])
+    expect(notified <= deadline, "drain.deadline is before the last client's reconnect notice")
     probe = container(objects)["readinessProbe"]
     noticed = probe["periodSeconds"] * probe["failureThreshold"]
-    expect(noticed <= stop + seconds(settings["WIREBELL_DRAIN_NOTICE"]), "clients are told before the node is out")
+    expect(noticed <= stop + seconds(settings["WIREBELL_DRAIN_NOTICE"]), "clients are asked to reconnect before the balancer drops the node")
 
 
 @check
 def grace():
-    """the grace period covers preStop and drain.deadline, and a shorter one is noticed"""
+    """the grace period covers preStop and drain.deadline, and a shorter one is found"""
     grace_covers_the_drain(base())
     grace_covers_the_drain(example())
-    refused(grace_covers_the_drain, broken(lambda pod: pod.update(terminationGracePeriodSeconds=49)))
+    expect_failure(grace_covers_the_drain, broken(lambda pod: pod.update(terminationGracePeriodSeconds=49)))
 
 
 def picks_the_nodes(objects):
@@ -125,56 +125,56 @@ def picks_the_nodes(objects):
             continue
         found = spec.get("selector", spec.get("podSelector")) or {}
         wanted = found.get("matchLabels", found)
-        expect(wanted, f"{name} picks every pod, or none")
-        expect(wanted.items() <= labels.items(), f"{name} does not pick the nodes: {wanted}")
+        expect(wanted, f"{name} has no selector")
+        expect(wanted.items() <= labels.items(), f"{name} does not select the nodes: {wanted}")
     for each in pod(objects)["topologySpreadConstraints"]:
-        expect(each["labelSelector"]["matchLabels"].items() <= labels.items(), "spreads other pods than the nodes")
+        expect(each["labelSelector"]["matchLabels"].items() <= labels.items(), "a spread constraint selects other pods than the nodes")
 
 
 @check
 def selectors():
-    """Services, policy, budget and spread pick the nodes and only them"""
+    """Services, policy, budget and spread select the nodes and no other pods"""
     for objects in (base(), example()):
         picks_the_nodes(objects)
     objects = base()
     one(objects, "NetworkPolicy")["spec"]["podSelector"] = {}
-    refused(picks_the_nodes, objects)
+    expect_failure(picks_the_nodes, objects)
 
 
-def keeps_the_services_door(objects):
+def server_api_is_internal(objects):
     for name, service in ((s, one(objects, "Service", s)["spec"]) for s in ("wirebell-clients", "wirebell-services")):
         ports = [port["targetPort"] for port in service["ports"]]
         expect(ports == [name.removeprefix("wirebell-")], f"{name} leads to {ports}")
     expect(one(objects, "Service", "wirebell-services")["spec"]["type"] == "ClusterIP", "reachable from outside")
     for rule in one(objects, "NetworkPolicy")["spec"]["ingress"]:
         if any(port["port"] != "clients" for port in rule.get("ports", [{"port": "every"}])):
-            expect(rule.get("from"), "anybody reaches the services' door")
+            expect(rule.get("from"), "every pod reaches the server API")
             for peer in rule["from"]:
                 chosen = peer.get("podSelector", {}).get("matchLabels", {})
-                # What kustomize's includeSelectors would do: only the nodes themselves could then publish.
+                # kustomize's includeSelectors would add this label; then only the nodes themselves could publish.
                 expect(chosen and "app.kubernetes.io/component" not in chosen, f"wrong peer: {peer}")
 
 
 @check
-def services_door():
-    """the services' door is inside the cluster, for named peers only"""
-    keeps_the_services_door(base())
-    keeps_the_services_door(example())
+def server_api():
+    """the server API is reachable inside the cluster only, from named peers only"""
+    server_api_is_internal(base())
+    server_api_is_internal(example())
     objects = base()
     del one(objects, "NetworkPolicy")["spec"]["ingress"][1]["from"]
-    refused(keeps_the_services_door, objects)
+    expect_failure(server_api_is_internal, objects)
 
 
 @check
 def restricted():
-    """the pods meet the restricted standard, and have no token and no variables made of Services"""
+    """the pods meet the restricted standard, and have no token and no Service variables"""
     for objects in (base(), example()):
         spec, own = pod(objects), container(objects)
-        expect(spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0, "may be root")
+        expect(spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0, "the pods may run as root")
         expect(spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, "no seccomp profile")
-        expect(own["securityContext"]["capabilities"] == {"drop": ["ALL"]}, "keeps capabilities")
-        expect(own["securityContext"]["allowPrivilegeEscalation"] is False, "may gain privileges")
-        expect(own["securityContext"]["readOnlyRootFilesystem"], "may write to its image")
+        expect(own["securityContext"]["capabilities"] == {"drop": ["ALL"]}, "the container keeps capabilities")
+        expect(own["securityContext"]["allowPrivilegeEscalation"] is False, "the container may gain privileges")
+        expect(own["securityContext"]["readOnlyRootFilesystem"], "the container may write to its image")
         account = one(objects, "ServiceAccount")
         expect(account["automountServiceAccountToken"] is False, "the account's token is mounted")
         expect(spec["automountServiceAccountToken"] is False, "the pod mounts a token")
@@ -182,27 +182,27 @@ def restricted():
 
 
 def nodes_ask_each_other(objects):
-    expect(environment(objects).get("WIREBELL_SERVICES_ADVERTISE") == "127.0.0.1", "not the pod's address")
+    expect(environment(objects).get("WIREBELL_SERVICES_ADVERTISE") == "127.0.0.1", "WIREBELL_SERVICES_ADVERTISE is not the pod's address")
     labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     (rule,) = (each for each in one(objects, "NetworkPolicy")["spec"]["ingress"] if each.get("from"))
-    # Without a namespaceSelector it is the nodes' own namespace.
+    # Without a namespaceSelector a peer is in the nodes' own namespace.
     own = [peer["podSelector"]["matchLabels"] for peer in rule["from"] if set(peer) == {"podSelector"}]
-    expect(any(chosen.items() <= labels.items() for chosen in own), "no node reaches another")
+    expect(any(chosen.items() <= labels.items() for chosen in own), "the policy keeps nodes from reaching each other")
 
 
 @check
 def peers():
-    """nodes tell each other where they are, and may reach one another"""
+    """nodes advertise their addresses and can reach each other"""
     nodes_ask_each_other(base())
     nodes_ask_each_other(example())
     objects = base()
     one(objects, "NetworkPolicy")["spec"]["ingress"][1]["from"].pop()
-    refused(nodes_ask_each_other, objects)
+    expect_failure(nodes_ask_each_other, objects)
 
 
 @check
 def probes():
-    """liveness asks /livez and readiness /readyz, on the services' door"""
+    """liveness uses /livez and readiness /readyz, on the server API"""
     own = container(base())
     for kind, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
         expect(own[kind]["httpGet"] == {"path": path, "port": "services"}, f"{kind}: {own[kind]['httpGet']}")
@@ -210,17 +210,17 @@ def probes():
 
 @check
 def rollout():
-    """a rollout takes no node away before its successor is ready, and an eviction takes one at a time"""
+    """a rollout stops no node before its successor is ready, and only one node is evicted at a time"""
     spec = one(base(), "Deployment")["spec"]
-    expect(spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, "not one by one")
-    expect("replicas" not in spec, "fights with the autoscaler")
+    expect(spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, "a rollout does not replace nodes one by one")
+    expect("replicas" not in spec, "`replicas` conflicts with the autoscaler")
     expect(one(base(), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1, "several nodes may be evicted at once")
-    expect(one(base(), "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2, "one node alone cannot be drained")
+    expect(one(base(), "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2, "minReplicas is below 2, so the only node could not be drained")
 
 
 @check
 def secrets():
-    """secrets are mounted files that a Secret has, and no value stands in the manifests"""
+    """secrets are files mounted from a Secret, and the manifests contain no secret values"""
     for objects in (base(), example()):
         volume = pod(objects)["volumes"][0]["secret"]
         files = {"/etc/wirebell/secrets/" + item["path"] for item in volume["items"]}
@@ -229,5 +229,5 @@ def secrets():
     expect(not any(each["kind"] == "Secret" for each in base()), "the base has a Secret")
     secret = one(example(), "Secret")
     expect(set(secret["data"]) == {item["key"] for item in volume["items"]}, "the Secret lacks a key")
-    expect(pod(example())["volumes"][0]["secret"]["secretName"] == secret["metadata"]["name"], "another Secret")
-    expect("secrets/" in (FOLDER / "example" / ".gitignore").read_text().splitlines(), "git would take the secrets")
+    expect(pod(example())["volumes"][0]["secret"]["secretName"] == secret["metadata"]["name"], "the pods mount another Secret")
+    expect("secrets/" in (FOLDER / "example" / ".gitignore").read_text().splitlines(), "git does not ignore the secrets")

@@ -1,4 +1,4 @@
-"""Processes that the checks start, all of them stopped at the end, by pid."""
+"""Starts the processes of the checks and stops them all at the end, by pid."""
 
 import json
 import shutil
@@ -10,12 +10,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from .report import Fault, expect
+from .report import CheckFailure, expect
 
 FOLDER = Path(tempfile.mkdtemp(prefix="wirebell-deploy-"))
 STARTED = []
-FIRST = []
-# Straight to the address, whatever proxy the environment names.
+BEFORE_STOP = []
+# Connects directly, without the environment's proxy.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -26,7 +26,7 @@ def free_port():
 
 
 def start(name, words, env=None):
-    """Starts a program with nothing in its environment but what is given; its output goes to a file."""
+    """Starts a program with only the given environment; its output goes to a file."""
     log = FOLDER / f"{name}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -42,14 +42,14 @@ def start(name, words, env=None):
     return process
 
 
-def before_the_end(action):
-    """To be done while the processes still run."""
-    FIRST.append(action)
+def before_stop(action):
+    """Registers an action that must run before the processes are stopped."""
+    BEFORE_STOP.append(action)
 
 
 def stop_all():
-    """Asks, so that those with children take them along, and insists where somebody would rather drain."""
-    for action in FIRST:
+    """Stops every process: first SIGTERM, so that it can stop its children, then SIGKILL after 2 s, without a full drain."""
+    for action in BEFORE_STOP:
         action()
     for process in STARTED:
         if process.poll() is None:
@@ -63,24 +63,24 @@ def stop_all():
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def until(what, action, patience=20.0, every=0.2):
-    """Waits until the action gives something, and returns it."""
-    deadline = time.monotonic() + patience
+def until(what, action, timeout=20.0, every=0.2):
+    """Waits until the action returns a true value, and returns that value."""
+    deadline = time.monotonic() + timeout
     while True:
         found = action()
         if found:
             return found
         if time.monotonic() > deadline:
-            raise Fault(f"not within {patience:.0f} s: {what}")
+            raise CheckFailure(f"timed out after {timeout:.0f} s: {what}")
         time.sleep(every)
 
 
 def http(url, body=None, headers=None):
-    """Status and text of an answer, of whatever status; status 0 when there is none."""
+    """Returns status and text of a response with any status; status 0 if there is no response."""
     request = urllib.request.Request(url, data=body, headers=headers or {})
     try:
-        with OPENER.open(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
+        with OPENER.open(request, timeout=10) as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
@@ -89,8 +89,8 @@ def http(url, body=None, headers=None):
 
 
 def listening(process):
-    """The addresses that a node says it has bound, read from its log."""
-    expect(process.poll() is None, f"the node has ended:\n{process.log.read_text()[-2000:]}")
+    """Returns the addresses of a node's two APIs from its log, or None."""
+    expect(process.poll() is None, f"the node exited:\n{process.log.read_text()[-2000:]}")
     for line in process.log.read_text().splitlines():
         try:
             fields = json.loads(line)

@@ -1,4 +1,4 @@
-"""The list of checks, and what became of them."""
+"""Registers checks, runs them and prints their results."""
 
 import os
 import subprocess
@@ -10,23 +10,23 @@ DEPLOY = ROOT / "deploy"
 CHECKS = []
 
 
-class Fault(Exception):
-    """What is wrong, for people."""
+class CheckFailure(Exception):
+    """A failed expectation; its message says what is wrong."""
 
 
 def check(function):
-    """Registers a check; its doc-string is its name."""
+    """Registers a check. Its docstring is its name."""
     CHECKS.append(function)
     return function
 
 
 def expect(condition, message):
     if not condition:
-        raise Fault(message)
+        raise CheckFailure(message)
 
 
 def command(*words, text=None, env=None):
-    """Runs a program to its end and returns what it printed; it must succeed."""
+    """Runs a program, which must succeed, and returns its standard output."""
     done = subprocess.run(
         [str(word) for word in words],
         input=text,
@@ -40,17 +40,17 @@ def command(*words, text=None, env=None):
     return done.stdout
 
 
-def refused(action, *arguments):
-    """The action must fail with a fault: the proof that the check it belongs to can."""
+def expect_failure(action, *arguments):
+    """Fails unless the action fails: this shows that the check finds broken input."""
     try:
         action(*arguments)
-    except Fault:
+    except CheckFailure:
         return
-    raise Fault("a broken copy was accepted")
+    raise CheckFailure("a broken copy was accepted")
 
 
 def run(words):
-    """Runs the checks whose name has one of the words in it; returns how many passed and failed."""
+    """Runs the checks whose name contains one of the words; returns how many passed and failed."""
     passed = failed = 0
     for function in CHECKS:
         name = f"{function.__module__.split('.')[-1]}: {function.__doc__.strip()}"
@@ -58,10 +58,10 @@ def run(words):
             continue
         try:
             function()
-        except Exception as error:  # a check that breaks has failed
+        except Exception as error:  # an unexpected exception is a failure, too
             failed += 1
-            why = str(error) if isinstance(error, Fault) else traceback.format_exc()
-            print(f"FAILED {name}\n    " + why.replace("\n", "\n    "))
+            reason = str(error) if isinstance(error, CheckFailure) else traceback.format_exc()
+            print(f"FAILED {name}\n    " + reason.replace("\n", "\n    "))
         else:
             passed += 1
             print(f"ok     {name}")

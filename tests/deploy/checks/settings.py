@@ -1,8 +1,8 @@
-"""What the checks must know of Wirebell's settings."""
+"""Defaults and formats of Wirebell's settings that the checks need."""
 
 import re
 
-# The binary's own, which hold where a file says nothing. `live` compares them with the source.
+# The binary's defaults, which apply if a file does not set a value. `live` compares them with the binary.
 DEFAULTS = {
     "WIREBELL_CLIENTS_MAX_CONNECTIONS": "19000",
     "WIREBELL_DRAIN_NOTICE": "5s",
@@ -13,7 +13,7 @@ UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 def seconds(text):
-    """`45s`, `1m30s` and the like."""
+    """Returns the seconds of a duration such as `45s` or `1m30s`."""
     parts = re.findall(r"(\d+)(ms|s|m|h)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a duration: {text}")

@@ -1,4 +1,4 @@
-"""What `live` plays on: Redis as Compose configures it, three nodes, Prometheus as it is deployed, and traffic."""
+"""Starts what `live` checks: Redis as in Compose, three nodes, Prometheus as deployed, and traffic."""
 
 import functools
 import http.server
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import compose, kubernetes
-from .processes import FOLDER, before_the_end, free_port, http as ask, listening, start, until
-from .report import DEPLOY, ROOT, Fault, expect
+from .processes import FOLDER, before_stop, free_port, http as request, listening, start, until
+from .report import DEPLOY, ROOT, CheckFailure, expect
 from .traffic import Node, Traffic
 
 PASSWORD = "a-password-for-this-run-only"
@@ -28,12 +28,12 @@ ISSUER = "https://login.example.com"
 
 def binary():
     path = Path(os.environ.get("WIREBELL_BIN", ROOT / "target/release/wirebell")).resolve()
-    expect(path.is_file(), f"no binary at {path}: build it, or name it in WIREBELL_BIN")
+    expect(path.is_file(), f"no binary at {path}: build it, or set WIREBELL_BIN")
     return path
 
 
-class Stage:
-    """Everything that runs."""
+class Testbed:
+    """The running processes and threads."""
 
     def __init__(self):
         self.private = rsa.generate_private_key(65537, 2048)
@@ -46,7 +46,7 @@ class Stage:
             self._node(name, env)
         self.traffic = Traffic(self.nodes, SERVICE_KEY)
         self.traffic.start()
-        before_the_end(self.traffic.stop)
+        before_stop(self.traffic.stop)
         self.prometheus = self._prometheus()
 
     def _secrets(self):
@@ -96,16 +96,16 @@ class Stage:
         return server
 
     def _environments(self):
-        """The environments as deployed; only the files lie elsewhere."""
+        """Returns the deployed environments, with the secret files in another folder."""
         cluster = kubernetes.environment(kubernetes.example())
         cluster = {key: value.replace("/etc/wirebell/secrets", str(self.secrets)) for key, value in cluster.items()}
         service = compose.nodes(compose.load())["wirebell-1"]
-        alone = {k: v.replace("/run/secrets", str(self.secrets)) for k, v in service["environment"].items()}
-        # The other way that deployment.yaml speaks of.
+        composed = {k: v.replace("/run/secrets", str(self.secrets)) for k, v in service["environment"].items()}
+        # The alternative that deployment.yaml describes: keys from a URL.
         keys = {key: value for key, value in cluster.items() if key != "WIREBELL_AUTH_PUBLIC_KEY_FILE"}
         keys["WIREBELL_AUTH_JWKS_URL"] = f"http://127.0.0.1:{self.keys.server_port}/jwks.json"
         keys["WIREBELL_AUTH_JWKS_REFRESH"] = "1s"
-        return {"kubernetes": cluster, "compose": alone, "jwks": keys}
+        return {"kubernetes": cluster, "compose": composed, "jwks": keys}
 
     def _node(self, name, env):
         listen = {"WIREBELL_CLIENTS_LISTEN": "127.0.0.1:0", "WIREBELL_SERVICES_LISTEN": "127.0.0.1:0"}
@@ -117,7 +117,7 @@ class Stage:
             sign = functools.partial(jwt.encode, key=self.private, algorithm="RS256", headers={"kid": "1"})
         self.processes[name] = process
         self.nodes.append(Node(name, clients, services, sign, ISSUER))
-        until(f"node {name} is ready", lambda: ask(f"http://{services}/readyz")[0] == 200)
+        until(f"node {name} is ready", lambda: request(f"http://{services}/readyz")[0] == 200)
 
     def _prometheus(self):
         config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())
@@ -130,15 +130,15 @@ class Stage:
             shutil.which("prometheus"), f"--config.file={FOLDER}/prometheus.yaml",
             f"--storage.tsdb.path={FOLDER}/tsdb", f"--web.listen-address={address}",
         ])  # fmt: skip
-        until("Prometheus is ready", lambda: ask(f"http://{address}/-/ready")[0] == 200)
+        until("Prometheus is ready", lambda: request(f"http://{address}/-/ready")[0] == 200)
         return address
 
     def query(self, expression):
-        """The samples of an instant query."""
+        """Returns the samples of an instant query."""
         words = urllib.parse.urlencode({"query": expression})
-        status, text = ask(f"http://{self.prometheus}/api/v1/query?{words}")
+        status, text = request(f"http://{self.prometheus}/api/v1/query?{words}")
         if status != 200:
-            raise Fault(f"Prometheus refuses {expression}: {text}")
+            raise CheckFailure(f"Prometheus rejects {expression}: {text}")
         result = json.loads(text)["data"]["result"]
         return [each for each in result if each["value"][1] != "NaN"]
 
@@ -146,24 +146,24 @@ class Stage:
         return next(node.services for node in self.nodes if node.name == name)
 
     def metrics(self, name):
-        """The names in a node's /metrics, and its text."""
-        status, text = ask(f"http://{self.address(name)}/metrics")
-        expect(status == 200, f"/metrics answers {status}")
+        """Returns the names in a node's /metrics, and its text."""
+        status, text = request(f"http://{self.address(name)}/metrics")
+        expect(status == 200, f"/metrics returns {status}")
         return set(re.findall(r"^([a-z_]+)", text, re.M)), text
 
 
 @functools.cache
 def built():
-    """The stage, or why there is none."""
+    """Returns the testbed, or the exception that kept it from starting."""
     try:
-        return Stage()
-    except Exception as error:  # told once by whoever asks, with the rest of the story
+        return Testbed()
+    except Exception as error:  # each check that needs the testbed reports it
         return error
 
 
-def stage():
-    """Built when it is first needed, once."""
+def testbed():
+    """Returns the testbed, which the first call starts."""
     found = built()
     if isinstance(found, Exception):
-        raise Fault(f"nothing to check against: {found}") from found
+        raise CheckFailure(f"the testbed did not start: {found}") from found
     return found

@@ -1,4 +1,4 @@
-"""The collector's example: every part that a pipeline names is there, and every part is used or offered."""
+"""Checks the example configuration of the OpenTelemetry collector."""
 
 import yaml
 
@@ -6,11 +6,11 @@ from .report import DEPLOY, check, expect
 
 
 @check
-def whole():
-    """the pipeline's parts exist, and it listens where nodes send"""
+def pipelines():
+    """every part that a pipeline names exists, and the collector listens on the port to which nodes send"""
     config = yaml.safe_load((DEPLOY / "otel" / "collector.yaml").read_text())
     for name, pipeline in config["service"]["pipelines"].items():
         for kind in ("receivers", "processors", "exporters"):
             for part in pipeline[kind]:
-                expect(part in config[kind], f"pipeline {name}: no {kind} {part}")
-    expect(config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318"), "not on 4318")
+                expect(part in config[kind], f"pipeline {name}: {kind} has no {part}")
+    expect(config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318"), "the collector does not listen on port 4318")

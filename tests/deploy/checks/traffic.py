@@ -1,5 +1,7 @@
-"""Traffic of every kind, so that every counter moves: clients that stay, that come and go, and that are refused; events
-that are accepted, published twice, or wrong."""
+"""Produces traffic for every counter.
+
+Some clients stay, some connect and disconnect, some are rejected. Events are accepted, published twice, or invalid.
+"""
 
 import asyncio
 import itertools
@@ -14,16 +16,16 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from .processes import http
 
-# What connections may end with, or not come about, while nodes come and go.
-LOST = (OSError, EOFError, WebSocketException, asyncio.TimeoutError)
-# Between two rounds; several of them fall into each scrape.
+# Errors that a connection may fail or end with while nodes start and stop.
+CONNECTION_ERRORS = (OSError, EOFError, WebSocketException, asyncio.TimeoutError)
+# Seconds between two rounds; several rounds fall into each scrape.
 PAUSE = 0.3
 STAYING = 3
 
 
 @dataclass
 class Node:
-    """One node, and how tokens for it are made."""
+    """A node, and the function that signs tokens for it."""
 
     name: str
     clients: str
@@ -38,45 +40,45 @@ class Node:
 
 
 class Traffic(threading.Thread):
-    """Runs until it is stopped. What it meets on the way is counted by the nodes, which is the point of it."""
+    """Runs until it is stopped. It ignores connection errors and rejections, since the nodes count them."""
 
     def __init__(self, nodes, key):
         super().__init__(daemon=True)
         self.nodes, self.key = nodes, key
-        self.over = threading.Event()
+        self.stopped = threading.Event()
         self.statuses = {}
-        self.fault = None
+        self.error = None
 
     def stop(self):
-        self.over.set()
+        self.stopped.set()
         self.join(15)
 
     def run(self):
-        # Publishing waits for answers, so it has a thread of its own; not the loop's, which nothing could stop.
+        # Publishing blocks, so it has its own thread. A thread of the loop's executor could not be stopped.
         publishing = threading.Thread(target=self._publish, daemon=True)
         publishing.start()
         try:
-            asyncio.run(self._everything())
+            asyncio.run(self._run_clients())
         except Exception as error:
-            self.fault = error
+            self.error = error
         publishing.join(15)
 
-    async def _everything(self):
+    async def _run_clients(self):
         tasks = [self._stay(node, f"{node.name}-{n}") for node in self.nodes for n in range(STAYING)]
         tasks += [self._come_and_go(node) for node in self.nodes]
         await asyncio.gather(*tasks)
 
     async def _stay(self, node, user):
-        """Reads, and sends each kind of frame, until the node or the run ends."""
-        while not self.over.is_set():
+        """Reads, and sends each kind of frame, until the run ends; reconnects when the node closes."""
+        while not self.stopped.is_set():
             try:
                 async with self._connection(node, user) as socket:
                     reader = asyncio.create_task(self._read(node, socket))
-                    while not self.over.is_set() and not reader.done():
+                    while not self.stopped.is_set() and not reader.done():
                         await self._frames(node, user, socket)
                         await asyncio.sleep(PAUSE)
                     reader.cancel()
-            except LOST:
+            except CONNECTION_ERRORS:
                 pass
             await asyncio.sleep(PAUSE)
 
@@ -93,7 +95,7 @@ class Traffic(threading.Thread):
             {"type": "wirebell.subscribe", "channel": "topic:other"},
             {"type": "wirebell.unsubscribe", "channel": "topic:other"},
         ):
-            # A refused renewal may end the session, so it is tried by one client of each node only.
+            # A rejected renewal may end the session, so only one client of each node sends it.
             if frame.get("ref") != "4" or user.endswith("-0"):
                 await socket.send(json.dumps(frame))
         await socket.send("not a frame")
@@ -108,21 +110,21 @@ class Traffic(threading.Thread):
         node.closed.append(socket.close_code)
 
     async def _come_and_go(self, node):
-        """Sessions that end at once, and tokens that are no longer good."""
+        """Opens sessions that end at once, and connects with expired tokens."""
         for lifetime in itertools.cycle((3600, -3600)):
-            if self.over.is_set():
+            if self.stopped.is_set():
                 return
             try:
                 async with self._connection(node, "visitor", lifetime) as socket:
                     await asyncio.wait_for(socket.recv(), 5)
-            except LOST:
+            except CONNECTION_ERRORS:
                 pass
             await asyncio.sleep(PAUSE)
 
     def _publish(self):
         for number in itertools.count():
             for node in self.nodes:
-                if self.over.is_set():
+                if self.stopped.is_set():
                     return
                 self._publish_to(node, number)
             time.sleep(PAUSE)
@@ -132,7 +134,7 @@ class Traffic(threading.Thread):
         volatile = {"to": "topic:news", "type": "price", "data": number, "class": "volatile"}
         self._post(node, durable)
         self._post(node, durable)
-        self._post(node, [volatile, {"to": "nobody", "type": "x", "data": 1}])
+        self._post(node, [volatile, {"to": "no-channel", "type": "x", "data": 1}])
         self._post(node, durable, {"Authorization": "Bearer wrong"})
         self._post(node, {"type": "without a receiver"})
 

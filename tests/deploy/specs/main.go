@@ -1,5 +1,5 @@
-// Reads deploy/'s files as the tools would that run them: Compose's own loader with its schema, and Docker's own
-// matching of .dockerignore. No engine is needed for either.
+// Command specs reads files of deploy/ as Docker does: compose.yaml with Compose's own loader and schema, and
+// .dockerignore with Docker's own matcher. It needs no container engine.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// Prints the project as JSON, every short form written out. Unknown attributes are errors.
+// Prints the project as JSON with every short form expanded. Unknown attributes are errors.
 func compose(file string) error {
 	options, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(filepath.Dir(file)))
 	if err != nil {
@@ -49,7 +49,7 @@ func compose(file string) error {
 	return err
 }
 
-// Prints those of the paths on standard input that would reach the builder.
+// Reads paths from standard input and prints those in the build context.
 func buildContext(file string) error {
 	ignore, err := os.Open(file)
 	if err != nil {
