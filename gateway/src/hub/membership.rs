@@ -9,24 +9,14 @@ use wirebell_protocol::{Announcement, Channel, ConnectionId, Cursor, Transport};
 use super::heartbeat::HeartbeatSlot;
 use super::log_kind::ChannelLog;
 use super::send_buffer::{Next, SendBuffer};
+use super::unavailable::Unavailable;
 use super::wire::Wire;
 use super::{Hub, JoinResult, Owner};
-use crate::bus::{BusError, CursorStatus};
+use crate::bus::CursorStatus;
 use crate::lifecycle::uptime_millis;
 
 /// Number of the next connection of this process. Numbers are never reused.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
-
-/// The bus cannot be reached at the moment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub(super) String);
-
-impl From<BusError> for Unavailable {
-    fn from(error: BusError) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// Start of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -29,6 +29,7 @@ pub mod send_buffer;
 mod shared_frame;
 pub mod snapshot;
 mod subscription;
+mod unavailable;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,12 +45,13 @@ use crate::telemetry::Metrics;
 pub use connection_log::ConnectionLog;
 pub use frame::{Frame, Tracked};
 pub use log_kind::{ChannelLog, LogKind};
-pub use membership::{Membership, SubscribeFrom, Unavailable};
+pub use membership::{Membership, SubscribeFrom};
 pub use meters::Meters;
 pub use presence::{JoinResult, LEASE};
 pub use registry::Owner;
 pub use reporter::{Ack, DeliveryReport, Reporter};
 pub use send_buffer::{Next, SessionCommand};
+pub use unavailable::Unavailable;
 pub use wire::{Pinged, Wire, Written};
 
 use self::heartbeat::Heartbeat;

@@ -4,6 +4,7 @@
 
 mod change_queue;
 mod lease;
+pub(super) mod shard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +12,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-use wirebell_protocol::channel::Kind;
 use wirebell_protocol::presence::{Lease, SessionChange, Settings};
-use wirebell_protocol::{Channel, ConnectionId, NodeCommand, Shard, Transport};
+use wirebell_protocol::{ConnectionId, NodeCommand, Shard, Transport};
 
 use self::change_queue::{ChangeQueue, PendingChange};
-use super::membership::Unavailable;
+use self::shard::shard_of;
 use super::send_buffer::SessionCommand;
+use super::unavailable::Unavailable;
 use super::{Hub, Owner};
 use crate::lifecycle::{Lifecycle, uptime_millis};
 use crate::telemetry::Metrics;
@@ -159,14 +160,6 @@ impl Hub {
         for error in answers.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "cannot release a lease; it expires by itself");
         }
-    }
-}
-
-/// Returns the shard of a user's channel.
-pub(super) fn shard_of(user: &Channel) -> Shard {
-    match user.kind() {
-        Kind::User(id) => Shard::of(id),
-        _ => Shard::of(user.as_str()),
     }
 }
 

@@ -6,7 +6,7 @@ use wirebell_protocol::{Channel, ConnectionId, Cursor, Shard, Transport};
 
 use super::{Millis, Registry};
 use crate::hub::log_kind::ChannelLog;
-use crate::hub::presence::shard_of;
+use crate::hub::presence::shard::shard_of;
 use crate::hub::send_buffer::SendBuffer;
 
 /// Owner of a session: the user and the device.
