@@ -116,11 +116,16 @@ pub use fallbacks::{Claim, Fallback, Fallbacks, FallbacksBuilder};
 pub use inbox::{Inbox, InboxBuilder, InboxClaim, InboxEvent};
 pub use published::Published;
 pub use publisher::Publisher;
-pub use receipts::{DeliveryUpdate, Follow, Receipts, Told};
+pub use receipts::{DeliveryUpdate, Follow, Receipts};
 pub use wirebell_protocol::publish::Retention;
 pub use wirebell_protocol::tracking::{Acknowledged, ConnectionState, ConnectionStatus, Receipt, State};
 pub use wirebell_protocol::{
-    Channel, ChannelError, ChannelResult, ChannelResult as Reached, Class, ConnectionId, Cursor, Durability,
-    ErrorCode, Event, EventError, Keys, PublishResult, PublishResult as Outcome,
+    Channel, ChannelError, ChannelResult, Class, ConnectionId, Cursor, Durability, ErrorCode, Event, EventError,
+    Keys, PublishResult,
 };
 pub use worker::{Backlog, WorkerBuilder, WorkerCounters};
+
+// Earlier names, so that existing publishers compile.
+pub use receipts::Told;
+pub use wirebell_protocol::tracking::{ConnectionState as What, ConnectionStatus as Noted};
+pub use wirebell_protocol::{ChannelResult as Reached, ErrorCode as Fault, PublishResult as Outcome};

@@ -238,6 +238,11 @@ impl Event {
         self.receipt || self.deadline.is_some()
     }
 
+    /// Returns the same as [`is_tracked`](Self::is_tracked), under its earlier name.
+    pub fn is_watched(&self) -> bool {
+        self.is_tracked()
+    }
+
     /// Returns the trace context.
     pub fn trace_context(&self) -> Option<&str> {
         self.traceparent.as_deref()
