@@ -1,5 +1,5 @@
-// Builds what is published: one bundle of modules in which the entries share their code, the same for `require` file by file, the
-// types, and the licences beside them.
+// Builds the published files: a bundle of ES modules whose entries share their code, CommonJS files, the types, and copies of the
+// licenses.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,10 +15,10 @@ const sources = readdirSync(path("src"), { recursive: true }).filter((name) => n
 const target = ["es2022"];
 
 rmSync(path("dist"), { recursive: true, force: true });
-for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(path("..", "..", licence), path(licence));
+for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(path("..", "..", license), path(license));
 await build({ entryPoints: entries, outdir: path("dist"), bundle: true, splitting: true, format: "esm", target, external: ["react"], chunkNames: "shared-[hash]" });
 await build({ entryPoints: sources, outdir: path("dist", "cjs"), format: "cjs", platform: "neutral", target });
-// Frameworks that render some components on a server only have to know that these are not of those.
+// Frameworks with server components need this directive: the hooks run in clients only.
 for (const file of [path("dist", "react.js"), path("dist", "cjs", "react.js")]) writeFileSync(file, `"use client";\n${readFileSync(file, "utf8")}`);
 execFileSync(process.execPath, [tsc, "-p", here], { stdio: "inherit" });
 cpSync(path("dist", "types"), path("dist", "cjs"), { recursive: true });

@@ -1,7 +1,7 @@
-// How long to wait until the next try.
+// The wait before the next attempt to connect.
 
 const FIRST = 1_000;
 const LONGEST = 30_000;
 
-/** Milliseconds, with full jitter: after a failure of the node, its clients must not come back at one moment. */
+/** Returns milliseconds, with full jitter: after a failure of a node, its clients must not reconnect at the same moment. */
 export const backoff = (attempt: number, random = Math.random): number => random() * Math.min(LONGEST, FIRST * 2 ** attempt);

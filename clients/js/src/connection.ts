@@ -1,53 +1,57 @@
-// One connection after the other: makes them, watches over them, renews their tokens, and knows when to stop.
+// Keeps a client connected: opens connections, detects broken ones, renews tokens, and stops after a final close.
 import { backoff } from "./backoff.js";
 import { WirebellError } from "./errors.js";
 import type { Frame } from "./frame.js";
-import type { Line, Upper } from "./line.js";
+import type { Link, LinkOwner } from "./link.js";
 import type { Settings } from "./options.js";
 import type { ClosedReason, Status } from "./status.js";
 import { subject } from "./token.js";
 import type { Wire } from "./transport/transport.js";
 
-/** A connection that lived for so long was a good one: the next failure is the first again. */
+/** After a connection of this many milliseconds, the backoff starts again. */
 const STEADY = 10_000;
-/** From dialling to the welcome. */
-const WELCOME_WITHIN = 10_000;
-/** For the sign of life that is asked for when somebody comes back. */
-const ALIVE_WITHIN = 3_000;
+/** Most milliseconds from dialing to the welcome. */
+const WELCOME_TIMEOUT = 10_000;
+/** Most milliseconds for the reply to a ping after a wake signal. */
+const PING_TIMEOUT = 3_000;
+/** The pause before another attempt to renew the token. */
 const RENEW_AGAIN = 3_000;
-/** Failed tries after which another transport has its turn. */
+/** Failed attempts after which the other transport is tried. */
 const CHANGE_AFTER = 2;
 
+/** Close codes after which the client does not reconnect. */
 const FINAL: Record<number, ClosedReason> = { 1008: "refused", 4403: "forbidden", 4409: "replaced" };
 
-export class Connection implements Line {
+/** The connection of a client. */
+export class Connection implements Link {
   #settings: Settings;
-  #upper: Upper;
-  /** Which of the transports, of which the last one that worked is tried first. */
+  #owner: LinkOwner;
+  /** The index of the transport to use: the last one that worked. */
   #transport = 0;
   #wire: Wire | undefined;
   #stopSignals: (() => void) | undefined;
-  /** Changes with each try, so that what belongs to an older one is known by it. */
+  /** The number of the attempt. Callbacks of older attempts are ignored. */
   #round = 0;
   #attempts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: Status["state"] = "closed";
   #user: string | undefined;
-  /** The user was known when it was dialled, and so was the cursor to name. */
+  /** The user was known when dialing, so the cursor was sent. */
   #knew = false;
   #renewing = false;
   #welcomedAt = 0;
-  #heardAt = 0;
+  #receivedAt = 0;
   #heartbeat = 25_000;
-  /** Not before this, as the node asked. */
+  /** The earliest time of the next attempt, as the node requested. */
   #notBefore = 0;
-  #said = "";
-  /** What went over this connection and asked for an answer: the largest. */
+  /** The last error message of the node. */
+  #lastError = "";
+  /** The largest frame with a ref that was sent over this connection. */
   #largest: { ref: string; size: number } | undefined;
 
-  constructor(settings: Settings, upper: Upper) {
+  constructor(settings: Settings, owner: LinkOwner) {
     this.#settings = settings;
-    this.#upper = upper;
+    this.#owner = owner;
   }
 
   open(): void {
@@ -59,7 +63,7 @@ export class Connection implements Line {
       online: () => (this.#wire ? this.#probe() : this.#hurry(1_000)),
       offline: () => { if (this.#wire) this.#probe(); else this.#wait("connection", "no network"); },
     });
-    void this.#try();
+    void this.#connect();
   }
 
   close(): void {
@@ -74,71 +78,71 @@ export class Connection implements Line {
     this.#send(frame);
   }
 
-  /** Somebody is back: what looks alive may be dead, and what waits may have waited for long enough. */
+  /** Checks the connection, or ends the wait for the next attempt. */
   nudge(): void {
     if (this.#wire) this.#probe();
     else this.#hurry(0);
   }
 
-  /** Is it still there? If not, the next one is made at once. */
-  #probe(within = ALIVE_WITHIN): void {
+  /** Pings the node. Without a reply, the next connection is opened at once. */
+  #probe(within = PING_TIMEOUT): void {
     if (this.#state !== "online") return;
-    const asked = Date.now();
+    const pingedAt = Date.now();
     this.#send({ type: "wirebell.ping" });
-    this.#later(within, () => {
-      if (this.#heardAt < asked) this.#lost("the connection is silent");
+    this.#schedule(within, () => {
+      if (this.#receivedAt < pingedAt) this.#lost("no reply to a ping; reconnecting");
       else this.#watch();
     });
   }
 
-  async #try(): Promise<void> {
-    this.#drop();
+  async #connect(): Promise<void> {
+    this.#dropWire();
     const round = this.#round;
-    this.#said = "";
-    this.#tell({ state: "connecting" });
-    const token = await this.#ask(round);
-    if (token === undefined || !this.#isSame(token)) return;
+    this.#lastError = "";
+    this.#setStatus({ state: "connecting" });
+    const token = await this.#getToken(round);
+    if (token === undefined || !this.#isSameUser(token)) return;
     const { url, transports } = this.#settings;
     const user = subject(token);
     this.#knew = user !== undefined;
-    const cursor = user === undefined ? undefined : this.#upper.cursors(user)[`user:${user}`];
-    this.#heardAt = Date.now();
-    this.#later(WELCOME_WITHIN, () => this.#lost("no welcome came in time"));
+    const cursor = user === undefined ? undefined : this.#owner.cursors(user)[`user:${user}`];
+    this.#receivedAt = Date.now();
+    this.#schedule(WELCOME_TIMEOUT, () => this.#lost(`no welcome within ${WELCOME_TIMEOUT} ms`));
     const mine = <A extends any[]>(run: (...all: A) => void) => (...all: A) => { if (round === this.#round) run(...all); };
     try {
       this.#wire = transports[this.#transport]!.dial({ url, token, cursor }, {
-        text: mine((text) => this.#hear(text)),
-        gone: mine((code, reason) => this.#gone(code, reason)),
+        text: mine((text) => this.#receive(text)),
+        closed: mine((code, reason) => this.#closed(code, reason)),
       });
     } catch (error) {
       this.#lost(String(error));
     }
   }
 
-  /** The app's token; undefined if it is of no use now, which has been told then. */
-  async #ask(round: number): Promise<string | undefined> {
+  /** Returns the app's token; undefined if there is none, which is reported. */
+  async #getToken(round: number): Promise<string | undefined> {
     let token: string | null | undefined;
     try {
-      // Later than `open`, so that whoever made the client hears of what goes wrong.
+      // Asynchronous, so that the app can register its listeners before an error.
       token = await Promise.resolve().then(this.#settings.token);
     } catch (error) {
       if (round !== this.#round) return undefined;
-      this.#upper.failed(new WirebellError("token", "no token could be had", undefined, error));
+      this.#owner.failed(new WirebellError("token", "the token function failed", undefined, error));
       if (this.#state === "online") this.#renewLater();
       else this.#wait("token", String(error));
       return undefined;
     }
     if (round !== this.#round) return undefined;
     if (!token) {
-      this.#upper.forget();
-      this.#end("no_token", "nobody is signed in");
+      this.#owner.forget();
+      this.#end("no_token", "no user is signed in");
       return undefined;
     }
     return token;
   }
 
-  /** Never goes on as somebody else: what the page shows is the other user's. */
-  #isSame(token: string): boolean {
+  /** Stops for the token of another user: the page shows the data of the first one. */
+  #isSameUser(token: string): boolean {
     return this.#is(subject(token));
   }
 
@@ -149,18 +153,18 @@ export class Connection implements Line {
   }
 
   #changed(): void {
-    this.#upper.forget();
+    this.#owner.forget();
     this.#end("user_changed", "the token is for another user");
   }
 
-  #hear(text: string): void {
-    this.#heardAt = Date.now();
+  #receive(text: string): void {
+    this.#receivedAt = Date.now();
     if (!text) return;
     let frame: Frame;
     try {
       frame = JSON.parse(text);
     } catch {
-      return this.#upper.failed(new WirebellError("bad_frame", "the node sent what is not JSON"));
+      return this.#owner.failed(new WirebellError("bad_frame", "the node sent a frame that is not JSON"));
     }
     switch (frame.type) {
       case "wirebell.welcome":
@@ -168,18 +172,18 @@ export class Connection implements Line {
       case "wirebell.expiring":
         return void this.#renew();
       case "wirebell.close":
-        return this.#gone(frame["code"], frame["reason"]);
+        return this.#closed(frame["code"], frame["reason"]);
       case "wirebell.reconnect":
         this.#notBefore = Date.now() + frame["after"] * 1_000;
         return;
       case "wirebell.error":
-        this.#said = frame["message"];
-        if (frame["ref"] === "auth") return this.#notRenewed(frame["code"]);
+        this.#lastError = frame["message"];
+        if (frame["ref"] === "auth") return this.#renewalFailed(frame["code"]);
         break;
       case "wirebell.reply":
         if (frame["ref"] === "auth") return void (this.#renewing = false);
     }
-    this.#upper.heard(frame);
+    this.#owner.received(frame);
   }
 
   #welcome(frame: Frame): void {
@@ -189,19 +193,19 @@ export class Connection implements Line {
     this.#notBefore = 0;
     this.#watch();
     const { connection, user, device } = frame;
-    this.#tell({ state: "online", connection, user, device, transport: this.#settings.transports[this.#transport]!.name });
-    this.#upper.heard({ ...frame, knew: this.#knew });
+    this.#setStatus({ state: "online", connection, user, device, transport: this.#settings.transports[this.#transport]!.name });
+    this.#owner.received({ ...frame, knew: this.#knew });
   }
 
-  /** Pages do not see the protocol's pings, so a quiet connection is asked. */
+  /** Pings a quiet connection: pages do not see the WebSocket pings. */
   #watch(): void {
     const every = this.#heartbeat;
     const due = Date.now() + every;
-    this.#later(every, () => {
+    this.#schedule(every, () => {
       const now = Date.now();
-      // A timer that comes much too late was asleep, and so was the device.
+      // A timer that fires much too late means that the device was asleep.
       if (now - due > every) this.#probe();
-      else if (now - this.#heardAt >= every) this.#probe(every);
+      else if (now - this.#receivedAt >= every) this.#probe(every);
       else this.#watch();
     });
   }
@@ -209,17 +213,17 @@ export class Connection implements Line {
   async #renew(): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    const token = await this.#ask(this.#round);
-    if (token !== undefined && this.#isSame(token)) this.#send({ type: "wirebell.auth", token, ref: "auth" });
+    const token = await this.#getToken(this.#round);
+    if (token !== undefined && this.#isSameUser(token)) this.#send({ type: "wirebell.auth", token, ref: "auth" });
   }
 
-  #notRenewed(code: string): void {
+  #renewalFailed(code: string): void {
     if (code === "user_mismatch") return this.#changed();
-    this.#upper.failed(new WirebellError(code, this.#said));
+    this.#owner.failed(new WirebellError(code, this.#lastError));
     this.#renewLater();
   }
 
-  /** As long as the old token lasts; after that the node closes. */
+  /** Retries while the old token is valid; after that the node closes the connection. */
   #renewLater(): void {
     const round = this.#round;
     setTimeout(() => {
@@ -229,13 +233,13 @@ export class Connection implements Line {
     }, RENEW_AGAIN);
   }
 
-  #gone(code: number, reason: string): void {
-    const message = this.#said || reason || `closed with ${code}`;
+  #closed(code: number, reason: string): void {
+    const message = this.#lastError || reason || `closed with ${code}`;
     const final = FINAL[code];
     if (final) return this.#end(final, message);
-    // Sent again it would close the next one too. The node answered for all that are smaller.
-    if (code === 4413 && this.#largest) this.#upper.heard({ type: "wirebell.error", code: "data_too_large", message, ref: this.#largest.ref });
-    // The node is full: sooner than this there is no room.
+    // The frame was too large. Sending it again would close the next connection as well, so it fails here.
+    if (code === 4413 && this.#largest) this.#owner.received({ type: "wirebell.error", code: "data_too_large", message, ref: this.#largest.ref });
+    // The node is full: wait longer before the next attempt.
     if (code === 4429) this.#attempts = Math.max(this.#attempts, 3);
     this.#lost(message, code === 4401 || code === 4408 ? "token" : "connection");
   }
@@ -251,27 +255,27 @@ export class Connection implements Line {
   }
 
   #wait(reason: "connection" | "token", message: string): void {
-    this.#drop();
+    this.#dropWire();
     const now = Date.now();
     const retryAt = Math.max(now + backoff(this.#attempts++), this.#notBefore);
-    this.#tell(this.#settings.hasNetwork() ? { state: "waiting", retryAt, reason, message } : { state: "offline", retryAt });
-    this.#later(retryAt - now, () => void this.#try());
+    this.#setStatus(this.#settings.hasNetwork() ? { state: "waiting", retryAt, reason, message } : { state: "offline", retryAt });
+    this.#schedule(retryAt - now, () => void this.#connect());
   }
 
-  /** Tries soon, if it waits; but not before the node wants it. */
+  /** Shortens the wait for the next attempt, but not below the time that the node requested. */
   #hurry(within: number): void {
     if (this.#state !== "waiting" && this.#state !== "offline") return;
-    this.#later(Math.max(Math.random() * within, this.#notBefore - Date.now()), () => void this.#try());
+    this.#schedule(Math.max(Math.random() * within, this.#notBefore - Date.now()), () => void this.#connect());
   }
 
   #end(reason: ClosedReason, message: string): void {
     if (this.#state === "closed") return;
-    this.#drop();
+    this.#dropWire();
     this.#stopSignals?.();
-    this.#tell({ state: "closed", reason, message });
+    this.#setStatus({ state: "closed", reason, message });
   }
 
-  #drop(): void {
+  #dropWire(): void {
     this.#round++;
     clearTimeout(this.#timer);
     this.#renewing = false;
@@ -283,12 +287,12 @@ export class Connection implements Line {
     this.#wire?.send(frame);
   }
 
-  #tell(status: Status): void {
+  #setStatus(status: Status): void {
     this.#state = status.state;
-    this.#upper.status(status);
+    this.#owner.status(status);
   }
 
-  #later(millis: number, run: () => void): void {
+  #schedule(millis: number, run: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(run, millis);
   }

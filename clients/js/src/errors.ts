@@ -1,10 +1,10 @@
-// What went wrong, with a code for programs.
+// Errors of the client, with a code for programs.
 
-/** `code` is one that the node gave, or one of the client's own: `offline`, `queue_full`, `timed_out`, `closed`, `token`,
+/** `code` is an error code of the node, or one of the client: `offline`, `queue_full`, `timed_out`, `closed`, `token`,
  *  `unfinished`, `bad_frame`. */
 export class WirebellError extends Error {
   readonly code: string;
-  /** The channel concerned, if it is one channel. */
+  /** The channel, if the error concerns one. */
   readonly channel: string | undefined;
 
   constructor(code: string, message: string, channel?: string, cause?: unknown) {

@@ -1,25 +1,27 @@
-// Frames, as docs/protocol.md has them.
+// Frames, as docs/protocol.md defines them.
 
-/** An event, as the node sent it. */
+/** An event as the node sent it. */
 export interface WirebellEvent<Data = any, Type extends string = string> {
   readonly type: Type;
   readonly data: Data;
   readonly id: string;
   readonly channel: string;
   readonly time: string;
-  /** Its place in the log: of durable events. */
+  /** The position in the log, of durable events. */
   readonly cursor?: string;
-  /** What it is the newest value of: of retained events. */
+  /** The key of the value, of retained events. */
   readonly key?: string;
   readonly source?: string;
-  /** Somebody wants to know whether it was handled. */
+  /** The publisher requests an acknowledgement. */
   readonly ack?: boolean;
   readonly traceparent?: string;
 }
 
+/** A frame of the protocol. Events are frames as well. */
 export interface Frame {
   type: string;
   [member: string]: any;
 }
 
+/** Returns whether the frame is an event; other types are reserved for the protocol. */
 export const isEvent = (frame: Frame): boolean => !frame.type.startsWith("wirebell.");

@@ -1,71 +1,72 @@
-// How far one channel has been handled. Events are handed out as they come and may finish in any order; the position is behind
-// the longest run of them that has finished, so that what was not finished comes again after a reload.
-import { isBehind } from "./cursor.js";
+// The position in one channel: how far its events are handled. Handlers may finish in any order. The position follows the
+// longest finished run from the start, so that unfinished events are received again after a reload.
+import { isAfter } from "./cursor.js";
 
-/** As many as a log keeps unless it is told otherwise. */
+/** Remembered cursors: the default length of a log. */
 const REMEMBERED = 1_000;
-/** Handlers that never come back must not hold up the rest for ever. */
-const MOST_OPEN = 1_000;
+/** Most unfinished events: handlers that never return must not hold up the rest. */
+const MAX_PENDING = 1_000;
 
-interface Open {
+interface PendingEvent {
   cursor: string;
   ack: boolean;
-  /** `again`: it failed, and has another try when it comes again. */
-  state: "open" | "handled" | "failed" | "passed" | "again";
+  /** `retry`: it failed, and is handled again when it is received again. */
+  state: "pending" | "handled" | "failed" | "skipped" | "retry";
 }
 
+/** The position in a channel. */
 export class Position {
-  /** Everything up to here was finished; what comes again of that is a repeat. */
+  /** The cursor up to which every event is finished; those events are repeats. */
   at: string | undefined;
-  /** The last cursor that may be acknowledged and has not been heard of by the node. */
-  unheard: string | undefined;
+  /** The last acknowledged cursor that the node has not confirmed. */
+  unconfirmed: string | undefined;
   #recent = new Set<string>();
-  #open: Open[] = [];
+  #pending: PendingEvent[] = [];
 
   constructor(at?: string) {
     this.at = at;
   }
 
-  /** An event has come. Undefined if it has come before. */
-  take(cursor: string, ack: boolean): Open | undefined {
-    const before = this.#open.find((open) => open.cursor === cursor);
-    if (before?.state === "again") {
-      before.state = "open";
+  /** Adds a received event. Returns undefined for a repeat. */
+  add(cursor: string, ack: boolean): PendingEvent | undefined {
+    const before = this.#pending.find((event) => event.cursor === cursor);
+    if (before?.state === "retry") {
+      before.state = "pending";
       return before;
     }
-    if (!isBehind(cursor, this.at) || this.#recent.has(cursor)) return undefined;
+    if (!isAfter(cursor, this.at) || this.#recent.has(cursor)) return undefined;
     this.#recent.add(cursor);
     if (this.#recent.size > REMEMBERED) this.#recent.delete(this.#recent.values().next().value!);
-    const open: Open = { cursor, ack, state: "open" };
-    this.#open.push(open);
-    return open;
+    const event: PendingEvent = { cursor, ack, state: "pending" };
+    this.#pending.push(event);
+    return event;
   }
 
-  /** One is finished. Answers whether the position has moved, and what is to be acknowledged now. A watched event that failed holds the position, and so the
-   *  acknowledgement of all behind it, since that is cumulative. */
-  finish(open: Open, state: Open["state"]): { moved: boolean; acknowledge?: string | undefined } {
-    open.state = state;
-    if (this.#open.length > MOST_OPEN && this.#open[0]!.state === "open") this.#open[0]!.state = "failed";
+  /** Finishes an event. Returns whether the position has moved, and the cursor to acknowledge now. A failed event that requests
+   *  an acknowledgement stops the position, and so the acknowledgement of later events: acknowledgements are cumulative. */
+  finish(event: PendingEvent, state: PendingEvent["state"]): { moved: boolean; acknowledge?: string | undefined } {
+    event.state = state;
+    if (this.#pending.length > MAX_PENDING && this.#pending[0]!.state === "pending") this.#pending[0]!.state = "failed";
     const before = this.at;
     let acknowledge: string | undefined;
-    while (this.#open[0]) {
-      const { cursor, ack, state } = this.#open[0];
-      if (state === "open" || state === "again" || (state === "failed" && ack)) break;
-      if (isBehind(cursor, this.at)) this.at = cursor;
-      if (state === "handled" && ack) this.unheard = acknowledge = cursor;
-      this.#open.shift();
+    while (this.#pending[0]) {
+      const { cursor, ack, state } = this.#pending[0];
+      if (state === "pending" || state === "retry" || (state === "failed" && ack)) break;
+      if (isAfter(cursor, this.at)) this.at = cursor;
+      if (state === "handled" && ack) this.unconfirmed = acknowledge = cursor;
+      this.#pending.shift();
     }
     return { moved: this.at !== before, acknowledge };
   }
 
-  /** The connection is a new one: what failed is sent again, and may be tried again. */
-  again(): void {
-    for (const open of this.#open) if (open.state === "failed") open.state = "again";
+  /** Allows a retry of failed events: a new connection sends them again. */
+  reconnected(): void {
+    for (const event of this.#pending) if (event.state === "failed") event.state = "retry";
   }
 
-  /** The log does not reach back to the position: what it has now begins somewhere else. */
+  /** Restarts at the beginning of the log, after the log has dropped events after the position. */
   gap(): void {
     this.at = "0-0";
-    this.#open = this.#open.filter(({ state }) => state === "open");
+    this.#pending = this.#pending.filter(({ state }) => state === "pending");
   }
 }

@@ -1,4 +1,4 @@
-// React hooks over a client.
+// React hooks for a client.
 import {
   createContext, createElement, useCallback, useContext, useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore, type ReactElement, type ReactNode,
 } from "react";
@@ -9,32 +9,33 @@ import type { Options } from "./options.js";
 import type { Status } from "./status.js";
 
 const Context = createContext<Wirebell<any, any> | undefined>(undefined);
-const BEFORE: Status = { state: "connecting" };
+const INITIAL: Status = { state: "connecting" };
 
+/** The properties of the provider: a client, or what is needed to create one. */
 export type ProviderProps = { children?: ReactNode } & (
   | {
-      /** A client made elsewhere, which is connected and closed there. */
+      /** An existing client. The provider neither connects nor closes it. */
       client: Wirebell<any, any>;
     }
   | {
       url: string;
       token: Options["token"];
-      /** The others; they are read once. */
+      /** Other options; they are read once. */
       options?: Omit<Options, "token" | "connect">;
-      /** By default `wirebell` of the main entry; that of `wirebell/tabs` shares the connection between tabs. */
+      /** Creates the client. Default: `wirebell` of the main entry; that of `wirebell/tabs` shares the connection between tabs. */
       make?: (url: string, options: Options) => Wirebell<any, any>;
     }
 );
 
-/** Gives the hooks below it their client. One that it makes itself connects when it is mounted, never on a server, and is closed
- *  after it is gone. */
+/** Provides the client to the hooks below it. A client that it creates connects on mount, never on a server, and is closed after
+ *  unmount. */
 export function WirebellProvider(props: ProviderProps): ReactElement {
   const { children } = props;
   if ("client" in props) return createElement(Context.Provider, { value: props.client }, children);
-  return createElement(Own, { ...props, key: props.url });
+  return createElement(OwnClient, { ...props, key: props.url });
 }
 
-function Own({ url, token, options, make = wirebell, children }: Extract<ProviderProps, { url: string }>): ReactElement {
+function OwnClient({ url, token, options, make = wirebell, children }: Extract<ProviderProps, { url: string }>): ReactElement {
   const latest = useLatest(token);
   const client = useState(() => make(url, { ...options, token: () => latest.current(), connect: false }))[0];
   const holders = useRef(0);
@@ -43,7 +44,7 @@ function Own({ url, token, options, make = wirebell, children }: Extract<Provide
     client.connect();
     return () => {
       holders.current--;
-      // StrictMode mounts twice: what is mounted again at once was never gone.
+      // StrictMode mounts twice: after an immediate second mount, the client stays open.
       setTimeout(() => { if (!holders.current) client.close(); });
     };
   }, [client]);
@@ -56,28 +57,28 @@ function useLatest<T>(value: T): { current: T } {
   return latest;
 }
 
-/** The client of the provider above. */
+/** Returns the client of the nearest provider. */
 export function useWirebell<E extends { [T in keyof E]: any } = Record<string, any>>(): Wirebell<E, any> {
   const client = useContext(Context);
-  if (!client) throw new Error("wirebell: there is no WirebellProvider above this component");
+  if (!client) throw new Error("wirebell: this component is not inside a WirebellProvider");
   return client as Wirebell<E, any>;
 }
 
-/** Handles events of a type for as long as the component is mounted. The newest handler is called, so it need not be memoised. */
+/** Handles events of a type while the component is mounted. The latest handler is called, so it need not be memoized. */
 export function useEvent<Data = any>(type: string, handler: (data: Data, event: WirebellEvent<Data>) => unknown): void {
   const client = useWirebell();
   const latest = useLatest(handler);
   useEffect(() => client.on(type, (data, event) => latest.current(data, event)), [client, type]);
 }
 
-/** Listens for a topic for as long as the component is mounted. */
+/** Subscribes to a topic while the component is mounted. */
 export function useTopic<Data = any>(channel: `topic:${string}`, handler?: (data: Data, event: WirebellEvent<Data>) => unknown): void {
   const client = useWirebell();
   const latest = useLatest(handler);
   useEffect(() => client.subscribe(channel, (data, event) => latest.current?.(data, event)), [client, channel]);
 }
 
-/** The data of the newest retained event with this key, or of this type; `initial` until there is one, and on a server. */
+/** Returns the data of the newest retained event with this key or type; `initial` until there is one, and on a server. */
 export function useRetained<Data = any>(key: string): Data | undefined;
 export function useRetained<Data>(key: string, initial: Data, channel?: string): Data;
 export function useRetained(key: string, initial?: unknown, channel?: string): unknown {
@@ -87,9 +88,9 @@ export function useRetained(key: string, initial?: unknown, channel?: string): u
   return event ? event.data : initial;
 }
 
-/** How the connection is. On a server, and until it is known, `connecting`. */
+/** Returns the connection status. On a server, and until it is known, it is `connecting`. */
 export function useStatus(): Status {
   const client = useWirebell();
   const on = useCallback((changed: () => void) => client.onStatus(changed), [client]);
-  return useSyncExternalStore(on, () => client.status, () => BEFORE);
+  return useSyncExternalStore(on, () => client.status, () => INITIAL);
 }

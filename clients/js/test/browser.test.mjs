@@ -1,16 +1,16 @@
-// The client in a page: reloads, a network that goes, a device that slept, a node that is killed.
+// The client in a page: reloads, network loss, a device that slept, a killed node.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { events, got, stage, state, status } from "./support/browser.mjs";
+import { events, got, browserTests, state, status } from "./support/browser.mjs";
 import { Node, freePort, startRedis } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
-const on = stage();
+const on = browserTests();
 let node;
 before(async () => { node = await Node.start(); });
 after(() => node.stop());
 
-test("a page that is reloaded gets what it missed, and nothing again", async () => {
+test("a reloaded page gets the events it missed, and no event twice", async () => {
   const context = await on.browser.newContext();
   const page = await on.open(context, { node: node.url, user: "reload" });
   await node.publish("user:reload", "n", 0);
@@ -28,7 +28,7 @@ test("a page that is reloaded gets what it missed, and nothing again", async () 
   await context.close();
 });
 
-test("without a network it says so, and is back soon after the network is", async () => {
+test("the status is offline without a network, and the client reconnects with it", async () => {
   const context = await on.browser.newContext();
   const page = await on.open(context, { node: node.url, user: "offline" });
   await context.setOffline(true);
@@ -41,7 +41,7 @@ test("without a network it says so, and is back soon after the network is", asyn
   await context.close();
 });
 
-test("a page that slept finds out that its connection is dead when it is looked at", async () => {
+test("a page that slept detects its dead connection when it becomes visible", async () => {
   const mine = await Node.start();
   const context = await on.browser.newContext();
   const page = await on.open(context, { node: mine.url, user: "slept" });
@@ -55,7 +55,7 @@ test("a page that slept finds out that its connection is dead when it is looked 
   await mine.stop();
 });
 
-test("a node is killed and another takes over", async () => {
+test("no event is lost or repeated when a node is killed and another takes over", async () => {
   const redis = await startRedis();
   const clients = `127.0.0.1:${await freePort()}`;
   const [first, other] = [await Node.start({ redis: redis.url, clients }), await Node.start({ redis: redis.url })];

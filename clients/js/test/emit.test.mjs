@@ -1,16 +1,16 @@
-// Events to the services, and their answers, over real nodes, a real Redis and a real worker.
+// Emits and their replies, with real nodes, a real Redis and a real worker.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { after, before, test } from "node:test";
-import { stage } from "./support/browser.mjs";
+import { browserTests } from "./support/browser.mjs";
 import { connect } from "./support/client.mjs";
 import { Node, freePort, startRedis } from "./support/node.mjs";
 import { ROOT } from "./support/package.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
 const { Inbox } = await import(pathToFileURL(join(ROOT, "publisher-sdk/node/index.mjs")));
-const on = stage();
+const on = browserTests();
 const handled = [];
 let redis;
 let node;
@@ -40,7 +40,7 @@ const online = async (options) => {
 };
 after(() => open.forEach((wb) => wb.close()));
 
-test("an emit is answered with what the service returns", async () => {
+test("an emit resolves with the reply of the service", async () => {
   const wb = await online({ user: "a" });
   assert.deepEqual(await wb.emit("send-message", { text: "hello" }, { id: "own" }), { id: "own", user: "a", text: "hello" });
   assert.equal(await wb.emit("silent"), null);
@@ -48,14 +48,14 @@ test("an emit is answered with what the service returns", async () => {
   assert.deepEqual(many.map(({ text }) => text), Array.from({ length: 15 }, (_, nth) => nth));
 });
 
-test("what is refused says why", async () => {
+test("a rejected emit has the error code of the node", async () => {
   const wb = await online({ user: "b", claims: { emit: ["send-*", "fails"] } });
   await assert.rejects(wb.emit("other", {}), { name: "WirebellError", code: "not_allowed" });
   await assert.rejects(wb.emit("fails", {}), { code: "service_failed" });
   assert.equal((await wb.emit("send-message", { text: "still" })).text, "still");
 });
 
-test("an emit that waits for a connection is sent when there is one", async () => {
+test("an emit without a connection is sent once connected", async () => {
   const { wb, until } = connect(node.url, { user: "c", connect: false });
   open.push(wb);
   const answer = wb.emit("send-message", { text: "early" });
@@ -65,17 +65,17 @@ test("an emit that waits for a connection is sent when there is one", async () =
   await until("online");
 });
 
-test("as many as waited for a connection are sent, though a node takes fewer at once", async () => {
+test("all queued emits are sent, although the node accepts fewer at once", async () => {
   const { wb } = connect(node.url, { user: "many", connect: false });
   open.push(wb);
   const answers = Promise.all(Array.from({ length: 45 }, (_, nth) => wb.emit("send-message", { text: `many ${nth}` })));
   wb.connect();
   assert.equal((await answers).length, 45);
   const direct = await Promise.allSettled(Array.from({ length: 60 }, () => wb.emit("silent")));
-  assert.ok(direct.some(({ reason }) => reason?.code === "rate_limited"), "who emits too much is told so");
+  assert.ok(direct.some(({ reason }) => reason?.code === "rate_limited"), "too many emits at once are rejected");
 });
 
-test("one that is too large is refused, and the others are answered over the next connection", async () => {
+test("a too large emit is rejected, and the others get replies over the next connection", async () => {
   const wb = await online({ user: "d" });
   const slow = wb.emit("slow", "beside a large one");
   await eventually(() => handled.includes("beside a large one"));
@@ -84,7 +84,7 @@ test("one that is too large is refused, and the others are answered over the nex
   assert.equal(handled.filter((text) => text === "beside a large one").length, 1);
 });
 
-test("one whose node is killed is sent again to the next, and is handled once", async () => {
+test("an emit whose node is killed is sent to the next node, and handled once", async () => {
   const clients = `127.0.0.1:${await freePort()}`;
   const first = await Node.start({ redis: redis.url, clients });
   const wb = await online({ url: first.url, user: "e" });
@@ -98,7 +98,7 @@ test("one whose node is killed is sent again to the next, and is handled once", 
   await second.stop();
 });
 
-test("tabs emit over the connection that they share, and each gets its own answer", async () => {
+test("tabs emit over their shared connection, and each gets its own reply", async () => {
   const context = await on.browser.newContext();
   const pages = [];
   for (const _ of [1, 2, 3]) pages.push(await on.open(context, { entry: "tabs", node: node.url, user: "tabs" }));

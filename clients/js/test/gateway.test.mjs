@@ -1,4 +1,4 @@
-// The client against a real node, in Node.js: what comes, what is acknowledged, and what happens when things break.
+// The client in Node.js with a real node: events, acknowledgements, tokens and failures.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import WebSocket from "ws";
@@ -7,7 +7,7 @@ import { Node, freePort, startRedis, token } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
 let node;
-// A heartbeat that outlasts a busy machine's pauses, since a client that is silent for longer is given up.
+// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are silent for longer.
 before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "3s" } }); });
 after(() => node.stop());
 
@@ -20,9 +20,9 @@ const online = async (options) => {
 };
 after(() => open.forEach((wb) => wb.close()));
 
-// They wait for the most part, each with a user of its own.
+// The tests mostly wait, and each has its own user.
 describe("a client in Node.js", { concurrency: 4 }, () => {
-  test("events come by name, with their data and themselves", async () => {
+  test("a handler gets events of its type, with data and event", async () => {
     const seen = await online({ user: "a" });
     const paid = [];
     const off = seen.wb.on("payment-status", (data, event) => { paid.push([data, event.id, event.channel]); });
@@ -38,7 +38,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual([state, user, transport, connection.includes(".")], ["online", "a", "websocket", true]);
   });
 
-  test("an event is acknowledged once its handler has run, and not before", async () => {
+  test("an event is acknowledged only after its handler has finished", async () => {
     const seen = await online({ user: "ack", claims: { device: "phone" } });
     let finish;
     seen.wb.on("slow", () => new Promise((resolve) => { finish = resolve; }));
@@ -50,14 +50,14 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual([state, acknowledged[0].device], ["acknowledged", "phone"]);
   });
 
-  test("what a handler throws is told, and not acknowledged; the next connection tries again", async () => {
+  test("an event whose handler throws is reported, not acknowledged, and retried on the next connection", async () => {
     const seen = await online({ user: "throws" });
     let broken = true;
     let runs = 0;
-    seen.wb.on("watched", async () => { runs += 1; if (broken) throw new Error("a fault of the page"); });
+    seen.wb.on("watched", async () => { runs += 1; if (broken) throw new Error("a bug of the page"); });
     const { id } = await node.publish("user:throws", "watched", 1, { receipt: true });
     await eventually(() => seen.errors, ({ length }) => length === 1);
-    assert.match(seen.errors[0].message, /watched failed: Error: a fault of the page/);
+    assert.match(seen.errors[0].message, /watched failed: Error: a bug of the page/);
     assert.equal((await node.receipt(id, 1)).state, "accepted");
     broken = false;
     seen.wb.close();
@@ -66,13 +66,13 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(runs, 2);
   });
 
-  test("an event that no handler is for is not acknowledged", async () => {
-    const { wb } = await online({ user: "nobody" });
+  test("an event without a handler is not acknowledged", async () => {
+    const { wb } = await online({ user: "closing" });
     const silent = connect(node.url, { user: "unhandled" });
     open.push(silent.wb);
     wb.close();
     await silent.until("online");
-    // `connect` listens to everything to see it; this one does not.
+    // `connect` handles every type to record it; this client does not.
     const quiet = (await import("./support/package.mjs")).client.wirebell(node.url, { WebSocket, token: () => token("quiet") });
     open.push(quiet);
     await eventually(() => quiet.status.state, (state) => state === "online");
@@ -80,7 +80,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal((await node.receipt(id, 1)).state, "accepted");
   });
 
-  test("what came while it was away comes when it is back, also after a reload, once and in order", async () => {
+  test("missed events are received after a reconnect and after a reload, once and in order", async () => {
     const storage = memory();
     const first = await online({ user: "away", storage });
     await node.publish("user:away", "n", 1);
@@ -96,10 +96,10 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await reloaded.got(2);
     await pause(200);
     assert.deepEqual([first.data(), reloaded.data()], [[1, 2], [3, 4]]);
-    assert.deepEqual([...storage.kept.keys()], [`wirebell:${node.url}:away`]);
+    assert.deepEqual([...storage.stored.keys()], [`wirebell:${node.url}:away`]);
   });
 
-  test("what came before it had got anything comes too", async () => {
+  test("a client without any received event also gets the events it missed", async () => {
     const seen = await online({ user: "early" });
     seen.wb.close();
     await node.publish("user:early", "n", 1);
@@ -108,7 +108,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual(seen.data(), [1]);
   });
 
-  test("topics are listened for as long as somebody wants them, and go on where they were", async () => {
+  test("a topic stays subscribed until its last handler is removed, and resumes after a reconnect", async () => {
     const seen = await online({ user: "topics" });
     const news = [];
     const offs = [1, 2].map((nth) => seen.wb.subscribe("topic:news", (data) => { news.push([nth, data]); }));
@@ -130,7 +130,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual(seen.data(), ["a", "b", "c"]);
   });
 
-  test("a topic that the token does not permit is told as an error", async () => {
+  test("a topic that the token does not permit is reported as an error", async () => {
     const seen = await online({ user: "limited", claims: { topics: ["allowed"] } });
     seen.wb.subscribe("topic:secret");
     await eventually(() => seen.errors.length);
@@ -138,7 +138,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(seen.wb.status.state, "online");
   });
 
-  test("retained events are kept by key and by type, and come once over many connections", async () => {
+  test("retained events are stored by key and by type, and reported once over several connections", async () => {
     const seen = await online({ user: "kept" });
     let changes = 0;
     seen.wb.onRetained(() => { changes += 1; });
@@ -156,45 +156,45 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(seen.wb.retained("other"), undefined);
   });
 
-  test("a token is renewed on the live connection, and what is handed out in between arrives", async () => {
-    let asked = 0;
-    const seen = await online({ user: "renew", token: () => { asked += 1; return token("renew", { lifetime: 6 }); } });
+  test("a token is renewed on the live connection, without losing events", async () => {
+    let calls = 0;
+    const seen = await online({ user: "renew", token: () => { calls += 1; return token("renew", { lifetime: 6 }); } });
     const { connection } = seen.wb.status;
     await pause(7_500);
-    assert.ok(asked >= 3, `${asked} tokens`);
+    assert.ok(calls >= 3, `${calls} tokens`);
     assert.equal(seen.wb.status.connection, connection);
     await node.publish("user:renew", "n", 1);
     await seen.got(1);
-    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], `it was lost: ${seen.whys}`);
+    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], `the connection broke: ${seen.messages}`);
   });
 
-  test("when nobody is signed in any more it stops, says so, and forgets", async () => {
+  test("after a sign-out the client stops, reports it, and removes its cursors", async () => {
     const storage = memory();
     let signedIn = true;
     const seen = await online({ user: "gone", storage, token: () => (signedIn ? token("gone", { lifetime: 2 }) : null) });
     await node.publish("user:gone", "n", 1);
-    await eventually(() => storage.kept.size);
+    await eventually(() => storage.stored.size);
     signedIn = false;
     const { reason } = await seen.until("closed");
-    assert.deepEqual([reason, storage.kept.size], ["no_token", 0]);
+    assert.deepEqual([reason, storage.stored.size], ["no_token", 0]);
     await eventually(() => node.sessions("gone"), ({ length }) => length === 0);
   });
 
-  test("it does not go on as another user", async () => {
+  test("a renewal with the token of another user closes the client", async () => {
     const storage = memory();
     let user = "one";
     const seen = await online({ storage, token: () => token(user, { lifetime: 2 }) });
     await node.publish("user:one", "n", 1);
-    await eventually(() => storage.kept.size);
+    await eventually(() => storage.stored.size);
     user = "two";
     assert.equal((await seen.until("closed")).reason, "user_changed");
-    assert.equal(storage.kept.size, 0);
+    assert.equal(storage.stored.size, 0);
     seen.wb.connect();
     await seen.until("online");
     assert.equal(seen.wb.status.user, "two");
   });
 
-  test("it does not come back as another user", async () => {
+  test("a reconnect with the token of another user closes the client", async () => {
     const mine = await Node.start();
     let user = "one";
     const seen = await online({ url: mine.url, token: () => token(user) });
@@ -206,15 +206,15 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await next.stop();
   });
 
-  test("a token that cannot be had is tried for again; a bad one is asked for anew", async () => {
-    let asked = 0;
-    const seen = await online({ user: "flaky", token: () => { if ((asked += 1) < 2) throw new Error("sign-in is down"); return asked < 3 ? "bad" : token("flaky"); } });
-    assert.equal(asked, 3);
+  test("a token function that throws or returns a bad token is called again", async () => {
+    let calls = 0;
+    const seen = await online({ user: "flaky", token: () => { if ((calls += 1) < 2) throw new Error("sign-in is down"); return calls < 3 ? "bad" : token("flaky"); } });
+    assert.equal(calls, 3);
     assert.ok(seen.states.includes("waiting"));
     assert.equal(seen.errors[0].code, "token");
   });
 
-  test("closing is for good, until it is connected again", async () => {
+  test("a closed client stays closed until connect", async () => {
     const seen = await online({ user: "closed" });
     seen.wb.close();
     assert.deepEqual(seen.wb.status, { state: "closed", reason: "closed", message: "" });
@@ -224,7 +224,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.equal(seen.wb.status.state, "closed");
   });
 
-  test("a connection that falls silent is left, and the next one found", async () => {
+  test("a silent connection is replaced", async () => {
     const port = await freePort();
     const settings = { "clients.heartbeat": "1s" };
     const frozen = await Node.start({ settings, clients: `127.0.0.1:${port}` });
@@ -242,7 +242,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await frozen.stop();
   });
 
-  test("a page that wakes does not trust its connection", async () => {
+  test("a wake signal makes the client check its connection", async () => {
     const sleepy = await Node.start();
     let signals;
     const seen = connect(sleepy.url, { user: "sleepy", lifecycle: (given) => { signals = given; return () => {}; } });
@@ -250,16 +250,16 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await seen.until("online");
     signals.wake();
     await pause(3_500);
-    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], "it was alive");
+    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], "the connection was alive");
     sleepy.signal("SIGSTOP");
     await pause(100);
     signals.wake();
-    // The heartbeat is 25 s: nothing else notices so soon.
+    // The heartbeat is 25 s, so only the check can detect it this soon.
     await eventually(() => seen.wb.status.state, (state) => state !== "online", 4_500);
     await sleepy.stop();
   });
 
-  test("without a network it says so, and comes back with it", async () => {
+  test("the status is offline without a network, and the client reconnects with it", async () => {
     let signals;
     let network = true;
     const mine = await Node.start();
@@ -278,7 +278,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await mine.stop();
   });
 
-  test("a node is killed and another takes over: nothing is lost, nothing comes twice", async () => {
+  test("no event is lost or repeated when a node is killed and another takes over", async () => {
     const redis = await startRedis();
     const port = await freePort();
     const [first, other] = [await Node.start({ redis: redis.url, clients: `127.0.0.1:${port}` }), await Node.start({ redis: redis.url })];
@@ -299,7 +299,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await redis.stop();
   });
 
-  test("a node that is stopped sends its clients on, and they wait for as long as it says", async () => {
+  test("clients of a draining node reconnect after the requested delay", async () => {
     const port = await freePort();
     const settings = { "drain.notice": "0s", "drain.window": "1s", "drain.deadline": "4s" };
     const old = await Node.start({ settings, clients: `127.0.0.1:${port}` });
@@ -314,7 +314,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await next.stop();
   });
 
-  test("a log that does not reach back is told as a gap, and the rest comes", async () => {
+  test("a log without the missed events is reported as a gap, and the rest is received", async () => {
     const storage = memory();
     const short = await Node.start({ settings: { "bus.log_events": "2" } });
     const seen = connect(short.url, { user: "gap", storage });
@@ -332,7 +332,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     await short.stop();
   });
 
-  test("what cannot be come back to is final: refused for nonsense", async () => {
+  test("the close code for unreadable frames is final", async () => {
     class Nonsense extends WebSocket {
       constructor(...all) {
         super(...all);
@@ -346,7 +346,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
   });
 });
 
-test("where the client cannot read tokens, it goes on where it was all the same", async () => {
+test("a client that cannot read tokens resumes after a reload all the same", async () => {
   const { atob } = globalThis;
   globalThis.atob = undefined;
   try {

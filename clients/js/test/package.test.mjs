@@ -1,4 +1,4 @@
-// The package as it is published: what is in it, how large it is, and that it is there for `import`, `require` and TypeScript.
+// The published package: its files, its size, and its use by `import`, `require` and TypeScript.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -9,10 +9,10 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { FOLDER, HERE } from "./support/package.mjs";
 
-// Where it was installed: `import` and `require` find it by its name from here.
+// The project that has the package installed: `import` and `require` find it by its name from here.
 const FRESH = dirname(dirname(FOLDER));
-const installed = { skip: process.env.WIREBELL_CLIENT === undefined && "only where `run` has installed it" };
-const MOST = 6 * 1024;
+const installed = { skip: process.env.WIREBELL_CLIENT === undefined && "needs the package that `run` installs" };
+const MAX_BYTES = 6 * 1024;
 
 const size = async (entry) => {
   const { outputFiles } = await build({ entryPoints: [join(FOLDER, "dist", `${entry}.js`)], bundle: true, minify: true, format: "esm", write: false, external: ["react"] });
@@ -21,26 +21,26 @@ const size = async (entry) => {
 
 test("the client is at most 6 KB, minified and compressed", async (context) => {
   const [core, tabs, react] = [await size("index"), await size("tabs"), await size("react")];
-  context.diagnostic(`wirebell ${core} bytes, wirebell/tabs ${tabs}, wirebell/react ${react}, both with the client in them`);
-  assert.ok(core <= MOST, `${core} bytes`);
+  context.diagnostic(`wirebell ${core} bytes, wirebell/tabs ${tabs}, wirebell/react ${react}, both including the client`);
+  assert.ok(core <= MAX_BYTES, `${core} bytes`);
 });
 
-test("it holds what it needs, and nothing else, and depends on nothing", installed, () => {
+test("the package contains its files and nothing else, and has no dependency", installed, () => {
   const files = readdirSync(FOLDER, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(FOLDER.length + 1));
   for (const name of ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/tabs.js", "dist/react.js", "dist/cjs/index.js", "dist/types/index.d.ts"]) assert.ok(names.includes(name), name);
-  const strange = names.filter((name) => !/^(?:dist\/[\w/-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE-(?:MIT|APACHE))$/.test(name));
-  assert.deepEqual(strange, []);
+  const unexpected = names.filter((name) => !/^(?:dist\/[\w/-]+\.(?:js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE-(?:MIT|APACHE))$/.test(name));
+  assert.deepEqual(unexpected, []);
   const { dependencies, license } = JSON.parse(readFileSync(join(FOLDER, "package.json"), "utf8"));
   assert.deepEqual([dependencies, license], [undefined, "MIT OR Apache-2.0"]);
   assert.deepEqual(readdirSync(join(FRESH, "node_modules")).filter((name) => !name.startsWith(".")), ["wirebell"]);
 });
 
-test("the hooks say that they belong to clients", () => {
+test("the React entry has the directive use client", () => {
   for (const file of ["dist/react.js", "dist/cjs/react.js"]) assert.ok(readFileSync(join(FOLDER, file), "utf8").startsWith('"use client";\n'), file);
 });
 
-test("import and require find the same names", installed, () => {
+test("import and require export the same names", installed, () => {
   const run = (file, program) => {
     writeFileSync(join(FRESH, file), program);
     return execFileSync(process.execPath, [file], { cwd: FRESH, encoding: "utf8" }).trim();
@@ -81,7 +81,7 @@ export async function all(): Promise<number> {
 
   // @ts-expect-error: not one of the events
   wb.on("payment-stats", () => {});
-  // @ts-expect-error: not what it carries
+  // @ts-expect-error: not its data
   await wb.emit("send-message", { txt: "hello" });
   // @ts-expect-error: not an option
   wirebell("https://push.example.com", { token: () => null, tokens: 1 });
@@ -91,7 +91,7 @@ export async function all(): Promise<number> {
 }
 `;
 
-test("TypeScript knows it, as a module of either kind", installed, () => {
+test("TypeScript finds the types, as ESM and CommonJS", installed, () => {
   writeFileSync(join(FRESH, "program.mts"), PROGRAM);
   writeFileSync(join(FRESH, "program.cts"), PROGRAM);
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
@@ -106,7 +106,7 @@ test("TypeScript knows it, as a module of either kind", installed, () => {
   assert.equal(check("--module", "esnext", "--moduleResolution", "bundler", "program.mts"), "");
 });
 
-test("every example of the README can be parsed", async () => {
+test("every example of the README parses", async () => {
   const blocks = [...readFileSync(join(HERE, "README.md"), "utf8").matchAll(/^```(js|ts|jsx|tsx)\n(.*?)^```$/gms)];
   assert.ok(blocks.length >= 3);
   const { transform } = await import("esbuild");

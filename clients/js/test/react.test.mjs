@@ -1,4 +1,4 @@
-// The hooks, with React 18 and 19: on a server, and in StrictMode in a real browser.
+// The hooks with React 18 and 19: rendered on a server, and in StrictMode in a real browser.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,18 +7,18 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
-import { stage } from "./support/browser.mjs";
+import { browserTests } from "./support/browser.mjs";
 import { Node } from "./support/node.mjs";
 import { FOLDER, HERE } from "./support/package.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
-const on = stage();
+const on = browserTests();
 let node;
 let folder;
 before(async () => { [node, folder] = [await Node.start(), await mkdtemp(join(tmpdir(), "wirebell-react-"))]; });
 after(async () => { await node.stop(); await rm(folder, { recursive: true }); });
 
-// With this React, and the package as it is installed.
+// Bundles a program with this React and the installed package.
 async function bundle(react, contents, more) {
   const path = (name) => join(HERE, "node_modules", name);
   const alias = { "wirebell/react": join(FOLDER, "dist/react.js"), wirebell: join(FOLDER, "dist/index.js"), react: path(`react${react}`), "react-dom": path(`react-dom${react}`) };
@@ -39,15 +39,15 @@ const SERVER = `
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { App } from "./support/react-app.mjs";
-let asked = 0;
-export const html = renderToString(createElement(App, { url: "/push", token: () => { asked += 1; return null; } }));
-export const tokens = () => asked;
+let calls = 0;
+export const html = renderToString(createElement(App, { url: "/push", token: () => { calls += 1; return null; } }));
+export const tokens = () => calls;
 `;
 
 for (const react of ["18", ""]) {
   const name = `React ${react || "19"}`;
 
-  test(`${name}: rendered on a server, where nothing connects`, async () => {
+  test(`${name}: a server rendering does not connect`, async () => {
     const file = join(folder, `server${react}.cjs`);
     writeFileSync(file, await bundle(react, SERVER, { platform: "node", format: "cjs" }));
     const { html, tokens } = (await import(pathToFileURL(file))).default;
@@ -56,14 +56,14 @@ for (const react of ["18", ""]) {
     assert.equal(tokens(), 0);
   });
 
-  test(`${name}: StrictMode has one connection, hooks show what comes, and leaving ends it`, async () => {
+  test(`${name}: StrictMode has one connection, hooks show events, and unmounting closes it`, async () => {
     const user = `react${react}`;
     await node.publish(`user:${user}`, "account", { name: "gold" }, { class: "retained", key: "plan" });
     on.site.script(`app${react}.js`, await bundle(react, BROWSER, { platform: "browser", format: "iife" }));
     const page = await on.browser.newPage();
-    const faults = [];
-    page.on("console", (message) => { if (message.type() === "error") faults.push(message.text()); });
-    page.on("pageerror", (error) => faults.push(error.message));
+    const errors = [];
+    page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
+    page.on("pageerror", (error) => errors.push(error.message));
     let sockets = 0;
     page.on("websocket", () => { sockets += 1; });
     await page.goto(`${on.site.url}/app?${new URLSearchParams({ script: `app${react}.js`, node: node.url, user })}`);
@@ -84,9 +84,9 @@ for (const react of ["18", ""]) {
     await page.click("#leave");
     await eventually(() => node.sessions(user), ({ length }) => length === 0);
     await pause(1_200);
-    assert.equal(sockets, 1, "it does not come back");
+    assert.equal(sockets, 1, "it does not reconnect");
     assert.equal(await page.evaluate(() => client.status.state), "closed");
-    assert.deepEqual(faults, []);
+    assert.deepEqual(errors, []);
     await page.close();
   });
 }

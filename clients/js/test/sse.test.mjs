@@ -1,15 +1,15 @@
-// Server-Sent Events, where WebSockets do not get through.
+// Server-Sent Events, the fallback for blocked WebSockets.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import WebSocket from "ws";
-import { events, got, stage, state, status } from "./support/browser.mjs";
+import { events, got, browserTests, state, status } from "./support/browser.mjs";
 import { connect, memory } from "./support/client.mjs";
 import { Node, freePort, token } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
-const on = stage();
+const on = browserTests();
 let node;
-// A heartbeat that outlasts a busy machine's pauses, since a client that is silent for longer is given up.
+// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are silent for longer.
 before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "3s" } }); });
 after(() => node.stop());
 
@@ -22,7 +22,7 @@ const online = async (options = {}) => {
 };
 after(() => open.forEach((wb) => wb.close()));
 
-// As a proxy does that knows nothing of upgrades.
+// Behaves like a proxy that does not support upgrades.
 class Blocked extends WebSocket {
   constructor(_url, protocols) {
     super("ws://127.0.0.1:1/", protocols);
@@ -30,14 +30,14 @@ class Blocked extends WebSocket {
 }
 
 describe("a client in Node.js", { concurrency: 4 }, () => {
-  test("two failures of the WebSocket are enough", async () => {
+  test("the client changes to Server-Sent Events after two failures of the WebSocket", async () => {
     const seen = await online({ user: "blocked", WebSocket: Blocked });
     assert.equal(seen.wb.status.transport, "sse");
     await node.publish("user:blocked", "n", 1);
     await seen.got(1);
   });
 
-  test("events come, topics too, and what was handled is acknowledged", async () => {
+  test("events of the user and of topics are received, and handled ones acknowledged", async () => {
     const seen = await online({ user: "a", claims: { device: "office" } });
     seen.wb.subscribe("topic:news");
     await pause(300);
@@ -49,7 +49,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual(seen.errors, []);
   });
 
-  test("it goes on where it was, also after a reload", async () => {
+  test("missed events are received after a reconnect and after a reload", async () => {
     const storage = memory();
     const first = await online({ user: "away", storage });
     first.wb.close();
@@ -71,21 +71,21 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     assert.deepEqual(seen.errors, []);
   });
 
-  test("a bad token is asked for anew, and who is not signed in stays out", async () => {
-    let asked = 0;
-    const seen = await online({ token: () => ((asked += 1) < 2 ? token("bad", { lifetime: -10 }) : token("bad")) });
-    assert.equal(asked, 2);
+  test("a new token is requested after a bad one, and the client stops without a token", async () => {
+    let calls = 0;
+    const seen = await online({ token: () => ((calls += 1) < 2 ? token("bad", { lifetime: -10 }) : token("bad")) });
+    assert.equal(calls, 2);
     const out = connect(node.url, { WebSocket: null, fetch, token: () => null });
     assert.equal((await out.until("closed")).reason, "no_token");
     seen.wb.close();
   });
 
-  test("a stream that falls silent is left; a node that comes back is found", async () => {
+  test("a silent stream is replaced, and the client reconnects to a restarted node", async () => {
     const clients = `127.0.0.1:${await freePort()}`;
     const frozen = await Node.start({ settings: { "clients.heartbeat": "1s" }, clients });
     const seen = await online({ url: frozen.url, user: "frozen" });
     await pause(2_500);
-    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], "quiet is not silent");
+    assert.deepEqual(seen.states.filter((state) => state !== "connecting"), ["online"], "heartbeats keep a quiet stream alive");
     frozen.signal("SIGSTOP");
     await eventually(() => seen.wb.status.state, (state) => state !== "online");
     frozen.signal("SIGCONT");
@@ -98,7 +98,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
   });
 });
 
-test("in a browser whose network lets no WebSocket through", async () => {
+test("a browser with blocked WebSockets uses Server-Sent Events, also for tabs", async () => {
   const context = await on.browser.newContext();
   await context.addInitScript(() => {
     const Real = WebSocket;

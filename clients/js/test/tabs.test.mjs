@@ -1,11 +1,11 @@
-// Tabs of one user share a connection, in a real browser.
+// Shared connections of tabs, in a real browser.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { events, got, stage, state, status } from "./support/browser.mjs";
+import { events, got, browserTests, state, status } from "./support/browser.mjs";
 import { Node } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
-const on = stage();
+const on = browserTests();
 let node;
 before(async () => { node = await Node.start(); });
 after(() => node.stop());
@@ -19,7 +19,7 @@ async function tabs(user, many, more = {}) {
   return { context, pages };
 }
 
-// They wait for the most part, each with a user of its own.
+// The tests mostly wait, and each has its own user.
 describe("tabs", { concurrency: 3 }, () => {
   test("two tabs have one connection, and each gets each event once", async () => {
     const { context, pages } = await tabs("shared", 2);
@@ -36,7 +36,7 @@ describe("tabs", { concurrency: 3 }, () => {
     await context.close();
   });
 
-  test("an event counts as handled once one tab has handled it", async () => {
+  test("an event is acknowledged once one tab has handled it", async () => {
     const { context, pages: [leader] } = await tabs("handled", 1, { deaf: "" });
     const follower = await on.open(context, { entry: "tabs", node: node.url, user: "handled", deaf: "" });
     const { id } = await node.publish("user:handled", "watched", 1, { receipt: true });
@@ -75,7 +75,7 @@ describe("tabs", { concurrency: 3 }, () => {
     });
   }
 
-  test("a leader that hangs is replaced when somebody looks at another tab, and then follows", async () => {
+  test("a hanging leader is replaced when another tab becomes visible, and follows after that", async () => {
     const { context, pages: [leader, follower] } = await tabs("hung", 2);
     const { connection } = await status(follower);
     const hung = leader.evaluate(() => { for (const end = Date.now() + 7_000; Date.now() < end; ); });
@@ -94,7 +94,7 @@ describe("tabs", { concurrency: 3 }, () => {
     await context.close();
   });
 
-  test("a tab that is reloaded gets what came meanwhile, also of topics, whether it led or not; a new one begins now", async () => {
+  test("a reloaded tab, leader or not, gets missed events of user and topics; a new tab starts with new events", async () => {
     const { context, pages } = await tabs("reloads", 2, { topics: ["both"] });
     const both = async (nth) => { await node.publish("user:reloads", "n", `own ${nth}`); await node.publish("topic:both", "n", `topic ${nth}`); };
     await pause(200);
@@ -118,11 +118,11 @@ describe("tabs", { concurrency: 3 }, () => {
     await both(2);
     await got(fresh, 1);
     await pause(200);
-    assert.deepEqual(await events(fresh), ["own 2"], "it has not subscribed to the others' topic");
+    assert.deepEqual(await events(fresh), ["own 2"], "it has not subscribed to the topic of the other tabs");
     await context.close();
   });
 
-  test("a topic is left when no tab wants it any more; retained values come to whoever comes late", async () => {
+  test("a topic stays subscribed until its last tab is closed, and a later tab gets retained values", async () => {
     await node.publish("topic:prices", "price", 7, { class: "retained", key: "gold" });
     const { context, pages: [first] } = await tabs("topical", 1, { topics: ["prices"] });
     const second = await on.open(context, { entry: "tabs", node: node.url, user: "topical", topics: ["prices"] });
@@ -135,7 +135,7 @@ describe("tabs", { concurrency: 3 }, () => {
     await context.close();
   });
 
-  test("signing out ends all tabs; another user has a connection of their own", async () => {
+  test("signing out closes all tabs of the user; another user has another connection", async () => {
     const { context, pages } = await tabs("leaving", 2, { lifetime: "3" });
     const other = await on.open(context, { entry: "tabs", node: node.url, user: "staying" });
     on.site.signedOut.add("leaving");
@@ -145,7 +145,7 @@ describe("tabs", { concurrency: 3 }, () => {
     await context.close();
   });
 
-  test("every tab says how the connection is", async () => {
+  test("every tab has the status of the connection", async () => {
     const mine = await Node.start();
     const context = await on.browser.newContext();
     const pages = [];

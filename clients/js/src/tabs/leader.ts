@@ -1,85 +1,89 @@
-// The tab that holds the connection: tells the others what comes, and the node what they say.
+// The leader: the tab with the connection. It forwards frames between the node and the other tabs.
 import { Connection } from "../connection.js";
-import { isBehind } from "../cursor.js";
+import { isAfter } from "../cursor.js";
 import { isEvent, type Frame } from "../frame.js";
-import type { Line, Upper } from "../line.js";
+import type { Link, LinkOwner } from "../link.js";
 import type { Settings } from "../options.js";
 import type { Status } from "../status.js";
-import type { Word } from "./words.js";
+import type { TabMessage } from "./messages.js";
 
-/** Events that are kept for a tab that comes late, such as one that reloads. */
-const KEPT = 1_000;
+/** Most events that are kept for a tab that joins later, such as a reloaded one. */
+const MAX_KEPT = 1_000;
 
+/** The leader's side of a shared connection. */
 export class Leader {
-  #own: string;
-  #upper: Upper;
-  #post: (word: Word) => void;
-  #line: Connection;
+  #ownId: string;
+  #owner: LinkOwner;
+  #post: (message: TabMessage) => void;
+  #connection: Connection;
   #status: Status = { state: "connecting" };
   #welcome: Frame | undefined;
   #retained = new Map<string, Frame>();
   #kept: Frame[] = [];
-  /** Where the connection began in each channel, and what is the last one of it that is no longer kept. */
-  #began = new Map<string, string>();
-  #left = new Map<string, string>();
-  #owners = new Map<string, Set<string>>();
+  /** The cursor at which the connection started, by channel. */
+  #started = new Map<string, string>();
+  /** The last cursor that is no longer kept, by channel. */
+  #dropped = new Map<string, string>();
+  /** The tabs that subscribe to a topic. */
+  #subscribers = new Map<string, Set<string>>();
+  /** The tabs that wait for a sign of life. */
   #waking = new Set<string>();
 
-  constructor(own: string, settings: Settings, upper: Upper, post: (word: Word) => void) {
-    this.#own = own;
-    this.#upper = upper;
+  constructor(ownId: string, settings: Settings, owner: LinkOwner, post: (message: TabMessage) => void) {
+    this.#ownId = ownId;
+    this.#owner = owner;
     this.#post = post;
-    this.#line = new Connection(settings, { ...upper, heard: (frame) => this.#heard(frame), status: (status) => this.#changed(status) });
+    this.#connection = new Connection(settings, { ...owner, received: (frame) => this.#received(frame), status: (status) => this.#statusChanged(status) });
   }
 
   open(): void {
     this.#post({ word: "lead" });
-    this.#line.open();
+    this.#connection.open();
   }
 
   close(): void {
-    this.#line.close();
+    this.#connection.close();
   }
 
-  /** Of this tab's own client. */
-  readonly line: Pick<Line, "send"> = { send: (frame) => this.#up(this.#own, frame) };
+  /** The link of this tab's own client. */
+  readonly link: Pick<Link, "send"> = { send: (frame) => this.#sendFor(this.#ownId, frame) };
 
-  hear(said: Word): void {
-    switch (said.word) {
+  receive(message: TabMessage): void {
+    switch (message.word) {
       case "hello":
-        return this.#join(said.from, said.cursors);
+        return this.#join(message.from, message.cursors);
       case "up":
-        return this.#up(said.from, said.frame);
+        return this.#sendFor(message.from, message.frame);
       case "wake":
-        this.#waking.add(said.from);
-        return this.#line.nudge();
+        this.#waking.add(message.from);
+        return this.#connection.nudge();
       case "bye":
-        for (const channel of this.#owners.keys()) this.#leave(said.from, channel);
+        for (const channel of this.#subscribers.keys()) this.#leave(message.from, channel);
     }
   }
 
-  #changed(status: Status): void {
+  #statusChanged(status: Status): void {
     this.#status = status;
-    // What this tab itself does to its connection is not what the others are told.
+    // The other tabs are not notified when this tab closes its connection: another tab takes over.
     if (status.state !== "closed" || status.reason !== "closed") this.#post({ word: "status", status });
-    this.#upper.status(status);
+    this.#owner.status(status);
   }
 
-  #heard(frame: Frame): void {
+  #received(frame: Frame): void {
     if (isEvent(frame)) this.#keep(frame);
-    else if (frame.type === "wirebell.welcome") this.#begin(frame);
-    else if (frame["data"]?.channel && frame["data"].cursor && !this.#began.has(frame["data"].channel)) this.#began.set(frame["data"].channel, frame["data"].cursor);
+    else if (frame.type === "wirebell.welcome") this.#start(frame);
+    else if (frame["data"]?.channel && frame["data"].cursor && !this.#started.has(frame["data"].channel)) this.#started.set(frame["data"].channel, frame["data"].cursor);
     for (const to of this.#waking) this.#post({ word: "alive", to });
     this.#waking.clear();
     this.#post({ word: "frame", frame });
-    this.#upper.heard(frame);
+    this.#owner.received(frame);
   }
 
-  #begin(welcome: Frame): void {
+  #start(welcome: Frame): void {
     this.#welcome = welcome;
-    for (const map of [this.#retained, this.#began, this.#left]) map.clear();
+    for (const map of [this.#retained, this.#started, this.#dropped]) map.clear();
     this.#kept = [];
-    if (welcome["cursor"]) this.#began.set(this.#user, welcome["cursor"]);
+    if (welcome["cursor"]) this.#started.set(this.#user, welcome["cursor"]);
   }
 
   get #user(): string {
@@ -90,9 +94,9 @@ export class Leader {
     if (event["key"] !== undefined) this.#retained.set(`${event["channel"]} ${event["key"]}`, event);
     if (!event["cursor"]) return;
     this.#kept.push(event);
-    if (this.#kept.length <= KEPT) return;
+    if (this.#kept.length <= MAX_KEPT) return;
     const { channel, cursor } = this.#kept.shift() as any;
-    this.#left.set(channel, cursor);
+    this.#dropped.set(channel, cursor);
   }
 
   #join(to: string, cursors: Record<string, string>): void {
@@ -100,44 +104,44 @@ export class Leader {
     const frames: Frame[] = [];
     if (state === "online" && this.#welcome) {
       const user = this.#user;
-      const last = this.#kept.filter(({ channel }) => channel === user).pop()?.["cursor"] ?? this.#began.get(user);
+      const last = this.#kept.filter(({ channel }) => channel === user).pop()?.["cursor"] ?? this.#started.get(user);
       frames.push({ ...this.#welcome, cursor: last });
-      for (const [, event] of this.#retained) if (!this.#owners.has(event["channel"])) frames.push(event);
+      for (const [, event] of this.#retained) if (!this.#subscribers.has(event["channel"])) frames.push(event);
       for (const channel of [user, "all"]) if (cursors[channel]) frames.push(...this.#missed(channel, cursors[channel]));
     }
     this.#post({ word: "joined", to, status: this.#status, frames });
   }
 
-  /** What a tab that is at this cursor has not got; the node is asked for what came before this connection. */
+  /** Returns the events after the cursor of a tab. Events from before this connection are requested from the node. */
   #missed(channel: string, cursor: string): Frame[] {
-    const kept = this.#kept.filter((event) => event["channel"] === channel && isBehind(event["cursor"], cursor));
-    const left = this.#left.get(channel);
-    if (left && isBehind(left, cursor)) return [{ type: "wirebell.gap", channel }, ...kept];
-    const began = this.#began.get(channel);
-    if (!began || isBehind(began, cursor)) this.#line.send({ type: "wirebell.resume", cursors: { [channel]: cursor } });
+    const kept = this.#kept.filter((event) => event["channel"] === channel && isAfter(event["cursor"], cursor));
+    const dropped = this.#dropped.get(channel);
+    if (dropped && isAfter(dropped, cursor)) return [{ type: "wirebell.gap", channel }, ...kept];
+    const started = this.#started.get(channel);
+    if (!started || isAfter(started, cursor)) this.#connection.send({ type: "wirebell.resume", cursors: { [channel]: cursor } });
     return kept;
   }
 
-  #up(from: string, frame: Frame): void {
+  #sendFor(from: string, frame: Frame): void {
     const { type, channel, cursor } = frame;
     if (type === "wirebell.unsubscribe") return this.#leave(from, channel);
-    // What a tab has missed is found for it when it joins.
-    if (type === "wirebell.resume" && from !== this.#own) return;
-    this.#line.send(frame);
+    // A joining tab gets its missed events from `#join`.
+    if (type === "wirebell.resume" && from !== this.#ownId) return;
+    this.#connection.send(frame);
     if (type !== "wirebell.subscribe") return;
-    const owners = this.#owners.get(channel);
-    if (!owners) return void this.#owners.set(channel, new Set([from]));
-    owners.add(from);
+    const subscribers = this.#subscribers.get(channel);
+    if (!subscribers) return void this.#subscribers.set(channel, new Set([from]));
+    subscribers.add(from);
     const frames = [...this.#retained.values()].filter((event) => event["channel"] === channel);
     if (cursor) frames.push(...this.#missed(channel, cursor));
-    if (from === this.#own) frames.forEach((event) => this.#upper.heard(event));
+    if (from === this.#ownId) frames.forEach((event) => this.#owner.received(event));
     else this.#post({ word: "some", to: from, frames });
   }
 
   #leave(from: string, channel: string): void {
-    const owners = this.#owners.get(channel);
-    if (!owners?.delete(from) || owners.size) return;
-    this.#owners.delete(channel);
-    this.#line.send({ type: "wirebell.unsubscribe", channel });
+    const subscribers = this.#subscribers.get(channel);
+    if (!subscribers?.delete(from) || subscribers.size) return;
+    this.#subscribers.delete(channel);
+    this.#connection.send({ type: "wirebell.unsubscribe", channel });
   }
 }

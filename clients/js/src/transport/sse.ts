@@ -1,66 +1,67 @@
-// Over Server-Sent Events, where WebSockets do not get through. By `fetch` and not by `EventSource`: that tells neither a type that
-// it was not asked for nor why it was refused, and would need the token in the address.
+// The Server-Sent Events transport, for networks that block WebSockets. It uses `fetch`, because `EventSource` reports neither
+// unregistered event types nor the reason of a rejection, and needs the token in the URL.
 import type { Frame } from "../frame.js";
 import type { Transport } from "./transport.js";
 
-/** The close codes of what is refused before a stream begins. */
+/** The close codes for rejections before a stream starts. */
 const CODES: Record<number, number> = { 401: 4401, 403: 4403, 429: 4429 };
 
-export const overEvents = (ask: typeof fetch): Transport => ({
+/** Returns the transport over this `fetch`. */
+export const sseTransport = (request: typeof fetch): Transport => ({
   name: "sse",
-  dial({ url, token, cursor }, { text, gone }) {
+  dial({ url, token, cursor }, { text, closed }) {
     const abort = new AbortController();
     const { signal } = abort;
-    const asUser = () => ({ Authorization: `Bearer ${token}` });
-    let path = "";
+    const headers = () => ({ Authorization: `Bearer ${token}` });
+    let connection = "";
 
-    const take = (block: string) => {
+    const receive = (block: string) => {
       const data = block.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5)).join("\n");
-      path ||= JSON.parse(data || "{}").connection ?? "";
+      connection ||= JSON.parse(data || "{}").connection ?? "";
       text(data);
     };
 
     const listen = async () => {
-      const answer = await ask(`${url}/events${cursor ? `?cursor=${cursor}` : ""}`, { headers: asUser(), signal, cache: "no-store" });
-      if (!answer.ok) {
-        const after = Number(answer.headers.get("retry-after"));
+      const response = await request(`${url}/events${cursor ? `?cursor=${cursor}` : ""}`, { headers: headers(), signal, cache: "no-store" });
+      if (!response.ok) {
+        const after = Number(response.headers.get("retry-after"));
         if (after) text(JSON.stringify({ type: "wirebell.reconnect", after }));
-        const { code, detail } = await problem(answer);
-        // What a proxy on the way says is not the node's last word.
-        return gone((code ? CODES[answer.status] : undefined) ?? 1006, detail);
+        const { code, detail } = await problem(response);
+        // A response without a code comes from a proxy and is not final.
+        return closed((code ? CODES[response.status] : undefined) ?? 1006, detail);
       }
-      const reader = answer.body!.getReader();
+      const reader = response.body!.getReader();
       const decoder = new TextDecoder();
       for (let rest = ""; ; ) {
         const { done, value } = await reader.read();
-        if (done) return gone(1006, "the stream has ended");
+        if (done) return closed(1006, "the stream ended");
         const blocks = (rest + decoder.decode(value, { stream: true })).split("\n\n");
         rest = blocks.pop()!;
-        blocks.forEach(take);
+        blocks.forEach(receive);
       }
     };
-    listen().catch((error) => { if (!signal.aborted) gone(1006, String(error)); });
+    listen().catch((error) => { if (!signal.aborted) closed(1006, String(error)); });
 
-    const say = async (frame: Frame) => {
-      const refused = (code: string, message: string) => text(JSON.stringify({ type: "wirebell.error", code, message, ref: frame["ref"] }));
-      // A renewal is sent with the token that it brings.
+    const post = async (frame: Frame) => {
+      const reject = (code: string, message: string) => text(JSON.stringify({ type: "wirebell.error", code, message, ref: frame["ref"] }));
+      // A token renewal is sent with the new token.
       token = frame["token"] ?? token;
       try {
-        const answer = await ask(`${url}/events/${path}`, { method: "POST", headers: asUser(), body: JSON.stringify(frame), signal });
-        if (answer.ok) return;
-        const { code = "unavailable", detail } = await problem(answer);
-        refused(code, detail);
+        const response = await request(`${url}/events/${connection}`, { method: "POST", headers: headers(), body: JSON.stringify(frame), signal });
+        if (response.ok) return;
+        const { code = "unavailable", detail } = await problem(response);
+        reject(code, detail);
       } catch (error) {
-        if (!signal.aborted) refused("unavailable", String(error));
+        if (!signal.aborted) reject("unavailable", String(error));
       }
     };
-    // One at a time, or they might overtake each other.
+    // Requests are sent one at a time to keep their order.
     let last: Promise<unknown> = Promise.resolve();
-    return { send(frame) { last = last.then(() => say(frame)); }, drop: () => abort.abort() };
+    return { send(frame) { last = last.then(() => post(frame)); }, drop: () => abort.abort() };
   },
 });
 
-const problem = async (answer: Response): Promise<{ code?: string; detail: string }> => ({
-  detail: `answered with ${answer.status}`,
-  ...(await answer.json().catch(() => ({}))),
+const problem = async (response: Response): Promise<{ code?: string; detail: string }> => ({
+  detail: `the server responded with status ${response.status}`,
+  ...(await response.json().catch(() => ({}))),
 });

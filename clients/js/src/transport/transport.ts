@@ -1,28 +1,33 @@
-// The seam between what is said and how it gets there.
+// The interface between a connection and its transport.
+// In: frames to send. Out: received frames, and the close code when the transport ends.
+// `websocket.ts` and `sse.ts` implement it; they do not know tokens' renewal, retries or cursors.
 import type { Frame } from "../frame.js";
 
-/** How a connection is asked for. */
-export interface Call {
+/** The parameters of a connection. */
+export interface DialParams {
   url: string;
   token: string;
-  /** Where to go on in the user's own log. */
+  /** The cursor after which to resume the user's channel. */
   cursor: string | undefined;
 }
 
-export interface Answers {
-  /** A frame; nothing at all is a sign of life. */
+/** The callbacks of a wire. */
+export interface WireEvents {
+  /** Called with the text of a frame; an empty text is a sign of life only. */
   text(text: string): void;
-  /** It is gone; told once. `code` is as in docs/protocol.md. */
-  gone(code: number, reason: string): void;
+  /** Called once when the wire is closed. docs/protocol.md lists the codes. */
+  closed(code: number, reason: string): void;
 }
 
+/** An open connection. */
 export interface Wire {
   send(frame: Frame): void;
-  /** Lets go of it; nothing is told after that. */
+  /** Closes it; no callback is called after that. */
   drop(): void;
 }
 
+/** A way to open connections. */
 export interface Transport {
   readonly name: string;
-  dial(call: Call, answers: Answers): Wire;
+  dial(params: DialParams, events: WireEvents): Wire;
 }

@@ -1,6 +1,7 @@
-// Over a WebSocket, the browser's or another of its shape.
+// The WebSocket transport, with the browser's WebSocket or a compatible one.
 import type { Transport } from "./transport.js";
 
+/** The part of a WebSocket that the client uses. */
 export interface WebSocketLike {
   send(text: string): void;
   close(code?: number): void;
@@ -10,18 +11,20 @@ export interface WebSocketLike {
   onerror: ((event: any) => void) | null;
 }
 
+/** The constructor of a WebSocket. */
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
-export const overWebSocket = (Socket: WebSocketConstructor): Transport => ({
+/** Returns the transport over this WebSocket. */
+export const webSocketTransport = (Socket: WebSocketConstructor): Transport => ({
   name: "websocket",
-  dial({ url, token, cursor }, { text, gone }) {
+  dial({ url, token, cursor }, { text, closed }) {
     const address = url.replace(/^http/, "ws") + "/ws" + (cursor ? `?cursor=${cursor}` : "");
     const socket = new Socket(address, ["wirebell.v1", `wirebell.bearer.${token}`]);
     socket.onmessage = ({ data }) => text(data);
-    socket.onclose = ({ code, reason }) => gone(code, String(reason));
+    socket.onclose = ({ code, reason }) => closed(code, String(reason));
     socket.onerror = () => {};
     return {
-      // A socket that is closing takes nothing; what was to be sent is sent again on the next one.
+      // A closing socket accepts nothing. The client sends the frame again on the next connection.
       send: (frame) => { if (socket.readyState === 1) socket.send(JSON.stringify(frame)); },
       drop() {
         socket.onmessage = socket.onclose = null;

@@ -1,4 +1,4 @@
-// Debian's Chromium, a site with the package and a sign-in of its own, and tabs that have a client.
+// Chromium, a site that serves the package and tokens, and tabs with a client.
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -11,13 +11,13 @@ import { eventually } from "./wait.mjs";
 
 const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-// The page of an app: it keeps what it is told where the test can see it.
+// The page of an app. It records what it receives for the test.
 const PAGE = `<!doctype html><meta charset="utf-8"><title>app</title><div id="root"></div><script type="module">
   const query = new URLSearchParams(location.search);
   const { wirebell } = await import("/dist/" + (query.get("entry") ?? "index") + ".js");
   window.seen = { events: [], errors: [], gaps: [], states: [] };
-  const asked = async () => (await (await fetch("/token?user=" + query.get("user") + "&lifetime=" + (query.get("lifetime") ?? 600))).json()).token;
-  window.wb = wirebell(query.get("node"), { token: asked });
+  const token = async () => (await (await fetch("/token?user=" + query.get("user") + "&lifetime=" + (query.get("lifetime") ?? 600))).json()).token;
+  window.wb = wirebell(query.get("node"), { token });
   wb.onStatus((status) => seen.states.push(status.state));
   wb.onError((error) => seen.errors.push(error.code + ": " + error.message));
   wb.onGap(({ channel }) => seen.gaps.push(channel));
@@ -26,7 +26,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>app</title><div id="ro
 </script>`;
 
 export class Site {
-  // Who is signed out gets no token.
+  // Users in this set get no token.
   signedOut = new Set();
   #scripts = new Map();
 
@@ -62,8 +62,8 @@ export class Site {
   }
 }
 
-// A site and a browser for a file of tests.
-export function stage() {
+// Starts a site and a browser for the tests of a file.
+export function browserTests() {
   const on = {};
   before(async () => {
     on.site = await Site.start();

@@ -1,4 +1,4 @@
-// The real node: started with doors on free ports, found by what it logs, ended by its process id.
+// Starts a real node on free ports, which it reads from its log, and stops it by its process id.
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ const BIN = process.env.WIREBELL_BIN ?? join(ROOT, "target/release/wirebell");
 const SECRET = "wirebell-dev-secret";
 
 export class Node {
-  // On a bus of its own, unless `redis` names one. `settings` are keys of the configuration, as `--set` takes them.
+  // The node has its own bus, unless `redis` names one. `settings` are configuration keys, as for `--set`.
   static async start({ settings = {}, redis, clients = "127.0.0.1:0" } = {}) {
     const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const bus = redis ? ["--redis", redis] : [];
@@ -24,7 +24,7 @@ export class Node {
     const node = new Node();
     const ended = once(child, "exit").then(() => process.off("exit", end));
     node.signal = (name) => child.kill(name);
-    // At once, as a machine that dies; with SIGTERM it says goodbye first.
+    // SIGKILL stops it at once, like a dying machine; SIGTERM drains it first.
     node.stop = (name = "SIGKILL") => (child.kill(name), ended);
     const log = [];
     await new Promise((resolve, reject) => {
@@ -47,16 +47,16 @@ export class Node {
 
   async publish(to, type, data, more = {}) {
     const body = JSON.stringify({ to, type, data, ...more });
-    const answer = await fetch(`http://${this.services}/v1/events`, { method: "POST", headers: { "content-type": "application/json" }, body });
-    const told = await answer.json();
-    if (answer.status !== 202) throw new Error(JSON.stringify(told));
-    return told;
+    const response = await fetch(`http://${this.services}/v1/events`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const result = await response.json();
+    if (response.status !== 202) throw new Error(JSON.stringify(result));
+    return result;
   }
 
-  // What became of an event; waits up to so many seconds.
+  // Returns the delivery status of an event; waits up to `wait` seconds for a final one.
   async receipt(id, wait = 5) {
-    const answer = await fetch(`http://${this.services}/v1/events/${id}?wait=${wait}`);
-    return (await answer.json()).channels[0];
+    const response = await fetch(`http://${this.services}/v1/events/${id}?wait=${wait}`);
+    return (await response.json()).channels[0];
   }
 
   async sessions(user) {

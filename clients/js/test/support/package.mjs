@@ -1,4 +1,4 @@
-// The package under test: the one that `run` has installed from its tarball.
+// The package under test: the one that `run` installed from its tarball, or this folder.
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -7,8 +7,8 @@ export const HERE = fileURLToPath(new URL("../..", import.meta.url));
 export const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 export const FOLDER = process.env.WIREBELL_CLIENT ?? HERE;
 
-// What users import.
+// The public module.
 export const client = await import(pathToFileURL(join(FOLDER, "dist/index.js")));
 
-// A part of it that users do not see.
+// An internal module of the package.
 export const part = (name) => createRequire(import.meta.url)(join(FOLDER, "dist/cjs", `${name}.js`));

@@ -1,4 +1,4 @@
-// A small app over the hooks, as the tests of React bundle it.
+// A small app that uses the hooks. The React tests bundle it.
 import { createElement as h, StrictMode, useState } from "react";
 import { WirebellProvider, useEvent, useRetained, useStatus, useTopic, useWirebell } from "wirebell/react";
 
@@ -13,7 +13,7 @@ function Account() {
   return h("main", null, h("p", { id: "status" }, status.state), h("p", { id: "plan" }, plan.name), h("p", { id: "paid" }, paid.join()), h("p", { id: "news" }, news));
 }
 
-// A component that comes late has the retained value at once.
+// A component that mounts later gets the retained value at once.
 function Late() {
   const [shown, show] = useState(false);
   return h("div", null, h("button", { id: "late", onClick: () => show(true) }, "late"), shown && h(Plan));

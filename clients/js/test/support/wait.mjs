@@ -1,9 +1,9 @@
-// Waiting for what takes its time.
+// Waits for conditions.
 import assert from "node:assert/strict";
 
 export const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
-// Waits until it holds; fails with what it was last.
+// Waits until the value fulfills the condition, and fails with the last value.
 export async function eventually(what, holds = Boolean, within = 8_000) {
   const end = Date.now() + within;
   for (;;) {

@@ -1,8 +1,9 @@
-// The positions of all channels, kept over a reload under the address and the user they belong to. Nothing of an event is kept.
+// The positions in all channels. The cursors are stored over a reload, per address and user; events are not.
 import type { CursorStorage } from "./options.js";
 import { Position } from "./position.js";
 
-export class Keeper {
+/** The positions of the current user. */
+export class CursorStore {
   #storage: CursorStorage | null;
   #url: string;
   #user: string | undefined;
@@ -13,16 +14,16 @@ export class Keeper {
     this.#url = url;
   }
 
-  /** The cursors of this user, who is the one that `of` speaks of from now on. */
+  /** Selects the user, and returns the stored cursors by channel. */
   of(user: string): Record<string, string> {
     if (user !== this.#user) {
       this.#user = user;
       this.#positions.clear();
       try {
-        const kept = JSON.parse(this.#storage?.getItem(this.#key) ?? "{}");
-        for (const channel of Object.keys(kept)) this.#positions.set(channel, new Position(kept[channel]));
+        const stored = JSON.parse(this.#storage?.getItem(this.#key) ?? "{}");
+        for (const channel of Object.keys(stored)) this.#positions.set(channel, new Position(stored[channel]));
       } catch {
-        // Somebody else's entry, or a storage that is not to be used: as if there were none.
+        // An entry of another program, or an unusable storage: the same as no entry.
       }
     }
     return this.#cursors();
@@ -44,19 +45,22 @@ export class Keeper {
     this.#positions.forEach(run);
   }
 
+  /** Removes the position of a channel. */
   drop(channel: string): void {
     if (this.#positions.delete(channel)) this.save();
   }
 
+  /** Writes the cursors to the storage. */
   save(): void {
     if (this.#user === undefined) return;
     try {
       this.#storage?.setItem(this.#key, JSON.stringify(this.#cursors()));
     } catch {
-      // Full or forbidden. The positions hold for as long as the page does.
+      // The storage is full or forbidden. The positions stay in memory until the page is closed.
     }
   }
 
+  /** Removes all positions of the user, also from the storage. */
   forget(): void {
     try {
       if (this.#user !== undefined) this.#storage?.removeItem(this.#key);

@@ -1,30 +1,31 @@
-// One connection for all tabs of an origin and a user. A lock that only one tab holds says who has it; when that tab is closed or
-// crashes, the browser hands the lock to the next one.
+// One connection for all tabs of an origin and a user. The tab that holds a Web Lock is the leader and has the connection. When
+// that tab is closed or crashes, the browser gives the lock to the next tab.
 import { backoff } from "../backoff.js";
-import { letters } from "../emits.js";
+import { randomId } from "../emit-queue.js";
 import { WirebellError } from "../errors.js";
 import type { Frame } from "../frame.js";
-import type { Line, Upper } from "../line.js";
+import type { Link, LinkOwner } from "../link.js";
 import type { Settings } from "../options.js";
 import type { Status } from "../status.js";
 import { subject } from "../token.js";
 import { Leader } from "./leader.js";
-import type { Word } from "./words.js";
+import type { TabMessage } from "./messages.js";
 
-/** For the leader to show that it and its connection live. A page in the background may be throttled or frozen. */
-const ALIVE_WITHIN = 4_000;
+/** Milliseconds for the leader to show that it and its connection are alive. A background page may be throttled or frozen. */
+const ALIVE_TIMEOUT = 4_000;
 
-export class SharedLine implements Line {
+/** A tab's share of the connection. */
+export class SharedConnection implements Link {
   #settings: Settings;
-  #upper: Upper;
-  #id = letters();
+  #owner: LinkOwner;
+  #id = randomId();
   #user = "";
   #isOpen = false;
-  #bus: BroadcastChannel | undefined;
+  #channel: BroadcastChannel | undefined;
   #leader: Leader | undefined;
-  /** The leader has told this tab how things are; what is said before is not for it. */
+  /** The leader has sent the state to this tab; earlier messages are ignored. */
   #joined = false;
-  /** Lets go of the lock, or of the place in the queue for it. */
+  /** Releases the lock, or the place in the queue for it. */
   #release = () => {};
   #stopSignals = () => {};
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -34,16 +35,16 @@ export class SharedLine implements Line {
     this.#post({ word: "bye", from: this.#id });
   };
 
-  constructor(settings: Settings, upper: Upper) {
+  constructor(settings: Settings, owner: LinkOwner) {
     this.#settings = settings;
-    this.#upper = upper;
+    this.#owner = owner;
   }
 
   open(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    this.#upper.status({ state: "connecting" });
-    void this.#enter(0);
+    this.#owner.status({ state: "connecting" });
+    void this.#start(0);
   }
 
   close(): void {
@@ -53,33 +54,33 @@ export class SharedLine implements Line {
   }
 
   send(frame: Frame): void {
-    if (this.#leader) this.#leader.line.send(frame);
+    if (this.#leader) this.#leader.link.send(frame);
     else if (this.#joined) this.#post({ word: "up", from: this.#id, frame });
   }
 
-  /** Tabs share a connection if they are the same user's, so that is the first thing to know. */
-  async #enter(attempt: number): Promise<void> {
+  /** Gets a token first: only tabs of the same user share a connection. */
+  async #start(attempt: number): Promise<void> {
     try {
       const token = await Promise.resolve().then(this.#settings.token);
       if (!this.#isOpen) return;
       if (!token) {
-        this.#upper.forget();
-        return this.#leave({ state: "closed", reason: "no_token", message: "nobody is signed in" });
+        this.#owner.forget();
+        return this.#leave({ state: "closed", reason: "no_token", message: "no user is signed in" });
       }
       this.#join(subject(token) ?? "");
     } catch (error) {
       if (!this.#isOpen) return;
-      this.#upper.failed(new WirebellError("token", "no token could be had", undefined, error));
+      this.#owner.failed(new WirebellError("token", "the token function failed", undefined, error));
       const retryAt = Date.now() + backoff(attempt);
-      this.#upper.status({ state: "waiting", retryAt, reason: "token", message: String(error) });
-      this.#retry = setTimeout(() => void this.#enter(attempt + 1), retryAt - Date.now());
+      this.#owner.status({ state: "waiting", retryAt, reason: "token", message: String(error) });
+      this.#retry = setTimeout(() => void this.#start(attempt + 1), retryAt - Date.now());
     }
   }
 
   #join(user: string): void {
     this.#user = user;
-    this.#bus = new BroadcastChannel(this.#name);
-    this.#bus.onmessage = ({ data }) => this.#hear(data);
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#receive(data);
     const probe = () => this.#probe();
     this.#stopSignals = this.#settings.lifecycle({ wake: probe, online: probe, offline: probe });
     globalThis.addEventListener?.("pagehide", this.#hide);
@@ -91,7 +92,7 @@ export class SharedLine implements Line {
     return `wirebell:${this.#settings.url}:${this.#user}`;
   }
 
-  /** Waits for the lock; whoever holds it leads. `steal` takes it from a leader that does not answer. */
+  /** Waits for the lock; its holder is the leader. `steal` takes the lock from a leader that does not reply. */
   #queue(how: { steal?: true }): void {
     const abort = new AbortController();
     let led: Leader | undefined;
@@ -102,10 +103,10 @@ export class SharedLine implements Line {
     });
     this.#release = () => abort.abort();
     navigator.locks.request(this.#name, how.steal ? how : { signal: abort.signal }, hold).catch(() => {
-      // Locks are not to be had on this page: better a connection of its own than none.
+      // Locks are forbidden on this page: the tab uses its own connection.
       if (!led && !abort.signal.aborted && this.#isOpen) return void this.#lead();
       if (!led || this.#leader !== led) return;
-      // Stolen: another tab has not heard from this one.
+      // The lock was stolen: another tab got no reply from this one.
       this.#leader = undefined;
       led.close();
       this.#queue({});
@@ -117,46 +118,46 @@ export class SharedLine implements Line {
     clearTimeout(this.#silence);
     const mine = (run: () => void) => { if (this.#leader === leader) run(); };
     const leader: Leader = new Leader(this.#id, this.#settings, {
-      ...this.#upper,
-      heard: (frame) => mine(() => this.#upper.heard(frame)),
-      status: (status) => mine(() => this.#changed(status)),
-    }, (word) => this.#post(word));
+      ...this.#owner,
+      received: (frame) => mine(() => this.#owner.received(frame)),
+      status: (status) => mine(() => this.#statusChanged(status)),
+    }, (message) => this.#post(message));
     this.#leader = leader;
     this.#joined = false;
     leader.open();
     return leader;
   }
 
-  #hear(said: Word): void {
-    if (this.#leader) return this.#leader.hear(said);
-    if (said.word === "lead") return this.#hello();
-    if ("to" in said && said.to !== this.#id) return;
-    switch (said.word) {
+  #receive(message: TabMessage): void {
+    if (this.#leader) return this.#leader.receive(message);
+    if (message.word === "lead") return this.#hello();
+    if ("to" in message && message.to !== this.#id) return;
+    switch (message.word) {
       case "alive":
         return clearTimeout(this.#silence);
       case "joined":
         this.#joined = true;
         clearTimeout(this.#silence);
-        this.#changed(said.status);
-        return said.frames.forEach((frame) => this.#upper.heard(frame));
+        this.#statusChanged(message.status);
+        return message.frames.forEach((frame) => this.#owner.received(frame));
       case "some":
-        return said.frames.forEach((frame) => this.#upper.heard(frame));
+        return message.frames.forEach((frame) => this.#owner.received(frame));
       case "frame":
-        return this.#joined ? this.#upper.heard(said.frame) : undefined;
+        return this.#joined ? this.#owner.received(message.frame) : undefined;
       case "status":
-        if (this.#joined) this.#changed(said.status);
+        if (this.#joined) this.#statusChanged(message.status);
     }
   }
 
-  #changed(status: Status): void {
-    if (status.state !== "closed") return this.#upper.status(status);
-    if (status.reason === "no_token" || status.reason === "user_changed") this.#upper.forget();
+  #statusChanged(status: Status): void {
+    if (status.state !== "closed") return this.#owner.status(status);
+    if (status.reason === "no_token" || status.reason === "user_changed") this.#owner.forget();
     this.#leave(status);
   }
 
   #hello(): void {
     this.#joined = false;
-    this.#post({ word: "hello", from: this.#id, cursors: this.#upper.cursors(this.#user) });
+    this.#post({ word: "hello", from: this.#id, cursors: this.#owner.cursors(this.#user) });
   }
 
   #probe(): void {
@@ -167,11 +168,11 @@ export class SharedLine implements Line {
     this.#silence = setTimeout(() => {
       this.#release();
       this.#queue({ steal: true });
-    }, ALIVE_WITHIN);
+    }, ALIVE_TIMEOUT);
   }
 
-  #post(word: Word): void {
-    this.#bus?.postMessage(word);
+  #post(message: TabMessage): void {
+    this.#channel?.postMessage(message);
   }
 
   #leave(status: Status): void {
@@ -184,8 +185,8 @@ export class SharedLine implements Line {
     this.#leader = undefined;
     leader?.close();
     this.#release();
-    this.#bus?.close();
-    this.#bus = undefined;
-    this.#upper.status(status);
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#owner.status(status);
   }
 }
