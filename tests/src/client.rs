@@ -1,4 +1,4 @@
-//! A client as it should be: a WebSocket, a token in one of the four places, JSON frames.
+//! A well-behaved client: a WebSocket, a token in one of four places, and JSON frames.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use wirebell_protocol::frame::{BEARER_SUBPROTOCOL, SUBPROTOCOL};
 
 use crate::TIMEOUT;
 
-/// Where the token travels.
+/// Where the client puts its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenLocation {
     /// `Authorization: Bearer`.
@@ -29,29 +29,29 @@ pub enum TokenLocation {
 }
 
 impl TokenLocation {
-    /// All four.
+    /// All four locations.
     pub const ALL: [Self; 4] = [Self::Header, Self::Subprotocol, Self::Query, Self::Frame];
 }
 
-/// What came from the node.
+/// What the client received from the node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Incoming {
     /// A text frame.
     Frame(Value),
-    /// A ping; the pong is on its way.
+    /// A ping. The client has answered it.
     Ping,
-    /// The end, with the code if there was one.
+    /// A close frame, with its code if there is one.
     Closed(Option<u16>),
     /// The connection broke without a close frame.
     Lost,
-    /// Nothing within the time.
+    /// Nothing arrived in time.
     Silence,
 }
 
-/// The node answered the upgrade with something else than 101.
+/// The node did not answer the upgrade with 101.
 #[derive(Debug)]
 pub struct UpgradeRejected {
-    /// The HTTP status; 0 if the connection failed before one came.
+    /// The HTTP status; 0 if the connection failed before a response.
     pub status: u16,
     /// The body.
     pub body: String,
@@ -62,25 +62,25 @@ pub struct Client {
     socket: WebSocketStream<TcpStream>,
     /// The subprotocol that the node chose.
     pub subprotocol: Option<String>,
-    /// The `wirebell.welcome`, once [`Self::connect`] has seen it.
+    /// The `wirebell.welcome`, once [`Self::connect`] has received it.
     pub welcome: Value,
     last: String,
 }
 
 impl Client {
-    /// Connects with the token in a header, and insists on a welcome.
+    /// Connects with the token in a header, and waits for the welcome.
     pub async fn connect(address: SocketAddr, token: &str) -> Self {
         Self::connect_with(address, TokenLocation::Header, token).await
     }
 
-    /// Connects with the token in this place, and insists on a welcome.
+    /// Connects with the token in this location, and waits for the welcome.
     pub async fn connect_with(address: SocketAddr, location: TokenLocation, token: &str) -> Self {
         let mut client = Self::open(address, Some((location, token))).await.expect("an upgrade");
         client.welcome = client.frame("wirebell.welcome").await;
         client
     }
 
-    /// Comes back with the cursor of the last event that it got, and insists on a welcome.
+    /// Reconnects with the cursor of the last received event, and waits for the welcome.
     pub async fn resume(address: SocketAddr, token: &str, cursor: &str) -> Self {
         let mut request = request(address, Some((TokenLocation::Header, token)));
         let uri = format!("ws://{address}/ws?cursor={cursor}");
@@ -90,7 +90,7 @@ impl Client {
         client
     }
 
-    /// Connects and leaves the rest to the caller.
+    /// Connects without waiting for a welcome.
     pub async fn open(address: SocketAddr, token: Option<(TokenLocation, &str)>) -> Result<Self, UpgradeRejected> {
         let mut client = Self::open_with(address, request(address, token)).await?;
         if let Some((TokenLocation::Frame, token)) = token {
@@ -102,36 +102,36 @@ impl Client {
     async fn open_with(address: SocketAddr, request: Request) -> Result<Self, UpgradeRejected> {
         let failed = |error: &dyn std::fmt::Display| UpgradeRejected { status: 0, body: error.to_string() };
         let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
-        // Small buffers: a test may hold thousands of clients.
+        // Small buffers, because a test may hold thousands of clients.
         let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
         let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         let (socket, response) = match tokio::time::timeout(TIMEOUT, handshake).await {
             Ok(Ok(connected)) => connected,
             Ok(Err(Error::Http(response))) => return Err(refused(&response)),
             Ok(Err(error)) => return Err(failed(&error)),
-            Err(_) => return Err(failed(&"no answer to the upgrade")),
+            Err(_) => return Err(failed(&"no response to the upgrade")),
         };
         let header = response.headers().get("sec-websocket-protocol");
         let subprotocol = header.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         Ok(Self { socket, subprotocol, welcome: Value::Null, last: String::new() })
     }
 
-    /// The user, as the welcome names it.
+    /// Returns the user that the welcome names.
     pub fn user(&self) -> &str {
         self.welcome["user"].as_str().unwrap_or("")
     }
 
-    /// The connection's id, as the welcome names it.
+    /// Returns the connection id that the welcome names.
     pub fn connection(&self) -> &str {
         self.welcome["connection"].as_str().unwrap_or("")
     }
 
-    /// The last text frame, byte for byte.
+    /// Returns the last text frame, byte for byte.
     pub fn last_text(&self) -> &str {
         &self.last
     }
 
-    /// Sends a frame. Whether it arrived shows in what comes back.
+    /// Sends a frame. A failure shows when the client reads the response.
     pub async fn send(&mut self, frame: &Value) {
         self.send_message(Message::text(frame.to_string())).await;
     }
@@ -141,34 +141,34 @@ impl Client {
         let _ = self.socket.send(message).await;
     }
 
-    /// Says goodbye and waits for the node's.
+    /// Sends a close frame and waits for that of the node.
     pub async fn close(mut self) {
         let _ = self.socket.close(None).await;
         let _ = self.ending().await;
     }
 
-    /// What comes next, or silence.
+    /// Returns what the client receives next, or silence.
     pub async fn next(&mut self, within: Duration) -> Incoming {
         tokio::time::timeout(within, self.receive()).await.unwrap_or(Incoming::Silence)
     }
 
-    /// The next frame of this type; others before it are passed over.
+    /// Returns the next frame of this type. Frames before it are skipped.
     pub async fn frame(&mut self, kind: &str) -> Value {
         self.find(&format!("a `{kind}`"), |frame| frame["type"] == kind).await
     }
 
-    /// The next event: whatever is not Wirebell's own.
+    /// Returns the next event. Frames of the protocol are skipped.
     pub async fn event(&mut self) -> Value {
         self.find("an event", is_event).await
     }
 
-    /// Asks, and gives the answer that carries the same `ref`.
+    /// Sends a frame and returns the response with the same `ref`.
     pub async fn request(&mut self, frame: &Value) -> Value {
         self.send(frame).await;
         self.find("an answer", |answer| answer["ref"] == frame["ref"]).await
     }
 
-    /// All events until nothing comes for a while.
+    /// Returns all events until nothing arrives for this long.
     pub async fn events_until_silence(&mut self, silence: Duration) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
@@ -181,11 +181,12 @@ impl Client {
         }
     }
 
-    /// All frames until the end, and the end. A connection that stays, pinged or not, ends in silence.
+    /// Returns all frames until the end, and the end. A connection that stays open, pinged or not,
+    /// ends in silence.
     pub async fn ending(&mut self) -> (Vec<Value>, Incoming) {
-        let (mut frames, begun) = (Vec::new(), Instant::now());
+        let (mut frames, started) = (Vec::new(), Instant::now());
         loop {
-            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
+            match self.next(TIMEOUT.saturating_sub(started.elapsed())).await {
                 Incoming::Frame(frame) => frames.push(frame),
                 Incoming::Ping => {}
                 end => return (frames, end),
@@ -193,14 +194,14 @@ impl Client {
         }
     }
 
-    async fn find(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let (mut passed, begun) = (Vec::new(), Instant::now());
+    async fn find(&mut self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        let (mut skipped, started) = (Vec::new(), Instant::now());
         loop {
-            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
-                Incoming::Frame(frame) if fits(&frame) => return frame,
+            match self.next(TIMEOUT.saturating_sub(started.elapsed())).await {
+                Incoming::Frame(frame) if matches(&frame) => return frame,
                 Incoming::Ping => {}
-                Incoming::Frame(other) => passed.push(other),
-                end => panic!("expected {what}, found {end:?} after {passed:?}"),
+                Incoming::Frame(other) => skipped.push(other),
+                end => panic!("expected {what}, found {end:?} after {skipped:?}"),
             }
         }
     }
@@ -213,7 +214,7 @@ impl Client {
                         text.as_str().clone_into(&mut self.last);
                         Incoming::Frame(frame)
                     }
-                    Err(error) => panic!("the node sent what is not JSON ({error}): {text}"),
+                    Err(error) => panic!("the node sent invalid JSON ({error}): {text}"),
                 },
                 Some(Ok(Message::Ping(_))) => {
                     let _ = self.socket.flush().await;
@@ -227,7 +228,7 @@ impl Client {
     }
 }
 
-/// Is it an event, and not a frame of Wirebell's own?
+/// Returns whether a frame is an event and not a frame of the protocol.
 pub fn is_event(frame: &Value) -> bool {
     frame["type"].as_str().is_some_and(|kind| !kind.starts_with("wirebell."))
 }

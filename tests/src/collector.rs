@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector that speaks OTLP over HTTP and keeps what it gets.
+//! An OpenTelemetry collector that receives OTLP over HTTP and keeps the spans.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,28 +7,28 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A span, as far as a test asks.
+/// A span, as far as tests need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// What it is called.
+    /// Name of the span.
     pub name: String,
-    /// The trace, in hexadecimal.
+    /// Trace id, in hexadecimal.
     pub trace: String,
-    /// Its own id.
+    /// Id of the span.
     pub id: String,
-    /// Its parent's id; empty for a root.
+    /// Id of the parent; empty for a root.
     pub parent: String,
 }
 
-/// A collector that runs as long as the test's runtime.
+/// A collector that runs as long as the runtime of the test.
 pub struct Collector {
-    /// Its address, as a URL without a path.
+    /// Address as a URL without a path.
     pub url: String,
     spans: Arc<Mutex<Vec<Span>>>,
 }
 
 impl Collector {
-    /// Listens on a free port.
+    /// Starts a collector on a free port.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -42,14 +42,14 @@ impl Collector {
         Self { url, spans }
     }
 
-    /// The spans so far of this trace.
+    /// Returns the spans of this trace so far.
     pub fn spans_of(&self, trace: &str) -> Vec<Span> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.trace == trace).cloned().collect()
     }
 }
 
-/// One connection: request after request, each answered by an empty 200.
+/// Serves one connection: every request gets an empty 200 response.
 async fn serve(mut stream: TcpStream, spans: Arc<Mutex<Vec<Span>>>) {
     let mut unread = Vec::new();
     while let Some(body) = read_request(&mut stream, &mut unread).await {
@@ -66,9 +66,9 @@ async fn serve(mut stream: TcpStream, spans: Arc<Mutex<Vec<Span>>>) {
 async fn read_request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
         if let Some(head) = unread.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) {
-            let whole = head + content_length(&unread[..head]);
-            if unread.len() >= whole {
-                let rest = unread.split_off(whole);
+            let end = head + content_length(&unread[..head]);
+            if unread.len() >= end {
+                let rest = unread.split_off(end);
                 let request = std::mem::replace(unread, rest);
                 return Some(request[head..].to_vec());
             }

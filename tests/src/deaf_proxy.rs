@@ -1,5 +1,6 @@
-//! A proxy in front of a Redis that can make a connection deaf: it understands RESP well enough to swallow the messages
-//! of subscriptions, while commands and their answers, PING too, pass as before. It can also cut the line.
+//! A proxy to Redis that can make a connection deaf. It parses enough RESP to drop the messages of
+//! subscriptions, while commands and their replies still pass, PING included. It can also cut all
+//! connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,18 +21,18 @@ pub struct DeafProxy {
 
 #[derive(Debug)]
 struct State {
-    /// Connections accepted so far: each knows its own number.
+    /// Connections accepted so far. Each connection knows its own number.
     accepted: AtomicU64,
     /// Connections with a smaller number are deaf.
     deaf_below: AtomicU64,
-    /// Messages dropped.
+    /// Messages that were dropped.
     dropped: AtomicU64,
-    /// Is the line connected?
+    /// Whether connections pass.
     connected: watch::Sender<bool>,
 }
 
 impl DeafProxy {
-    /// A proxy in front of the server on this port.
+    /// Starts a proxy to the server on this port.
     pub async fn start(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -45,42 +46,42 @@ impl DeafProxy {
         Self { address, state, accepting }
     }
 
-    /// The URL of the Redis behind it.
+    /// Returns the URL of Redis through the proxy.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Its port.
+    /// Returns the port of the proxy.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// From now on no message of a subscription arrives on any connection that exists.
+    /// Makes every open connection deaf: no message of a subscription passes any more.
     pub fn deafen(&self) {
         self.state.deaf_below.store(self.state.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// The same for every connection that ever comes.
+    /// Makes every connection deaf, also those that are opened later.
     pub fn deafen_all(&self) {
         self.state.deaf_below.store(u64::MAX, Ordering::SeqCst);
     }
 
-    /// Everybody hears again.
+    /// Lets messages pass on all connections again.
     pub fn undeafen(&self) {
         self.state.deaf_below.store(0, Ordering::SeqCst);
     }
 
-    /// How many messages were dropped.
+    /// Returns how many messages were dropped.
     pub fn dropped(&self) -> u64 {
         self.state.dropped.load(Ordering::SeqCst)
     }
 
-    /// Ends every connection, and every one that comes as soon as it has come.
+    /// Cuts every connection, and every new one at once.
     pub fn cut(&self) {
         self.state.connected.send_replace(false);
     }
 
-    /// New connections pass again.
+    /// Lets new connections pass again.
     pub fn restore(&self) {
         self.state.connected.send_replace(true);
     }
@@ -99,11 +100,11 @@ async fn accept(listener: TcpListener, port: u16, state: Arc<State>) {
         if !*state.connected.borrow() {
             continue;
         }
-        tokio::spawn(pass(client, port, number, Arc::clone(&state)));
+        tokio::spawn(forward(client, port, number, Arc::clone(&state)));
     }
 }
 
-async fn pass(client: TcpStream, port: u16, number: u64, state: Arc<State>) {
+async fn forward(client: TcpStream, port: u16, number: u64, state: Arc<State>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, to_client) = client.into_split();
@@ -116,7 +117,7 @@ async fn pass(client: TcpStream, port: u16, number: u64, state: Arc<State>) {
     }
 }
 
-/// Passes connected values on, except messages of subscriptions while the connection is deaf.
+/// Forwards complete values, except messages of subscriptions while the connection is deaf.
 async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, state: &State) {
     let (mut buffer, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
@@ -124,7 +125,7 @@ async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, st
             Ok(0) | Err(_) => return,
             Ok(read) => buffer.extend_from_slice(&piece[..read]),
         }
-        let mut passed = Vec::new();
+        let mut forwarded = Vec::new();
         let mut at = 0;
         while let Some(length) = value_length(&buffer[at..]) {
             let value = &buffer[at..at + length];
@@ -132,11 +133,11 @@ async fn filter(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, st
             if is_message(value) && number < state.deaf_below.load(Ordering::SeqCst) {
                 state.dropped.fetch_add(1, Ordering::SeqCst);
             } else {
-                passed.extend_from_slice(value);
+                forwarded.extend_from_slice(value);
             }
         }
         buffer.drain(..at);
-        if to.write_all(&passed).await.is_err() {
+        if to.write_all(&forwarded).await.is_err() {
             return;
         }
     }
@@ -147,7 +148,7 @@ fn is_message(value: &[u8]) -> bool {
         && value.windows(b"\r\nsmessage\r\n".len()).take(16).any(|part| part == b"\r\nsmessage\r\n")
 }
 
-/// How many bytes the value has that begins here; none if it is not connected yet.
+/// Returns the length of the value that begins here, or `None` if the value is not complete yet.
 fn value_length(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let count = || std::str::from_utf8(&bytes[1..line]).ok()?.parse::<i64>().ok();
@@ -155,7 +156,7 @@ fn value_length(bytes: &[u8]) -> Option<usize> {
     match bytes[0] {
         b'$' | b'=' | b'!' => match usize::try_from(count()?) {
             Ok(length) => (bytes.len() >= head + length + 2).then_some(head + length + 2),
-            // `$-1`: nothing.
+            // `$-1` is null.
             Err(_) => Some(head),
         },
         kind @ (b'*' | b'~' | b'>' | b'%') => {
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_whole_or_not_there() {
+    fn only_complete_values_have_a_length() {
         for value in [
             "+OK\r\n",
             ":12\r\n",
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_messages_are_swallowed() {
+    fn only_messages_are_dropped() {
         assert!(is_message(b">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"));
         assert!(!is_message(b">3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:1\r\n"));
         assert!(!is_message(b"$8\r\nsmessage\r\n"));

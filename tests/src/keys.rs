@@ -1,4 +1,4 @@
-//! Asymmetric keys, made anew for each run: no private key lies in the repository.
+//! Asymmetric keys, generated for each run. No private key is in the repository.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa;
@@ -7,18 +7,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 
-/// A key pair: one half to sign with, the other as PEM for a node.
+/// A key pair: the private key to sign with, and the public key as PEM for a node.
 pub struct Pair {
-    /// The algorithm that it is made for.
+    /// The algorithm of the key.
     pub algorithm: Algorithm,
-    /// For the issuer.
+    /// Key for the issuer.
     pub private: EncodingKey,
-    /// For the node.
+    /// Key for the node.
     pub public_pem: String,
 }
 
 impl Pair {
-    /// RSA of 2048 bits.
+    /// Generates an RSA key of 2048 bits.
     pub fn rs256() -> Self {
         let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("a key");
         let private: Pkcs8V1Der<'_> = pair.as_der().expect("DER");
@@ -27,7 +27,7 @@ impl Pair {
         Self { algorithm: Algorithm::RS256, private, public_pem: pem("PUBLIC KEY", public.as_ref()) }
     }
 
-    /// The curve P-256.
+    /// Generates a key on the curve P-256.
     pub fn es256() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         let private = pair.to_pkcs8v1().expect("DER");
@@ -36,7 +36,7 @@ impl Pair {
         Self { algorithm: Algorithm::ES256, private, public_pem: pem("PUBLIC KEY", public.as_ref()) }
     }
 
-    /// The curve Ed25519.
+    /// Generates a key on the curve Ed25519.
     pub fn eddsa() -> Self {
         let pair = Ed25519KeyPair::generate().expect("a key");
         let private = pair.to_pkcs8v1().expect("DER");

@@ -1,20 +1,22 @@
-//! The harness of the whole-system tests: real nodes on port 0, a real Redis of their own, real clients.
+//! The harness of the whole-system tests: real nodes on port 0, a real Redis for each test, and
+//! real clients.
 //!
-//! A test drives a node from outside only, as clients, services and operators do: through its two doors, its
-//! configuration, its signals and its log. Nothing here links the gateway.
+//! A test controls a node only from outside, as clients, services and operators do: through its
+//! client API and server API, its configuration, its signals and its log. Nothing here links the
+//! gateway.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`redis`], [`node`], [`log`] | the servers, each stopped when its value is dropped |
-//! | [`token`], [`keys`] | an issuer of good tokens and of broken ones |
-//! | [`client`], [`raw`] | a client as it should be, and one that may send any bytes |
-//! | [`deaf_proxy`] | what stands between a node and its Redis, and swallows messages or cuts the line |
-//! | [`http`] | the services' door |
-//! | [`collector`] | an OTLP collector that keeps the spans it gets |
-//! | [`memory`] | what a process takes |
-//! | [`audit`] | who got which event: rules over records, and the runs that make the records |
-//! | [`chaos`] | the same while everything goes wrong |
-//! | [`proxy`] | a link that can be cut, stalled and slowed |
+//! | [`token`], [`keys`] | an issuer of valid tokens, and invalid tokens |
+//! | [`client`], [`raw`] | a well-behaved client, and one that may send any bytes |
+//! | [`deaf_proxy`] | a proxy between a node and Redis that drops messages or cuts connections |
+//! | [`server_api`] | a client of the server API |
+//! | [`collector`] | an OTLP collector that keeps its spans |
+//! | [`memory`] | the memory of a process |
+//! | [`audit`] | who received which event: rules over records, and the runs that record |
+//! | [`chaos`] | the same under faults |
+//! | [`proxy`] | a TCP proxy that can be cut, stalled and slowed |
 //! | [`tidy`] | rules over source text |
 
 pub mod audit;
@@ -35,23 +37,25 @@ pub mod token;
 
 use std::time::Duration;
 
-/// How long a test waits for what must come. It is no claim about speed: the machine may be slow.
+/// How long a test waits for something that must happen. It says nothing about speed: the machine
+/// may be slow.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a test listens for what must not come.
+/// How long a test waits for something that must not happen.
 pub const SILENCE: Duration = Duration::from_millis(500);
 
-/// Waits until `ready` says so, and tells in vain what it waited for.
+/// Waits until `ready` returns true. Panics with `what` after [`TIMEOUT`].
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut ready: impl FnMut() -> F) {
-    let asked = async {
+    let poll = async {
         while !ready().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    assert!(tokio::time::timeout(TIMEOUT, asked).await.is_ok(), "waited in vain: {what}");
+    assert!(tokio::time::timeout(TIMEOUT, poll).await.is_ok(), "timed out after {TIMEOUT:?} waiting until {what}");
 }
 
-/// Is the full size asked for, which takes some minutes and nearly all file descriptors?
+/// Returns whether the full size is requested. It takes some minutes and nearly all file
+/// descriptors.
 pub fn full_size() -> bool {
     std::env::var("WIREBELL_TEST_FULL").is_ok_and(|value| value == "1")
 }

@@ -1,4 +1,4 @@
-//! What a process writes, line by line, to be asked later.
+//! The output of a process, line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    /// Goes on reading from `source` on a thread of its own, so that the process never waits for its reader.
+    /// Reads from `source` on its own thread, so the process never waits for its reader.
     pub fn follow(&self, source: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
@@ -20,24 +20,24 @@ impl Log {
         });
     }
 
-    /// A copy of all lines.
+    /// Returns a copy of all lines.
     pub fn lines(&self) -> Vec<String> {
         self.lines_mut().clone()
     }
 
-    /// All lines as one text.
+    /// Returns all lines as one text.
     pub fn text(&self) -> String {
         self.lines().join("\n")
     }
 
-    /// The fields of the first JSON line with this message.
+    /// Returns the fields of the first JSON line with this message.
     pub fn fields(&self, message: &str) -> Option<Value> {
         let read = |line: &String| serde_json::from_str::<Value>(line).ok();
         let fields = |line: Value| line.get("fields").cloned().unwrap_or(line);
         self.lines_mut().iter().filter_map(read).map(fields).find(|fields| fields["message"] == message)
     }
 
-    /// The lines that hold any of these texts.
+    /// Returns the lines that contain any of these texts.
     pub fn lines_containing(&self, texts: &[&str]) -> Vec<String> {
         self.lines().into_iter().filter(|line| texts.iter().any(|text| line.contains(text))).collect()
     }

@@ -1,6 +1,8 @@
-//! `wirebell-audit`: the large runs by hand, each with its figures, and a status that says whether all was passed.
+//! `wirebell-audit`: runs the large tests from the command line and prints their figures. The exit
+//! status says whether the run passed.
 //!
-//! The same runs stand in `tests/delivery.rs`, `tests/memory.rs` and `tests/chaos.rs`, in the size of every day.
+//! The tests `delivery`, `fairness`, `memory`, `slow_client` and `chaos` run the same code in a
+//! small size.
 
 use std::process::ExitCode;
 
@@ -17,46 +19,47 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Run {
-    /// Two nodes: every connection gets each event of its user exactly once and in order.
+    /// Two nodes: every connection receives each event of its user exactly once and in order
     Delivery {
-        /// Users, with two connections each.
+        /// Users, with two connections each
         #[arg(long, default_value_t = delivery::Scale::FULL.users)]
         users: u32,
-        /// Events through the SDK.
+        /// Events through the SDK
         #[arg(long, default_value_t = delivery::Scale::FULL.via_sdk)]
         sdk: u32,
-        /// Events over HTTP.
+        /// Events over HTTP
         #[arg(long, default_value_t = delivery::Scale::FULL.via_http)]
         http: u32,
     },
-    /// One node: what an authenticated connection costs.
+    /// One node: memory of an authenticated connection
     Memory {
-        /// Connections, each with its own user.
+        /// Connections, each with its own user
         #[arg(long, default_value_t = 15_000)]
         connections: u32,
     },
-    /// One node: a client that reads a kilobyte a second among others.
+    /// One node: one client reads a kilobyte per second, among fast clients
     Slow {
-        /// The other clients.
+        /// The other clients
         #[arg(long, default_value_t = slow_client::Scale::FULL.others)]
         others: u32,
-        /// Events, every second one to the slow client.
+        /// Events, every second one to the slow client
         #[arg(long, default_value_t = slow_client::Scale::FULL.events)]
         events: u32,
-        /// Events a second.
+        /// Events per second
         #[arg(long, default_value_t = slow_client::Scale::FULL.rate)]
         rate: u32,
     },
-    /// One node: events to one user while broadcasts go to all, and what each takes.
+    /// One node: latency of events to one user during broadcasts to all
     Fairness {
-        /// Connections that get the broadcasts.
+        /// Connections that receive the broadcasts
         #[arg(long, default_value_t = fairness::Scale::FULL.listeners)]
         listeners: u32,
-        /// Events to the one user, as many without broadcasts as with them.
+        /// Events to the one user, as many without broadcasts as with them
         #[arg(long, default_value_t = fairness::Scale::FULL.events)]
         events: u32,
     },
-    /// Three nodes, and everything goes kind that can: every device gets each confirmed event once and in order.
+    /// Three nodes under faults of every kind: every device receives each confirmed event once and
+    /// in order
     Chaos(command::ChaosOptions),
 }
 

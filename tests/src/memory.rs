@@ -1,11 +1,12 @@
-//! What a process takes: its proportional set size, which counts a shared page once however many share it.
+//! The memory of a process: its proportional set size, which divides shared pages among the
+//! processes that share them.
 
-/// The proportional set size in bytes.
+/// Returns the proportional set size in bytes.
 pub fn pss(pid: u32) -> u64 {
-    pss_if_it_runs(pid).expect("the process runs, and has a line `Pss:` in smaps_rollup")
+    pss_if_it_runs(pid).expect("the process is running and has a line `Pss:` in smaps_rollup")
 }
 
-/// The same; none of a process that has ended.
+/// Returns the proportional set size in bytes, or `None` if the process has ended.
 pub fn pss_if_it_runs(pid: u32) -> Option<u64> {
     parse(&std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)
 }
@@ -18,7 +19,7 @@ fn parse(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_sum_is_read_and_not_its_parts() {
+    fn only_the_total_is_read() {
         let text = "55d0-7ffc ---p 00000000 00:00 0 [rollup]\nRss:  9000 kB\nPss_Anon: 7 kB\nPss:     4321 kB\n";
         assert_eq!(super::parse(text), Some(4321 * 1024));
         assert_eq!(super::parse("Rss: 1 kB\n"), None);

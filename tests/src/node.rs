@@ -1,4 +1,5 @@
-//! A node: the program `wirebell`, started as an operator starts it, on ports of its own choice.
+//! A node: the program `wirebell`, started as an operator starts it, on ports that the system
+//! chooses.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,37 +12,38 @@ use crate::redis::Redis;
 use crate::server_api::ServerApi;
 use crate::token::{AUDIENCE, ISSUER, SECRET};
 
-/// The service key of every node that [`Setup::serve`] starts.
+/// The API key of every node that [`Setup::serve`] starts.
 pub const API_KEY: &str = "a-service-key-of-the-tests";
 
-/// How a node is to be started.
+/// The arguments and the environment of a node.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
 }
 
-/// How a run that was expected to end by itself ended.
+/// The result of a process that ended by itself.
 #[derive(Debug)]
 pub struct ExitResult {
-    /// By which code or signal.
+    /// Exit code or signal.
     pub status: ExitStatus,
-    /// All that it wrote.
+    /// Everything that the process wrote.
     pub output: String,
 }
 
 impl Setup {
-    /// `wirebell` with these arguments and no environment.
+    /// Returns `wirebell` with these arguments and an empty environment.
     pub fn bare(arguments: &[&str]) -> Self {
         Self { arguments: arguments.iter().map(ToString::to_string).collect(), environment: BTreeMap::new() }
     }
 
-    /// `wirebell serve` on this Redis, whole and right: what a test does not care for need not be named.
+    /// Returns `wirebell serve` on this Redis with a complete configuration. A test sets only what
+    /// it needs.
     pub fn serve(redis: &Redis) -> Self {
         Self::serve_at(&redis.url())
     }
 
-    /// The same, on whatever is at this URL.
+    /// Returns the same for the Redis at this URL.
     pub fn serve_at(url: &str) -> Self {
         Self::bare(&["serve"])
             .set("bus.redis", url)
@@ -53,42 +55,42 @@ impl Setup {
             .set("auth.audience", AUDIENCE)
     }
 
-    /// A key of the configuration, given through the environment.
+    /// Sets a configuration key through the environment.
     #[must_use]
     pub fn set(self, key: &str, value: &str) -> Self {
         let name = format!("WIREBELL_{}", key.replace('.', "_").to_uppercase());
         self.environment(&name, value)
     }
 
-    /// Not this key of the configuration.
+    /// Removes a configuration key.
     #[must_use]
     pub fn unset(mut self, key: &str) -> Self {
         self.environment.remove(&format!("WIREBELL_{}", key.replace('.', "_").to_uppercase()));
         self
     }
 
-    /// A variable of the environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// One more argument.
+    /// Appends an argument.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
-    /// Starts it and waits until it says that it is ready.
+    /// Starts the node and waits until it is ready.
     pub async fn start(&self) -> Node {
         let node = self.start_unready().await;
         node.wait_ready().await;
         node
     }
 
-    /// Starts it and waits until it listens, ready or not.
+    /// Starts the node and waits until it listens, ready or not.
     pub async fn start_unready(&self) -> Node {
         let log = Log::default();
         let child = self.spawn(&log);
@@ -97,7 +99,7 @@ impl Setup {
         node
     }
 
-    /// Runs it to its end, which must come by itself.
+    /// Runs the process and waits until it ends by itself.
     pub fn run(&self) -> ExitResult {
         let log = Log::default();
         let mut child = self.spawn(&log);
@@ -105,12 +107,12 @@ impl Setup {
             let _ = child.kill();
             panic!("{:?} did not end; it wrote:\n{}", self.arguments, log.text())
         });
-        // The pipe's reader may be a moment behind the process' end.
+        // The pipe's reader may lag a moment after the end of the process.
         std::thread::sleep(Duration::from_millis(100));
         ExitResult { status, output: log.text() }
     }
 
-    /// Starts it and leaves it to the caller, who must end it.
+    /// Starts the process and returns it. The caller must end it.
     pub fn spawn(&self, log: &Log) -> Child {
         let mut child = Command::new(program())
             .args(&self.arguments)
@@ -131,54 +133,54 @@ impl Setup {
 /// A running node. It is killed when the value is dropped.
 pub struct Node {
     child: Child,
-    /// What it wrote.
+    /// The node's output.
     pub log: Log,
-    /// The clients' api.
+    /// Address of the client API.
     pub clients: SocketAddr,
-    /// The services' api.
+    /// Address of the server API.
     pub services: SocketAddr,
 }
 
 impl Node {
-    /// Its services' api, with the key to it.
+    /// Returns a client of the server API, with the API key.
     pub fn api(&self) -> ServerApi {
         ServerApi::new(self.services, Some(API_KEY))
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop, as an operator's orchestrator does.
+    /// Asks the node to stop, as an orchestrator does.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Sends it a signal by name. The shell's own `kill` is there on every machine.
+    /// Sends a signal by name. The `kill` of the shell exists on every machine.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the node was not there to get SIG{name}");
+        assert!(sent.is_ok_and(|status| status.success()), "the node is not running and cannot receive SIG{name}");
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     pub async fn ended(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return status;
             }
-            assert!(begun.elapsed() < 2 * crate::TIMEOUT, "the node does not end; {}", self.log.text());
+            assert!(begun.elapsed() < 2 * crate::TIMEOUT, "the node does not end:\n{}", self.log.text());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Does it still run?
+    /// Returns whether the process is running.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child of this process").is_none()
     }
 
-    /// Waits for `/readyz`.
+    /// Waits until `/readyz` returns 200.
     pub async fn wait_ready(&self) {
         let api = self.api();
         crate::eventually("/readyz says 200", || async { api.get("/readyz").await.status == 200 }).await;
@@ -192,7 +194,7 @@ impl Node {
             }
             let status = self.child.try_wait().expect("a child of this process");
             assert!(status.is_none(), "the node ended ({status:?}) before it listened:\n{}", self.log.text());
-            assert!(begun.elapsed() < crate::TIMEOUT, "no `listening` in its log:\n{}", self.log.text());
+            assert!(begun.elapsed() < crate::TIMEOUT, "no `listening` in the log:\n{}", self.log.text());
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let address = |name: &str| fields[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -213,7 +215,7 @@ impl Drop for Node {
     }
 }
 
-/// The program under test: `WIREBELL_BIN`, or the one that was built beside this test.
+/// Returns the program under test: `WIREBELL_BIN`, or the one that was built beside this test.
 pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("WIREBELL_BIN") {
         return path.into();

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a server, whose link can be cut, stalled and slowed while connections go over it.
+//! A TCP proxy to a server. Its link can be cut, stalled and slowed while connections are open.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// What one read takes at most: a slowed link passes on so much, and waits.
+/// Maximum size of one read. A slow link delays each such piece.
 const PIECE: usize = 16 * 1024;
 
 /// The state of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
-    /// Bytes go through.
+    /// Bytes pass.
     Open,
     /// Connections end, and new ones end at once.
     Cut,
-    /// Connections stay, and not a byte goes through until the link is open again.
+    /// Connections stay open, but no byte passes until the link is open again.
     Stalled,
-    /// Each piece of bytes waits so long.
+    /// Each piece of bytes is delayed.
     Slow(Duration),
 }
 
-/// A proxy on a port of its own. It ends, with all connections, when the value is dropped.
+/// A proxy on its own port. It ends with all its connections when the value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -34,7 +34,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// In front of the server at this address, which need not be there yet.
+    /// Starts a proxy to the server at this address. The server may start later.
     pub async fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -43,12 +43,12 @@ impl Proxy {
         Self { address, link, task }
     }
 
-    /// Where it listens.
+    /// Returns the address of the proxy.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes the link, for connections that are there and for those to come.
+    /// Changes the link for open and future connections.
     pub fn set(&self, link: LinkState) {
         self.link.send_replace(link);
     }
@@ -75,7 +75,7 @@ async fn forward(client: TcpStream, to: SocketAddr, link: watch::Receiver<LinkSt
     let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let mut cut = link.clone();
-    // The end of one direction is the end of both: half a connection is of no use to anybody.
+    // The end of one direction ends both: half a connection is of no use.
     tokio::select! {
         () = pass(from_client, to_server, link.clone()) => {}
         () = pass(from_server, to_client, link) => {}
@@ -100,7 +100,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut link: watch::
 mod tests {
     use super::*;
 
-    /// A server that says everything again.
+    /// Starts a server that echoes everything.
     async fn echo() -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stalled_link_holds_bytes_back_and_a_cut_one_ends() {
+    async fn stalled_link_delays_bytes_and_cut_link_ends() {
         let proxy = Proxy::start(echo().await).await;
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         stream.write_all(b"a").await.unwrap();
@@ -129,13 +129,16 @@ mod tests {
 
         proxy.set(LinkState::Stalled);
         stream.write_all(b"b").await.unwrap();
-        assert!(answer(&mut stream).await.is_none(), "a stalled link passed a byte on");
+        assert!(answer(&mut stream).await.is_none(), "a stalled link forwarded a byte");
         proxy.set(LinkState::Open);
-        assert!(matches!(answer(&mut stream).await, Some(Ok(1))), "what was held back never came");
+        assert!(
+            matches!(answer(&mut stream).await, Some(Ok(1))),
+            "a byte sent over the stalled link never arrived"
+        );
 
         proxy.set(LinkState::Cut);
         assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link is still open");
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-        assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link let somebody in");
+        assert!(matches!(answer(&mut stream).await, Some(Ok(0) | Err(_))), "a cut link accepted a connection");
     }
 }

@@ -1,4 +1,4 @@
-//! A client that may send any bytes at all, and that never answers by itself.
+//! A client that may send any bytes and never responds by itself.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,28 +8,28 @@ use tokio::net::TcpStream;
 
 use crate::TIMEOUT;
 
-/// In place of a length: it follows in two bytes.
+/// In place of a length: the length follows in two bytes.
 const IN_TWO_BYTES: u8 = 126;
-/// In place of a length: it follows in eight bytes.
+/// In place of a length: the length follows in eight bytes.
 const IN_EIGHT_BYTES: u8 = 127;
 
-/// How it went on after the bytes were sent.
+/// The state of the connection after the bytes were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// A close frame with this code.
+    /// The node sent a close frame with this code.
     Closed(u16),
-    /// The connection was cut without a close frame.
+    /// The node cut the connection without a close frame.
     Dropped,
-    /// It is still open.
+    /// The connection is still open.
     Open,
 }
 
-/// A frame of the node, as it stands on the wire.
+/// A frame of the node, as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What kind: 1 text, 8 close, 9 ping.
+    /// Opcode: 1 text, 8 close, 9 ping.
     pub opcode: u8,
-    /// What it carries.
+    /// Payload.
     pub payload: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ pub struct RawClient {
 }
 
 impl RawClient {
-    /// Upgrades with this token in a header.
+    /// Connects and upgrades with this token in a header.
     pub async fn connect(address: SocketAddr, token: &str) -> Self {
         let mut stream = TcpStream::connect(address).await.expect("the node listens");
         let head = format!(
@@ -52,16 +52,16 @@ impl RawClient {
         let mut client = Self { stream, unread: Vec::new() };
         let head = client.read_head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key is not accepted as RFC 6455 says: {head}");
+        assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the accepted key does not match RFC 6455: {head}");
         client
     }
 
-    /// Sends these bytes; a connection that the node has cut meanwhile is not an error.
+    /// Sends these bytes. It is not an error if the node has cut the connection.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
-    /// The next frame, or how it ended.
+    /// Returns the next frame, or the end of the connection.
     pub async fn next(&mut self, within: Duration) -> Result<Frame, End> {
         let read = async {
             loop {
@@ -76,11 +76,11 @@ impl RawClient {
         tokio::time::timeout(within, read).await.unwrap_or(Err(End::Open))
     }
 
-    /// Reads on until the node closes or cuts the connection.
+    /// Reads until the node closes or cuts the connection.
     pub async fn end(&mut self) -> End {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
-            match self.next(TIMEOUT.saturating_sub(begun.elapsed())).await {
+            match self.next(TIMEOUT.saturating_sub(started.elapsed())).await {
                 Ok(Frame { opcode: 8, payload }) => {
                     return End::Closed(
                         payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]])),
@@ -129,7 +129,8 @@ impl RawClient {
     }
 }
 
-/// A frame as a client should send it: `first` is the first byte (0x81 a whole text), the payload is masked.
+/// Returns a valid client frame: `first` is the first byte (0x81 for a complete text), the payload
+/// is masked.
 pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
     let mut bytes = header(first, 0x80, payload.len() as u64);
@@ -138,14 +139,15 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A frame as no client may send it: without a mask.
+/// Returns a frame without a mask, which a client must not send.
 pub fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(first, 0, payload.len() as u64);
     bytes.extend_from_slice(payload);
     bytes
 }
 
-/// A frame's header up to its mask, in the shortest form for this length; with 0x80 as `mask` it says that one follows.
+/// Returns a frame header up to the mask, in the shortest form for this length. 0x80 as `mask` says
+/// that a mask follows.
 pub fn header(first: u8, mask: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![first];
     match (u8::try_from(length), u16::try_from(length)) {

@@ -1,4 +1,4 @@
-//! The services' door, as a service uses it.
+//! A client of the server API, as a service uses it.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;
 
-/// A door and the key to it.
+/// The address of a server API, and an API key.
 #[derive(Clone)]
 pub struct ServerApi {
     client: Client,
@@ -14,7 +14,7 @@ pub struct ServerApi {
     key: Option<String>,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 pub struct Response {
     /// The status.
@@ -26,43 +26,43 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as JSON; `null` if it is not.
+    /// Returns the body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// A header's text.
+    /// Returns the text of a header.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 }
 
 impl ServerApi {
-    /// The door at this address.
+    /// Returns a client of the server API at this address.
     pub fn new(address: SocketAddr, key: Option<&str>) -> Self {
         let client = Client::builder().no_proxy().build().expect("a client");
         Self { client, base: format!("http://{address}"), key: key.map(ToOwned::to_owned) }
     }
 
-    /// Reads a path.
+    /// Sends a GET request.
     pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], String::new()).await
     }
 
-    /// Publishes one event, or an array of them.
+    /// Publishes one event, or an array of events.
     pub async fn publish(&self, events: &Value) -> Response {
         let json = [("content-type", "application/json")];
         self.send("POST", "/v1/events", &json, events.to_string()).await
     }
 
-    /// Publishes, and insists on 202.
+    /// Publishes, and panics unless the response is 202.
     pub async fn publish_accepted(&self, events: &Value) -> Value {
         let answer = self.publish(events).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         answer.json()
     }
 
-    /// Any request. A door that cannot be reached answers with status 0.
+    /// Sends any request. The status is 0 if the server cannot be reached.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Response {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.client.request(method, format!("{}{path}", self.base)).body(body);

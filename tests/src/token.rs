@@ -1,4 +1,4 @@
-//! An issuer of tokens: good ones, and ones broken on purpose.
+//! An issuer of tokens: valid ones, and invalid ones for tests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::keys::Pair;
 
-/// The secret that [`crate::node::Setup`] gives to nodes, and with which [`Issuer::default`] signs.
+/// The secret that [`crate::node::Setup`] gives to nodes. [`Issuer::default`] signs with it.
 pub const SECRET: &str = "a-secret-of-the-tests-that-no-log-may-show";
-/// `iss` of good tokens.
+/// `iss` of valid tokens.
 pub const ISSUER: &str = "https://issuer.test";
-/// `aud` of good tokens.
+/// `aud` of valid tokens.
 pub const AUDIENCE: &str = "wirebell-tests";
 
 /// Signs claims.
@@ -29,38 +29,38 @@ impl Default for Issuer {
 }
 
 impl Issuer {
-    /// HS256 with this secret.
+    /// Returns an issuer for HS256 with this secret.
     pub fn with_secret(secret: &str) -> Self {
         Self { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret.as_bytes()) }
     }
 
-    /// The algorithm and private key of this pair.
+    /// Returns an issuer with the algorithm and private key of this pair.
     pub fn with_pair(pair: &Pair) -> Self {
         Self { algorithm: pair.algorithm, key: pair.private.clone() }
     }
 
-    /// A good token that lasts an hour.
+    /// Returns a valid token that lasts an hour.
     pub fn token(&self, user: &str) -> String {
         self.sign(&claims(user))
     }
 
-    /// A good token that lasts so many seconds; a negative number has passed.
+    /// Returns a valid token that lasts this many seconds; with a negative number it has expired.
     pub fn token_for(&self, user: &str, seconds: i64) -> String {
         self.sign(&with(claims(user), "exp", json!(now() + seconds)))
     }
 
-    /// Any claims, signed.
+    /// Signs any claims.
     pub fn sign(&self, claims: &Value) -> String {
         jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.key).expect("claims can be signed")
     }
 }
 
-/// The claims of a good token.
+/// Returns the claims of a valid token.
 pub fn claims(user: &str) -> Value {
     json!({"sub": user, "exp": now() + 3600, "iss": ISSUER, "aud": AUDIENCE})
 }
 
-/// The same claims with another value; `null` removes it.
+/// Returns the claims with one value replaced; `null` removes it.
 pub fn with(mut claims: Value, name: &str, value: Value) -> Value {
     if let Some(members) = claims.as_object_mut() {
         members.remove(name);
@@ -71,25 +71,25 @@ pub fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims
 }
 
-/// Seconds since the Unix epoch.
+/// Returns the seconds since the Unix epoch.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     i64::try_from(since.as_secs()).expect("a clock before the year 292 billion")
 }
 
-/// A token that claims to need no signature.
+/// Returns a token with the algorithm `none`.
 pub fn unsigned(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.", part(&json!({"alg": "none", "typ": "JWT"})), part(claims))
 }
 
-/// A token signed by HS256 with a public key as its secret: what a careless verifier takes for good.
+/// Returns a token signed by HS256 with a public key as the secret. A careless verifier accepts it.
 pub fn confused(pair: &Pair, claims: &Value) -> String {
     Issuer::with_secret(&pair.public_pem).sign(claims)
 }
 
-/// A good token whose claims were changed after it was signed.
-pub fn tampered(good: &str, claims: &Value) -> String {
-    let parts: Vec<&str> = good.split('.').collect();
+/// Returns a token whose claims were changed after it was signed.
+pub fn tampered(valid: &str, claims: &Value) -> String {
+    let parts: Vec<&str> = valid.split('.').collect();
     format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2])
 }

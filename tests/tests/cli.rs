@@ -1,4 +1,5 @@
-//! The command line, as a developer meets it: `dev` with nothing installed, a token, a publish, a listener.
+//! The command line as a developer uses it: `dev` with nothing installed, a token, a publish, a
+//! listener.
 
 use std::process::Child;
 use std::time::Duration;
@@ -10,20 +11,20 @@ use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::{TIMEOUT, eventually};
 
-/// `wirebell dev` on free ports, with the log as JSON so that its ports can be read.
+/// Starts `wirebell dev` on free ports, with a JSON log from which the ports can be read.
 async fn dev() -> Node {
     let setup = Setup::bare(&["dev", "--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"]);
     setup.argument("--set").argument("telemetry.log_format=json").start().await
 }
 
-fn say(arguments: &[&str]) -> String {
+fn run_ok(arguments: &[&str]) -> String {
     let ended = Setup::bare(arguments).run();
     assert!(ended.status.success(), "{arguments:?} ended with {}: {}", ended.status, ended.output);
     ended.output
 }
 
 fn token(arguments: &[&str]) -> String {
-    let output = say(&[&["token"], arguments].concat());
+    let output = run_ok(&[&["token"], arguments].concat());
     let token = output.lines().find(|line| line.starts_with("eyJ")).map(str::trim).map(ToOwned::to_owned);
     token.unwrap_or_else(|| panic!("no token in {output:?}"))
 }
@@ -38,17 +39,17 @@ impl Drop for Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dev_needs_nothing_and_a_token_and_a_publish_work_with_it() {
+async fn dev_works_with_token_and_publish_and_needs_no_setup() {
     let node = dev().await;
     let mut client = Client::connect(node.clients, &token(&["--user", "42"])).await;
     assert_eq!(client.user(), "42");
 
     let api = format!("http://{}", node.services);
     let data = r#"{"ok":true}"#;
-    let told = say(&["publish", "--url", &api, "--to", "user:42", "--type", "payment-status", "--data", data]);
+    let output = run_ok(&["publish", "--url", &api, "--to", "user:42", "--type", "payment-status", "--data", data]);
     let event = client.frame("payment-status").await;
     assert_eq!(event["data"], json!({"ok": true}));
-    assert!(told.contains(event["id"].as_str().expect("an id")), "{told}");
+    assert!(output.contains(event["id"].as_str().expect("an id")), "{output}");
 
     let open = ServerApi::new(node.services, None);
     open.publish_accepted(&json!({"to": "all", "type": "t", "data": 1})).await;
@@ -56,7 +57,7 @@ async fn dev_needs_nothing_and_a_token_and_a_publish_work_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listen_prints_what_comes() {
+async fn listen_prints_received_events() {
     let node = dev().await;
     let url = format!("ws://{}/ws", node.clients);
     let log = Log::default();
@@ -72,7 +73,7 @@ async fn listen_prints_what_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listen_does_not_come_back_with_a_bad_token() {
+async fn listen_with_an_invalid_token_exits() {
     let node = dev().await;
     let url = format!("ws://{}/ws", node.clients);
     let ended = Setup::bare(&["listen", "--url", &url, "--token", "garbage"]).run();
@@ -80,7 +81,7 @@ async fn listen_does_not_come_back_with_a_bad_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dev_shows_its_page_and_two_run_apart() {
+async fn dev_serves_its_page_and_two_instances_are_independent() {
     let (one, other) = (dev().await, dev().await);
     let page = ServerApi::new(one.clients, None).get("/").await;
     assert_eq!(page.status, 200);
@@ -91,26 +92,29 @@ async fn dev_shows_its_page_and_two_run_apart() {
     assert_eq!(here.event().await["data"], 1);
     assert!(
         there.events_until_silence(wirebell_tests::SILENCE).await.is_empty(),
-        "an embedded bus is one node's own"
+        "an embedded bus is one node's command_help"
     );
 }
 
 #[test]
-fn help_names_every_command_and_its_flags() {
-    let help = say(&["--help"]);
+fn help_lists_every_command_and_its_flags() {
+    let help = run_ok(&["--help"]);
     for command in ["dev", "serve", "token", "publish", "listen", "explain"] {
         assert!(help.contains(command), "{command} is missing in:\n{help}");
-        let own = say(&[command, "--help"]);
-        assert!(own.contains("Usage: wirebell") && own.contains("Options:"), "{command}: {own}");
+        let command_help = run_ok(&[command, "--help"]);
+        assert!(
+            command_help.contains("Usage: wirebell") && command_help.contains("Options:"),
+            "{command}: {command_help}"
+        );
     }
     for flag in ["--config", "--set", "--redis", "--clients-listen", "--services-listen"] {
-        assert!(say(&["serve", "--help"]).contains(flag), "{flag}");
+        assert!(run_ok(&["serve", "--help"]).contains(flag), "{flag}");
     }
-    assert!(say(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
+    assert!(run_ok(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn what_cannot_work_says_why() {
+fn invalid_calls_say_why_they_fail() {
     for (arguments, hint) in [
         (&["nonsense"][..], "nonsense"),
         (&["token"], "--user"),
@@ -127,7 +131,7 @@ fn what_cannot_work_says_why() {
     }
 }
 
-/// A developer stops `dev` by Ctrl-C, and it ends soon although somebody is connected.
+/// A developer stops `dev` with Ctrl-C. It ends soon although a client is connected.
 #[tokio::test(flavor = "multi_thread")]
 async fn dev_ends_on_an_interrupt() {
     let mut node = dev().await;

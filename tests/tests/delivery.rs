@@ -1,6 +1,7 @@
-//! Two nodes, one Redis, many users with two connections each: every connection gets each event of its user exactly
-//! once and in order, and nobody gets another's. `WIREBELL_TEST_FULL=1` runs it with 10,000 connections and 250,000
-//! events. That the audit objects to what is kind is shown beside its rules, in `src/audit/mod.rs`.
+//! Two nodes, one Redis, many users with two connections each. Every connection receives each event
+//! of its user exactly once and in order, and no event of another user. `WIREBELL_TEST_FULL=1` runs
+//! it with 10,000 connections and 250,000 events. Tests in `src/audit/mod.rs` show that the audit
+//! reports violations.
 
 use serde_json::json;
 use wirebell_tests::audit::delivery::{Scale, run};
@@ -11,22 +12,22 @@ use wirebell_tests::token::{Issuer, claims, with};
 use wirebell_tests::{SILENCE, full_size};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_connection_gets_each_event_of_its_user_once() {
+async fn each_connection_receives_each_event_of_its_user_once() {
     let report = Box::pin(run(if full_size() { Scale::FULL } else { Scale::SMALL })).await;
     println!("{report}");
     assert!(report.passed(), "\n{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_pub_sub_loses_comes_from_the_log() {
+async fn events_lost_by_pub_sub_are_repaired_from_the_log() {
     let report = Box::pin(run(Scale::CUT)).await;
     println!("{report}");
-    assert!(report.cuts() > 0 && report.repaired() > 0, "nothing was lost, so the run shows nothing\n{report}");
+    assert!(report.cuts() > 0 && report.repaired() > 0, "nothing was lost, so the run proves nothing\n{report}");
     assert!(report.passed(), "\n{report}");
 }
 
 #[tokio::test]
-async fn every_kind_of_channel_reaches_whom_it_names() {
+async fn every_kind_of_channel_reaches_its_subscribers() {
     let redis = Redis::start().await;
     let nodes = [Setup::serve(&redis).start().await, Setup::serve(&redis).start().await];
     let issuer = Issuer::default();
@@ -39,7 +40,7 @@ async fn every_kind_of_channel_reaches_whom_it_names() {
         assert_eq!((&reply["type"], &reply["data"]["channel"]), (&json!("wirebell.reply"), &json!(topic)));
     }
     let connection = format!("conn:{}", first.connection());
-    // Each line is asked of the node that does not hold the connection, where there is one.
+    // Publish on the node that does not hold the connection, if there is one.
     for (to, wanted) in [
         (json!("user:1"), [true, true, false]),
         (json!("user:2"), [false, false, true]),
@@ -65,15 +66,15 @@ async fn every_kind_of_channel_reaches_whom_it_names() {
 }
 
 #[tokio::test]
-async fn a_volatile_event_has_no_cursor_and_data_arrives_byte_for_byte() {
+async fn volatile_event_has_no_cursor_and_data_is_unchanged() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     let json = [("content-type", "application/json")];
     let body = r#"{"to":"user:42","type":"t","class":"volatile","source":"s","data":{"b": 1.50, "a":"\u00e9"}}"#;
-    let answer = node.api().send("POST", "/v1/events", &json, body.to_owned()).await;
-    assert_eq!(answer.status, 202, "{}", answer.text);
-    assert_eq!((&answer.json()["cursor"], &answer.json()["nodes"]), (&json!(null), &json!(1)));
+    let response = node.api().send("POST", "/v1/events", &json, body.to_owned()).await;
+    assert_eq!(response.status, 202, "{}", response.text);
+    assert_eq!((&response.json()["cursor"], &response.json()["nodes"]), (&json!(null), &json!(1)));
     let event = client.event().await;
     assert_eq!((&event["channel"], &event["source"]), (&json!("user:42"), &json!("s")));
     assert!(event.get("cursor").is_none(), "{event}");

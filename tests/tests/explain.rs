@@ -1,5 +1,5 @@
-//! Why a user did not get an event, as the services' api and `wirebell explain` tell it afterwards: each verdict from
-//! what really happened.
+//! Why a user did not get an event, as the server API and `wirebell explain` report it afterwards.
+//! Each verdict is tested with a real cause.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn token(user: &str) -> String {
     Issuer::default().sign(&with(claims(user), "device", json!("phone")))
 }
 
-/// Publishes an event to the user under that id.
+/// Publishes an event to the user with this id.
 async fn publish(node: &Node, id: &str, attributes: Value) -> Value {
     let mut event = json!({"to": "user:42", "type": "t", "data": 1, "id": id});
     for (name, value) in attributes.as_object().expect("attributes") {
@@ -23,15 +23,15 @@ async fn publish(node: &Node, id: &str, attributes: Value) -> Value {
     node.api().publish_accepted(&event).await
 }
 
-/// What is known of the event on the user's channel.
+/// Returns what the node knows of the event on the user's channel.
 async fn known(node: &Node, id: &str) -> Value {
-    let answer = node.api().get(&format!("/v1/events/{id}?channel=user:42")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+    let response = node.api().get(&format!("/v1/events/{id}?channel=user:42")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
 }
 
-/// Waits until the verdict is that one, and gives what it says.
-async fn comes_to(node: &Node, id: &str, code: &str) -> (Value, String) {
+/// Waits until the verdict has this code, and returns its text.
+async fn wait_for_verdict(node: &Node, id: &str, code: &str) -> (Value, String) {
     eventually(&format!("{id} is explained by {code}"), || async {
         let found = known(node, id).await;
         let verdict = &found["verdict"]["user:42"];
@@ -47,7 +47,7 @@ async fn comes_to(node: &Node, id: &str, code: &str) -> (Value, String) {
     (known, says)
 }
 
-/// The words of the timeline, in order.
+/// Returns the words of the timeline, in order.
 fn words(known: &Value) -> Vec<String> {
     let moments = known["timeline"].as_array().expect("a timeline");
     moments.iter().map(|moment| moment["what"].as_str().unwrap_or_default().to_owned()).collect()
@@ -64,51 +64,51 @@ fn node_of(connection: &str) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn written_on_which_node_and_acknowledged_by_which_device() {
+async fn written_and_acknowledged_name_node_and_device() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let mut client = Client::connect(a.clients, &token("42")).await;
     let connection = client.connection().to_owned();
     publish(&b, "e", json!({"receipt": true})).await;
-    let got = client.event().await;
-    let (_, says) = comes_to(&b, "e", "written").await;
+    let received = client.event().await;
+    let (_, says) = wait_for_verdict(&b, "e", "written").await;
     assert!(says.contains(&connection) && says.contains(&format!("node {}", node_of(&connection))), "{says}");
     assert!(says.contains("still open"), "{says}");
 
-    acknowledge(&mut client, &got).await;
-    let (known, says) = comes_to(&b, "e", "acknowledged").await;
+    acknowledge(&mut client, &received).await;
+    let (known, says) = wait_for_verdict(&b, "e", "acknowledged").await;
     assert!(says.contains("`phone`") && says.contains(&connection), "{says}");
     assert_eq!(words(&known), ["opened", "accepted", "written", "acknowledged"], "{known}");
     assert_eq!(known["timeline"][2]["node"], node_of(&connection));
 
-    // Whoever got it and went away before handling it.
+    // The client received the event and disconnected without an acknowledgement.
     publish(&b, "f", json!({"receipt": true})).await;
     client.event().await;
     client.close().await;
-    let says = || async { comes_to(&a, "f", "written").await.1 };
-    eventually("the end of the session is told", || async { says().await.contains("the client closed") }).await;
+    let says = || async { wait_for_verdict(&a, "f", "written").await.1 };
+    eventually("the end of the session is reported", || async { says().await.contains("the client closed") }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_was_there_and_since_when() {
+async fn offline_user_is_reported_with_the_time() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     publish(&a, "never", json!({"receipt": true})).await;
-    let (_, says) = comes_to(&b, "never", "offline").await;
+    let (_, says) = wait_for_verdict(&b, "never", "offline").await;
     assert!(says.contains("No session of the user was open"), "{says}");
 
     let client = Client::connect(a.clients, &token("42")).await;
     let connection = client.connection().to_owned();
     client.close().await;
-    eventually("the session's end is remembered", || async {
+    eventually("the end of the session is in the connection log", || async {
         let user = b.api().get("/v1/users/42").await.json();
         user["devices"][0]["connected"] == false
     })
     .await;
-    // Of an event that nobody asked a receipt for, too, which has no record.
+    // The same for an event that is not tracked and has no delivery record.
     for (id, attributes) in [("watched", json!({"deadline": 600})), ("plain", json!({}))] {
         publish(&b, id, attributes).await;
-        let (_, says) = comes_to(&a, id, "offline").await;
+        let (_, says) = wait_for_verdict(&a, id, "offline").await;
         assert!(says.contains("offline since") && says.contains(&connection), "{says}");
         assert!(says.contains("the client closed"), "{says}");
     }
@@ -116,36 +116,36 @@ async fn nobody_was_there_and_since_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_token_had_expired() {
+async fn expired_token_is_reported() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("auth.leeway", "0s").start().await;
     let short = with(claims("42"), "exp", json!(now() + 2));
     let mut client = Client::connect(node.clients, &Issuer::default().sign(&short)).await;
     assert_eq!(client.ending().await.1, Incoming::Closed(Some(4401)));
     publish(&node, "e", json!({"receipt": true})).await;
-    let (explained, says) = comes_to(&node, "e", "token_expired").await;
+    let (explained, says) = wait_for_verdict(&node, "e", "token_expired").await;
     assert!(says.contains("its token had expired"), "{says}");
     assert_eq!(words(&explained), ["opened", "closed", "accepted"]);
 
-    // It comes back with the same token again and again, and is refused.
+    // The client reconnects with the same token several times, and is rejected.
     for _ in 0..3 {
         let expired = Issuer::default().sign(&short);
         let mut client =
             Client::open(node.clients, Some((TokenLocation::Header, &expired))).await.expect("an upgrade");
         client.ending().await;
     }
-    // A token that somebody made up says nothing of this user.
+    // A forged token says nothing about this user.
     let forged = Issuer::with_secret("forged").token_for("42", -9);
     Client::open(node.clients, Some((TokenLocation::Header, &forged))).await.expect("an upgrade").ending().await;
     let refused = || async { words(&known(&node, "e").await).contains(&"refused".to_owned()) };
-    eventually("the refusal is remembered", refused).await;
-    let (explained, says) = comes_to(&node, "e", "token_expired").await;
+    eventually("the rejection is in the connection log", refused).await;
+    let (explained, says) = wait_for_verdict(&node, "e", "token_expired").await;
     assert!(says.contains("was rejected at"), "{says}");
     assert_eq!(words(&explained).iter().filter(|word| *word == "refused").count(), 1, "once is enough");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_old_fallen_back_cancelled_or_still_to_come() {
+async fn ttl_fallback_cancellation_and_schedule_are_reported() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let in_an_hour = wirebell_protocol::event::rfc3339(time::OffsetDateTime::now_utc() + time::Duration::hours(1));
@@ -156,20 +156,20 @@ async fn too_old_fallen_back_cancelled_or_still_to_come() {
     publish(&node, "cancelled", json!({"deliver_at": in_an_hour})).await;
     assert_eq!(node.api().send("DELETE", "/v1/events/cancelled", &[], String::new()).await.status, 200);
 
-    let (_, says) = comes_to(&node, "ttl", "ttl").await;
+    let (_, says) = wait_for_verdict(&node, "ttl", "ttl").await;
     assert!(says.contains("Its ttl expired at"), "{says}");
-    let (known, _) = comes_to(&node, "waited", "expired").await;
+    let (known, _) = wait_for_verdict(&node, "waited", "expired").await;
     assert_eq!(known["verdict"]["user:42"]["why"], "ttl");
-    let (known, says) = comes_to(&node, "fallen", "fallen_back").await;
+    let (known, says) = wait_for_verdict(&node, "fallen", "fallen_back").await;
     assert_eq!(known["verdict"]["user:42"]["why"], "offline", "{says}");
     assert!(words(&known).contains(&"fallen_back".to_owned()));
-    let (_, says) = comes_to(&node, "later", "scheduled").await;
+    let (_, says) = wait_for_verdict(&node, "later", "scheduled").await;
     assert!(says.contains(&in_an_hour[..16]), "{says}");
-    comes_to(&node, "cancelled", "cancelled").await;
+    wait_for_verdict(&node, "cancelled", "cancelled").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_had_lost_it() {
+async fn gap_is_reported() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("bus.log_events", "100").start().await;
     let first = publish(&node, "first", json!({})).await["cursor"].as_str().expect("a cursor").to_owned();
@@ -178,26 +178,27 @@ async fn the_log_had_lost_it() {
     node.api().publish_accepted(&json!(many)).await;
     let client = Client::resume(node.clients, &token("42"), &first).await;
     assert_eq!(client.welcome["recovered"], false);
-    let (_, says) = comes_to(&node, "lost", "gap").await;
+    let (_, says) = wait_for_verdict(&node, "lost", "gap").await;
     assert!(says.contains(client.connection()), "{says}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_client_came_without_a_cursor_or_had_it_already() {
+async fn missing_and_later_cursors_are_reported() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let cursor = publish(&node, "e", json!({})).await["cursor"].as_str().expect("a cursor").to_owned();
     let client = Client::connect(node.clients, &token("42")).await;
-    let (_, says) = comes_to(&node, "e", "no_cursor").await;
+    let (_, says) = wait_for_verdict(&node, "e", "no_cursor").await;
     assert!(says.contains("without a cursor"), "{says}");
     client.close().await;
     let _client = Client::resume(node.clients, &token("42"), &cursor).await;
-    comes_to(&node, "e", "had_it").await;
+    wait_for_verdict(&node, "e", "had_it").await;
 }
 
-/// A session whose node was killed has no goodbye in its history; it must not be shown as open for ever.
+/// The connection log of a session whose node was killed has no end. The session must not be shown
+/// as open forever.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_of_a_node_that_was_killed_is_over() {
+async fn session_of_a_killed_node_ends() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let client = Client::connect(a.clients, &token("42")).await;
@@ -210,18 +211,18 @@ async fn a_session_of_a_node_that_was_killed_is_over() {
     eventually("the session is shown by another node", || async { open().await.as_ref() == Some(&connection) })
         .await;
     a.signal("KILL");
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     while open().await.is_some() {
-        assert!(begun.elapsed() < 2 * TIMEOUT, "it is shown for ever");
+        assert!(started.elapsed() < 2 * TIMEOUT, "the session is still shown");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     publish(&b, "e", json!({})).await;
-    let (_, says) = comes_to(&b, "e", "offline").await;
+    let (_, says) = wait_for_verdict(&b, "e", "offline").await;
     assert!(says.contains("its node is gone"), "{says}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_says_the_same() {
+async fn explain_command_reports_the_same() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let url = format!("http://{}", node.services);
@@ -233,17 +234,17 @@ async fn the_command_says_the_same() {
         Setup::bare(&[&common, arguments].concat()).run()
     };
     publish(&node, "an id", json!({"receipt": true})).await;
-    let told = run(&["an id"]);
-    assert!(told.status.success(), "{}", told.output);
-    assert!(told.output.contains("user:42: offline") && told.output.contains("accepted"), "{}", told.output);
-    let told = run(&["an id", "--json"]);
-    let json: Value = serde_json::from_str(told.output.trim()).expect("JSON");
+    let output = run(&["an id"]);
+    assert!(output.status.success(), "{}", output.output);
+    assert!(output.output.contains("user:42: offline") && output.output.contains("accepted"), "{}", output.output);
+    let output = run(&["an id", "--json"]);
+    let json: Value = serde_json::from_str(output.output.trim()).expect("JSON");
     assert_eq!(json["verdict"]["user:42"]["code"], "offline");
     publish(&node, "plain", json!({})).await;
     assert_eq!(run(&["plain"]).status.code(), Some(1));
     assert_eq!(run(&["plain", "--channel", "user:42"]).status.code(), Some(0));
     assert_eq!(run(&["plain", "--channel", "42"]).status.code(), Some(2));
-    let nobody = Setup::bare(&["explain", "e", "--url", "http://127.0.0.1:1"]).run();
-    assert_eq!(nobody.status.code(), Some(2), "{}", nobody.output);
+    let unreachable = Setup::bare(&["explain", "e", "--url", "http://127.0.0.1:1"]).run();
+    assert_eq!(unreachable.status.code(), Some(2), "{}", unreachable.output);
     let _ = std::fs::remove_file(file);
 }

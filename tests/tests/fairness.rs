@@ -1,6 +1,6 @@
-//! Broadcasts to every connection do not hold up events to one user, and nothing is lost, repeated or reordered by
-//! that: neither of the broadcasts nor of the single events. How long they take is printed and not asserted.
-//! `WIREBELL_TEST_FULL=1` runs it with 10,000 connections.
+//! Broadcasts to every connection do not delay events to one user. No broadcast and no single event
+//! is lost, repeated or reordered. The latency is printed and not asserted. `WIREBELL_TEST_FULL=1`
+//! runs it with 10,000 connections.
 
 use wirebell_tests::audit::fairness::{Scale, run};
 use wirebell_tests::full_size;
@@ -9,6 +9,6 @@ use wirebell_tests::full_size;
 async fn broadcasts_and_single_events_arrive_once_and_in_order() {
     let report = run(if full_size() { Scale::FULL } else { Scale::SMALL }).await;
     println!("{report}");
-    assert!(report.broadcasts > 3, "no broadcasts, so nothing was tried\n{report}");
+    assert!(report.broadcasts > 3, "no broadcasts, so the run proves nothing\n{report}");
     assert!(report.violations.is_empty(), "\n{report}");
 }

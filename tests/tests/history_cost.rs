@@ -1,5 +1,6 @@
-//! What users' histories cost in a storm of connections: a measurement, and no check, so it runs only when it is asked
-//! for: `cargo test --release -p wirebell-tests --test history_cost -- --ignored --nocapture`.
+//! The cost of connection logs when many clients connect at once. It is a measurement without
+//! assertions, so it runs only on request: `cargo test --release -p wirebell-tests --test
+//! history_cost -- --ignored --nocapture`.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use wirebell_tests::token::Issuer;
 const USERS: usize = 5_000;
 const ROUNDS: usize = 3;
 
-/// Seconds of processor time.
+/// CPU time in seconds.
 #[derive(Default)]
 struct Cost {
     node: f64,
@@ -25,11 +26,11 @@ struct Cost {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
-async fn five_thousand_connects_with_and_without() {
+async fn cost_of_5000_connections_with_and_without_connection_log() {
     let (mut without, mut with) = (Cost::default(), Cost::default());
     for _ in 0..ROUNDS {
-        storm("0", &mut without).await;
-        storm("20", &mut with).await;
+        connect_and_close_all("0", &mut without).await;
+        connect_and_close_all("20", &mut with).await;
     }
     for (name, cost) in [("without", &without), ("with", &with)] {
         let Cost { node, redis, wall, bytes } = cost;
@@ -40,13 +41,13 @@ async fn five_thousand_connects_with_and_without() {
     println!("with / without: node {:.2}, Redis {:.2}", with.node / without.node, with.redis / without.redis);
 }
 
-/// Everybody connects, and everybody leaves.
-async fn storm(history: &str, cost: &mut Cost) {
+/// Connects all clients, then closes all.
+async fn connect_and_close_all(history: &str, cost: &mut Cost) {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("bus.history", history).start().await;
     let issuer = Issuer::default();
     let memory = used(&redis).await;
-    let (node_before, redis_before, begun) = (node_cpu(node.pid()), redis_cpu(&redis).await, Instant::now());
+    let (node_before, redis_before, started) = (node_cpu(node.pid()), redis_cpu(&redis).await, Instant::now());
     let connect = |user: usize| {
         let token = issuer.token(&user.to_string());
         let address = node.clients;
@@ -54,13 +55,13 @@ async fn storm(history: &str, cost: &mut Cost) {
     };
     let clients: Vec<Client> = stream::iter(0..USERS).map(connect).buffer_unordered(100).collect().await;
     stream::iter(clients).for_each_concurrent(100, Client::close).await;
-    cost.wall += begun.elapsed();
+    cost.wall += started.elapsed();
     if history != "0" {
         let all = || async {
             let keys: Vec<String> = redis.query(&["KEYS", "*:history"]).await.expect("keys");
             keys.len() == USERS
         };
-        eventually("all histories are written", all).await;
+        eventually("all connection logs are written", all).await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     cost.node += node_cpu(node.pid()) - node_before;
@@ -68,13 +69,13 @@ async fn storm(history: &str, cost: &mut Cost) {
     cost.bytes += used(&redis).await - memory;
 }
 
-/// Of a process, from /proc, in the hundredths of a second that every Linux counts in.
+/// Returns the CPU time of a process from /proc, which counts in hundredths of a second.
 #[expect(clippy::cast_precision_loss, reason = "hundredths of seconds of a minute's run")]
 fn node_cpu(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    let behind_name = stat.rsplit(')').next().expect("a line");
+    let after_name = stat.rsplit(')').next().expect("a line");
     let fields: Vec<u64> =
-        behind_name.split_whitespace().skip(11).take(2).map(|it| it.parse().expect("a number")).collect();
+        after_name.split_whitespace().skip(11).take(2).map(|it| it.parse().expect("a number")).collect();
     fields.iter().sum::<u64>() as f64 / 100.0
 }
 

@@ -1,5 +1,5 @@
-//! Who is online, as services see it: asked at the api, and told by the inbox, once for each change, whatever becomes of
-//! sessions, nodes and Redis.
+//! Presence as services see it: queried at the server API, and reported once for each change
+//! through the inbox, whatever happens to sessions, nodes and Redis.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use wirebell_tests::node::{Node, Setup};
 use wirebell_tests::redis::Redis;
 use wirebell_tests::token::{Issuer, claims, with};
 
-/// What is promised of the view after a node was killed.
-const PROMISE: Duration = Duration::from_secs(5);
+/// Time limit for correct presence after a node was killed.
+const CRASH_LIMIT: Duration = Duration::from_secs(5);
 
 fn token(user: &str, device: &str) -> String {
     Issuer::default().sign(&with(claims(user), "device", json!(device)))
@@ -22,28 +22,28 @@ async fn connect(node: &Node, user: &str) -> Client {
     Client::connect(node.clients, &token(user, "phone")).await
 }
 
-/// What the node's api says of the user.
-async fn seen(node: &Node, user: &str) -> Value {
-    let answer = node.api().get(&format!("/v1/users/{user}")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+/// Returns what the node's server API says about the user.
+async fn user_status(node: &Node, user: &str) -> Value {
+    let response = node.api().get(&format!("/v1/users/{user}")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
 }
 
 async fn is_online(node: &Node, user: &str) -> bool {
-    seen(node, user).await["online"] == true
+    user_status(node, user).await["online"] == true
 }
 
-/// Waits until the node knows of so many sessions of the user.
+/// Waits until the node knows this many sessions of the user.
 async fn sessions(node: &Node, user: &str, count: usize) {
     let what = format!("{user} has {count} sessions");
     eventually(&what, || async {
-        seen(node, user).await["sessions"].as_array().is_some_and(|it| it.len() == count)
+        user_status(node, user).await["sessions"].as_array().is_some_and(|it| it.len() == count)
     })
     .await;
 }
 
-/// The changes that stand in the inbox for the user, in their order.
-async fn told(redis: &Redis, user: &str) -> Vec<String> {
+/// Returns the user's presence changes in the inbox, in order.
+async fn presence_events(redis: &Redis, user: &str) -> Vec<String> {
     let mut found = Vec::new();
     for shard in 0..8 {
         let key = format!("wb:{{inbox:{shard}}}:events");
@@ -67,47 +67,47 @@ async fn told(redis: &Redis, user: &str) -> Vec<String> {
 const ONLINE: &str = "user.online";
 const OFFLINE: &str = "user.offline";
 
-async fn is_told(redis: &Redis, user: &str, expected: &[&str]) {
+async fn wait_for_presence_events(redis: &Redis, user: &str, expected: &[&str]) {
     let what = format!("{user}: {expected:?}");
-    eventually(&what, || async { told(redis, user).await == expected }).await;
+    eventually(&what, || async { presence_events(redis, user).await == expected }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_and_who_goes_is_told_once() {
+async fn online_and_offline_are_reported_once() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
-    assert_eq!((seen(&a, "42").await)["online"], false);
+    assert_eq!((user_status(&a, "42").await)["online"], false);
     let first = connect(&a, "42").await;
     sessions(&b, "42", 1).await;
-    let there = seen(&b, "42").await;
-    let session = &there["sessions"][0];
+    let status = user_status(&b, "42").await;
+    let session = &status["sessions"][0];
     assert_eq!(
-        (&there["online"], &session["device"], &session["transport"]),
+        (&status["online"], &session["device"], &session["transport"]),
         (&json!(true), &json!("phone"), &json!("websocket"))
     );
     assert_eq!(session["connection"], first.connection());
-    assert!(session["since"].is_u64() && there["since"].is_u64(), "{there}");
+    assert!(session["since"].is_u64() && status["since"].is_u64(), "{status}");
 
-    // A second one, and moving to another node within the grace, change nothing.
+    // A second session, and a move to another node within the grace period, change nothing.
     let second = connect(&b, "42").await;
     sessions(&b, "42", 2).await;
     first.close().await;
     second.close().await;
     sessions(&a, "42", 0).await;
-    assert!(is_online(&a, "42").await, "the user may still come back");
+    assert!(is_online(&a, "42").await, "the user is within the grace period");
     let third = connect(&a, "42").await;
     tokio::time::sleep(Duration::from_secs(4)).await;
-    is_told(&redis, "42", &[ONLINE]).await;
-    assert_eq!(seen(&b, "42").await["since"], there["since"]);
+    wait_for_presence_events(&redis, "42", &[ONLINE]).await;
+    assert_eq!(user_status(&b, "42").await["since"], status["since"]);
 
     third.close().await;
     eventually("offline", || async { !is_online(&b, "42").await }).await;
-    is_told(&redis, "42", &[ONLINE, OFFLINE]).await;
-    assert_eq!(seen(&a, "42").await["sessions"], json!([]));
+    wait_for_presence_events(&redis, "42", &[ONLINE, OFFLINE]).await;
+    assert_eq!(user_status(&a, "42").await["sessions"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_node_takes_with_it_who_was_only_there() {
+async fn users_only_on_a_killed_node_go_offline() {
     let redis = Redis::start().await;
     let (mut a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let name = |kind: &str, number: usize| format!("{kind}{number}");
@@ -134,21 +134,21 @@ async fn a_killed_node_takes_with_it_who_was_only_there() {
         sessions(&b, &name("both", number), 1).await;
         sessions(&b, &name("moving", number), 1).await;
     }
-    println!("the view was right {:?} after the kill", killed.elapsed());
-    assert!(killed.elapsed() < PROMISE, "it took {:?}", killed.elapsed());
+    println!("presence was correct {:?} after the kill", killed.elapsed());
+    assert!(killed.elapsed() < CRASH_LIMIT, "it took {:?}", killed.elapsed());
     for number in 0..10 {
-        is_told(&redis, &name("gone", number), &[ONLINE, OFFLINE]).await;
+        wait_for_presence_events(&redis, &name("gone", number), &[ONLINE, OFFLINE]).await;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     for number in 0..10 {
-        assert_eq!(told(&redis, &name("gone", number)).await, [ONLINE, OFFLINE]);
-        assert_eq!(told(&redis, &name("both", number)).await, [ONLINE]);
-        assert_eq!(told(&redis, &name("moving", number)).await, [ONLINE]);
+        assert_eq!(presence_events(&redis, &name("gone", number)).await, [ONLINE, OFFLINE]);
+        assert_eq!(presence_events(&redis, &name("both", number)).await, [ONLINE]);
+        assert_eq!(presence_events(&redis, &name("moving", number)).await, [ONLINE]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_was_frozen_enters_its_sessions_again() {
+async fn node_restores_presence_of_its_sessions_after_a_freeze() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let mut clients = Vec::new();
@@ -158,26 +158,26 @@ async fn a_node_that_was_frozen_enters_its_sessions_again() {
     }
     a.signal("STOP");
     for number in 0..10 {
-        is_told(&redis, &format!("u{number}"), &[ONLINE, OFFLINE]).await;
+        wait_for_presence_events(&redis, &format!("u{number}"), &[ONLINE, OFFLINE]).await;
     }
     a.signal("CONT");
     for number in 0..10 {
         sessions(&b, &format!("u{number}"), 1).await;
-        is_told(&redis, &format!("u{number}"), &[ONLINE, OFFLINE, ONLINE]).await;
+        wait_for_presence_events(&redis, &format!("u{number}"), &[ONLINE, OFFLINE, ONLINE]).await;
     }
-    // A pause that is shorter than a lease is no change.
+    // A freeze shorter than a lease changes nothing.
     a.signal("STOP");
     tokio::time::sleep(Duration::from_secs(1)).await;
     a.signal("CONT");
     tokio::time::sleep(Duration::from_secs(4)).await;
     for number in 0..10 {
-        assert_eq!(told(&redis, &format!("u{number}")).await, [ONLINE, OFFLINE, ONLINE]);
+        assert_eq!(presence_events(&redis, &format!("u{number}")).await, [ONLINE, OFFLINE, ONLINE]);
         sessions(&b, &format!("u{number}"), 1).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_lost_everything_is_told_again() {
+async fn nodes_restore_presence_after_redis_lost_its_data() {
     let mut redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let mut clients = Vec::new();
@@ -193,18 +193,18 @@ async fn a_redis_that_lost_everything_is_told_again() {
     redis.restart().await;
     for number in 0..10 {
         eventually("the session is known again", || async {
-            let there = a.api().get(&format!("/v1/users/u{number}")).await;
-            there.status == 200 && there.json()["online"] == true
+            let status = a.api().get(&format!("/v1/users/u{number}")).await;
+            status.status == 200 && status.json()["online"] == true
         })
         .await;
         sessions(&b, &format!("u{number}"), 1).await;
-        is_told(&redis, &format!("u{number}"), &[ONLINE]).await;
+        wait_for_presence_events(&redis, &format!("u{number}"), &[ONLINE]).await;
     }
-    assert!(told(&redis, "leaver").await.is_empty(), "nobody who is there knows of them");
+    assert!(presence_events(&redis, "leaver").await.is_empty(), "no node has a session of this user");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_redis_is_nobodys_change() {
+async fn redis_outage_changes_no_presence() {
     let mut redis = Redis::start_durable().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let stays = [connect(&a, "stays-a").await, connect(&b, "stays-b").await];
@@ -215,17 +215,17 @@ async fn an_outage_of_redis_is_nobodys_change() {
     leaver.close().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     redis.restart().await;
-    is_told(&redis, "leaver", &[ONLINE, OFFLINE]).await;
+    wait_for_presence_events(&redis, "leaver", &[ONLINE, OFFLINE]).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     for (node, user) in [(&b, "stays-a"), (&a, "stays-b")] {
-        assert_eq!(told(&redis, user).await, [ONLINE], "{user}");
+        assert_eq!(presence_events(&redis, user).await, [ONLINE], "{user}");
         sessions(node, user, 1).await;
     }
     drop(stays);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drain_is_nobodys_change_and_the_end_of_all_nodes_is() {
+async fn drain_changes_no_presence_but_the_end_of_all_nodes_does() {
     let redis = Redis::start().await;
     let setup = Setup::serve(&redis).set("drain.notice", "100ms").set("drain.window", "1s");
     let (mut a, mut b) = (setup.start().await, setup.start().await);
@@ -238,20 +238,20 @@ async fn a_drain_is_nobodys_change_and_the_end_of_all_nodes_is() {
     let _moved = connect(&b, "moving").await;
     drop(gone);
     assert!(a.ended().await.success());
-    is_told(&redis, "gone", &[ONLINE, OFFLINE]).await;
-    assert_eq!(told(&redis, "moving").await, [ONLINE]);
-    assert_eq!(seen(&b, "moving").await["sessions"].as_array().map(Vec::len), Some(1));
+    wait_for_presence_events(&redis, "gone", &[ONLINE, OFFLINE]).await;
+    assert_eq!(presence_events(&redis, "moving").await, [ONLINE]);
+    assert_eq!(user_status(&b, "moving").await["sessions"].as_array().map(Vec::len), Some(1));
 
-    // With the last node nobody is left to tell it; the next one does.
+    // Without a running node no change is reported. The next node reports it.
     b.signal("KILL");
     b.ended().await;
     let c = setup.start().await;
-    is_told(&redis, "moving", &[ONLINE, OFFLINE]).await;
+    wait_for_presence_events(&redis, "moving", &[ONLINE, OFFLINE]).await;
     assert!(!is_online(&c, "moving").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everyone_who_is_online_is_listed_once() {
+async fn each_online_user_is_listed_once() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let mut expected: Vec<String> = (0..60).map(|number| format!("u{number}")).collect();
@@ -265,9 +265,9 @@ async fn everyone_who_is_online_is_listed_once() {
     for limit in [7, 60, 1_000] {
         let (mut listed, mut after) = (Vec::new(), String::new());
         loop {
-            let answer = a.api().get(&format!("/v1/users?online=true&limit={limit}{after}")).await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
-            let page = answer.json();
+            let response = a.api().get(&format!("/v1/users?online=true&limit={limit}{after}")).await;
+            assert_eq!(response.status, 200, "{}", response.text);
+            let page = response.json();
             let users = page["users"].as_array().expect("a list").clone();
             assert!(users.len() <= limit, "{page}");
             for user in users {
@@ -285,7 +285,7 @@ async fn everyone_who_is_online_is_listed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_ends_sessions_wherever_they_are() {
+async fn service_disconnects_sessions_on_any_node() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let mut phone = Client::connect(a.clients, &token("42", "phone")).await;
@@ -295,22 +295,22 @@ async fn a_service_ends_sessions_wherever_they_are() {
     sessions(&a, "42", 2).await;
     let post = async |node: &Node, body: &str| {
         let headers = [("content-type", "application/json")];
-        let answer = node.api().send("POST", "/v1/users/42/disconnect", &headers, body.to_owned()).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json()
+        let response = node.api().send("POST", "/v1/users/42/disconnect", &headers, body.to_owned()).await;
+        assert_eq!(response.status, 200, "{}", response.text);
+        response.json()
     };
     assert_eq!(post(&b, r#"{"device":"tablet"}"#).await, json!({"id": "42", "told": 0, "connections": []}));
-    let answer = post(&b, r#"{"device":"phone","reason":"a new password"}"#).await;
-    assert_eq!(answer, json!({"id": "42", "told": 1, "connections": [phone.connection()]}));
+    let response = post(&b, r#"{"device":"phone","reason":"a new password"}"#).await;
+    assert_eq!(response, json!({"id": "42", "told": 1, "connections": [phone.connection()]}));
     let (frames, end) = phone.ending().await;
-    let last = frames.last().expect("a last word");
+    let last = frames.last().expect("a last frame");
     assert_eq!((&last["type"], &last["code"]), (&json!("wirebell.error"), &json!("disconnected")), "{frames:?}");
     assert_eq!(last["message"], "a new password");
     assert_eq!(end, wirebell_tests::client::Incoming::Closed(Some(4403)));
     sessions(&a, "42", 1).await;
     assert_eq!(post(&a, "").await["connections"], json!([laptop.connection()]));
     assert_eq!(laptop.ending().await.1, wirebell_tests::client::Incoming::Closed(Some(4403)));
-    is_told(&redis, "42", &[ONLINE, OFFLINE]).await;
+    wait_for_presence_events(&redis, "42", &[ONLINE, OFFLINE]).await;
     assert_eq!(other.request(&json!({"type": "wirebell.ping", "ref": "1"})).await["type"], "wirebell.pong");
 }
 
@@ -322,11 +322,11 @@ async fn without_presence_nothing_is_written() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let keys: Vec<String> = redis.query(&["KEYS", "wb:{inbox:*"]).await.expect("keys");
     assert_eq!(keys, [""; 0]);
-    let there = seen(&node, "42").await;
-    assert_eq!(there["sessions"][0]["connection"], client.connection());
-    assert!(there.get("online").is_none(), "{there}");
+    let status = user_status(&node, "42").await;
+    assert_eq!(status["sessions"][0]["connection"], client.connection());
+    assert!(status.get("online").is_none(), "{status}");
     for (method, path) in [("GET", "/v1/users?online=true"), ("POST", "/v1/users/42/disconnect")] {
-        let answer = node.api().send(method, path, &[], String::new()).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (501, &json!("unsupported")), "{path}");
+        let response = node.api().send(method, path, &[], String::new()).await;
+        assert_eq!((response.status, &response.json()["code"]), (501, &json!("unsupported")), "{path}");
     }
 }

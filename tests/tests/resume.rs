@@ -1,5 +1,5 @@
-//! A client that was away, or that is slow, ends with every durable event once and in order, on whichever node it
-//! is; and where the log cannot bring something back, it is told.
+//! A client that was disconnected, or that is slow, ends with every durable event once and in
+//! order, on any node. Where the log no longer has an event, the client gets a gap.
 
 use serde_json::{Value, json};
 use wirebell_tests::SILENCE;
@@ -20,12 +20,12 @@ async fn publish(node: &Node, to: &str, range: std::ops::Range<u64>, padding: us
     let events: Vec<Value> =
         range.map(|n| json!({"to": to, "type": "n", "data": {"n": n, "padding": padding}})).collect();
     for batch in events.chunks(500) {
-        let answer = node.api().publish(&json!(batch)).await;
-        assert_eq!(answer.status, 202, "{}", answer.text);
+        let response = node.api().publish(&json!(batch)).await;
+        assert_eq!(response.status, 202, "{}", response.text);
     }
 }
 
-/// The next events must be these numbers, in order.
+/// Checks that the next events have these numbers, in order. Returns the last cursor.
 async fn expect(client: &mut Client, range: std::ops::Range<u64>) -> Value {
     let mut last = Value::Null;
     for n in range {
@@ -41,7 +41,7 @@ async fn nothing_more(client: &mut Client) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_back_to_another_node_gets_what_was_missed_and_then_what_comes() {
+async fn resume_on_another_node_replays_missed_events_before_live_ones() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     let token = token("42");
@@ -57,7 +57,7 @@ async fn whoever_comes_back_to_another_node_gets_what_was_missed_and_then_what_c
     let cursor = expect(&mut client, 3..203).await;
     nothing_more(&mut client).await;
 
-    // Nothing was missed: nothing comes, and it is still recovered.
+    // Nothing was missed: no event arrives, and the session is recovered.
     client.close().await;
     let mut client = Client::resume(a.clients, &token, cursor.as_str().unwrap()).await;
     assert_eq!(client.welcome["recovered"], true);
@@ -65,7 +65,7 @@ async fn whoever_comes_back_to_another_node_gets_what_was_missed_and_then_what_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn coming_back_again_and_again_while_events_come_loses_and_repeats_nothing() {
+async fn repeated_resume_during_publishing_loses_and_repeats_nothing() {
     const EVENTS: u64 = 1_500;
     let redis = Redis::start().await;
     let nodes = [
@@ -79,28 +79,28 @@ async fn coming_back_again_and_again_while_events_come_loses_and_repeats_nothing
         }
     };
     let listening = async {
-        let (mut cursor, mut expected, mut turn) = ("0-0".to_owned(), 0, 0);
+        let (mut cursor, mut expected, mut visit) = ("0-0".to_owned(), 0, 0);
         while expected < EVENTS {
-            let mut client = Client::resume(nodes[turn % 2].clients, &token, &cursor).await;
-            turn += 1;
-            // A few events, and away again, in the middle of whatever comes.
+            let mut client = Client::resume(nodes[visit % 2].clients, &token, &cursor).await;
+            visit += 1;
+            // The client receives some events and disconnects in the middle of the stream.
             for _ in 0..fastrand::u64(1..40).min(EVENTS - expected) {
                 let event = client.event().await;
-                assert_eq!(event["data"]["n"], expected, "on visit {turn}");
+                assert_eq!(event["data"]["n"], expected, "on visit {visit}");
                 expected += 1;
                 event["cursor"].as_str().unwrap().clone_into(&mut cursor);
             }
-            if turn % 3 == 0 {
+            if visit % 3 == 0 {
                 client.close().await;
             }
         }
-        assert!(turn > 30, "only {turn} visits");
+        assert!(visit > 30, "only {visit} visits");
     };
     tokio::join!(publishing, listening);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_log_no_longer_reaches_back_there_is_a_gap_and_never_silence() {
+async fn resume_before_the_start_of_the_log_reports_a_gap() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("bus.log_events", "100").start().await;
     let token = token("42");
@@ -118,7 +118,7 @@ async fn where_the_log_no_longer_reaches_back_there_is_a_gap_and_never_silence()
     assert!(numbers.len() >= 100 && numbers.len() < 999, "{} are left", numbers.len());
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]) && numbers.last() == Some(&999));
 
-    // A cursor from nowhere, and one that is none.
+    // A cursor that never existed, and an invalid one.
     let mut client = Client::resume(node.clients, &token, "99999999999999-0").await;
     assert_eq!(client.welcome["recovered"], false);
     assert_eq!(client.frame("wirebell.gap").await["channel"], "user:42");
@@ -133,7 +133,7 @@ async fn where_the_log_no_longer_reaches_back_there_is_a_gap_and_never_silence()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is_slow() {
+async fn data_loss_of_redis_is_reported_as_a_gap_to_live_and_slow_clients() {
     let mut redis = Redis::start().await;
     let node = Setup::serve(&redis)
         .set("bus.log_events", "100000")
@@ -148,9 +148,12 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
     publish(&node, "user:slow", 0..20_000, 1_000).await;
 
     redis.restart().await;
-    // Whether it is ready says nothing yet: it may not have noticed.
+    // Readiness proves nothing here, since the node may not have noticed the restart.
     let probe = json!({"to": "user:nobody", "type": "probe", "data": null});
-    wirebell_tests::eventually("taken again", || async { node.api().publish(&probe).await.status == 202 }).await;
+    wirebell_tests::eventually("publishing is accepted again", || async {
+        node.api().publish(&probe).await.status == 202
+    })
+    .await;
     publish(&node, "user:42", 3..4, 0).await;
     publish(&node, "user:slow", 20_000..20_001, 0).await;
 
@@ -158,7 +161,7 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
     expect(&mut live, 3..4).await;
     nothing_more(&mut live).await;
 
-    // What was on its way still comes, then the gap, then what is new.
+    // First the events that were in flight, then the gap, then the new event.
     let (mut expected, mut gaps) = (0, 0);
     loop {
         match slow.next(TIMEOUT).await {
@@ -172,13 +175,13 @@ async fn what_a_redis_has_lost_is_said_to_whoever_is_connected_and_to_whoever_is
             end => panic!("the connection ended: {end:?}"),
         }
     }
-    assert!(expected < 20_000, "nothing was lost, so nothing was tried");
+    assert!(expected < 20_000, "nothing was lost, so the test proves nothing");
     assert_eq!(gaps, 1);
     nothing_more(&mut slow).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn topics_are_resumed_by_subscribing_with_a_cursor_or_by_a_frame() {
+async fn topics_resume_by_subscribe_cursor_or_resume_frame() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     publish(&node, "topic:news", 0..10, 0).await;
@@ -197,23 +200,23 @@ async fn topics_are_resumed_by_subscribing_with_a_cursor_or_by_a_frame() {
     let resume =
         json!({"type": "wirebell.resume", "cursors": {"topic:news": cursor, "topic:x": "1-0"}, "ref": "2"});
     other.send(&resume).await;
-    let refused = other.frame("wirebell.error").await;
-    assert_eq!((&refused["code"], &refused["ref"]), (&json!("bad_channel"), &json!("2")));
+    let rejected = other.frame("wirebell.error").await;
+    assert_eq!((&rejected["code"], &rejected["ref"]), (&json!("bad_channel"), &json!("2")));
     assert_eq!(other.frame("wirebell.reply").await["data"]["recovered"], json!({"topic:news": true}));
     expect(&mut other, 10..12).await;
-    // What came live on its own channel is not sent again.
+    // Events that arrived live on its own channel are not sent again.
     other.request(&json!({"type": "wirebell.resume", "cursors": {"user:43": "0-0"}, "ref": "3"})).await;
     nothing_more(&mut other).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_costs_neither_memory_nor_the_others_and_ends_with_everything() {
+async fn slow_client_costs_little_memory_and_receives_everything() {
     const EVENTS: u64 = 20_000;
     const BYTES: usize = 2_000;
     let redis = Redis::start().await;
     let node = Setup::serve(&redis)
         .set("bus.log_events", "100000")
-        // What waits for the hub is not what this test is about.
+        // A small bus queue keeps its memory out of the measurement.
         .set("bus.queue", "1024")
         .set("clients.outbox_bytes", "65536")
         .set("clients.write_timeout", "120s")
@@ -234,18 +237,18 @@ async fn a_slow_client_costs_neither_memory_nor_the_others_and_ends_with_everyth
     let before = pss(node.pid());
     publish(&node, "topic:flood", 0..EVENTS, BYTES).await;
     for other in others {
-        nothing_more(&mut other.await.expect("the others get everything")).await;
+        nothing_more(&mut other.await.expect("the other clients receive everything")).await;
     }
-    let grown = pss(node.pid()).saturating_sub(before);
+    let growth = pss(node.pid()).saturating_sub(before);
     let published = EVENTS * BYTES as u64;
     assert!(
-        grown < published / 2,
-        "{published} bytes were published to one who took none, and the node has grown by {grown}"
+        growth < published / 2,
+        "{published} bytes were published to a client that read none, and the node grew by {growth}"
     );
     let metrics = node.api().get("/metrics").await.text;
     let overflows =
         metrics.lines().find_map(|line| line.strip_prefix("wirebell_outbox_overflows_total{class=\"durable\"} "));
-    assert!(overflows.is_some_and(|count| count != "0"), "the slow client was never behind");
+    assert!(overflows.is_some_and(|count| count != "0"), "the slow client never lagged");
 
     expect(&mut slow, 0..EVENTS).await;
     publish(&node, "topic:flood", EVENTS..EVENTS + 3, 0).await;
@@ -254,7 +257,7 @@ async fn a_slow_client_costs_neither_memory_nor_the_others_and_ends_with_everyth
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_takes_nothing_is_dropped_and_can_come_back() {
+async fn client_that_reads_nothing_is_dropped_and_can_resume() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis)
         .set("bus.log_events", "100000")
@@ -269,13 +272,13 @@ async fn a_client_that_takes_nothing_is_dropped_and_can_come_back() {
         metrics.contains("wirebell_goodbyes_total{reason=\"stalled\"} 1")
     })
     .await;
-    // What the kernel had already taken is still there to be read.
+    // The data that the kernel had already accepted can still be read.
     let (mut expected, mut cursor) = (0, "0-0".to_owned());
     while let Incoming::Frame(event) = stalled.next(TIMEOUT).await {
         assert_eq!(event["data"]["n"], expected);
         expected += 1;
         event["cursor"].as_str().unwrap().clone_into(&mut cursor);
     }
-    let mut back = Client::resume(node.clients, &token("42"), &cursor).await;
-    expect(&mut back, expected..20_000).await;
+    let mut resumed = Client::resume(node.clients, &token("42"), &cursor).await;
+    expect(&mut resumed, expected..20_000).await;
 }

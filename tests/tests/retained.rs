@@ -1,5 +1,6 @@
-//! Retained values: whoever connects has the last one of each key, then every change, and never an older value after a
-//! newer one; also while pub/sub is cut and while many change them at the same time.
+//! Retained values: a client that connects gets the last value of each key, then every change, and
+//! never an older value after a newer one. Also while pub/sub is cut and while many values change
+//! concurrently.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,13 +21,13 @@ async fn set(node: &Node, to: &str, key: &str, n: u64) {
     node.api().publish_accepted(&event).await;
 }
 
-/// What a client believes: the last value of each key. An older one after a newer one is a failure.
+/// A client's view: the last value of each key. An older value after a newer one is a failure.
 #[derive(Default)]
 struct View(HashMap<String, u64>);
 
 impl View {
-    fn see(&mut self, event: &Value) {
-        assert!(event.get("cursor").is_none(), "nothing to acknowledge or resume by");
+    fn apply(&mut self, event: &Value) {
+        assert!(event.get("cursor").is_none(), "a retained value has no cursor");
         let (key, n) = (event["key"].as_str().unwrap().to_owned(), event["data"]["n"].as_u64().unwrap());
         let before = self.0.insert(key.clone(), n);
         assert!(before.is_none_or(|before| before < n), "{key} went from {before:?} to {n}");
@@ -40,13 +41,13 @@ impl View {
 async fn snapshot(client: &mut Client) -> View {
     let mut view = View::default();
     for event in client.events_until_silence(SILENCE).await {
-        view.see(&event);
+        view.apply(&event);
     }
     view
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_connects_has_the_last_value_of_each_key_and_then_each_change() {
+async fn client_gets_the_last_value_of_each_key_and_then_changes() {
     let redis = Redis::start().await;
     let (a, b) = (Setup::serve(&redis).start().await, Setup::serve(&redis).start().await);
     for (key, n) in [("plan", 1), ("mail", 2), ("plan", 3)] {
@@ -57,10 +58,10 @@ async fn whoever_connects_has_the_last_value_of_each_key_and_then_each_change() 
     let mut view = snapshot(&mut client).await;
     assert!(view.is("plan", 3) && view.is("mail", 2) && view.is("banner", 9) && view.0.len() == 3, "{:?}", view.0);
     set(&a, "user:42", "mail", 4).await;
-    view.see(&client.event().await);
+    view.apply(&client.event().await);
     assert!(view.is("mail", 4));
 
-    // A second tab at the same node, and another user, who has nothing of the first one's.
+    // A second tab at the same node. Another user must get none of these values.
     let mut second = Client::connect(b.clients, &token("42")).await;
     assert!(snapshot(&mut second).await.is("mail", 4));
     let mut other = Client::connect(b.clients, &token("43")).await;
@@ -69,13 +70,14 @@ async fn whoever_connects_has_the_last_value_of_each_key_and_then_each_change() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subscribing_brings_the_values_of_the_topic() {
+async fn subscribe_delivers_the_values_of_the_topic() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     set(&node, "topic:room", "seats", 7).await;
     let mut client = Client::connect(node.clients, &token("42")).await;
-    let answer = client.request(&json!({"type": "wirebell.subscribe", "channel": "topic:room", "ref": "1"})).await;
-    assert_eq!(answer["type"], "wirebell.reply");
+    let response =
+        client.request(&json!({"type": "wirebell.subscribe", "channel": "topic:room", "ref": "1"})).await;
+    assert_eq!(response["type"], "wirebell.reply");
     assert!(snapshot(&mut client).await.is("seats", 7));
     client.request(&json!({"type": "wirebell.subscribe", "channel": "topic:empty", "ref": "2"})).await;
     set(&node, "topic:empty", "seats", 8).await;
@@ -83,13 +85,13 @@ async fn subscribing_brings_the_values_of_the_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_embedded_bus_does_it_too() {
+async fn embedded_bus_retains_values() {
     let setup = Setup::bare(&["dev", "--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"]);
     let node = setup.environment("WIREBELL_TELEMETRY_LOG_FORMAT", "json").start().await;
     set(&node, "user:42", "plan", 1).await;
     set(&node, "user:42", "plan", 2).await;
     let issuer = Issuer::with_secret("wirebell-dev-secret");
-    // Here nobody expects an audience.
+    // `dev` checks no audience.
     let token = issuer.sign(&json!({"sub": "42", "exp": now() + 600}));
     let mut client = Client::connect(node.clients, &token).await;
     assert!(snapshot(&mut client).await.is("plan", 2));
@@ -97,36 +99,40 @@ async fn the_embedded_bus_does_it_too() {
     assert_eq!(client.event().await["data"]["n"], 3);
 }
 
-/// Watches until it has seen the last value of every key, coming back now and then.
+/// Connects and receives until the last value of every key has arrived. Reconnects from time to
+/// time if `visits` is set.
 async fn watch(nodes: &[Node], keys: u64, last: u64, visits: bool) -> View {
-    let (mut view, mut turn) = (View::default(), 0);
+    let (mut view, mut visit) = (View::default(), 0);
     let all_seen = |view: &View| (0..keys).all(|key| view.is(&format!("k{key}"), last));
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     while !all_seen(&view) {
-        turn += 1;
-        // Each visit begins with all values, which may be the same as before, but never older.
+        visit += 1;
+        // Each visit begins with all values. They may be the same as before, but never older.
         let before = std::mem::take(&mut view.0);
-        let mut client = Client::connect(nodes[turn % nodes.len()].clients, &token("42")).await;
+        let mut client = Client::connect(nodes[visit % nodes.len()].clients, &token("42")).await;
         let until = if visits { Duration::from_millis(fastrand::u64(1..200)) } else { TIMEOUT };
         let leave = tokio::time::Instant::now() + until;
         while tokio::time::Instant::now() < leave && !all_seen(&view) {
             match client.next(Duration::from_millis(100)).await {
                 Incoming::Frame(frame) if is_event(&frame) => {
-                    view.see(&frame);
+                    view.apply(&frame);
                     let (key, n) = (frame["key"].as_str().unwrap(), frame["data"]["n"].as_u64().unwrap());
-                    assert!(before.get(key).is_none_or(|before| *before <= n), "{key} went back over a reconnect");
+                    assert!(
+                        before.get(key).is_none_or(|before| *before <= n),
+                        "{key} went back across a reconnect"
+                    );
                 }
                 Incoming::Frame(_) | Incoming::Ping | Incoming::Silence => {}
                 end => panic!("the connection ended: {end:?}"),
             }
         }
-        assert!(begun.elapsed() < TIMEOUT, "the last values never came: {:?}", view.0);
+        assert!(started.elapsed() < TIMEOUT, "the last values never arrived: {:?}", view.0);
     }
     view
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_view_goes_back_while_everything_changes_and_pub_sub_is_cut() {
+async fn no_value_goes_back_while_values_change_and_pub_sub_is_cut() {
     const KEYS: u64 = 5;
     const CHANGES: u64 = 150;
     let redis = Redis::start().await;
@@ -148,11 +154,11 @@ async fn no_view_goes_back_while_everything_changes_and_pub_sub_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_ends_with_the_newest_values() {
+async fn slow_client_ends_with_the_newest_values() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("clients.outbox_bytes", "4096").start().await;
     let mut client = Client::connect(node.clients, &token("42")).await;
-    // More than the sockets hold, while the client reads nothing.
+    // More data than the sockets hold, while the client reads nothing.
     let padding = "x".repeat(20_000);
     let values: Vec<Value> = (0..1_000)
         .map(|n| {
@@ -165,7 +171,7 @@ async fn a_slow_client_ends_with_the_newest_values() {
     }
     let (mut view, mut seen) = (View::default(), 0);
     while !(view.is("k0", 999) && view.is("k1", 997) && view.is("k2", 998)) {
-        view.see(&client.event().await);
+        view.apply(&client.event().await);
         seen += 1;
     }
     assert!(seen < 1_000, "some were replaced before they could be written: {seen}");

@@ -1,5 +1,5 @@
-//! A node is stopped as in a rolling update: its clients are told, spread over the window, to go to another node, and
-//! do so; a second signal ends it at once.
+//! A node stops as in a rolling update. Its clients are asked to reconnect to another node, spread
+//! over the window. A second signal ends the node at once.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -10,7 +10,7 @@ use wirebell_tests::redis::Redis;
 use wirebell_tests::token::Issuer;
 
 const CLIENTS: usize = 300;
-/// Seconds over which the clients are spread.
+/// Window over which the clients are spread, in seconds.
 const WINDOW: f64 = 3.0;
 
 fn setup(redis: &Redis) -> Setup {
@@ -23,19 +23,19 @@ async fn clients_move_to_the_other_node() {
     let (mut leaving, staying) = (setup(&redis).start().await, setup(&redis).start().await);
     let mut clients = connect(&leaving).await;
     leaving.terminate();
-    unready_before_anybody_is_told(&leaving).await;
-    // Until then a balancer may still send clients here, so they are still let in.
+    is_unready_before_reconnects(&leaving).await;
+    // Until then a balancer may still send clients here. They are accepted.
     clients.push(Client::connect(leaving.clients, &Issuer::default().token("in-the-notice")).await);
-    let told = tokio::sync::Notify::new();
-    let goodbyes = join_all(clients.into_iter().map(|client| goodbye(client, &told)));
+    let asked = tokio::sync::Notify::new();
+    let ends = join_all(clients.into_iter().map(|client| reconnect_and_end(client, &asked)));
     let late = async {
-        told.notified().await;
-        newcomer(&leaving).await
+        asked.notified().await;
+        late_client(&leaving).await
     };
-    let (goodbyes, refusal) = tokio::join!(goodbyes, late);
-    println!("a newcomer after the notice sees {refusal}");
+    let (ends, rejection) = tokio::join!(ends, late);
+    println!("a client that connects after the notice receives {rejection}");
 
-    let afters: Vec<f64> = goodbyes.iter().map(|(after, _)| *after).collect();
+    let afters: Vec<f64> = ends.iter().map(|(after, _)| *after).collect();
     assert!(afters.iter().all(|after| (0.0..=WINDOW).contains(after)), "outside of the window: {afters:?}");
     let mut distinct = afters.clone();
     distinct.sort_by(f64::total_cmp);
@@ -43,7 +43,7 @@ async fn clients_move_to_the_other_node() {
     assert!(distinct.len() > CLIENTS / 4, "{} clients share {} moments", afters.len(), distinct.len());
     let spread = distinct[distinct.len() - 1] - distinct[0];
     assert!(spread > WINDOW / 2.0, "all within {spread} s");
-    assert!(goodbyes.iter().all(|(_, end)| *end == Incoming::Closed(Some(1012))), "not all were closed by 1012");
+    assert!(ends.iter().all(|(_, end)| *end == Incoming::Closed(Some(1012))), "not all were closed with 1012");
 
     let status = leaving.ended().await;
     assert!(status.success(), "{status}: {}", leaving.log.text());
@@ -56,12 +56,12 @@ async fn clients_move_to_the_other_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_gets_its_events_until_it_leaves() {
+async fn clients_receive_events_until_they_leave() {
     let redis = Redis::start().await;
     let (leaving, staying) = (setup(&redis).start().await, setup(&redis).start().await);
     let mut clients = connect(&leaving).await;
     leaving.terminate();
-    unready_before_anybody_is_told(&leaving).await;
+    is_unready_before_reconnects(&leaving).await;
     staying.api().publish_accepted(&json!({"to": "all", "type": "late", "data": 1})).await;
     for client in &mut clients {
         client.frame("late").await;
@@ -69,14 +69,14 @@ async fn a_client_gets_its_events_until_it_leaves() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_ends_the_node_at_once() {
     let redis = Redis::start().await;
     let setup = Setup::serve(&redis).set("drain.notice", "20m").set("drain.window", "20m");
     let mut node = setup.set("drain.deadline", "50m").start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     node.terminate();
-    unready_before_anybody_is_told(&node).await;
-    assert!(node.is_running(), "the first signal must let the clients leave");
+    is_unready_before_reconnects(&node).await;
+    assert!(node.is_running(), "the first signal must start a drain");
     node.terminate();
     node.ended().await;
     let (_, end) = client.ending().await;
@@ -84,7 +84,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_without_clients_ends_soon() {
+async fn node_without_clients_ends_soon() {
     let redis = Redis::start().await;
     let mut node = setup(&redis).start().await;
     node.terminate();
@@ -100,31 +100,31 @@ async fn connect(node: &Node) -> Vec<Client> {
     clients
 }
 
-async fn unready_before_anybody_is_told(node: &Node) {
+async fn is_unready_before_reconnects(node: &Node) {
     let api = node.api();
     eventually("/readyz says 503", || async { api.get("/readyz").await.status == 503 }).await;
-    let answer = api.get("/readyz").await.json();
-    assert_eq!(answer["reasons"][0]["reason"], "draining", "{answer}");
+    let response = api.get("/readyz").await.json();
+    assert_eq!(response["reasons"][0]["reason"], "draining", "{response}");
     assert_eq!(api.get("/livez").await.status, 200, "a draining node must not be restarted");
 }
 
-/// The `after` that a client is told, and how it is closed.
-async fn goodbye(mut client: Client, told: &tokio::sync::Notify) -> (f64, Incoming) {
+/// Returns the `after` of the client's reconnect frame, and the end of the connection.
+async fn reconnect_and_end(mut client: Client, asked: &tokio::sync::Notify) -> (f64, Incoming) {
     let reconnect = client.frame("wirebell.reconnect").await;
-    told.notify_one();
+    asked.notify_one();
     assert_eq!(reconnect["reason"], "drain");
     let (frames, end) = client.ending().await;
-    assert!(frames.iter().all(|frame| frame["type"] != "wirebell.reconnect"), "told twice: {frames:?}");
+    assert!(frames.iter().all(|frame| frame["type"] != "wirebell.reconnect"), "asked twice: {frames:?}");
     (reconnect["after"].as_f64().expect("seconds"), end)
 }
 
-/// One who comes too late gets a clear answer, whether before or after the upgrade, and no welcome.
-async fn newcomer(node: &Node) -> String {
+/// A client that connects too late gets a clear error, before or after the upgrade, and no welcome.
+async fn late_client(node: &Node) -> String {
     let token = Issuer::default().token("newcomer");
     match Client::open(node.clients, Some((TokenLocation::Header, &token))).await {
-        Err(refused) => {
-            assert_eq!(refused.status, 503, "{}", refused.body);
-            format!("HTTP 503 {}", refused.body)
+        Err(rejected) => {
+            assert_eq!(rejected.status, 503, "{}", rejected.body);
+            format!("HTTP 503 {}", rejected.body)
         }
         Ok(mut client) => {
             let (frames, end) = client.ending().await;

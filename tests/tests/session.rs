@@ -1,4 +1,4 @@
-//! The life of a session: four ways to bring a token, heartbeats, expiry and renewal.
+//! The life of a session: four token locations, heartbeats, expiry and renewal.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ async fn node(setup: impl FnOnce(Setup) -> Setup) -> (Redis, Node) {
 }
 
 #[tokio::test]
-async fn a_token_may_come_in_four_places() {
+async fn token_is_accepted_in_four_locations() {
     let (_redis, node) = node(|setup| setup).await;
     for location in TokenLocation::ALL {
         let token = Issuer::default().sign(&with(claims("42"), "device", json!("phone")));
@@ -31,13 +31,13 @@ async fn a_token_may_come_in_four_places() {
         assert_eq!(
             client.subprotocol.as_deref(),
             Some("wirebell.v1"),
-            "{location:?}: a token is not to be repeated"
+            "{location:?}: the response must not contain the token"
         );
     }
 }
 
 #[tokio::test]
-async fn keys_of_every_family_admit() {
+async fn keys_of_every_family_are_accepted() {
     let redis = Redis::start().await;
     for pair in [Pair::rs256(), Pair::es256(), Pair::eddsa()] {
         let setup = Setup::serve(&redis).unset("auth.secret").set("auth.public_key", &pair.public_pem);
@@ -48,21 +48,25 @@ async fn keys_of_every_family_admit() {
 }
 
 #[tokio::test]
-async fn http_and_websocket_share_the_clients_door() {
+async fn http_and_websocket_share_the_client_port() {
     let (_redis, node) = node(|setup| setup).await;
     let api = wirebell_tests::server_api::ServerApi::new(node.clients, None);
     assert_eq!(api.get("/nothing").await.status, 404);
     let plain = api.get("/ws").await.status;
     assert!(matches!(plain, 400 | 405 | 426), "a plain request for /ws is answered by {plain}");
-    assert_eq!(api.get("/metrics").await.status, 404, "what operators see is not for clients");
-    assert_eq!(api.publish(&json!({"to": "all", "type": "t", "data": 1})).await.status, 404, "nor is publishing");
+    assert_eq!(api.get("/metrics").await.status, 404, "metrics are not on the client port");
+    assert_eq!(
+        api.publish(&json!({"to": "all", "type": "t", "data": 1})).await.status,
+        404,
+        "publishing is not on the client port"
+    );
     Client::connect(node.clients, &Issuer::default().token("42")).await;
 }
 
-/// The one place besides the Redis outage where a time is looked at, and from below only: two pings in a row may not
-/// come much faster than the heartbeat, and they must come.
+/// Besides the Redis outage, only this test checks a time, and only a lower bound: two pings may
+/// not arrive much faster than the heartbeat, and they must arrive.
 #[tokio::test]
-async fn a_quiet_client_is_pinged_and_kept() {
+async fn idle_client_is_pinged_and_stays_connected() {
     let (_redis, node) = node(|setup| setup.set("clients.heartbeat", "1s")).await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
     assert_eq!(client.welcome["heartbeat"], 1);
@@ -78,21 +82,21 @@ async fn a_quiet_client_is_pinged_and_kept() {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_said_once_whoever_begins() {
+async fn close_frame_is_sent_once_by_each_side() {
     let (_redis, node) = node(|setup| setup).await;
     let mut leaving = RawClient::connect(node.clients, &Issuer::default().token("42")).await;
     leaving.send(&masked(0x88, &1000u16.to_be_bytes())).await;
     assert_eq!(leaving.end().await, End::Closed(1000));
-    assert!(matches!(leaving.next(TIMEOUT).await, Err(End::Dropped)), "nothing comes behind the answer");
+    assert!(matches!(leaving.next(TIMEOUT).await, Err(End::Dropped)), "a frame arrived after the close frame");
 
-    let mut refused = RawClient::connect(node.clients, "not a token").await;
-    assert_eq!(refused.end().await, End::Closed(4401));
-    refused.send(&masked(0x88, &4401u16.to_be_bytes())).await;
-    assert!(matches!(refused.next(TIMEOUT).await, Err(End::Dropped)), "an answer is not answered");
+    let mut rejected = RawClient::connect(node.clients, "not a token").await;
+    assert_eq!(rejected.end().await, End::Closed(4401));
+    rejected.send(&masked(0x88, &4401u16.to_be_bytes())).await;
+    assert!(matches!(rejected.next(TIMEOUT).await, Err(End::Dropped)), "an response is not answered");
 }
 
 #[tokio::test]
-async fn a_peer_that_never_answers_is_dropped() {
+async fn client_that_never_responds_is_dropped() {
     let (_redis, node) = node(|setup| setup.set("clients.heartbeat", "1s")).await;
     let mut silent = RawClient::connect(node.clients, &Issuer::default().token("42")).await;
     let mut pings = 0;
@@ -104,12 +108,12 @@ async fn a_peer_that_never_answers_is_dropped() {
             Err(end) => break end,
         }
     };
-    assert_ne!(end, End::Open, "still there after {pings} pings without an answer");
-    assert!(pings > 0, "it was never asked for a sign of life");
+    assert_ne!(end, End::Open, "still connected after {pings} pings without a pong");
+    assert!(pings > 0, "no ping was sent");
 }
 
 #[tokio::test]
-async fn a_token_ends_its_session_after_a_notice() {
+async fn session_ends_with_its_token_after_a_notice() {
     let (_redis, node) = node(|setup| setup.set("clients.expiring_notice", "60s").set("auth.leeway", "0s")).await;
     let mut client = Client::connect(node.clients, &Issuer::default().token_for("42", 3)).await;
     let (frames, end) = client.ending().await;
@@ -120,7 +124,7 @@ async fn a_token_ends_its_session_after_a_notice() {
 }
 
 #[tokio::test]
-async fn a_renewed_token_prolongs_the_session() {
+async fn renewed_token_extends_the_session() {
     let (_redis, node) = node(|setup| setup.set("auth.leeway", "0s")).await;
     let issuer = Issuer::default();
     let mut client = Client::connect(node.clients, &issuer.token_for("42", 3)).await;
@@ -137,7 +141,7 @@ async fn a_renewed_token_prolongs_the_session() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_full_says_so() {
+async fn full_node_rejects_connections() {
     let (_redis, node) = node(|setup| setup.set("clients.max_connections", "2")).await;
     let issuer = Issuer::default();
     let _held = [
@@ -145,7 +149,7 @@ async fn a_node_that_is_full_says_so() {
         Client::connect(node.clients, &issuer.token("2")).await,
     ];
     match Client::open(node.clients, Some((TokenLocation::Header, &issuer.token("3")))).await {
-        Err(refused) => assert_eq!(refused.status, 503, "{}", refused.body),
+        Err(rejected) => assert_eq!(rejected.status, 503, "{}", rejected.body),
         Ok(mut client) => {
             let (frames, end) = client.ending().await;
             assert_eq!((&frames[0]["code"], end), (&json!("too_many"), Incoming::Closed(Some(4429))));
@@ -153,15 +157,15 @@ async fn a_node_that_is_full_says_so() {
     }
 }
 
-/// A client's patience for a connection that opens is not the node's patience for its bus.
+/// A connection must open sooner than the node's timeout for its bus.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_opens_before_a_silent_bus_answers() {
+async fn connection_opens_although_the_bus_does_not_respond() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     redis.signal("STOP");
     let token = Issuer::default().token("u1");
     let opened = Client::open(node.clients, Some((TokenLocation::Header, &token))).await;
     redis.signal("CONT");
-    // Had it opened only when the node gave up waiting, this were an error.
+    // If the upgrade had waited for the bus timeout, this would be an error.
     opened.expect("an upgrade").frame("wirebell.welcome").await;
 }

@@ -1,4 +1,4 @@
-//! The house rules, held against the whole repository.
+//! The rules over source text, checked on the whole repository.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use wirebell_tests::tidy::{Breach, Source, edges, licences, metrics, root, shape
 const FOLDERS: &[&str] = &["protocol", "gateway", "publisher-sdk", "tests", "benches", "examples", "deploy"];
 
 #[test]
-fn every_file_keeps_the_rules() {
+fn every_file_follows_the_rules() {
     let sources = sources(&root(), FOLDERS);
     let rooms = sources.iter().filter(|source| source.path.starts_with("gateway/src/")).count();
     assert!(rooms > 20, "only {rooms} files of the gateway were found: the rules would hold for nothing");
@@ -39,8 +39,8 @@ fn no_files_import_each_other_in_a_circle() {
 fn every_metric_is_documented() {
     let source = read(&root().join("gateway/src/telemetry/metrics.rs"));
     let inventory = metrics::inventory(&source);
-    // The structs have a field for each, save those that are structs of metrics, and the registry keeps `build_info` for
-    // itself.
+    // The structs have a field for each metric, except fields that are structs of metrics. The
+    // registry keeps `build_info` itself.
     let is_field = |line: &&str| line.starts_with("    pub ") && line.ends_with(',') && !line.ends_with("Metrics,");
     let fields = source.lines().filter(is_field).count();
     assert_eq!(inventory.len(), fields + 1, "a metric is made in a way that this test cannot read");
@@ -48,12 +48,12 @@ fn every_metric_is_documented() {
     if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
         std::fs::write(&path, &page).expect("the page can be written");
     }
-    assert_eq!(read(&path), page, "docs/metrics.md is not what the source says; UPDATE=1 writes it anew");
+    assert_eq!(read(&path), page, "docs/metrics.md does not match the source; run with UPDATE=1 to regenerate it");
 }
 
 #[test]
-fn every_dependency_is_permissive() {
-    // What this machine builds has been downloaded already; what only other systems need would have to be.
+fn every_dependency_has_a_permissive_license() {
+    // Dependencies of this platform are already downloaded. Those of other platforms are not.
     let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &host])
@@ -62,7 +62,7 @@ fn every_dependency_is_permissive() {
         .expect("cargo runs");
     assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
     let metadata = serde_json::from_slice(&metadata.stdout).expect("JSON");
-    assert_eq!(licences::refused(&metadata), Vec::<String>::new());
+    assert_eq!(licences::not_permissive(&metadata), Vec::<String>::new());
 }
 
 fn read(path: &Path) -> String {

@@ -1,4 +1,5 @@
-//! A trace that begins at the publisher reaches the client, and the node's own part of it reaches a collector.
+//! A trace that begins at the publisher reaches the client, and the node exports its own span to a
+//! collector.
 
 use serde_json::json;
 use wirebell_tests::client::Client;
@@ -16,7 +17,7 @@ fn event() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn the_client_gets_the_publishers_trace() {
+async fn client_receives_the_trace_of_the_publisher() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
@@ -25,7 +26,7 @@ async fn the_client_gets_the_publishers_trace() {
 }
 
 #[tokio::test]
-async fn the_node_exports_its_span_below_the_publishers() {
+async fn node_exports_a_child_span_of_the_publisher() {
     let (redis, collector) = (Redis::start().await, Collector::start().await);
     let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", &collector.url).start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
@@ -33,16 +34,19 @@ async fn the_node_exports_its_span_below_the_publishers() {
     let (trace, parent) = trace_of(&client.event().await);
     assert_eq!(trace, TRACE);
 
-    let below = || collector.spans_of(TRACE).into_iter().find(|span| span.parent == PARENT);
-    eventually("a span below the publisher's", || async { below().is_some() }).await;
+    let child = || collector.spans_of(TRACE).into_iter().find(|span| span.parent == PARENT);
+    eventually("a child span of the publisher's", || async { child().is_some() }).await;
     let spans = collector.spans_of(TRACE);
     println!("exported: {spans:?}");
-    // Whoever goes on from what the client was told goes on below a span that can be looked up.
-    assert!(parent == PARENT || spans.iter().any(|span| span.id == parent), "{parent} is nobody's span: {spans:?}");
+    // A client that continues the received trace continues a span that the collector knows.
+    assert!(
+        parent == PARENT || spans.iter().any(|span| span.id == parent),
+        "no span has the id {parent}: {spans:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_disturbs_nobody() {
+async fn unreachable_collector_does_not_disturb_delivery() {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("telemetry.otlp_endpoint", "http://127.0.0.1:1").start().await;
     let mut client = Client::connect(node.clients, &Issuer::default().token("42")).await;
@@ -53,7 +57,7 @@ async fn a_collector_that_is_away_disturbs_nobody() {
     assert_eq!(node.api().get("/readyz").await.status, 200);
 }
 
-/// Trace and parent id that a frame carries.
+/// Returns trace id and parent id of a frame.
 fn trace_of(frame: &serde_json::Value) -> (String, String) {
     let text = frame["traceparent"].as_str().unwrap_or_else(|| panic!("no traceparent in {frame}"));
     let parts: Vec<&str> = text.split('-').collect();

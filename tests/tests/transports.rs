@@ -1,5 +1,6 @@
-//! What a client costs a node that comes over Server-Sent Events or Socket.IO: no more than one over a WebSocket, since its
-//! session writes to the socket by itself. The figures are printed; the limit is that of `memory.rs`.
+//! The memory of a client over Server-Sent Events or Socket.IO. It is no more than over a
+//! WebSocket, since the session writes to the socket by itself. The figures are printed; the limit
+//! is that of `memory.rs`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,19 +15,21 @@ use wirebell_tests::redis::Redis;
 use wirebell_tests::token::Issuer;
 
 const CONNECTIONS: u32 = 1_000;
-/// Connections before the first that counts: what they make the node load is not the price of a connection.
+/// Connections before the measurement. What they make the node load is not the cost of a
+/// connection.
 const FIRST: u32 = 100;
-/// Bytes that one connection may cost at most.
+/// Maximum memory of one connection, in bytes.
 const LIMIT: u64 = 8 * 1024;
 
-/// One after the other: what two nodes share of their program counts half in each, until one of them ends.
+/// The nodes run one after the other. Memory that two nodes share would count half for each until
+/// one ends.
 #[tokio::test]
-async fn a_client_of_either_is_cheap() {
-    cheap("Server-Sent Events", "wirebell.welcome", |token| {
+async fn sse_and_socket_io_connections_stay_below_the_memory_limit() {
+    measure("Server-Sent Events", "wirebell.welcome", |token| {
         (format!("GET /events?access_token={token} HTTP/1.1\r\nhost: node\r\n\r\n"), Vec::new())
     })
     .await;
-    cheap("Socket.IO", "socket-id", |token| {
+    measure("Socket.IO", "socket-id", |token| {
         let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: node\r\nupgrade: websocket\r\n\
                     connection: upgrade\r\nsec-websocket-version: 13\r\n\
                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -35,8 +38,9 @@ async fn a_client_of_either_is_cheap() {
     .await;
 }
 
-/// Opens connections, each with a user of its own: what is asked first, and what is said once that is answered.
-async fn cheap(name: &str, welcome: &str, ask: impl Fn(&str) -> (String, Vec<u8>)) {
+/// Opens connections, each with its own user. `ask` returns the request and what is sent after the
+/// response.
+async fn measure(name: &str, welcome: &str, ask: impl Fn(&str) -> (String, Vec<u8>)) {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("clients.heartbeat", "600s").start().await;
     let issuer = Issuer::default();
@@ -69,15 +73,15 @@ async fn connect(address: SocketAddr, head: &str, more: &[u8], welcome: &str) ->
 }
 
 async fn read_until(stream: &mut TcpStream, text: &str) {
-    let mut come = Vec::new();
+    let mut received = Vec::new();
     let reading = async {
-        while !String::from_utf8_lossy(&come).contains(text) {
+        while !String::from_utf8_lossy(&received).contains(text) {
             let mut piece = [0; 1024];
-            let count = stream.read(&mut piece).await.expect("the node answers");
-            assert!(count > 0, "the node hung up: {}", String::from_utf8_lossy(&come));
-            come.extend_from_slice(&piece[..count]);
+            let count = stream.read(&mut piece).await.expect("the node responses");
+            assert!(count > 0, "the node closed the connection: {}", String::from_utf8_lossy(&received));
+            received.extend_from_slice(&piece[..count]);
         }
     };
-    tokio::time::timeout(TIMEOUT, reading).await.expect("the node answers in time");
-    assert!(!come.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&come));
+    tokio::time::timeout(TIMEOUT, reading).await.expect("the node responses in time");
+    assert!(!received.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&received));
 }

@@ -1,4 +1,5 @@
-//! The memory run: what one authenticated connection costs a node on the Redis bus, each with its own user.
+//! The memory run. It measures what one authenticated connection costs a node on the Redis bus.
+//! Each connection has its own user.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,36 +12,36 @@ use crate::node::Setup;
 use crate::redis::Redis;
 use crate::token::Issuer;
 
-/// What was measured.
+/// The figures of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// Connections that were open.
+    /// Open connections.
     pub connections: u32,
-    /// Bytes that the node took before the first.
+    /// Memory of the node before the first connection, in bytes.
     pub before: u64,
-    /// Bytes that one takes when it has done nothing but connect.
+    /// Memory of one idle connection, in bytes.
     pub connected: u64,
-    /// Bytes that one takes after an event and a heartbeat.
+    /// Memory of one connection after an event and a heartbeat, in bytes.
     pub used: u64,
-    /// Connections that ended meanwhile.
+    /// Connections that ended during the run.
     pub lost: u64,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "connections                        {:>8}", self.connections)?;
-        writeln!(f, "node before the first, KiB         {:>8}", self.before / 1024)?;
-        writeln!(f, "bytes each, just connected         {:>8}", self.connected)?;
-        writeln!(f, "bytes each, after event and pings  {:>8}", self.used)?;
+        writeln!(f, "node before connections, KiB       {:>8}", self.before / 1024)?;
+        writeln!(f, "bytes per connection, idle         {:>8}", self.connected)?;
+        writeln!(f, "bytes per connection, used         {:>8}", self.used)?;
         write!(f, "lost                               {:>8}", self.lost)
     }
 }
 
-/// Runs it on servers of its own.
+/// Runs the measurement on its own servers.
 pub async fn run(connections: u32) -> Report {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).set("clients.heartbeat", "10s").start().await;
-    // What the first connection of all makes the node load is not the price of a connection.
+    // What the node loads for its very first connection is not the cost of a connection.
     Client::connect(node.clients, &Issuer::default().token("first")).await.close().await;
     let before = stable_pss(node.pid()).await;
     let each = |now: u64| now.saturating_sub(before) / u64::from(connections);
@@ -65,14 +66,14 @@ pub async fn run(connections: u32) -> Report {
     Report { connections, before, connected, used, lost }
 }
 
-/// The size once it has stopped to grow or shrink by much.
+/// Waits until the memory of a process is stable, and returns it.
 async fn stable_pss(pid: u32) -> u64 {
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let mut last = pss(pid);
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = pss(pid);
-        if now.abs_diff(last) < last / 100 || begun.elapsed() > TIMEOUT {
+        if now.abs_diff(last) < last / 100 || started.elapsed() > TIMEOUT {
             return now;
         }
         last = now;

@@ -1,5 +1,6 @@
-//! The delivery run: two nodes on one Redis, users with two connections each, events through the SDK and over
-//! HTTP at the same time. Every connection must get each event of its user exactly once and in order.
+//! The delivery run: two nodes on one Redis, and users with two connections each. Events are
+//! published through the SDK and over HTTP at the same time. Every connection must receive each
+//! event of its user exactly once and in order.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,35 +16,36 @@ use crate::node::{Node, Setup};
 use crate::redis::Redis;
 use crate::server_api::ServerApi;
 
-/// Events in one request, or in one call of the SDK.
+/// Events in one request or in one call of the SDK.
 const BATCH: usize = 100;
-/// Each so many batches, the events go one a request.
+/// Every so many batches, events are published one per request.
 const SINGLES_EVERY: usize = 10;
 
-/// How large a run is.
+/// The size of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
     /// Users, with two connections each.
     pub users: u32,
-    /// Events that are published through the SDK.
+    /// Events published through the SDK.
     pub via_sdk: u32,
-    /// Events that are published over HTTP.
+    /// Events published over HTTP.
     pub via_http: u32,
-    /// How often, while events are published, Redis cuts every connection of the nodes that listens.
+    /// Interval at which Redis cuts all pub/sub connections of the nodes while events are
+    /// published.
     pub cut_every: Option<Duration>,
 }
 
 impl Scale {
-    /// 10,000 connections, 250,000 events.
+    /// The full size: 10,000 connections, 250,000 events.
     pub const FULL: Self = Self { users: 5_000, via_sdk: 200_000, via_http: 50_000, cut_every: None };
-    /// What is run on every change.
+    /// The size for every change.
     pub const SMALL: Self = Self { users: 500, via_sdk: 20_000, via_http: 5_000, cut_every: None };
-    /// What pub/sub loses meanwhile must come from the logs.
+    /// Pub/sub loses messages during this run; the nodes must repair them from the logs.
     pub const CUT: Self =
         Self { users: 200, via_sdk: 20_000, via_http: 0, cut_every: Some(Duration::from_millis(300)) };
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     scale: Scale,
@@ -53,25 +55,25 @@ pub struct Report {
     accepted: usize,
     received: u64,
     publishing: Duration,
-    whole: Duration,
-    /// All that is kind with it.
+    until_last: Duration,
+    /// All violations.
     pub violations: Vec<Violation>,
-    /// Events that were rejected, or about which the publisher was results nothing it could use.
+    /// Events that were rejected, or whose result is not usable.
     pub rejected: Vec<String>,
 }
 
 impl Report {
-    /// Connections that were cut on purpose.
+    /// Returns the number of connections that were cut on purpose.
     pub fn cuts(&self) -> u64 {
         self.cuts
     }
 
-    /// Events that the nodes brought back from the logs.
+    /// Returns the number of events that the nodes repaired from the logs.
     pub fn repaired(&self) -> u64 {
         self.repaired
     }
 
-    /// Was every event delivered as it should be?
+    /// Returns whether every event was delivered correctly.
     pub fn passed(&self) -> bool {
         self.violations.is_empty() && self.rejected.is_empty()
     }
@@ -82,14 +84,14 @@ impl fmt::Display for Report {
         let Scale { users, via_sdk, via_http, .. } = self.scale;
         writeln!(f, "users                     {users:>10}")?;
         writeln!(f, "connections on two nodes  {:>10}", self.connections)?;
-        writeln!(f, "published by the SDK      {via_sdk:>10}")?;
+        writeln!(f, "published through the SDK  {via_sdk:>10}")?;
         writeln!(f, "published over HTTP       {via_http:>10}")?;
         writeln!(f, "connections to Redis cut  {:>10}", self.cuts)?;
-        writeln!(f, "brought back from logs    {:>10}", self.repaired)?;
+        writeln!(f, "repaired from logs         {:>10}", self.repaired)?;
         writeln!(f, "accepted                  {:>10}", self.accepted)?;
         writeln!(f, "received                  {:>10}", self.received)?;
-        writeln!(f, "seconds of publishing     {:>10.1}", self.publishing.as_secs_f64())?;
-        writeln!(f, "seconds until the last    {:>10.1}", self.whole.as_secs_f64())?;
+        writeln!(f, "publishing, seconds        {:>10.1}", self.publishing.as_secs_f64())?;
+        writeln!(f, "last delivery, seconds     {:>10.1}", self.until_last.as_secs_f64())?;
         writeln!(f, "rejected                   {:>10}", self.rejected.len())?;
         for rejection in self.rejected.iter().take(5) {
             writeln!(f, "  {rejection}")?;
@@ -100,18 +102,18 @@ impl fmt::Display for Report {
         for violation in self.violations.iter().take(10) {
             writeln!(f, "  {violation:?}")?;
         }
-        write!(f, "{}", if self.passed() { "each event exactly once, in order" } else { "NOT SOUND" })
+        write!(f, "{}", if self.passed() { "each event exactly once, in order" } else { "FAILED" })
     }
 }
 
-/// Runs it on servers of its own.
+/// Runs the test on its own servers.
 pub async fn run(scale: Scale) -> Report {
     let redis = Redis::start().await;
     let nodes = [Setup::serve(&redis).start().await, Setup::serve(&redis).start().await];
     let clients = LoadClients::connect(&targets(scale.users, &nodes)).await;
     let connections = 2 * scale.users as usize;
 
-    let begun = Instant::now();
+    let started = Instant::now();
     let users = |_| fastrand::u32(..scale.users);
     let via_sdk: Vec<(u32, u32)> = (0..scale.via_sdk).map(|number| (number, users(number))).collect();
     let all = scale.via_sdk + scale.via_http;
@@ -124,21 +126,22 @@ pub async fn run(scale: Scale) -> Report {
         results
     };
     let (results, cuts) = run_while_cutting(&redis, scale.cut_every, publish).await;
-    let publishing = begun.elapsed();
+    let publishing = started.elapsed();
 
     let (published, rejected) = split_results(results);
     clients.wait_for_events(2 * published.len() as u64).await;
-    let whole = begun.elapsed();
-    // Whatever comes twice may come late.
+    let until_last = started.elapsed();
+    // A duplicate may arrive late.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let received = clients.events();
     let repaired = repaired(&nodes[0]).await + repaired(&nodes[1]).await;
     let violations = audit(&published, &clients.stop().await);
     let accepted = published.len();
-    Report { scale, connections, cuts, repaired, accepted, received, publishing, whole, violations, rejected }
+    Report { scale, connections, cuts, repaired, accepted, received, publishing, until_last, violations, rejected }
 }
 
-/// Each user's two connections: on one node for every second user, on both for the others.
+/// Returns two connections for each user: on one node for every second user, on both nodes for the
+/// others.
 fn targets(users: u32, nodes: &[Node; 2]) -> Vec<(u32, SocketAddr)> {
     let node = |number: u32| nodes[(number % 2) as usize].clients;
     (0..users).flat_map(|user| [(user, node(user / 2)), (user, node(user / 2 + user % 2))]).collect()
@@ -150,7 +153,8 @@ async fn repaired(node: &Node) -> u64 {
     value.and_then(|value| value.parse().ok()).expect("a number of repairs")
 }
 
-/// Runs the work, and cuts what listens meanwhile; says how many connections that were.
+/// Runs the work and cuts pub/sub connections meanwhile. Also returns the number of connections
+/// that were cut.
 async fn run_while_cutting<T>(redis: &Redis, every: Option<Duration>, work: impl Future<Output = T>) -> (T, u64) {
     let (mut cuts, mut work) = (0, std::pin::pin!(work));
     loop {
@@ -189,9 +193,9 @@ async fn publish_via_sdk(url: &str, events: &[(u32, u32)]) -> Vec<PublishResult>
         } else {
             publisher.publish_all(ready).await
         };
-        assert_eq!(outcomes.len(), batch.len(), "one outcome for each event");
+        assert_eq!(outcomes.len(), batch.len(), "one result for each event");
         results.extend(batch.iter().zip(outcomes).map(|((number, user), outcome)| {
-            let outcome = outcome.map_err(|error| format!("event {number} by the SDK: {error}"))?;
+            let outcome = outcome.map_err(|error| format!("event {number} through the SDK: {error}"))?;
             check_result(*number, *user, &outcome.id, outcome.cursor())
         }));
     }
@@ -221,13 +225,13 @@ async fn publish_via_http(apis: [ServerApi; 2], events: &[(u32, u32)]) -> Vec<Pu
 }
 
 fn to_event(number: u32, user: u32) -> Event {
-    Event::parse(event(number, user).to_string().as_bytes(), 1024).expect("a good event")
+    Event::parse(event(number, user).to_string().as_bytes(), 1024).expect("a valid event")
 }
 
 fn check_result(number: u32, user: u32, id: &str, cursor: Option<Cursor>) -> PublishResult {
     if id != format!("e{number}") {
-        return Err(format!("event {number}: the outcome is that of {id}"));
+        return Err(format!("event {number}: the result has the id {id}"));
     }
-    let cursor = cursor.ok_or_else(|| format!("event {number}: the outcome has no cursor"))?;
+    let cursor = cursor.ok_or_else(|| format!("event {number}: the result has no cursor"))?;
     Ok(Published { event: number, user, cursor })
 }

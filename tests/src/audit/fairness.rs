@@ -1,5 +1,6 @@
-//! The fairness run: one node whose many connections all get broadcasts, one right behind the other, while events go
-//! to a single user. How long those take is measured against the same without broadcasts; who got what is checked.
+//! The fairness run. All connections of one node receive broadcasts without a pause while events go
+//! to a single user. The latency of these events is compared with their latency without broadcasts.
+//! What each connection receives is checked.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,39 +21,39 @@ use crate::node::Setup;
 use crate::redis::Redis;
 use crate::token::Issuer;
 
-/// Broadcasts that are under way at the same time.
+/// Broadcasts that are in flight at the same time.
 const BROADCASTS_IN_FLIGHT: u64 = 3;
-/// How many connect at the same time.
+/// Clients that connect at the same time.
 const CONCURRENT_CONNECTS: usize = 64;
-/// The user to whom single events go.
+/// The user who receives the single events.
 const SINGLE_USER: &str = "one";
 
-/// How large a run is.
+/// The size of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
-    /// Connections that get every broadcast.
+    /// Connections that receive every broadcast.
     pub listeners: u32,
-    /// Events to the single user, first while all is quiet and then during broadcasts.
+    /// Events to the single user, without broadcasts and then again with broadcasts.
     pub events: u32,
 }
 
 impl Scale {
-    /// 10,000 connections.
+    /// The full size: 10,000 connections.
     pub const FULL: Self = Self { listeners: 10_000, events: 1_500 };
-    /// What is run on every change.
+    /// The size for every change.
     pub const SMALL: Self = Self { listeners: 1_000, events: 300 };
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     scale: Scale,
-    /// Broadcasts that were published while the single user got its events.
+    /// Broadcasts that were published while the single user received its events.
     pub broadcasts: u64,
     took: Duration,
     idle: Quantiles,
     busy: Quantiles,
-    /// What each connection objects to.
+    /// The violations on all connections.
     pub violations: Vec<String>,
 }
 
@@ -61,7 +62,7 @@ impl fmt::Display for Report {
         writeln!(f, "connections                    {:>10}", self.scale.listeners)?;
         writeln!(f, "broadcasts                     {:>10}", self.broadcasts)?;
         let each = self.took.as_secs_f64() * 1e3 / to_f64(self.broadcasts.max(1));
-        writeln!(f, "ms for each broadcast          {each:>10.1}")?;
+        writeln!(f, "ms per broadcast                {each:>10.1}")?;
         writeln!(f, "to one user, idle              {}", self.idle)?;
         writeln!(f, "to one user, during broadcasts {}", self.busy)?;
         let ratio = |name: &str, of: fn(&Quantiles) -> Duration| {
@@ -72,7 +73,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {violation}")?;
         }
         let passed = self.violations.is_empty();
-        write!(f, "{}", if passed { "each event exactly once, in order" } else { "NOT SOUND" })
+        write!(f, "{}", if passed { "each event exactly once, in order" } else { "FAILED" })
     }
 }
 
@@ -80,7 +81,7 @@ fn to_f64(number: u64) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 
-/// Runs it on servers of its own.
+/// Runs the test on its own servers.
 pub async fn run(scale: Scale) -> Report {
     let redis = Redis::start().await;
     let node = Setup::serve(&redis).start().await;
@@ -91,7 +92,7 @@ pub async fn run(scale: Scale) -> Report {
     let (url, address) = (redis.url(), node.clients);
     let idle = measure_single_user(url.clone(), address, scale.events, 0).await;
     let done = AtomicBool::new(false);
-    let begun = Instant::now();
+    let started = Instant::now();
     let publisher = Publisher::connect(&url).await.expect("the SDK connects");
     let busy = async {
         let busy = measure_single_user(url.clone(), address, scale.events, scale.events).await;
@@ -100,10 +101,10 @@ pub async fn run(scale: Scale) -> Report {
     };
     let ((busy, mut violations), broadcasts) =
         tokio::join!(busy, broadcast(&publisher, u64::from(scale.listeners), &received, &done));
-    let took = begun.elapsed();
+    let took = started.elapsed();
     violations.extend(idle.1);
 
-    // Whatever comes twice may come late.
+    // A duplicate may arrive late.
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.store(true, Ordering::Relaxed);
     for task in listeners {
@@ -112,8 +113,8 @@ pub async fn run(scale: Scale) -> Report {
     Report { scale, broadcasts, took, idle: Quantiles::of(idle.0), busy: Quantiles::of(busy), violations }
 }
 
-/// Publishes broadcasts of both classes that reach everyone, with a few under way at any time, until it is done; waits
-/// until all have arrived, and says how many there were.
+/// Publishes broadcasts of both classes to all listeners, a few in flight at any time, until `done`
+/// is set. Waits until all have arrived and returns their number.
 async fn broadcast(publisher: &Publisher, listeners: u64, received: &AtomicU64, done: &AtomicBool) -> u64 {
     let mut count: u64 = 0;
     while !done.load(Ordering::Relaxed) {
@@ -127,14 +128,14 @@ async fn broadcast(publisher: &Publisher, listeners: u64, received: &AtomicU64, 
     count
 }
 
-async fn wait_for(received: &AtomicU64, wanted: u64) {
-    let begun = Instant::now();
-    while received.load(Ordering::Relaxed) < wanted && begun.elapsed() < TIMEOUT {
+async fn wait_for(received: &AtomicU64, expected: u64) {
+    let started = Instant::now();
+    while received.load(Ordering::Relaxed) < expected && started.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// What one connection expects next, and what it had to object to.
+/// The numbers that one connection expects next, and the violations so far.
 #[derive(Debug, Default)]
 struct SequenceCheck {
     broadcast: u64,
@@ -151,10 +152,10 @@ impl SequenceCheck {
         *next = event["data"]["n"].as_u64().unwrap_or(u64::MAX - 1) + 1;
     }
 
-    /// It must have come to the last broadcast.
+    /// Adds a violation unless the last broadcast has arrived.
     fn finish(mut self, broadcasts: u64) -> Vec<String> {
         if self.broadcast != broadcasts {
-            self.violations.push(format!("{} broadcasts, and it came to {}", broadcasts, self.broadcast));
+            self.violations.push(format!("expected {} broadcasts, found {}", broadcasts, self.broadcast));
         }
         self.violations
     }
@@ -186,10 +187,10 @@ async fn listen(mut client: Client, received: Arc<AtomicU64>, stop: Arc<AtomicBo
                 check.observe(&frame);
                 received.fetch_add(1, Ordering::Relaxed);
             }
-            Incoming::Frame(frame) => check.violations.push(format!("a frame {frame}")),
+            Incoming::Frame(frame) => check.violations.push(format!("unexpected frame {frame}")),
             Incoming::Ping | Incoming::Silence => {}
             end => {
-                check.violations.push(format!("the connection ended: {end:?}"));
+                check.violations.push(format!("connection ended: {end:?}"));
                 break;
             }
         }
@@ -197,8 +198,8 @@ async fn listen(mut client: Client, received: Arc<AtomicU64>, stop: Arc<AtomicBo
     check
 }
 
-/// Publishes to the single user one event after the other and says how long each was on its way. It runs on a thread of
-/// its own, so that what is measured is the node's queue and not that of the listeners' tasks.
+/// Publishes events to the single user one by one and returns the latency of each. It runs on its
+/// own thread. Otherwise the queue of the listeners' tasks would be measured, not that of the node.
 async fn measure_single_user(
     url: String,
     address: SocketAddr,
@@ -225,14 +226,15 @@ async fn publish_one_by_one(
     let mut took = Vec::new();
     for number in numbers {
         tokio::time::sleep(Duration::from_millis(fastrand::u64(1..15))).await;
-        let begun = Instant::now();
+        let started = Instant::now();
         let event = Event::new(&to, "single", &json!({"n": number})).expect("an event");
         publisher.publish(event).await.expect("a bus");
         loop {
             let Incoming::Frame(event) = client.next(TIMEOUT).await else { continue };
             if event["channel"] == "all" {
-                // It came while broadcasts were under way, and begins with whatever durable one is announced next. One
-                // that is not stored, and waited for its turn, may come to it from before that.
+                // The client connected while broadcasts were in flight. Its first durable broadcast
+                // is the next one announced. A broadcast that is not stored may have waited in a
+                // queue and may be an earlier one.
                 if joined.is_none() && event.get("cursor").is_none() {
                     continue;
                 }
@@ -243,7 +245,7 @@ async fn publish_one_by_one(
                 break;
             }
         }
-        took.push(begun.elapsed());
+        took.push(started.elapsed());
     }
     (took, check.violations)
 }
@@ -253,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_repeated_or_out_of_order_is_objected_to() {
+    fn lost_repeated_and_reordered_events_are_violations() {
         let event = |channel: &str, n: u64| json!({"channel": channel, "data": {"n": n}});
         let violations = |numbers: &[u64]| {
             let mut check = SequenceCheck::default();

@@ -1,4 +1,4 @@
-//! Many clients at once, each a small task that writes down what it gets.
+//! Many concurrent clients. Each is a small task that records what it receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::TIMEOUT;
 use crate::client::{Client, Incoming, is_event};
 use crate::token::Issuer;
 
-/// How many connect at the same time.
+/// Clients that connect at the same time.
 const CONCURRENT_CONNECTS: usize = 64;
 
-/// What all clients count together.
+/// Counters that all clients share.
 #[derive(Debug, Default)]
 struct Counts {
     events: AtomicU64,
@@ -26,25 +26,25 @@ struct Counts {
     lost: AtomicU64,
 }
 
-/// Clients that stay until they are stopped to stop.
+/// Clients that stay connected until [`LoadClients::stop`].
 pub struct LoadClients {
     counts: Arc<Counts>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<ClientRecord>>,
 }
 
-/// The name of a user by number, as it stands in tokens and channels.
+/// Returns the name of a user in tokens and channels.
 pub fn user(number: u32) -> String {
     format!("u{number}")
 }
 
-/// The event of this number for this user, as a service writes it.
+/// Returns the event with this number for this user, as a publisher sends it.
 pub fn event(number: u32, of_user: u32) -> Value {
     json!({"to": format!("user:{}", user(of_user)), "type": "audited", "id": format!("e{number}"), "data": {"n": number}})
 }
 
 impl LoadClients {
-    /// Connects one client for each place: a user's number and a node.
+    /// Connects one client for each target. A target is a user's number and a node.
     pub async fn connect(targets: &[(u32, SocketAddr)]) -> Self {
         let (stop, stopped) = watch::channel(false);
         let counts = Arc::new(Counts::default());
@@ -63,22 +63,23 @@ impl LoadClients {
         Self { counts, stop, tasks }
     }
 
-    /// Events that all clients received so far.
+    /// Returns the number of events that all clients have received so far.
     pub fn events(&self) -> u64 {
         self.counts.events.load(Ordering::Relaxed)
     }
 
-    /// Pings that all clients received so far.
+    /// Returns the number of pings that all clients have received so far.
     pub fn pings(&self) -> u64 {
         self.counts.pings.load(Ordering::Relaxed)
     }
 
-    /// Clients whose connection ended without being stopped to.
+    /// Returns the number of clients whose connection ended early.
     pub fn lost(&self) -> u64 {
         self.counts.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many events have come, or until none has come for long; says how many came.
+    /// Waits until `expected` events have arrived, or until none arrives for a long time. Returns
+    /// their number.
     pub async fn wait_for_events(&self, expected: u64) -> u64 {
         let (mut best, mut since) = (self.events(), Instant::now());
         while best < expected && since.elapsed() < TIMEOUT {
@@ -91,7 +92,7 @@ impl LoadClients {
         best
     }
 
-    /// Lets all go, and gives what they wrote down.
+    /// Stops all clients and returns their records.
     pub async fn stop(self) -> Vec<ClientRecord> {
         let _ = self.stop.send(true);
         let mut records = Vec::with_capacity(self.tasks.len());
@@ -134,7 +135,8 @@ async fn record_events(
 
 fn received(frame: &Value, of_user: u32) -> ReceivedEvent {
     let number = frame["id"].as_str().and_then(|id| id.strip_prefix('e')).and_then(|number| number.parse().ok());
-    // No run publishes this many: an id that cannot be read is an event that nobody published.
+    // No run publishes this many events. An unreadable id therefore counts as an event that was
+    // never published.
     let number = number.unwrap_or(u32::MAX);
     let expected = event(number, of_user);
     let cursor = frame["cursor"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();

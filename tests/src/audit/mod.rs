@@ -1,5 +1,8 @@
-//! Who received which event. The rules are plain functions over records, so that a test can tamper a record and see the
-//! rule add; the runs that make the records are beside them.
+//! The audit: who received which event, and the runs that record it.
+//!
+//! The rules are plain functions over records, so a test can tamper with a record and check that
+//! the rule reports a violation. Input: the published events and the records of all connections.
+//! Output: violations. The rules know neither nodes nor sockets; the runs beside them do.
 
 pub mod connection_memory;
 pub mod delivery;
@@ -16,48 +19,48 @@ use wirebell_protocol::Cursor;
 /// An event that the bus accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// Its number within the run.
+    /// Number of the event within the run.
     pub event: u32,
-    /// Whom it is for.
+    /// The recipient.
     pub user: u32,
-    /// Its place in the user's log, as the publisher was told.
+    /// Position in the user's log, as the publisher received it.
     pub cursor: Cursor,
 }
 
 /// An event that a connection received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedEvent {
-    /// Its number within the run.
+    /// Number of the event within the run.
     pub event: u32,
-    /// Its place in the log, as the client was told.
+    /// Position in the log, as the client received it.
     pub cursor: Cursor,
-    /// Did channel and data arrive as they were published?
+    /// Whether channel and data arrived as they were published.
     pub intact: bool,
 }
 
-/// All that one connection received, in order.
+/// All events that one connection received, in order.
 #[derive(Debug, Clone, Default)]
 pub struct ClientRecord {
-    /// Whose connection it is.
+    /// The user of the connection.
     pub user: u32,
-    /// What came.
+    /// The received events.
     pub received: Vec<ReceivedEvent>,
-    /// Did it end before it was told to?
+    /// Whether the connection ended early.
     pub lost: bool,
 }
 
-/// What is kind with a record.
+/// The kind of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ViolationKind {
-    /// An event for the user did not come.
+    /// An event for the user did not arrive.
     Missing,
-    /// An event came again.
+    /// An event arrived again.
     Duplicate,
-    /// An event came that is for somebody else, or that nobody published.
+    /// An event for another user arrived, or one that was never published.
     Unexpected,
-    /// An event came after one that is behind it in the log.
+    /// An event arrived after an event with a later position in the log.
     OutOfOrder,
-    /// Cursor, channel or data are not those of the event.
+    /// Cursor, channel or data differ from those of the published event.
     Altered,
     /// The connection ended early.
     ConnectionLost,
@@ -66,16 +69,16 @@ pub enum ViolationKind {
 /// One violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
-    /// What is kind.
+    /// The kind.
     pub kind: ViolationKind,
-    /// With which record, by its place.
+    /// Index of the record.
     pub record: usize,
-    /// With which event; none where it is the connection.
+    /// Number of the event; `None` if the violation concerns the connection.
     pub event: Option<u32>,
 }
 
-/// Holds each record against what was published: every event of its user exactly once, in the order of the log,
-/// and nothing else.
+/// Compares each record with the published events. A record must have every event of its user
+/// exactly once, in the order of the log, and nothing else.
 pub fn audit(published: &[Published], records: &[ClientRecord]) -> Vec<Violation> {
     let by_number: HashMap<u32, &Published> = published.iter().map(|one| (one.event, one)).collect();
     let mut of_user: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -85,7 +88,7 @@ pub fn audit(published: &[Published], records: &[ClientRecord]) -> Vec<Violation
     let mut violations = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let mut add = |kind, event| violations.push(Violation { kind, record: index, event });
-        let seen = read_through(record, &by_number, &mut add);
+        let seen = read_record(record, &by_number, &mut add);
         for event in of_user.get(&record.user).into_iter().flatten().filter(|event| !seen.contains(event)) {
             add(ViolationKind::Missing, Some(*event));
         }
@@ -96,7 +99,7 @@ pub fn audit(published: &[Published], records: &[ClientRecord]) -> Vec<Violation
     violations
 }
 
-fn read_through(
+fn read_record(
     record: &ClientRecord,
     by_number: &HashMap<u32, &Published>,
     add: &mut impl FnMut(ViolationKind, Option<u32>),
@@ -123,7 +126,7 @@ fn read_through(
     seen
 }
 
-/// How many there are of each kind.
+/// Counts the items of each kind.
 pub fn count_by_kind<W: Ord>(wrongs: impl Iterator<Item = W>) -> BTreeMap<W, usize> {
     let mut counts = BTreeMap::new();
     for kind in wrongs {
@@ -140,7 +143,8 @@ mod tests {
         Cursor { millis, sequence: 0 }
     }
 
-    /// Two users, two connections each, three events for the first and two for the second: nothing is kind.
+    /// Returns a run without violations: two users with two connections each, three events for the
+    /// first user and two for the second.
     fn valid_run() -> (Vec<Published>, Vec<ClientRecord>) {
         let published: Vec<Published> = [(1, 0), (2, 1), (3, 0), (4, 0), (5, 1)]
             .into_iter()
@@ -170,27 +174,27 @@ mod tests {
     }
 
     #[test]
-    fn sound_records_pass() {
+    fn records_without_faults_pass() {
         assert_eq!(violations_after(|_| ()), []);
     }
 
     #[test]
-    fn a_dropped_event_is_seen() {
+    fn missing_event_is_reported() {
         assert_eq!(violations_after(|records| records[1].received.truncate(2)), one(ViolationKind::Missing, 1, 4));
         assert_eq!(violations_after(|records| records[3].received.clear()).len(), 2);
     }
 
     #[test]
-    fn a_doubled_event_is_seen() {
-        let doubled = |records: &mut Vec<ClientRecord>| {
+    fn duplicate_event_is_reported() {
+        let duplicate = |records: &mut Vec<ClientRecord>| {
             let again = records[0].received[2];
             records[0].received.push(again);
         };
-        assert_eq!(violations_after(doubled), one(ViolationKind::Duplicate, 0, 4));
+        assert_eq!(violations_after(duplicate), one(ViolationKind::Duplicate, 0, 4));
     }
 
     #[test]
-    fn a_changed_order_is_seen() {
+    fn changed_order_is_reported() {
         assert_eq!(
             violations_after(|records| records[2].received.swap(0, 1)),
             one(ViolationKind::OutOfOrder, 2, 2)
@@ -198,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_somebody_else_is_seen() {
-        let strayed = |records: &mut Vec<ClientRecord>| {
-            let theirs = records[2].received[1];
-            records[0].received.push(theirs);
+    fn event_of_another_user_is_reported() {
+        let unexpected = |records: &mut Vec<ClientRecord>| {
+            let of_other_user = records[2].received[1];
+            records[0].received.push(of_other_user);
         };
-        assert_eq!(violations_after(strayed), one(ViolationKind::Unexpected, 0, 5));
+        assert_eq!(violations_after(unexpected), one(ViolationKind::Unexpected, 0, 5));
         let unknown = ReceivedEvent { event: 77, cursor: cursor(77), intact: true };
         assert_eq!(
             violations_after(|records| records[0].received.push(unknown)),
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_event_and_a_lost_connection_are_seen() {
+    fn altered_event_and_lost_connection_are_reported() {
         assert_eq!(
             violations_after(|records| records[0].received[0].intact = false),
             one(ViolationKind::Altered, 0, 1)

@@ -1,5 +1,6 @@
-//! The slow run: one of many clients reads a kilobyte a second, while events go to it and to all the others. The node
-//! must stay small, the others must not notice, and the slow one must end with all of its events.
+//! The slow-client run. One of many clients reads one kilobyte per second while events go to it and
+//! to all others. The node must stay small. The others must see no delay. The slow client must end
+//! with all of its events.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,48 +26,48 @@ use crate::token::Issuer;
 
 /// Events in one call of the SDK.
 const BATCH: u32 = 50;
-/// How many connect at the same time.
+/// Clients that connect at the same time.
 const CONCURRENT_CONNECTS: usize = 64;
-/// Bytes of `data`, about.
+/// Approximate size of `data`, in bytes.
 const BYTES: usize = 500;
-/// The user who is slow.
+/// The user of the slow client.
 const SLOW: &str = "slow";
 
-/// How large a run is.
+/// The size of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
     /// Clients besides the slow one.
     pub others: u32,
-    /// Events, of which every second one goes to the slow client.
+    /// Events; every second one goes to the slow client.
     pub events: u32,
-    /// Events a second.
+    /// Events per second.
     pub rate: u32,
 }
 
 impl Scale {
-    /// 1,000 clients, 100,000 events.
+    /// The full size: 1,000 clients, 100,000 events.
     pub const FULL: Self = Self { others: 999, events: 100_000, rate: 4_000 };
-    /// What is run on every change.
+    /// The size for every change.
     pub const SMALL: Self = Self { others: 199, events: 12_000, rate: 2_000 };
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     scale: Scale,
     baseline: Quantiles,
     with_slow_client: Quantiles,
-    /// Bytes by which the node has growth while its client was slow, at most.
+    /// Maximum growth of the node's memory while its client was slow, in bytes.
     pub growth: u64,
-    /// Bytes of frames for the slow client that it had not read when the last one was published.
+    /// Bytes of frames that the slow client had not read when the last event was published.
     pub unread: u64,
-    /// Times that its outbox was full.
+    /// Times that the client's send buffer was full.
     pub overflows: u64,
     /// Events that sessions read from the log.
     pub caught_up: u64,
-    /// Whether `/inspect` listed_as_slow the slow client while it was.
+    /// Whether `/inspect` listed the slow client while it was slow.
     pub listed_as_slow: bool,
-    /// What is kind with it.
+    /// All violations.
     pub violations: Vec<String>,
 }
 
@@ -74,14 +75,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scale { others, events, rate } = self.scale;
         writeln!(f, "other clients                  {others:>10}")?;
-        writeln!(f, "events, half to the slow one   {events:>10}")?;
-        writeln!(f, "events a second                {rate:>10}")?;
-        writeln!(f, "KiB it had not read at the end {:>10}", self.unread / 1024)?;
-        writeln!(f, "KiB that the node has growth    {:>10}", self.growth / 1024)?;
-        writeln!(f, "times its outbox was full      {:>10}", self.overflows)?;
+        writeln!(f, "events, half to slow client     {events:>10}")?;
+        writeln!(f, "events per second               {rate:>10}")?;
+        writeln!(f, "KiB unread at the end           {:>10}", self.unread / 1024)?;
+        writeln!(f, "growth of the node, KiB         {:>10}", self.growth / 1024)?;
+        writeln!(f, "send buffer overflows           {:>10}", self.overflows)?;
         writeln!(f, "events read from the log       {:>10}", self.caught_up)?;
-        writeln!(f, "to the others, all being fast  {}", self.baseline)?;
-        writeln!(f, "to the others, with_slow_client it       {}", self.with_slow_client)?;
+        writeln!(f, "others, without slow client     {}", self.baseline)?;
+        writeln!(f, "others, with slow client        {}", self.with_slow_client)?;
         let ratio = |of: fn(&Quantiles) -> Duration| {
             of(&self.with_slow_client).as_secs_f64() / of(&self.baseline).as_secs_f64()
         };
@@ -89,11 +90,11 @@ impl fmt::Display for Report {
         for violation in self.violations.iter().take(10) {
             writeln!(f, "  {violation}")?;
         }
-        write!(f, "{}", if self.violations.is_empty() { "each event exactly once, in order" } else { "NOT SOUND" })
+        write!(f, "{}", if self.violations.is_empty() { "each event exactly once, in order" } else { "FAILED" })
     }
 }
 
-/// Runs it on servers of its own: first with everybody fast, then with one client slow.
+/// Runs the test on its own servers: first with fast clients only, then with one slow client.
 pub async fn run(scale: Scale) -> Report {
     let redis = Redis::start().await;
     let node =
@@ -114,23 +115,23 @@ pub async fn run(scale: Scale) -> Report {
 type Phase = (Vec<Duration>, Vec<String>, u64, u64, bool);
 
 async fn phase(scale: Scale, node: &Node, publisher: &Publisher, speed: ReadSpeed, number: u32) -> Phase {
-    let begun = Instant::now();
+    let started = Instant::now();
     let wanted = plan(scale);
     let slow_wanted = u64::from(wanted[SLOW]);
     let slow = SlowClient::connect(node.clients, &Issuer::default().token(&user(SLOW, number)), speed).await;
     let read = slow.read_so_far();
     let fast = slow.fast();
     let slow = tokio::spawn(slow.take(slow_wanted));
-    let others = connect_others(scale, node.clients, number, begun, &wanted).await;
+    let others = connect_others(scale, node.clients, number, started, &wanted).await;
 
     let over = Arc::new(AtomicBool::new(false));
     let watch = tokio::spawn(watch(node.pid(), Arc::clone(&over)));
-    publish(scale, publisher, number, begun).await;
+    publish(scale, publisher, number, started).await;
     let (mut took, mut violations) = (Vec::new(), Vec::new());
     for other in others {
-        let (more, objected) = other.await.expect("a client does not panic");
+        let (more, reported) = other.await.expect("a client does not panic");
         took.extend(more);
-        violations.extend(objected);
+        violations.extend(reported);
     }
     over.store(true, Ordering::Relaxed);
     let growth = watch.await.expect("a number");
@@ -145,12 +146,12 @@ fn user(name: &str, phase: u32) -> String {
     format!("{name}-{phase}")
 }
 
-/// Who gets the event of this number.
+/// Returns the recipient of the event with this number.
 fn recipient(scale: Scale, event: u32) -> String {
     if event.is_multiple_of(2) { SLOW.to_owned() } else { format!("u{}", event / 2 % scale.others) }
 }
 
-/// How many events each gets.
+/// Returns the number of events for each recipient.
 fn plan(scale: Scale) -> BTreeMap<String, u32> {
     let mut plan = BTreeMap::new();
     for event in 0..scale.events {
@@ -159,15 +160,15 @@ fn plan(scale: Scale) -> BTreeMap<String, u32> {
     plan
 }
 
-/// Publishes everything at the scale's rate. Each event carries its number among those of its user, and when it was
-/// published.
-async fn publish(scale: Scale, publisher: &Publisher, phase: u32, begun: Instant) {
+/// Publishes all events at the rate of the scale. Each event carries its number among those of its
+/// user, and the time at which it was published.
+async fn publish(scale: Scale, publisher: &Publisher, phase: u32, started: Instant) {
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1) * BATCH / scale.rate);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for first in (0..scale.events).step_by(BATCH as usize) {
         ticks.tick().await;
-        let at = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let at = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let batch = (first..scale.events.min(first + BATCH)).map(|event| {
             let to = recipient(scale, event);
             let number = numbers.entry(to.clone()).or_default();
@@ -184,7 +185,7 @@ async fn connect_others(
     scale: Scale,
     address: SocketAddr,
     phase: u32,
-    begun: Instant,
+    started: Instant,
     wanted: &BTreeMap<String, u32>,
 ) -> Vec<JoinHandle<(Vec<Duration>, Vec<String>)>> {
     let issuer = Issuer::default();
@@ -196,25 +197,25 @@ async fn connect_others(
             async move { (Client::connect(address, &token).await, events) }
         })
         .buffer_unordered(CONCURRENT_CONNECTS)
-        .map(|(client, events)| tokio::spawn(take(client, events, begun)))
+        .map(|(client, events)| tokio::spawn(take(client, events, started)))
         .collect()
         .await
 }
 
-/// Takes so many events; says how long each was on its way.
-async fn take(mut client: Client, events: u32, begun: Instant) -> (Vec<Duration>, Vec<String>) {
+/// Receives this many events and returns the latency of each.
+async fn take(mut client: Client, events: u32, started: Instant) -> (Vec<Duration>, Vec<String>) {
     let (mut took, mut violations) = (Vec::new(), Vec::new());
     let mut expected = 0;
     while expected < u64::from(events) {
         match client.next(2 * TIMEOUT).await {
             Incoming::Frame(frame) if is_event(&frame) => {
                 let at = frame["data"]["at"].as_u64().map(Duration::from_micros).unwrap_or_default();
-                took.push(begun.elapsed().saturating_sub(at));
+                took.push(started.elapsed().saturating_sub(at));
                 violations.extend(out_of_sequence(&frame, &mut expected));
             }
             Incoming::Frame(_) | Incoming::Ping => {}
             end => {
-                violations.push(format!("{}: {end:?} instead of {expected}", client.user()));
+                violations.push(format!("{}: expected event {expected}, found {end:?}", client.user()));
                 break;
             }
         }
@@ -222,7 +223,7 @@ async fn take(mut client: Client, events: u32, begun: Instant) -> (Vec<Duration>
     (took, violations)
 }
 
-/// By how much the process grows until it is told that this is over.
+/// Returns how much a process grows until `over` is set.
 async fn watch(pid: u32, over: Arc<AtomicBool>) -> u64 {
     let before = pss(pid);
     let mut most = before;

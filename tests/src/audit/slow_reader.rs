@@ -1,4 +1,4 @@
-//! A client that reads slowly, until it is told to be fast.
+//! A client that reads slowly until it is made fast.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,18 +20,18 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use crate::TIMEOUT;
 use crate::client::is_event;
 
-/// How fast it reads.
+/// How fast the client reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadSpeed {
-    /// As fast as it can.
+    /// Without a limit.
     Fast,
-    /// 256 bytes four times a second.
+    /// 256 bytes, four times per second.
     KilobytePerSecond,
 }
 
 const PIECE: usize = 256;
 const PAUSE: Duration = Duration::from_millis(250);
-/// What the kernel may take in the client's stead: about twice as much.
+/// Receive buffer of the kernel, which holds about twice as much.
 const RECEIVE_BUFFER: u32 = 16 * 1024;
 
 /// Number of bytes that a client has read so far.
@@ -50,7 +50,7 @@ struct ThrottledStream {
 }
 
 impl SlowClient {
-    /// Connects with a small buffer, so that what it has not read stays with the node.
+    /// Connects with a small receive buffer, which keeps unread data at the node.
     pub(super) async fn connect(address: SocketAddr, token: &str, speed: ReadSpeed) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(RECEIVE_BUFFER).expect("a size");
@@ -66,17 +66,18 @@ impl SlowClient {
         Self { socket }
     }
 
-    /// Makes it fast.
+    /// Returns the switch that makes the client fast.
     pub(super) fn fast(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.socket.get_ref().fast)
     }
 
-    /// Bytes that it has read.
+    /// Returns the counter of bytes that the client has read.
     pub(super) fn read_so_far(&self) -> BytesRead {
         Arc::clone(&self.socket.get_ref().read)
     }
 
-    /// Takes so many events and then listens for one that comes too often; says what is kind with them.
+    /// Receives this many events, then waits for events that should not arrive. Returns the
+    /// violations.
     pub(super) async fn take(mut self, events: u64) -> Vec<String> {
         let (mut violations, mut expected) = (Vec::new(), 0);
         loop {
@@ -87,13 +88,13 @@ impl SlowClient {
                     if is_event(&frame) {
                         violations.extend(out_of_sequence(&frame, &mut expected));
                     } else if frame["type"] == "wirebell.gap" {
-                        violations.push(format!("a gap before {expected}"));
+                        violations.push(format!("gap before event {expected}"));
                     }
                 }
                 Ok(Some(Ok(_))) => {}
                 Err(_) if expected == events => return violations,
                 end => {
-                    violations.push(format!("the slow client: {end:?} instead of {expected} of {events}"));
+                    violations.push(format!("slow client: expected event {expected} of {events}, found {end:?}"));
                     return violations;
                 }
             }

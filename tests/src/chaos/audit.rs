@@ -1,6 +1,6 @@
-//! The rules of a run: each device of a user gets each confirmed event of that user, once, in the order of the log,
-//! and nothing of anybody else's. Plain functions over records, so that a test can tamper a record and see the rule
-//! add.
+//! The rules of a run. Each device must receive each confirmed event of its user once, in the order
+//! of the log, and no event of another user. The rules are plain functions over records, so a test
+//! can tamper with a record and check that the rule reports a violation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,47 +8,50 @@ use wirebell_protocol::Cursor;
 
 use super::record::{DeviceEvent, DeviceRecord, ReceivedEvent, SentEvent};
 
-/// DeviceEvent is kind.
+/// The kind of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ViolationKind {
-    /// A confirmed event did not come to a device.
+    /// A confirmed event did not arrive at a device.
     Lost,
-    /// It came again, and no gap was told in between.
+    /// An event arrived again without a gap in between.
     Duplicate,
-    /// It came after one that is behind it in the log; or the log has it before one that was confirmed earlier.
+    /// An event arrived after one with a later position in the log. Or the log has it before an
+    /// event that was confirmed earlier.
     OutOfOrder,
-    /// It is somebody else's, or nobody published it, or it did not arrive as it was published.
+    /// An event belongs to another user, was never published, or did not arrive as it was
+    /// published.
     Unexpected,
-    /// Its receipt is missing, or says something else than event the devices did.
+    /// The receipt is missing, or contradicts what the devices did.
     WrongReceipt,
-    /// Nobody acknowledged it by its deadline, and it did not fall back.
+    /// No device acknowledged the event by its deadline, and it is missing in the fallback stream.
     FallbackMissed,
-    /// It fell back more than once.
+    /// The event is in the fallback stream more than once.
     FallbackDuplicated,
-    /// It fell back though it was acknowledged well before its deadline, or has none.
+    /// The event is in the fallback stream although it was acknowledged well before its deadline,
+    /// or has no deadline.
     FallbackUnexpected,
-    /// The bus did not confirm it, though nothing stood in the path at the end.
+    /// The bus did not confirm the event, although all faults had ended.
     Unconfirmed,
 }
 
 /// One violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Violation {
-    /// DeviceEvent is kind.
+    /// The kind.
     pub kind: ViolationKind,
-    /// With which record, by its place; none where it is the publisher's side.
+    /// Index of the device's record; `None` for a violation on the publisher's side.
     pub record: Option<usize>,
-    /// With which event, if its number can be told.
+    /// Number of the event, if it is known.
     pub event: Option<u32>,
 }
 
-/// All violations to a run.
+/// Returns all violations of a run.
 pub fn audit(sent: &[SentEvent], records: &[DeviceRecord]) -> Vec<Violation> {
-    let mut violations = publishers_side(sent);
+    let mut violations = audit_publishers(sent);
     let due = due(sent);
-    for (place, record) in records.iter().enumerate() {
-        let mut add = |kind, event| violations.push(Violation { kind, record: Some(place), event });
-        let seen = read_through(record, sent, &mut add);
+    for (index, record) in records.iter().enumerate() {
+        let mut add = |kind, event| violations.push(Violation { kind, record: Some(index), event });
+        let seen = read_record(record, sent, &mut add);
         for event in due.get(&record.user).into_iter().flatten() {
             if !seen.contains_key(event) {
                 add(ViolationKind::Lost, Some(*event));
@@ -58,17 +61,17 @@ pub fn audit(sent: &[SentEvent], records: &[DeviceRecord]) -> Vec<Violation> {
     violations
 }
 
-/// How many confirmed events have not come to their devices, over all of them.
+/// Counts the confirmed events that have not arrived, over all devices.
 pub fn missing(sent: &[SentEvent], records: &[DeviceRecord]) -> usize {
     let due = due(sent);
-    let lacks = |record: &DeviceRecord| {
+    let missing_in = |record: &DeviceRecord| {
         let received: HashSet<u32> = record.received().filter_map(|received| received.event).collect();
         due.get(&record.user).map_or(0, |events| events.iter().filter(|event| !received.contains(event)).count())
     };
-    records.iter().map(lacks).sum()
+    records.iter().map(missing_in).sum()
 }
 
-/// The confirmed events of each user.
+/// Returns the confirmed events of each user.
 fn due(sent: &[SentEvent]) -> HashMap<u32, Vec<u32>> {
     let mut due: HashMap<u32, Vec<u32>> = HashMap::new();
     for (event, one) in (0..).zip(sent) {
@@ -79,14 +82,15 @@ fn due(sent: &[SentEvent]) -> HashMap<u32, Vec<u32>> {
     due
 }
 
-/// Reads a record from its beginning; gives the events that came, each with the gaps told before it.
-fn read_through(
+/// Reads a record from its beginning. Returns the received events, each with the number of gaps
+/// before it.
+fn read_record(
     record: &DeviceRecord,
     sent: &[SentEvent],
     add: &mut impl FnMut(ViolationKind, Option<u32>),
 ) -> HashMap<u32, u32> {
     let (mut seen, mut gaps, mut last) = (HashMap::new(), 0_u32, Cursor::START);
-    let mut elsewhere = Vec::new();
+    let mut other_cursor = Vec::new();
     for entry in &record.entries {
         let received = match &entry.event {
             DeviceEvent::Gap => {
@@ -98,29 +102,30 @@ fn read_through(
         };
         if is_unexpected(received, record.user, sent) {
             add(ViolationKind::Unexpected, received.event);
-        } else if is_elsewhere(received, sent) {
-            elsewhere.push((received.event, gaps));
+        } else if has_other_cursor(received, sent) {
+            other_cursor.push((received.event, gaps));
         }
         let before = received.event.and_then(|event| seen.insert(event, gaps));
         match before {
-            // A log that lost its end is told as a gap; event was published to it without being confirmed, and was
-            // then published again, is in the new one for the first time.
-            Some(told) if told < gaps => {}
+            // A log that lost its end is reported as a gap. An event that was published to the old
+            // log without a confirmation was then published again, and is in the new log for the
+            // first time.
+            Some(before) if before < gaps => {}
             Some(_) => add(ViolationKind::Duplicate, received.event),
             None if received.cursor <= last => add(ViolationKind::OutOfOrder, received.event),
             None => {}
         }
         last = last.max(received.cursor);
     }
-    for (event, _) in elsewhere.into_iter().filter(|(_, told)| *told == gaps) {
+    for (event, _) in other_cursor.into_iter().filter(|(_, before)| *before == gaps) {
         add(ViolationKind::Unexpected, event);
     }
     seen
 }
 
-/// Did it come with another cursor than the publisher was told? That is right only in a log that was lost, and then a
-/// gap is told.
-fn is_elsewhere(received: &ReceivedEvent, sent: &[SentEvent]) -> bool {
+/// Returns whether an event arrived with another cursor than the publisher received. That is
+/// correct only if the log was lost, and then the device gets a gap.
+fn has_other_cursor(received: &ReceivedEvent, sent: &[SentEvent]) -> bool {
     let confirmed = received.event.and_then(|event| sent.get(event as usize)).and_then(|sent| sent.confirmed);
     confirmed.is_some_and(|confirmed| confirmed.cursor != received.cursor)
 }
@@ -130,9 +135,9 @@ fn is_unexpected(received: &ReceivedEvent, user: u32, sent: &[SentEvent]) -> boo
     !received.intact || known.is_none_or(|known| known.user != user)
 }
 
-/// DeviceEvent can be seen without any device: all is confirmed, and event was published after another was confirmed is
-/// behind it in the log.
-fn publishers_side(sent: &[SentEvent]) -> Vec<Violation> {
+/// Checks what needs no device: all events are confirmed, and an event published after the
+/// confirmation of another is after it in the log.
+fn audit_publishers(sent: &[SentEvent]) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut add = |kind, event| violations.push(Violation { kind, record: None, event: Some(event) });
     let mut of_user: HashMap<u32, Vec<(u64, Step)>> = HashMap::new();
@@ -165,7 +170,7 @@ fn publishers_side(sent: &[SentEvent]) -> Vec<Violation> {
     violations
 }
 
-/// A moment in the publishing of one user's events.
+/// A step in publishing the events of one user.
 enum Step {
     Began(u32),
     Confirmed(u32, Cursor),
@@ -197,7 +202,8 @@ mod tests {
         entry(event)
     }
 
-    /// Two users with two devices each; three events for the first, two for the second; each device came back once.
+    /// Returns a run without violations: two users with two devices each, three events for the
+    /// first user and two for the second. Each device reconnects once.
     fn valid_run() -> (Vec<SentEvent>, Vec<DeviceRecord>) {
         let users = [0, 1, 0, 0, 1];
         let sent = users.iter().zip(0_u64..).map(|(user, number)| {
@@ -234,62 +240,63 @@ mod tests {
         vec![Violation { kind, record: Some(record), event: Some(event) }]
     }
 
-    /// The place of an event's entry.
+    /// Returns the index of an event's entry.
     fn at(record: &DeviceRecord, event: u32) -> usize {
-        record.entries.iter().position(|entry| *entry == received(event)).expect("the event came")
+        record.entries.iter().position(|entry| *entry == received(event)).expect("the event was received")
     }
 
     #[test]
-    fn a_sound_run_passes() {
+    fn run_without_faults_passes() {
         assert_eq!(violations_after(|_, _| ()), []);
     }
 
     #[test]
-    fn a_dropped_event_is_seen() {
+    fn missing_event_is_reported() {
         let dropped = violations_after(|_, records| {
-            let place = at(&records[0], 2);
-            records[0].entries.remove(place);
+            let index = at(&records[0], 2);
+            records[0].entries.remove(index);
         });
         assert_eq!(dropped, one(ViolationKind::Lost, 0, 2));
         let (sent, mut records) = valid_run();
         records[3].entries.clear();
         assert_eq!(missing(&sent, &records), 2);
-        // A gap that is told does not bring the event back.
-        let told = violations_after(|_, records| {
-            let place = at(&records[0], 2);
-            records[0].entries[place] = entry(DeviceEvent::Gap);
+        // A reported gap does not replace the event.
+        let with_gap = violations_after(|_, records| {
+            let index = at(&records[0], 2);
+            records[0].entries[index] = entry(DeviceEvent::Gap);
         });
-        assert_eq!(told, one(ViolationKind::Lost, 0, 2));
+        assert_eq!(with_gap, one(ViolationKind::Lost, 0, 2));
     }
 
     #[test]
-    fn an_event_that_was_never_confirmed_may_come_and_may_not() {
+    fn unconfirmed_event_may_arrive_or_not() {
         let lost = violations_after(|sent, records| {
             sent[2].confirmed = None;
-            let place = at(&records[1], 2);
-            records[1].entries.remove(place);
+            let index = at(&records[1], 2);
+            records[1].entries.remove(index);
         });
         assert_eq!(lost, vec![Violation { kind: ViolationKind::Unconfirmed, record: None, event: Some(2) }]);
     }
 
     #[test]
-    fn a_doubled_event_is_seen_also_across_connections() {
+    fn duplicate_event_is_reported_also_across_connections() {
         assert_eq!(
             violations_after(|_, records| records[1].entries.push(received(3))),
             one(ViolationKind::Duplicate, 1, 3)
         );
-        let next_to_it = violations_after(|_, records| {
-            let place = at(&records[2], 1);
-            records[2].entries.insert(place, received(1));
+        let adjacent = violations_after(|_, records| {
+            let index = at(&records[2], 1);
+            records[2].entries.insert(index, received(1));
         });
-        assert_eq!(next_to_it, one(ViolationKind::Duplicate, 2, 1));
-        // The log had lost it, and the device was told so.
-        let told = violations_after(|_, records| records[1].entries.extend([entry(DeviceEvent::Gap), received(3)]));
-        assert_eq!(told, []);
+        assert_eq!(adjacent, one(ViolationKind::Duplicate, 2, 1));
+        // The log had lost the event, and the device got a gap.
+        let with_gap =
+            violations_after(|_, records| records[1].entries.extend([entry(DeviceEvent::Gap), received(3)]));
+        assert_eq!(with_gap, []);
     }
 
     #[test]
-    fn a_changed_order_is_seen() {
+    fn changed_order_is_reported() {
         let swapped = violations_after(|_, records| {
             let (first, second) = (at(&records[0], 2), at(&records[0], 3));
             records[0].entries.swap(first, second);
@@ -298,32 +305,32 @@ mod tests {
     }
 
     #[test]
-    fn a_log_in_another_order_than_the_publishers_is_seen() {
+    fn log_in_another_order_than_published_is_reported() {
         let (mut sent, _) = valid_run();
         sent[3].confirmed = Some(Confirmed { cursor: cursor(2), at: 8, millis: 0 });
         let backwards = Violation { kind: ViolationKind::OutOfOrder, record: None, event: Some(3) };
-        assert_eq!(publishers_side(&sent), [backwards]);
-        // Published at the same time, there is no order between them.
+        assert_eq!(audit_publishers(&sent), [backwards]);
+        // Events that are published concurrently have no order between them.
         sent[3].began = 1;
-        assert_eq!(publishers_side(&sent), []);
+        assert_eq!(audit_publishers(&sent), []);
     }
 
     #[test]
-    fn what_is_not_the_users_is_seen() {
-        let theirs = violations_after(|_, records| records[0].entries.push(received(4)));
-        assert_eq!(theirs, one(ViolationKind::Unexpected, 0, 4));
+    fn unexpected_events_are_reported() {
+        let of_other_user = violations_after(|_, records| records[0].entries.push(received(4)));
+        assert_eq!(of_other_user, one(ViolationKind::Unexpected, 0, 4));
         let unknown = violations_after(|_, records| records[0].entries.push(received(77)));
         assert_eq!(unknown, one(ViolationKind::Unexpected, 0, 77));
         let altered = violations_after(|_, records| {
-            let place = at(&records[2], 4);
+            let index = at(&records[2], 4);
             let event = ReceivedEvent { event: Some(4), cursor: cursor(5), intact: false };
-            records[2].entries[place] = entry(DeviceEvent::Received(event));
+            records[2].entries[index] = entry(DeviceEvent::Received(event));
         });
         assert_eq!(altered, one(ViolationKind::Unexpected, 2, 4));
-        let elsewhere =
+        let other_cursor =
             violations_after(|sent, _| sent[3].confirmed = Some(Confirmed { cursor: cursor(9), at: 8, millis: 0 }));
         assert_eq!(
-            elsewhere,
+            other_cursor,
             [one(ViolationKind::Unexpected, 0, 3), one(ViolationKind::Unexpected, 1, 3)].concat()
         );
     }

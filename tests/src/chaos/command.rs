@@ -8,40 +8,42 @@ use clap::Args;
 use super::servers::Topology;
 use super::{Scale, report, run};
 
-/// What is options for.
+/// Options of the chaos run.
 #[derive(Debug, Args)]
 pub struct ChaosOptions {
-    /// How Redis is put together; named again for another one.
+    /// Topology of Redis; repeat the option for several
     #[arg(long, value_enum, default_values_t = [Topology::Standalone])]
     topology: Vec<Topology>,
-    /// What the faults are drawn from.
+    /// Seed of the faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Several runs, as in `1..10`, in place of one.
+    /// Range of seeds such as `1..10`, instead of `--seed`
     #[arg(long, value_parser = seeds)]
     seeds: Option<RangeInclusive<u64>>,
-    /// How long faults go on.
+    /// How long faults are injected, in seconds
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Users.
+    /// Number of users
     #[arg(long, default_value_t = 500)]
     users: u32,
-    /// Devices of each user.
+    /// Devices per user
     #[arg(long, default_value_t = 2)]
     devices: u32,
-    /// Events a second, apart from bursts.
+    /// Events per second, without bursts
     #[arg(long, default_value_t = 150.0)]
     rate: f64,
-    /// Which log lines the nodes write.
+    /// Log filter of the nodes
     #[arg(long, default_value = "info")]
     log: String,
-    /// Publish without `durability: "replicated"` also where there are replicas, and pause before a failover.
+    /// Publish without `durability: "replicated"` even with replicas, and pause publishing before a
+    /// failover
     #[arg(long)]
     primary: bool,
-    /// A Redis on its own that has nothing after a crash, to see the audit object.
+    /// Run a standalone Redis that loses everything in a crash, to check that the audit reports the
+    /// loss
     #[arg(long)]
     forgetful: bool,
-    /// Write everything down also where run_all is passed.
+    /// Write all files even if the run has no violations
     #[arg(long)]
     keep: bool,
 }
@@ -52,7 +54,7 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     Ok(first..=last)
 }
 
-/// Runs every seed on every topology, prints a row for each, and says whether run_all were passed.
+/// Runs every seed on every topology and prints a row for each. Returns whether all runs passed.
 pub async fn run_all(options: &ChaosOptions) -> bool {
     println!("{}", report::TABLE_HEADER);
     let mut passed = true;
@@ -73,7 +75,7 @@ pub async fn run_all(options: &ChaosOptions) -> bool {
             println!("{report}");
             passed &= report.passed();
             if !report.passed() || options.keep {
-                eprintln!("{}\nwritten down in {:?}", report.summary(), report.write_files());
+                eprintln!("{}\ndetails: {:?}", report.summary(), report.write_files());
             }
         }
     }

@@ -1,5 +1,5 @@
-//! A device: a client that resumes as the protocol says, whatever happens to its connection, and that now and then
-//! does something unkind by itself. It writes down all that it sees.
+//! A device: a client that resumes as the protocol says whenever its connection ends. From time to
+//! time it causes a disruption by itself. It records everything that happens to it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,44 +26,44 @@ use crate::token::{Issuer, claims, now, with};
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// How long connecting may take before another node is tried.
+/// Time limit for a connection attempt. After it, the device tries another node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Longer than three heartbeats of the nodes: a connection on which nothing comes for so long is dead.
+/// Longer than three heartbeats of the nodes. A connection without traffic for so long is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// The kernel's buffer for event a device has not read yet: small, so that one which stops reading is soon noticed.
+/// Receive buffer of the kernel. It is small, so the node soon notices a device that stops reading.
 const RECEIVE_BUFFER: u32 = 8 * 1024;
 
-/// DeviceEvent the run tells all devices.
+/// Commands of the run to all devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceCommands {
-    /// Nobody does anything unkind any more.
+    /// Whether faults have ended: no device causes a disruption any more.
     pub faults_over: bool,
-    /// All go home.
+    /// Whether the run has ended: all devices disconnect.
     pub finished: bool,
-    /// The devices of this user read nothing for now.
+    /// The user whose devices must not read for now.
     pub paused_user: Option<u32>,
 }
 
-/// Does no device of this user ever acknowledge anything?
+/// Returns whether the devices of this user never acknowledge an event.
 pub fn never_acknowledges(user: u32) -> bool {
     user.is_multiple_of(3)
 }
 
 impl DeviceCommands {
-    /// Is this user's device to read nothing?
+    /// Returns whether the devices of this user must not read.
     fn pauses(&self, user: u32) -> bool {
         self.paused_user == Some(user) && !self.faults_over && !self.finished
     }
 }
 
-/// DeviceEvent a device does about its token.
+/// How a device handles its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TokenPolicy {
-    /// It lasts for the whole run.
+    /// The token lasts for the whole run.
     Long,
-    /// It is short, and a new one is shown in time on the same connection.
+    /// The token is short. The device renews it in time on the same connection.
     Renewed,
-    /// It is short, and the device comes back with a new one.
+    /// The token is short. The device reconnects with a new one.
     Expiring,
 }
 
@@ -81,22 +81,22 @@ pub struct Device {
     rng: Rng,
 }
 
-/// DeviceEvent all devices share.
+/// What all devices share.
 pub struct DeviceContext {
-    /// Gives the address of a node.
+    /// Returns the address of a node.
     pub balancer: Box<dyn Fn() -> Option<SocketAddr> + Send + Sync>,
     /// The clock of the run.
     pub publish_log: Arc<PublishLog>,
-    /// Who signs tokens.
+    /// The signer of tokens.
     pub issuer: Issuer,
-    /// DeviceEvent the devices did by themselves.
+    /// Counters of the disruptions that devices caused.
     pub disruptions: DisruptionCounts,
-    /// How often a device does something unkind, on average.
+    /// Average interval between two disruptions of a device.
     pub disruption_interval: Duration,
 }
 
 impl Device {
-    /// A device that is not connected yet.
+    /// Returns a device that is not connected yet.
     pub fn new(
         user: u32,
         number: u32,
@@ -116,12 +116,12 @@ impl Device {
         Self { record, user, name, cursor: Cursor::START, token, acknowledges, context, commands, disruption, rng }
     }
 
-    /// DeviceEvent it writes down, to be read while it runs.
+    /// Returns the record of the device. It can be read while the device runs.
     pub fn record(&self) -> Arc<Mutex<DeviceRecord>> {
         Arc::clone(&self.record)
     }
 
-    /// Stays connected until the run is finished.
+    /// Keeps the device connected until the run is finished.
     pub async fn run_until_finished(mut self) {
         while !self.commands.borrow().finished {
             let connected = timeout(CONNECT_TIMEOUT, self.connect()).await.ok().flatten();
@@ -153,7 +153,8 @@ impl Device {
         handshake.ok().map(|(socket, _)| socket)
     }
 
-    /// Takes event comes until the connection ends; says after how long to come back.
+    /// Handles what arrives until the connection ends. Returns the delay before the next
+    /// connection.
     async fn run_connection(&mut self, mut socket: Socket) -> Duration {
         let mut reconnect_after = None;
         loop {
@@ -195,7 +196,8 @@ impl Device {
         }
     }
 
-    /// One frame; gives the time after which to come back, where the node asks for that.
+    /// Handles one frame. Returns the delay before the next connection if the node asks for a
+    /// reconnect.
     async fn take(&mut self, text: &str, socket: &mut Socket) -> Option<Duration> {
         match read(text, self.user) {
             Frame::Event(received, wanted) => {
@@ -207,7 +209,7 @@ impl Device {
             }
             Frame::Welcome { connection, recovered } => {
                 self.log(DeviceEvent::Welcomed { connection, cursor: self.cursor, recovered });
-                // DeviceEvent it said last may have been lost with the connection.
+                // The last acknowledgement may have been lost with the previous connection.
                 if self.acknowledges && self.cursor != Cursor::START {
                     self.acknowledge(socket).await;
                 }
@@ -230,7 +232,8 @@ impl Device {
         let _ = socket.send(Message::text(frame.to_string())).await;
     }
 
-    /// Does it; gives the time after which to come back, where that ends the connection.
+    /// Causes a disruption. Returns the delay before the next connection if the disruption ends
+    /// this one.
     async fn disrupt(&mut self, disruption: Disruption, socket: &mut Socket) -> Option<Duration> {
         match disruption {
             Disruption::Pause => {
@@ -274,12 +277,12 @@ impl Device {
     }
 }
 
-/// Waits until a device of this user has to do something else than event it does by itself.
+/// Waits until a command interrupts the devices of this user.
 async fn interrupted(commands: &mut watch::Receiver<DeviceCommands>, user: u32) {
     let _ = commands.wait_for(|commands| commands.finished || commands.pauses(user)).await;
 }
 
-/// A pause by chance, of this length on average.
+/// Returns a random pause with this average.
 fn pause(rng: &mut Rng, average: Duration) -> Duration {
     average.mul_f64(-(1.0 - rng.f64()).ln())
 }

@@ -1,19 +1,19 @@
-//! What devices do by themselves, and how often they did.
+//! Disruptions that devices cause by themselves, and their counters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 
-/// Something unkind that a device does.
+/// A disruption that a device causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disruption {
-    /// It reads nothing for some seconds.
+    /// The device reads nothing for some seconds.
     Pause,
-    /// It goes away in the middle of a frame.
+    /// The device disconnects in the middle of a frame.
     HalfFrame,
-    /// It goes away without a word.
+    /// The device disconnects without a close frame.
     Abort,
-    /// It says goodbye, and comes back.
+    /// The device sends a close frame and reconnects.
     Close,
 }
 
@@ -25,25 +25,25 @@ const ALL: [(Disruption, &str); 4] = [
 ];
 
 impl Disruption {
-    /// Any of them.
+    /// Returns a random disruption.
     pub fn any(rng: &mut Rng) -> Self {
         ALL[rng.usize(..ALL.len())].0
     }
 }
 
-/// How often each was done.
+/// Counts disruptions by kind.
 #[derive(Debug, Default)]
 pub struct DisruptionCounts([AtomicU64; ALL.len()]);
 
 impl DisruptionCounts {
-    /// It was done once more.
+    /// Counts a disruption.
     pub fn count(&self, disruption: Disruption) {
-        if let Some(place) = ALL.iter().position(|(one, _)| *one == disruption) {
-            self.0[place].fetch_add(1, Ordering::Relaxed);
+        if let Some(index) = ALL.iter().position(|(one, _)| *one == disruption) {
+            self.0[index].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Each with its name.
+    /// Returns the name and the count of each kind.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         ALL.iter().zip(&self.0).map(|((_, name), count)| (*name, count.load(Ordering::Relaxed)))
     }

@@ -1,4 +1,5 @@
-//! The nodes of a run: killed, stopped and frozen, and spawn anew, each on its own link to Redis.
+//! The nodes of a run. They are killed, stopped, frozen and restarted, each on its own link to
+//! Redis.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,7 @@ use crate::node::{Node, Setup};
 use crate::proxy::{LinkState, Proxy};
 use crate::server_api::ServerApi;
 
-/// So long a balancer goes on sending clients to a node that is no longer there.
+/// Delay until the balancer notices that a node is gone.
 const BALANCER_DELAY: Duration = Duration::from_millis(300);
 
 /// The nodes, and what a balancer knows about them.
@@ -26,18 +27,18 @@ struct NodeSlot {
     node: tokio::sync::Mutex<Option<Node>>,
 }
 
-/// A node's two addresses.
+/// The two addresses of a node.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeAddresses {
-    /// For clients.
+    /// Address of the client API.
     pub clients: SocketAddr,
-    /// For services.
+    /// Address of the server API.
     pub services: SocketAddr,
 }
 
 impl Fleet {
-    /// So many nodes on the Redis at this URL; each over a proxy of its own, where there is an address to put it
-    /// before.
+    /// Starts this many nodes on the Redis at this URL. If `proxied` is an address, each node
+    /// reaches it through its own proxy.
     pub async fn start(count: usize, url: &str, proxied: Option<SocketAddr>, settings: &[(&str, String)]) -> Self {
         let mut slots = Vec::new();
         for _ in 0..count {
@@ -55,18 +56,18 @@ impl Fleet {
         fleet
     }
 
-    /// How many nodes there are when none is away.
+    /// Returns the number of nodes when all are running.
     pub fn size(&self) -> usize {
         self.slots.len()
     }
 
-    /// Any of the nodes that a balancer believes in.
+    /// Returns a random node of those that the balancer considers alive.
     pub fn pick(&self) -> Option<NodeAddresses> {
         let running: Vec<NodeAddresses> = self.addresses().iter().flatten().copied().collect();
         fastrand::choice(running)
     }
 
-    /// Ends a node at once, and starts it anew after a while.
+    /// Kills a node and restarts it after a delay.
     pub async fn kill(&self, index: usize, away: Duration) {
         let mut node = self.slots[index].node.lock().await;
         drop(node.take());
@@ -76,7 +77,7 @@ impl Fleet {
         *node = Some(self.spawn(index).await);
     }
 
-    /// Ends a node as its orchestrator does, and starts it anew.
+    /// Stops a node as an orchestrator does, and restarts it.
     pub async fn terminate(&self, index: usize) {
         let mut node = self.slots[index].node.lock().await;
         if let Some(mut node) = node.take() {
@@ -88,7 +89,7 @@ impl Fleet {
         *node = Some(self.spawn(index).await);
     }
 
-    /// Stops a node's clock, as a machine does that is moved.
+    /// Freezes a node for a while, like a virtual machine that migrates.
     pub async fn freeze(&self, index: usize, duration: Duration) {
         let node = self.slots[index].node.lock().await;
         if let Some(node) = node.as_ref() {
@@ -98,7 +99,7 @@ impl Fleet {
         }
     }
 
-    /// Changes a node's link to Redis for a while.
+    /// Changes the state of a node's link to Redis for a while.
     pub async fn link(&self, index: usize, link: LinkState, duration: Duration) {
         if let Some(proxy) = &self.slots[index].proxy {
             proxy.set(link);
@@ -107,7 +108,8 @@ impl Fleet {
         }
     }
 
-    /// Waits until every node says that it is ready; names those that do not run, or do not come to say so.
+    /// Waits until every node is ready. Returns a problem for each node that does not run or does
+    /// not become ready.
     pub async fn all_ready(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (number, slot) in self.slots.iter().enumerate() {
@@ -118,13 +120,13 @@ impl Fleet {
                     let unready = unready(&node.api()).await;
                     problems.extend(unready.map(|why| format!("node {number} ({}): {why}", node.services)));
                 }
-                None => problems.push(format!("node {number} ended by itself")),
+                None => problems.push(format!("node {number} exited unexpectedly")),
             }
         }
         problems
     }
 
-    /// All that the nodes have written, each node's lines as one text.
+    /// Returns the logs of all nodes, one text per node.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Log::text).collect()
     }
@@ -145,7 +147,7 @@ impl Fleet {
     }
 }
 
-/// Why the node is not ready, if it does not become so.
+/// Returns why the node is not ready, if it does not become ready in time.
 async fn unready(api: &ServerApi) -> Option<String> {
     let begun = Instant::now();
     loop {
@@ -160,7 +162,7 @@ async fn unready(api: &ServerApi) -> Option<String> {
     }
 }
 
-/// Everything that takes its time in production takes little here, so that a run sees much of it.
+/// Shortens everything that takes long in production, because a run is short.
 fn setup(url: &str, settings: &[(&str, String)]) -> Setup {
     let setup = Setup::serve_at(url)
         .set("clients.heartbeat", "3s")

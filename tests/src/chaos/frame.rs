@@ -1,4 +1,4 @@
-//! DeviceEvent a device reads from a frame of the node.
+//! The frames of a node as a device reads them.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use wirebell_protocol::Cursor;
 
 use super::record::ReceivedEvent;
 
-/// A frame, as far as a device cares.
+/// A frame, as far as a device needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Frame {
     Welcome {
         connection: String,
         recovered: bool,
     },
-    /// An event; with `true` the publisher wants it acknowledged.
+    /// An event. `true` if the publisher wants an acknowledgement.
     Event(ReceivedEvent, bool),
     Gap,
     Reconnect(Duration),
@@ -28,17 +28,17 @@ pub(super) fn user_name(user: u32) -> String {
     format!("u{user}")
 }
 
-/// The id of an event.
+/// Returns the id of an event.
 pub(super) fn id(event: u32) -> String {
     format!("e{event}")
 }
 
-/// The data of an event, with so many bytes of padding.
+/// Returns the data of an event, with this many bytes of padding.
 pub(super) fn data(event: u32, padding: usize) -> Value {
     serde_json::json!({"n": event, "size": padding, "pad": "x".repeat(padding)})
 }
 
-/// Reads a frame that came to a device of this user.
+/// Reads a frame that arrived at a device of this user.
 pub(super) fn read(text: &str, user: u32) -> Frame {
     let Ok(frame) = serde_json::from_str::<Value>(text) else {
         return Frame::Event(ReceivedEvent { event: None, cursor: Cursor::START, intact: false }, false);
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str, user: u32) -> Frame {
     match &*field("type") {
         "wirebell.welcome" => Frame::Welcome {
             connection: field("connection").into_owned(),
-            // Absent where no cursor was brought; a device here always brings one.
+            // The member is absent without a cursor; a device here always sends one.
             recovered: frame["recovered"] == true,
         },
         "wirebell.gap" => Frame::Gap,

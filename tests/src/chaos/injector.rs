@@ -1,4 +1,5 @@
-//! The faults of a run, carried out one after the other on each lane, and counted.
+//! Injects the faults of a run. Two sequences run side by side, one for Redis and one for the
+//! nodes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,26 +18,26 @@ use super::publish::Publishers;
 use super::servers::{FaultResult, Servers};
 use crate::proxy::LinkState;
 
-/// How many events a burst has, and how long the padding of each is: together far more than may wait anywhere.
+/// Events in a burst, and the padding of each. Together they exceed every buffer.
 const BURST: usize = 600;
 const BURST_PADDING: usize = 1_500;
-/// DeviceEvent may wait for a connection that listens: while it is limited, and as Redis has it.
+/// Limits of the pub/sub output buffer: the lowered one, and the default of Redis.
 const LOW_OUTPUT_LIMIT: &str = "pubsub 64kb 32kb 1";
 const DEFAULT_OUTPUT_LIMIT: &str = "pubsub 32mb 8mb 60";
 
-/// DeviceEvent the lanes share.
+/// What both sequences of faults share.
 pub struct FaultInjector {
     /// The publishers.
     pub publishers: Arc<Publishers>,
     /// The nodes.
     pub fleet: Arc<Fleet>,
-    /// DeviceEvent the devices are lines.
+    /// Commands to the devices.
     pub commands: watch::Sender<DeviceCommands>,
-    /// DeviceEvent has been result.
+    /// The injected faults.
     pub fault_log: FaultLog,
 }
 
-/// How often each fault took index, and what became of those that did not.
+/// Counts the faults that took place, and records the reason for those that did not.
 #[derive(Debug, Default)]
 pub struct FaultLog(Mutex<(BTreeMap<&'static str, u64>, Vec<String>)>);
 
@@ -53,19 +54,19 @@ impl FaultLog {
         }
     }
 
-    /// Counts by name.
+    /// Returns the counts by name.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// DeviceEvent was result when, line by line.
+    /// Returns a line with time and result for each fault.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 }
 
 impl FaultInjector {
-    /// Goes on with faults in Redis until the time is finished; gives the servers back, all of them running.
+    /// Injects faults in Redis until the time is over. Returns the servers, all of them running.
     pub async fn run_redis_faults(
         &self,
         mut servers: Servers,
@@ -82,7 +83,7 @@ impl FaultInjector {
         servers
     }
 
-    /// Goes on with faults of nodes until the time is finished.
+    /// Injects faults of nodes until the time is over.
     pub async fn run_node_faults(&self, mut schedule: FaultSchedule<NodeFault>, until: Instant) {
         sleep(schedule.millis(200..1_000)).await;
         while Instant::now() < until {

@@ -1,13 +1,14 @@
-//! The chaos run: real nodes and a real Redis under publishers and devices, and everything goes kind that can. Then
-//! it is quiet, and the audit asks whether each device has what the publisher was receiver is published.
+//! The chaos run: real nodes and a real Redis under publishers and devices, with faults of every
+//! kind. After the faults end, the audit checks that each device has every event that a publisher
+//! saw confirmed.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`record`], [`audit`], [`receipts`] | what is written down, and the rules finished it |
-//! | [`device`], [`disruption`] | clients that resume as the protocol says, and what they do by themselves |
-//! | [`publish`] | publishers that try again with the same id |
+//! | [`record`], [`audit`], [`receipts`] | the records of a run, and the rules over them |
+//! | [`device`], [`disruption`] | clients that resume as the protocol says, and the disruptions that they cause |
+//! | [`publish`] | publishers that retry with the same id |
 //! | [`servers`], [`fleet`] | Redis in three topologies, and the nodes |
-//! | [`plan`], [`injector`] | the faults drawn from the seed, and how they are carried out |
+//! | [`plan`], [`injector`] | the faults drawn from the seed, and their injection |
 //! | [`report`], [`command`] | a row of the table, and the command that prints it |
 
 pub mod audit;
@@ -47,47 +48,50 @@ use crate::node::API_KEY;
 use crate::server_api::ServerApi;
 use crate::token::Issuer;
 
-/// DeviceEvent a log keeps: more than any user gets in a run, so that nothing is missing but by a fault.
+/// Size of a log. It exceeds what any user receives in a run, so only a fault can make an event
+/// missing.
 const LOG_EVENTS: u64 = 50_000;
-/// How many nodes.
+/// Number of nodes.
 const NODES: usize = 3;
-/// How many publishers go each path.
+/// Number of publishers on each path.
 const PUBLISHERS: [(PublishPath, u32); 3] =
     [(PublishPath::Single, 4), (PublishPath::Batch, 4), (PublishPath::Http, 4)];
-/// Devices that do something unkind, all together, in a second.
+/// Disruptions per second that all devices together cause.
 const DISRUPTIONS_PER_SECOND: f64 = 15.0;
-/// How long the next delivery may take once it is quiet.
+/// How long the next delivery may take once faults have ended.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long receipts and fallbacks may take after the last deadline.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long is listened for what must not come.
+/// How long the run waits for events that must not arrive.
 const QUIET_PERIOD: Duration = Duration::from_secs(2);
 
-/// How a run is to be.
+/// The parameters of a run.
 #[derive(Debug, Clone)]
 pub struct Scale {
-    /// How Redis is put together.
+    /// Topology of Redis.
     pub topology: Topology,
-    /// DeviceEvent the faults are drawn from.
+    /// Seed of the faults.
     pub seed: u64,
-    /// How long faults go on.
+    /// How long faults are injected.
     pub duration: Duration,
-    /// How many users.
+    /// Number of users.
     pub users: u32,
-    /// How many devices each of them has.
+    /// Devices per user.
     pub devices: u32,
-    /// Events a second, apart from bursts.
+    /// Events per second, without bursts.
     pub rate: f64,
-    /// Are events published with `durability: "replicated"`, and failovers made without a pause?
+    /// Whether events are published with `durability: "replicated"` and failovers happen without a
+    /// pause.
     pub replicated: bool,
-    /// Has the one server nothing after a crash? Then events are lost, and the audit must say so.
+    /// Whether the only server loses everything in a crash. Then events are lost, and the audit
+    /// must report them.
     pub without_persistence: bool,
-    /// Which log lines the nodes write.
+    /// Log filter of the nodes.
     pub filter: String,
 }
 
 impl Scale {
-    /// DeviceEvent is run on every change.
+    /// Returns the size for every change.
     pub fn small(topology: Topology, seed: u64) -> Self {
         let (duration, filter) = (Duration::from_secs(12), "info".to_owned());
         Self {
@@ -110,7 +114,7 @@ struct Devices {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Runs it on servers of its own.
+/// Runs the test on its own servers.
 pub async fn run(scale: Scale) -> Report {
     let mut rng = Rng::with_seed(scale.seed);
     let servers = Servers::start(scale.topology, scale.without_persistence).await;
@@ -139,8 +143,8 @@ pub async fn run(scale: Scale) -> Report {
         commands,
         fault_log: FaultLog::default(),
     };
-    let begun = Instant::now();
-    let until = begun + scale.duration;
+    let started = Instant::now();
+    let until = started + scale.duration;
     let (redis_faults, node_faults) = (
         FaultSchedule::new(RedisFault::of(scale.topology), rng.fork()),
         FaultSchedule::new(NodeFault::of(scale.topology), rng.fork()),
@@ -158,7 +162,8 @@ pub async fn run(scale: Scale) -> Report {
     }
     let mut problems = fleet.all_ready().await;
     let first = devices.all_delivered(&publish_log).await;
-    // Whoever has come to rest without anything live would be found by nobody, so there is one event more for each.
+    // A device that idles on a dead connection would go unnoticed. So each user gets one more
+    // event.
     publishers.publish_to_all_users(receiver.clone()).await;
     let second = devices.all_delivered(&publish_log).await;
     problems.extend([first, second].into_iter().flatten());
@@ -175,14 +180,14 @@ pub async fn run(scale: Scale) -> Report {
     let mut faults = injector.fault_log.counts();
     faults.extend(context.disruptions.counts());
     let (sent, fault_lines) = (publish_log.sent(), injector.fault_log.lines());
-    let data = RunData { begun: publish_log.begun_unix(), sent, records, results };
-    Report::new(scale, begun.elapsed(), time_to_deliver, faults, data, problems, fleet.logs(), fault_lines)
+    let data = RunData { started: publish_log.begun_unix(), sent, records, results };
+    Report::new(scale, started.elapsed(), time_to_deliver, faults, data, problems, fleet.logs(), fault_lines)
 }
 
 /// Waits until the last deadline has passed.
 async fn deadlines_pass(publish_log: &PublishLog) {
     let deadline = |sent: &record::SentEvent| match (sent.tracking, sent.confirmed) {
-        // The bus counts from its acceptance, which was at the confirmation at the latest.
+        // The bus counts from its acceptance, which is at the latest at the confirmation.
         (Some(Tracking::Deadline(seconds)), Some(confirmed)) => Some(confirmed.millis + seconds * 1000),
         _ => None,
     };
@@ -190,13 +195,13 @@ async fn deadlines_pass(publish_log: &PublishLog) {
     sleep(Duration::from_millis(last.saturating_sub(publish_log.millis()))).await;
 }
 
-/// DeviceEvent a node tells about receipts and fallbacks.
+/// Fetches receipts and fallbacks from a node.
 async fn fetch_results(fleet: &Fleet, servers: &Servers, publish_log: &PublishLog) -> TrackedResults {
     let Some(addresses) = fleet.pick() else { return TrackedResults::default() };
     TrackedResults::fetch(&ServerApi::new(addresses.services, Some(API_KEY)), servers, &publish_log.sent()).await
 }
 
-/// DeviceEvent is particular to the nodes of this run.
+/// Returns the settings of the nodes that differ between runs.
 fn setup(scale: &Scale) -> [(&'static str, String); 2] {
     let durability = if scale.replicated { "replicated" } else { "primary" };
     [("telemetry.log", scale.filter.clone()), ("bus.durability", durability.to_owned())]
@@ -233,7 +238,7 @@ fn publish(
 }
 
 impl Devices {
-    /// Starts all devices and waits until each of them has been welcomed.
+    /// Starts all devices and waits until each has received its welcome.
     async fn start(
         scale: &Scale,
         context: &Arc<DeviceContext>,
@@ -246,7 +251,7 @@ impl Devices {
                 let device = Device::new(user, number, Arc::clone(context), receiver.clone(), rng.fork());
                 devices.records.push(device.record());
                 devices.tasks.push(tokio::spawn(device.run_until_finished()));
-                // Some hundreds a second, as after any start.
+                // Some hundred connections per second, as after any start.
                 if devices.tasks.len().is_multiple_of(20) {
                     sleep(Duration::from_millis(20)).await;
                 }
@@ -260,7 +265,8 @@ impl Devices {
         devices
     }
 
-    /// Waits until every device has every confirmed event; says what is missing if that takes too long.
+    /// Waits until every device has every confirmed event. Returns what is missing if that takes
+    /// too long.
     async fn all_delivered(&self, publish_log: &PublishLog) -> Option<String> {
         let (mut least, mut since) = (usize::MAX, Instant::now());
         loop {
@@ -279,10 +285,10 @@ impl Devices {
         }
     }
 
-    /// Waits until receipts and fallbacks are what they should be, but not for ever.
+    /// Waits until receipts and fallbacks are correct, up to a time limit.
     async fn receipts_complete(&self, publish_log: &PublishLog, fleet: &Fleet, servers: &Servers) {
-        let begun = Instant::now();
-        while begun.elapsed() < RECEIPT_TIMEOUT {
+        let started = Instant::now();
+        while started.elapsed() < RECEIPT_TIMEOUT {
             let results = fetch_results(fleet, servers, publish_log).await;
             if receipts::audit(publish_log.begun_unix(), &publish_log.sent(), &self.snapshot(), &results).is_empty()
             {

@@ -1,5 +1,5 @@
-//! The script of a run's faults, drawn from its seed: two lanes that go on side by side, one for Redis, one for the
-//! nodes, so that a node dies while Redis fails over.
+//! The faults of a run, drawn from its seed. One schedule is for Redis and one for the nodes. They
+//! run side by side, so a node can die while Redis fails over.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use fastrand::Rng;
 
 use super::servers::Topology;
 
-/// What is done to Redis.
+/// A fault of Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RedisFault {
-    /// A primary is killed and started again at once.
+    /// A primary is killed and restarted at once.
     Crash,
-    /// A primary stands still.
+    /// A primary is frozen.
     Freeze,
-    /// All connections that listen are cut.
+    /// All pub/sub connections are cut.
     CutSubscribers,
     /// All other connections are cut.
     CutConnections,
-    /// What waits for a connection that listens is bounded closely, while there is much for it.
+    /// The output buffer of pub/sub connections gets a low limit during a burst.
     LimitOutput,
     /// A primary is killed, and its replica takes over.
     Failover,
-    /// A primary and its replica change their roles.
+    /// A primary and its replica swap their roles.
     SwapRoles,
-    /// A slot moves.
+    /// A slot moves to another primary.
     Migrate,
 }
 
-/// What is done to nodes and to those who listen.
+/// A fault of a node or of the devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeFault {
     /// SIGKILL.
@@ -37,18 +37,18 @@ pub enum NodeFault {
     Terminate,
     /// SIGSTOP, and SIGCONT after a while.
     Freeze,
-    /// Its link to Redis ends, and no new one comes about.
+    /// The link to Redis is cut and cannot be established again.
     Cut,
-    /// Nothing comes through its link.
+    /// Nothing passes through the link.
     Stall,
-    /// Everything takes long on its link.
+    /// Everything on the link is delayed.
     Slow,
-    /// All devices of a user stop reading while much is published to them.
+    /// All devices of a user stop reading during a burst to that user.
     Burst,
 }
 
 impl RedisFault {
-    /// Those that there are in a topology.
+    /// Returns the faults that exist in a topology.
     pub fn of(topology: Topology) -> &'static [Self] {
         match topology {
             Topology::Standalone => {
@@ -76,7 +76,7 @@ impl RedisFault {
         }
     }
 
-    /// Its name in the table.
+    /// Returns the name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Crash => "Redis killed",
@@ -92,8 +92,8 @@ impl RedisFault {
 }
 
 impl NodeFault {
-    /// Those that there are in a topology. Only a single server is reached over a proxy: the others name their
-    /// addresses themselves.
+    /// Returns the faults that exist in a topology. Only a standalone server is reached through a
+    /// proxy; the servers of the other topologies announce their own addresses.
     pub fn of(topology: Topology) -> &'static [Self] {
         const ANYWHERE: [NodeFault; 4] =
             [NodeFault::Kill, NodeFault::Terminate, NodeFault::Freeze, NodeFault::Burst];
@@ -109,7 +109,7 @@ impl NodeFault {
         if topology == Topology::Standalone { &PROXIED } else { &ANYWHERE }
     }
 
-    /// Its name in the table.
+    /// Returns the name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kill => "node killed",
@@ -123,22 +123,22 @@ impl NodeFault {
     }
 }
 
-/// Draws faults: all kinds in an order of chance before the first comes again.
+/// Draws faults in random order. Every kind occurs once before the first repeats.
 #[derive(Debug)]
 pub struct FaultSchedule<T: 'static> {
     kinds: &'static [T],
     remaining: Vec<T>,
-    /// The lane's own chance.
+    /// The random generator of this schedule.
     pub rng: Rng,
 }
 
 impl<T: Copy> FaultSchedule<T> {
-    /// A schedule of these kinds.
+    /// Returns a schedule of these kinds.
     pub fn new(kinds: &'static [T], rng: Rng) -> Self {
         Self { kinds, remaining: Vec::new(), rng }
     }
 
-    /// The next fault.
+    /// Returns the next fault.
     pub fn next_fault(&mut self) -> T {
         if self.remaining.is_empty() {
             self.remaining = self.kinds.to_vec();
@@ -147,7 +147,7 @@ impl<T: Copy> FaultSchedule<T> {
         self.remaining.pop().expect("a schedule is never empty")
     }
 
-    /// A time by chance, in milliseconds.
+    /// Returns a random duration, in milliseconds.
     pub fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
         Duration::from_millis(self.rng.u64(range))
     }

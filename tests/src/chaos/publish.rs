@@ -1,5 +1,5 @@
-//! The publishers of a run: through the SDK and over HTTP, each event with its id, tried again with the same id until
-//! it is confirmed.
+//! The publishers of a run, through the SDK and over HTTP. Each event has an id and is retried with
+//! the same id until it is confirmed.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,42 +21,42 @@ use super::record::{PublishLog, Tracking};
 use crate::node::API_KEY;
 use crate::server_api::ServerApi;
 
-/// How long one try may take: longer than a node or the SDK needs to give up by itself.
+/// Time limit for one attempt. It is longer than a node or the SDK needs to give up.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
-/// How long an event is tried once nothing stands in the path any more.
+/// How long an event is retried after all faults have ended.
 const FINAL_ATTEMPTS: Duration = Duration::from_secs(30);
-/// Events of the few users to whom much is published, among ten.
+/// Share of events that go to the few busy users, out of ten.
 const BUSY_SHARE: u32 = 3;
-/// How many those are.
+/// Number of busy users.
 const BUSY_USERS: u32 = 5;
-/// The largest padding of an ordinary event.
+/// Maximum padding of an ordinary event.
 const PADDING: usize = 600;
 
-/// Seconds of a deadline that is to be kept through every fault.
+/// A deadline, in seconds, that is long enough to be met through every fault.
 pub const LONG_DEADLINE: u64 = 12;
 
-/// By which path a publisher goes.
+/// The path of a publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublishPath {
-    /// The SDK into Redis, one event at a time.
+    /// The SDK into Redis, one event per call.
     Single,
-    /// The SDK into Redis, some at a time.
+    /// The SDK into Redis, several events per call.
     Batch,
-    /// HTTP, to any node.
+    /// HTTP to any node.
     Http,
 }
 
-/// DeviceEvent all publishers share.
+/// What all publishers share.
 pub struct Publishers {
-    /// Where everything is written down.
+    /// Record of all published events.
     pub publish_log: Arc<PublishLog>,
     /// The SDK.
     pub publisher: Publisher,
     /// The nodes.
     pub fleet: Arc<Fleet>,
-    /// Held while nothing may be on its path to Redis.
+    /// Locked while nothing may be in flight to Redis.
     pub gate: RwLock<()>,
-    /// How many users there are.
+    /// Number of users.
     pub users: u32,
     /// When an event counts as published.
     pub durability: Durability,
@@ -72,13 +72,13 @@ struct Draft {
 }
 
 impl Publishers {
-    /// The SDK, set up as the nodes are.
+    /// Returns the SDK with the same settings as the nodes.
     pub async fn sdk(url: &str) -> Publisher {
         let retention = Retention { log_events: super::LOG_EVENTS, ..Retention::default() };
         Publisher::builder(url).retention(retention).connect().await.expect("the SDK takes the URL")
     }
 
-    /// Publishes by this path, so many events a second, until all is faults_over.
+    /// Publishes on this path, at this many events per second, until faults end.
     pub async fn publish_at_rate(
         &self,
         path: PublishPath,
@@ -95,14 +95,14 @@ impl Publishers {
                 _ = commands.wait_for(|commands| commands.faults_over) => return,
             }
             let count = rng.usize(1..=size);
-            // Whoever had to wait for Redis does not hurry afterwards.
+            // A publisher that had to wait for Redis does not catch up afterwards.
             next = (next + Duration::from_secs_f64(to_f64(count) / rate)).max(Instant::now());
             let drafts: Vec<Draft> = (0..count).map(|_| self.draft(path, &mut rng)).collect();
             self.until_confirmed(path, drafts, &mut apis, &mut commands).await;
         }
     }
 
-    /// Publishes many events to one user, as fast as it goes.
+    /// Publishes many events to one user as fast as possible.
     pub async fn burst(
         &self,
         user: u32,
@@ -115,7 +115,7 @@ impl Publishers {
         self.until_confirmed(PublishPath::Batch, drafts, &mut HashMap::new(), &mut commands).await;
     }
 
-    /// One event for every user.
+    /// Publishes one event to every user.
     pub async fn publish_to_all_users(&self, mut commands: watch::Receiver<DeviceCommands>) {
         let draft = |user| Draft { event: self.publish_log.begin(user, None), user, padding: 0, tracking: None };
         let drafts = (0..self.users).map(draft).collect();
@@ -126,18 +126,19 @@ impl Publishers {
         let busy = rng.u32(..10) < BUSY_SHARE;
         let user = rng.u32(..if busy { BUSY_USERS.min(self.users) } else { self.users });
         let tracking = match rng.u32(..4) {
-            // A service asks about some of its events only.
+            // A service tracks only some of its events.
             _ if path == PublishPath::Batch => None,
             0 => None,
             1 => Some(Tracking::Receipt),
-            // Nobody acknowledges: it falls back. Somebody does: in good time, whatever happens meanwhile.
+            // Without an acknowledgement the event goes to the fallback stream. With one, the
+            // deadline is long enough for any fault.
             _ if never_acknowledges(user) => Some(Tracking::Deadline(rng.u64(3..7))),
             _ => Some(Tracking::Deadline(LONG_DEADLINE)),
         };
         Draft { event: self.publish_log.begin(user, tracking), user, padding: rng.usize(..PADDING), tracking }
     }
 
-    /// Tries again and again, each time with the same ids, those that are not confirmed yet.
+    /// Retries the events that are not confirmed yet, with the same ids.
     async fn until_confirmed(
         &self,
         path: PublishPath,
@@ -171,7 +172,7 @@ impl Publishers {
         }
     }
 
-    /// One try; a cursor for each event that is confirmed.
+    /// Makes one attempt. Returns a cursor for each event that is confirmed.
     async fn attempt(
         &self,
         path: PublishPath,
@@ -216,7 +217,7 @@ impl Draft {
 
     fn event(&self, durability: Durability) -> Event {
         let json = self.json(durability);
-        Event::parse(json.to_string().as_bytes(), 64 * 1024).expect("a good event")
+        Event::parse(json.to_string().as_bytes(), 64 * 1024).expect("a valid event")
     }
 }
 

@@ -1,9 +1,9 @@
-//! DeviceEvent became of watched events: the receipts and the fallbacks as a service can ask for them, and the rules that
-//! hold them against event the devices did.
+//! The delivery status of tracked events: receipts and fallbacks as a service can fetch them, and
+//! the rules that compare them with what the devices did.
 //!
-//! The moment in which a device acknowledges and the moment in which the bus hears of it differ by whatever stands in
-//! the path: a link that is cut, a failover, a connection that breaks before the frame has arrived. So an event that
-//! was acknowledged less than [`ACK_DELAY`] before its deadline may have fallback_count back and may not.
+//! A device acknowledges earlier than the bus learns of it. In between may be a cut link, a
+//! failover, or a connection that breaks before the frame arrives. An event that was acknowledged
+//! less than [`ACK_DELAY`] before its deadline may therefore be in the fallback stream or not.
 
 use std::collections::HashMap;
 
@@ -18,36 +18,36 @@ use super::record::{DeviceEvent, DeviceRecord, SentEvent, Tracking};
 use super::servers::Servers;
 use crate::server_api::ServerApi;
 
-/// Milliseconds that an acknowledgement may take in a storm.
+/// How long an acknowledgement may take during faults, in milliseconds.
 pub const ACK_DELAY: u64 = 8_000;
-/// Milliseconds by which two readings of the same machine's clock may differ here.
+/// Maximum difference between two readings of the same machine's clock, in milliseconds.
 const CLOCK_TOLERANCE: u64 = 50;
-/// Requests at a time.
+/// Concurrent requests.
 const CONCURRENT_REQUESTS: usize = 16;
 
-/// A record, as far as the rules need it. Times are milliseconds since 1970.
+/// A delivery record, as far as the rules need it. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Receipt {
-    /// DeviceEvent became of it.
+    /// The delivery status.
     pub state: String,
-    /// By when it had to be acknowledged.
+    /// The deadline for an acknowledgement.
     pub deadline_at: Option<u64>,
-    /// Which devices have acknowledged it, and when.
+    /// The devices that acknowledged the event, and when.
     pub acknowledged: Vec<(String, u64)>,
 }
 
-/// All that can be asked for after a run.
+/// All receipts and fallbacks of a run.
 #[derive(Debug, Clone, Default)]
 pub struct TrackedResults {
     /// The receipts by event.
     pub receipts: HashMap<u32, Receipt>,
-    /// How often each event count back.
+    /// How often each event is in the fallback stream.
     pub fallbacks: HashMap<u32, usize>,
 }
 
 impl TrackedResults {
-    /// Asks a node for the receipt of every watched event that was confirmed, and reads event count back where a
-    /// service that takes it over reads it.
+    /// Fetches the receipt of every confirmed tracked event from a node. Reads the fallback stream
+    /// where a fallback service reads it.
     pub async fn fetch(api: &ServerApi, servers: &Servers, sent: &[SentEvent]) -> Self {
         let tracked = (0_u32..).zip(sent).filter(|(_, sent)| sent.tracking.is_some() && sent.confirmed.is_some());
         let requests = stream::iter(tracked.map(|(event, _)| event).collect::<Vec<_>>()).map(|event| async move {
@@ -67,7 +67,7 @@ impl TrackedResults {
         Self { receipts, fallbacks }
     }
 
-    /// How many events count back.
+    /// Returns the number of events in the fallback stream.
     pub fn fallback_count(&self) -> usize {
         self.fallbacks.len()
     }
@@ -82,23 +82,28 @@ fn read(channel: &Value) -> Receipt {
     }
 }
 
-/// DeviceEvent one device device_acks it had handled: cursors, each with the time, in milliseconds since 1970.
+/// The acknowledgements of one device: cursors, each with the time in milliseconds since 1970.
 struct DeviceAcks {
     device: String,
     acks: Vec<(u64, Cursor)>,
 }
 
 impl DeviceAcks {
-    /// When it first acknowledged an event at this cursor.
+    /// Returns when the device first acknowledged an event at this cursor.
     fn first(&self, cursor: Cursor) -> Option<u64> {
         self.acks.iter().find(|(_, acknowledged)| *acknowledged >= cursor).map(|(at, _)| *at)
     }
 }
 
-/// Holds receipts and fallbacks against event the devices did. `begun` is the run's beginning in milliseconds since
-/// 1970.
-pub fn audit(begun: u64, sent: &[SentEvent], records: &[DeviceRecord], results: &TrackedResults) -> Vec<Violation> {
-    let device_acks = device_acks(begun, records);
+/// Compares receipts and fallbacks with what the devices did. `started` is the start of the run in
+/// milliseconds since 1970.
+pub fn audit(
+    started: u64,
+    sent: &[SentEvent],
+    records: &[DeviceRecord],
+    results: &TrackedResults,
+) -> Vec<Violation> {
+    let device_acks = device_acks(started, records);
     let mut violations = Vec::new();
     for (event, sent) in (0_u32..).zip(sent) {
         let (Some(confirmed), Some(tracking)) = (sent.confirmed, sent.tracking) else { continue };
@@ -123,7 +128,7 @@ pub fn audit(begun: u64, sent: &[SentEvent], records: &[DeviceRecord], results: 
         match expects_fallback(receipt, &first_acks) {
             Some(true) if count == 0 => add(ViolationKind::FallbackMissed),
             Some(false) if count > 0 => add(ViolationKind::FallbackUnexpected),
-            // In the band either is right, if record and stream say the same.
+            // Close to the deadline both are correct, if delivery record and stream agree.
             None if (count > 0) != (receipt.state == "fallen_back") => add(ViolationKind::FallbackMissed),
             _ => {}
         }
@@ -131,7 +136,8 @@ pub fn audit(begun: u64, sent: &[SentEvent], records: &[DeviceRecord], results: 
     violations
 }
 
-/// Does the receipt name exactly the devices that acknowledged, none before it did, and a state that follows from it?
+/// Returns whether the receipt names exactly the devices that acknowledged, none before it did,
+/// with a state that follows from it.
 fn agrees(receipt: &Receipt, first_acks: &HashMap<&str, u64>, tracking: Tracking) -> bool {
     let known = |(device, at): &(String, u64)| {
         first_acks.get(device.as_str()).is_some_and(|first| *first <= at + CLOCK_TOLERANCE)
@@ -146,7 +152,7 @@ fn agrees(receipt: &Receipt, first_acks: &HashMap<&str, u64>, tracking: Tracking
     all && state && receipt.acknowledged.iter().all(known)
 }
 
-/// Must the event have fallback_count back? None if nobody can tell.
+/// Returns whether the event must be in the fallback stream. `None` if both are correct.
 fn expects_fallback(receipt: &Receipt, first_acks: &HashMap<&str, u64>) -> Option<bool> {
     let Some(deadline) = receipt.deadline_at else { return Some(false) };
     match first_acks.values().min() {
@@ -157,11 +163,11 @@ fn expects_fallback(receipt: &Receipt, first_acks: &HashMap<&str, u64>) -> Optio
     }
 }
 
-fn device_acks(begun: u64, records: &[DeviceRecord]) -> HashMap<u32, Vec<DeviceAcks>> {
+fn device_acks(started: u64, records: &[DeviceRecord]) -> HashMap<u32, Vec<DeviceAcks>> {
     let mut device_acks: HashMap<u32, Vec<DeviceAcks>> = HashMap::new();
     for record in records {
         let acks = record.entries.iter().filter_map(|entry| match entry.event {
-            DeviceEvent::Acknowledged(cursor) => Some((begun + entry.millis, cursor)),
+            DeviceEvent::Acknowledged(cursor) => Some((started + entry.millis, cursor)),
             _ => None,
         });
         let device = format!("d{}", record.device);
@@ -177,7 +183,8 @@ mod tests {
 
     const BEGUN: u64 = 1_000_000;
 
-    /// Event 0 is acknowledged by the user's device `d0` at once, 1 by nobody, 2 wants a receipt only, and has one.
+    /// Event 0 is acknowledged at once by the user's device `d0`. Event 1 is not acknowledged.
+    /// Event 2 wants only a receipt and has one.
     fn valid_run() -> (Vec<SentEvent>, Vec<DeviceRecord>, TrackedResults) {
         let sent = [Tracking::Deadline(12), Tracking::Deadline(3), Tracking::Receipt].into_iter().zip(1_u64..);
         let sent = sent.map(|(tracking, number)| {
@@ -214,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn sound_receipts_pass() {
+    fn receipts_without_faults_pass() {
         assert_eq!(violations_after(|_, _| ()), []);
     }
 
     #[test]
-    fn a_fallback_that_is_missing_or_doubled_or_wrongly_made_is_seen() {
+    fn missing_duplicated_and_unexpected_fallbacks_are_reported() {
         let missing = violations_after(|_, results| _ = results.fallbacks.remove(&1));
         assert_eq!(missing, [(ViolationKind::FallbackMissed, 1)]);
         let doubled = violations_after(|_, results| _ = results.fallbacks.insert(1, 2));
@@ -231,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_that_is_missing_or_names_others_is_seen() {
+    fn missing_or_wrong_receipt_is_reported() {
         let missing = violations_after(|_, results| _ = results.receipts.remove(&2));
         assert_eq!(missing, [(ViolationKind::WrongReceipt, 2)]);
         let unsaid = violations_after(|records, _| _ = records[0].entries.pop());
@@ -243,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn close_to_the_deadline_either_is_right_but_not_both() {
+    fn fallback_is_optional_close_to_the_deadline_but_must_match_the_receipt() {
         let late = |records: &mut Vec<DeviceRecord>, results: &mut TrackedResults| {
             records[0].entries[0].millis = 11_000;
             records[0].entries[1].millis = 11_000;

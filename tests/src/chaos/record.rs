@@ -1,116 +1,116 @@
-//! DeviceEvent a run writes down: of each event, event the publisher was told; of each device, all that happened to it, in
-//! order. The audit reads nothing else.
+//! The records of a run: for each event the result that the publisher received, and for each device
+//! everything that happened to it, in order. The audit reads nothing else.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wirebell_protocol::Cursor;
 
-/// DeviceEvent the publisher was told when an event was confirmed.
+/// The confirmation of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmed {
-    /// Its place in the user's log.
+    /// Position in the user's log.
     pub cursor: Cursor,
-    /// The moment, on the publish_log's own count of clock.
+    /// Time on the logical clock of the publish log.
     pub at: u64,
-    /// Milliseconds of the run then.
+    /// Time since the start of the run, in milliseconds.
     pub millis: u64,
 }
 
-/// DeviceEvent the publisher wants to know about an event.
+/// How an event is tracked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracking {
-    /// DeviceEvent becomes of it.
+    /// The publisher wants a receipt.
     Receipt,
-    /// It falls back unless it is acknowledged within so many seconds.
+    /// The event goes to the fallback stream unless it is acknowledged within this many seconds.
     Deadline(u64),
 }
 
 /// An event that the publisher has tried to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SentEvent {
-    /// Whom it is for.
+    /// The recipient.
     pub user: u32,
-    /// The moment before the first try.
+    /// Time before the first attempt, on the logical clock.
     pub began: u64,
-    /// Milliseconds of the run then.
+    /// The same, in milliseconds since the start of the run.
     pub millis: u64,
-    /// None where nobody wants to know anything later.
+    /// How the event is tracked, if it is.
     pub tracking: Option<Tracking>,
-    /// None while nobody can tell.
+    /// The confirmation, once there is one.
     pub confirmed: Option<Confirmed>,
 }
 
-/// An event as it came to a device.
+/// An event as it arrived at a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceivedEvent {
-    /// Its number; none if its id is none of the run's.
+    /// Number of the event; `None` if its id is not from this run.
     pub event: Option<u32>,
-    /// Its place in the log.
+    /// Position in the log.
     pub cursor: Cursor,
-    /// Are channel, number and length of the data event they should be for this user?
+    /// Whether channel, number and data length are correct for this user.
     pub intact: bool,
 }
 
-/// DeviceEvent happened to a device.
+/// Something that happened to a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceEvent {
-    /// It was welcomed.
+    /// The device received a welcome.
     Welcomed {
-        /// The connection's id.
+        /// Id of the connection.
         connection: String,
-        /// The cursor that it brought.
+        /// The cursor that the device sent.
         cursor: Cursor,
-        /// DeviceEvent the node said to that.
+        /// Whether the node recovered all events after the cursor.
         recovered: bool,
     },
-    /// An event came.
+    /// An event arrived.
     Received(ReceivedEvent),
-    /// It says that it has handled everything up to here.
+    /// The device acknowledged all events up to this cursor.
     Acknowledged(Cursor),
-    /// It was told that events are missing.
+    /// The device received a gap.
     Gap,
-    /// Its connection ended.
+    /// The connection ended.
     Disconnected(DisconnectReason),
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DisconnectReason {
-    /// The device's own doing.
+    /// The device ended it.
     Left,
-    /// The node told it to come back.
+    /// The node asked the device to reconnect.
     Reconnect,
-    /// The node closed with this code.
+    /// The node closed it with this code.
     Closed(u16),
-    /// Without a close frame.
+    /// It broke without a close frame.
     Lost,
-    /// The device had heard nothing for too long.
+    /// The device received nothing for too long.
     Silent,
 }
 
-/// A entry of a record.
+/// An entry of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordEntry {
-    /// Milliseconds of the run.
+    /// Time since the start of the run, in milliseconds.
     pub millis: u64,
-    /// DeviceEvent happened.
+    /// What happened.
     pub event: DeviceEvent,
 }
 
-/// All that happened to one device.
+/// Everything that happened to one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
-    /// Whose it is.
+    /// The user of the device.
     pub user: u32,
-    /// Which of the user's.
+    /// Number of the device among those of the user.
     pub device: u32,
-    /// In order.
+    /// What happened, in order.
     pub entries: Vec<RecordEntry>,
 }
 
 impl DeviceRecord {
-    /// The events among the entries.
+    /// Returns the received events.
     pub fn received(&self) -> impl Iterator<Item = &ReceivedEvent> {
         self.entries.iter().filter_map(|entry| match &entry.event {
             DeviceEvent::Received(received) => Some(received),
@@ -119,10 +119,10 @@ impl DeviceRecord {
     }
 }
 
-/// DeviceEvent all publishers of a run write down together.
+/// The events of all publishers of a run.
 #[derive(Debug)]
 pub struct PublishLog {
-    begun: Instant,
+    started: Instant,
     begun_unix: u64,
     state: Mutex<PublishLogState>,
 }
@@ -137,22 +137,22 @@ impl Default for PublishLog {
     fn default() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let begun_unix = u64::try_from(unix).unwrap_or_default();
-        Self { begun: Instant::now(), begun_unix, state: Mutex::default() }
+        Self { started: Instant::now(), begun_unix, state: Mutex::default() }
     }
 }
 
 impl PublishLog {
-    /// Milliseconds of the run.
+    /// Returns the time since the start of the run, in milliseconds.
     pub fn millis(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// When the run began, in milliseconds since 1970.
+    /// Returns the start of the run in milliseconds since 1970.
     pub fn begun_unix(&self) -> u64 {
         self.begun_unix
     }
 
-    /// An event for this user is about to be published; gives its number.
+    /// Records that an event for this user is about to be published. Returns its number.
     pub fn begin(&self, user: u32, tracking: Option<Tracking>) -> u32 {
         let millis = self.millis();
         let mut state = self.state();
@@ -161,7 +161,7 @@ impl PublishLog {
         u32::try_from(state.sent.len() - 1).expect("no run has so many events")
     }
 
-    /// The bus has the event, at this place.
+    /// Records that the bus has the event, at this cursor.
     pub fn confirm(&self, event: u32, cursor: Cursor) {
         let millis = self.millis();
         let mut state = self.state();
@@ -169,7 +169,7 @@ impl PublishLog {
         state.sent[event as usize].confirmed = Some(Confirmed { cursor, at, millis });
     }
 
-    /// All events by their numbers.
+    /// Returns all events by number.
     pub fn sent(&self) -> Vec<SentEvent> {
         self.state().sent.clone()
     }

@@ -1,4 +1,4 @@
-//! How a run went: a row of the table, and everything that was written down where it was not as it should be.
+//! The report of a run: a row of the table, and files with all details of a failed run.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -11,25 +11,25 @@ use super::receipts::{self, TrackedResults};
 use super::record::{DeviceEvent, DeviceRecord, SentEvent};
 use crate::audit::count_by_kind;
 
-/// The head of the table.
+/// The header of the table.
 pub const TABLE_HEADER: &str = "\
-| topology | durability | seed | seconds | users × devices | confirmed | deliveries | comings back | settled after | results | fallbacks | gaps fault_lines | lost | repeated | out of order | strays | unconfirmed | receipts kind | fallbacks missed | doubled | wrongly made | faults |
+| topology | durability | seed | seconds | users × devices | confirmed | deliveries | reconnects | delivered after | tracked | fallbacks | gaps | lost | repeated | out of order | unexpected | unconfirmed | wrong receipts | missing fallbacks | duplicate fallbacks | unexpected fallbacks | faults |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
 
-/// All that a run has written down.
+/// All recorded data of a run.
 #[derive(Debug)]
 pub struct RunData {
-    /// When it began, in milliseconds since 1970.
-    pub begun: u64,
-    /// The publishers' side.
+    /// Start of the run in milliseconds since 1970.
+    pub started: u64,
+    /// The published events.
     pub sent: Vec<SentEvent>,
-    /// The devices' side.
+    /// The records of the devices.
     pub records: Vec<DeviceRecord>,
     /// Receipts and fallbacks.
     pub results: TrackedResults,
 }
 
-/// A run that is over.
+/// The report of a finished run.
 #[derive(Debug)]
 pub struct Report {
     scale: Scale,
@@ -39,15 +39,15 @@ pub struct Report {
     data: RunData,
     logs: Vec<String>,
     fault_lines: Vec<String>,
-    /// DeviceEvent the audit objects to.
+    /// The violations that the audit found.
     pub violations: Vec<Violation>,
-    /// DeviceEvent else was not as it should be.
+    /// Other problems, such as a node that panicked.
     pub problems: Vec<String>,
 }
 
 impl Report {
-    /// Audits what was written down.
-    #[expect(clippy::too_many_arguments, reason = "all that a run leaves behind, once")]
+    /// Audits the recorded data.
+    #[expect(clippy::too_many_arguments, reason = "all data of a run, once")]
     pub(super) fn new(
         scale: Scale,
         took: Duration,
@@ -59,7 +59,7 @@ impl Report {
         fault_lines: Vec<String>,
     ) -> Self {
         let mut violations = audit::audit(&data.sent, &data.records);
-        violations.extend(receipts::audit(data.begun, &data.sent, &data.records, &data.results));
+        violations.extend(receipts::audit(data.started, &data.sent, &data.records, &data.results));
         problems.extend(logs.iter().filter(|log| log.contains("panicked at")).map(|log| {
             let line = log.lines().find(|line| line.contains("panicked at")).unwrap_or_default();
             format!("a node panicked: {line}")
@@ -67,33 +67,33 @@ impl Report {
         Self { scale, took, time_to_deliver, faults, data, logs, fault_lines, violations, problems }
     }
 
-    /// Is everything as it should be?
+    /// Returns whether the run has neither violations nor problems.
     pub fn passed(&self) -> bool {
         self.violations.is_empty() && self.problems.is_empty()
     }
 
-    /// Events that the bus confirmed.
+    /// Returns the number of events that the bus confirmed.
     pub fn confirmed(&self) -> usize {
         self.data.sent.iter().filter(|sent| sent.confirmed.is_some()).count()
     }
 
-    /// How often a fault of this name took place.
+    /// Returns how often a fault of this name took place.
     pub fn faults(&self, name: &str) -> u64 {
         self.faults.get(name).copied().unwrap_or(0)
     }
 
-    /// Times that a device came back after its first welcome.
+    /// Returns how often devices reconnected after their first welcome.
     pub fn reconnects(&self) -> usize {
         let welcomes = self.count(|event| matches!(event, DeviceEvent::Welcomed { .. }));
         welcomes.saturating_sub(self.data.records.len())
     }
 
-    fn count(&self, wanted: impl Fn(&DeviceEvent) -> bool) -> usize {
+    fn count(&self, matches: impl Fn(&DeviceEvent) -> bool) -> usize {
         let entries = self.data.records.iter().flat_map(|record| &record.entries);
-        entries.filter(|entry| wanted(&entry.event)).count()
+        entries.filter(|entry| matches(&entry.event)).count()
     }
 
-    /// Writes everything down into a folder, and says which.
+    /// Writes all details into a folder and returns its path.
     pub fn write_files(&self) -> std::io::Result<PathBuf> {
         let name = format!("wirebell-chaos-{}-{}", self.scale.topology.name(), self.scale.seed);
         let folder = std::env::temp_dir().join(name);
@@ -122,23 +122,23 @@ impl Report {
         }
         std::fs::write(folder.join("events.txt"), events)?;
         let mut devices = String::new();
-        for (place, record) in self.data.records.iter().enumerate() {
-            let _ = writeln!(devices, "record {place}: u{} d{}", record.user, record.device);
+        for (index, record) in self.data.records.iter().enumerate() {
+            let _ = writeln!(devices, "record {index}: u{} d{}", record.user, record.device);
             for entry in &record.entries {
-                let _ = writeln!(devices, "{:>7} {place} {:?}", entry.millis, entry.event);
+                let _ = writeln!(devices, "{:>7} {index} {:?}", entry.millis, entry.event);
             }
         }
         std::fs::write(folder.join("devices.txt"), devices)
     }
 
-    /// All that is kind, line by line.
+    /// Returns all problems and violations, line by line.
     fn details(&self) -> String {
         let mut text = String::new();
-        for complaint in &self.problems {
-            let _ = writeln!(text, "{complaint}");
+        for problem in &self.problems {
+            let _ = writeln!(text, "{problem}");
         }
         for Violation { kind, record, event } in &self.violations {
-            let whose = record.and_then(|place| self.data.records.get(place));
+            let whose = record.and_then(|index| self.data.records.get(index));
             let device = whose.map_or_else(String::new, |it| format!(" at u{} d{}", it.user, it.device));
             let event = event.map_or_else(|| "an unknown event".to_owned(), |event| format!("e{event}"));
             let _ = writeln!(text, "{kind:?}: {event}{device}");
@@ -146,14 +146,14 @@ impl Report {
         text
     }
 
-    /// DeviceEvent is kind, as much as fits on a screen.
+    /// Returns the first problems and violations, as many as fit on a screen.
     pub fn summary(&self) -> String {
         self.details().lines().take(20).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl fmt::Display for Report {
-    /// The row of the table.
+    /// Writes the row of the table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = count_by_kind(self.violations.iter().map(|violation| violation.kind));
         let count = |kind| counts.get(&kind).copied().unwrap_or(0);

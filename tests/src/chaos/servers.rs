@@ -1,5 +1,5 @@
-//! The Redis of a run, in one of three topologies, and what is done to it. Each fault says whether it took index: a
-//! failover that Redis itself refuses just then is none.
+//! The Redis of a run in one of three topologies, and its faults. Each fault returns whether it
+//! took place: Redis itself may refuse a failover.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,27 +8,27 @@ use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use crate::redis::{Cluster, Member, Redis, Sentinels};
 
-/// How long a failover may take until everybody is in its new role.
+/// Time limit for a failover until all servers have their new roles.
 const FAILOVER: Duration = Duration::from_secs(25);
 
-/// How the servers are put together.
+/// How the servers are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Topology {
     /// One server.
     Standalone,
-    /// A primary and a replica, and three sentinels.
+    /// A primary, a replica and three sentinels.
     Sentinel,
     /// Three primaries, each with a replica.
     Cluster,
 }
 
 impl Topology {
-    /// Is there another server that has what a primary has?
+    /// Returns whether each primary has a replica.
     pub fn has_replicas(self) -> bool {
         self != Self::Standalone
     }
 
-    /// Its name, as the command line and the table have it.
+    /// Returns the name on the command line and in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standalone => "standalone",
@@ -48,11 +48,12 @@ pub enum Servers {
     Cluster(Cluster),
 }
 
-/// Did the fault take index?
+/// Whether a fault took place, or why not.
 pub type FaultResult = Result<(), String>;
 
 impl Servers {
-    /// Starts them, each with its AOF written through; or, on purpose, one that has nothing after a crash.
+    /// Starts the servers with an AOF that is written on every command. Without persistence, a
+    /// single server that loses everything in a crash.
     pub async fn start(topology: Topology, without_persistence: bool) -> Self {
         match topology {
             Topology::Standalone if without_persistence => Self::Standalone(Redis::start().await),
@@ -62,7 +63,7 @@ impl Servers {
         }
     }
 
-    /// For nodes and publishers.
+    /// Returns the URL for nodes and publishers.
     pub fn url(&self) -> String {
         match self {
             Self::Standalone(redis) => redis.url(),
@@ -71,7 +72,7 @@ impl Servers {
         }
     }
 
-    /// All that hold data.
+    /// Returns all servers that hold data.
     pub fn all(&self) -> &[Redis] {
         match self {
             Self::Standalone(redis) => std::slice::from_ref(redis),
@@ -80,7 +81,7 @@ impl Servers {
         }
     }
 
-    /// All entries of a Stream, each with its fields; none if it cannot be read just now.
+    /// Returns all entries of a Stream with their fields; `None` if it cannot be read now.
     pub async fn stream(&self, key: &str) -> Option<Vec<HashMap<String, String>>> {
         let server = &self.all()[self.primary(key).await.ok()?];
         let entries: Vec<(String, HashMap<String, String>)> =
@@ -88,7 +89,7 @@ impl Servers {
         Some(entries.into_iter().map(|(_, fields)| fields).collect())
     }
 
-    /// A primary crashes and is back before anybody takes over from it.
+    /// Kills a primary and restarts it before its replica takes over.
     pub async fn crash(&mut self, key: &str, away: Duration) -> FaultResult {
         let index = self.primary(key).await?;
         self.kill(index);
@@ -101,7 +102,7 @@ impl Servers {
         Ok(())
     }
 
-    /// A primary stands still for a while, too short for anybody to take over.
+    /// Freezes a primary for a time that is too short for a failover.
     pub async fn freeze(&self, key: &str, duration: Duration) -> FaultResult {
         let frozen = &self.all()[self.primary(key).await?];
         frozen.signal("STOP");
@@ -110,7 +111,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Every server cuts its connections of this type.
+    /// Cuts all connections of this type on every server.
     pub async fn cut(&self, kind: &str) -> FaultResult {
         for server in self.all() {
             server.query::<u64>(&["CLIENT", "KILL", "TYPE", kind]).await.map_err(|error| error.to_string())?;
@@ -118,26 +119,26 @@ impl Servers {
         Ok(())
     }
 
-    /// How much may wait for a connection that listens, at every server.
+    /// Sets the output buffer limit of pub/sub connections on every server.
     pub async fn limit(&self, limit: &str) -> FaultResult {
         for server in self.all() {
-            let words = ["CONFIG", "SET", "client-output-buffer-limit", limit];
-            server.query::<()>(&words).await.map_err(|error| error.to_string())?;
+            let command = ["CONFIG", "SET", "client-output-buffer-limit", limit];
+            server.query::<()>(&command).await.map_err(|error| error.to_string())?;
         }
         Ok(())
     }
 
-    /// A primary crashes, its replica takes over, and the old one comes back as a replica. With a gate, nothing is
-    /// published until the crash that only the primary has: without `durability: "replicated"`, what is confirmed in
-    /// that moment is not promised to survive.
+    /// Kills a primary, waits until its replica takes over, and restarts the old primary as a
+    /// replica. With a gate, publishers pause until the crash. Without `durability: "replicated"`,
+    /// an event that is confirmed at that moment may be lost.
     pub async fn fail_over(&mut self, key: &str, away: Duration, gate: Option<&RwLock<()>>) -> FaultResult {
         let index = self.primary(key).await?;
-        let closed = closed(gate).await;
+        let guard = close_gate(gate).await;
         if !self.all()[index].wait_for_replica().await {
             return Err("no replica has caught up".to_owned());
         }
         self.kill(index);
-        drop(closed);
+        drop(guard);
         let promoted = self.promoted(index, key).await?;
         tokio::time::sleep(away).await;
         match self {
@@ -145,15 +146,16 @@ impl Servers {
             Self::Sentinel(sentinels) => sentinels.restart(index, Some(promoted)).await,
             Self::Cluster(cluster) => cluster.restart(index).await,
         }
-        self.until("the old primary is a replica", async |servers| servers.all()[index].is_replica().await).await
+        self.wait_until("the old primary is a replica", async |servers| servers.all()[index].is_replica().await)
+            .await
     }
 
-    /// A primary and its replica change their roles, both alive.
+    /// Swaps the roles of a primary and its replica, both alive.
     pub async fn swap_roles(&self, key: &str, gate: Option<&RwLock<()>>) -> FaultResult {
         let old = self.primary(key).await?;
-        // A Cluster holds publishers back by itself until the replica has everything; sentinels do not.
+        // A Cluster pauses publishers by itself until the replica has everything; sentinels do not.
         let _closed = match self {
-            Self::Sentinel(_) => closed(gate).await,
+            Self::Sentinel(_) => close_gate(gate).await,
             Self::Standalone(_) | Self::Cluster(_) => None,
         };
         if !self.all()[old].wait_for_replica().await {
@@ -164,22 +166,22 @@ impl Servers {
             Self::Sentinel(sentinels) => sentinels.try_swap_roles().await.map_err(|error| error.to_string())?,
             Self::Cluster(cluster) => {
                 let replica = replica(cluster, key).await?;
-                let words = ["CLUSTER", "FAILOVER"];
-                cluster.nodes()[replica.index].query::<()>(&words).await.map_err(|error| error.to_string())?;
+                let command = ["CLUSTER", "FAILOVER"];
+                cluster.nodes()[replica.index].query::<()>(&command).await.map_err(|error| error.to_string())?;
             }
         }
         self.promoted(old, key).await?;
-        self.until("the old primary is a replica", async |servers| servers.all()[old].is_replica().await).await
+        self.wait_until("the old primary is a replica", async |servers| servers.all()[old].is_replica().await).await
     }
 
-    /// The slot of a key moves to another primary.
+    /// Moves the slot of a key to another primary.
     pub async fn migrate(&self, key: &str) -> FaultResult {
         let Self::Cluster(cluster) = self else { return Err("there are no slots".to_owned()) };
         let slot = slot(cluster, key).await?;
-        let source = cluster.primary_of(slot).await.ok_or("nobody has the slot")?;
+        let source = cluster.primary_of(slot).await.ok_or("the slot has no primary")?;
         let mut target = None;
         for other in cluster.members().await {
-            // A server that has just changed its role may still be shown as what it was.
+            // `CLUSTER NODES` may still show the old role of a server that has just changed it.
             let is_other = other.primary.is_none() && !other.failed && other.id != source.id;
             if is_other && cluster.nodes()[other.index].is_primary().await {
                 target = Some(other);
@@ -197,41 +199,45 @@ impl Servers {
         }
     }
 
-    /// The index of the primary that has the key.
+    /// Returns the index of the primary that has the key.
     async fn primary(&self, key: &str) -> Result<usize, String> {
         match self {
             Self::Standalone(_) => Ok(0),
             Self::Sentinel(sentinels) => Ok(sentinels.primary_index().await),
             Self::Cluster(cluster) => {
                 let slot = slot(cluster, key).await?;
-                cluster.primary_of(slot).await.map(|it| it.index).ok_or_else(|| "nobody has the slot".to_owned())
+                cluster
+                    .primary_of(slot)
+                    .await
+                    .map(|it| it.index)
+                    .ok_or_else(|| "the slot has no primary".to_owned())
             }
         }
     }
 
-    /// Waits until another server than this one is the primary of the key, and gives its index.
+    /// Waits until another server is the primary of the key, and returns its index.
     async fn promoted(&self, old: usize, key: &str) -> Result<usize, String> {
         let other = async |servers: &Self| match servers.primary(key).await {
             Ok(index) => index != old && servers.all()[index].is_primary().await,
             Err(_) => false,
         };
-        self.until("a replica is promoted", other).await?;
+        self.wait_until("a replica is promoted", other).await?;
         self.primary(key).await
     }
 
-    async fn until(&self, what: &str, ready: impl AsyncFn(&Self) -> bool) -> FaultResult {
-        let begun = Instant::now();
-        while begun.elapsed() < FAILOVER {
+    async fn wait_until(&self, what: &str, ready: impl AsyncFn(&Self) -> bool) -> FaultResult {
+        let started = Instant::now();
+        while started.elapsed() < FAILOVER {
             if ready(self).await {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(format!("waited in vain: {what}"))
+        Err(format!("timed out after {FAILOVER:?} waiting until {what}"))
     }
 }
 
-async fn closed(gate: Option<&RwLock<()>>) -> Option<RwLockWriteGuard<'_, ()>> {
+async fn close_gate(gate: Option<&RwLock<()>>) -> Option<RwLockWriteGuard<'_, ()>> {
     match gate {
         Some(gate) => Some(gate.write().await),
         None => None,
@@ -239,12 +245,12 @@ async fn closed(gate: Option<&RwLock<()>>) -> Option<RwLockWriteGuard<'_, ()>> {
 }
 
 async fn slot(cluster: &Cluster, key: &str) -> Result<u16, String> {
-    let asked = cluster.nodes().iter().position(Redis::is_running).ok_or("no server runs")?;
-    Ok(cluster.slot_via(key, asked).await)
+    let via = cluster.nodes().iter().position(Redis::is_running).ok_or("no server runs")?;
+    Ok(cluster.slot_via(key, via).await)
 }
 
 async fn replica(cluster: &Cluster, key: &str) -> Result<Member, String> {
     let slot = slot(cluster, key).await?;
-    let primary = cluster.primary_of(slot).await.ok_or("nobody has the slot")?;
+    let primary = cluster.primary_of(slot).await.ok_or("the slot has no primary")?;
     cluster.replica_of(&primary).await.ok_or_else(|| "the primary has no replica".to_owned())
 }

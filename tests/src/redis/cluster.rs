@@ -1,4 +1,4 @@
-//! A Cluster: primaries that share the slots, and replicas if they are wanted.
+//! A Redis Cluster: primaries that share the slots, with or without replicas.
 
 use redis::Value;
 
@@ -7,35 +7,36 @@ use crate::eventually;
 
 const SLOTS: usize = 16_384;
 
-/// Its servers. All are stopped when the value is dropped.
+/// The servers of a Cluster. All are stopped when the value is dropped.
 pub struct Cluster {
     nodes: Vec<Redis>,
     primaries: usize,
 }
 
 impl Cluster {
-    /// Three primaries.
+    /// Starts three primaries.
     pub async fn start() -> Self {
         Self::start_with(3, 0, "15000", &[]).await
     }
 
-    /// Three primaries that want a password.
+    /// Starts three primaries with a password.
     pub async fn start_with_password(password: &str) -> Self {
         Self::start_with(3, 0, "15000", &["--requirepass", password]).await
     }
 
-    /// Three primaries, each with a replica that soon takes over.
+    /// Starts three primaries, each with a replica that takes over soon.
     pub async fn start_with_replicas() -> Self {
         Self::start_with(3, 1, "1000", &[]).await
     }
 
-    /// The same, where each server has everything again after a crash, and takes its time before it takes over: one
-    /// that is only slow, or that comes back at once, stays what it is.
+    /// Starts three primaries with replicas. Each server keeps its data after a crash and waits
+    /// before it takes over. A primary that is only slow, or that restarts at once, stays the
+    /// primary.
     pub async fn start_durable() -> Self {
         Self::start_with(3, 1, "3000", &DURABLE).await
     }
 
-    /// Starts the servers and waits until each of them says that all is well.
+    /// Starts the servers and waits until each reports a healthy Cluster.
     async fn start_with(primaries: usize, replicas: usize, timeout: &str, options: &[&str]) -> Self {
         let mut nodes = Vec::new();
         for _ in 0..primaries * (1 + replicas) {
@@ -44,14 +45,14 @@ impl Cluster {
         let cluster = Self { nodes, primaries };
         cluster.assign_slots().await;
         for node in &cluster.nodes {
-            eventually("a node knows all the others", || async { cluster.is_known_to(node).await }).await;
+            eventually("a server knows all others", || async { cluster.is_known_to(node).await }).await;
         }
         for (index, node) in cluster.nodes.iter().enumerate().skip(primaries) {
             let primary = cluster.id(&cluster.nodes[index % primaries]).await;
-            node.query::<()>(&["CLUSTER", "REPLICATE", &primary]).await.expect("it becomes a replica");
+            node.query::<()>(&["CLUSTER", "REPLICATE", &primary]).await.expect("the server becomes a replica");
         }
         for node in &cluster.nodes {
-            eventually("a node is ready", || is_ready(node)).await;
+            eventually("a server is ready", || is_ready(node)).await;
         }
         cluster
     }
@@ -65,7 +66,8 @@ impl Cluster {
                 let (first, last) = (bounds[index].to_string(), (bounds[index + 1] - 1).to_string());
                 node.query::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await.expect("free slots");
             }
-            let gossip: Vec<String> = node.query(&["CONFIG", "GET", "cluster-port"]).await.expect("its other port");
+            let gossip: Vec<String> =
+                node.query(&["CONFIG", "GET", "cluster-port"]).await.expect("the gossip port");
             let meet = ["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &gossip[1]].map(str::to_owned);
             let meet: Vec<&str> = meet.iter().map(String::as_str).collect();
             self.nodes[0].query::<()>(&meet).await.expect("a handshake");
@@ -78,7 +80,7 @@ impl Cluster {
         known == self.nodes.len()
     }
 
-    /// Its URL.
+    /// Returns the URL of the Cluster.
     pub fn url(&self) -> String {
         let others: Vec<String> =
             self.nodes[1..].iter().map(|it| format!("node=127.0.0.1:{}", it.port())).collect();
@@ -86,12 +88,12 @@ impl Cluster {
         format!("redis-cluster://{}127.0.0.1:{}?{}", first.userinfo(), first.port(), others.join("&"))
     }
 
-    /// All servers.
+    /// Returns all servers.
     pub fn nodes(&self) -> &[Redis] {
         &self.nodes
     }
 
-    /// The index among the servers of the one that has the slot, as the one at `via` sees it.
+    /// Returns the index of the server that has the slot, as the server at `via` sees it.
     pub async fn owner(&self, slot: u16, via: usize) -> usize {
         let rows: Vec<Vec<Value>> = self.nodes[via].query(&["CLUSTER", "SLOTS"]).await.expect("the slots");
         let slot = i64::from(slot);
@@ -105,47 +107,48 @@ impl Cluster {
         self.nodes.iter().position(|node| i64::from(node.port()) == port).expect("one of ours")
     }
 
-    /// The slot of a key.
+    /// Returns the slot of a key.
     pub async fn slot(&self, key: &str) -> u16 {
         self.slot_via(key, 0).await
     }
 
-    /// The same, where the first server may be gone.
+    /// Returns the slot of a key, asking the server at `via`. The first server may be down.
     pub async fn slot_via(&self, key: &str, via: usize) -> u16 {
         self.nodes[via].query(&["CLUSTER", "KEYSLOT", key]).await.expect("a slot")
     }
 
-    /// Ends a server without a goodbye.
+    /// Kills a server.
     pub fn kill(&mut self, index: usize) {
         self.nodes[index].kill();
     }
 
-    /// Starts a server again, as what the others make of it.
+    /// Restarts a server. The others decide its role.
     pub async fn restart(&mut self, index: usize) {
         self.nodes[index].restart().await;
     }
 
-    /// Makes the replica of the slot's owner the primary and the other way round, both alive.
+    /// Swaps the roles of the slot's primary and its replica, both alive.
     pub async fn swap_roles(&self, slot: u16) {
         let replica = self.owner(slot, 0).await + self.primaries;
         self.nodes[replica].query::<()>(&["CLUSTER", "FAILOVER"]).await.expect("a failover begins");
     }
 
-    /// Moves a slot with all its keys, as `redis-cli --cluster reshard` does, to another primary; says to which.
+    /// Moves a slot with all its keys to another primary, as `redis-cli --cluster reshard` does.
+    /// Returns the index of the target.
     pub async fn migrate(&self, slot: u16) -> usize {
         let from = self.owner(slot, 0).await;
         let to = (from + 1) % self.primaries;
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
         let (source_id, target_id) = (self.id(source).await, self.id(target).await);
         let (slot, port) = (slot.to_string(), target.port().to_string());
-        let accepted = "the node agrees";
+        let accepted = "the server accepts the command";
         target.query::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await.expect(accepted);
         source.query::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await.expect(accepted);
         let keys: Vec<String> =
             source.query(&["CLUSTER", "GETKEYSINSLOT", &slot, "10000"]).await.expect("its keys");
         let moved = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
-        let words: Vec<&str> = moved.into_iter().chain(keys.iter().map(String::as_str)).collect();
-        source.query::<()>(&words).await.expect("the keys move");
+        let command: Vec<&str> = moved.into_iter().chain(keys.iter().map(String::as_str)).collect();
+        source.query::<()>(&command).await.expect("the keys move");
         for node in [target, source] {
             node.query::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await.expect(accepted);
         }

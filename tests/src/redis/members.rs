@@ -1,4 +1,4 @@
-//! A Cluster as its servers see it just now, also after some of them have changed their roles or are gone.
+//! The members of a Cluster as its servers currently see them, also after failovers and crashes.
 
 use std::time::{Duration, Instant};
 
@@ -6,35 +6,35 @@ use redis::RedisResult;
 
 use super::{Cluster, Redis};
 
-/// How many keys of a slot move at a time.
+/// Keys that are moved per command.
 const KEYS_AT_ONCE: &str = "50";
-/// How long all servers may take to agree on who has a slot.
+/// Time limit for all servers to agree on the owner of a slot.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server of the Cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its index among the servers.
+    /// Index among the servers.
     pub index: usize,
-    /// Its id within the Cluster.
+    /// Id within the Cluster.
     pub id: String,
-    /// The id of the primary whose replica it is; none if it is one itself.
+    /// Id of its primary; `None` for a primary.
     pub primary: Option<String>,
-    /// Do the others believe that it is gone?
+    /// Whether the other servers consider it failed.
     pub failed: bool,
-    /// Ranges of slots that it has.
+    /// The slot ranges that it owns.
     pub slots: Vec<(u16, u16)>,
 }
 
 impl Member {
-    /// Has it this slot?
+    /// Returns whether it owns this slot.
     pub fn owns(&self, slot: u16) -> bool {
         self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
     }
 }
 
 impl Cluster {
-    /// All servers, as the first one that answers sees them.
+    /// Returns all servers, as the first reachable server sees them.
     pub async fn members(&self) -> Vec<Member> {
         for node in self.nodes().iter().filter(|node| node.is_running()) {
             if let Ok(list) = node.query::<String>(&["CLUSTER", "NODES"]).await {
@@ -44,19 +44,19 @@ impl Cluster {
         Vec::new()
     }
 
-    /// The primary that has the slot.
+    /// Returns the primary that owns the slot.
     pub async fn primary_of(&self, slot: u16) -> Option<Member> {
         self.members().await.into_iter().find(|member| member.owns(slot) && !member.failed)
     }
 
-    /// A replica of this primary that is there.
+    /// Returns a running replica of this primary.
     pub async fn replica_of(&self, primary: &Member) -> Option<Member> {
         let is_its = |member: &Member| member.primary.as_deref() == Some(&primary.id);
         self.members().await.into_iter().find(|member| is_its(member) && self.nodes()[member.index].is_running())
     }
 
-    /// Moves a slot with all its keys to this primary, while services publish; gives how many keys there were. A move
-    /// that fails leaves the slot where it was, and not on its way for ever.
+    /// Moves a slot with all its keys to this primary while services publish. Returns the number of
+    /// keys. A move that fails leaves the slot stable at its source.
     pub async fn move_slot(&self, slot: u16, source: &Member, target: &Member) -> RedisResult<usize> {
         let moved = self.try_to_move(slot, source, target).await;
         if moved.is_err() {
@@ -91,10 +91,11 @@ impl Cluster {
         Ok(moved)
     }
 
-    /// Waits until every server names this one for the slot: a failover before that could bring the old owner back.
+    /// Waits until every server agrees on the owner of the slot. A failover before that could bring
+    /// the old owner back.
     async fn wait_for_agreement(&self, slot: u16, index: usize) {
-        let begun = Instant::now();
-        while begun.elapsed() < AGREEMENT_TIMEOUT {
+        let started = Instant::now();
+        while started.elapsed() < AGREEMENT_TIMEOUT {
             let mut agreed = true;
             for node in self.nodes().iter().filter(|node| node.is_running()) {
                 agreed &= self.owner_according_to(node, slot).await == Some(index);
@@ -117,7 +118,7 @@ impl Cluster {
     }
 }
 
-/// Reads a line of `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots.
+/// Parses a line of `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots.
 fn member(line: &str, index: impl Fn(u16) -> Option<usize>) -> Option<Member> {
     let words: Vec<&str> = line.split(' ').collect();
     let &[id, address, flags, primary, _, _, _, _, ref slots @ ..] = words.as_slice() else { return None };
@@ -127,7 +128,7 @@ fn member(line: &str, index: impl Fn(u16) -> Option<usize>) -> Option<Member> {
         id: id.to_owned(),
         primary: (primary != "-").then(|| primary.to_owned()),
         failed: flags.split(',').any(|flag| flag == "fail"),
-        // What is on its way stands in brackets.
+        // Slots that are being moved are in brackets.
         slots: slots.iter().filter(|word| !word.starts_with('[')).filter_map(|word| range(word)).collect(),
     })
 }
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_list_is_read() {
+    fn cluster_nodes_line_is_parsed() {
         let line = "07c3 127.0.0.1:30004@31004,host slave,fail e7d1 0 1426238317239 4 connected";
         let read = member(line, |port| (port == 30_004).then_some(3)).unwrap();
         assert_eq!((read.index, read.primary.as_deref(), read.failed), (3, Some("e7d1"), true));

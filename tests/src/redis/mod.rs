@@ -1,5 +1,9 @@
-//! A real `redis-server` of its own: free port, temporary folder, killed and started again at will. Several of them
-//! make a [`Cluster`], or a primary and a replica that [`Sentinels`] look after.
+//! Real `redis-server` processes for tests. Each uses a free port and a temporary folder, and can
+//! be killed and restarted. Several servers form a [`Cluster`], or a primary and a replica under
+//! [`Sentinels`].
+//!
+//! The module owns the processes and their files. Tests get URLs, commands and faults from it. It
+//! knows nothing about Wirebell.
 
 mod cluster;
 mod members;
@@ -18,10 +22,10 @@ pub use self::cluster::Cluster;
 pub use self::members::Member;
 pub use self::sentinel::Sentinels;
 
-/// What makes a server have everything again after a crash; later options win over earlier ones.
+/// Options that make a server keep its data after a crash. Later options override earlier ones.
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
-/// A running server. It is stopped, and its folder removed, when the value is dropped.
+/// A running server. It is stopped and its folder removed when the value is dropped.
 pub struct Redis {
     port: u16,
     folder: PathBuf,
@@ -30,17 +34,17 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A server that keeps nothing on disk.
+    /// Starts a server without persistence.
     pub async fn start() -> Self {
         Self::start_with(&["--save", "", "--appendonly", "no"]).await
     }
 
-    /// A server that has everything again after [`Self::kill`] and [`Self::restart`].
+    /// Starts a server that keeps its data after [`Self::kill`] and [`Self::restart`].
     pub async fn start_durable() -> Self {
         Self::start_with(&[&["--save", ""], &DURABLE[..]].concat()).await
     }
 
-    /// A server with these options.
+    /// Starts a server with these options.
     pub async fn start_with(options: &[&str]) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("wirebell-redis-{}-{port}", std::process::id()));
@@ -51,30 +55,30 @@ impl Redis {
         redis
     }
 
-    /// Its URL, with its password if it has one.
+    /// Returns the URL, with the password if there is one.
     pub fn url(&self) -> String {
         format!("redis://{}127.0.0.1:{}", self.userinfo(), self.port)
     }
 
-    /// What stands before the host in a URL.
+    /// Returns the user information of the URL.
     fn userinfo(&self) -> String {
         let at = self.options.iter().position(|option| option == "--requirepass");
         at.map_or_else(String::new, |at| format!(":{}@", self.options[at + 1]))
     }
 
-    /// Its port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Asks it something, on a connection of its own.
-    pub async fn query<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+    /// Sends a command on a new connection.
+    pub async fn query<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
         let client = redis::Client::open(self.url())?;
         let mut connection = client.get_multiplexed_async_connection().await?;
-        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
+        redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await
     }
 
-    /// Cuts every connection that listens on pub/sub; says how many there were.
+    /// Cuts every pub/sub connection, and returns their number.
     pub async fn cut_subscribers(&self) -> u64 {
         let client = redis::Client::open(self.url()).expect("a URL");
         let mut connection = client.get_multiplexed_async_connection().await.expect("the server answers");
@@ -82,20 +86,23 @@ impl Redis {
         kill.query_async(&mut connection).await.expect("a number")
     }
 
-    /// Does it run?
+    /// Returns whether the server is running.
     pub fn is_running(&self) -> bool {
         self.child.is_some()
     }
 
-    /// Sends its process a signal by name.
+    /// Sends a signal by name to the process.
     pub fn signal(&self, name: &str) {
         if let Some(child) = &self.child {
             let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
-            assert!(sent.is_ok_and(|status| status.success()), "the server was not there to get SIG{name}");
+            assert!(
+                sent.is_ok_and(|status| status.success()),
+                "the server is not running and cannot receive SIG{name}"
+            );
         }
     }
 
-    /// Ends it without a goodbye, as a crash would.
+    /// Kills the server, like a crash.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server was running");
@@ -103,17 +110,17 @@ impl Redis {
         }
     }
 
-    /// Starts it again on the same port, and waits until it answers.
+    /// Restarts the server on the same port, and waits until it responds.
     pub async fn restart(&mut self) {
         self.kill();
-        let mut command = Command::new("redis-server");
-        // A sentinel keeps what it learns in a file, which has to be there.
+        let mut server = Command::new("redis-server");
+        // A sentinel keeps its state in a file, which must exist.
         let file = self.folder.join("redis.conf");
         if self.options.iter().any(|option| option == "--sentinel") {
             std::fs::File::options().append(true).create(true).open(&file).expect("a file of its own");
-            command.arg(&file);
+            server.arg(&file);
         }
-        let child = command
+        let child = server
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(&self.folder)
             .args(&self.options)
@@ -141,8 +148,8 @@ async fn answers(url: &str) -> bool {
     redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
 }
 
-/// A free port below the range from which the system takes those of outgoing connections: on one of that range, a
-/// client that tries again and again while the server is down may end up connected to itself.
+/// Returns a free port below the ephemeral range. On a port of that range, a client that retries
+/// while the server is down may connect to itself.
 fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(20_000..32_000);

@@ -1,4 +1,4 @@
-//! A server's part in replication: what it is, and whether a replica has all that it has.
+//! The replication state of a server: its role, and whether a replica is up to date.
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +6,28 @@ use redis::Value;
 
 use super::Redis;
 
-/// How long a replica may take to have what its primary has.
+/// Time limit for a replica to catch up with its primary.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Redis {
-    /// Is it a primary, and not a replica?
+    /// Returns whether the server is a primary.
     pub async fn is_primary(&self) -> bool {
         let role: Vec<Value> = self.query(&["ROLE"]).await.unwrap_or_default();
         role.first() == Some(&Value::BulkString(b"master".to_vec()))
     }
 
-    /// Is it a replica that its primary keeps up to date?
+    /// Returns whether the server is a replica that is connected to its primary.
     pub async fn is_replica(&self) -> bool {
         let role: Vec<Value> = self.query(&["ROLE"]).await.unwrap_or_default();
         role.get(3) == Some(&Value::BulkString(b"connected".to_vec()))
     }
 
-    /// Waits until a replica has all that this primary has now; false if that takes too long.
+    /// Waits until a replica has everything that this primary has now. Returns false if that takes
+    /// too long.
     pub async fn wait_for_replica(&self) -> bool {
-        let begun = Instant::now();
+        let started = Instant::now();
         let Some((wanted, _)) = self.offsets().await else { return false };
-        while begun.elapsed() < CATCH_UP_TIMEOUT {
+        while started.elapsed() < CATCH_UP_TIMEOUT {
             if self.offsets().await.is_some_and(|(_, copied)| copied >= wanted) {
                 return true;
             }
@@ -35,7 +36,7 @@ impl Redis {
         false
     }
 
-    /// How far its own stream of changes goes, and how far a replica has it; none while there is no replica.
+    /// Returns the replication offset of this server and of its replica; `None` without a replica.
     async fn offsets(&self) -> Option<(u64, u64)> {
         let info: String = self.query(&["INFO", "replication"]).await.ok()?;
         let own = info.lines().find_map(|line| line.strip_prefix("master_repl_offset:"))?;
@@ -46,7 +47,7 @@ impl Redis {
         Some((own.trim().parse().ok()?, copied.max()?))
     }
 
-    /// From its next start on it is a replica of the server at this port, or of none.
+    /// Makes the server a replica of the server on this port from its next start on, or a primary.
     pub(super) fn set_primary(&mut self, port: Option<u16>) {
         if let Some(at) = self.options.iter().position(|option| option == "--replicaof") {
             self.options.drain(at..at + 3);

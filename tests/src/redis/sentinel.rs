@@ -1,11 +1,11 @@
-//! A primary, a replica, and three sentinels that agree when the primary is gone.
+//! A primary, a replica, and three sentinels that agree on failovers.
 
 use redis::RedisResult;
 
 use super::{DURABLE, Redis};
 use crate::eventually;
 
-/// The name by which the sentinels know the pair.
+/// The service name of the pair at the sentinels.
 const SERVICE: &str = "wirebell";
 
 /// The servers and their sentinels. All are stopped when the value is dropped.
@@ -20,16 +20,16 @@ impl Sentinels {
         Self::start_with("", &[], &[], "1000").await
     }
 
-    /// The same, where each server has everything again after a crash, and where a primary that is only slow, or that
-    /// comes back at once, stays the primary.
+    /// Starts servers that keep their data after a crash. A primary that is only slow, or that
+    /// restarts at once, stays the primary.
     pub async fn start_durable() -> Self {
         Self::start_with("", &[], &DURABLE, "3000").await
     }
 
-    /// The same, where the servers want a password and the sentinels another.
+    /// Starts servers and sentinels with different passwords.
     pub async fn start_with_passwords(servers: &str, sentinels: &str) -> Self {
-        let words = ["--requirepass", sentinels, "--sentinel", "sentinel-pass", sentinels];
-        Self::start_with(servers, &words, &[], "1000").await
+        let sentinel_options = ["--requirepass", sentinels, "--sentinel", "sentinel-pass", sentinels];
+        Self::start_with(servers, &sentinel_options, &[], "1000").await
     }
 
     async fn start_with(password: &str, sentinel: &[&str], more: &[&str], down_after: &str) -> Self {
@@ -45,7 +45,7 @@ impl Sentinels {
         }
         let pair = Self { servers: vec![primary, replica], sentinels };
         for sentinel in &pair.sentinels {
-            eventually("a sentinel knows all the others", || knows_all(sentinel)).await;
+            eventually("a sentinel knows all others", || knows_all(sentinel)).await;
         }
         pair
     }
@@ -53,19 +53,19 @@ impl Sentinels {
     async fn sentinel(port: &str, password: &str, options: &[&str], down_after: &str) -> Redis {
         let sentinel = Redis::start_with(&[&["--sentinel"], options].concat()).await;
         let set = |option, value| ["SENTINEL", "SET", SERVICE, option, value];
-        for words in [
+        for command in [
             ["SENTINEL", "MONITOR", SERVICE, "127.0.0.1", port, "2"].as_slice(),
             &set("down-after-milliseconds", down_after),
             &set("failover-timeout", "5000"),
-            // An empty one is none.
+            // An empty password means none.
             &set("auth-pass", password),
         ] {
-            sentinel.query::<()>(words).await.expect("the sentinel takes it");
+            sentinel.query::<()>(command).await.expect("the sentinel accepts the command");
         }
         sentinel
     }
 
-    /// Its URL.
+    /// Returns the URL.
     pub fn url(&self) -> String {
         let nodes: Vec<String> =
             self.sentinels[1..].iter().map(|it| format!("&node=127.0.0.1:{}", it.port())).collect();
@@ -77,41 +77,41 @@ impl Sentinels {
         format!("redis-sentinel://{user}127.0.0.1:{port}?sentinelServiceName={SERVICE}{}{secret}", nodes.concat())
     }
 
-    /// Makes the replica the primary and the other way round, both alive.
+    /// Swaps the roles of primary and replica, both alive.
     pub async fn swap_roles(&self) {
         self.sentinels[0].query::<()>(&["SENTINEL", "FAILOVER", SERVICE]).await.expect("a failover begins");
     }
 
-    /// Starts a failover as [`Self::swap_roles`] does, unless the sentinels will not have it just now.
+    /// Swaps the roles as [`Self::swap_roles`] does. Returns an error if the sentinels refuse now.
     pub async fn try_swap_roles(&self) -> RedisResult<()> {
         self.sentinels[0].query(&["SENTINEL", "FAILOVER", SERVICE]).await
     }
 
-    /// The primary and the replica, whichever is which.
+    /// Returns the primary and the replica, in no fixed order.
     pub fn servers(&self) -> &[Redis] {
         &self.servers
     }
 
-    /// The index of the server that the sentinels name.
+    /// Returns the index of the server that the sentinels name as primary.
     pub async fn primary_index(&self) -> usize {
         let address = self.sentinels[0].query(&["SENTINEL", "get-master-addr-by-name", SERVICE]).await;
         let (_, port): (String, u16) = address.expect("the sentinel knows the service");
         self.servers.iter().position(|server| server.port() == port).expect("one of ours")
     }
 
-    /// Ends a server without a goodbye.
+    /// Kills a server.
     pub fn kill(&mut self, index: usize) {
         self.servers[index].kill();
     }
 
-    /// Starts a server again: as the primary, or as a replica of the one at another index.
+    /// Restarts a server: as the primary, or as a replica of the server at another index.
     pub async fn restart(&mut self, index: usize, replica_of: Option<usize>) {
         let port = replica_of.map(|primary| self.servers[primary].port());
         self.servers[index].set_primary(port);
         self.servers[index].restart().await;
     }
 
-    /// The server that the sentinels name.
+    /// Returns the server that the sentinels name as primary.
     pub async fn primary(&mut self) -> &mut Redis {
         let index = self.primary_index().await;
         &mut self.servers[index]

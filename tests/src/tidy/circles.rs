@@ -1,7 +1,9 @@
-//! Import circles: files that need each other, directly or through others. Such files are one file that was cut in pieces.
+//! Import circles: files that need each other, directly or through others. Such files are one file
+//! that was cut in pieces.
 //!
-//! A Rust file imports the file that *defines* a name: re-exports are followed. A parent module may assemble its own
-//! children, so its imports from below do not count. In TypeScript every relative import counts, types included.
+//! A Rust file imports the file that *defines* a name; re-exports are followed. A parent module may
+//! assemble its own children, so its imports from below do not count. In TypeScript every relative
+//! import counts, types included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +96,7 @@ impl Imports {
     }
 }
 
-/// A module's path from the crate's root, such as `["bus", "redis"]`.
+/// A module's path from the root of the crate, such as `["bus", "redis"]`.
 type Module = Vec<String>;
 type Modules<'a> = BTreeMap<Module, &'a Source>;
 
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_that_import_each_other_are_found() {
+    fn siblings_that_import_each_other_are_reported() {
         let found = rust(&[
             ("a/mod.rs", "mod b;\nmod c;"),
             ("a/b.rs", "use super::c::C;"),
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_through_a_re_export_is_found() {
+    fn circle_through_a_re_export_is_reported() {
         let found = rust(&[
             ("a/mod.rs", "mod b;\nmod c;\npub use b::B;\npub use self::c::{C, D};"),
             ("a/b.rs", "use super::D;"),
@@ -228,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_circle_between_folders_is_one() {
+    fn longer_circle_between_folders_is_reported_once() {
         let found =
             rust(&[("a.rs", "use crate::b::B;"), ("b/mod.rs", "use crate::c::C;"), ("c.rs", "use crate::a::A;")]);
         assert_eq!(found, ["3 files import each other in a circle: x/src/a.rs, x/src/b/mod.rs, x/src/c.rs"]);
     }
 
     #[test]
-    fn a_parent_assembles_its_children_and_tests_may_import_anything() {
+    fn imports_of_parents_and_tests_do_not_count() {
         let found = rust(&[
             ("lib.rs", "use self::a::A;"),
             ("a/mod.rs", "mod b;\nuse self::b::B;\npub struct A;"),
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_in_typescript_are_found() {
+    fn circles_in_typescript_are_reported() {
         let found = typescript(&[
             ("s/a.ts", "import { b } from \"./d/b.js\";"),
             ("s/d/b.ts", "import type { A } from \"../a.js\";"),

@@ -1,6 +1,7 @@
-//! Code without what only looks like code: comments, the contents of strings, tests. Lines keep their numbers.
+//! Source text reduced to code: comments, contents of strings and tests are blanked. Line numbers
+//! stay the same.
 
-/// The text with comments and the contents of strings and characters blank.
+/// Returns the text with comments and the contents of strings and characters blanked.
 pub fn code_only(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut code = String::with_capacity(text.len());
@@ -18,7 +19,7 @@ pub fn code_only(text: &str) -> String {
     code
 }
 
-/// How many bytes from here on are a comment or a literal; 0 if none begins here.
+/// Returns how many bytes from here are a comment or a literal; 0 if none begins here.
 fn skipped(rest: &[u8], before: Option<u8>) -> usize {
     let inside_name = before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match rest {
@@ -27,7 +28,7 @@ fn skipped(rest: &[u8], before: Option<u8>) -> usize {
         [b'"', ..] => string(rest),
         [b'r', b'"' | b'#', ..] if !inside_name => raw_string(rest),
         [b'\'', b'\\', _, tail @ ..] => 3 + tail.iter().position(|byte| *byte == b'\'').map_or(0, |end| end + 1),
-        // One character between quotes; otherwise it is a lifetime.
+        // One character between quotes. Otherwise it is a lifetime.
         [b'\'', ..] => character(rest),
         _ => 0,
     }
@@ -89,7 +90,8 @@ fn character(rest: &[u8]) -> usize {
     }
 }
 
-/// The code without items behind `#[cfg(test)]`: each reaches to the brace that closes it at the same indentation.
+/// Returns the code without items under `#[cfg(test)]`. An item ends at the closing brace of the
+/// same indentation.
 pub fn without_tests(code: &str) -> String {
     let mut kept = Vec::new();
     let mut lines = code.lines();
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_strings_are_blank() {
+    fn comments_and_strings_are_blanked() {
         let code = code_only("a // b\n\"c // d\" e /* f /* g */ h */ i\nr#\"j\" k\"# l '\"' m 'n b'\\'' o\n");
         let words: Vec<&str> = code.split_whitespace().collect();
         assert_eq!(words, ["a", "e", "i", "l", "m", "'n", "b", "o"]);
@@ -125,12 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn letters_beyond_ascii_do_not_disturb() {
+    fn non_ascii_characters_are_handled() {
         assert_eq!(code_only("'é' x \"ü\" y").split_whitespace().collect::<Vec<_>>(), ["x", "y"]);
     }
 
     #[test]
-    fn tests_are_dropped_and_what_follows_stays() {
+    fn tests_are_removed_and_following_code_stays() {
         let code = "a\n#[cfg(test)]\nmod tests;\nb\n#[cfg(test)]\nmod more {\n    c;\n    }\n}\nd";
         let words: Vec<String> = without_tests(code).split_whitespace().map(ToOwned::to_owned).collect();
         assert_eq!(words, ["a", "#[cfg(test)]", "b", "#[cfg(test)]", "d"]);

@@ -1,16 +1,17 @@
-//! Which room of the gateway may name which. An edge that is not in the table is a breach.
+//! Which room of the gateway may import which. An import that is not in the table is a breach.
 
 use super::{Breach, Source, paths};
 
 const LEAVES: [&str; 4] = ["auth", "config", "lifecycle", "telemetry"];
 
-/// Each room with the rooms it may name, besides itself; `room::part` permits only names of that part.
+/// Each room with the rooms it may import, besides itself. `room::part` permits only names of that
+/// part.
 const EDGES: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("auth", &["config"]),
     ("lifecycle", &["config"]),
     ("telemetry", &["config"]),
-    // How a door refuses: a leaf under the rooms that speak HTTP, and under no other.
+    // Problem documents: a leaf under the rooms that speak HTTP, and under no other.
     ("problem", &[]),
     ("bus", &LEAVES),
     ("hub", &["bus", "auth", "config", "lifecycle", "telemetry"]),
@@ -25,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("main", &["*"]),
 ];
 
-/// Every breach in a file of the gateway.
+/// Returns every breach in a file of the gateway.
 pub fn check(source: &Source) -> Vec<Breach> {
     let Some(inside) = source.path.strip_prefix("gateway/src/") else { return Vec::new() };
     if source.is_test() || inside == "lib.rs" {
@@ -40,7 +41,7 @@ pub fn check(source: &Source) -> Vec<Breach> {
         .filter(|(_, path)| !permits(room, allowed, path))
         .map(|(line, path)| source.breach(line, format!("`{room}` may not name `{path}`")))
         .collect();
-    breaches.extend(climbs(source, inside));
+    breaches.extend(paths_out_of_room(source, inside));
     breaches
 }
 
@@ -60,13 +61,15 @@ pub(super) fn named(code: &str) -> Vec<(usize, String)> {
     found.map(|path| (path.line, path.segments[..path.segments.len().min(2)].join("::"))).collect()
 }
 
-/// `super::` that climbs out of the room would be an edge that this rule cannot read.
-fn climbs(source: &Source, inside: &str) -> Vec<Breach> {
+/// Reports `super::` paths that leave the room: this rule cannot read such an import.
+fn paths_out_of_room(source: &Source, inside: &str) -> Vec<Breach> {
     let depth = inside.matches('/').count() + usize::from(!inside.ends_with("/mod.rs"));
     let chain = "super::".repeat(depth.max(1));
     let lines = source.code.lines().enumerate();
-    let climbing = lines.filter(|(_, line)| depth > 0 && !line.starts_with(' ') && line.contains(&chain));
-    climbing.map(|(line, _)| source.breach(line, "`super` climbs out of the room; write `crate::`")).collect()
+    let leaving = lines.filter(|(_, line)| depth > 0 && !line.starts_with(' ') && line.contains(&chain));
+    leaving
+        .map(|(line, _)| source.breach(line, "`super` paths_out_of_room out of the room; write `crate::`"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_upwards_is_refused() {
+    fn import_of_a_higher_room_is_a_breach() {
         let text = "//! crate::session\nuse crate::bus::Bus;\nuse crate::session::Session;\n";
         assert_eq!(found("gateway/src/hub/pump.rs", text), ["3 `hub` may not name `session::Session`"]);
         assert_eq!(found("gateway/src/config/mod.rs", "use crate::auth::Key;").len(), 1);
@@ -92,8 +95,11 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_downwards_passes() {
-        assert_eq!(found("gateway/src/session/run.rs", "use crate::{auth::Claims, hub::{Hub, Outbox}};"), [""; 0]);
+    fn import_of_a_lower_room_passes() {
+        assert_eq!(
+            found("gateway/src/session/run.rs", "use crate::{auth::Claims, hub::{Hub, SendBuffer}};"),
+            [""; 0]
+        );
         assert_eq!(found("gateway/src/server/build.rs", "use crate::{api, hub, transport};"), [""; 0]);
         assert_eq!(
             found("gateway/src/hub/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::api::x;\n}"),
@@ -102,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_taken_apart() {
+    fn import_groups_are_expanded() {
         let text = "use crate::{\n    telemetry::{Metrics, propagation},\n    api::publish,\n};";
         assert_eq!(found("gateway/src/hub/mod.rs", text), ["1 `hub` may not name `api::publish`"]);
     }
 
     #[test]
-    fn admin_sees_a_part_only() {
+    fn admin_may_import_only_a_part_of_the_hub() {
         assert_eq!(
             found("gateway/src/admin/mod.rs", "use crate::hub::Snapshot;\nuse crate::bus::health;"),
             [""; 0]
@@ -117,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn climbing_and_unknown_rooms_are_refused() {
+    fn leaving_the_room_and_unknown_rooms_are_breaches() {
         assert_eq!(found("gateway/src/hub/pump.rs", "use super::super::api::x;").len(), 1);
         assert_eq!(found("gateway/src/hub/mod.rs", "use super::api::x;").len(), 1);
         assert_eq!(found("gateway/src/hub/pump.rs", "use super::Hub;"), [""; 0]);

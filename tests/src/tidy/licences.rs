@@ -1,8 +1,8 @@
-//! Licences: every dependency under terms that let anybody use the whole.
+//! Licenses: every dependency must have permissive terms.
 
 use serde_json::Value;
 
-/// Licences that ask for no more than that their text is kept.
+/// Licenses that only require to keep their text.
 const PERMISSIVE: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -23,17 +23,21 @@ const PERMISSIVE: &[&str] = &[
     "Zlib",
 ];
 
-/// Every package in the output of `cargo metadata` whose licence is not permissive, with what it says.
-pub fn refused(metadata: &Value) -> Vec<String> {
+/// Returns every package in the output of `cargo metadata` whose license is not permissive, with
+/// that license.
+pub fn not_permissive(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let licence = |package: &Value| package["license"].as_str().unwrap_or("").to_owned();
-    let refused = packages.iter().filter(|package| !is_permissive(&licence(package)));
-    refused.map(|package| format!("{}: {:?}", package["name"].as_str().unwrap_or("?"), licence(package))).collect()
+    let not_permissive = packages.iter().filter(|package| !is_permissive(&licence(package)));
+    not_permissive
+        .map(|package| format!("{}: {:?}", package["name"].as_str().unwrap_or("?"), licence(package)))
+        .collect()
 }
 
-/// May it be used under permissive terms? One branch of an `OR` is enough, an `AND` needs all.
+/// Returns whether a license expression is permissive. One branch of an `OR` is enough, an `AND`
+/// needs all.
 pub fn is_permissive(expression: &str) -> bool {
-    // The old way to write `OR`.
+    // `/` is the old form of `OR`.
     let expression = expression.replace('/', " OR ");
     let spaced = expression.replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -42,30 +46,30 @@ pub fn is_permissive(expression: &str) -> bool {
 }
 
 fn any(words: &[&str], at: &mut usize) -> bool {
-    let mut good = all(words, at);
+    let mut permissive = all(words, at);
     while words.get(*at) == Some(&"OR") {
         *at += 1;
-        good |= all(words, at);
+        permissive |= all(words, at);
     }
-    good
+    permissive
 }
 
 fn all(words: &[&str], at: &mut usize) -> bool {
-    let mut good = one(words, at);
+    let mut permissive = one(words, at);
     while words.get(*at) == Some(&"AND") {
         *at += 1;
-        good &= one(words, at);
+        permissive &= one(words, at);
     }
-    good
+    permissive
 }
 
 fn one(words: &[&str], at: &mut usize) -> bool {
     let Some(word) = words.get(*at) else { return false };
     *at += 1;
     if *word == "(" {
-        let good = any(words, at);
+        let permissive = any(words, at);
         *at += 1;
-        return good;
+        return permissive;
     }
     if words.get(*at) == Some(&"WITH") {
         let exception = words.get(*at + 1).copied().unwrap_or("");
@@ -80,8 +84,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_are_weighed() {
-        for (expression, good) in [
+    fn license_expressions_are_evaluated() {
+        for (expression, permissive) in [
             ("MIT", true),
             ("MIT/Apache-2.0", true),
             ("GPL-3.0 OR MIT", true),
@@ -93,15 +97,15 @@ mod tests {
             ("AGPL-3.0-only", false),
             ("", false),
         ] {
-            assert_eq!(is_permissive(expression), good, "{expression}");
+            assert_eq!(is_permissive(expression), permissive, "{expression}");
         }
     }
 
     #[test]
-    fn a_package_without_a_licence_is_refused() {
+    fn package_without_a_license_is_reported() {
         let metadata = serde_json::json!({"packages": [
             {"name": "a", "license": "MIT"}, {"name": "b", "license": null}, {"name": "c", "license": "SSPL-1.0"},
         ]});
-        assert_eq!(refused(&metadata), ["b: \"\"", "c: \"SSPL-1.0\""]);
+        assert_eq!(not_permissive(&metadata), ["b: \"\"", "c: \"SSPL-1.0\""]);
     }
 }

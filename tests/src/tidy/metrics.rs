@@ -1,20 +1,20 @@
-//! The inventory of metrics, read from its source, and the page that documents it.
+//! The inventory of metrics, read from the source, and the page that documents it.
 
 /// One metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
-    /// Its whole name.
+    /// Full name.
     pub name: String,
-    /// What Prometheus calls its type.
+    /// Prometheus type.
     pub kind: &'static str,
-    /// The names of its labels.
+    /// Names of the labels.
     pub labels: Vec<String>,
-    /// Its sentence.
+    /// Help text.
     pub help: String,
 }
 
-/// How the source makes each type.
-const MAKERS: [(&str, &str); 7] = [
+/// The constructors in the source, and the type that each makes.
+const CONSTRUCTORS: [(&str, &str); 7] = [
     ("counter", "counter"),
     ("counters", "counter"),
     ("gauge", "gauge"),
@@ -24,13 +24,13 @@ const MAKERS: [(&str, &str); 7] = [
     ("histograms", "histogram"),
 ];
 
-/// Every metric that the source makes by `new.<maker>("name", "help", &["label"…])`.
+/// Returns every metric that the source makes by `new.<constructor>("name", "help", &["label"…])`.
 pub fn inventory(source: &str) -> Vec<Metric> {
     let mut metrics = Vec::new();
     for (at, _) in source.match_indices("new.") {
         let rest = &source[at + "new.".len()..];
-        let Some((maker, arguments)) = rest.split_once('(') else { continue };
-        let Some((_, kind)) = MAKERS.iter().find(|(name, _)| *name == maker) else { continue };
+        let Some((constructor, arguments)) = rest.split_once('(') else { continue };
+        let Some((_, kind)) = CONSTRUCTORS.iter().find(|(name, _)| *name == constructor) else { continue };
         let end = arguments.find(")?").unwrap_or(arguments.len());
         let mut texts = literals(&arguments[..end]).into_iter();
         let (Some(name), Some(help)) = (texts.next(), texts.next()) else { continue };
@@ -44,28 +44,28 @@ fn literals(text: &str) -> Vec<String> {
     text.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
-const HEAD: &str = "\
+const PAGE_HEADER: &str = "\
 # Metrics
 
-A node shows them at `/metrics` of the services' door, in Prometheus' text format. Labels are drawn from fixed lists,
-so the number of series does not grow with users or events. Beside them stand the `process_…` metrics of Prometheus'
-client.
+A node exposes its metrics at `/metrics` of the server API, in the Prometheus text format. Labels have fixed sets of
+values, so the number of series does not grow with users or events. The `process_…` metrics of the Prometheus client
+are exposed as well.
 
-This page is made from `gateway/src/telemetry/metrics.rs`; a test holds the two together
-(`UPDATE=1 cargo test --release -p wirebell-tests --test tidy` writes it anew).
+This page is generated from `gateway/src/telemetry/metrics.rs`, and a test compares the two. To regenerate it, run
+`UPDATE=1 cargo test --release -p wirebell-tests --test tidy`.
 
-| metric | type | labels | what it says |
+| metric | type | labels | meaning |
 | --- | --- | --- | --- |
 ";
 
-/// The page, whole.
+/// Returns the complete page.
 pub fn page(metrics: &[Metric]) -> String {
     let row = |Metric { name, kind, labels, help }: &Metric| {
         let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
         format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
     };
     let rows: Vec<String> = metrics.iter().map(row).collect();
-    format!("{HEAD}{}\n", rows.join("\n"))
+    format!("{PAGE_HEADER}{}\n", rows.join("\n"))
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
     "#;
 
     #[test]
-    fn every_metric_is_found_with_its_labels() {
+    fn metrics_are_found_with_their_labels() {
         let found = inventory(SOURCE);
         let names: Vec<&str> = found.iter().map(|metric| metric.name.as_str()).collect();
         assert_eq!(names, ["wirebell_build_info", "wirebell_published_total", "wirebell_round_trip_seconds"]);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_more_or_less_is_another_page() {
+    fn a_missing_metric_changes_the_page() {
         let found = inventory(SOURCE);
         assert_ne!(page(&found), page(&found[1..]));
         assert!(page(&found).contains("| `wirebell_build_info` | gauge | `version` | The version; always 1. |"));

@@ -1,7 +1,10 @@
-//! Rules over source text: which room may know which, which names stand only in one place, how large a file may be.
+//! Rules over source text: which room may import which, which names are reserved to some files, how
+//! large a file may be.
 //!
-//! Every rule is a function from text to breaches, and beside it stand small doctored texts that it must refuse, so
-//! that no rule passes because it looks at nothing.
+//! Every rule is a function from text to breaches. Input: the Rust and TypeScript files of the
+//! repository. Output: breaches with path and line. Beside each rule are small texts that it must
+//! report, so no rule passes because it checks nothing. The rules know nothing about nodes or tests
+//! that run them.
 
 pub mod circles;
 pub mod code;
@@ -15,46 +18,46 @@ pub mod words;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A Rust file, by its path from the root of the repository.
+/// A source file, by its path from the root of the repository.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Such as `gateway/src/hub/outbox.rs`.
+    /// Such as `gateway/src/hub/registry.rs`.
     pub path: String,
-    /// Its text as it stands.
+    /// The complete text.
     pub text: String,
-    /// Its code: comments, the contents of strings, and tests are blank, line by line.
+    /// The code: comments, the contents of strings, and tests are blank, line by line.
     pub code: String,
 }
 
 /// A line that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Breach {
-    /// Where.
+    /// Path of the file.
     pub path: String,
-    /// Its number, from 1; 0 for the whole file.
+    /// Line number, from 1; 0 for the whole file.
     pub line: usize,
-    /// Which rule, and what was found.
+    /// The rule, and what was found.
     pub what: String,
 }
 
 impl Source {
-    /// A file with this text.
+    /// Returns a Rust file with this text.
     pub fn new(path: &str, text: &str) -> Self {
         let code = code::without_tests(&code::code_only(text));
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
-    /// A file in another language than Rust: all of its text counts as code.
+    /// Returns a file in another language than Rust: all of its text counts as code.
     pub fn plain(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned(), code: text.to_owned() }
     }
 
-    /// A breach at this line, counted from 0.
+    /// Returns a breach at this line, counted from 0.
     pub fn breach(&self, line: usize, what: impl Into<String>) -> Breach {
         Breach { path: self.path.clone(), line: line + 1, what: what.into() }
     }
 
-    /// Is it a file of tests as a whole?
+    /// Returns whether the whole file consists of tests.
     pub fn is_test(&self) -> bool {
         self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
@@ -66,7 +69,7 @@ impl fmt::Display for Breach {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }

@@ -1,27 +1,27 @@
-//! How a file may look from outside: its length and its name.
+//! The shape of a file: its length and its name.
 
 use super::{Breach, Source};
 
-/// The most lines of one file.
-pub const MOST_LINES: usize = 450;
-/// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 8] = ["common", "core", "helper", "helpers", "types", "util", "utils", "misc"];
+/// Maximum number of lines of a file.
+pub const MAX_LINES: usize = 450;
+/// Names that say nothing about the content.
+const VAGUE_NAMES: [&str; 8] = ["common", "core", "helper", "helpers", "types", "util", "utils", "misc"];
 
-/// Every breach in a file.
+/// Returns every breach in a file.
 pub fn check(source: &Source) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let lines = source.text.lines().count();
-    if lines > MOST_LINES {
-        breaches.push(source.breach(MOST_LINES, format!("{lines} lines; at most {MOST_LINES}")));
+    if lines > MAX_LINES {
+        breaches.push(source.breach(MAX_LINES, format!("{lines} lines; at most {MAX_LINES}")));
     }
     for part in source.path.split('/') {
         let name = part.strip_suffix(".rs").unwrap_or(part);
-        if EMPTY_NAMES.contains(&name) {
-            breaches.push(source.breach(0, format!("a room called `{name}` could hold anything")));
+        if VAGUE_NAMES.contains(&name) {
+            breaches.push(source.breach(0, format!("the name `{name}` says nothing about the content")));
         }
     }
     if !source.text.trim_start().starts_with("//!") {
-        breaches.push(source.breach(0, "the file does not say at its top what it is"));
+        breaches.push(source.breach(0, "the file has no module documentation (`//!`)"));
     }
     breaches
 }
@@ -31,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_nameless_and_silent_files_are_refused() {
-        let long = format!("//! It is long.\n{}", "\n".repeat(MOST_LINES));
+    fn long_files_vague_names_and_missing_module_docs_are_breaches() {
+        let long = format!("//! It is long.\n{}", "\n".repeat(MAX_LINES));
         assert_eq!(check(&Source::new("gateway/src/hub/a.rs", &long)).len(), 1);
         assert_eq!(check(&Source::new("gateway/src/util/a.rs", "//! A.")).len(), 1);
         assert_eq!(check(&Source::new("protocol/src/types.rs", "//! A.")).len(), 1);

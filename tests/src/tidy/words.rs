@@ -1,12 +1,13 @@
-//! Names that stand only in some places: a rule each, with the files it holds for and those it leaves out.
+//! Names that are reserved to some files. Each rule has the files that it covers and their
+//! exceptions.
 
 use super::{Breach, Source, edges};
 
-/// A rule: in these files, save those, none of these words.
+/// A rule: these files, except those in `except`, must not contain these words.
 struct Rule {
     why: &'static str,
     within: &'static [&'static str],
-    save: &'static [&'static str],
+    except: &'static [&'static str],
     words: &'static [&'static str],
 }
 
@@ -16,19 +17,19 @@ const RULES: &[Rule] = &[
     Rule {
         why: "only bus/redis names a Redis client",
         within: &["gateway/src/"],
-        save: &["gateway/src/bus/redis/", "gateway/src/bus/redis.rs"],
+        except: &["gateway/src/bus/redis/", "gateway/src/bus/redis.rs"],
         words: &["^fred", "^redis::"],
     },
     Rule {
         why: "only redis.rs of the SDK names a Redis client",
         within: &["publisher-sdk/src/"],
-        save: &["publisher-sdk/src/redis.rs", "publisher-sdk/src/redis/"],
+        except: &["publisher-sdk/src/redis.rs", "publisher-sdk/src/redis/"],
         words: &["^fred", "^redis::"],
     },
     Rule {
-        why: "only the rooms at the edge name axum",
+        why: "only the HTTP rooms name axum",
         within: &["gateway/src/"],
-        save: &[
+        except: &[
             "gateway/src/transport/",
             "gateway/src/api/",
             "gateway/src/admin/",
@@ -41,42 +42,43 @@ const RULES: &[Rule] = &[
     Rule {
         why: "the hub knows no JSON, JWT or HTTP",
         within: &["gateway/src/hub/"],
-        save: &[],
+        except: &[],
         words: &["^serde_json", "^jsonwebtoken", "^axum", "^http", "^hyper", "^reqwest", "^tokio_tungstenite"],
     },
     Rule {
         why: "only config reads the environment",
         within: SHIPPED,
-        save: &["gateway/src/config/"],
+        except: &["gateway/src/config/"],
         words: &["std::env", "env::var", "env::vars", "env::var_os"],
     },
     Rule {
-        why: "it reads no clock and does no I/O",
-        within: &["gateway/src/session/state.rs", "gateway/src/hub/registry.rs", "protocol/src/"],
-        save: &[],
+        why: "this code reads no clock and does no I/O",
+        within: &["gateway/src/session/state.rs", "gateway/src/hub/registry/", "protocol/src/"],
+        except: &[],
         words: &["Instant", "SystemTime", "tokio", "now_utc"],
     },
-    Rule { why: "a panic is an outage", within: SHIPPED, save: &[], words: &[".unwrap()", ".expect("] },
+    Rule { why: "a panic is an outage", within: SHIPPED, except: &[], words: &[".unwrap()", ".expect("] },
     Rule {
         why: "every queue is bounded",
         within: SHIPPED,
-        save: &[],
+        except: &[],
         words: &["unbounded_channel", "UnboundedSender", "mpsc::unbounded", "mpsc::channel()"],
     },
     Rule {
         why: "an exception is `#[expect(…, reason)]`",
         within: &[""],
-        save: &[],
+        except: &[],
         words: &["#[allow(", "#![allow("],
     },
 ];
 
-/// Every breach in a file.
+/// Returns every breach in a file.
 pub fn check(source: &Source) -> Vec<Breach> {
-    let mut breaches = spawned_on_its_own(source);
-    for rule in RULES.iter().filter(|rule| holds_for(rule, source)) {
+    let mut breaches = untracked_spawns(source);
+    for rule in RULES.iter().filter(|rule| applies_to(rule, source)) {
         for (number, line) in source.code.lines().enumerate() {
-            if let Some(word) = rule.words.iter().find(|word| stands_in(line, word) && !is_room(source, line, word))
+            if let Some(word) =
+                rule.words.iter().find(|word| contains_word(line, word) && !is_room(source, line, word))
             {
                 let word = word.trim_start_matches('^');
                 breaches.push(source.breach(number, format!("`{word}`: {}", rule.why)));
@@ -86,41 +88,46 @@ pub fn check(source: &Source) -> Vec<Breach> {
     breaches
 }
 
-fn holds_for(rule: &Rule, source: &Source) -> bool {
+fn applies_to(rule: &Rule, source: &Source) -> bool {
     let below = |paths: &[&str]| paths.iter().any(|path| source.path.starts_with(path));
     let shipped = rule.within != [""];
-    below(rule.within) && !below(rule.save) && !(shipped && source.is_test())
+    below(rule.within) && !below(rule.except) && !(shipped && source.is_test())
 }
 
-/// A task that the drain cannot wait for needs its reason, on its line or on the one before.
-fn spawned_on_its_own(source: &Source) -> Vec<Breach> {
+/// Reports tasks that the drain cannot wait for. Such a task needs a reason on its line or on the
+/// line before.
+fn untracked_spawns(source: &Source) -> Vec<Breach> {
     if !source.path.starts_with("gateway/src/") || source.path.contains("/lifecycle/") || source.is_test() {
         return Vec::new();
     }
     let text: Vec<&str> = source.text.lines().collect();
-    let excused = |number: usize| {
+    let has_reason = |number: usize| {
         let reason = |line: Option<&&str>| line.is_some_and(|line| line.contains("// tidy: spawned because "));
         reason(text.get(number)) || (number > 0 && reason(text.get(number - 1)))
     };
-    let bare = |line: &str| stands_in(line, "tokio::spawn") || stands_in(line, "task::spawn");
+    let bare = |line: &str| contains_word(line, "tokio::spawn") || contains_word(line, "task::spawn");
     let lines = source.code.lines().enumerate();
-    let breaches = lines.filter(|(number, line)| bare(line) && !excused(*number));
-    breaches.map(|(number, _)| source.breach(number, "`tokio::spawn`: tasks are spawned by lifecycle")).collect()
+    let breaches = lines.filter(|(number, line)| bare(line) && !has_reason(*number));
+    breaches
+        .map(|(number, _)| source.breach(number, "`tokio::spawn`: spawn tasks on the tracker of `lifecycle`"))
+        .collect()
 }
 
-/// In a file that imports the room `bus::redis`, `redis::` is that room, save where a crate is imported.
+/// In a file that imports the room `bus::redis`, `redis::` is that room, unless a crate is
+/// imported.
 fn is_room(source: &Source, line: &str, word: &str) -> bool {
     let imported = || edges::named(&source.code).iter().any(|(_, path)| path == "bus::redis");
     word == "^redis::" && !line.trim_start().starts_with("use ") && imported()
 }
 
-/// Does the word stand there as a whole? With `^` before it, it is a crate's name: the first part of its path.
-fn stands_in(line: &str, word: &str) -> bool {
+/// Returns whether the line contains the whole word. With `^`, the word must be a crate's name, the
+/// first part of a path.
+fn contains_word(line: &str, word: &str) -> bool {
     let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
     let (word, first) = word.strip_prefix('^').map_or((word, false), |word| (word, true));
     line.match_indices(word).any(|(at, _)| {
         let (before, after) = (&line[..at], &line[at + word.len()..]);
-        // Behind a dot it is a field or a member, and nobody else's name.
+        // After a dot the name is a field or a method.
         let begins = !word.starts_with(part_of_name) || !before.ends_with(|c| part_of_name(c) || c == '.');
         let ends = !word.ends_with(part_of_name) || !after.starts_with(part_of_name);
         begins && ends && !(first && before.ends_with(':'))
@@ -136,20 +143,20 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_refuses_its_words() {
+    fn each_rule_reports_its_words() {
         for (path, text) in [
             ("gateway/src/hub/mod.rs", "use fred::prelude::*;"),
             ("gateway/src/bus/mod.rs", "use redis::Client;"),
             ("gateway/src/server/build.rs", "use crate::bus::redis;\nuse redis::Client;"),
             ("publisher-sdk/src/lib.rs", "let c = redis::Client::open(url);"),
             ("gateway/src/session/mod.rs", "use axum::extract::State;"),
-            ("gateway/src/hub/outbox.rs", "use serde_json::Value;"),
-            ("gateway/src/hub/outbox.rs", "use http::StatusCode;"),
+            ("gateway/src/hub/fanout.rs", "use serde_json::Value;"),
+            ("gateway/src/hub/fanout.rs", "use http::StatusCode;"),
             ("gateway/src/cli/mod.rs", "let home = std::env::var(\"HOME\");"),
             ("publisher-sdk/src/lib.rs", "use std::env;"),
             ("gateway/src/session/state.rs", "use std::time::{Duration, Instant};"),
             ("gateway/src/session/state.rs", "let now = std::time::Instant::now();"),
-            ("gateway/src/hub/registry.rs", "tokio::task::yield_now().await;"),
+            ("gateway/src/hub/registry/mod.rs", "tokio::task::yield_now().await;"),
             ("protocol/src/event/mod.rs", "SystemTime::now()"),
             ("gateway/src/api/mod.rs", "let a = b.unwrap();"),
             ("protocol/src/lib.rs", "let a = b.expect(\"c\");"),
@@ -165,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_its_place_passes() {
+    fn permitted_names_pass() {
         for (path, text) in [
             ("gateway/src/bus/redis/log.rs", "use fred::prelude::*;"),
             ("gateway/src/server/build.rs", "let bus = crate::bus::redis::RedisBus::new(config.redis);"),
@@ -173,7 +180,7 @@ mod tests {
             ("gateway/src/bus/mod.rs", "mod redis;\npub use self::redis::RedisBus;"),
             ("publisher-sdk/src/redis.rs", "use redis::Client;"),
             ("gateway/src/api/publish.rs", "use axum::Json;"),
-            ("gateway/src/hub/outbox.rs", "//! No serde_json here.\nlet http_like = 1;"),
+            ("gateway/src/hub/fanout.rs", "//! No serde_json here.\nlet http_like = 1;"),
             ("gateway/src/config/environment.rs", "std::env::vars()"),
             ("gateway/src/telemetry/metrics.rs", "env!(\"CARGO_PKG_VERSION\")"),
             ("gateway/src/session/run.rs", "use std::time::Instant;"),
@@ -188,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excuse_needs_its_reason() {
+    fn an_exception_needs_a_reason() {
         assert_eq!(count("gateway/src/hub/mod.rs", "// tidy: spawned\ntokio::spawn(f());"), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Events over HTTP that must be refused, each with the attribute that is wrong.
+//! Events over HTTP that must be rejected, each with the invalid attribute.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::row::{BOGUS, Input, PAYLOAD, Row};
 
 const JSON: &str = "application/json";
 
-/// The rows.
+/// Returns the rows.
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = attributes();
-    rows.extend(wishes());
-    rows.extend(questions());
+    rows.extend(options());
+    rows.extend(queries());
     rows.extend(batches());
     rows.extend(requests());
     rows
@@ -26,7 +26,7 @@ fn attributes() -> Vec<Row> {
         event("no `to`", &json!({"type": "t", "data": PAYLOAD}), "422 invalid_event to"),
         event("no `type`", &json!({"to": "user:42", "data": PAYLOAD}), "422 invalid_event type"),
         event("no `data`", &json!({"to": "user:42", "type": "t"}), "422 invalid_event data"),
-        event("a channel of no kind", &but("to", json!("42")), "422 invalid_event to"),
+        event("a channel of an unknown kind", &but("to", json!("42")), "422 invalid_event to"),
         event("a channel with a space", &but("to", json!("user:a b")), "422 invalid_event to"),
         event("a number for a channel", &but("to", json!(42)), "422 invalid_event to"),
         event("an empty list of channels", &but("to", json!([])), "422 invalid_event to"),
@@ -45,8 +45,8 @@ fn attributes() -> Vec<Row> {
     ]
 }
 
-/// What may be asked of an event's fate and of how it is kept.
-fn wishes() -> Vec<Row> {
+/// Options of tracking and storage.
+fn options() -> Vec<Row> {
     let with = |attributes: &Value| {
         let mut event = json!({"to": "user:42", "type": "t", "data": PAYLOAD});
         for (name, value) in attributes.as_object().expect("attributes") {
@@ -55,14 +55,14 @@ fn wishes() -> Vec<Row> {
         event
     };
     let rows = [
-        ("a receipt that is no boolean", json!({"receipt": "yes"}), "receipt"),
+        ("a receipt that is not a boolean", json!({"receipt": "yes"}), "receipt"),
         ("a deadline of zero", json!({"deadline": 0}), "deadline"),
         ("a deadline in parts of a second", json!({"deadline": 1.5}), "deadline"),
         ("a deadline beyond a week", json!({"deadline": 604_801}), "deadline"),
         ("a deadline as a text", json!({"deadline": "20"}), "deadline"),
         ("a deadline of a volatile event", json!({"deadline": 20, "class": "volatile"}), "deadline"),
         ("a deadline of a retained event", json!({"deadline": 20, "class": "retained"}), "deadline"),
-        ("a delivery some time", json!({"deliver_at": "tomorrow"}), "deliver_at"),
+        ("a delivery at an invalid time", json!({"deliver_at": "tomorrow"}), "deliver_at"),
         ("a delivery by a number", json!({"deliver_at": 1_763_719_200}), "deliver_at"),
         ("a key of a durable event", json!({"key": "k"}), "key"),
         ("an empty key", json!({"key": "", "class": "retained"}), "key"),
@@ -74,11 +74,13 @@ fn wishes() -> Vec<Row> {
             "durability",
         ),
     ];
-    rows.iter().map(|(name, wish, wrong)| event(name, &with(wish), &format!("422 invalid_event {wrong}"))).collect()
+    rows.iter()
+        .map(|(name, option, attribute)| event(name, &with(option), &format!("422 invalid_event {attribute}")))
+        .collect()
 }
 
-/// Asking what became of an event, cancelling it, and the lists.
-fn questions() -> Vec<Row> {
+/// Reading the status of an event, cancelling it, and the lists.
+fn queries() -> Vec<Row> {
     let long = format!("/v1/events/{}", "x".repeat(257));
     let ask = |name, method, path: &str, expected| Row::new(name, bare(method, path), expected);
     let keyless = Input::Request {
@@ -88,28 +90,28 @@ fn questions() -> Vec<Row> {
         body: String::new(),
     };
     vec![
-        ask("an event of nobody", "GET", "/v1/events/never", "404 not_found"),
-        ask("an event of nobody on a channel", "GET", "/v1/events/never?channel=user:42", "404 not_found"),
-        ask("waiting for an event of nobody", "GET", "/v1/events/never?wait=1", "404 not_found"),
+        ask("an unknown event", "GET", "/v1/events/never", "404 not_found"),
+        ask("an unknown event on a channel", "GET", "/v1/events/never?channel=user:42", "404 not_found"),
+        ask("waiting for an unknown event", "GET", "/v1/events/never?wait=1", "404 not_found"),
         ask("a wait of zero", "GET", "/v1/events/x?wait=0", "400 bad_request wait"),
         ask("a wait of more than a minute", "GET", "/v1/events/x?wait=61", "400 bad_request wait"),
-        ask("a wait of no number", "GET", "/v1/events/x?wait=soon", "400 bad_request wait"),
-        ask("a question about no channel", "GET", "/v1/events/x?channel=42", "400 bad_request channel"),
-        ask("a parameter of nobody", "GET", "/v1/events/x?wiat=1", "400 bad_request query"),
+        ask("a wait that is not a number", "GET", "/v1/events/x?wait=soon", "400 bad_request wait"),
+        ask("a query about an invalid channel", "GET", "/v1/events/x?channel=42", "400 bad_request channel"),
+        ask("an unknown parameter", "GET", "/v1/events/x?wiat=1", "400 bad_request query"),
         ask("a parameter twice", "GET", "/v1/events/x?wait=1&wait=2", "400 bad_request query"),
         ask("an id that is not UTF-8", "GET", "/v1/events/%ff", "400 bad_request id"),
         ask("an id with a control character", "GET", "/v1/events/a%0ab", "400 bad_request id"),
         ask("an id too long in a path", "GET", &long, "400 bad_request id"),
-        Row::new("a question without a service key", keyless, "401 unauthorized"),
-        ask("cancelling an event of nobody", "DELETE", "/v1/events/never", "404 not_found"),
+        Row::new("a query without an API key", keyless, "401 unauthorized"),
+        ask("cancelling an unknown event", "DELETE", "/v1/events/never", "404 not_found"),
         ask("cancelling all events", "DELETE", "/v1/events", "405 method_not_allowed"),
         ask("publishing under an id", "POST", "/v1/events/x", "405 method_not_allowed"),
-        ask("a user who can be none", "GET", "/v1/users/a%20b", "400 bad_request id"),
-        ask("a user who is not UTF-8", "GET", "/v1/users/%ff", "400 bad_request id"),
+        ask("an invalid user", "GET", "/v1/users/a%20b", "400 bad_request id"),
+        ask("a user that is not UTF-8", "GET", "/v1/users/%ff", "400 bad_request id"),
         ask("a user by another method", "POST", "/v1/users/42", "405 method_not_allowed"),
-        ask("a list of none", "GET", "/v1/fallbacks?limit=0", "400 bad_request limit"),
+        ask("a list with a limit of zero", "GET", "/v1/fallbacks?limit=0", "400 bad_request limit"),
         ask("a list of too many", "GET", "/v1/receipts?limit=1001", "400 bad_request limit"),
-        ask("a list of no number", "GET", "/v1/receipts?limit=all", "400 bad_request limit"),
+        ask("a list with a limit that is not a number", "GET", "/v1/receipts?limit=all", "400 bad_request limit"),
         ask("a list by another method", "DELETE", "/v1/fallbacks", "405 method_not_allowed"),
     ]
 }
@@ -120,7 +122,7 @@ fn batches() -> Vec<Row> {
     let mixed = json!([good, bad, good, 7, {"to": "all", "type": "t", "data": 1, "key": "k"}]);
     let each = "207 [202, 422 invalid_event to, 202, 422 invalid_event event, 422 invalid_event key]";
     vec![
-        event("bad ones among good ones", &mixed, each),
+        event("invalid ones among valid ones", &mixed, each),
         event("an empty array", &json!([]), "422 invalid_event | 400 bad_request | 422 bad_request"),
         event("too many in one request", &json!(vec![good; 11]), "413 too_large"),
     ]
@@ -142,16 +144,12 @@ fn requests() -> Vec<Row> {
         Row::new("nothing", with(vec![json()], ""), "400 bad_request"),
         Row::new("a text for an event", with(vec![json()], "\"x\""), "400 bad_request | 422 invalid_event"),
         Row::new("not UTF-8 inside", with(vec![json()], "{\"to\":\"\u{fffd}"), "400 bad_request"),
-        Row::new("nested without end", with(vec![json()], &"[".repeat(5000)), "400 bad_request"),
+        Row::new("deeply nested", with(vec![json()], &"[".repeat(5000)), "400 bad_request"),
         Row::new("another content type", with(vec![("content-type", "text/plain".to_owned())], &good), "415"),
-        Row::new("a body that is said to be too large", announced(), "413"),
+        Row::new("a content length that is too large", oversized_content_length(), "413"),
         Row::new("a body too large", with(vec![json()], &" ".repeat(60_000)), "413 too_large"),
-        Row::new("no service key", with(vec![json(), key("")], &good), "401 unauthorized"),
-        Row::new(
-            "another service key",
-            with(vec![json(), key(&format!("Bearer {BOGUS}"))], &good),
-            "401 unauthorized",
-        ),
+        Row::new("no API key", with(vec![json(), key("")], &good), "401 unauthorized"),
+        Row::new("another API key", with(vec![json(), key(&format!("Bearer {BOGUS}"))], &good), "401 unauthorized"),
         Row::new("a key of another scheme", with(vec![json(), key("Basic eDp5")], &good), "401 unauthorized"),
         Row::new("another method", bare("GET", "/v1/events"), "405"),
         Row::new("another path", bare("GET", "/v1/nothing"), "404"),
@@ -163,8 +161,9 @@ fn bare(method: &'static str, path: &str) -> Input {
     Input::Request { method, path: path.to_owned(), headers: Vec::new(), body: String::new() }
 }
 
-/// A body of four gigabytes must be refused before it is read: whoever is sending it would not see an answer in time.
-fn announced() -> Input {
+/// A body of four gigabytes must be rejected before it is read. The sender would not see a later
+/// response in time.
+fn oversized_content_length() -> Input {
     let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer KEY\r\n";
     Input::Head(format!("{head}content-type: {JSON}\r\ncontent-length: 4000000000\r\n\r\n"))
 }

@@ -1,4 +1,5 @@
-//! A row of the table, and how its input is tried: every answer becomes one line, so that the table can be read.
+//! A row of the table, and how its input is sent. Every response becomes one line, which keeps the
+//! table readable.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,49 +15,53 @@ use wirebell_tests::redis::Redis;
 use wirebell_tests::server_api::ServerApi;
 use wirebell_tests::token::{Issuer, claims, with};
 
-/// What payloads are made of here: it must not turn up in a log.
+/// The payload of the rows. It must not be in a log.
 pub(crate) const PAYLOAD: &str = "payload-that-no-log-may-show";
-/// A key or secret that is refused: it must not turn up in a log or in a complaint either.
-pub(crate) const BOGUS: &str = "bogus-secret-that-nobody-may-show";
+/// An invalid key or secret. It must not be in a log or in an error message.
+pub(crate) const BOGUS: &str = "bogus-secret-that-no-output-may-show";
 
-/// One line of the table.
+/// One row of the table.
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) input: Input,
-    /// The answers that are right; each may also be the beginning of one.
+    /// The correct responses; each may also be the beginning of one.
     pub(crate) expected: Vec<String>,
 }
 
-/// What is tried.
+/// The input of a row.
 pub(crate) enum Input {
-    /// A token on the node with a secret, or on the one with a public key. The answer is `<error> <close code>`.
+    /// A token, sent to the node with a secret or to the node with a public key. The response is
+    /// `<error> <close code>`.
     Token { location: TokenLocation, token: String, public_key: bool },
-    /// A connection without a token. The answer as above.
+    /// A connection without a token. The response is `<error> <close code>`.
     NoToken,
-    /// Messages over a good connection, and then a ping. The answer is the errors, and `open` or the close code.
+    /// Messages over a valid connection, and then a ping. The response is the errors, and `open` or
+    /// the close code.
     Frames(Vec<Message>),
-    /// Bytes over a good connection. The answer is `closed <code>`, `dropped` or `open`.
+    /// Bytes over a valid connection. The response is `closed <code>`, `dropped` or `open`.
     Bytes(Vec<u8>),
-    /// A request to the services' api. The answer is `<status> <code> <attribute>`, or that of each item.
+    /// A request to the server API. The response is `<status> <code> <attribute>`, or that of each
+    /// item.
     Request { method: &'static str, path: String, headers: Vec<(&'static str, String)>, body: String },
-    /// The head of a request, of which no body follows. The answer is the status line.
+    /// The head of a request without a body. The response is the status line.
     Head(String),
-    /// A start of the program. The answer is `refused`, followed by those of the names that the complaint holds.
+    /// A start of the program. The response is `rejected` if the error contains all names,
+    /// otherwise the missing names.
     Start { setup: Setup, names: &'static [&'static str] },
 }
 
 impl Row {
-    /// `expected` is one answer, or several with ` | ` between them.
+    /// Returns a row. `expected` is one response, or several separated by ` | `.
     pub(crate) fn new(name: &str, input: Input, expected: &str) -> Self {
         Self { name: name.to_owned(), input, expected: expected.split(" | ").map(ToOwned::to_owned).collect() }
     }
 
-    pub(crate) fn accepts(&self, answer: &str) -> bool {
-        self.expected.iter().any(|right| answer == right || answer.starts_with(&format!("{right} ")))
+    pub(crate) fn accepts(&self, response: &str) -> bool {
+        self.expected.iter().any(|right| response == right || response.starts_with(&format!("{right} ")))
     }
 }
 
-/// Two nodes on one Redis: one that knows a secret, one that knows a public key.
+/// Two nodes on one Redis: one with a secret, one with a public key.
 pub(crate) struct Bench {
     pub(crate) node: Node,
     keyed: Node,
@@ -77,7 +82,7 @@ impl Bench {
         Self { node, keyed, pair, _redis: redis }
     }
 
-    pub(crate) async fn lives(&self) -> bool {
+    pub(crate) async fn is_alive(&self) -> bool {
         self.node.api().get("/livez").await.status == 200 && self.keyed.api().get("/livez").await.status == 200
     }
 
@@ -85,17 +90,17 @@ impl Bench {
         [&self.node.log, &self.keyed.log]
     }
 
-    pub(crate) async fn answer(&self, input: &Input) -> String {
+    pub(crate) async fn response(&self, input: &Input) -> String {
         match input {
             Input::Token { location, token, public_key } => {
                 let node = if *public_key { &self.keyed } else { &self.node };
-                admission(node, Some((*location, token))).await
+                connect_with_token(node, Some((*location, token))).await
             }
-            Input::NoToken => admission(&self.node, None).await,
+            Input::NoToken => connect_with_token(&self.node, None).await,
             Input::Frames(messages) => self.frames(messages).await,
             Input::Bytes(bytes) => self.bytes(bytes).await,
             Input::Request { method, path, headers, body } => self.request(method, path, headers, body).await,
-            Input::Head(head) => head_alone(&self.node, head).await,
+            Input::Head(head) => send_head(&self.node, head).await,
             Input::Start { setup, names } => start(setup, names),
         }
     }
@@ -118,12 +123,12 @@ impl Bench {
                 }
                 Incoming::Frame(_) | Incoming::Ping => {}
                 end => {
-                    words.push(shown(&end));
+                    words.push(describe_end(&end));
                     break;
                 }
             }
         }
-        // A fault that comes twenty times says no more than once.
+        // Repeated errors count once.
         words.dedup();
         words.join(" ")
     }
@@ -146,29 +151,29 @@ impl Bench {
             .map(|(name, value)| (*name, value.as_str()))
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let answer = api.send(method, path, &headers, body.to_owned()).await;
-        let json = answer.json();
+        let response = api.send(method, path, &headers, body.to_owned()).await;
+        let json = response.json();
         if let Value::Array(items) = &json {
-            let items: Vec<String> = items.iter().map(outcome).collect();
-            return format!("{} [{}]", answer.status, items.join(", "));
+            let items: Vec<String> = items.iter().map(describe_item).collect();
+            return format!("{} [{}]", response.status, items.join(", "));
         }
-        let problem = answer.header("content-type").starts_with("application/problem+json");
-        if problem && json["status"] != answer.status {
-            return format!("{} but the problem says {}", answer.status, json["status"]);
+        let problem = response.header("content-type").starts_with("application/problem+json");
+        if problem && json["status"] != response.status {
+            return format!("{} but the problem document says {}", response.status, json["status"]);
         }
         let code = [text(&json["code"]), text(&json["attribute"])].join(" ");
-        format!("{} {}", answer.status, code.trim()).trim().to_owned()
+        format!("{} {}", response.status, code.trim()).trim().to_owned()
     }
 }
 
-async fn admission(node: &Node, token: Option<(TokenLocation, &str)>) -> String {
+async fn connect_with_token(node: &Node, token: Option<(TokenLocation, &str)>) -> String {
     let mut client = match Client::open(node.clients, token).await {
         Ok(client) => client,
-        Err(refused) => return format!("HTTP {}", refused.status),
+        Err(rejected) => return format!("HTTP {}", rejected.status),
     };
     let first = client.next(TIMEOUT).await;
     if matches!(&first, Incoming::Frame(frame) if frame["type"] == "wirebell.welcome") {
-        return "let in".to_owned();
+        return "accepted".to_owned();
     }
     let (frames, end) = match first {
         Incoming::Frame(frame) => {
@@ -181,18 +186,18 @@ async fn admission(node: &Node, token: Option<(TokenLocation, &str)>) -> String 
     for frame in &frames {
         words.push(if frame["type"] == "wirebell.error" { text(&frame["code"]) } else { text(&frame["type"]) });
     }
-    words.push(shown(&end));
+    words.push(describe_end(&end));
     words.join(" ")
 }
 
-async fn head_alone(node: &Node, head: &str) -> String {
+async fn send_head(node: &Node, head: &str) -> String {
     let mut stream = TcpStream::connect(node.services).await.expect("the node listens");
     let head = head.replace("KEY", API_KEY);
     stream.write_all(head.as_bytes()).await.expect("the head is sent");
-    let mut answer = [0; 12];
-    let read = tokio::time::timeout(TIMEOUT, stream.read_exact(&mut answer)).await;
+    let mut response = [0; 12];
+    let read = tokio::time::timeout(TIMEOUT, stream.read_exact(&mut response)).await;
     match read {
-        Ok(Ok(_)) => String::from_utf8_lossy(&answer[9..]).into_owned(),
+        Ok(Ok(_)) => String::from_utf8_lossy(&response[9..]).into_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -200,20 +205,20 @@ async fn head_alone(node: &Node, head: &str) -> String {
 fn start(setup: &Setup, names: &[&str]) -> String {
     let ended = setup.run();
     if ended.status.success() {
-        return "started and ended well".to_owned();
+        return "started and exited with 0".to_owned();
     }
     if ended.output.contains(BOGUS) || ended.output.contains("panicked") {
-        return format!("said too much: {}", ended.output);
+        return format!("the output contains a secret or a panic: {}", ended.output);
     }
     let missing: Vec<&str> = names.iter().copied().filter(|name| !ended.output.contains(name)).collect();
-    if missing.is_empty() { "refused".to_owned() } else { format!("no word of {missing:?} in: {}", ended.output) }
+    if missing.is_empty() { "rejected".to_owned() } else { format!("{missing:?} missing in: {}", ended.output) }
 }
 
-fn outcome(item: &Value) -> String {
+fn describe_item(item: &Value) -> String {
     [item["status"].to_string(), text(&item["code"]), text(&item["attribute"])].join(" ").trim().to_owned()
 }
 
-fn shown(end: &Incoming) -> String {
+fn describe_end(end: &Incoming) -> String {
     match end {
         Incoming::Closed(Some(code)) => code.to_string(),
         other => format!("{other:?}").to_lowercase(),

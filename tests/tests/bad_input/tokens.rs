@@ -1,4 +1,4 @@
-//! Tokens that must not be let in, and ways to bring none at all.
+//! Tokens that must be rejected, and connections without a token.
 
 use serde_json::{Value, json};
 use wirebell_tests::client::TokenLocation;
@@ -6,13 +6,13 @@ use wirebell_tests::token::{Issuer, claims, confused, now, tampered, unsigned, w
 
 use crate::row::{Bench, Input, Row};
 
-/// The rows.
+/// Returns the rows.
 pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
     let issuer = Issuer::default();
     let without = |name: &str| with(claims("42"), name, Value::Null);
     let but = |name: &str, value: Value| issuer.sign(&with(claims("42"), name, value));
     let mut rows = vec![
-        header("no signature asked for", unsigned(&claims("42")), "token_algorithm 4401"),
+        header("algorithm `none`", unsigned(&claims("42")), "token_algorithm 4401"),
         header("another key", Issuer::with_secret("another").token("42"), "token_signature 4401"),
         header("another audience", but("aud", json!("shop")), "token_claims 4401"),
         header("no audience", issuer.sign(&without("aud")), "token_claims 4401 | token_malformed 4401"),
@@ -32,13 +32,13 @@ pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
         header("garbage", "no-token-at-all".to_owned(), "token_malformed 4401"),
         header("three parts of garbage", "a.b.c".to_owned(), "token_malformed 4401"),
         header("empty in the header", String::new(), NOTHING),
-        Row::new("in none of the four places", Input::NoToken, "auth_timeout 4408"),
+        Row::new("in none of the four locations", Input::NoToken, "auth_timeout 4408"),
     ];
     let confused = confused(&bench.pair, &claims("42"));
     let input = Input::Token { location: TokenLocation::Header, token: confused, public_key: true };
     rows.push(Row::new("the public key as an HMAC secret", input, "token_algorithm 4401"));
     let input = Input::Token { location: TokenLocation::Header, token: unsigned(&claims("42")), public_key: true };
-    rows.push(Row::new("no signature asked for, of a public key", input, "token_algorithm 4401"));
+    rows.push(Row::new("algorithm `none`, at the node with a public key", input, "token_algorithm 4401"));
     for location in [TokenLocation::Subprotocol, TokenLocation::Query, TokenLocation::Frame] {
         let at = |what: &str| format!("{what} in {location:?}");
         let row = |name: String, token: String, expected: &str| {
@@ -57,7 +57,7 @@ pub(crate) fn rows(bench: &Bench) -> Vec<Row> {
     rows
 }
 
-/// An empty token is either none, so that one may still come, or a bad one.
+/// An empty token counts as none, and one may still follow, or as an invalid one.
 const NOTHING: &str = "token_malformed 4401 | token_missing 4401 | auth_timeout 4408";
 
 fn header(name: &str, token: String, expected: &str) -> Row {
