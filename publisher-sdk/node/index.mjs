@@ -1,4 +1,4 @@
-// The same module for `import` as for `require`: one copy of every class, so that `instanceof` holds across both.
+// Re-exports the CommonJS module: one copy of every class, so that `instanceof` works across `import` and `require`.
 export {
   Claim,
   ClosedError,

@@ -1,4 +1,4 @@
-// Builds what is published: the scripts, the JavaScript with its types, and the licences beside them.
+// Builds the published files: the Lua scripts as a module, JavaScript with types, and copies of the licenses.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,5 +11,5 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/pack
 
 rmSync(join(here, "dist"), { recursive: true, force: true });
 writeFileSync(join(here, "src", "generated.ts"), source());
-for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(here, "..", "..", licence), join(here, licence));
+for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) copyFileSync(join(here, "..", "..", license), join(here, license));
 execFileSync(process.execPath, [tsc, "-p", here], { stdio: "inherit" });

@@ -1,6 +1,6 @@
-// A shop with Express: the payment's webhook tells the customer's devices, and goes on at once.
+// A shop with Express: the webhook of a payment provider notifies the customer's devices and responds at once.
 //
-//   npm install express wirebell-publisher
+//   npm install express /path/to/wirebell/publisher-sdk/node
 //   WIREBELL_URL=redis://127.0.0.1:6379 PORT=3000 node server.mjs
 import express from "express";
 import { Publisher, WirebellError } from "wirebell-publisher";
@@ -9,14 +9,14 @@ const wb = await Publisher.connect(process.env.WIREBELL_URL ?? "http://127.0.0.1
 const app = express();
 app.use(express.json());
 
-// The provider waits for an answer, and must not wait for the customer: handed over, whatever state the bus is in.
+// The provider waits for the response, so the event is enqueued: this works in any state of the bus.
 app.post("/webhooks/payments", (request, response) => {
   const { payment, user, status } = request.body;
   wb.enqueue({ to: `user:${user}`, type: "payment-status", data: { payment, status }, id: `payment-${payment}-${status}` });
   response.sendStatus(204);
 });
 
-// Somebody in support wants to know whether the customer has seen it.
+// A support message waits for its acknowledgement: the response says whether the customer has seen it.
 app.post("/users/:user/messages", async (request, response) => {
   const published = await wb.publish({ to: `user:${request.params.user}`, type: "message", data: request.body, receipt: true });
   try {
@@ -28,7 +28,7 @@ app.post("/users/:user/messages", async (request, response) => {
   }
 });
 
-// A wrong user is the caller's fault, a bus that is away is not.
+// An invalid user is the caller's error; an unreachable bus is not.
 app.use((error, _request, response, next) => {
   if (!(error instanceof WirebellError)) return next(error);
   response.status(error.code === "invalid_event" ? 422 : 503).json({ code: error.code, message: error.message });
