@@ -1,27 +1,29 @@
-"""Judges a report of the AutobahnTestsuite: every case must have passed, or have been none of ours.
+"""Checks a report of the AutobahnTestsuite: every case must pass, or test compression, which the client API does not offer.
 
-python3 check_report.py INDEX.json CASES      CASES is how many there must be, so that a suite that ran nothing does not pass
+python3 check_report.py INDEX.json CASES
+
+CASES is the expected number of cases, so that an empty report does not pass.
 """
 
 import json
 import sys
 from collections import Counter
 
-# NON-STRICT: right, and later than it could be. INFORMATIONAL: the RFC leaves it open. UNIMPLEMENTED: compression,
-# which the door does not offer.
+# NON-STRICT: correct, but later than possible. INFORMATIONAL: the RFC does not decide it. UNIMPLEMENTED: compression,
+# which the client API does not offer.
 GOOD = {"OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED"}
 COMPRESSION = ("12.", "13.")
 
 
 def failures(cases: dict[str, dict]) -> list[str]:
-    """What is wrong with the cases, one line each."""
+    """Returns one line for each failed case."""
     found = []
     for name, case in cases.items():
         behavior, close = case["behavior"], case["behaviorClose"]
         if {behavior, close} - GOOD:
-            found.append(f"{name}: {behavior}, its goodbye {goodbye} ({case['reportfile']})")
+            found.append(f"{name}: {behavior}, closing {close} ({case['reportfile']})")
         elif behavior == "UNIMPLEMENTED" and not name.startswith(COMPRESSION):
-            found.append(f"{name}: {behavior}, though it is no case of compression")
+            found.append(f"{name}: {behavior}, but the case does not test compression")
     return found
 
 
@@ -31,7 +33,7 @@ def main() -> None:
         cases = json.load(file)["wirebell"]
     failed = failures(cases)
     if len(cases) != expected:
-        failed.append(f"{len(cases)} cases were run; expected {expected}")
+        failed.append(f"{len(cases)} cases ran; expected {expected}")
     counted = Counter(case["behavior"] for case in cases.values())
     print(", ".join(f"{count} {behavior}" for behavior, count in counted.most_common()))
     sys.exit("\n".join(failed) or 0)

@@ -1,4 +1,4 @@
-"""Starts the suite out of the folder that it was installed into: python2.7 wstest.py FOLDER OPTIONS"""
+"""Starts the suite from its installation folder: python2.7 wstest.py FOLDER OPTIONS"""
 
 import site
 import sys

@@ -1,5 +1,5 @@
-// The services under test, one in each language, each a process of its own: Express, FastAPI under uvicorn, and the Rust
-// example. They tell what comes to them in lines of JSON.
+// Starts the services under test, one process per language: Express, FastAPI under uvicorn, and the Rust example. Each
+// service prints what it receives as lines of JSON.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -30,19 +30,19 @@ export class Service {
   lines = [];
   #waiting = [];
 
-  // `wanted` is what the services are told: see `services/`.
-  static async start(language, wanted) {
+  // `settings` are passed to the service; see `services/` for their members.
+  static async start(language, settings) {
     const service = new Service();
     service.language = language;
     service.port = language === "rust" ? undefined : await freePort();
     const [program, ...words] = COMMANDS[language](service.port);
-    const env = { ...process.env, LANGUAGES: JSON.stringify(wanted), PORT: String(service.port), PYTHONDONTWRITEBYTECODE: "1" };
+    const env = { ...process.env, LANGUAGES: JSON.stringify(settings), PORT: String(service.port), PYTHONDONTWRITEBYTECODE: "1" };
     service.child = spawn(program, words, { cwd: HERE, env, stdio: ["pipe", "pipe", "inherit"] });
     running.add(service.child);
     service.ended = once(service.child, "exit").finally(() => running.delete(service.child));
-    createInterface({ input: service.child.stdout }).on("line", (line) => service.#hear(JSON.parse(line)));
+    createInterface({ input: service.child.stdout }).on("line", (line) => service.#receive(JSON.parse(line)));
     await eventually(`the service in ${language} is ready`, () => service.lines.some((line) => line.ready === language));
-    if (language === "python") await eventually("it listens", () => fetch(`${service.url}/openapi.json`).then(({ ok }) => ok, () => false));
+    if (language === "python") await eventually("the service in python listens", () => fetch(`${service.url}/openapi.json`).then(({ ok }) => ok, () => false));
     return service;
   }
 
@@ -50,18 +50,18 @@ export class Service {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  // All lines so far that have this member.
-  told(name) {
+  // Returns all lines so far that have this member.
+  output(name) {
     return this.lines.filter((line) => name in line);
   }
 
   publish(event) {
-    return this.#ask("publish", event);
+    return this.#request("publish", event);
   }
 
-  // Publishes, and waits for an acknowledgement.
+  // Publishes and waits for an acknowledgement.
   confirm(event) {
-    return this.#ask("confirm", event);
+    return this.#request("confirm", event);
   }
 
   kill() {
@@ -69,28 +69,28 @@ export class Service {
     return this.ended;
   }
 
-  // Asks it to stop, which it has to do well.
+  // Asks the service to stop; it must exit without an error.
   async stop() {
     if (this.language === "rust") this.child.stdin.end();
     else this.child.kill("SIGTERM");
     const [code, signal] = await this.ended;
-    // uvicorn hands the signal on to itself once it is done.
-    assert.ok(code === 0 || (this.language === "python" && signal === "SIGTERM"), `${this.language} ended with ${code ?? signal}`);
+    // uvicorn raises the signal again after its shutdown.
+    assert.ok(code === 0 || (this.language === "python" && signal === "SIGTERM"), `the service in ${this.language} exited with ${code ?? signal}`);
   }
 
-  async #ask(what, event) {
+  async #request(action, event) {
     if (this.language === "rust") {
-      this.child.stdin.write(`${JSON.stringify({ [what]: event })}\n`);
+      this.child.stdin.write(`${JSON.stringify({ [action]: event })}\n`);
       return new Promise((resolve) => this.#waiting.push(resolve));
     }
     const body = JSON.stringify(event);
-    const response = await fetch(`${this.url}/${what}`, { method: "POST", headers: { "content-type": "application/json" }, body });
-    const answer = await response.json();
-    assert.equal(response.status, 200, JSON.stringify(answer));
-    return answer;
+    const response = await fetch(`${this.url}/${action}`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const result = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(result));
+    return result;
   }
 
-  #hear(line) {
+  #receive(line) {
     if ("refused" in line) assert.fail(line.refused);
     if ("answer" in line) this.#waiting.shift()?.(line.answer);
     else this.lines.push(line);

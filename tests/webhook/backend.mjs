@@ -1,15 +1,14 @@
-// A backend: takes nothing whose signature the official package does not verify.
+// A webhook backend that rejects requests whose signature the official package does not accept.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";
 
 export class Backend {
-  // `answers(event, count)` says what to do with the event, of which this is the request of that number.
-  static async start(secret, answers) {
+  // `respond(event, count)` returns the response to an event; `count` is the number of requests for it so far.
+  static async start(secret, respond) {
     const backend = new Backend();
     backend.requests = [];
-    backend.refused = [];
-    backend.atOnce = 0;
+    backend.rejected = [];
     const verifier = new Webhook(secret);
     const counts = new Map();
     backend.server = createServer(async (request, response) => {
@@ -19,14 +18,14 @@ export class Backend {
       try {
         event = verifier.verify(body, request.headers);
       } catch (error) {
-        backend.refused.push(`${error}`);
+        backend.rejected.push(`${error}`);
         response.writeHead(401).end();
         return;
       }
       const id = request.headers["webhook-id"];
       counts.set(id, (counts.get(id) ?? 0) + 1);
       backend.requests.push({ event, body, headers: request.headers, at: Date.now() });
-      const { status = 200, json, text, after = 0 } = (await answers(event, counts.get(id))) ?? {};
+      const { status = 200, json, text, after = 0 } = (await respond(event, counts.get(id))) ?? {};
       if (after > 0) await new Promise((resolve) => setTimeout(resolve, after));
       response.writeHead(status, { "content-type": json === undefined ? "text/plain" : "application/json" });
       response.end(json === undefined ? (text ?? "") : JSON.stringify(json));

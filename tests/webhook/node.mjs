@@ -1,4 +1,4 @@
-// Programs under test, on free ports, ended by their process ids.
+// Starts the gateway and Redis on free ports, and stops them by process id.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -7,17 +7,17 @@ import { fileURLToPath } from "node:url";
 
 export const BIN = process.env.WIREBELL_BIN ?? fileURLToPath(new URL("../../target/release/wirebell", import.meta.url));
 
-// `wirebell dev` with these settings and these other arguments. What presence tells the backend would come between the
-// requests that are counted here.
+// Starts `wirebell dev` with these settings and arguments. Presence is off, since its events would also reach the
+// backend, whose requests are counted.
 export async function dev(settings, more = []) {
-  const doors = ["--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"];
+  const listen = ["--clients-listen", "127.0.0.1:0", "--services-listen", "127.0.0.1:0"];
   const sets = Object.entries({ "telemetry.log_format": "json", "presence.enabled": "false", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const child = spawn(BIN, ["dev", ...doors, ...more, ...sets], { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH } });
+  const child = spawn(BIN, ["dev", ...listen, ...more, ...sets], { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH } });
   const node = { child, log: [], stop: () => end(child) };
   const listening = new Promise((resolve, reject) => {
-    const give = (why) => reject(new Error(`${why}:\n${node.log.join("\n")}`));
-    child.on("error", give);
-    child.on("exit", (code) => give(`the node ended with ${code}`));
+    const fail = (reason) => reject(new Error(`${reason}; its log:\n${node.log.join("\n")}`));
+    child.on("error", fail);
+    child.on("exit", (code) => fail(`the node exited with ${code}`));
     createInterface({ input: child.stderr }).on("line", (line) => {
       node.log.push(line);
       const fields = asJson(line)?.fields;
@@ -40,9 +40,9 @@ async function end(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
   child.kill("SIGTERM");
-  const late = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
   await ended;
-  clearTimeout(late);
+  clearTimeout(timer);
 }
 
 async function freePort() {

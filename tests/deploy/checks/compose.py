@@ -93,7 +93,7 @@ def mounts_exist():
 
 
 def balancer(folder, listen, addresses):
-    """Writes nginx.conf for this machine: with other addresses, and with the module that Debian's nginx does not load itself."""
+    """Writes nginx.conf for this machine: other addresses, and the module that Debian's nginx does not load itself."""
     conf = (FILE.parent / "nginx.conf").read_text()
     for old, new in {
         "listen 8080;": f"listen 127.0.0.1:{listen};",

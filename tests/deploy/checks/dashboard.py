@@ -80,6 +80,9 @@ def provisioned():
     """the provisioned data source is the Prometheus of compose.yaml, with its scrape interval"""
     folder = DEPLOY / "grafana" / "provisioning"
     (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text())["datasources"]
-    expect(source["url"] == "http://prometheus:9090" and source["isDefault"], "the data source is not the Prometheus of compose.yaml")
+    expect(
+        source["url"] == "http://prometheus:9090" and source["isDefault"],
+        "the data source is not the Prometheus of compose.yaml",
+    )
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text())["global"]["scrape_interval"]
     expect(source["jsonData"]["timeInterval"] == scraped, "the data source's timeInterval is not the scrape interval")

@@ -51,7 +51,10 @@ def runs_as_unprivileged_user():
     last = {words[0]: " ".join(words[1:]) for words in instructions}
     expect(last["USER"].split(":")[0].isdigit() and last["USER"] != "0:0", f"USER {last['USER']}")
     expect(last["STOPSIGNAL"] == "SIGTERM", "STOPSIGNAL is not SIGTERM, which starts the drain")
-    expect(last["ENTRYPOINT"] == '["/usr/local/bin/wirebell"]' and last["CMD"] == '["serve"]', "the image does not run `wirebell serve`")
+    expect(
+        last["ENTRYPOINT"] == '["/usr/local/bin/wirebell"]' and last["CMD"] == '["serve"]',
+        "the image does not run `wirebell serve`",
+    )
     expect(set(last["EXPOSE"].split()) == {"8080", "9090"}, "the image does not expose both ports")
     copied = [words for words in instructions if words[0] == "COPY"]
     expect(len(copied) == 1, "the image has more than the binary")
@@ -61,17 +64,24 @@ def runs_as_unprivileged_user():
 def same_libc():
     """the binary is built and run on the same Debian release, with an existing profile"""
     found = stages(DOCKERFILE.read_text())
-    expect(found["build"][0].endswith("-bookworm") and "debian12" in found["runtime"][0], "build and runtime use different releases of Debian")
+    expect(
+        found["build"][0].endswith("-bookworm") and "debian12" in found["runtime"][0],
+        "build and runtime use different releases of Debian",
+    )
     build = " ".join(" ".join(words) for words in found["build"][1])
     profile = tomllib.loads((ROOT / "Cargo.toml").read_text())["profile"]
     expect("--profile dist" in build and "dist" in profile, "the build does not use the profile `dist`")
-    expect("target/dist/wirebell" in build and "--locked" in build, "the build is not a locked build of the profile `dist`")
+    expect(
+        "target/dist/wirebell" in build and "--locked" in build, "the build is not a locked build of the profile `dist`"
+    )
 
 
 def context():
     """Returns the paths of this working tree in the build context, and those of four files that must not be in it."""
     known = command("git", "ls-files", "--cached", "--others", "--exclude-standard")
-    extra = "target/release/wirebell\ndeploy/compose/secrets/auth-secret\ntests/e2e/node_modules/a/b.js\ngateway/tls.key\n"
+    extra = (
+        "target/release/wirebell\ndeploy/compose/secrets/auth-secret\ntests/e2e/node_modules/a/b.js\ngateway/tls.key\n"
+    )
     given = command("deploy-specs", "context", ROOT / ".dockerignore", text=known + extra).splitlines()
     return [path for path in given if path not in extra.splitlines()], [p for p in given if p in extra.splitlines()]
 
@@ -88,7 +98,9 @@ def context_suffices():
                 shutil.copy(ROOT / path, to)
         # Locked and offline: fails if a manifest, a target or the lock file is missing.
         manifest = Path(folder) / "Cargo.toml"
-        command("cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline", "--manifest-path", manifest)
+        command(
+            "cargo", "metadata", "--format-version=1", "--no-deps", "--locked", "--offline", "--manifest-path", manifest
+        )
         for source in Path(folder).glob("*/src/**/*.rs"):
             for name in included(source.read_text()):
                 expect((source.parent / name).resolve().is_file(), f"{source.relative_to(folder)} includes {name}")
@@ -96,7 +108,7 @@ def context_suffices():
 
 def included(text):
     """Yields the relative paths in `include_str!("…")` and `include_bytes!("…")`."""
-    for macro in ("include_str!(\"", "include_bytes!(\""):
+    for macro in ('include_str!("', 'include_bytes!("'):
         yield from (rest.split('"')[0] for rest in text.split(macro)[1:])
 
 
@@ -105,4 +117,7 @@ def context_is_clean():
     """.dockerignore keeps build output, dependencies, secrets and keys out"""
     paths, extra = context()
     expect(not extra, f"the build context contains {extra}")
-    expect(not any(path.startswith((".git/", "docs/", "deploy/")) for path in paths), "the build context contains .git, docs or deploy")
+    expect(
+        not any(path.startswith((".git/", "docs/", "deploy/")) for path in paths),
+        "the build context contains .git, docs or deploy",
+    )

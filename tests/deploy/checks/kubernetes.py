@@ -93,7 +93,9 @@ def invalid():
     expect_failure(validate, broken(lambda pod: pod.update(terminationGracePeriod=60)))
     expect_failure(validate, broken(lambda pod: pod["containers"][0]["readinessProbe"].update(periodSeconds="often")))
     expect_failure(validate, broken(lambda pod: pod["containers"][0].pop("name")))
-    expect_failure(validate, broken(lambda pod: pod["containers"][0]["lifecycle"]["preStop"].update(sleep={"second": 5})))
+    expect_failure(
+        validate, broken(lambda pod: pod["containers"][0]["lifecycle"]["preStop"].update(sleep={"second": 5}))
+    )
 
 
 def grace_covers_the_drain(objects):
@@ -106,7 +108,10 @@ def grace_covers_the_drain(objects):
     expect(notified <= deadline, "drain.deadline is before the last client's reconnect notice")
     probe = container(objects)["readinessProbe"]
     noticed = probe["periodSeconds"] * probe["failureThreshold"]
-    expect(noticed <= stop + seconds(settings["WIREBELL_DRAIN_NOTICE"]), "clients are asked to reconnect before the balancer drops the node")
+    expect(
+        noticed <= stop + seconds(settings["WIREBELL_DRAIN_NOTICE"]),
+        "clients are asked to reconnect before the balancer drops the node",
+    )
 
 
 @check
@@ -128,7 +133,10 @@ def picks_the_nodes(objects):
         expect(wanted, f"{name} has no selector")
         expect(wanted.items() <= labels.items(), f"{name} does not select the nodes: {wanted}")
     for each in pod(objects)["topologySpreadConstraints"]:
-        expect(each["labelSelector"]["matchLabels"].items() <= labels.items(), "a spread constraint selects other pods than the nodes")
+        expect(
+            each["labelSelector"]["matchLabels"].items() <= labels.items(),
+            "a spread constraint selects other pods than the nodes",
+        )
 
 
 @check
@@ -170,7 +178,10 @@ def restricted():
     """the pods meet the restricted standard, and have no token and no Service variables"""
     for objects in (base(), example()):
         spec, own = pod(objects), container(objects)
-        expect(spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0, "the pods may run as root")
+        expect(
+            spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0,
+            "the pods may run as root",
+        )
         expect(spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, "no seccomp profile")
         expect(own["securityContext"]["capabilities"] == {"drop": ["ALL"]}, "the container keeps capabilities")
         expect(own["securityContext"]["allowPrivilegeEscalation"] is False, "the container may gain privileges")
@@ -182,7 +193,10 @@ def restricted():
 
 
 def nodes_ask_each_other(objects):
-    expect(environment(objects).get("WIREBELL_SERVICES_ADVERTISE") == "127.0.0.1", "WIREBELL_SERVICES_ADVERTISE is not the pod's address")
+    expect(
+        environment(objects).get("WIREBELL_SERVICES_ADVERTISE") == "127.0.0.1",
+        "WIREBELL_SERVICES_ADVERTISE is not the pod's address",
+    )
     labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
     (rule,) = (each for each in one(objects, "NetworkPolicy")["spec"]["ingress"] if each.get("from"))
     # Without a namespaceSelector a peer is in the nodes' own namespace.
@@ -212,10 +226,16 @@ def probes():
 def rollout():
     """a rollout stops no node before its successor is ready, and only one node is evicted at a time"""
     spec = one(base(), "Deployment")["spec"]
-    expect(spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}, "a rollout does not replace nodes one by one")
+    expect(
+        spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1},
+        "a rollout does not replace nodes one by one",
+    )
     expect("replicas" not in spec, "`replicas` conflicts with the autoscaler")
     expect(one(base(), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1, "several nodes may be evicted at once")
-    expect(one(base(), "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2, "minReplicas is below 2, so the only node could not be drained")
+    expect(
+        one(base(), "HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2,
+        "minReplicas is below 2, so the only node could not be drained",
+    )
 
 
 @check
@@ -229,5 +249,10 @@ def secrets():
     expect(not any(each["kind"] == "Secret" for each in base()), "the base has a Secret")
     secret = one(example(), "Secret")
     expect(set(secret["data"]) == {item["key"] for item in volume["items"]}, "the Secret lacks a key")
-    expect(pod(example())["volumes"][0]["secret"]["secretName"] == secret["metadata"]["name"], "the pods mount another Secret")
-    expect("secrets/" in (FOLDER / "example" / ".gitignore").read_text().splitlines(), "git does not ignore the secrets")
+    expect(
+        pod(example())["volumes"][0]["secret"]["secretName"] == secret["metadata"]["name"],
+        "the pods mount another Secret",
+    )
+    expect(
+        "secrets/" in (FOLDER / "example" / ".gitignore").read_text().splitlines(), "git does not ignore the secrets"
+    )

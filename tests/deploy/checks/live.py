@@ -177,7 +177,10 @@ def drain_shows():
             until(f"data for {name}", lambda q=query: testbed().query(substituted(q)), every=0.5)
     until("the node exits", lambda: process.poll() is not None, timeout=timeout)
     expect(process.returncode == 0, f"the node exited with {process.returncode}")
-    until("clients get a reconnect notice and close code 1012", lambda: "wirebell.reconnect" in node.received and 1012 in node.closed)
+    until(
+        "clients get a reconnect notice and close code 1012",
+        lambda: "wirebell.reconnect" in node.received and 1012 in node.closed,
+    )
     print(f"       the drain took {time.monotonic() - start_time:.0f} s")
 
 

@@ -48,7 +48,7 @@ def before_stop(action):
 
 
 def stop_all():
-    """Stops every process: first SIGTERM, so that it can stop its children, then SIGKILL after 2 s, without a full drain."""
+    """Stops every process: SIGTERM first, so that it can stop its children, then SIGKILL after 2 s, even if it drains."""
     for action in BEFORE_STOP:
         action()
     for process in STARTED:

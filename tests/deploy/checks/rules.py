@@ -107,7 +107,10 @@ def every_alert_helps():
         expect({"summary", "description", "action", "runbook_url"} <= set(annotations), f"{name} lacks an annotation")
         expect(rule["labels"]["severity"] in ("critical", "warning"), f"{name}: severity")
         page, anchor = annotations["runbook_url"].split("#")
-        expect(page.endswith("/docs/operations.md") and anchor == name.lower(), f"{name} does not link to its section of docs/operations.md")
+        expect(
+            page.endswith("/docs/operations.md") and anchor == name.lower(),
+            f"{name} does not link to its section of docs/operations.md",
+        )
         expect(anchor in anchors, f"docs/operations.md has no section {name}")
     sections = {heading for heading in headings if heading.startswith("Wirebell")}
     expect(sections == set(alerts()), f"sections without alert: {sorted(sections - set(alerts()))}")
@@ -136,7 +139,10 @@ def thresholds_fit():
     """thresholds that depend on clients.max_connections fit its default and the deployed settings"""
     limit = int(DEFAULTS["WIREBELL_CLIENTS_MAX_CONNECTIONS"])
     rules = alerts()
-    expect(rules["WirebellNearMaxConnections"]["expr"].endswith(f"> {limit * 9 // 10}"), "the threshold is not 90 % of the limit")
+    expect(
+        rules["WirebellNearMaxConnections"]["expr"].endswith(f"> {limit * 9 // 10}"),
+        "the threshold is not 90 % of the limit",
+    )
     files = int(rules["WirebellFileDescriptorLimitLow"]["expr"].split("<")[1])
     expect(files >= limit + 1000, "the threshold allows fewer descriptors than connections")
     for name, node in compose.nodes(compose.load()).items():

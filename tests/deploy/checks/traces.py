@@ -13,4 +13,7 @@ def pipelines():
         for kind in ("receivers", "processors", "exporters"):
             for part in pipeline[kind]:
                 expect(part in config[kind], f"pipeline {name}: {kind} has no {part}")
-    expect(config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318"), "the collector does not listen on port 4318")
+    expect(
+        config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318"),
+        "the collector does not listen on port 4318",
+    )

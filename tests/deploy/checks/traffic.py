@@ -130,7 +130,12 @@ class Traffic(threading.Thread):
             time.sleep(PAUSE)
 
     def _publish_to(self, node, number):
-        durable = {"to": f"user:{node.name}-1", "type": "payment-status", "data": {"n": number}, "id": f"{node.name}-{number}"}
+        durable = {
+            "to": f"user:{node.name}-1",
+            "type": "payment-status",
+            "data": {"n": number},
+            "id": f"{node.name}-{number}",
+        }
         volatile = {"to": "topic:news", "type": "price", "data": number, "class": "volatile"}
         self._post(node, durable)
         self._post(node, durable)

@@ -1,4 +1,4 @@
-//! An announcement off the bus: none makes a node panic, and what can be read is written so that it reads the same.
+//! Decodes announcements from the bus: no input panics, and a decoded announcement survives a round trip.
 #![no_main]
 
 use bytes::Bytes;

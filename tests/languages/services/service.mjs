@@ -1,36 +1,36 @@
-// A service with Express: it publishes what it is told to by HTTP, and tells in lines of JSON what comes to it.
+// A service with Express. It publishes events on HTTP requests and prints what it receives as lines of JSON.
 //
 //   LANGUAGES='{"redis":"redis://…","service":"chat",…}' node services/service.mjs
 import { setTimeout as sleep } from "node:timers/promises";
 import express from "express";
 import { Fallbacks, Inbox, Publisher, WirebellError } from "wirebell-publisher";
 
-const told = (line) => console.log(JSON.stringify(line));
-const wanted = JSON.parse(process.env.LANGUAGES);
+const print = (line) => console.log(JSON.stringify(line));
+const settings = JSON.parse(process.env.LANGUAGES);
 const me = "node";
 
-const wb = await Publisher.connect(wanted.redis);
+const wb = await Publisher.connect(settings.redis);
 const workers = [];
 const running = [];
 
-if (wanted.group !== undefined) {
-  const fallbacks = await Fallbacks.connect(wanted.redis, wanted.group);
-  running.push(fallbacks.run(({ id, channel, event }) => told({ fallback: id, channel, data: event.data })));
+if (settings.group !== undefined) {
+  const fallbacks = await Fallbacks.connect(settings.redis, settings.group);
+  running.push(fallbacks.run(({ id, channel, event }) => print({ fallback: id, channel, data: event.data })));
   workers.push(fallbacks);
-  const receipts = wb.follow({ group: wanted.group });
-  running.push((async () => { for await (const { id, outcome } of receipts) told({ receipt: id, outcome }); })());
+  const receipts = wb.follow({ group: settings.group });
+  running.push((async () => { for await (const { id, outcome } of receipts) print({ receipt: id, outcome }); })());
 }
 
-const inbox = await Inbox.connect(wanted.redis, wanted.service, { goneAfter: wanted.goneAfter, backoff: 50 });
+const inbox = await Inbox.connect(settings.redis, settings.service, { goneAfter: settings.goneAfter, backoff: 50 });
 inbox.on(`ask-${me}`, ({ data, user }) => ({ from: me, user, data }));
 for (const type of ["note", "user.online", "user.offline"]) {
-  inbox.on(type, ({ id, type, user, device, json }) => told({ event: id, type, user, device: device ?? null, json }));
+  inbox.on(type, ({ id, type, user, device, json }) => print({ event: id, type, user, device: device ?? null, json }));
 }
-// Some never come to their end here.
-inbox.on(wanted.batch ?? "batch", async ({ data, tries }) => {
-  told({ begun: data, tries });
-  if (wanted.hangs?.includes(data)) await sleep(600_000);
-  told({ handled: data });
+// The events in `hangs` are never finished here.
+inbox.on(settings.batch ?? "batch", async ({ data, tries }) => {
+  print({ begun: data, tries });
+  if (settings.hangs?.includes(data)) await sleep(600_000);
+  print({ handled: data });
   return { by: me, number: data };
 });
 running.push(inbox.run());
@@ -51,7 +51,7 @@ app.use((error, _request, response, next) => {
   if (!(error instanceof WirebellError)) return next(error);
   response.status(422).json({ code: error.code });
 });
-const server = app.listen(Number(process.env.PORT), "127.0.0.1", () => told({ ready: me }));
+const server = app.listen(Number(process.env.PORT), "127.0.0.1", () => print({ ready: me }));
 
 process.once("SIGTERM", async () => {
   server.closeAllConnections();

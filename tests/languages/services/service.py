@@ -1,4 +1,4 @@
-"""A service with FastAPI: it publishes what it is told to by HTTP, and tells in lines of JSON what comes to it.
+"""A service with FastAPI. It publishes events on HTTP requests and prints what it receives as lines of JSON.
 
 LANGUAGES='{"redis":"redis://…","service":"chat",…}' uvicorn --app-dir services service:app
 """
@@ -16,46 +16,46 @@ from fastapi.responses import JSONResponse
 from wirebell import AsyncFallbacks, AsyncInbox, AsyncPublisher, AsyncReceipts, Fallback, InboxEvent, WirebellError
 
 ME = "python"
-wanted = json.loads(os.environ["LANGUAGES"])
+settings = json.loads(os.environ["LANGUAGES"])
 
 
-def told(**line: object) -> None:
+def print_line(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 
-wb = AsyncPublisher(wanted["redis"])
-inbox = AsyncInbox(wanted["redis"], wanted["service"], gone_after=wanted["goneAfter"] / 1_000, first_wait=0.05)
+wb = AsyncPublisher(settings["redis"])
+inbox = AsyncInbox(settings["redis"], settings["service"], gone_after=settings["goneAfter"] / 1_000, first_wait=0.05)
 
 
 @inbox.on(f"ask-{ME}")
-async def ask(event: InboxEvent) -> dict[str, object]:
+async def reply(event: InboxEvent) -> dict[str, object]:
     return {"from": ME, "user": event.user, "data": event.data}
 
 
 @inbox.on("note")
 @inbox.on("user.online")
 @inbox.on("user.offline")
-async def hear(event: InboxEvent) -> None:
-    told(event=event.id, type=event.type, user=event.user, device=event.device, json=event.json)
+async def record(event: InboxEvent) -> None:
+    print_line(event=event.id, type=event.type, user=event.user, device=event.device, json=event.json)
 
 
-@inbox.on(wanted.get("batch", "batch"))
+@inbox.on(settings.get("batch", "batch"))
 async def batch(event: InboxEvent) -> dict[str, object]:
-    told(begun=event.data, tries=event.tries)
-    if event.data in wanted.get("hangs", ()):
-        # It never comes to its end here.
+    print_line(begun=event.data, tries=event.tries)
+    if event.data in settings.get("hangs", ()):
+        # The events in `hangs` are never finished here.
         await asyncio.sleep(600)
-    told(handled=event.data)
+    print_line(handled=event.data)
     return {"by": ME, "number": event.data}
 
 
-async def take_over(fallback: Fallback) -> None:
-    told(fallback=fallback.id, channel=fallback.channel, data=fallback.data)
+async def handle_fallback(fallback: Fallback) -> None:
+    print_line(fallback=fallback.id, channel=fallback.channel, data=fallback.data)
 
 
 async def follow(receipts: AsyncReceipts) -> None:
-    async for one in receipts:
-        told(receipt=one.id, outcome=str(one.outcome))
+    async for update in receipts:
+        print_line(receipt=update.id, outcome=str(update.outcome))
 
 
 @asynccontextmanager
@@ -63,13 +63,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as open_:
         await open_.enter_async_context(wb)
         running = [asyncio.create_task(inbox.run())]
-        if "group" in wanted:
-            fallbacks = await open_.enter_async_context(AsyncFallbacks(wanted["redis"], wanted["group"]))
-            receipts = await open_.enter_async_context(wb.follow(wanted["group"]))
-            running += [asyncio.create_task(fallbacks.run(take_over)), asyncio.create_task(follow(receipts))]
+        if "group" in settings:
+            fallbacks = await open_.enter_async_context(AsyncFallbacks(settings["redis"], settings["group"]))
+            receipts = await open_.enter_async_context(wb.follow(settings["group"]))
+            running += [asyncio.create_task(fallbacks.run(handle_fallback)), asyncio.create_task(follow(receipts))]
             open_.push_async_callback(fallbacks.close, 2.0)
         open_.push_async_callback(inbox.close, 2.0)
-        told(ready=ME)
+        print_line(ready=ME)
         yield
     await asyncio.gather(*running)
 
@@ -78,7 +78,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.exception_handler(WirebellError)
-async def refused(_: Request, error: Exception) -> JSONResponse:
+async def error_response(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"code": getattr(error, "code", "internal")}, 422)
 
 

@@ -1,33 +1,32 @@
-//! Bytes of a client, in any pieces. The reader never panics, nor does it matter how the bytes were cut: the same
-//! messages come, and the same end. And it agrees with tungstenite's reading half, save where `Course::agrees` says why.
+//! Reads a client's bytes in pieces of any size. The reader never panics, and the pieces do not change the result. It
+//! agrees with tungstenite's reading half, except for the differences in `ReadResult::assert_agrees`.
 #![no_main]
 
-mod course;
-// The very files of the gateway: its reader is nobody else's business, and without the gateway this is built in a
-// minute.
+mod read_result;
+// The gateway's own source files: the reader is private to the gateway, and without the gateway this builds in a minute.
 #[path = "../../../../gateway/src/transport/websocket/header.rs"]
 #[expect(dead_code, reason = "the writing half")]
 mod header;
 #[path = "../../../../gateway/src/transport/websocket/reader.rs"]
-#[expect(dead_code, reason = "how a violation is told")]
+#[expect(dead_code, reason = "the close codes")]
 mod reader;
 mod tungstenite;
 
 use libfuzzer_sys::fuzz_target;
 
-use course::Course;
+use read_result::ReadResult;
 
-/// Of one message. Inputs are longer, so that it is reached.
-const MOST_BYTES: usize = 300;
+/// The largest message. Inputs are longer, so some exceed it.
+const MAX_BYTES: usize = 300;
 
 fuzz_target!(|input: ([u8; 4], &[u8])| {
     let (sizes, bytes) = input;
-    let whole = Course::of([bytes]);
-    assert_eq!(whole, Course::of(pieces(sizes, bytes)), "cut differently");
-    whole.until_goodbye().agrees(bytes);
+    let whole = ReadResult::of([bytes]);
+    assert_eq!(whole, ReadResult::of(pieces(sizes, bytes)), "the result depends on the pieces");
+    whole.until_close().assert_agrees(bytes);
 });
 
-/// The bytes in pieces of these sizes, over and over. A size of 0 is one of 1.
+/// Splits the bytes into pieces of these sizes, repeatedly. A size of 0 counts as 1.
 fn pieces(sizes: [u8; 4], mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut sizes = sizes.into_iter().cycle();
     std::iter::from_fn(move || {

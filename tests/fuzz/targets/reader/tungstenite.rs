@@ -1,15 +1,15 @@
-//! The same bytes, read by tungstenite as a server.
+//! Reads the same bytes with tungstenite as a server.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use ::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 use ::tungstenite::{Error, Message as Theirs};
 
-use crate::MOST_BYTES;
-use crate::course::{Course, End};
+use crate::MAX_BYTES;
+use crate::read_result::{End, ReadResult};
 use crate::reader::{Message, Violation};
 
-/// What the client has sent; its answers go nowhere.
+/// The client's bytes; what the server writes is discarded.
 struct Sent<'a>(&'a [u8]);
 
 impl Read for Sent<'_> {
@@ -28,11 +28,11 @@ impl Write for Sent<'_> {
     }
 }
 
-pub fn course(bytes: &[u8]) -> Course {
+pub fn read(bytes: &[u8]) -> ReadResult {
     let config = WebSocketConfig::default()
         .read_buffer_size(1024)
-        .max_message_size(Some(MOST_BYTES))
-        .max_frame_size(Some(MOST_BYTES));
+        .max_message_size(Some(MAX_BYTES))
+        .max_frame_size(Some(MAX_BYTES));
     let mut socket = WebSocket::from_raw_socket(Sent(bytes), Role::Server, Some(config));
     let mut messages = Vec::new();
     let end = loop {
@@ -41,10 +41,10 @@ pub fn course(bytes: &[u8]) -> Course {
             Err(error) => break end(error),
         }
         if let Some(Message::Close(_)) = messages.last() {
-            break End::Goodbye;
+            break End::Closed;
         }
     };
-    Course { messages, end }
+    ReadResult { messages, end }
 }
 
 fn ours(message: Theirs) -> Message {
@@ -54,16 +54,16 @@ fn ours(message: Theirs) -> Message {
         Theirs::Ping(payload) => Message::Ping(payload.to_vec()),
         Theirs::Pong(_) => Message::Pong,
         Theirs::Close(frame) => Message::Close(frame.map(|frame| frame.code.into())),
-        Theirs::Frame(_) => unreachable!("frames are not read one by one"),
+        Theirs::Frame(_) => unreachable!("tungstenite does not return single frames"),
     }
 }
 
 fn end(error: Error) -> End {
     match error {
         Error::Io(error) if error.kind() == ErrorKind::WouldBlock => End::Waiting,
-        Error::Utf8(_) => End::Refused(Violation::InvalidUtf8),
-        Error::Capacity(_) => End::Refused(Violation::TooLarge),
-        Error::Protocol(_) => End::Refused(Violation::Protocol),
-        other => panic!("not of the bytes: {other}"),
+        Error::Utf8(_) => End::Violation(Violation::InvalidUtf8),
+        Error::Capacity(_) => End::Violation(Violation::TooLarge),
+        Error::Protocol(_) => End::Violation(Violation::Protocol),
+        other => panic!("an error that no bytes cause: {other}"),
     }
 }
