@@ -95,7 +95,7 @@ test("a rejection is an HTTP response with a problem document, after which an Ev
   for (const [query, headers, status, code] of [
     ["", {}, 401, "token_missing"],
     ["?access_token=abc", {}, 401, "token_malformed"],
-    [`?access_token=${token("42", { lives: -300 })}`, {}, 401, "token_expired"],
+    [`?access_token=${token("42", { lifetime: -300 })}`, {}, 401, "token_expired"],
     [`?access_token=${token("42")}`, { origin: "https://evil.example" }, 403, "not_allowed"],
     [`?access_token=${token("42")}&cursor=x`, {}, 400, "bad_cursor"],
     [`?access_token=${token("42")}&topic=a%20b`, {}, 400, "bad_channel"],

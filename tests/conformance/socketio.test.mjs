@@ -89,7 +89,7 @@ describe("authentication", () => {
   for (const [name, auth, code] of [
     ["no token", () => ({}), "token_missing"],
     ["a malformed token", () => ({ token: "abc" }), "token_malformed"],
-    ["an expired token", () => ({ token: token("42", { lives: -60 }) }), "token_expired"],
+    ["an expired token", () => ({ token: token("42", { lifetime: -60 }) }), "token_expired"],
     ["a token of another signer", () => ({ token: token("42", { secret: "another" }) }), "token_signature"],
   ]) {
     test(`${name} is a connect_error with its code`, async () => {
@@ -127,7 +127,7 @@ describe("authentication", () => {
   });
 
   test("an expired token is a disconnect by the server, after wirebell.close", async () => {
-    const socket = connect({ token: token("42", { lives: 2 }) });
+    const socket = connect({ token: token("42", { lifetime: 2 }) });
     const closed = first(socket, "wirebell.close");
     const [reason] = await once(socket, "disconnect");
     assert.equal(reason, "io server disconnect");

@@ -182,14 +182,14 @@ for (const transport of [websocket, sse, { ...socketio, Client: socketio.withTra
     });
 
     test("an expired token ends the connection, after a warning", async () => {
-      const client = await connect(newUser(), {}, { lives: 2 });
+      const client = await connect(newUser(), {}, { lifetime: 2 });
       await client.frames.nextOf("wirebell.expiring");
       assert.equal((await client.ended).code, 4401);
     });
 
     test("a renewed token extends the connection", async () => {
       const user = newUser();
-      const client = await connect(user, {}, { lives: 3 });
+      const client = await connect(user, {}, { lifetime: 3 });
       await client.frames.nextOf("wirebell.welcome");
       const { expires } = await client.request("wirebell.auth", { token: token(user) });
       assert.ok(expires > Date.now() / 1000 + 500);
