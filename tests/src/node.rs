@@ -165,12 +165,12 @@ impl Node {
 
     /// Waits until the process ends.
     pub async fn ended(&mut self) -> ExitStatus {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return status;
             }
-            assert!(begun.elapsed() < 2 * crate::TIMEOUT, "the node does not end:\n{}", self.log.text());
+            assert!(started_at.elapsed() < 2 * crate::TIMEOUT, "the node does not end:\n{}", self.log.text());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -187,14 +187,14 @@ impl Node {
     }
 
     async fn wait_for_addresses(&mut self) {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let fields = loop {
             if let Some(fields) = self.log.fields("listening") {
                 break fields;
             }
             let status = self.child.try_wait().expect("a child of this process");
             assert!(status.is_none(), "the node ended ({status:?}) before it listened:\n{}", self.log.text());
-            assert!(begun.elapsed() < crate::TIMEOUT, "no `listening` in the log:\n{}", self.log.text());
+            assert!(started_at.elapsed() < crate::TIMEOUT, "no `listening` in the log:\n{}", self.log.text());
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
         let address = |name: &str| fields[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
@@ -229,8 +229,8 @@ pub fn program() -> PathBuf {
 }
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let begun = Instant::now();
-    while begun.elapsed() < crate::TIMEOUT {
+    let started_at = Instant::now();
+    while started_at.elapsed() < crate::TIMEOUT {
         if let Some(status) = child.try_wait().expect("a child of this process") {
             return Some(status);
         }

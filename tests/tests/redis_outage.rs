@@ -79,11 +79,11 @@ async fn assert_degraded(node: &Node) {
 }
 
 async fn assert_publish_rejected(node: &Node) {
-    let begun = Instant::now();
+    let started_at = Instant::now();
     let response = node.api().publish(&json!({"to": "user:u0", "type": "t", "data": 1})).await;
     assert_eq!((response.status, &response.json()["code"]), (503, &json!("unavailable")), "{}", response.text);
     assert!(!response.header("retry-after").is_empty(), "the response has no Retry-After");
-    assert!(begun.elapsed() < REJECTION_LIMIT, "the rejection took {:?}", begun.elapsed());
+    assert!(started_at.elapsed() < REJECTION_LIMIT, "the rejection took {:?}", started_at.elapsed());
 }
 
 /// A node without its bus may accept or reject new clients, but must respond.

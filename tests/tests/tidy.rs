@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use wirebell_tests::tidy::circles::Imports;
-use wirebell_tests::tidy::{Breach, Source, edges, licences, metrics, root, shape, sources, typescript, words};
+use wirebell_tests::tidy::{Breach, Source, edges, licenses, metrics, root, shape, sources, typescript, words};
 
 const FOLDERS: &[&str] = &["protocol", "gateway", "publisher-sdk", "tests", "benches", "examples", "deploy"];
 
@@ -62,7 +62,7 @@ fn every_dependency_has_a_permissive_license() {
         .expect("cargo runs");
     assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
     let metadata = serde_json::from_slice(&metadata.stdout).expect("JSON");
-    assert_eq!(licences::not_permissive(&metadata), Vec::<String>::new());
+    assert_eq!(licenses::not_permissive(&metadata), Vec::<String>::new());
 }
 
 fn read(path: &Path) -> String {

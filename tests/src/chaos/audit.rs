@@ -147,7 +147,7 @@ fn audit_publishers(sent: &[SentEvent]) -> Vec<Violation> {
             continue;
         };
         let steps = of_user.entry(one.user).or_default();
-        steps.push((one.began, Step::Began(event)));
+        steps.push((one.started, Step::Started(event)));
         steps.push((confirmed.at, Step::Confirmed(event, confirmed.cursor)));
     }
     for mut steps in of_user.into_values() {
@@ -155,7 +155,7 @@ fn audit_publishers(sent: &[SentEvent]) -> Vec<Violation> {
         let (mut end, mut floors) = (Cursor::START, HashMap::new());
         for (_, step) in steps {
             match step {
-                Step::Began(event) => {
+                Step::Started(event) => {
                     floors.insert(event, end);
                 }
                 Step::Confirmed(event, cursor) => {
@@ -172,7 +172,7 @@ fn audit_publishers(sent: &[SentEvent]) -> Vec<Violation> {
 
 /// A step in publishing the events of one user.
 enum Step {
-    Began(u32),
+    Started(u32),
     Confirmed(u32, Cursor),
 }
 
@@ -208,7 +208,13 @@ mod tests {
         let users = [0, 1, 0, 0, 1];
         let sent = users.iter().zip(0_u64..).map(|(user, number)| {
             let confirmed = Confirmed { cursor: cursor(number + 1), at: 2 * number + 2, millis: 0 };
-            SentEvent { user: *user, began: 2 * number + 1, millis: 0, tracking: None, confirmed: Some(confirmed) }
+            SentEvent {
+                user: *user,
+                started: 2 * number + 1,
+                millis: 0,
+                tracking: None,
+                confirmed: Some(confirmed),
+            }
         });
         let record = |user: u32, device: u32, events: [Vec<RecordEntry>; 2]| {
             let [first, second] = events;
@@ -311,7 +317,7 @@ mod tests {
         let backwards = Violation { kind: ViolationKind::OutOfOrder, record: None, event: Some(3) };
         assert_eq!(audit_publishers(&sent), [backwards]);
         // Events that are published concurrently have no order between them.
-        sent[3].began = 1;
+        sent[3].started = 1;
         assert_eq!(audit_publishers(&sent), []);
     }
 

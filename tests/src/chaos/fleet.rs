@@ -149,13 +149,13 @@ impl Fleet {
 
 /// Returns why the node is not ready, if it does not become ready in time.
 async fn unready(api: &ServerApi) -> Option<String> {
-    let begun = Instant::now();
+    let started_at = Instant::now();
     loop {
         let response = api.get("/readyz").await;
         if response.status == 200 {
             return None;
         }
-        if begun.elapsed() > TIMEOUT {
+        if started_at.elapsed() > TIMEOUT {
             return Some(format!("not ready after {TIMEOUT:?}: {} {}", response.status, response.text));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -2,6 +2,9 @@
 //! kind. After the faults end, the audit checks that each device has every event that a publisher
 //! saw confirmed.
 //!
+//! The module owns the servers, nodes, publishers and devices of a run. Input: a [`Scale`] with a seed. Output: a
+//! [`Report`]. It sees nodes only from outside, like every other test.
+//!
 //! | module | holds |
 //! | --- | --- |
 //! | [`record`], [`audit`], [`receipts`] | the records of a run, and the rules over them |
@@ -180,7 +183,7 @@ pub async fn run(scale: Scale) -> Report {
     let mut faults = injector.fault_log.counts();
     faults.extend(context.disruptions.counts());
     let (sent, fault_lines) = (publish_log.sent(), injector.fault_log.lines());
-    let data = RunData { started: publish_log.begun_unix(), sent, records, results };
+    let data = RunData { started: publish_log.started_unix(), sent, records, results };
     Report::new(scale, started.elapsed(), time_to_deliver, faults, data, problems, fleet.logs(), fault_lines)
 }
 
@@ -290,7 +293,8 @@ impl Devices {
         let started = Instant::now();
         while started.elapsed() < RECEIPT_TIMEOUT {
             let results = fetch_results(fleet, servers, publish_log).await;
-            if receipts::audit(publish_log.begun_unix(), &publish_log.sent(), &self.snapshot(), &results).is_empty()
+            if receipts::audit(publish_log.started_unix(), &publish_log.sent(), &self.snapshot(), &results)
+                .is_empty()
             {
                 return;
             }

@@ -181,7 +181,7 @@ mod tests {
     use super::super::record::{Confirmed, RecordEntry};
     use super::*;
 
-    const BEGUN: u64 = 1_000_000;
+    const STARTED: u64 = 1_000_000;
 
     /// Event 0 is acknowledged at once by the user's device `d0`. Event 1 is not acknowledged.
     /// Event 2 wants only a receipt and has one.
@@ -190,7 +190,7 @@ mod tests {
         let sent = sent.map(|(tracking, number)| {
             let confirmed = Confirmed { cursor: Cursor { millis: number, sequence: 0 }, at: number, millis: 0 };
             let user = u32::from(tracking == Tracking::Deadline(3));
-            SentEvent { user, began: number, millis: 0, tracking: Some(tracking), confirmed: Some(confirmed) }
+            SentEvent { user, started: number, millis: 0, tracking: Some(tracking), confirmed: Some(confirmed) }
         });
         let ack = |millis: u64| DeviceEvent::Acknowledged(Cursor { millis, sequence: 0 });
         let entries = vec![RecordEntry { millis: 100, event: ack(1) }, RecordEntry { millis: 300, event: ack(3) }];
@@ -201,11 +201,11 @@ mod tests {
         let receipt = |state: &str, deadline_at, acks: &[u64]| Receipt {
             state: state.to_owned(),
             deadline_at,
-            acknowledged: acks.iter().map(|at| ("d0".to_owned(), BEGUN + at)).collect(),
+            acknowledged: acks.iter().map(|at| ("d0".to_owned(), STARTED + at)).collect(),
         };
         let receipts = HashMap::from([
-            (0, receipt("acknowledged", Some(BEGUN + 12_000), &[110])),
-            (1, receipt("fallen_back", Some(BEGUN + 3_000), &[])),
+            (0, receipt("acknowledged", Some(STARTED + 12_000), &[110])),
+            (1, receipt("fallen_back", Some(STARTED + 3_000), &[])),
             (2, receipt("acknowledged", None, &[310])),
         ]);
         (sent.collect(), records, TrackedResults { receipts, fallbacks: HashMap::from([(1, 1)]) })
@@ -216,7 +216,7 @@ mod tests {
     ) -> Vec<(ViolationKind, u32)> {
         let (sent, mut records, mut results) = valid_run();
         tamper(&mut records, &mut results);
-        let violations = audit(BEGUN, &sent, &records, &results);
+        let violations = audit(STARTED, &sent, &records, &results);
         violations.into_iter().map(|it| (it.kind, it.event.expect("an event"))).collect()
     }
 
@@ -255,7 +255,7 @@ mod tests {
             records[0].entries[0].millis = 11_000;
             records[0].entries[1].millis = 11_000;
             for event in [0, 2] {
-                results.receipts.get_mut(&event).expect("it").acknowledged[0].1 = BEGUN + 11_500;
+                results.receipts.get_mut(&event).expect("it").acknowledged[0].1 = STARTED + 11_500;
             }
         };
         assert_eq!(violations_after(late), []);

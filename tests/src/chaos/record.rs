@@ -32,7 +32,7 @@ pub struct SentEvent {
     /// The recipient.
     pub user: u32,
     /// Time before the first attempt, on the logical clock.
-    pub began: u64,
+    pub started: u64,
     /// The same, in milliseconds since the start of the run.
     pub millis: u64,
     /// How the event is tracked, if it is.
@@ -123,7 +123,7 @@ impl DeviceRecord {
 #[derive(Debug)]
 pub struct PublishLog {
     started: Instant,
-    begun_unix: u64,
+    started_unix: u64,
     state: Mutex<PublishLogState>,
 }
 
@@ -136,8 +136,8 @@ struct PublishLogState {
 impl Default for PublishLog {
     fn default() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let begun_unix = u64::try_from(unix).unwrap_or_default();
-        Self { started: Instant::now(), begun_unix, state: Mutex::default() }
+        let started_unix = u64::try_from(unix).unwrap_or_default();
+        Self { started: Instant::now(), started_unix, state: Mutex::default() }
     }
 }
 
@@ -148,16 +148,16 @@ impl PublishLog {
     }
 
     /// Returns the start of the run in milliseconds since 1970.
-    pub fn begun_unix(&self) -> u64 {
-        self.begun_unix
+    pub fn started_unix(&self) -> u64 {
+        self.started_unix
     }
 
     /// Records that an event for this user is about to be published. Returns its number.
     pub fn begin(&self, user: u32, tracking: Option<Tracking>) -> u32 {
         let millis = self.millis();
         let mut state = self.state();
-        let began = state.next_tick();
-        state.sent.push(SentEvent { user, began, millis, tracking, confirmed: None });
+        let started = state.next_tick();
+        state.sent.push(SentEvent { user, started, millis, tracking, confirmed: None });
         u32::try_from(state.sent.len() - 1).expect("no run has so many events")
     }
 

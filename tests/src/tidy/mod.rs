@@ -9,7 +9,7 @@
 pub mod circles;
 pub mod code;
 pub mod edges;
-pub mod licences;
+pub mod licenses;
 pub mod metrics;
 pub mod paths;
 pub mod shape;

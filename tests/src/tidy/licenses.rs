@@ -27,10 +27,10 @@ const PERMISSIVE: &[&str] = &[
 /// that license.
 pub fn not_permissive(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let licence = |package: &Value| package["license"].as_str().unwrap_or("").to_owned();
-    let not_permissive = packages.iter().filter(|package| !is_permissive(&licence(package)));
+    let license = |package: &Value| package["license"].as_str().unwrap_or("").to_owned();
+    let not_permissive = packages.iter().filter(|package| !is_permissive(&license(package)));
     not_permissive
-        .map(|package| format!("{}: {:?}", package["name"].as_str().unwrap_or("?"), licence(package)))
+        .map(|package| format!("{}: {:?}", package["name"].as_str().unwrap_or("?"), license(package)))
         .collect()
 }
 
