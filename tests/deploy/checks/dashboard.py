@@ -8,7 +8,7 @@ from . import rules
 from .report import DEPLOY, check, expect, expect_failure
 
 FILE = DEPLOY / "grafana" / "dashboard.json"
-ROWS = ["At a glance", "Sessions and admissions", "Events and deliveries", "Latency", "Bus", "Overflow", "Process"]
+ROWS = ["At a glance", "Sessions and rejections", "Events and deliveries", "Latency", "Bus", "Overflow", "Process"]
 
 
 def load():
