@@ -1,4 +1,5 @@
-// Re-exports the CommonJS module: one copy of every class, so that `instanceof` works across `import` and `require`.
+// Re-exports the CommonJS module: one copy of every class, so that `instanceof` works across
+// `import` and `require`.
 export {
   Claim,
   ClosedError,

@@ -1,5 +1,5 @@
-// Builds the published files: a bundle of ES modules whose entries share their code, CommonJS files, the types, and copies of the
-// licenses.
+// Builds the published files: a bundle of ES modules whose entries share their code, CommonJS
+// files, the types, and copies of the licenses.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

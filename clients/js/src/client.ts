@@ -28,7 +28,10 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
   #listeners = new Listeners<(what: any, more?: any) => void>();
   #topics = new Map<string, number>();
   #retained = new Map<string, WirebellEvent>();
-  /** The prefix of this client's refs. Tabs that share a connection also receive each other's replies. */
+  /**
+   * The prefix of this client's refs. Tabs that share a connection also receive each other's
+   * replies.
+   */
   #refPrefix = randomId().slice(0, 8) + ".";
   #refs = 0;
   /** The channels of pending requests, by ref. */
@@ -64,8 +67,10 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
     this.#link.close();
   }
 
-  /** Registers a handler for events of a type, or of every type with `"*"`. An event is handled when all its handlers have
-   *  returned and their promises are fulfilled. */
+  /**
+   * Registers a handler for events of a type, or of every type with `"*"`. An event is handled when
+   * all its handlers have returned and their promises are fulfilled.
+   */
   on<T extends Name<E>>(type: T, handler: Handler<E[T], T>): Off;
   on(type: "*", handler: Handler<any>): Off;
   on(type: string, handler: Handler<any, any>): Off {
@@ -112,12 +117,18 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
     return this.#listeners.on("status", run);
   }
 
-  /** Calls `run` when events of a channel are missing and no longer in the log: fetch the current state then. */
+  /**
+   * Calls `run` when events of a channel are missing and no longer in the log: fetch the current
+   * state then.
+   */
   onGap(run: (gap: { channel: string }) => void): Off {
     return this.#listeners.on("gap", run);
   }
 
-  /** Calls `run` for background errors: of a handler, a subscription, a token. Without a listener they go to the console. */
+  /**
+   * Calls `run` for background errors: of a handler, a subscription, a token. Without a listener
+   * they go to the console.
+   */
   onError(run: (error: WirebellError, event?: WirebellEvent) => void): Off {
     return this.#listeners.on("error", run);
   }
@@ -169,7 +180,8 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
       else this.#acknowledge(channel, position.unconfirmed);
     });
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
-    // The connect request had the cursor of the user's channel, unless the user was not readable from the token.
+    // The connect request had the cursor of the user's channel, unless the user was not readable
+    // from the token.
     for (const channel of knew ? ["all"] : ["all", `user:${user}`]) {
       if (known[channel]) this.#link.send({ type: "wirebell.resume", cursors: { [channel]: known[channel] }, ref: this.#ref() });
     }
@@ -210,7 +222,10 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
     });
   }
 
-  /** Stores a retained event. Returns false for a repeat: every new connection sends the retained events again. */
+  /**
+   * Stores a retained event. Returns false for a repeat: every new connection sends the retained
+   * events again.
+   */
   #retain(event: WirebellEvent, key: string): boolean {
     const own = `${event.channel} ${key}`;
     if (this.#retained.get(own)?.id === event.id) return false;
@@ -239,7 +254,9 @@ export class Wirebell<E extends EventMap<E> = Anything, S extends EmitMap<S> = R
     if (!this.#notify("error", error, event)) console.error(error);
   }
 
-  /** Calls the listeners; an error in one does not affect the others. Returns whether there are any. */
+  /**
+   * Calls the listeners; an error in one does not affect the others. Returns whether there are any.
+   */
   #notify(name: string, what: unknown, more?: unknown): boolean {
     const all = this.#listeners.of(name);
     for (const run of all) {

@@ -1,4 +1,5 @@
-// Keeps a client connected: opens connections, detects broken ones, renews tokens, and stops after a final close.
+// Keeps a client connected: opens connections, detects broken ones, renews tokens, and stops after
+// a final close.
 import { backoff } from "./backoff.js";
 import { WirebellError } from "./errors.js";
 import type { Frame } from "./frame.js";
@@ -237,7 +238,8 @@ export class Connection implements Link {
     const message = this.#lastError || reason || `closed with ${code}`;
     const final = FINAL[code];
     if (final) return this.#end(final, message);
-    // The frame was too large. Sending it again would close the next connection as well, so it fails here.
+    // The frame was too large. Sending it again would close the next connection as well, so it
+    // fails here.
     if (code === 4413 && this.#largest) this.#owner.received({ type: "wirebell.error", code: "data_too_large", message, ref: this.#largest.ref });
     // The node is full: wait longer before the next attempt.
     if (code === 4429) this.#attempts = Math.max(this.#attempts, 3);

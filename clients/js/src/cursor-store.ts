@@ -1,4 +1,5 @@
-// The positions in all channels. The cursors are stored over a reload, per address and user; events are not.
+// The positions in all channels. The cursors are stored over a reload, per address and user; events
+// are not.
 import type { CursorStorage } from "./options.js";
 import { Position } from "./position.js";
 

@@ -1,4 +1,5 @@
-// The emits that wait for a reply. Each keeps its id over reconnects, so that the node recognizes a repetition.
+// The emits that wait for a reply. Each keeps its id over reconnects, so that the node recognizes a
+// repetition.
 import { WirebellError } from "./errors.js";
 import type { Frame } from "./frame.js";
 
@@ -57,7 +58,8 @@ export class EmitQueue {
   reply({ type, ref, data, code, message }: Frame): boolean {
     const queued = this.#waiting.get(ref);
     if (queued?.queued && code === "rate_limited") {
-      // All queued emits were sent at once, which is not the app's doing. It is sent again, until its timeout.
+      // All queued emits were sent at once, which is not the app's doing. It is sent again, until
+      // its timeout.
       setTimeout(() => { if (this.#waiting.has(ref)) this.#send(queued.frame); }, 1_000 + Math.random() * 1_000);
       return true;
     }

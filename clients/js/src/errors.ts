@@ -1,7 +1,9 @@
 // Errors of the client, with a code for programs.
 
-/** `code` is an error code of the node, or one of the client: `offline`, `queue_full`, `timed_out`, `closed`, `token`,
- *  `unfinished`, `bad_frame`. */
+/**
+ * `code` is an error code of the node, or one of the client: `offline`, `queue_full`, `timed_out`,
+ * `closed`, `token`, `unfinished`, `bad_frame`.
+ */
 export class WirebellError extends Error {
   readonly code: string;
   /** The channel, if the error concerns one. */

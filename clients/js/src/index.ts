@@ -1,8 +1,8 @@
-// The public API of the client: `const wb = wirebell(url, { token })`.
-// In: the address of the client API, and a function that returns tokens. Out: events to handlers, emits to
-// services, and the connection status.
-// `client.ts` is the object of an app, `connection.ts` keeps the connection, `transport/` sends frames.
-// It does not know tabs (`tabs.ts`) or React (`react.ts`); these build on it.
+// The public API of the client: `const wb = wirebell(url, { token })`. In: the address of the
+// client API, and a function that returns tokens. Out: events to handlers, emits to services, and
+// the connection status. `client.ts` is the object of an app, `connection.ts` keeps the connection,
+// `transport/` sends frames. It does not know tabs (`tabs.ts`) or React (`react.ts`); these build
+// on it.
 import { Wirebell, type EmitMap, type EventMap } from "./client.js";
 import { Connection } from "./connection.js";
 import { settings, type Options } from "./options.js";

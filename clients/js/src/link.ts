@@ -1,4 +1,5 @@
-// The interface between a client and its connection. Either the client has its own connection, or tabs share one.
+// The interface between a client and its connection. Either the client has its own connection, or
+// tabs share one.
 import type { WirebellError } from "./errors.js";
 import type { Frame } from "./frame.js";
 import type { Status } from "./status.js";

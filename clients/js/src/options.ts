@@ -13,8 +13,10 @@ export interface CursorStorage {
 
 /** The options of a client. */
 export interface Options {
-  /** Returns a token for the signed-in user, or null if no user is signed in. Called before each connection, and before the
-   *  last token expires. If it throws, it is called again later. */
+  /**
+   * Returns a token for the signed-in user, or null if no user is signed in. Called before each
+   * connection, and before the last token expires. If it throws, it is called again later.
+   */
   token: () => Promise<string | null | undefined> | string | null | undefined;
   /** Stores cursors over a reload. Default: the tab's `sessionStorage`; null stores none. */
   storage?: CursorStorage | null;
@@ -24,7 +26,9 @@ export interface Options {
   emitQueue?: number;
   /** Default: the global one; null disables WebSockets. */
   WebSocket?: WebSocketConstructor | null;
-  /** Default: the global one; null disables Server-Sent Events, the fallback for blocked WebSockets. */
+  /**
+   * Default: the global one; null disables Server-Sent Events, the fallback for blocked WebSockets.
+   */
   fetch?: typeof fetch | null;
   /** Signals of the environment, for apps without a page. Default: the events of the page. */
   lifecycle?: Lifecycle;

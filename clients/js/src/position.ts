@@ -1,5 +1,6 @@
-// The position in one channel: how far its events are handled. Handlers may finish in any order. The position follows the
-// longest finished run from the start, so that unfinished events are received again after a reload.
+// The position in one channel: how far its events are handled. Handlers may finish in any order.
+// The position follows the longest finished run from the start, so that unfinished events are
+// received again after a reload.
 import { isAfter } from "./cursor.js";
 
 /** Remembered cursors: the default length of a log. */
@@ -42,8 +43,11 @@ export class Position {
     return event;
   }
 
-  /** Finishes an event. Returns whether the position has moved, and the cursor to acknowledge now. A failed event that requests
-   *  an acknowledgement stops the position, and so the acknowledgement of later events: acknowledgements are cumulative. */
+  /**
+   * Finishes an event. Returns whether the position has moved, and the cursor to acknowledge now. A
+   * failed event that requests an acknowledgement stops the position, and so the acknowledgement of
+   * later events: acknowledgements are cumulative.
+   */
   finish(event: PendingEvent, state: PendingEvent["state"]): { moved: boolean; acknowledge?: string | undefined } {
     event.state = state;
     if (this.#pending.length > MAX_PENDING && this.#pending[0]!.state === "pending") this.#pending[0]!.state = "failed";

@@ -22,13 +22,18 @@ export type ProviderProps = { children?: ReactNode } & (
       token: Options["token"];
       /** Other options; they are read once. */
       options?: Omit<Options, "token" | "connect">;
-      /** Creates the client. Default: `wirebell` of the main entry; that of `wirebell/tabs` shares the connection between tabs. */
+      /**
+       * Creates the client. Default: `wirebell` of the main entry; that of `wirebell/tabs` shares
+       * the connection between tabs.
+       */
       make?: (url: string, options: Options) => Wirebell<any, any>;
     }
 );
 
-/** Provides the client to the hooks below it. A client that it creates connects on mount, never on a server, and is closed after
- *  unmount. */
+/**
+ * Provides the client to the hooks below it. A client that it creates connects on mount, never on a
+ * server, and is closed after unmount.
+ */
 export function WirebellProvider(props: ProviderProps): ReactElement {
   const { children } = props;
   if ("client" in props) return createElement(Context.Provider, { value: props.client }, children);
@@ -64,7 +69,10 @@ export function useWirebell<E extends { [T in keyof E]: any } = Record<string, a
   return client as Wirebell<E, any>;
 }
 
-/** Handles events of a type while the component is mounted. The latest handler is called, so it need not be memoized. */
+/**
+ * Handles events of a type while the component is mounted. The latest handler is called, so it need
+ * not be memoized.
+ */
 export function useEvent<Data = any>(type: string, handler: (data: Data, event: WirebellEvent<Data>) => unknown): void {
   const client = useWirebell();
   const latest = useLatest(handler);
@@ -78,7 +86,10 @@ export function useTopic<Data = any>(channel: `topic:${string}`, handler?: (data
   useEffect(() => client.subscribe(channel, (data, event) => latest.current?.(data, event)), [client, channel]);
 }
 
-/** Returns the data of the newest retained event with this key or type; `initial` until there is one, and on a server. */
+/**
+ * Returns the data of the newest retained event with this key or type; `initial` until there is
+ * one, and on a server.
+ */
 export function useRetained<Data = any>(key: string): Data | undefined;
 export function useRetained<Data>(key: string, initial: Data, channel?: string): Data;
 export function useRetained(key: string, initial?: unknown, channel?: string): unknown {

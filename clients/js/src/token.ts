@@ -1,4 +1,5 @@
-// Reads the user from a token. The client does not verify the token: it only needs to know which cursors to send.
+// Reads the user from a token. The client does not verify the token: it only needs to know which
+// cursors to send.
 
 /** Returns the user of a token; undefined if it cannot be read here. Only the node verifies it. */
 export function subject(token: string): string | undefined {

@@ -7,7 +7,8 @@ import { Node, freePort, startRedis, token } from "./support/node.mjs";
 import { eventually, pause } from "./support/wait.mjs";
 
 let node;
-// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are silent for longer.
+// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are
+// silent for longer.
 before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "3s" } }); });
 after(() => node.stop());
 
@@ -54,10 +55,10 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     const seen = await online({ user: "throws" });
     let broken = true;
     let runs = 0;
-    seen.wb.on("watched", async () => { runs += 1; if (broken) throw new Error("a bug of the page"); });
-    const { id } = await node.publish("user:throws", "watched", 1, { receipt: true });
+    seen.wb.on("tracked", async () => { runs += 1; if (broken) throw new Error("a bug of the page"); });
+    const { id } = await node.publish("user:throws", "tracked", 1, { receipt: true });
     await eventually(() => seen.errors, ({ length }) => length === 1);
-    assert.match(seen.errors[0].message, /watched failed: Error: a bug of the page/);
+    assert.match(seen.errors[0].message, /tracked failed: Error: a bug of the page/);
     assert.equal((await node.receipt(id, 1)).state, "accepted");
     broken = false;
     seen.wb.close();
@@ -76,7 +77,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     const quiet = (await import("./support/package.mjs")).client.wirebell(node.url, { WebSocket, token: () => token("quiet") });
     open.push(quiet);
     await eventually(() => quiet.status.state, (state) => state === "online");
-    const { id } = await node.publish("user:quiet", "watched", 1, { receipt: true });
+    const { id } = await node.publish("user:quiet", "tracked", 1, { receipt: true });
     assert.equal((await node.receipt(id, 1)).state, "accepted");
   });
 

@@ -9,7 +9,8 @@ import { eventually, pause } from "./support/wait.mjs";
 
 const on = browserTests();
 let node;
-// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are silent for longer.
+// The heartbeat is longer than the pauses of a busy machine: the node closes clients that are
+// silent for longer.
 before(async () => { node = await Node.start({ settings: { "auth.leeway": "0s", "clients.heartbeat": "3s" } }); });
 after(() => node.stop());
 
@@ -42,7 +43,7 @@ describe("a client in Node.js", { concurrency: 4 }, () => {
     seen.wb.subscribe("topic:news");
     await pause(300);
     await node.publish("topic:news", "headline", "b\r\nc");
-    const { id } = await node.publish("user:a", "watched", { text: "1\n2" }, { receipt: true });
+    const { id } = await node.publish("user:a", "tracked", { text: "1\n2" }, { receipt: true });
     const { state, acknowledged } = await node.receipt(id);
     assert.deepEqual([state, acknowledged[0].device], ["acknowledged", "office"]);
     assert.deepEqual(seen.data(), ["b\r\nc", { text: "1\n2" }]);
@@ -108,7 +109,7 @@ test("a browser with blocked WebSockets uses Server-Sent Events, also for tabs",
   for (const page of pages) assert.equal((await status(page)).transport, "sse");
   await node.publish("user:page", "n", 1);
   for (const page of pages) await got(page, 1);
-  const { id } = await node.publish("user:page", "watched", 2, { receipt: true });
+  const { id } = await node.publish("user:page", "tracked", 2, { receipt: true });
   assert.equal((await node.receipt(id)).state, "acknowledged");
   await pages[0].reload();
   await state(pages[0], "online");

@@ -39,10 +39,10 @@ describe("tabs", { concurrency: 3 }, () => {
   test("an event is acknowledged once one tab has handled it", async () => {
     const { context, pages: [leader] } = await tabs("handled", 1, { deaf: "" });
     const follower = await on.open(context, { entry: "tabs", node: node.url, user: "handled", deaf: "" });
-    const { id } = await node.publish("user:handled", "watched", 1, { receipt: true });
+    const { id } = await node.publish("user:handled", "tracked", 1, { receipt: true });
     assert.equal((await node.receipt(id, 1)).state, "accepted", "no tab has a handler");
-    await follower.evaluate(() => { wb.on("watched", (data) => { seen.events.push(data); }); });
-    const second = await node.publish("user:handled", "watched", 2, { receipt: true });
+    await follower.evaluate(() => { wb.on("tracked", (data) => { seen.events.push(data); }); });
+    const second = await node.publish("user:handled", "tracked", 2, { receipt: true });
     assert.equal((await node.receipt(second.id)).state, "acknowledged");
     assert.deepEqual([await events(leader), await events(follower)], [[], [2]]);
     await context.close();

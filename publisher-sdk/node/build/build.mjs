@@ -1,4 +1,5 @@
-// Builds the published files: the Lua scripts as a module, JavaScript with types, and copies of the licenses.
+// Builds the published files: the Lua scripts as a module, JavaScript with types, and copies of the
+// licenses.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,5 +1,6 @@
-// Reads the Lua scripts from their sources: the protocol's, concatenated as in `protocol/`, and those of
-// the Rust SDK for reading streams. There is no second copy in the repository that could differ.
+// Reads the Lua scripts from their sources: the protocol's, concatenated as in `protocol/`, and
+// those of the Rust SDK for reading streams. There is no second copy in the repository that could
+// differ.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

@@ -1,4 +1,4 @@
-// A shop with Express: the webhook of a payment provider notifies the customer's devices and responds at once.
+// A shop with Express: the webhook of a payment provider notifies the customer and responds at once.
 //
 //   npm install express /path/to/wirebell/publisher-sdk/node
 //   WIREBELL_URL=redis://127.0.0.1:6379 PORT=3000 node server.mjs
@@ -9,14 +9,16 @@ const wb = await Publisher.connect(process.env.WIREBELL_URL ?? "http://127.0.0.1
 const app = express();
 app.use(express.json());
 
-// The provider waits for the response, so the event is enqueued: this works in any state of the bus.
+// The provider waits for the response, so the event is enqueued: this works in any state of the
+// bus.
 app.post("/webhooks/payments", (request, response) => {
   const { payment, user, status } = request.body;
   wb.enqueue({ to: `user:${user}`, type: "payment-status", data: { payment, status }, id: `payment-${payment}-${status}` });
   response.sendStatus(204);
 });
 
-// A support message waits for its acknowledgement: the response says whether the customer has seen it.
+// A support message waits for its acknowledgement: the response says whether the customer has seen
+// it.
 app.post("/users/:user/messages", async (request, response) => {
   const published = await wb.publish({ to: `user:${request.params.user}`, type: "message", data: request.body, receipt: true });
   try {

@@ -73,7 +73,9 @@ async function poll(
   return receipts instanceof Failure ? receipts : firstAcknowledgement(id, channels, receipts);
 }
 
-/** Returns the final state over all channels; undefined while one of them may still be acknowledged. */
+/**
+ * Returns the final state over all channels; undefined while one of them may still be acknowledged.
+ */
 export function combine(states: readonly (State | undefined)[]): "acknowledged" | "fallen_back" | "expired" | "cancelled" | "unknown" | undefined {
   if (states.includes("acknowledged")) return "acknowledged";
   if (states.some((state) => state !== undefined && !isFinal(state))) return undefined;

@@ -8,7 +8,9 @@ import { httpHasNoStreams, invalidUrl } from "./url.js";
 
 const REDIS = /^(?:redis|valkey)s?(?:-cluster|-sentinel)?$/;
 
-/** Returns the transport for the URL's scheme. @throws ConfigurationError with the code `bad_url` */
+/**
+ * Returns the transport for the URL's scheme. @throws ConfigurationError with the code `bad_url`
+ */
 export function transportFor(url: string, settings: Settings): Transport {
   const scheme = schemeOf(url);
   if (REDIS.test(scheme)) return new RedisBus(url, settings);
@@ -16,7 +18,10 @@ export function transportFor(url: string, settings: Settings): Transport {
   throw invalidUrl(scheme === "" ? "has no scheme" : "has an unsupported scheme");
 }
 
-/** Returns the Redis bus, for features that only Redis has. @throws ConfigurationError with the code `bad_url` */
+/**
+ * Returns the Redis bus, for features that only Redis has. @throws ConfigurationError with the code
+ * `bad_url`
+ */
 export function redisFor(url: string, settings: Settings): RedisBus {
   const transport = transportFor(url, settings);
   if (transport instanceof RedisBus) return transport;

@@ -13,7 +13,10 @@ export class WirebellError extends Error {
   }
 }
 
-/** The event is invalid. Publishing it again does not help. `code` is `invalid_event` or `too_large`. */
+/**
+ * The event is invalid. Publishing it again does not help. `code` is `invalid_event` or
+ * `too_large`.
+ */
 export class InvalidEventError extends WirebellError {
   /** The invalid attribute; `event` if the error is not in one attribute. */
   readonly attribute: string;
@@ -26,8 +29,8 @@ export class InvalidEventError extends WirebellError {
 
 /**
  * The bus cannot be reached, or accepts nothing at the moment, until the timeout elapsed. If the
- * connection broke after the event was sent, the bus may have it: publish it again with the same id.
- * `code` is `unavailable`.
+ * connection broke after the event was sent, the bus may have it: publish it again with the same
+ * id. `code` is `unavailable`.
  */
 export class UnavailableError extends WirebellError {
   constructor(reason: string) {
@@ -36,8 +39,8 @@ export class UnavailableError extends WirebellError {
 }
 
 /**
- * The bus did not reply in time. It may have the event: publish it again with the same id. `code` is
- * `timed_out`.
+ * The bus did not reply in time. It may have the event: publish it again with the same id. `code`
+ * is `timed_out`.
  */
 export class TimedOutError extends WirebellError {
   /** How long the request waited, in milliseconds. */
@@ -50,8 +53,8 @@ export class TimedOutError extends WirebellError {
 }
 
 /**
- * The bus rejected the request: a wrong password, an unknown API key, a missing permission. `code` is
- * that of the problem document, such as `unauthorized`, or Redis' own, such as `WRONGPASS`.
+ * The bus rejected the request: a wrong password, an unknown API key, a missing permission. `code`
+ * is that of the problem document, such as `unauthorized`, or Redis' own, such as `WRONGPASS`.
  */
 export class RefusedError extends WirebellError {
   /** The HTTP status; undefined over Redis. */
@@ -63,7 +66,9 @@ export class RefusedError extends WirebellError {
   }
 }
 
-/** The reply of a handler cannot be sent to the client. `code` is `invalid_reply` or `too_large`. */
+/**
+ * The reply of a handler cannot be sent to the client. `code` is `invalid_reply` or `too_large`.
+ */
 export class InvalidReplyError extends WirebellError {
   constructor(message: string, code = "invalid_reply") {
     super(code, `invalid reply: ${message}`);
@@ -96,7 +101,10 @@ const NOT_ACKNOWLEDGED: Record<NotAcknowledgedCode, string> = {
   bus: "the event was published, but its delivery status cannot be read; see `cause`",
 };
 
-/** No device has acknowledged the event. `code` says why; for `bus`, `cause` is the error of the bus. */
+/**
+ * No device has acknowledged the event. `code` says why; for `bus`, `cause` is the error of the
+ * bus.
+ */
 export class NotAcknowledgedError extends WirebellError {
   declare readonly code: NotAcknowledgedCode;
 

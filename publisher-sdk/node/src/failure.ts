@@ -3,9 +3,10 @@
 import { RefusedError, TimedOutError, UnavailableError, type WirebellError } from "./errors.js";
 
 /**
- * The cause of a failure; it decides about the retry. `event`: this event can never be published, but
- * later ones can. `configuration`: the bus rejects this publisher, for example for a wrong password;
- * no event passes until a person changes the configuration. `transient`: a retry may succeed.
+ * The cause of a failure; it decides about the retry. `event`: this event can never be published,
+ * but later ones can. `configuration`: the bus rejects this publisher, for example for a wrong
+ * password; no event passes until a person changes the configuration. `transient`: a retry may
+ * succeed.
  */
 export type FailureKind = "event" | "configuration" | "transient";
 

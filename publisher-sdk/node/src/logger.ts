@@ -1,4 +1,5 @@
-// The log of background problems: the bus is unreachable, the buffer is full, an event was rejected.
+// The log of background problems: the bus is unreachable, the buffer is full, an event was
+// rejected.
 
 /** A log sink: takes a message and its fields. `console` is one. */
 export interface Logger {
@@ -8,7 +9,9 @@ export interface Logger {
 
 const PREFIX = "wirebell: ";
 
-/** Wraps the given logger and ignores what it throws: a broken logger must not make publishing fail. */
+/**
+ * Wraps the given logger and ignores what it throws: a broken logger must not make publishing fail.
+ */
 export function safeLogger(logger: Logger | false | undefined): Logger {
   if (logger === false) return { warn: () => {}, error: () => {} };
   const sink = logger ?? console;

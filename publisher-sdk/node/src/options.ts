@@ -28,7 +28,9 @@ export interface PublisherOptions {
   retention?: Partial<Retention> | undefined;
   /** Other log bounds for matching channels, as in the nodes' `bus.logs`. Only over Redis. */
   logRules?: readonly LogRule[] | undefined;
-  /** The log for outages, overflows and rejected events. Default: `console`; `false` disables it. */
+  /**
+   * The log for outages, overflows and rejected events. Default: `console`; `false` disables it.
+   */
   logger?: Logger | false | undefined;
 }
 
@@ -53,7 +55,8 @@ const DEFAULTS: Settings = {
   // Short enough for a request with a waiting user, long enough for a restart of Redis.
   timeout: 5_000,
   connectTimeout: 2_000,
-  // A healthy bus replies within milliseconds. This timeout detects a connection whose peer is gone.
+  // A healthy bus replies within milliseconds. This timeout detects a connection whose peer is
+  // gone.
   answerTimeout: 2_000,
   // About the number of events that a busy service publishes during a failover of one minute.
   bufferEvents: 10_000,
@@ -90,7 +93,8 @@ export function resolveOptions(options: PublisherOptions): Settings {
     number("logRules.events", rule.events, 1, Number.MAX_SAFE_INTEGER);
     number("logRules.millis", rule.millis, 1, Number.MAX_SAFE_INTEGER);
   }
-  // Each attempt ends before the caller's timeout: only a finished attempt shows that the connection is dead.
+  // Each attempt ends before the caller's timeout: only a finished attempt shows that the
+  // connection is dead.
   return { ...settings, answerTimeout: Math.min(settings.answerTimeout, Math.max(1, Math.floor(settings.timeout * 0.8))) };
 }
 

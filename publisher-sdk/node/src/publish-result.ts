@@ -14,8 +14,8 @@ export interface ChannelResult {
   /** The event's position in the channel's log; absent if it is not stored. */
   cursor?: string;
   /**
-   * How many nodes were subscribed to the channel; 0 means that no client is subscribed. A node stays
-   * subscribed for some seconds after its last session of the channel has disconnected.
+   * How many nodes were subscribed to the channel; 0 means that no client is subscribed. A node
+   * stays subscribed for some seconds after its last session of the channel has disconnected.
    */
   nodes: number;
   /** True while the event waits for its `deliverAt` and is not published yet. */

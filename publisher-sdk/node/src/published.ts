@@ -47,7 +47,8 @@ export class Published implements PublishResult {
    *
    * The event must be durable and published with `receipt` or `deadline`. Over Redis the publisher
    * polls: each pause is an eighth of the time waited so far, between 10 ms and half a second. Over
-   * HTTP the node waits. Thousands of calls may wait at the same time on the publisher's one connection.
+   * HTTP the node waits. Thousands of calls may wait at the same time on the publisher's one
+   * connection.
    *
    * @param options.timeout Milliseconds. Default: 10,000.
    * @throws NotAcknowledgedError

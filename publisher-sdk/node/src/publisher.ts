@@ -22,7 +22,10 @@ import { httpHasNoStreams } from "./url.js";
 export type Enqueued =
   /** The event waits in the buffer and is published under this id as soon as the bus accepts it. */
   | { readonly accepted: true; readonly id: string }
-  /** `full`: the bus has been unreachable for too long, or is too slow. `closed`: the publisher is closed. */
+  /**
+   * `full`: the bus has been unreachable for too long, or is too slow. `closed`: the publisher is
+   * closed.
+   */
   | { readonly accepted: false; readonly reason: "full" | "closed"; readonly id: string }
   /** The event itself is invalid. */
   | { readonly accepted: false; readonly reason: "invalid"; readonly error: WirebellError };
@@ -40,7 +43,8 @@ export class Publisher {
   readonly #closing = new AbortController();
 
   /**
-   * Creates a publisher for the bus at `url`. It connects with the first event. See {@link Publisher.connect}.
+   * Creates a publisher for the bus at `url`. It connects with the first event. See {@link
+   * Publisher.connect}.
    *
    * @throws ConfigurationError if the URL or an option is invalid.
    */
@@ -57,14 +61,15 @@ export class Publisher {
   }
 
   /**
-   * Creates a publisher and tries to connect to Redis once. A wrong password is found now, and the first
-   * event finds an open connection. This takes at most the connect timeout.
+   * Creates a publisher and tries to connect to Redis once. A wrong password is found now, and the
+   * first event finds an open connection. This takes at most the connect timeout.
    *
-   * An unreachable Redis is no error: a service must be able to start while Redis is down. `enqueue`
-   * works at once; `publish` fails as unavailable until Redis can be reached. Over HTTP nothing is sent
-   * before the first event.
+   * An unreachable Redis is no error: a service must be able to start while Redis is down.
+   * `enqueue` works at once; `publish` fails as unavailable until Redis can be reached. Over HTTP
+   * nothing is sent before the first event.
    *
-   * @throws ConfigurationError if the URL or an option is invalid, RefusedError if the bus rejects the publisher.
+   * @throws ConfigurationError if the URL or an option is invalid, RefusedError if the bus rejects
+   * the publisher.
    */
   static async connect(url: string, options?: PublisherOptions): Promise<Publisher>;
   static async connect(options: PublisherOptions & { url: string }): Promise<Publisher>;
@@ -81,11 +86,11 @@ export class Publisher {
   }
 
   /**
-   * Publishes one event and returns once the bus has it: with its id, its cursor, and how many nodes
-   * had subscribers.
+   * Publishes one event and returns once the bus has it: with its id, its cursor, and how many
+   * nodes had subscribers.
    *
-   * Transient failures are retried until the `timeout` option has elapsed. Every attempt sends the same
-   * event, so it is published once. An invalid event and a wrong password fail at once.
+   * Transient failures are retried until the `timeout` option has elapsed. Every attempt sends the
+   * same event, so it is published once. An invalid event and a wrong password fail at once.
    *
    * @throws InvalidEventError, UnavailableError, TimedOutError, RefusedError or ClosedError
    */
@@ -99,14 +104,17 @@ export class Publisher {
   }
 
   /**
-   * Publishes many events in batches, and returns a result for each in order, as `Promise.allSettled` does.
+   * Publishes many events in batches, and returns a result for each in order, as
+   * `Promise.allSettled` does.
    *
-   * Events of one channel are added to its log in the given order, even after retries. The `timeout`
-   * option applies to each batch of up to 256. After a batch that did not finish, later batches are not
-   * sent and get its error. An invalid event is rejected alone and does not stop the others.
+   * Events of one channel are added to its log in the given order, even after retries. The
+   * `timeout` option applies to each batch of up to 256. After a batch that did not finish, later
+   * batches are not sent and get its error. An invalid event is rejected alone and does not stop
+   * the others.
    *
-   * The order has one exception, which no client can prevent: Redis may briefly reject single commands
-   * (when out of memory, for example) and accept the next. The rejected event then comes after it.
+   * The order has one exception, which no client can prevent: Redis may briefly reject single
+   * commands (when out of memory, for example) and accept the next. The rejected event then comes
+   * after it.
    */
   async publishAll(events: Iterable<WirebellEvent>): Promise<PromiseSettledResult<Published>[]> {
     this.#mustBeOpen();
@@ -122,12 +130,12 @@ export class Publisher {
   }
 
   /**
-   * Adds an event to the buffer and returns at once, in any state of the bus. It never throws. Events are
-   * published in the background, in the order of the calls, and retried without a limit. The buffer
-   * bounds how many may wait.
+   * Adds an event to the buffer and returns at once, in any state of the bus. It never throws.
+   * Events are published in the background, in the order of the calls, and retried without a limit.
+   * The buffer bounds how many may wait.
    *
-   * A rejected event is counted, logged with its id, and does not hold up later events. A wrong password
-   * or API key is not the event's error: events wait until it is fixed.
+   * A rejected event is counted, logged with its id, and does not hold up later events. A wrong
+   * password or API key is not the event's error: events wait until it is fixed.
    */
   enqueue<Data>(event: WirebellEvent<Data>): Enqueued {
     const stamped = this.#tryPrepare(event);
@@ -140,10 +148,10 @@ export class Publisher {
   }
 
   /**
-   * Returns the delivery status of an event on each of its channels: when the bus accepted it, to which
-   * connections it was written, which devices acknowledged it, whether it expired or went to the
-   * fallback stream. The list is empty without a delivery record: the event was never published, had
-   * none of `receipt`, `deadline` and `deliverAt`, or is too old.
+   * Returns the delivery status of an event on each of its channels: when the bus accepted it, to
+   * which connections it was written, which devices acknowledged it, whether it expired or went to
+   * the fallback stream. The list is empty without a delivery record: the event was never
+   * published, had none of `receipt`, `deadline` and `deliverAt`, or is too old.
    */
   async receipts(id: string): Promise<Receipt[]> {
     this.#mustBeOpen();
@@ -151,8 +159,9 @@ export class Publisher {
   }
 
   /**
-   * Returns the stream of receipts: the final delivery status of every tracked event on this bus, from
-   * all publishers. It is for a service that publishes too many events to wait for each. Only over Redis.
+   * Returns the stream of receipts: the final delivery status of every tracked event on this bus,
+   * from all publishers. It is for a service that publishes too many events to wait for each. Only
+   * over Redis.
    *
    * ```js
    * for await (const { id, channel, outcome } of wb.follow({ group: "orders" })) { … }
@@ -166,20 +175,26 @@ export class Publisher {
     return new Receipts(this.#transport, options, this.#closing.signal);
   }
 
-  /** Cancels an event whose `deliverAt` is in the future. Repeating the call changes nothing and returns the same. */
+  /**
+   * Cancels an event whose `deliverAt` is in the future. Repeating the call changes nothing and
+   * returns the same.
+   */
   async cancel(id: string): Promise<Cancelled> {
     this.#mustBeOpen();
     return retryUntil(this.#settings.timeout, () => this.#transport.cancel(id));
   }
 
-  /** Waits until every event enqueued so far is published or rejected, at most `timeout` milliseconds. */
+  /**
+   * Waits until every event enqueued so far is published or rejected, at most `timeout`
+   * milliseconds.
+   */
   async flush(options: { timeout?: number } = {}): Promise<Flushed> {
     return this.#buffer.flushed(flushTimeout(options));
   }
 
   /**
-   * Stops accepting events, waits as {@link flush} does, at most 5,000 ms by default, and closes the
-   * connections. Call it before the process ends.
+   * Stops accepting events, waits as {@link flush} does, at most 5,000 ms by default, and closes
+   * the connections. Call it before the process ends.
    */
   async close(options: { timeout?: number } = {}): Promise<Flushed> {
     const timeout = flushTimeout(options);

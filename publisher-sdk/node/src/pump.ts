@@ -1,4 +1,5 @@
-// The pump of `enqueue`: publishes the events of the buffer in order, and retries until it succeeds.
+// The pump of `enqueue`: publishes the events of the buffer in order, and retries until it
+// succeeds.
 
 import type { EventBuffer } from "./buffer.js";
 import { type EventResult, MAX_BATCH, type PendingEvent, attempt } from "./delivery.js";

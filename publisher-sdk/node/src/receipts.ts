@@ -1,4 +1,5 @@
-// The stream of receipts: the delivery status of all tracked events, for services that publish too many to wait for each.
+// The stream of receipts: the delivery status of all tracked events, for services that publish too
+// many to wait for each.
 
 import { Failure } from "./failure.js";
 import { invalidOption, defined } from "./options.js";
@@ -12,17 +13,20 @@ import { ulid } from "./stamp.js";
 /** Options of {@link Publisher.follow}. */
 export interface FollowOptions {
   /**
-   * The consumer group. All readers with this name share the stream: each receipt goes to one of them,
-   * at least once, and after a restart the group resumes where it stopped. A new group starts with the
-   * oldest stored receipt. Without a group, a reader gets new receipts only, and misses those that
-   * are written while it is not running.
+   * The consumer group. All readers with this name share the stream: each receipt goes to one of
+   * them, at least once, and after a restart the group resumes where it stopped. A new group starts
+   * with the oldest stored receipt. Without a group, a reader gets new receipts only, and misses
+   * those that are written while it is not running.
    */
   group?: string | undefined;
   /** Returns only matching receipts. A group acknowledges the others. */
   only?: ((update: DeliveryUpdate) => boolean) | undefined;
 }
 
-/** The final delivery status of an event on one channel: acknowledged, fallen back, expired or cancelled. */
+/**
+ * The final delivery status of an event on one channel: acknowledged, fallen back, expired or
+ * cancelled.
+ */
 export interface DeliveryUpdate {
   /** The event's id. */
   id: string;
@@ -68,8 +72,8 @@ export class Receipts implements AsyncIterableIterator<DeliveryUpdate> {
   }
 
   /**
-   * Returns the next receipt. It waits while there is none, also during an outage of Redis, and ends
-   * when the publisher is closed. Reading the next receipt acknowledges the previous one. An
+   * Returns the next receipt. It waits while there is none, also during an outage of Redis, and
+   * ends when the publisher is closed. Reading the next receipt acknowledges the previous one. An
    * unacknowledged receipt is delivered again if this reader is gone for a minute.
    */
   next(): Promise<IteratorResult<DeliveryUpdate, undefined>> {
@@ -78,7 +82,10 @@ export class Receipts implements AsyncIterableIterator<DeliveryUpdate> {
     return next;
   }
 
-  /** Stops reading, as `break` does. The last returned receipt stays unacknowledged, earlier ones are acknowledged. */
+  /**
+   * Stops reading, as `break` does. The last returned receipt stays unacknowledged, earlier ones
+   * are acknowledged.
+   */
   async return(): Promise<IteratorResult<DeliveryUpdate, undefined>> {
     this.#ended.abort();
     await this.#previous;

@@ -1,4 +1,5 @@
-// Sets an event's id and time once, before the first attempt, so that every attempt sends the same event.
+// Sets an event's id and time once, before the first attempt, so that every attempt sends the same
+// event.
 
 import { randomFillSync } from "node:crypto";
 import type { CheckedEvent, Durability, StampedEvent } from "./protocol/event.js";
@@ -20,7 +21,9 @@ export function stamp(event: CheckedEvent, durability: Durability | undefined): 
   };
 }
 
-/** Returns a ULID: 48 bits of time and 80 random bits. Ids sort by time and need no coordination. */
+/**
+ * Returns a ULID: 48 bits of time and 80 random bits. Ids sort by time and need no coordination.
+ */
 export function ulid(now = Date.now()): string {
   let text = "";
   let rest = now;

@@ -5,7 +5,9 @@ import type { StampedEvent } from "./protocol/event.js";
 import type { Receipt, State } from "./protocol/receipt.js";
 import type { PublishResult } from "./publish-result.js";
 
-/** The result of cancelling an event. `published`: it was already published on at least one channel. */
+/**
+ * The result of cancelling an event. `published`: it was already published on at least one channel.
+ */
 export type Cancelled = "cancelled" | "published" | "unknown";
 
 /** A connection to the bus. Methods return a {@link Failure} instead of throwing. */
@@ -13,9 +15,9 @@ export interface Transport {
   /** Tries to connect once, if the transport keeps connections. */
   open(): Promise<Failure | undefined>;
   /**
-   * Sends the events once, in order, and returns a result for each. After a failure that concerns more
-   * than one event, later events are not sent and get the same failure, so that none overtakes. Nothing
-   * is sent after `deadline`.
+   * Sends the events once, in order, and returns a result for each. After a failure that concerns
+   * more than one event, later events are not sent and get the same failure, so that none
+   * overtakes. Nothing is sent after `deadline`.
    */
   send(events: readonly StampedEvent[], deadline: number): Promise<(PublishResult | Failure)[]>;
   /**

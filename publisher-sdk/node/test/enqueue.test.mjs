@@ -1,4 +1,5 @@
-// `enqueue`: it never waits or throws, loses nothing while Redis is down, and reports events it cannot accept.
+// `enqueue`: it never waits or throws, loses nothing while Redis is down, and reports events it
+// cannot accept.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -71,7 +72,8 @@ test("enqueue never throws, and says why it does not accept an event", async () 
   const { enqueued, dropped, invalid, waiting } = wb.counters();
   assert.deepEqual({ enqueued, dropped, invalid, waiting }, { enqueued: 3, dropped: 3, invalid: 9, waiting: 3 });
   assert.deepEqual(await wb.flush({ timeout: 50 }), { ended: "timed_out", waiting: 3 });
-  // One message for the first overflow, and one for the second after there was room; not one per event.
+  // One message for the first overflow, and one for the second after there was room; not one per
+  // event.
   assert.equal(logger.logged.filter(({ message }) => message.includes("buffer is full")).length, 2);
   assert.deepEqual(await wb.close({ timeout: 50 }), { ended: "timed_out", waiting: 3 });
   assert.equal(logger.logged.at(-1).message, "wirebell: the publisher was closed while events waited; they are lost");

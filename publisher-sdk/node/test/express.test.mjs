@@ -20,7 +20,8 @@ test("a webhook is answered at once, and the customer's client gets the event", 
   t.after(() => redis.stop());
   const gateway = await Gateway.start(redis);
   t.after(() => gateway.stop());
-  // In a folder of its own: the package comes from the tarball, Express from this package's dependencies.
+  // In a folder of its own: the package comes from the tarball, Express from this package's
+  // dependencies.
   copyFileSync(join(HERE, "example/server.mjs"), join(FRESH, "server.mjs"));
   const child = spawn(process.execPath, ["--import", `data:text/javascript,${encodeURIComponent(expressFrom())}`, "server.mjs"], {
     cwd: FRESH,

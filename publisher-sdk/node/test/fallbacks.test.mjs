@@ -61,14 +61,14 @@ test("failed attempts are retried and end as a dead letter", async () => {
     seen.set(id, (seen.get(id) ?? 0) + 1);
     assert.equal(tries, seen.get(id), "attempts are counted");
     // The first event always fails; the others succeed in the second attempt.
-    if (id === "e0" || seen.get(id) < 2) throw new Error("nobody answers");
+    if (id === "e0" || seen.get(id) < 2) throw new Error("no answer");
   });
   await eventually("one event is dead, the others are done", () => worker.counters().dead === 1 && worker.counters().done === 9);
   assert.deepEqual(worker.counters(), { handedOut: 3 + 9 * 2, done: 9, failed: 3 + 9, dead: 1, takenOver: 0 });
   assert.deepEqual(await worker.backlog(), { lag: 0, pending: 0, dead: 1 });
   const [[, fields]] = await redis.ask("XRANGE", `wb:{due:${shardOf("e0")}}:dead`, "-", "+");
   const letter = asObject(fields);
-  assert.deepEqual({ ...letter, event: JSON.parse(letter.event).data }, { group: GROUP, tries: "3", reason: "nobody answers", id: "e0", channel: "user:1", at: "7", event: 0 });
+  assert.deepEqual({ ...letter, event: JSON.parse(letter.event).data }, { group: GROUP, tries: "3", reason: "no answer", id: "e0", channel: "user:1", at: "7", event: 0 });
   await worker.close();
   await running;
 });

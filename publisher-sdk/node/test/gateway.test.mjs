@@ -1,4 +1,5 @@
-// With a real node and real clients, over Redis and over HTTP: delivery, acknowledgements, fallback, scheduling.
+// With a real node and real clients, over Redis and over HTTP: delivery, acknowledgements,
+// fallback, scheduling.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Gateway, KEY } from "./support/gateway.mjs";

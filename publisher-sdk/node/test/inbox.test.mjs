@@ -1,5 +1,5 @@
-// Inbox workers. The script of the node adds the events to the inbox, and the test subscribes to the node's
-// channel to receive the replies.
+// Inbox workers. The script of the node adds the events to the inbox, and the test subscribes to
+// the node's channel to receive the replies.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,7 +48,7 @@ test("a presence event has no connection", async (t) => {
   const claim = await inbox.next();
   const { type, user, connection, data } = claim.event;
   assert.deepEqual([type, user, connection, data], ["user.online", "42", undefined, {}]);
-  await claim.done({ nobody: "waits" });
+  await claim.done({ no: "receiver" });
   await sleep(200);
   assert.deepEqual(node.received, []);
 });
@@ -245,7 +245,7 @@ test("a worker continues through outages of Redis, at its start and later", asyn
   await emit(askLate, { user: "42", data: 1, ref: "1" });
   const claim = await inbox.next();
   await late.kill();
-  await assert.rejects(claim.done("nobody hears"), { name: "UnavailableError" });
+  await assert.rejects(claim.done("lost"), { name: "UnavailableError" });
   await late.run();
   // The event was handled, but Redis did not get the result: delivery is at least once.
   const again = await inbox.next();

@@ -1,4 +1,5 @@
-// Redis with Sentinels and as a Cluster: events while slots and primaries move from one server to another.
+// Redis with Sentinels and as a Cluster: events while slots and primaries move from one server to
+// another.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -55,7 +56,8 @@ test("events reach the right server of a Cluster, also while slots and primaries
   for (const channel of channels) assert.deepEqual(await cluster.data(channel), range(0, 1_000), channel);
   assert.ok(wb.counters().retried > 0, "the moves have to hit some traffic");
 
-  // Data that a primary has not replicated when it dies is lost, so the test waits for replication first.
+  // Data that a primary has not replicated when it dies is lost, so the test waits for replication
+  // first.
   const lost = await cluster.owner("wb:{topic:b}:log");
   await lost.ask("WAIT", 1, 5_000);
   await lost.kill();

@@ -1,4 +1,5 @@
-// Invalid input: the errors for an invalid URL, option or event, and for a bus that rejects the publisher.
+// Invalid input: the errors for an invalid URL, option or event, and for a bus that rejects the
+// publisher.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sdk } from "./support/package.mjs";

@@ -1,5 +1,6 @@
-// Tests the package with protocol/vectors, byte for byte, as protocol/tests/vectors.rs tests the Rust crate. The vectors
-// for messages between nodes and clients (announcements, frames) do not concern a publisher.
+// Tests the package with protocol/vectors, byte for byte, as protocol/tests/vectors.rs tests the
+// Rust crate. The vectors for messages between nodes and clients (announcements, frames) do not
+// concern a publisher.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { part, sdk, vectors } from "./support/package.mjs";
@@ -104,8 +105,8 @@ test("finishing an inbox entry", () => {
     const call = inbox.answer(new Keys(prefix), { shard: shardOf(user), entry, group }, { user, id }, answerOf(answer), letter);
     assert.deepEqual([call.keys, call.arguments], [keys, expected], name);
   }
-  for (const { words, told: whom, connection, ref } of list(told)) {
-    const expected = { entry: "own", nobody: "nobody", gone: "nobody", instead: { connection, ref } }[whom];
+  for (const { words, told: recipient, connection, ref } of list(told)) {
+    const expected = { entry: "own", nobody: "nobody", gone: "nobody", instead: { connection, ref } }[recipient];
     assert.deepEqual(inbox.readFinishResult(words), expected, String(words));
   }
   for (const words of list(bad)) assert.equal(inbox.readFinishResult(words), undefined, String(words));

@@ -112,7 +112,10 @@ export class Leader {
     this.#post({ word: "joined", to, status: this.#status, frames });
   }
 
-  /** Returns the events after the cursor of a tab. Events from before this connection are requested from the node. */
+  /**
+   * Returns the events after the cursor of a tab. Events from before this connection are requested
+   * from the node.
+   */
   #missed(channel: string, cursor: string): Frame[] {
     const kept = this.#kept.filter((event) => event["channel"] === channel && isAfter(event["cursor"], cursor));
     const dropped = this.#dropped.get(channel);

@@ -1,5 +1,5 @@
-// The messages between the tabs of one user, over a BroadcastChannel. Tabs with an older version may be open,
-// so the values and members stay.
+// The messages between the tabs of one user, over a BroadcastChannel. Tabs with an older version
+// may be open, so the values and members stay.
 import type { Frame } from "../frame.js";
 import type { Status } from "../status.js";
 

@@ -1,5 +1,6 @@
-// One connection for all tabs of an origin and a user. The tab that holds a Web Lock is the leader and has the connection. When
-// that tab is closed or crashes, the browser gives the lock to the next tab.
+// One connection for all tabs of an origin and a user. The tab that holds a Web Lock is the leader
+// and has the connection. When that tab is closed or crashes, the browser gives the lock to the
+// next tab.
 import { backoff } from "../backoff.js";
 import { randomId } from "../emit-queue.js";
 import { WirebellError } from "../errors.js";
@@ -11,7 +12,10 @@ import { subject } from "../token.js";
 import { Leader } from "./leader.js";
 import type { TabMessage } from "./messages.js";
 
-/** Milliseconds for the leader to show that it and its connection are alive. A background page may be throttled or frozen. */
+/**
+ * Milliseconds for the leader to show that it and its connection are alive. A background page may
+ * be throttled or frozen.
+ */
 const ALIVE_TIMEOUT = 4_000;
 
 /** A tab's share of the connection. */
@@ -92,7 +96,10 @@ export class SharedConnection implements Link {
     return `wirebell:${this.#settings.url}:${this.#user}`;
   }
 
-  /** Waits for the lock; its holder is the leader. `steal` takes the lock from a leader that does not reply. */
+  /**
+   * Waits for the lock; its holder is the leader. `steal` takes the lock from a leader that does
+   * not reply.
+   */
   #queue(how: { steal?: true }): void {
     const abort = new AbortController();
     let led: Leader | undefined;

@@ -1,5 +1,6 @@
-// The Server-Sent Events transport, for networks that block WebSockets. It uses `fetch`, because `EventSource` reports neither
-// unregistered event types nor the reason of a rejection, and needs the token in the URL.
+// The Server-Sent Events transport, for networks that block WebSockets. It uses `fetch`, because
+// `EventSource` reports neither unregistered event types nor the reason of a rejection, and needs
+// the token in the URL.
 import type { Frame } from "../frame.js";
 import type { Transport } from "./transport.js";
 

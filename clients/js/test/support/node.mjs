@@ -14,7 +14,8 @@ const BIN = process.env.WIREBELL_BIN ?? join(ROOT, "target/release/wirebell");
 const SECRET = "wirebell-dev-secret";
 
 export class Node {
-  // The node has its own bus, unless `redis` names one. `settings` are configuration keys, as for `--set`.
+  // The node has its own bus, unless `redis` names one. `settings` are configuration keys, as for
+  // `--set`.
   static async start({ settings = {}, redis, clients = "127.0.0.1:0" } = {}) {
     const sets = Object.entries({ "telemetry.log_format": "json", ...settings }).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const bus = redis ? ["--redis", redis] : [];

@@ -11,7 +11,10 @@ export interface Fallback {
   readonly id: string;
   /** The channel without an acknowledgement. */
   readonly channel: string;
-  /** When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus's clock. */
+  /**
+   * When it was added to the fallback stream, in milliseconds since the Unix epoch, by the bus's
+   * clock.
+   */
   readonly at: number;
   /** The event as clients receive it. */
   readonly event: FallbackEvent;
@@ -57,7 +60,8 @@ export class Claim implements Fallback {
   }
 
   /**
-   * Reports the event as handled. If this throws, Redis did not get the result, and the event is delivered again.
+   * Reports the event as handled. If this throws, Redis did not get the result, and the event is
+   * delivered again.
    *
    * @throws UnavailableError or another WirebellError
    */

@@ -1,9 +1,11 @@
-// Workers of the fallback stream: a service handles events that no device acknowledged by their deadline.
-// In: entries of the fallback stream. Out: fallback events for a handler, and dead letters.
+// Workers of the fallback stream: a service handles events that no device acknowledged by their
+// deadline. In: entries of the fallback stream. Out: fallback events for a handler, and dead
+// letters.
 //
-// An event is added to the fallback stream exactly once. Each consumer group delivers it to one of its
-// workers at least once: if a worker dies after it sent an SMS and before it reported that, another
-// worker sends the SMS again. Handlers must be idempotent; the event's id identifies a repetition.
+// An event is added to the fallback stream exactly once. Each consumer group delivers it to one of
+// its workers at least once: if a worker dies after it sent an SMS and before it reported that,
+// another worker sends the SMS again. Handlers must be idempotent; the event's id identifies a
+// repetition.
 
 import type { WorkerCounters } from "../workers/counters.js";
 import type { WorkerOptions } from "../workers/options.js";
@@ -25,8 +27,8 @@ export class Fallbacks implements AsyncIterable<Claim> {
   }
 
   /**
-   * Starts a worker of the group. An unreachable Redis is retried and no error; a wrong password and a
-   * URL of another scheme are errors.
+   * Starts a worker of the group. An unreachable Redis is retried and no error; a wrong password
+   * and a URL of another scheme are errors.
    *
    * A new group starts with all fallback events that are still stored.
    *
@@ -37,7 +39,9 @@ export class Fallbacks implements AsyncIterable<Claim> {
     return new Fallbacks(await Worker.connect(url, { streams: "fallback", noun, group, kind: (_, group) => fallbackJobs(group) }, options));
   }
 
-  /** Returns the next event; finish it with `done` or `failed`. Undefined once the worker is closed. */
+  /**
+   * Returns the next event; finish it with `done` or `failed`. Undefined once the worker is closed.
+   */
   async next(): Promise<Claim | undefined> {
     const inFlight = await this.#worker.next();
     return inFlight === undefined ? undefined : new Claim(inFlight);
@@ -50,8 +54,8 @@ export class Fallbacks implements AsyncIterable<Claim> {
 
   /**
    * Passes every event to the handler, several at a time, until the worker is closed and the last
-   * handler has returned. If a handler throws, the event is retried later and in the end becomes a dead
-   * letter: see `tries` and `backoff`.
+   * handler has returned. If a handler throws, the event is retried later and in the end becomes a
+   * dead letter: see `tries` and `backoff`.
    */
   run(handler: (fallback: Fallback) => unknown): Promise<void> {
     return this.#worker.run(async (fallback) => {
@@ -59,7 +63,9 @@ export class Fallbacks implements AsyncIterable<Claim> {
     });
   }
 
-  /** Returns how many events wait in the group. @throws UnavailableError or another WirebellError */
+  /**
+   * Returns how many events wait in the group. @throws UnavailableError or another WirebellError
+   */
   backlog(): Promise<Backlog> {
     return this.#worker.backlog();
   }
@@ -70,9 +76,9 @@ export class Fallbacks implements AsyncIterable<Claim> {
   }
 
   /**
-   * Takes no more events, waits up to `timeout` milliseconds (10,000 by default) for those in flight, and
-   * returns the rest to the group: other workers get them at once. Returns how many were still in
-   * flight; others handle them again once this worker counts as gone.
+   * Takes no more events, waits up to `timeout` milliseconds (10,000 by default) for those in
+   * flight, and returns the rest to the group: other workers get them at once. Returns how many
+   * were still in flight; others handle them again once this worker counts as gone.
    */
   close(options: { timeout?: number } = {}): Promise<number> {
     return this.#worker.close(options);

@@ -15,7 +15,10 @@ export interface HttpResponse {
   readonly body: string;
 }
 
-/** The server rejected the whole request, maybe because of one event or of its size. Smaller requests may succeed. */
+/**
+ * The server rejected the whole request, maybe because of one event or of its size. Smaller
+ * requests may succeed.
+ */
 export const SPLIT = Symbol("split");
 
 type Item = Record<string, unknown>;

@@ -1,6 +1,7 @@
-// The HTTP transport: publishes through the server API of a node, or of a load balancer before several nodes.
-// In: stamped events, and ids of events to look up or cancel. Out: publish results, receipts, failures.
-// `response.ts` reads the responses. This is the only file that calls `fetch`; it does not know Redis.
+// The HTTP transport: publishes through the server API of a node, or of a load balancer before
+// several nodes. In: stamped events, and ids of events to look up or cancel. Out: publish results,
+// receipts, failures. `response.ts` reads the responses. This is the only file that calls `fetch`;
+// it does not know Redis.
 
 import { ClosedError } from "../errors.js";
 import { Failure } from "../failure.js";
@@ -22,7 +23,8 @@ export class HttpTransport implements Transport {
   readonly #events: string;
   readonly #headers: Record<string, string>;
   readonly #timeout: number;
-  // Requests in flight. One shared signal would retain memory for every request that listened to it.
+  // Requests in flight. One shared signal would retain memory for every request that listened to
+  // it.
   readonly #inFlight = new Set<AbortController>();
   #closed = false;
 
@@ -34,7 +36,8 @@ export class HttpTransport implements Transport {
     if (settings.serviceKey !== undefined) this.#headers["authorization"] = `Bearer ${settings.serviceKey}`;
   }
 
-  // The server checks the API key only together with an event, so there is nothing to find out earlier.
+  // The server checks the API key only together with an event, so there is nothing to find out
+  // earlier.
   async open(): Promise<undefined> {
     return undefined;
   }

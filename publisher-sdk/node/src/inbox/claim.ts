@@ -17,16 +17,21 @@ export class InboxClaim {
   }
 
   /**
-   * Reports the event as handled. The reply, any JSON value, goes to the client if it waits for one.
+   * Reports the event as handled. The reply, any JSON value, goes to the client if it waits for
+   * one.
    *
-   * @throws InvalidReplyError if the reply is not valid; the event stays in flight. UnavailableError or
-   *   another WirebellError if Redis did not get the result; the event is then delivered again
+   * @throws InvalidReplyError if the reply is not valid; the event stays in flight.
+   * UnavailableError or another WirebellError if Redis did not get the result; the event is then
+   * delivered again
    */
   async done(reply?: unknown): Promise<void> {
     await this.#inFlight.done({ reply: replyJson(reply) });
   }
 
-  /** Skips an event that this service does not handle, without a reply. @throws UnavailableError or another WirebellError */
+  /**
+   * Skips an event that this service does not handle, without a reply. @throws UnavailableError or
+   * another WirebellError
+   */
   passOver(): Promise<void> {
     return this.#inFlight.done("skipped");
   }

@@ -4,8 +4,8 @@ import { readEntry } from "../protocol/inbox.js";
 import type { Entry } from "../redis/streams.js";
 
 /**
- * An event that a client emitted, or a presence event of a node (`user.online`, `user.offline`). The
- * user, the connection and the device come from the node; a client cannot forge them.
+ * An event that a client emitted, or a presence event of a node (`user.online`, `user.offline`).
+ * The user, the connection and the device come from the node; a client cannot forge them.
  */
 export interface InboxEvent<Data = unknown> {
   /** The event's id. It is the same in every attempt. */
@@ -13,7 +13,9 @@ export interface InboxEvent<Data = unknown> {
   readonly type: string;
   /** The user of the session, as its token says. */
   readonly user: string;
-  /** The connection; its channel is `conn:<connection>`. Undefined if no client emitted the event. */
+  /**
+   * The connection; its channel is `conn:<connection>`. Undefined if no client emitted the event.
+   */
   readonly connection: string | undefined;
   /** The device, if the token names one. */
   readonly device: string | undefined;

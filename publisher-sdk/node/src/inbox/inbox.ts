@@ -1,9 +1,9 @@
-// Workers of the inbox: a service handles the events that clients emit, and presence events.
-// In: entries of the inbox. Out: events for handlers, replies to clients, and dead letters.
+// Workers of the inbox: a service handles the events that clients emit, and presence events. In:
+// entries of the inbox. Out: events for handlers, replies to clients, and dead letters.
 //
-// Each client event is in the inbox once. Each consumer group delivers it to one of its workers at least
-// once: if a worker dies after it handled the event and before it reported that, another worker handles
-// it again. Handlers must be idempotent; the event's id identifies a repetition.
+// Each client event is in the inbox once. Each consumer group delivers it to one of its workers at
+// least once: if a worker dies after it handled the event and before it reported that, another
+// worker handles it again. Handlers must be idempotent; the event's id identifies a repetition.
 
 import type { ConfigurationError } from "../errors.js";
 import { invalidOption } from "../options.js";
@@ -31,8 +31,8 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Starts a worker of the service. An unreachable Redis is retried and no error; a wrong password and a
-   * URL of another scheme are errors.
+   * Starts a worker of the service. An unreachable Redis is retried and no error; a wrong password
+   * and a URL of another scheme are errors.
    *
    * A new service starts with the oldest stored event.
    *
@@ -43,7 +43,9 @@ export class Inbox implements AsyncIterable<InboxClaim> {
     return new Inbox(await Worker.connect(url, { streams: "inbox", noun, group: service, kind: inboxJobs }, options));
   }
 
-  /** Registers the handler of an event type. @throws ConfigurationError if the type has one already */
+  /**
+   * Registers the handler of an event type. @throws ConfigurationError if the type has one already
+   */
   on<Data = unknown>(type: string, handler: InboxHandler<Data>): this {
     if (typeof type !== "string" || type === "") throw badHandler("expected the type of an event, such as `send-message`");
     if (typeof handler !== "function") throw badHandler("expected a function that handles the event");
@@ -53,10 +55,10 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Passes every event to the handler of its type, several at a time but one at a time per user, until
-   * the worker is closed and the last handler has returned. If a handler throws, the event is retried
-   * later and in the end becomes a dead letter: see `tries` and `backoff`. Events without a handler for
-   * their type are skipped.
+   * Passes every event to the handler of its type, several at a time but one at a time per user,
+   * until the worker is closed and the last handler has returned. If a handler throws, the event is
+   * retried later and in the end becomes a dead letter: see `tries` and `backoff`. Events without a
+   * handler for their type are skipped.
    *
    * @throws ConfigurationError if there is no handler at all
    */
@@ -69,8 +71,8 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Returns the next event of any type; finish it with `done`, `passOver` or `failed`. Undefined once the
-   * worker is closed. While an event is in flight, other events of the same user wait.
+   * Returns the next event of any type; finish it with `done`, `passOver` or `failed`. Undefined
+   * once the worker is closed. While an event is in flight, other events of the same user wait.
    */
   async next(): Promise<InboxClaim | undefined> {
     const inFlight = await this.#worker.next();
@@ -82,7 +84,9 @@ export class Inbox implements AsyncIterable<InboxClaim> {
     for (let claim = await this.next(); claim !== undefined; claim = await this.next()) yield claim;
   }
 
-  /** Returns how many events wait for the service. @throws UnavailableError or another WirebellError */
+  /**
+   * Returns how many events wait for the service. @throws UnavailableError or another WirebellError
+   */
   backlog(): Promise<Backlog> {
     return this.#worker.backlog();
   }
@@ -93,9 +97,9 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Takes no more events, waits up to `timeout` milliseconds (10,000 by default) for those in flight, and
-   * returns the rest to the group: other workers get them at once. Returns how many were still in
-   * flight; others handle them again once this worker counts as gone.
+   * Takes no more events, waits up to `timeout` milliseconds (10,000 by default) for those in
+   * flight, and returns the rest to the group: other workers get them at once. Returns how many
+   * were still in flight; others handle them again once this worker counts as gone.
    */
   close(options: { timeout?: number } = {}): Promise<number> {
     return this.#worker.close(options);

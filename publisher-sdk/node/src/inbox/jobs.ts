@@ -11,7 +11,9 @@ import { messageOf } from "../workers/in-flight.js";
 import type { FollowUp, JobKind } from "../workers/job.js";
 import { type InboxJob, readJob } from "./event.js";
 
-/** The result of handling an event: a reply as JSON, or that this service does not handle its type. */
+/**
+ * The result of handling an event: a reply as JSON, or that this service does not handle its type.
+ */
 export type Handled = { readonly reply: string } | "skipped";
 
 // How long sending a reply is retried, in milliseconds. The client waits ten seconds in total.

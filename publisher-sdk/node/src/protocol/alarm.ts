@@ -1,6 +1,9 @@
 // The reply of the alarm script: what is due for an event's timer.
 
-/** What is due: nothing (`absent`, `done`), nothing before `at` (`later`), a receipt (`outcome`) or a `fallback`. */
+/**
+ * What is due: nothing (`absent`, `done`), nothing before `at` (`later`), a receipt (`outcome`) or
+ * a `fallback`.
+ */
 export interface Alarm {
   readonly is: "absent" | "later" | "done" | "outcome" | "fallback";
   /** Milliseconds since the Unix epoch; 0 if there is no time. */

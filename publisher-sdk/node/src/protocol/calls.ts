@@ -1,5 +1,5 @@
-// The calls of the Lua scripts: their keys, their arguments and their replies, for any Redis client.
-// `build/scripts.mjs` copies the scripts from the protocol.
+// The calls of the Lua scripts: their keys, their arguments and their replies, for any Redis
+// client. `build/scripts.mjs` copies the scripts from the protocol.
 
 import type { ScriptName } from "../generated.js";
 import type { Class } from "./event.js";
@@ -39,7 +39,8 @@ export function publish(keys: Keys, event: Prepared, retention: Retention): Call
   return { script: "schedule", keys: call.keys, arguments: [...call.arguments, String(deliverAt)] };
 }
 
-// Whether four keys and eight arguments suffice: for events that are neither retained nor tracked, which most are.
+// Whether four keys and eight arguments suffice: for events that are neither retained nor tracked,
+// which most are.
 function isPlain(event: Prepared): boolean {
   return event.class !== "retained" && event.tracking === undefined;
 }
@@ -57,7 +58,7 @@ function allKeys(keys: Keys, channel: string, id: string): string[] {
     keys.end(channel),
     keys.retained(channel),
     keys.record(channel, id),
-    keys.watched(channel),
+    keys.tracked(channel),
   ];
 }
 
@@ -76,7 +77,8 @@ function publishArguments(event: Prepared, retention: Retention): string[] {
   if (isPlain(event)) return plain;
   const tracking = event.tracking;
   const deadline = tracking?.deadlineMillis;
-  // A receipt of an event without an acknowledgement is kept for the same time again, so that it can be queried.
+  // A receipt of an event without an acknowledgement is kept for the same time again, so that it
+  // can be queried.
   const closes = event.ttlMillis ?? retention.receiptMillis;
   const kept = Math.max(closes, deadline ?? 0) + retention.receiptMillis;
   return [

@@ -1,4 +1,5 @@
-// Channels: the addresses of events. A channel is `user:42`, `topic:news`, `conn:<connection id>` or `all`.
+// Channels: the addresses of events. A channel is `user:42`, `topic:news`, `conn:<connection id>`
+// or `all`.
 
 import { isConnectionId } from "./connection.js";
 
@@ -16,7 +17,8 @@ const MESSAGES: Record<ChannelError, string> = {
   connection: "not a connection id as in `wirebell.welcome`",
 };
 
-// These would break the hash tags of Redis or the header of an announcement; a lone surrogate has no UTF-8 encoding.
+// These would break the hash tags of Redis or the header of an announcement; a lone surrogate has
+// no UTF-8 encoding.
 const FORBIDDEN = /[\p{White_Space}\p{Cc}{}\p{Cs}]/u;
 
 /** Returns why the text is not a channel name; undefined if it is one. */

@@ -1,5 +1,5 @@
-// Checks an event, attribute by attribute, so that an error names the attribute and what was expected.
-// The order is that of a node, so that both find the same error first.
+// Checks an event, attribute by attribute, so that an error names the attribute and what was
+// expected. The order is that of a node, so that both find the same error first.
 
 import { InvalidEventError } from "../errors.js";
 import { channelError, channelErrorMessage, isConnection } from "./channel.js";
@@ -14,7 +14,9 @@ export const MAX_CHANNELS = 1_000;
 export const MAX_NAME_BYTES = 256;
 /** The largest `data`, in bytes of JSON. A node may be configured to accept less. */
 export const MAX_DATA_BYTES = 1024 * 1024;
-/** The most bytes of `data` over all channels of one event: each channel stores a copy in its log. */
+/**
+ * The most bytes of `data` over all channels of one event: each channel stores a copy in its log.
+ */
 export const MAX_COPIED_BYTES = 32 * 1024 * 1024;
 
 const DAY = 24 * 60 * 60;

@@ -1,5 +1,5 @@
-// Connection ids: `<node, eight characters>.<number in hexadecimal>`. An id names its node, so that an
-// event for one connection needs no subscription of its own.
+// Connection ids: `<node, eight characters>.<number in hexadecimal>`. An id names its node, so that
+// an event for one connection needs no subscription of its own.
 
 const CONNECTION_ID = /^[a-z0-9]{8}\.(?:0|[1-9a-f][0-9a-f]{0,15})$/;
 

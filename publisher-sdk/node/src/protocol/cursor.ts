@@ -1,4 +1,5 @@
-// A cursor: a position in a channel's log. It is the id of a Redis Stream entry: milliseconds, a dash, a sequence number.
+// A cursor: a position in a channel's log. It is the id of a Redis Stream entry: milliseconds, a
+// dash, a sequence number.
 
 const CURSOR = /^(\d+)-(\d+)$/;
 const MOST = 18_446_744_073_709_551_615n;

@@ -1,4 +1,5 @@
-// Error codes: one stable code for each reason of a rejection, the same over HTTP and in this SDK's errors.
+// Error codes: one stable code for each reason of a rejection, the same over HTTP and in this SDK's
+// errors.
 
 /** All error codes of the protocol, in its order. */
 export const ERROR_CODES = [

@@ -1,21 +1,25 @@
 // The protocol: events, channels, keys, script calls, receipts and inbox entries, without any I/O.
-// In: events from a service, and replies of Redis. Out: checked events, frames, script calls, parsed values.
-// It must match `protocol/` byte for byte; `protocol/vectors` tests that. It does not know connections.
+// In: events from a service, and replies of Redis. Out: checked events, frames, script calls,
+// parsed values. It must match `protocol/` byte for byte; `protocol/vectors` tests that. It does
+// not know connections.
 //
-// This file defines the event. Its attributes are those of CloudEvents 1.0 where CloudEvents has them.
+// This file defines the event. Its attributes are those of CloudEvents 1.0 where CloudEvents has
+// them.
 
 import type { RawJson } from "./raw-json.js";
 
 /**
- * How an event is stored. `durable`: in the channel's log, in order, for every device. `retained`: only
- * the last one per `key`. `volatile`: not at all.
+ * How an event is stored. `durable`: in the channel's log, in order, for every device. `retained`:
+ * only the last one per `key`. `volatile`: not at all.
  */
 export type Class = "durable" | "retained" | "volatile";
 
 /** When an event counts as published: once the primary has it, or once a replica has it too. */
 export type Durability = "primary" | "replicated";
 
-/** An event to publish. `to`, `type` and `data` are required. `null` means absent, except in `data`. */
+/**
+ * An event to publish. `to`, `type` and `data` are required. `null` means absent, except in `data`.
+ */
 export interface WirebellEvent<Data = unknown> {
   /** One channel, or up to 1,000: `user:<id>`, `topic:<name>`, `conn:<connection id>`, `all`. */
   to: string | readonly string[];
@@ -23,7 +27,10 @@ export interface WirebellEvent<Data = unknown> {
   type: string;
   /** A value that `JSON.stringify` accepts, up to 1 MiB; or JSON text: {@link RawJson}. */
   data: Data | RawJson;
-  /** The id and idempotency key: the same id on the same channel has no further effect. Default: generated. */
+  /**
+   * The id and idempotency key: the same id on the same channel has no further effect. Default:
+   * generated.
+   */
   id?: string | null | undefined;
   /** The name of the publishing service. */
   source?: string | null | undefined;

@@ -31,7 +31,10 @@ export interface InboxEntry {
 /** The reply to the client that emitted the event: JSON, or an error code. */
 export type EmitterReply = { readonly reply: string } | { readonly error: ErrorCode };
 
-/** Which connection gets the reply after an entry is finished; `own` is the entry's connection, if it waits. */
+/**
+ * Which connection gets the reply after an entry is finished; `own` is the entry's connection, if
+ * it waits.
+ */
 export type FinishResult = "own" | "nobody" | { readonly connection: string; readonly ref: string };
 
 // The messages of error frames.
@@ -56,8 +59,8 @@ export interface EntryPosition {
 }
 
 /**
- * Returns the script call that finishes an entry. `event` is its user and id, if the entry could be read.
- * `dead` lists the field names and values of its dead letter.
+ * Returns the script call that finishes an entry. `event` is its user and id, if the entry could be
+ * read. `dead` lists the field names and values of its dead letter.
  */
 export function answer(
   keys: Keys,
@@ -74,7 +77,10 @@ export function answer(
   };
 }
 
-/** Returns the field names and values of a dead letter: those of the entry, then the group, the attempts and the reason. */
+/**
+ * Returns the field names and values of a dead letter: those of the entry, then the group, the
+ * attempts and the reason.
+ */
 export function deadLetter(fields: ReadonlyMap<string, string>, group: string, tries: number, reason: string): string[] {
   const sorted = [...fields].sort(([one], [other]) => (one < other ? -1 : 1));
   return [...sorted.flat(), "group", group, "tries", String(tries), "reason", reason];

@@ -2,7 +2,10 @@
 
 import { RawJson } from "./raw-json.js";
 
-/** Returns the value as JSON text, or why it cannot be written. {@link RawJson} is returned unchanged. */
+/**
+ * Returns the value as JSON text, or why it cannot be written. {@link RawJson} is returned
+ * unchanged.
+ */
 export function writeJson(value: unknown): { readonly text: string } | { readonly why: string } {
   const written = value instanceof RawJson ? { text: value.text } : stringify(value);
   if ("text" in written && !written.text.isWellFormed()) return { why: "contains a lone surrogate, which has no UTF-8 encoding" };

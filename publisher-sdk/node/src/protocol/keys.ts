@@ -1,5 +1,5 @@
-// The names of all Redis keys. All keys of a channel share a hash tag, so that they are in one slot of a
-// Cluster and one script may use them together.
+// The names of all Redis keys. All keys of a channel share a hash tag, so that they are in one slot
+// of a Cluster and one script may use them together.
 
 import { isConnection } from "./channel.js";
 import { splitConnectionId } from "./connection.js";
@@ -26,7 +26,10 @@ export function isPrefix(text: string): boolean {
   return PREFIX.test(text);
 }
 
-/** Returns a key in the slot of the given key. It is written before `WAIT`, so that `WAIT` has a write to wait for. */
+/**
+ * Returns a key in the slot of the given key. It is written before `WAIT`, so that `WAIT` has a
+ * write to wait for.
+ */
 export function barrier(beside: string): string {
   return `${beside.slice(0, beside.indexOf("}") + 1) || beside}:barrier`;
 }
@@ -65,7 +68,7 @@ export class Keys {
   }
 
   /** The cursors of the channel's events that wait for acknowledgements, a stream. */
-  watched(channel: string): string {
+  tracked(channel: string): string {
     return this.#of(channel, "watched");
   }
 

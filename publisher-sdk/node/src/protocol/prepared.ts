@@ -1,5 +1,5 @@
-// An event prepared for each of its channels. Its frame is written once here, with a gap for the cursor
-// that only the log can assign.
+// An event prepared for each of its channels. Its frame is written once here, with a gap for the
+// cursor that only the log can assign.
 
 import { type Class, type Durability, type StampedEvent, isTracked } from "./event.js";
 import { parseTime } from "./rfc3339.js";

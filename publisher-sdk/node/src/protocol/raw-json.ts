@@ -8,7 +8,8 @@ export class RawJson {
   /** @throws SyntaxError if the text is not JSON. */
   constructor(text: string) {
     JSON.parse(text);
-    // These are the only whitespace characters of JSON outside strings. At the ends they mean nothing.
+    // These are the only whitespace characters of JSON outside strings. At the ends they mean
+    // nothing.
     this.text = text.replace(/^[ \t\n\r]+|[ \t\n\r]+$/g, "");
   }
 
@@ -48,7 +49,8 @@ function space(text: string, from: number): number {
   return at;
 }
 
-// Returns where the value that starts at `from` ends. The text is valid JSON, so the kinds of brackets need not match.
+// Returns where the value that starts at `from` ends. The text is valid JSON, so the kinds of
+// brackets need not match.
 function value(text: string, from: number): number {
   const first = text[from];
   if (first === '"') return string(text, from);

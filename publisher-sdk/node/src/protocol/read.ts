@@ -9,8 +9,8 @@ const NAMES = new Map(Object.entries(ATTRIBUTES).map(([name, wire]) => [wire, na
 const WHOLE = /^(?:0|[1-9]\d*)$/;
 
 /**
- * Returns the event in this JSON, ready to be published, for a service that forwards events. Its `data`
- * reaches clients as it is in the text.
+ * Returns the event in this JSON, ready to be published, for a service that forwards events. Its
+ * `data` reaches clients as it is in the text.
  *
  * @throws InvalidEventError if it is not an event.
  */

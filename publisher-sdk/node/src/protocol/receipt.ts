@@ -3,7 +3,10 @@
 /** The state of an event on one channel. */
 export type State = "scheduled" | "cancelled" | "accepted" | "acknowledged" | "fallen_back" | "expired";
 
-/** The delivery status of an event on one channel. Times are in milliseconds since the Unix epoch, by the bus's clock. */
+/**
+ * The delivery status of an event on one channel. Times are in milliseconds since the Unix epoch,
+ * by the bus's clock.
+ */
 export interface Receipt {
   channel: string;
   /** The current state. */
@@ -90,7 +93,8 @@ export function readRecord(channel: string, record: ReadonlyMap<string, string>)
   };
 }
 
-// The first final state counts: an acknowledgement after the deadline is stored but does not change the state.
+// The first final state counts: an acknowledgement after the deadline is stored but does not change
+// the state.
 function stateOf(record: ReadonlyMap<string, string>): [State, number | undefined] {
   const ends: [string, State][] = [
     ["fallen", "fallen_back"],

@@ -1,10 +1,14 @@
-// Retention: how long and how much is stored, per channel. Services and nodes must use the same values.
+// Retention: how long and how much is stored, per channel. Services and nodes must use the same
+// values.
 
 import { matches } from "./pattern.js";
 
 /** How long and how much is stored. */
 export interface Retention {
-  /** Events in a channel's log. Redis may keep some more, where trimming costs more than storing them. */
+  /**
+   * Events in a channel's log. Redis may keep some more, where trimming costs more than storing
+   * them.
+   */
   logEvents: number;
   /** Milliseconds that an event stays in its log. */
   logMillis: number;
@@ -40,7 +44,10 @@ export const DEFAULT_RETENTION: Readonly<Retention> = {
   retainedMillis: 30 * 24 * HOUR,
 };
 
-/** The retention of every channel: a default, and rules for some channels. The first matching rule applies. */
+/**
+ * The retention of every channel: a default, and rules for some channels. The first matching rule
+ * applies.
+ */
 export class Retentions {
   readonly #default: Retention;
   readonly #rules: readonly LogRule[];

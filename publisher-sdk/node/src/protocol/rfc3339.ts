@@ -1,4 +1,5 @@
-// RFC 3339 times; a space may stand for the `T`. `Date.parse` accepts other formats and rejects some of these.
+// RFC 3339 times; a space may stand for the `T`. `Date.parse` accepts other formats and rejects
+// some of these.
 
 const SHAPE = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 const MINUTE = 60_000;
@@ -13,7 +14,8 @@ export function parseTime(text: string): number | undefined {
   if (hour > 23 || minute > 59 || second > 60 || offsetHour > 23 || offsetMinute > 59) return undefined;
   const offset = (match[8] === "-" ? -1 : 1) * (offsetHour * 60 + offsetMinute) * MINUTE;
   const fraction = Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
-  // A leap second counts as the last millisecond before it, and is valid only at the end of a month in UTC.
+  // A leap second counts as the last millisecond before it, and is valid only at the end of a month
+  // in UTC.
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, Math.min(second, 59), second === 60 ? 999 : fraction);

@@ -1,8 +1,8 @@
-// The Redis transport: publishes through one multiplexed connection per primary, with pipelines of scripts.
-// In: stamped events, and ids of events to look up or cancel. Out: publish results, receipts, failures.
-// A single server is the case of one primary that owns all slots.
-// `client.ts` keeps the connections, `publish.ts` publishes, `records.ts` reads delivery records,
-// `streams.ts` and `inbox.ts` serve the workers. It does not know HTTP or what a worker's jobs mean.
+// The Redis transport: publishes through one multiplexed connection per primary, with pipelines of
+// scripts. In: stamped events, and ids of events to look up or cancel. Out: publish results,
+// receipts, failures. A single server is the case of one primary that owns all slots. `client.ts`
+// keeps the connections, `publish.ts` publishes, `records.ts` reads delivery records, `streams.ts`
+// and `inbox.ts` serve the workers. It does not know HTTP or what a worker's jobs mean.
 
 import type { Failure } from "../failure.js";
 import type { PublishResult } from "../publish-result.js";

@@ -1,6 +1,6 @@
-// The connections to a Redis deployment. They open at first use. After a failure they are dropped; the
-// next request looks up the primaries and opens new ones. Opening also loads the scripts, because a Redis
-// that was restarted or failed over has lost them.
+// The connections to a Redis deployment. They open at first use. After a failure they are dropped;
+// the next request looks up the primaries and opens new ones. Opening also loads the scripts,
+// because a Redis that was restarted or failed over has lost them.
 
 import { ClosedError } from "../errors.js";
 import { Failure } from "../failure.js";

@@ -57,7 +57,10 @@ export class Connection {
     return this.#client.isReady;
   }
 
-  /** Runs commands in order, as one pipeline. A returned failure means that the connection is unusable. */
+  /**
+   * Runs commands in order, as one pipeline. A returned failure means that the connection is
+   * unusable.
+   */
   async run(commands: readonly (readonly string[])[], timeout: number): Promise<Reply[] | Failure> {
     this.#begin();
     const sent = commands.map((command) => this.#client.sendCommand(command as string[]).catch((error: unknown) => error));

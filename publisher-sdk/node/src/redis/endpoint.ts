@@ -1,5 +1,5 @@
-// The address of a Redis deployment, and the lookup of its primaries. The lookup runs each time that
-// connections are opened.
+// The address of a Redis deployment, and the lookup of its primaries. The lookup runs each time
+// that connections are opened.
 
 import { Failure } from "../failure.js";
 import { invalidUrl } from "../url.js";

@@ -1,4 +1,5 @@
-// Pipelines: splits events into batches of commands, one per channel, and collects the replies per event.
+// Pipelines: splits events into batches of commands, one per channel, and collects the replies per
+// event.
 
 import { Failure } from "../failure.js";
 import type { PublishResult, ChannelResult } from "../publish-result.js";
@@ -11,7 +12,8 @@ export type Batch = readonly (readonly [index: number, event: Prepared])[];
 
 // Most commands in one pipeline: enough to hide the round trip to the bus.
 const MAX_COMMANDS = 256;
-// Most characters of events in one pipeline: it is written completely before the first reply is read.
+// Most characters of events in one pipeline: it is written completely before the first reply is
+// read.
 const MAX_TEXT = 1024 * 1024;
 
 /** Splits the commands of the events into batches. */
@@ -53,7 +55,8 @@ export class BatchResults {
       const [parts, result] = [this.#events[index], results[at]];
       if (parts === undefined || result === undefined) return;
       if (result instanceof Failure) {
-        // One retryable channel makes the whole event retryable: the other channels reply as before.
+        // One retryable channel makes the whole event retryable: the other channels reply as
+        // before.
         if (parts.failure === undefined || result.isMoreRetryableThan(parts.failure)) parts.failure = result;
         return;
       }
@@ -76,7 +79,10 @@ export class BatchResults {
     return this.#events.find(({ failure }) => failure?.stopsBatch)?.failure;
   }
 
-  /** Returns the result of each event; `rest` for events that were not sent to all of their channels. */
+  /**
+   * Returns the result of each event; `rest` for events that were not sent to all of their
+   * channels.
+   */
   finish(rest: Failure): (PublishResult | Failure)[] {
     return this.#events.map(({ id, wanted, channels, failure }) => {
       if (failure !== undefined) return failure;

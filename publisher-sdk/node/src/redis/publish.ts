@@ -1,4 +1,5 @@
-// Publishes events to Redis: first registers the timers of tracked events, then publishes the events.
+// Publishes events to Redis: first registers the timers of tracked events, then publishes the
+// events.
 
 import { Failure } from "../failure.js";
 import type { PublishResult } from "../publish-result.js";
@@ -43,8 +44,8 @@ async function publish(client: RedisClient, routes: Routes, batch: Batch): Promi
   return results;
 }
 
-// Registers the timers of the events that need one; the timers are in other slots. Returns the failures.
-// Most events need no timer, and then no request is sent.
+// Registers the timers of the events that need one; the timers are in other slots. Returns the
+// failures. Most events need no timer, and then no request is sent.
 async function registerTimers(client: RedisClient, routes: Routes, batch: Batch): Promise<Map<number, Failure>> {
   const needed = batch.flatMap(([, event], index) => {
     const register = calls.register(client.keys, event, client.retentions.of(event.channel));

@@ -9,7 +9,8 @@ import type { Cancelled } from "../transport.js";
 import type { RedisClient } from "./client.js";
 import { command, scriptCall } from "./routes.js";
 
-// The fields of a record that give the event's state. Other fields may be many, or as large as the event.
+// The fields of a record that give the event's state. Other fields may be many, or as large as the
+// event.
 const STATE_FIELDS = ["answer", "deliver_at", "fallen", "expired", "acked", "cancelled"];
 
 // How many seconds the `told` field outlives a record that is gone.

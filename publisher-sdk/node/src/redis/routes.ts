@@ -1,4 +1,5 @@
-// Routes: a connection to every primary, the owner of each slot, and how requests reach the right server.
+// Routes: a connection to every primary, the owner of each slot, and how requests reach the right
+// server.
 
 import { Failure } from "../failure.js";
 import type { Call } from "../protocol/calls.js";
@@ -38,8 +39,8 @@ export function command(name: string, key: string, ...rest: string[]): Request {
 interface Primary {
   readonly address: Address;
   readonly shared: Connection;
-  // A separate connection for commands that wait for replicas, opened at first use. Redis runs nothing
-  // else on a connection that waits, and other commands must not be held up.
+  // A separate connection for commands that wait for replicas, opened at first use. Redis runs
+  // nothing else on a connection that waits, and other commands must not be held up.
   replicated: Promise<Connection | Failure> | undefined;
 }
 
@@ -83,7 +84,10 @@ export class Routes {
     }
   }
 
-  /** Sends one pipeline to each primary; returns one reply per request. Requests for one key stay in order. */
+  /**
+   * Sends one pipeline to each primary; returns one reply per request. Requests for one key stay in
+   * order.
+   */
   async request(requests: readonly Request[]): Promise<Reply[]> {
     const noRoute = Failure.unavailable("no connection to the Redis server of this key").withReconnect();
     const replies: Reply[] = requests.map(() => noRoute);
@@ -113,15 +117,16 @@ export class Routes {
     return groups;
   }
 
-  // Runs one pipeline. A returned failure is the connection's; failures of single requests are among the replies.
+  // Runs one pipeline. A returned failure is the connection's; failures of single requests are
+  // among the replies.
   async #run(primary: Primary, requests: readonly Request[]): Promise<Reply[] | Failure> {
     const first = requests.find((request) => request.replicated);
     // Other requests use the same connection: only one connection keeps their order.
     const connection = first === undefined ? primary.shared : await this.#replicated(primary);
     if (connection instanceof Failure) return connection;
     const timeout = this.#settings.answerTimeout;
-    // `WAIT` covers the writes of this connection only. An event that was published before writes nothing
-    // now, so a barrier write makes `WAIT` cover the earlier write as well.
+    // `WAIT` covers the writes of this connection only. An event that was published before writes
+    // nothing now, so a barrier write makes `WAIT` cover the earlier write as well.
     const wait = first === undefined ? [] : waitCommands(first.key, timeout);
     const replies = await connection.run([...requests.map((request) => request.words), ...wait], timeout);
     if (replies instanceof Failure) return replies;
@@ -167,7 +172,8 @@ function waitCommands(key: string, answerTimeout: number): string[][] {
   ];
 }
 
-// How long to wait for replicas. It is shorter than the answer timeout, so that the reply arrives in time.
+// How long to wait for replicas. It is shorter than the answer timeout, so that the reply arrives
+// in time.
 function replicaTimeout(answerTimeout: number): number {
   return Math.max(1, Math.floor(answerTimeout / 2));
 }

@@ -1,4 +1,5 @@
-// The Lua scripts in Redis: called by their SHA-1, and loaded when a connection opens or after they were flushed.
+// The Lua scripts in Redis: called by their SHA-1, and loaded when a connection opens or after they
+// were flushed.
 
 import { createHash } from "node:crypto";
 import { RefusedError } from "../errors.js";
@@ -17,8 +18,8 @@ export function evalCommand(call: Call): string[] {
 }
 
 /**
- * Loads the scripts, and checks that this server supports their commands: an older server would append
- * to the log and then fail to announce.
+ * Loads the scripts, and checks that this server supports their commands: an older server would
+ * append to the log and then fail to announce.
  */
 export async function loadScripts(connection: Connection, timeout: number, mustBePrimary: boolean): Promise<Failure | undefined> {
   const checks = [["COMMAND", "INFO", "SPUBLISH"], ...(mustBePrimary ? [["ROLE"]] : [])];

@@ -29,8 +29,8 @@ export class Slots {
   }
 
   /**
-   * Reads the reply to `CLUSTER SLOTS` of the given server. Returns undefined if it is invalid, or if a
-   * slot has no owner: channels of that slot could not be published to.
+   * Reads the reply to `CLUSTER SLOTS` of the given server. Returns undefined if it is invalid, or
+   * if a slot has no owner: channels of that slot could not be published to.
    */
   static read(answer: unknown, server: Address): Slots | undefined {
     if (!Array.isArray(answer)) return undefined;

@@ -1,7 +1,7 @@
 // Redis Streams with receipts, fallback events or client events, read by consumer groups.
 //
-// There is one stream per shard, and all shards are polled together. No command blocks the connection:
-// other requests continue, and a missing reply is noticed like any other.
+// There is one stream per shard, and all shards are polled together. No command blocks the
+// connection: other requests continue, and a missing reply is noticed like any other.
 
 import { Failure } from "../failure.js";
 import { shards } from "../protocol/keys.js";
@@ -80,12 +80,18 @@ export class Group {
     return collect(replies, (reply, shard) => list(list(list(reply)[0])[1]).map((row) => entry(shard, row, 1)));
   }
 
-  /** Claims entries that have been idle for `idle` milliseconds: their worker is gone. Skips entries already leased here. */
+  /**
+   * Claims entries that have been idle for `idle` milliseconds: their worker is gone. Skips entries
+   * already leased here.
+   */
   takeOver(idle: number, isLeased: IsLeased): Promise<ClaimedEntries> {
     return this.#claim(["IDLE", String(idle), "-", "+", String(MAX_IDLE)], idle, isLeased);
   }
 
-  /** Claims entries that Redis assigns to this worker but that it does not have, for example after a lost reply. */
+  /**
+   * Claims entries that Redis assigns to this worker but that it does not have, for example after a
+   * lost reply.
+   */
   claimOwn(isLeased: IsLeased): Promise<ClaimedEntries> {
     return this.#claim(["-", "+", String(MAX_OWN), this.#worker], 0, isLeased);
   }
@@ -128,7 +134,10 @@ export class Group {
     return this.setAttempt(entry, 0, entry.tries);
   }
 
-  /** Sets the idle time and the attempts of an entry. Another worker may take it over after enough idle time. */
+  /**
+   * Sets the idle time and the attempts of an entry. Another worker may take it over after enough
+   * idle time.
+   */
   async setAttempt({ shard, id }: Entry, idle: number, tries: number): Promise<Failure | undefined> {
     const words = ["IDLE", String(Math.max(0, Math.round(idle))), "RETRYCOUNT", String(tries), "JUSTID"];
     const reply = await this.#client.requestOne(command("XCLAIM", this.#key(shard), this.name, this.#worker, "0", id, ...words));

@@ -41,7 +41,10 @@ export class InFlight<J extends Job, Result> {
     this.#leased = leased;
   }
 
-  /** Finishes the job. @throws WirebellError if Redis did not get the result; the job is then delivered again */
+  /**
+   * Finishes the job. @throws WirebellError if Redis did not get the result; the job is then
+   * delivered again
+   */
   async done(result: Result): Promise<void> {
     const { entry, job } = this.#leased;
     await this.#end(async () => {
@@ -52,7 +55,8 @@ export class InFlight<J extends Job, Result> {
   }
 
   /**
-   * Reports a failed attempt. The job is retried later; after the last attempt it becomes a dead letter.
+   * Reports a failed attempt. The job is retried later; after the last attempt it becomes a dead
+   * letter.
    *
    * @throws WirebellError if Redis did not get the dead letter
    */

@@ -9,8 +9,8 @@ import { InFlight, type LeasedEntry } from "./in-flight.js";
 import type { Job, JobKind } from "./job.js";
 import type { WorkerSettings } from "./options.js";
 
-// Most leased entries, including those that wait for a retry. If every attempt fails, the worker takes
-// no more, and other workers may succeed.
+// Most leased entries, including those that wait for a retry. If every attempt fails, the worker
+// takes no more, and other workers may succeed.
 const MAX_LEASED = 1_000;
 // How long returning unhandled entries to the group may take, in milliseconds.
 const GIVE_BACK_TIMEOUT = 5_000;

@@ -8,7 +8,8 @@ export interface WorkerOptions {
   /** The prefix of all Redis keys, as in the nodes' `bus.prefix`. Default: `wb`. */
   prefix?: string | undefined;
   /**
-   * Most attempts per event before it becomes a dead letter. An attempt during which the worker died counts. Default: 10.
+   * Most attempts per event before it becomes a dead letter. An attempt during which the worker
+   * died counts. Default: 10.
    */
   tries?: number | undefined;
   /** The wait before the second attempt; it doubles with every attempt. Default: 1,000. */
@@ -16,9 +17,9 @@ export interface WorkerOptions {
   /** The longest wait before an attempt. Default: 300,000. */
   longestBackoff?: number | undefined;
   /**
-   * A worker without a sign of life for this long is gone, and other workers take over its events. A
-   * handler may take longer: its worker keeps renewing the leases, unless the event loop is blocked.
-   * Default: 30,000.
+   * A worker without a sign of life for this long is gone, and other workers take over its events.
+   * A handler may take longer: its worker keeps renewing the leases, unless the event loop is
+   * blocked. Default: 30,000.
    */
   goneAfter?: number | undefined;
   /** How many events `run` handles at once. Default: 16. */
@@ -40,7 +41,8 @@ export interface WorkerSettings {
 
 const DEFAULTS: WorkerSettings = {
   tries: 10,
-  // Ten attempts take about eight minutes: they survive a short outage of an SMS provider, not a night.
+  // Ten attempts take about eight minutes: they survive a short outage of an SMS provider, not a
+  // night.
   backoff: 1_000,
   longestBackoff: 300_000,
   // A worker renews its leases three times within this time. A longer pause counts as dead.

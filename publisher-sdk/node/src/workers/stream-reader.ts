@@ -1,5 +1,6 @@
-// The background loop of a worker: fills its lease queue from the stream, renews leases, takes over the
-// entries of workers that are gone, and starts retries. It continues through every outage of Redis.
+// The background loop of a worker: fills its lease queue from the stream, renews leases, takes over
+// the entries of workers that are gone, and starts retries. It continues through every outage of
+// Redis.
 
 import { Failure } from "../failure.js";
 import type { ClaimedEntries, Entry } from "../redis/streams.js";

@@ -1,8 +1,8 @@
-// A worker of a consumer group. It runs the jobs of one job type from Redis Streams.
-// In: entries of the fallback stream or of the inbox. Out: jobs for a handler, their results back to Redis.
-// `stream-reader.ts` fetches entries and renews their leases; `lease-queue.ts` holds them; a job type
-// (`job.ts`) parses and finishes them. Nothing is lost if this or another worker dies.
-// It does not know what a job is about.
+// A worker of a consumer group. It runs the jobs of one job type from Redis Streams. In: entries of
+// the fallback stream or of the inbox. Out: jobs for a handler, their results back to Redis.
+// `stream-reader.ts` fetches entries and renews their leases; `lease-queue.ts` holds them; a job
+// type (`job.ts`) parses and finishes them. Nothing is lost if this or another worker dies. It does
+// not know what a job is about.
 
 import { redisFor } from "../connect.js";
 import { type Logger, safeLogger } from "../logger.js";
@@ -20,9 +20,15 @@ import { StreamReader } from "./stream-reader.js";
 
 /** How many events wait in a group. */
 export interface Backlog {
-  /** Events that no worker has read; undefined if Redis does not know, as after entries were deleted by hand. */
+  /**
+   * Events that no worker has read; undefined if Redis does not know, as after entries were deleted
+   * by hand.
+   */
   lag: number | undefined;
-  /** Events that a worker has read but not finished: in flight, waiting for a retry, or its worker is gone. */
+  /**
+   * Events that a worker has read but not finished: in flight, waiting for a retry, or its worker
+   * is gone.
+   */
   pending: number;
   /** Dead letters of all groups. */
   dead: number;
@@ -52,7 +58,10 @@ export class Worker<J extends Job, Result> {
     this.#reader = new StreamReader(queue);
   }
 
-  /** Starts a worker. An unreachable Redis is retried and no error. @throws ConfigurationError or RefusedError */
+  /**
+   * Starts a worker. An unreachable Redis is retried and no error. @throws ConfigurationError or
+   * RefusedError
+   */
   static async connect<J extends Job, Result>(url: string, source: WorkerSource<J, Result>, options: WorkerOptions): Promise<Worker<J, Result>> {
     const settings = resolveWorkerOptions(options);
     const [noun, example] = source.noun;
@@ -74,7 +83,10 @@ export class Worker<J extends Job, Result> {
     return this.#queue.next();
   }
 
-  /** Passes every job to `attempt`, several at a time, until the worker is closed and the last job has ended. */
+  /**
+   * Passes every job to `attempt`, several at a time, until the worker is closed and the last job
+   * has ended.
+   */
   async run(attempt: (job: J) => Promise<Result>): Promise<void> {
     const loops = Array.from({ length: this.#queue.settings.atOnce }, async () => {
       for (let job = await this.next(); job !== undefined; job = await this.next()) await this.#handle(job, attempt);
@@ -82,7 +94,9 @@ export class Worker<J extends Job, Result> {
     await Promise.all(loops);
   }
 
-  /** Returns how many events wait in the group. @throws UnavailableError or another WirebellError */
+  /**
+   * Returns how many events wait in the group. @throws UnavailableError or another WirebellError
+   */
   async backlog(): Promise<Backlog> {
     const shards = await retryUntil(BACKLOG_TIMEOUT, () => this.#queue.group.backlog());
     return {
@@ -97,7 +111,10 @@ export class Worker<J extends Job, Result> {
     return { ...this.#queue.counters };
   }
 
-  /** Takes no more jobs, waits for those in flight, and returns the rest to the group. Returns how many have not ended. */
+  /**
+   * Takes no more jobs, waits for those in flight, and returns the rest to the group. Returns how
+   * many have not ended.
+   */
   async close(options: { timeout?: number }): Promise<number> {
     const timeout = options.timeout ?? CLOSE_TIMEOUT;
     number("timeout", timeout, 0, 2 ** 31 - 1);

@@ -1,4 +1,5 @@
-// Starts a real node on free ports, which it reads from its log, and stops it by its process id. Connects clients to it.
+// Starts a real node on free ports, which it reads from its log, and stops it by its process id.
+// Connects clients to it.
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
@@ -43,7 +44,8 @@ export class Gateway {
     return `http://${this.services}`;
   }
 
-  // Connects a client and waits for its welcome. `acknowledges` says whether it acknowledges events that request it.
+  // Connects a client and waits for its welcome. `acknowledges` says whether it acknowledges events
+  // that request it.
   async client(user, { device = "phone", acknowledges = true, emit } = {}) {
     const socket = new WebSocket(`ws://${this.clients}/ws`, ["wirebell.v1", `wirebell.bearer.${token(user, device, emit)}`]);
     return new Client(socket, acknowledges).welcome();

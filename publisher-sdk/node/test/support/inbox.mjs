@@ -1,4 +1,5 @@
-// Emits client events as a node does, with the protocol's own script, and receives the replies of a node.
+// Emits client events as a node does, with the protocol's own script, and receives the replies of a
+// node.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Real Redis servers on free ports, stopped by their process ids: a single server, a primary with a replica and
-// Sentinels, a Cluster.
+// Real Redis servers on free ports, stopped by their process ids: a single server, a primary with a
+// replica and Sentinels, a Cluster.
 import { ErrorReply, createClient } from "@redis/client";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -17,7 +17,8 @@ process.on("exit", () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
-// The test runner sends SIGTERM to a test that takes too long; the servers are stopped then as well.
+// The test runner sends SIGTERM to a test that takes too long; the servers are stopped then as
+// well.
 process.once("SIGTERM", () => process.exit(1));
 
 // Waits until the condition holds, and returns its value.
@@ -261,8 +262,8 @@ async function connect(url) {
   return client;
 }
 
-// Returns a port below the range for outgoing connections. On a port of that range, a client that reconnects while the
-// server is down may end up connected to itself.
+// Returns a port below the range for outgoing connections. On a port of that range, a client that
+// reconnects while the server is down may end up connected to itself.
 async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);

@@ -1,4 +1,5 @@
-// Adds events to the fallback stream as a node does after their deadline, with the protocol's own scripts.
+// Adds events to the fallback stream as a node does after their deadline, with the protocol's own
+// scripts.
 import { part } from "./package.mjs";
 
 const calls = await part("protocol/calls.js");
