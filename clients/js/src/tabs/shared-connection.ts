@@ -1,6 +1,7 @@
 // One connection for all tabs of an origin and a user. The tab that holds a Web Lock is the leader
 // and has the connection. When that tab is closed or crashes, the browser gives the lock to the
-// next tab.
+// next tab. In: frames of this tab's client, and messages of other tabs. Out: frames and statuses to
+// the client. It does not know the frames' meaning.
 import { backoff } from "../backoff.js";
 import { randomId } from "../emit-queue.js";
 import { WirebellError } from "../errors.js";

@@ -172,10 +172,10 @@ function retryAfter(headers: Headers): number | undefined {
 
 // Returns the messages of an error and its causes: the first alone says only that a request failed.
 function withCauses(error: unknown): string {
-  const words: string[] = [];
-  for (let next = error; next instanceof Error && words.length < 5; next = next.cause) words.push(next.message || next.name);
+  const messages: string[] = [];
+  for (let next = error; next instanceof Error && messages.length < 5; next = next.cause) messages.push(next.message || next.name);
   // The errors of all addresses of the host.
   const cause = (error as { cause?: { errors?: unknown[] } } | undefined)?.cause;
-  for (const one of cause?.errors ?? []) if (one instanceof Error) words.push(one.message);
-  return words.join(": ");
+  for (const one of cause?.errors ?? []) if (one instanceof Error) messages.push(one.message);
+  return messages.join(": ");
 }

@@ -55,10 +55,10 @@ export class Inbox implements AsyncIterable<InboxClaim> {
   }
 
   /**
-   * Passes every event to the handler of its type, several at a time but one at a time per user,
-   * until the worker is closed and the last handler has returned. If a handler throws, the event is
-   * retried later and in the end becomes a dead letter: see `tries` and `backoff`. Events without a
-   * handler for their type are skipped.
+   * Passes every event to the handler of its type, several at a time but one at a time per user. It
+   * ends when the worker is closed and the last handler has returned. If a handler throws, the event
+   * is retried later and in the end becomes a dead letter: see `tries` and `backoff`. Events without
+   * a handler for their type are skipped.
    *
    * @throws ConfigurationError if there is no handler at all
    */

@@ -13,7 +13,7 @@ import { type Slots, type Address, name } from "./slots.js";
 export interface Request {
   /** The key that decides about the slot. */
   readonly key: string;
-  readonly words: readonly string[];
+  readonly args: readonly string[];
   /** The command succeeds only once a replica has its writes. */
   readonly replicated?: boolean;
 }
@@ -27,12 +27,12 @@ export interface RouteSettings {
 
 /** Returns the request for a script call. */
 export function scriptCall(call: Call, replicated = false): Request {
-  return { key: call.keys[0] ?? "", words: evalCommand(call), replicated };
+  return { key: call.keys[0] ?? "", args: evalCommand(call), replicated };
 }
 
 /** Returns the request for a command whose first argument is its key. */
 export function command(name: string, key: string, ...rest: string[]): Request {
-  return { key, words: [name, key, ...rest] };
+  return { key, args: [name, key, ...rest] };
 }
 
 // The connections to one primary.
@@ -128,14 +128,14 @@ export class Routes {
     // `WAIT` covers the writes of this connection only. An event that was published before writes
     // nothing now, so a barrier write makes `WAIT` cover the earlier write as well.
     const wait = first === undefined ? [] : waitCommands(first.key, timeout);
-    const replies = await connection.run([...requests.map((request) => request.words), ...wait], timeout);
+    const replies = await connection.run([...requests.map((request) => request.args), ...wait], timeout);
     if (replies instanceof Failure) return replies;
     // The scripts were flushed from Redis. Requests that failed for this are run again, in order.
     const missed = requests.flatMap((_, index) => (isMissing(replies[index]) ? [index] : []));
     if (missed.length > 0) {
       const failed = await loadScripts(connection, timeout, false);
       if (failed !== undefined) return failed;
-      const again = await connection.run([...missed.flatMap((index) => [requests[index]?.words ?? []]), ...wait], timeout);
+      const again = await connection.run([...missed.flatMap((index) => [requests[index]?.args ?? []]), ...wait], timeout);
       if (again instanceof Failure) return again;
       // The replies after those of the requests belong to the wait commands, if there are any.
       [...missed, ...wait.map((_, at) => requests.length + at)].forEach((index, at) => (replies[index] = again[at] as Reply));

@@ -64,7 +64,7 @@ export class Group {
   async open(): Promise<Failure | undefined> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
-      return { key, words: ["XGROUP", "CREATE", key, this.name, "0", "MKSTREAM"] };
+      return { key, args: ["XGROUP", "CREATE", key, this.name, "0", "MKSTREAM"] };
     });
     const replies = await this.#client.request(requests);
     return replies.find((reply): reply is Failure => reply instanceof Failure && !reply.hasCode("BUSYGROUP"));
@@ -74,7 +74,7 @@ export class Group {
   async read(most: number): Promise<ClaimedEntries> {
     const requests = shards().map((shard) => {
       const key = this.#key(shard);
-      return { key, words: ["XREADGROUP", "GROUP", this.name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
+      return { key, args: ["XREADGROUP", "GROUP", this.name, this.#worker, "COUNT", String(most), "STREAMS", key, ">"] };
     });
     const replies = await this.#client.request(requests);
     return collect(replies, (reply, shard) => list(list(list(reply)[0])[1]).map((row) => entry(shard, row, 1)));
@@ -139,8 +139,8 @@ export class Group {
    * idle time.
    */
   async setAttempt({ shard, id }: Entry, idle: number, tries: number): Promise<Failure | undefined> {
-    const words = ["IDLE", String(Math.max(0, Math.round(idle))), "RETRYCOUNT", String(tries), "JUSTID"];
-    const reply = await this.#client.requestOne(command("XCLAIM", this.#key(shard), this.name, this.#worker, "0", id, ...words));
+    const args = ["IDLE", String(Math.max(0, Math.round(idle))), "RETRYCOUNT", String(tries), "JUSTID"];
+    const reply = await this.#client.requestOne(command("XCLAIM", this.#key(shard), this.name, this.#worker, "0", id, ...args));
     return reply instanceof Failure ? reply : undefined;
   }
 
@@ -159,7 +159,7 @@ export class Group {
 
   /** Returns the unread, the pending and the dead entries of each shard. */
   async backlog(): Promise<ShardBacklog[] | Failure> {
-    const groups = await this.#client.requestAll(shards().map((shard) => ({ key: this.#key(shard), words: ["XINFO", "GROUPS", this.#key(shard)] })));
+    const groups = await this.#client.requestAll(shards().map((shard) => ({ key: this.#key(shard), args: ["XINFO", "GROUPS", this.#key(shard)] })));
     if (groups instanceof Failure) return groups;
     const dead = await this.#client.requestAll(shards().map((shard) => command("XLEN", this.#dead(shard))));
     if (dead instanceof Failure) return dead;
@@ -219,8 +219,8 @@ function firstFailure(replies: readonly Reply[]): Failure | undefined {
   return replies.find((reply): reply is Failure => reply instanceof Failure);
 }
 
-function script(name: "keep" | "bury" | "leave", keys: readonly string[], ...words: string[]): Request {
-  return scriptCall({ script: name, keys, arguments: words });
+function script(name: "keep" | "bury" | "leave", keys: readonly string[], ...args: string[]): Request {
+  return scriptCall({ script: name, keys, arguments: args });
 }
 
 function byShard(entries: readonly Entry[]): [number, string[]][] {
@@ -230,8 +230,8 @@ function byShard(entries: readonly Entry[]): [number, string[]][] {
 }
 
 function fieldsOf(reply: unknown): Map<string, unknown> {
-  const words = list(reply);
-  return new Map(words.flatMap((name, at) => (at % 2 === 0 ? [[String(name), words[at + 1]] as const] : [])));
+  const items = list(reply);
+  return new Map(items.flatMap((name, at) => (at % 2 === 0 ? [[String(name), items[at + 1]] as const] : [])));
 }
 
 function failed(replies: unknown): Failure | undefined {
