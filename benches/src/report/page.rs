@@ -39,9 +39,9 @@ fn head(report: &Report) -> String {
          | machine | {}, {} cores, {} GiB, Linux {} |\n\
          | commit, day | {}, {}; {} |\n\
          | Redis | {}, nothing on disk, no output buffer limit for subscribers, on the same machine |\n\
-         | load | {} connections; single events to {} users in turn, 200 bytes of data each; at a fixed rate {} a second through \
-         Redis and {} through HTTP; beside broadcasts {} events a second to single users, {} broadcasts a second; {} clients \
-         reconnect to {} missed events each |\n\
+         | load | {} connections. Single events go to {} users in turn, with 200 bytes of data each. The fixed rates are {} \
+         events a second through Redis and {} through HTTP. Broadcasts: {} events a second to single users, beside {} \
+         broadcasts a second. {} clients reconnect to {} missed events each. |\n\
          | time | {} min {} s |\n\n",
         machine.processor,
         machine.cores,
@@ -66,11 +66,11 @@ fn head(report: &Report) -> String {
 
 fn side_by_side(page: &mut String, report: &Report, figures: &Figures) {
     let names: Vec<&str> = report.systems.iter().map(|system| system.name.as_str()).collect();
-    page.push_str("## Side by side\n\n| | ");
+    page.push_str("## Side by side\n\n| ");
     for name in &names {
         let _ = write!(page, "| {name} ");
     }
-    page.push_str("|\n| --- | ");
+    page.push_str("|\n| --- ");
     page.push_str(&"| --- ".repeat(names.len()));
     page.push_str("|\n");
     for row in ROWS.iter().filter(|row| is_side_by_side(row) && figures.subjects(row.id).next().is_some()) {
@@ -98,9 +98,8 @@ fn cell(figures: &Figures, row: &Row, name: &str) -> String {
 fn pictures(page: &mut String, figures: &Figures) {
     for row in super::svg::DRAWN.iter().filter(|row| figures.subjects(row).next().is_some()) {
         let title = ROWS.iter().find(|known| known.id == *row).map_or("", |known| known.title);
-        let _ = writeln!(page, "![{title}](benchmarks/{row}.svg)");
+        let _ = writeln!(page, "![{title}](benchmarks/{row}.svg)\n");
     }
-    page.push('\n');
 }
 
 fn alone(page: &mut String, figures: &Figures) {
@@ -123,6 +122,10 @@ fn targets_table(page: &mut String, figures: &Figures) {
         let _ = writeln!(page, "| {} | {} | {met} |", result.target, result.found);
     }
     page.push('\n');
+    let behind = targets::rows_behind(figures);
+    if !behind.is_empty() {
+        let _ = writeln!(page, "Rows in which a peer is better:\n\n- {}\n", behind.join("\n- "));
+    }
 }
 
 fn accounts(page: &mut String, report: &Report, figures: &Figures) {
@@ -148,13 +151,10 @@ fn accounts(page: &mut String, report: &Report, figures: &Figures) {
 }
 
 fn systems(page: &mut String, report: &Report) {
-    page.push_str(
-        "## Versions and settings\n\n| | version | settings for speed, with their source |\n| --- | --- | --- |\n",
-    );
+    page.push_str("## Versions and settings\n\nSettings for speed name their source in parentheses.\n\n");
     for system in &report.systems {
-        let _ = writeln!(page, "| {} | {} | {} |", system.name, system.version, system.settings.join("; "));
+        let _ = writeln!(page, "**{}**: {}\n\n- {}\n", system.name, system.version, system.settings.join("\n- "));
     }
-    page.push('\n');
 }
 
 /// Lists the ratios of this run and another whose spreads do not overlap.

@@ -2,7 +2,7 @@
 
 use super::figures::{Figures, OURS, short};
 use crate::peers;
-use crate::rows::{ROWS, Row};
+use crate::rows::ROWS;
 
 /// One target, and whether it is met.
 pub(super) struct TargetResult {
@@ -40,17 +40,20 @@ pub(super) fn evaluate(figures: &Figures) -> Vec<TargetResult> {
     judge("a payment amid broadcasts at most 3 times its p99 alone", at_most(value("payment-ratio", OURS), 3.0));
     judge("an event costs the same, within 15 %, when something grows tenfold", growth(figures));
     judge("nothing lost at overload", at_most(value("overload-lost", OURS), 0.0));
+    let behind = rows_behind(figures).len();
+    let found = if behind == 0 { "yes".to_owned() } else { format!("a peer is better in {behind} rows") };
+    let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
+    judge("first in every row", others.then_some((found, behind == 0)));
+    results
+}
+
+/// Returns the rows in which a peer is better, each with the best peer.
+pub(super) fn rows_behind(figures: &Figures) -> Vec<String> {
     // This row is no target: Redis stores Wirebell's events, and forgets those of the peers.
     let rows = ROWS.iter().filter(|row| row.id != "unicast-redis");
     let slower = rows.filter_map(|row| nearest(figures, row.id).map(|(peer, advantage)| (row, peer, advantage)));
-    let slower: Vec<_> = slower.filter(|(_, _, advantage)| *advantage < 1.0).collect();
-    let describe =
-        |(row, peer, advantage): &(&Row, String, f64)| format!("`{}` {}", row.id, named(peer, *advantage));
-    let named: Vec<String> = slower.iter().map(describe).collect();
-    let found = if named.is_empty() { "yes".to_owned() } else { named.join(", ") };
-    let others = peers::ALL.iter().any(|peer| is_rival(peer.name()) && value("unicast", peer.name()).is_some());
-    judge("first in every row", others.then_some((found, slower.is_empty())));
-    results
+    let slower = slower.filter(|(_, _, advantage)| *advantage < 1.0);
+    slower.map(|(row, peer, advantage)| format!("`{}` {}", row.id, named(&peer, advantage))).collect()
 }
 
 /// Returns how many times more an event costs on the larger side of each growth; subjects come in
