@@ -42,8 +42,8 @@ pub struct AnnouncementError(&'static str);
 const VERSION: &str = "1";
 
 impl Announcement {
-    /// Returns whether the event has expired. `now` returns milliseconds since the Unix epoch; it is
-    /// called only if the event has an expiry.
+    /// Returns whether the event has expired. `now` returns milliseconds since the Unix epoch; it
+    /// is called only if the event has an expiry.
     pub fn is_expired(&self, now: impl FnOnce() -> u64) -> bool {
         self.expires_at.is_some_and(|at| at <= now())
     }

@@ -1,5 +1,5 @@
-//! WebSocket close codes. 1000–1012 are those of RFC 6455 and its registry. 44xx are Wirebell's own:
-//! the HTTP status with the same meaning plus 4000.
+//! WebSocket close codes. 1000–1012 are those of RFC 6455 and its registry. 44xx are Wirebell's
+//! own: the HTTP status with the same meaning plus 4000.
 
 /// The close code that a node sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

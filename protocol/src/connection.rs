@@ -7,7 +7,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NodeId([u8; 8]);
 
-/// The id of a client connection: the node's id, a dot, and a hexadecimal number unique on the node.
+/// The id of a client connection: the node's id, a dot, and a hexadecimal number unique on the
+/// node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId {
     /// The node that holds the socket.
@@ -43,7 +44,8 @@ impl FromStr for NodeId {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bytes: [u8; 8] = text.as_bytes().try_into().map_err(|_| IdError)?;
-        // Any lower-case letter or digit is accepted: tests and logs may contain ids of an older alphabet.
+        // Any lower-case letter or digit is accepted: tests and logs may contain ids of an older
+        // alphabet.
         let known = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if known { Ok(Self(bytes)) } else { Err(IdError) }
     }

@@ -1,5 +1,5 @@
-//! Names of all Redis keys and pub/sub channels. All keys of a channel share a hash tag: they live in
-//! one slot of a Redis Cluster, and one script can use them all.
+//! Names of all Redis keys and pub/sub channels. All keys of a channel share a hash tag: they live
+//! in one slot of a Redis Cluster, and one script can use them all.
 
 use crate::channel::{Channel, Kind};
 use crate::connection::NodeId;
@@ -15,14 +15,14 @@ pub struct Keys {
 #[error("expected 1 to 32 characters of `a-z`, `A-Z`, `0-9`, `_`, `-` and `.`")]
 pub struct PrefixError;
 
-/// A shard. Timers, receipts and fallbacks are sharded by the event's id; the inbox and presence are
-/// sharded by the user's id.
+/// A shard. Timers, receipts and fallbacks are sharded by the event's id; the inbox and presence
+/// are sharded by the user's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard(u8);
 
 impl Shard {
-    /// Number of shards: enough to spread over the primaries of a Redis Cluster, few enough for every
-    /// node to poll several times a second.
+    /// Number of shards: enough to spread over the primaries of a Redis Cluster, few enough for
+    /// every node to poll several times a second.
     pub const COUNT: u8 = 8;
 
     /// Returns all shards.
@@ -213,8 +213,8 @@ impl Keys {
         format!("{}:{{inbox:{number}}}:{what}", self.prefix)
     }
 
-    /// The sharded pub/sub channel for announcements of the channel. All connections of a node share
-    /// the node's channel, so a connection needs no subscription of its own.
+    /// The sharded pub/sub channel for announcements of the channel. All connections of a node
+    /// share the node's channel, so a connection needs no subscription of its own.
     pub fn announce(&self, channel: &Channel) -> String {
         match channel.kind() {
             Kind::Connection(id) => self.announce_node(id.node),

@@ -1,5 +1,5 @@
-//! Messages on the sharded pub/sub channels that a node subscribes to. The first word is the kind. A
-//! frame for the client follows the header line; a node does not parse it.
+//! Messages on the sharded pub/sub channels that a node subscribes to. The first word is the kind.
+//! A frame for the client follows the header line; a node does not parse it.
 
 use bytes::Bytes;
 
@@ -17,8 +17,8 @@ pub enum Message {
     Command(NodeCommand),
 }
 
-/// A service's reply to a client's event: `reply <connection> <ref, as a JSON string>`, a line feed,
-/// and the frame.
+/// A service's reply to a client's event: `reply <connection> <ref, as a JSON string>`, a line
+/// feed, and the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The connection that emitted the event.

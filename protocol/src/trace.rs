@@ -1,5 +1,5 @@
-//! W3C Trace Context inside an event. `traceparent` is always the last member of a frame. A node can
-//! therefore replace the parent id in place, without parsing the frame.
+//! W3C Trace Context inside an event. `traceparent` is always the last member of a frame. A node
+//! can therefore replace the parent id in place, without parsing the frame.
 
 use bytes::{Bytes, BytesMut};
 
@@ -34,8 +34,8 @@ pub fn of_frame(frame: &Bytes) -> Option<&str> {
     std::str::from_utf8(&body[start..]).ok().filter(|text| is_traceparent(text))
 }
 
-/// Returns the frame with the node's delivery span as parent id. The frame is unchanged if it has no
-/// `traceparent`, or if the parent id is not sixteen characters long.
+/// Returns the frame with the node's delivery span as parent id. The frame is unchanged if it has
+/// no `traceparent`, or if the parent id is not sixteen characters long.
 pub fn with_parent(frame: &Bytes, parent_id: &str) -> Bytes {
     if of_frame(frame).is_none() || parent_id.len() != PARENT.len() {
         return frame.clone();

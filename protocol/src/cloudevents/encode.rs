@@ -14,8 +14,8 @@ const OURS: [&str; 5] = ["channel", "cursor", "key", "ack", "ref"];
 
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
-/// Encodes a node's frame as a CloudEvent in JSON. An event keeps its id and, byte for byte, its data.
-/// A frame with the prefix `wirebell.` gets a new id, and its members become the data.
+/// Encodes a node's frame as a CloudEvent in JSON. An event keeps its id and, byte for byte, its
+/// data. A frame with the prefix `wirebell.` gets a new id, and its members become the data.
 pub fn encode(frame: &Bytes, id: impl FnOnce() -> String) -> Bytes {
     // Nodes and publishers write only objects with plain member names.
     let Ok(mut members) = serde_json::from_slice::<Members<'_>>(frame) else { return frame.clone() };

@@ -5,8 +5,8 @@ use crate::Channel;
 use crate::event::{Event, EventError, MAX_NAME_BYTES, parse};
 
 impl CloudEvent<'_> {
-    /// Returns the event, and the names of ignored attributes: those that a plain event does not have.
-    /// `max_data` limits the bytes of `data`.
+    /// Returns the event, and the names of ignored attributes: those that a plain event does not
+    /// have. `max_data` limits the bytes of `data`.
     pub fn into_event(mut self, max_data: usize) -> Result<(Event, Vec<String>), EventError> {
         let event = self.read(max_data).map_err(renamed)?;
         let ignored: Vec<String> = self.attributes.into_keys().collect();

@@ -1,8 +1,8 @@
 //! CloudEvents 1.0.2 for the server API and the client API.
 //!
 //! Input: a CloudEvent from a service or a client, or a frame from a node. Output: the same
-//! [`Event`](crate::Event) and [`ClientFrame`](crate::frame::client::ClientFrame) as from plain JSON,
-//! or a CloudEvent. Limits and errors are therefore the same. The module does not know HTTP.
+//! [`Event`](crate::Event) and [`ClientFrame`](crate::frame::client::ClientFrame) as from plain
+//! JSON, or a CloudEvent. Limits and errors are therefore the same. The module does not know HTTP.
 
 mod client;
 mod data;
@@ -32,8 +32,8 @@ pub const PREFIX: &str = "wirebell";
 /// The `source` of a node's own frames, and of events without a source.
 pub const OWN_SOURCE: &str = "wirebell";
 
-/// Wirebell's attributes: the name in a plain event, and the name in a CloudEvent. CloudEvents allows
-/// only letters and digits.
+/// Wirebell's attributes: the name in a plain event, and the name in a CloudEvent. CloudEvents
+/// allows only letters and digits.
 const EXTENSIONS: [(&str, &str); 8] = [
     ("to", "wirebellto"),
     ("class", "wirebellclass"),

@@ -1,4 +1,5 @@
-//! Converts an event's `source`, which is any text, to the URI reference of a CloudEvent (RFC 3986).
+//! Converts an event's `source`, which is any text, to the URI reference of a CloudEvent (RFC
+//! 3986).
 
 use std::borrow::Cow;
 use std::fmt::Write;

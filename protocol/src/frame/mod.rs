@@ -1,8 +1,8 @@
 //! Frames between a node and a client: JSON objects with a `type`.
 //!
-//! Input: text from a client, or values from a session. Output: a parsed [`client::ClientFrame`], or
-//! the bytes of a [`server::ServerFrame`]. A type without the prefix `wirebell.` is an event. The
-//! module does not know which transport carries a frame.
+//! Input: text from a client, or values from a session. Output: a parsed [`client::ClientFrame`],
+//! or the bytes of a [`server::ServerFrame`]. A type without the prefix `wirebell.` is an event.
+//! The module does not know which transport carries a frame.
 
 pub mod client;
 pub mod server;

@@ -22,15 +22,16 @@ pub enum ServerFrame<'a> {
         /// The token's `device`, if it names one.
         #[serde(skip_serializing_if = "Option::is_none")]
         device: Option<&'a str>,
-        /// Seconds between heartbeats. A client that receives nothing for twice as long may reconnect.
+        /// Seconds between heartbeats. A client that receives nothing for twice as long may
+        /// reconnect.
         heartbeat: u64,
         /// When the token expires, in seconds since the Unix epoch.
         expires: u64,
         /// Whether all events after the client's cursor are replayed. True if the client sent no
         /// cursor.
         recovered: bool,
-        /// All later events of the user's log go to this connection. A client that reconnects before
-        /// it received an event resumes from this cursor.
+        /// All later events of the user's log go to this connection. A client that reconnects
+        /// before it received an event resumes from this cursor.
         #[serde(serialize_with = "as_text")]
         cursor: Cursor,
     },

@@ -52,8 +52,8 @@ pub struct Emitted {
 pub enum FinishResult {
     /// Finished. The reply goes to the entry's own connection and `ref`.
     Finished,
-    /// Finished, and the client emitted the event again meanwhile: the reply goes to this connection
-    /// and `ref`. `None` if the later frame has no `ref`.
+    /// Finished, and the client emitted the event again meanwhile: the reply goes to this
+    /// connection and `ref`. `None` if the later frame has no `ref`.
     Redirected(Option<(ConnectionId, String)>),
     /// Another worker finished the entry before; no reply is sent.
     AlreadyFinished,
@@ -64,8 +64,8 @@ pub enum FinishResult {
 #[error("unexpected reply from the {0} script")]
 pub struct ReplyError(&'static str);
 
-/// Appends an event to the inbox. [`Emitted::read`] parses the reply. `id` is used if the emission has
-/// none.
+/// Appends an event to the inbox. [`Emitted::read`] parses the reply. `id` is used if the emission
+/// has none.
 pub fn emit(keys: &Keys, from: &Emitter<'_>, emission: &Emission, id: &str, bounds: &Bounds) -> Call {
     let mut names = vec![keys.inbox(Shard::of(from.user))];
     names.extend(emission.id.as_ref().map(|id| keys.emitted(from.user, id)));

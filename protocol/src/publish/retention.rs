@@ -57,8 +57,8 @@ impl Retentions {
         Self { default, rules: Vec::new() }
     }
 
-    /// Adds log limits for the channels that match the pattern, unless an earlier rule matches them.
-    /// In the pattern, `*` matches any run of characters: `topic:chat-*`.
+    /// Adds log limits for the channels that match the pattern, unless an earlier rule matches
+    /// them. In the pattern, `*` matches any run of characters: `topic:chat-*`.
     #[must_use]
     pub fn with_logs(mut self, channels: &str, events: u64, millis: u64) -> Self {
         self.rules.push(Rule { channels: Pattern::whole(channels), events, millis });

@@ -153,8 +153,8 @@ pub fn retained(channel: &Channel, value: &Bytes) -> Option<Announcement> {
     Some(Announcement { channel: channel.clone(), class, position, accepted_at, expires_at, tracked: None, frame })
 }
 
-/// Decodes the ends of a channel: the cursor of its last event, and the version of its last retained
-/// value.
+/// Decodes the ends of a channel: the cursor of its last event, and the version of its last
+/// retained value.
 pub fn ends(text: &str) -> Option<(Cursor, Cursor)> {
     let (log, version) = text.split_once(' ').unwrap_or((text, "0-0"));
     Some((log.parse().ok()?, version.parse().ok()?))

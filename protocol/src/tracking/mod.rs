@@ -1,13 +1,14 @@
 //! Tracking: the delivery status of events with a `receipt`, a `deadline` or a `deliver_at`.
 //!
-//! Input: prepared events, acknowledgements and connection statuses. Output: script calls, receipts,
-//! and entries of the receipts and fallback streams. The module does not know who runs the calls.
+//! Input: prepared events, acknowledgements and connection statuses. Output: script calls,
+//! receipts, and entries of the receipts and fallback streams. The module does not know who runs
+//! the calls.
 //!
 //! Such an event has a *delivery record* on each of its channels, in the channel's slot, and a
-//! *timer* in one of a few shards. The record is authoritative; the timer is only an alarm. It is set
-//! before the event is published, so every record has a timer. The node that finds an expired timer
-//! asks the record what is due and finishes the timer. Writing the result and removing the timer is
-//! one step, so each result is written once.
+//! *timer* in one of a few shards. The record is authoritative; the timer is only an alarm. It is
+//! set before the event is published, so every record has a timer. The node that finds an expired
+//! timer asks the record what is due and finishes the timer. Writing the result and removing the
+//! timer is one step, so each result is written once.
 
 mod receipt;
 mod script;

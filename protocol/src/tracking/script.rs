@@ -15,8 +15,8 @@ pub const MAX_ACKNOWLEDGED: usize = 500;
 /// receipt can usefully show.
 const MAX_STATUSES: usize = 250;
 
-/// Publishes the event, or schedules it. [`PublishScript::reply`] parses the reply. For an event with
-/// tracking, call [`register`] first.
+/// Publishes the event, or schedules it. [`PublishScript::reply`] parses the reply. For an event
+/// with tracking, call [`register`] first.
 pub fn publish(keys: &Keys, event: &Prepared, retention: &Retention) -> Call {
     let deliver_at = event.tracking.as_ref().and_then(|tracking| tracking.deliver_at);
     let mut arguments = PublishScript::arguments(event, retention);
@@ -51,8 +51,8 @@ pub fn alarm(keys: &Keys, timer: &Timer) -> Call {
     Call { script: Script::Alarm, keys, arguments: Vec::new() }
 }
 
-/// Claims expired timers of these shards. In a Redis Cluster each shard has its own slot, so pass one
-/// shard in each call.
+/// Claims expired timers of these shards. In a Redis Cluster each shard has its own slot, so pass
+/// one shard in each call.
 pub fn claim(keys: &Keys, shards: &[Shard]) -> Call {
     let arguments = vec![LEASE_MILLIS.to_string(), MAX_TIMERS.to_string()];
     Call { script: Script::Claim, keys: shards.iter().map(|shard| keys.timers(*shard)).collect(), arguments }
