@@ -1,5 +1,5 @@
--- Appends an entry to a shard of the inbox, bounded by count and age. This file is prepended to every
--- script that writes there. The Stream never expires: its consumer groups would expire with it.
+-- Appends an entry to a shard of the inbox, bounded by count and age. This file is prepended to
+-- every script that writes there. The Stream never expires: its consumer groups would expire too.
 local function append(key, max, age, fields)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,10 +1,12 @@
 -- Writes a batch of changes on a node: sessions that join and sessions that leave.
--- ARGV  1 node   2 epoch   3 batch number   4 grace period in ms   5 maximum sessions of a user; 0 means
---       no limit   6 `replace_oldest` or `refuse`   7, 8 maximum entries and age in ms of the inbox
---       and for each change 6: `came` (a new session) or `back` (an existing one, written again), user,
---       connection, its age in ms, transport, device; or 3: `left`, user, connection
--- Returns  1 `done`; or, with nothing written, `gone` if the lease has ended or `late` after a later batch
---          then three for each session that must close: `refused` or `replaced`, user, connection
+-- ARGV  1 node   2 epoch   3 batch number   4 grace period in ms
+--       5 maximum sessions of a user; 0 means no limit   6 `replace_oldest` or `refuse`
+--       7, 8 maximum entries and age in ms of the inbox
+--       then for each session that joins: `came`, or `back` for one that is written again, user,
+--       connection, its age in ms, transport, device; for each one that leaves: `left`, user,
+--       connection
+-- Returns  1 `done`; or, with nothing written, `gone` if the lease has ended or `late` if a later
+--          batch was written   then for each session that must close: `refused` or `replaced`, user, connection
 local epoch, grace, max = ARGV[2], ARGV[4], tonumber(ARGV[5])
 local me = ARGV[1] .. '/' .. epoch
 if not redis.call('ZSCORE', LEASES, me) then

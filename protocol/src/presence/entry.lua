@@ -1,7 +1,9 @@
 -- Common part of all presence scripts, after `append.lua`. All keys belong to one shard.
 -- KEYS  1 the online users (a hash)   2 their ids for paging (a sorted set, all scores 0)
---       3 users in their grace period, by its end (a sorted set)   4 the nodes' leases (a sorted set)
---       5 ended leases whose sessions must be removed (a sorted set)   6 other state of the shard (a hash)
+--       3 users in their grace period, by its end (a sorted set)
+--       4 the nodes' leases (a sorted set)
+--       5 ended leases whose sessions must be removed (a sorted set)
+--       6 other state of the shard (a hash)
 --       7 the inbox (a Stream)   8 the prefix of the nodes' command lists
 --
 -- A user's entry is the time since when the user is online, then one line for each open session:

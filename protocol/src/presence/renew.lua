@@ -1,14 +1,17 @@
 -- Renews or starts a node's lease, and does what is due in the shard.
--- ARGV  1 node   2 epoch   3 lifetime of a lease in ms   4 `renew` or `enter`   5 grace period in ms
---       6, 7 maximum entries and age in ms of the inbox   8 maximum users to set offline
---       9 ms for which clearing a lease is reserved for one node   then the commands that the node has executed
--- Returns  1 `renewed`, `unknown` or `entered`   2 the last batch of this lease   3 number of online users
---          4 a lease to clear, or empty   5 `more` if more users are due to go offline   then commands for the node
+-- ARGV  1 node   2 epoch   3 lifetime of a lease in ms   4 `renew` or `enter`
+--       5 grace period in ms   6, 7 maximum entries and age in ms of the inbox
+--       8 maximum users to set offline
+--       9 ms for which clearing a lease is reserved for one node
+--       then the commands that the node has executed
+-- Returns  1 `renewed`, `unknown` or `entered`   2 the last batch of this lease
+--          3 number of online users   4 a lease to clear, or empty
+--          5 `more` if more users are due to go offline   then commands for the node
 local node, life = ARGV[1], tonumber(ARGV[3])
 local me = node .. '/' .. ARGV[2]
 
--- If no node has renewed a lease for so long, the shard was unavailable, not the nodes. All nodes and
--- users then get time to reconnect: no lease expires meanwhile.
+-- If no node has renewed a lease for so long, the shard was unavailable, not the nodes. All nodes
+-- and users then get time to reconnect: no lease expires meanwhile.
 local LAPSE = 1250
 local touched = note('touched')
 if touched > 0 and (now < touched or now - touched > LAPSE) then

@@ -10,7 +10,8 @@
 -- args  1 class: d, r or v     2 the channel's name
 --       3 the frame before its cursor   4 the frame after its cursor
 --       5 time to live in ms, or empty
---       6 maximum events in the log   7 ms that an event stays in the log   8 ms that an id is remembered
+--       6 maximum events in the log   7 ms that an event stays in the log
+--       8 ms that an id is remembered
 --       and, for such an event:
 --       9 the event's id, if it has a record   10 `w` if it is tracked, or empty
 --       11 ms until its deadline, or empty   12 ms until its receipt closes

@@ -1,6 +1,7 @@
--- Adds a revocation. Expired ones are removed whenever the number of fields is a multiple of 100; the
--- key expires with the last one.
--- KEYS  1 the revocations (a hash)   ARGV  1 `user <id>` or `token <jti>`   2 issued before, s   3 until, s
+-- Adds a revocation. Expired ones are removed whenever the number of fields is a multiple of 100;
+-- the key expires with the last one.
+-- KEYS  1 the revocations (a hash)
+-- ARGV  1 `user <id>` or `token <jti>`   2 issued before, s   3 until, s
 local time = redis.call('TIME')
 local before, till = tonumber(ARGV[2]), tonumber(ARGV[3])
 

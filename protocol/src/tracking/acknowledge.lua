@@ -2,8 +2,8 @@
 -- KEYS  1 the cursors of tracked events (a Stream)   2 the last cursor of each device (a hash)
 -- ARGV  1 the key prefix of records   2 the device   3 the cursor   4 the connection
 --       5 ms that a device's cursor is kept   6 maximum number of events
--- Returns a list: `more` if events up to the cursor remain, else `all`; then, for each event with its
--- first acknowledgement, the id and the time.
+-- Returns a list: `more` if events up to the cursor remain, else `all`; then, for each event with
+-- its first acknowledgement, the id and the time.
 local from = redis.call('HGET', KEYS[2], ARGV[2])
 from = from and '(' .. from or '-'
 local entries = redis.call('XRANGE', KEYS[1], from, ARGV[3], 'COUNT', ARGV[6])

@@ -1,4 +1,4 @@
--- Claims expired timers for a while. If the claiming node dies, another node claims them afterwards.
+-- Claims expired timers for a while. If the claiming node dies, another node claims them later.
 -- KEYS  the timers of one or several shards
 -- ARGV  1 ms for which other nodes do not get them   2 maximum number of timers per shard
 -- Returns the timers.

@@ -1,6 +1,7 @@
 -- Records the status of a tracked event on one connection.
--- KEYS  1 the record
--- ARGV  1 the connection   2 `written`, `dropped` or `expired`   3 the device   4 maximum number of fields
+-- KEYS  1 the delivery record
+-- ARGV  1 the connection   2 `written`, `dropped` or `expired`   3 the device
+--       4 maximum number of fields
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return redis.call('HINCRBY', KEYS[1], 'more', 1) end
 local time = redis.call('TIME')

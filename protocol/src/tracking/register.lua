@@ -1,6 +1,6 @@
--- Sets the timer of an event on one channel, before the event is published. A timer without an event
--- is harmless; an event without a timer is not. An existing timer only moves to an earlier time: it
--- may wait for the record of an earlier, failed attempt.
+-- Sets the timer of an event on one channel, before the event is published. A timer without an
+-- event is harmless; an event without a timer is not. An existing timer only moves to an earlier
+-- time: it may wait for the record of an earlier, failed attempt.
 -- KEYS  1 the timers (a sorted set)   2 the channels of the event (a set)
 --       3 recent fallbacks (a sorted set), and alarms without a record
 -- ARGV  1 the timer: the channel, a space, the event's id   2 the channel

@@ -1,5 +1,7 @@
--- Renews a worker's lease on entries, so that no other worker takes them over. Skips entries taken over already.
--- KEYS  1 the Stream   ARGV  1 the group   2 the worker   3 and following: the entries
+-- Renews a worker's lease on entries, so that no other worker takes them over. Skips entries that
+-- were taken over already.
+-- KEYS  1 the Stream
+-- ARGV  1 the group   2 the worker   3 and following: the entries
 -- Returns how many are still the worker's.
 local kept = 0
 for at = 3, #ARGV do
