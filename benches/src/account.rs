@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn complete_stream_is_exact() {
-        let whole = account(&[0, 1, 2, 3], 4);
-        assert!(whole.is_exact(), "{whole:?}");
-        assert_eq!(whole.problems(), "");
+        let complete = account(&[0, 1, 2, 3], 4);
+        assert!(complete.is_exact(), "{complete:?}");
+        assert_eq!(complete.problems(), "");
         assert!(account(&[], 0).is_exact());
     }
 
@@ -162,9 +162,9 @@ mod tests {
             DeliveryCounts { late: 1, ..DeliveryCounts::default() },
             DeliveryCounts { lost: 1, ..DeliveryCounts::default() },
         ] {
-            let mut whole = account(&[0], 1);
-            whole.add(&part);
-            assert!(!whole.is_exact() && !whole.problems().is_empty());
+            let mut complete = account(&[0], 1);
+            complete.add(&part);
+            assert!(!complete.is_exact() && !complete.problems().is_empty());
         }
     }
 }

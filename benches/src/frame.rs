@@ -79,11 +79,14 @@ mod tests {
             let payload = vec![b'x'; length];
             let mut bytes = Vec::new();
             server_text(&payload, &mut bytes);
-            let whole = bytes.len();
+            let length_with_header = bytes.len();
             bytes.push(0x89);
             let (frame, taken) = first(&bytes).unwrap();
-            assert_eq!((frame.opcode, frame.last, frame.payload.len(), taken), (opcode::TEXT, true, length, whole));
-            assert_eq!(first(&bytes[..whole - 1]), None);
+            assert_eq!(
+                (frame.opcode, frame.last, frame.payload.len(), taken),
+                (opcode::TEXT, true, length, length_with_header)
+            );
+            assert_eq!(first(&bytes[..length_with_header - 1]), None);
         }
     }
 

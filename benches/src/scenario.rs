@@ -20,7 +20,7 @@ use crate::usage;
 use crate::windows::Windows;
 
 /// Time without arrivals after which the missing events count as missing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds between two pings, the default of most systems.
 pub const HEARTBEAT: u32 = 25;
 
@@ -115,12 +115,12 @@ impl Scenario {
         let config = config(&folder, issuer, parts.iter().sum::<u32>() + 10, heartbeat)?;
         let redis = redis_server(&config)?;
         let mut systems = vec![peer.start(&config)?];
-        let mut places: Vec<(RunConfig, u32)> = parts.iter().map(|users| (config.clone(), *users)).collect();
-        for (other, _) in places.iter_mut().skip(1).filter(|_| many) {
+        let mut parts: Vec<(RunConfig, u32)> = parts.iter().map(|users| (config.clone(), *users)).collect();
+        for (other, _) in parts.iter_mut().skip(1).filter(|_| many) {
             [other.clients, other.services, other.spare] = free_ports()?;
             systems.push(peer.start(other)?);
         }
-        let clients = LoadClients::start(peer, &places)?;
+        let clients = LoadClients::start(peer, &parts)?;
         Ok(Self { peer, config, clients, systems, redis, folder, phase: 0, empty: 0.0 })
     }
 
@@ -137,7 +137,7 @@ impl Scenario {
         loop {
             std::thread::sleep(Duration::from_millis(700));
             let now = usage::pss(&pids);
-            if now.abs_diff(last) < last / 200 || begun.elapsed() > PATIENCE {
+            if now.abs_diff(last) < last / 200 || begun.elapsed() > TIMEOUT {
                 return now;
             }
             last = now;
@@ -160,7 +160,7 @@ impl Scenario {
         let costs = self.costs();
         let begun = now();
         let published = self.publish(plans)?;
-        self.clients.wait(plans.iter().map(Plan::deliveries).sum(), PATIENCE);
+        self.clients.wait(plans.iter().map(Plan::deliveries).sum(), TIMEOUT);
         let spent = self.costs();
         if let Some(awake) = awake {
             println!("    the host took {:.1} % of the processor time", 100.0 * awake.stolen_share());

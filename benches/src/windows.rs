@@ -42,10 +42,10 @@ impl Windows {
     }
 
     /// Returns the median over the windows of the quantile `part`, in microseconds. Skips the first
-    /// and the last window, which are not whole.
+    /// and the last window, which are incomplete.
     pub fn median_micros(&self, part: f64) -> Option<f64> {
-        let whole = self.0.values().skip(1).take(self.0.len().saturating_sub(2));
-        let mut all: Vec<f64> = whole.map(|latency| latency.micros(part)).collect();
+        let complete = self.0.values().skip(1).take(self.0.len().saturating_sub(2));
+        let mut all: Vec<f64> = complete.map(|latency| latency.micros(part)).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied()
     }

@@ -145,11 +145,11 @@ impl Client {
                 self.unparsed = bytes[taken..].to_vec();
             }
         } else {
-            let mut whole = std::mem::take(&mut self.unparsed);
-            whole.extend_from_slice(bytes);
-            let taken = self.parse(&whole, shared, at)?;
-            whole.drain(..taken);
-            self.unparsed = if whole.is_empty() { Vec::new() } else { whole };
+            let mut joined = std::mem::take(&mut self.unparsed);
+            joined.extend_from_slice(bytes);
+            let taken = self.parse(&joined, shared, at)?;
+            joined.drain(..taken);
+            self.unparsed = if joined.is_empty() { Vec::new() } else { joined };
         }
         if self.unsent.is_empty() { Ok(()) } else { self.write() }
     }

@@ -102,10 +102,10 @@ pub(super) fn short(value: f64) -> String {
         _ => 2,
     };
     let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let (integer, rest) = text.split_once('.').unwrap_or((&text, ""));
     let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 && !grouped.ends_with('-') {
+    for (at, digit) in integer.chars().enumerate() {
+        if at > 0 && (integer.len() - at) % 3 == 0 && !grouped.ends_with('-') {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(advantage, Spread { min: 1.0, median: 2.0, max: 3.0 });
         let leaner = figures.advantage(row("idle-memory"), OURS, "other").unwrap();
         assert_eq!(leaner, Spread { min: 2.5, median: 2.5, max: 2.5 });
-        assert_eq!(figures.advantage(row("unicast"), OURS, "nobody"), None);
+        assert_eq!(figures.advantage(row("unicast"), OURS, "unknown"), None);
     }
 
     #[test]

@@ -42,9 +42,9 @@ pub(super) fn before_load(
     if !groups.contains(&Group::Idle) || !is_system(scenario) {
         return Ok(());
     }
-    let whole = memory(scenario);
-    samples.add("idle-memory", (whole - scenario.empty).max(0.0) / f64::from(sizes.connections - 1));
-    samples.add("whole-memory", whole / f64::from(sizes.connections));
+    let bytes = memory(scenario);
+    samples.add("idle-memory", (bytes - scenario.empty).max(0.0) / f64::from(sizes.connections - 1));
+    samples.add("whole-memory", bytes / f64::from(sizes.connections));
     if scenario.peer.can(Ability::Heartbeat) && sizes.idle_seconds > 0 && samples.round == 0 {
         let phase = scenario.next_phase();
         scenario.clients.begin_phase(phase, false)?;
@@ -109,7 +109,7 @@ fn fanout(scenario: &mut Scenario, sizes: &Sizes, samples: &mut Samples) -> Resu
     let single = scenario.run(one.phase, &[one], false)?;
     samples.add_phase("fanout-last", single.broadcast_latency().micros(1.0) / 1000.0, &single);
     let seconds = single.wall.as_secs_f64().max(0.001);
-    let events = whole(f64::from(sizes.seconds) / seconds).clamp(4, 100);
+    let events = to_count(f64::from(sizes.seconds) / seconds).clamp(4, 100);
     let plan = Plan { phase: scenario.next_phase(), events, ..one };
     let phase = scenario.run(plan.phase, &[plan], false)?;
     samples.add_phase("fanout", per_second(plan.deliveries(), phase.server), &phase);
@@ -167,8 +167,8 @@ pub(super) fn micros_each(cpu: Duration, count: u64) -> f64 {
 }
 
 /// Rounds a quotient down to a count.
-pub(super) fn whole(number: f64) -> u32 {
+pub(super) fn to_count(number: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is bounded right here")]
-    let whole = number.clamp(0.0, 1e9) as u32;
-    whole
+    let count = number.clamp(0.0, 1e9) as u32;
+    count
 }

@@ -1,7 +1,7 @@
 //! Events to single users in turn: the throughput, and the latency at a rate that all systems
 //! sustain.
 
-use super::connections::{micros_each, per_second, whole};
+use super::connections::{micros_each, per_second, to_count};
 use super::{Samples, Sizes};
 use crate::failure::Result;
 use crate::peer::{Ability, Ingress};
@@ -50,7 +50,7 @@ pub(super) fn throughput(scenario: &mut Scenario, ingress: Ingress, sizes: &Size
     let first = Plan::round_robin(scenario.next_phase(), ingress, sizes.users, sizes.users.min(3000));
     let warm = scenario.run(first.phase, &[first], false)?;
     let rate = f64::from(first.events) / warm.wall.as_secs_f64().max(0.001);
-    let events = whole(rate * f64::from(sizes.seconds)).clamp(first.events, 400_000);
+    let events = to_count(rate * f64::from(sizes.seconds)).clamp(first.events, 400_000);
     let plan = Plan { phase: scenario.next_phase(), events, ..first };
     Ok((events.into(), scenario.run(plan.phase, &[plan], false)?))
 }
