@@ -70,10 +70,10 @@ impl Buffer {
         Enqueued::Accepted { id }
     }
 
-    /// Moves waiting events to `in_flight`, until it holds `most` events.
-    pub(crate) fn take(&self, in_flight: &mut Vec<PendingEvent>, most: usize) {
+    /// Moves waiting events to `in_flight`, until it holds `max` events.
+    pub(crate) fn take(&self, in_flight: &mut Vec<PendingEvent>, max: usize) {
         let mut state = self.state();
-        let room = most.saturating_sub(in_flight.len()).min(state.queue.len());
+        let room = max.saturating_sub(in_flight.len()).min(state.queue.len());
         in_flight.extend(state.queue.drain(..room));
     }
 
@@ -137,7 +137,7 @@ impl Buffer {
 
 impl State {
     fn has_room(&self, limits: Limits, bytes: usize) -> bool {
-        let fits = |now: u64, more: usize, most: usize| now.saturating_add(more as u64) <= most as u64;
+        let fits = |now: u64, more: usize, max: usize| now.saturating_add(more as u64) <= max as u64;
         fits(self.counters.waiting, 1, limits.events) && fits(self.counters.waiting_bytes, bytes, limits.bytes)
     }
 

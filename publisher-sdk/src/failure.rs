@@ -17,9 +17,9 @@ pub(crate) struct Failure {
 /// retrying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FailureKind {
-    /// The event is at fault: it can never be published. Later events are not affected.
+    /// The event is invalid and can never be published. Later events are not affected.
     Event,
-    /// The publisher's configuration is at fault, such as a wrong password. No event passes until
+    /// The configuration of the publisher is wrong, such as the password. No event passes until
     /// it is fixed.
     Configuration,
     /// A temporary condition. The bus may have named the time to wait before a retry.

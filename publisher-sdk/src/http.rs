@@ -51,9 +51,9 @@ impl HttpTransport {
     pub(crate) async fn send(&self, events: &[PendingEvent]) -> Vec<Result<PublishResult, Failure>> {
         let bodies: Vec<String> = events.iter().map(|waiting| waiting.event.to_json()).collect();
         let mut answers = Vec::with_capacity(bodies.len());
-        let mut most = bodies.len();
+        let mut max = bodies.len();
         while let Some(rest) = bodies.get(answers.len()..).filter(|rest| !rest.is_empty()) {
-            let batch = &rest[..batch_len(rest, most)];
+            let batch = &rest[..batch_len(rest, max)];
             match self.post(batch).await {
                 BatchResult::Each(each) => {
                     let stopped =
@@ -64,9 +64,9 @@ impl HttpTransport {
                     }
                 }
                 // One event, or the size of the request, was rejected: smaller requests may pass.
-                BatchResult::Split if batch.len() > 1 => most = batch.len().div_ceil(2),
+                BatchResult::Split if batch.len() > 1 => max = batch.len().div_ceil(2),
                 BatchResult::Split => {
-                    answers.push(Err(Failure::unavailable("the node asked for a smaller request")))
+                    answers.push(Err(Failure::unavailable("the node requested a smaller request")))
                 }
                 BatchResult::All(failure) => answers.resize(bodies.len(), Err(failure)),
             }
@@ -167,13 +167,13 @@ impl std::fmt::Debug for HttpTransport {
 }
 
 /// Returns how many of the bodies fit into one request: at least one.
-fn batch_len(bodies: &[String], most: usize) -> usize {
+fn batch_len(bodies: &[String], max: usize) -> usize {
     let mut bytes = 0;
     let fits = |body: &&String| {
         bytes += body.len();
         bytes <= MAX_REQUEST_BYTES
     };
-    bodies.iter().take(most).take_while(fits).count().max(1)
+    bodies.iter().take(max).take_while(fits).count().max(1)
 }
 
 fn events_url(url: &str) -> Result<Url, ConnectError> {

@@ -9,7 +9,7 @@ use wirebell_protocol::{ChannelResult, Prepared, PublishResult};
 use crate::failure::Failure;
 use crate::pending::{MAX_BATCH_EVENTS, PendingEvent};
 
-/// Most bytes in one pipeline, which is written whole before the first reply is read.
+/// Maximum bytes of a pipeline, which is written completely before the first reply is read.
 const PIPELINE_BYTES: usize = 1024 * 1024;
 
 /// The commands of a list of events, each with its event's index, in bounded batches.

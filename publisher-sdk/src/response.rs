@@ -144,8 +144,8 @@ impl Item {
         Self { status: None, id: None, channels: None, code: None, title: None, detail: None, attribute: None }
     }
 
-    fn into_result(self, whole: u16) -> Result<PublishResult, Failure> {
-        let status = self.status.unwrap_or(whole);
+    fn into_result(self, batch_status: u16) -> Result<PublishResult, Failure> {
+        let status = self.status.unwrap_or(batch_status);
         match (self.id, self.channels) {
             (Some(id), Some(channels)) if status < 300 => Ok(PublishResult { id, channels }),
             (_, _) if status < 300 => Err(not_wirebell(status)),

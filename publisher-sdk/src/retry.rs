@@ -47,11 +47,11 @@ impl Backoff {
     }
 
     /// Returns the next pause; never less than the bus requested.
-    pub(crate) fn wait(&mut self, asked: Option<Duration>) -> Duration {
+    pub(crate) fn wait(&mut self, requested: Option<Duration>) -> Duration {
         let full = SHORTEST.saturating_mul(1 << self.attempts.min(16)).min(self.longest);
         self.attempts = self.attempts.saturating_add(1);
         let jittered = full.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
-        asked.map_or(jittered, |asked| asked.saturating_add(jittered).min(self.longest.max(asked)))
+        requested.map_or(jittered, |requested| requested.saturating_add(jittered).min(self.longest.max(requested)))
     }
 
     /// Resets the backoff after a success.
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn pause_requested_by_the_bus_is_respected() {
         let mut backoff = Backoff::up_to(Duration::from_secs(1));
-        let asked = Duration::from_secs(3);
-        assert_eq!(backoff.wait(Some(asked)), asked);
+        let requested = Duration::from_secs(3);
+        assert_eq!(backoff.wait(Some(requested)), requested);
     }
 }

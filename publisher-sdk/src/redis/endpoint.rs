@@ -32,6 +32,7 @@ enum Topology {
 }
 
 impl RedisEndpoint {
+    /// Parses the URL. The error does not contain it, since it may contain a password.
     pub(super) fn from_url(url: &str) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();

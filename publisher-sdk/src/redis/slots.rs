@@ -30,11 +30,11 @@ impl Slots {
         Self(vec![(0, SLOTS - 1, address)])
     }
 
-    /// Parses the reply of the server at `asked` to `CLUSTER SLOTS`. Returns `None` for another
-    /// reply, and if a slot has no owner: channels in it could not be published to.
-    pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
+    /// Parses the reply of `server` to `CLUSTER SLOTS`. Returns `None` for another reply, and if a
+    /// slot has no owner: channels in it could not be published to.
+    pub(super) fn read(answer: &Value, server: &Address) -> Option<Self> {
         let Value::Array(rows) = answer else { return None };
-        let mut ranges: Vec<_> = rows.iter().map(|row| range(row, asked)).collect::<Option<_>>()?;
+        let mut ranges: Vec<_> = rows.iter().map(|row| range(row, server)).collect::<Option<_>>()?;
         ranges.sort_by_key(|(first, ..)| *first);
         let mut next = 0;
         for (first, last, _) in &ranges {
@@ -49,8 +49,8 @@ impl Slots {
     /// Returns the owner of the key's slot.
     pub(super) fn owner(&self, key: &str) -> Option<&Address> {
         let slot = slot(key);
-        let place = self.0.partition_point(|(_, last, _)| *last < slot);
-        self.0.get(place).map(|(.., owner)| owner)
+        let index = self.0.partition_point(|(_, last, _)| *last < slot);
+        self.0.get(index).map(|(.., owner)| owner)
     }
 
     /// Returns all owners, each once.
@@ -65,15 +65,15 @@ impl Slots {
     }
 }
 
-/// `[first, last, [host, port, …], …replicas]`.
-fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
+/// Parses `[first, last, [host, port, …], …replicas]`.
+fn range(row: &Value, server: &Address) -> Option<(u16, u16, Address)> {
     let Value::Array(row) = row else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else { return None };
     let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
     // A server that does not know its own host omits it: use the host by which it was reached.
     let host = match host {
         Value::BulkString(host) if !host.is_empty() && host != b"?" => String::from_utf8(host.clone()).ok()?,
-        _ => asked.host.clone(),
+        _ => server.host.clone(),
     };
     let address = Address { host, port: u16::try_from(*port).ok()? };
     Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, address))
@@ -108,15 +108,15 @@ mod tests {
 
     #[test]
     fn slot_map_with_holes_is_rejected() {
-        let asked = Address { host: "h".to_owned(), port: 1 };
+        let server = Address { host: "h".to_owned(), port: 1 };
         let row = |first, last| {
             let primary = vec![Value::BulkString(b"h".to_vec()), Value::Int(1)];
             Value::Array(vec![Value::Int(first), Value::Int(last), Value::Array(primary)])
         };
         for rows in [vec![], vec![row(0, 5)], vec![row(0, 5), row(7, 16_383)], vec![row(1, 16_383)]] {
-            assert_eq!(Slots::read(&Value::Array(rows), &asked), None);
+            assert_eq!(Slots::read(&Value::Array(rows), &server), None);
         }
-        let whole = Slots::read(&Value::Array(vec![row(6, 16_383), row(0, 5)]), &asked).unwrap();
-        assert_eq!((whole.owner("bar"), whole.owners().len()), (Some(&asked), 1));
+        let slots = Slots::read(&Value::Array(vec![row(6, 16_383), row(0, 5)]), &server).unwrap();
+        assert_eq!((slots.owner("bar"), slots.owners().len()), (Some(&server), 1));
     }
 }

@@ -78,12 +78,12 @@ impl ConsumerGroup {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Reads up to `most` new entries of each shard.
-    pub(crate) async fn read(&self, most: usize) -> Result<Vec<Entry>, Failure> {
+    /// Reads up to `max` new entries of each shard.
+    pub(crate) async fn read(&self, max: usize) -> Result<Vec<Entry>, Failure> {
         let request = |shard| {
             let key = self.key(shard);
             let mut read = redis::cmd("XREADGROUP");
-            read.arg("GROUP").arg(&self.name).arg(&self.worker).arg("COUNT").arg(most);
+            read.arg("GROUP").arg(&self.name).arg(&self.worker).arg("COUNT").arg(max);
             read.arg("STREAMS").arg(&key).arg(">");
             Request::with_key(&key, read)
         };
@@ -222,16 +222,16 @@ impl RedisBus {
         Ok(rows.into_iter().map(id).collect())
     }
 
-    /// Reads up to `most` entries of each shard after these ids.
+    /// Reads up to `max` entries of each shard after these ids.
     pub(crate) async fn entries_after(
         &self,
         kind: StreamKind,
         ids: &[String],
-        most: usize,
+        max: usize,
     ) -> Result<Vec<Entry>, Failure> {
         let next = |(shard, id): (Shard, &String)| {
             let range = Request::command("XRANGE", &self.stream(kind, shard)).arg(format!("({id}")).arg("+");
-            range.arg("COUNT").arg(most)
+            range.arg("COUNT").arg(max)
         };
         let rows: Vec<Vec<Row>> = self.execute_all(Shard::all().zip(ids).map(next)).await?;
         let entries = Shard::all().zip(rows);

@@ -90,9 +90,9 @@ impl<T: Job> StreamReader<T> {
 
     /// Queues entries. Those that exceeded their attempts or cannot be parsed become dead letters.
     async fn accept(&self, entries: Vec<Entry>) -> Result<(), Failure> {
-        let most = self.queue.settings.tries;
+        let max_attempts = self.queue.settings.tries;
         let (exhausted, readable): (Vec<Entry>, Vec<Entry>) =
-            entries.into_iter().partition(|entry| entry.attempts > most);
+            entries.into_iter().partition(|entry| entry.attempts > max_attempts);
         let unreadable = self.queue.take(readable);
         let reasons = [(exhausted, "its workers died over it"), (unreadable, "it cannot be read")];
         for (entries, reason) in reasons {
