@@ -10,12 +10,12 @@ impl Pattern {
         Self(text.strip_prefix("topic:").unwrap_or(text).into())
     }
 
-    /// Creates a pattern for whole names: channels or event types.
-    pub fn whole(text: &str) -> Self {
+    /// Creates a pattern for names of channels or event types.
+    pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// Returns whether the pattern matches the whole name.
+    /// Returns whether the pattern matches the name, from its first to its last character.
     pub fn matches(&self, name: &str) -> bool {
         let mut pieces = self.0.split('*');
         let first = pieces.next().unwrap_or("");

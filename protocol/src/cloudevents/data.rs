@@ -40,10 +40,10 @@ impl Data<'_> {
             }
             (Self::Bytes(bytes), Content::Json) => {
                 serde_json::from_slice(bytes).map(Cow::Borrowed).map_err(|error| {
-                    let place = format!("line {}, column {}", error.line(), error.column());
+                    let position = format!("line {}, column {}", error.line(), error.column());
                     EventError::invalid(
                         "data",
-                        format!("expected JSON, the format of the content type or the default: {place}"),
+                        format!("expected JSON, the format of the content type or the default: {position}"),
                     )
                 })
             }

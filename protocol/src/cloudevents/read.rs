@@ -177,12 +177,12 @@ fn members(json: &[u8]) -> Result<BTreeMap<String, &RawValue>, EventError> {
 
     let mut from = serde_json::Deserializer::from_slice(json);
     let read = from.deserialize_map(Members).and_then(|members| from.end().map(|()| members));
-    // Only the place is reported: a serde error may quote the payload.
+    // Only the position is reported: a serde error may quote the payload.
     read.map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
+        let position = format!("line {}, column {}", error.line(), error.column());
         EventError::invalid(
             "event",
-            format!("expected a CloudEvent, one JSON object without duplicate members: {place}"),
+            format!("expected a CloudEvent, one JSON object without duplicate members: {position}"),
         )
     })
 }

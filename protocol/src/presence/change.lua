@@ -6,7 +6,8 @@
 --       connection, its age in ms, transport, device; for each one that leaves: `left`, user,
 --       connection
 -- Returns  1 `done`; or, with nothing written, `gone` if the lease has ended or `late` if a later
---          batch was written   then for each session that must close: `refused` or `replaced`, user, connection
+--          batch was written; then for each session that must close: `refused` or `replaced`,
+--          user, connection
 local epoch, grace, max = ARGV[2], ARGV[4], tonumber(ARGV[5])
 local me = ARGV[1] .. '/' .. epoch
 if not redis.call('ZSCORE', LEASES, me) then

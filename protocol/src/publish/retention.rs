@@ -61,7 +61,7 @@ impl Retentions {
     /// them. In the pattern, `*` matches any run of characters: `topic:chat-*`.
     #[must_use]
     pub fn with_logs(mut self, channels: &str, events: u64, millis: u64) -> Self {
-        self.rules.push(Rule { channels: Pattern::whole(channels), events, millis });
+        self.rules.push(Rule { channels: Pattern::new(channels), events, millis });
         self
     }
 
