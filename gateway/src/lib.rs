@@ -1,5 +1,5 @@
-//! The gateway, one module per room. `docs/architecture.md` says what each room owns and which
-//! rooms it may import. A tidy test checks the imports.
+//! The gateway. `docs/architecture.md` says what each module owns and which others it may import; a
+//! tidy test checks the imports.
 
 pub mod admin;
 pub mod api;

@@ -86,7 +86,7 @@ impl Context {
 
 /// Returns the routes of the server API. The listener must provide [`Peer`].
 pub fn router(context: Context) -> Router {
-    let most = context.max_request_bytes();
+    let max_bytes = context.max_request_bytes();
     Router::new()
         .route("/v1/events", post(publish::publish))
         .route("/v1/events/{id}", get(events::read).delete(events::cancel))
@@ -96,7 +96,7 @@ pub fn router(context: Context) -> Router {
         .route("/v1/revocations", post(revocations::revoke))
         .route("/v1/fallbacks", get(lists::fallbacks))
         .route("/v1/receipts", get(lists::receipts))
-        .layer(DefaultBodyLimit::max(most))
+        .layer(DefaultBodyLimit::max(max_bytes))
         .route_layer(middleware::from_fn_with_state(context.clone(), guard::require_api_key))
         .merge(openapi::router())
         .with_state(context)

@@ -106,7 +106,7 @@ mod tests {
         let batch = cloudevents::BATCH_MEDIA_TYPE.replace('/', "~1");
         assert_eq!(at(&format!("{body}/{batch}/schema/maxItems")), number(config.services.max_batch));
         let data = document.pointer("/components/schemas/DurableEvent/properties/data/description").unwrap();
-        let most = config.services.max_data_bytes;
-        assert!(data.as_str().unwrap().contains(&format!("{},{:03} bytes", most / 1000, most % 1000)), "{data}");
+        let max = config.services.max_data_bytes;
+        assert!(data.as_str().unwrap().contains(&format!("{},{:03} bytes", max / 1000, max % 1000)), "{data}");
     }
 }

@@ -55,7 +55,7 @@ impl ClaimsValidator {
         let revocation_key = revocation_key(&claims);
         let channel = user(claims.sub)?;
         let topics = patterns(claims.topics, "topics", "patterns of topics", Pattern::topic)?;
-        let emit = patterns(claims.emit, "emit", "patterns of event types", Pattern::whole)?;
+        let emit = patterns(claims.emit, "emit", "patterns of event types", Pattern::new)?;
         let permissions = Permissions::new(topics, emit);
         Ok(Identity { channel, device: device(claims.device)?, permissions, expires, revocation_key })
     }
@@ -134,8 +134,8 @@ fn seconds(value: &Value) -> Option<u64> {
         clippy::cast_sign_loss,
         reason = "a cast from f64 saturates, as intended"
     )]
-    let whole = |fraction: f64| fraction as u64;
-    value.as_u64().or_else(|| value.as_f64().map(whole))
+    let truncate = |fraction: f64| fraction as u64;
+    value.as_u64().or_else(|| value.as_f64().map(truncate))
 }
 
 /// Returns the key by which the token can be revoked. Claims that are missing, or of another type

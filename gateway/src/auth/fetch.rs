@@ -57,8 +57,8 @@ impl fmt::Debug for Source {
 /// Returns the document in a file, or what was found instead.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let mut document = Vec::new();
-    let most = MAX_BYTES as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut document));
+    let limit = MAX_BYTES as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut document));
     read.map_err(|error| format!("a file that cannot be read ({error})"))?;
     if document.len() > MAX_BYTES { Err(TOO_LARGE.to_owned()) } else { Ok(document) }
 }

@@ -148,11 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn emit_patterns_match_the_whole_event_type() {
+    fn emit_patterns_match_the_complete_event_type() {
         let identity = Identity {
             channel: Channel::user("42").unwrap(),
             device: None,
-            permissions: Permissions::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::whole).into()),
+            permissions: Permissions::new(Box::default(), ["chat.*", "topic:x"].map(Pattern::new).into()),
             expires: 0,
             revocation_key: RevocationKey::default(),
         };

@@ -1,7 +1,7 @@
 //! Authentication and permissions: who a client is, and what it may do.
 //!
-//! A token comes in as text, and leaves this room as an [`Identity`] or a [`Rejection`]. No other
-//! room sees its bytes, and no message repeats any of them. The room knows neither HTTP nor
+//! A token comes in as text, and leaves this module as an [`Identity`] or a [`Rejection`]. No other
+//! module sees its bytes, and no message repeats any of them. This module knows neither HTTP nor
 //! sessions, and spawns no task: the caller spawns [`Verifier::refresher`].
 //!
 //! | file | holds |
@@ -9,10 +9,11 @@
 //! | `token` | where a request carries a token |
 //! | `verifier` | the order of checks, from text to identity |
 //! | `header`, `claims` | parsing and validation of the two readable parts of a token |
-//! | `keys`, `pem`, `jwks` | keys, each with the algorithms that it may verify, and their sources |
+//! | `keys`, `algorithms`, `pem`, `jwks` | keys, the algorithms that each may verify, and their sources |
 //! | `fetch`, `refresh` | a key set that changes while the node runs |
 //! | `identity` | a verified user, and what the token permits |
 //! | `revocation_key`, `revoked_tokens` | revoked tokens |
+//! | `rejection` | why a token or a request was rejected |
 //! | `api_key` | the API keys of services |
 //! | `mint` | tokens for development |
 

@@ -1,4 +1,4 @@
-//! Where a request carries a token. Its text enters the room here, and no other room sees it.
+//! Where a request carries a token. No other module sees its text.
 
 use std::fmt;
 

@@ -17,8 +17,8 @@ use super::{CommandResult, block_on, token};
 use crate::auth::Grant;
 use crate::config::DEV_SECRET;
 
-/// The longest pause before a reconnect.
-const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// The maximum delay before a reconnect.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// `wirebell listen --token …`
 #[derive(Debug, Args)]
@@ -61,16 +61,16 @@ impl Listen {
         let token = self.token()?;
         block_on(async move {
             let mut remaining = self.count;
-            let mut pause = Duration::ZERO;
+            let mut max_delay = Duration::ZERO;
             loop {
-                let why = match self.connection(&token, &mut remaining).await {
+                let why = match self.run_connection(&token, &mut remaining).await {
                     End::Done => return Ok(()),
                     End::Rejected(why) => return Err(why),
                     End::Lost(why) => why,
                 };
                 // Full jitter spreads the reconnects of many clients.
-                pause = (pause * 2).clamp(Duration::from_millis(500), MAX_PAUSE);
-                let delay = pause.mul_f64(fastrand::f64());
+                max_delay = (max_delay * 2).clamp(Duration::from_millis(500), MAX_DELAY);
+                let delay = max_delay.mul_f64(fastrand::f64());
                 eprintln!("wirebell: {why}; retrying in {:.1} s", delay.as_secs_f64());
                 tokio::time::sleep(delay).await;
             }
@@ -92,7 +92,8 @@ impl Listen {
         token::mint(DEV_SECRET, &Grant { user, topics, emit, device: None, lifetime: TOKEN_LIFETIME })
     }
 
-    async fn connection(&self, token: &str, remaining: &mut Option<u64>) -> End {
+    /// Connects, subscribes, and prints frames until the connection ends.
+    async fn run_connection(&self, token: &str, remaining: &mut Option<u64>) -> End {
         let rejected = |error: &dyn std::fmt::Display| End::Rejected(error.to_string());
         let mut request = match self.url.as_str().into_client_request() {
             Ok(request) => request,

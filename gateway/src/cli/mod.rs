@@ -1,4 +1,4 @@
-//! The command line: one file per command.
+//! The command line: one file per command, except that `dev` and `serve` share `node`.
 //!
 //! Arguments come in; output, logs and an exit code come out. `dev` and `serve` start a node
 //! through `server`. The other commands talk to a running node over HTTP or WebSocket, like any

@@ -128,8 +128,8 @@ fn advertise(reader: &mut Reader<'_>) -> Option<(IpAddr, Option<u16>)> {
 }
 
 fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
-    let whole = text.parse::<SocketAddr>().map(|address| (address.ip(), Some(address.port())));
-    let (ip, port) = whole.or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, None))).ok()?;
+    let with_port = text.parse::<SocketAddr>().map(|address| (address.ip(), Some(address.port())));
+    let (ip, port) = with_port.or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, None))).ok()?;
     (!ip.is_unspecified() && port != Some(0)).then_some((ip, port))
 }
 

@@ -32,11 +32,8 @@ pub(super) const SETTINGS: [Setting; 2] = [
 /// Reads the policy.
 pub(super) fn read(reader: &mut Reader<'_>) -> SessionPolicy {
     let when_full = reader.text("sessions.when_full").and_then(|name| WhenFull::parse(&name));
-    let most: usize = reader.count("sessions.max_per_user");
-    SessionPolicy {
-        max_sessions: u32::try_from(most).unwrap_or(u32::MAX),
-        when_full: when_full.unwrap_or_default(),
-    }
+    let max: usize = reader.count("sessions.max_per_user");
+    SessionPolicy { max_sessions: u32::try_from(max).unwrap_or(u32::MAX), when_full: when_full.unwrap_or_default() }
 }
 
 /// Checks that presence is enabled if there is a limit: presence counts the sessions.

@@ -80,7 +80,7 @@ fn json_response(body: &impl Serialize) -> Response {
 /// Returns whether the text is digits, a point, and two digits.
 fn is_amount(text: &str) -> bool {
     let digits = |part: &str, max| (1..=max).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('.').is_some_and(|(whole, cents)| digits(whole, 7) && cents.len() == 2 && digits(cents, 2))
+    text.split_once('.').is_some_and(|(units, cents)| digits(units, 7) && cents.len() == 2 && digits(cents, 2))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Membership {
         is_open.then(|| {
             let outcome = match answer {
                 Answer::Reply(_) => "again",
-                Answer::Error(fault) => fault.as_str(),
+                Answer::Error(code) => code.as_str(),
             };
             hub.metrics.emit_answers.with_label_values(&[outcome]).inc();
             answer.frame(reference)

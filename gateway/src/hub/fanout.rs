@@ -122,7 +122,7 @@ impl Fanout {
                 PushResult::Queued => {}
                 PushResult::Unsent => self.unsent.push(buffer),
                 PushResult::Dropped => {
-                    hub.metrics.outbox_overflows.with_label_values(&[class]).inc();
+                    hub.metrics.send_buffer_overflows.with_label_values(&[class]).inc();
                     count("dropped", 1);
                     report(hub, frame, &buffer, ConnectionState::Dropped);
                 }
@@ -145,7 +145,7 @@ fn report(hub: &Hub, frame: &SharedFrame, buffer: &SendBuffer, what: ConnectionS
 /// no position and is dropped before.
 fn fall_behind(hub: &Hub, channel: &Channel, frame: &SharedFrame, buffer: &Arc<SendBuffer>) {
     let Some(position) = frame.position else { return };
-    hub.metrics.outbox_overflows.with_label_values(&[frame.class.as_str()]).inc();
+    hub.metrics.send_buffer_overflows.with_label_values(&[frame.class.as_str()]).inc();
     let log = ChannelLog { channel: channel.clone(), kind: LogKind::of(frame.class) };
     let mut registry = hub.lock();
     if let Some(state) = registry.state(&log, buffer) {

@@ -53,15 +53,15 @@ impl Readers {
         self.lock().get(&session).cloned().unwrap_or_default()
     }
 
-    /// Returns the number of reading sessions, and up to `most` that have been reading the longest.
-    pub(super) fn slowest(&self, most: usize) -> (usize, Vec<u64>) {
+    /// Returns the number of reading sessions, and up to `max` that have been reading the longest.
+    pub(super) fn slowest(&self, max: usize) -> (usize, Vec<u64>) {
         let readers = self.lock();
         let started_at = |readings: &[Reading]| readings.iter().map(|reading| reading.started_at).min();
         let mut sessions: Vec<_> =
             readers.iter().map(|(session, readings)| (started_at(readings), *session)).collect();
         drop(readers);
         sessions.sort_unstable();
-        (sessions.len(), sessions.into_iter().take(most).map(|(_, session)| session).collect())
+        (sessions.len(), sessions.into_iter().take(max).map(|(_, session)| session).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Vec<Reading>>> {

@@ -18,7 +18,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits for a signal, then drains and stops the node. Returns when everything has ended.
-pub(super) async fn until_stopped(signals: &mut Signals, life: &Lifecycle, node: &Node, config: &config::Drain) {
+pub(super) async fn on_signal(signals: &mut Signals, life: &Lifecycle, node: &Node, config: &config::Drain) {
     let signal = signals.next().await;
     tracing::info!(signal, sessions = node.hub.sessions(), "draining; a second signal stops the node at once");
     node.metrics.draining.set(1);

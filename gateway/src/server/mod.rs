@@ -73,7 +73,7 @@ pub async fn run(config: Config, mode: Mode) -> Result<(), StartError> {
     if mode == Mode::Dev {
         tracing::info!("the live page is at http://{}/", listeners.clients);
     }
-    drain::until_stopped(&mut signals, &life, &node, &config.drain).await;
+    drain::on_signal(&mut signals, &life, &node, &config.drain).await;
     Ok(())
 }
 

@@ -37,22 +37,24 @@ pub(super) fn serve(
     clients: TcpListener,
     services: TcpListener,
 ) -> Result<Listeners, StartError> {
-    let at = |listener: &TcpListener, key| {
-        let configured = config.clients.listen;
-        listener.local_addr().map_err(|error| StartError::Bind { key, address: configured, error })
+    let bound = |listener: &TcpListener, key, address| {
+        listener.local_addr().map_err(|error| StartError::Bind { key, address, error })
     };
-    let listeners =
-        Listeners { clients: at(&clients, "clients.listen")?, services: at(&services, "services.listen")? };
+    let listeners = Listeners {
+        clients: bound(&clients, "clients.listen", config.clients.listen)?,
+        services: bound(&services, "services.listen", config.services.listen)?,
+    };
     let mut client_router = client_routes(config, node);
     if mode == Mode::Dev {
-        client_router = client_router.merge(dev_page(config, listeners.services, life)?);
+        client_router = client_router.merge(dev_routes(config, listeners.services, life)?);
     }
     listener::serve(clients, with_error_responses(client_router), life);
     listener::serve(services, with_error_responses(server_routes(config, node, life)), life);
     Ok(listeners)
 }
 
-/// `GET /ws` · `GET /events`, `POST /events/{connection}` · `GET`, `POST /socket.io/`
+/// Returns the routes of the client API: `GET /ws` · `GET /events`, `POST /events/{connection}` ·
+/// `GET`, `POST /socket.io/`.
 fn client_routes(config: &Config, node: &Node) -> Router {
     transport::router(transport::Context {
         sessions: Arc::clone(&node.sessions),
@@ -64,9 +66,10 @@ fn client_routes(config: &Config, node: &Node) -> Router {
     })
 }
 
-/// `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` · `GET /v1/users`, `/v1/users/{id}` · `POST
-/// /v1/users/{id}/disconnect`, `/v1/revocations` · `GET /v1/fallbacks`, `/v1/receipts` · `GET
-/// /openapi.json` · `GET /livez`, `/readyz`, `/metrics`, `/inspect`
+/// Returns the routes of the server API: `POST /v1/events` · `GET`, `DELETE /v1/events/{id}` ·
+/// `GET /v1/users`, `/v1/users/{id}` · `POST /v1/users/{id}/disconnect`, `/v1/revocations` ·
+/// `GET /v1/fallbacks`, `/v1/receipts`, `/openapi.json`, and those for operators: `GET /livez`,
+/// `/readyz`, `/metrics`, `/inspect`.
 fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     let hub = Arc::clone(&node.hub);
     let api = api::router(api::Context {
@@ -94,8 +97,8 @@ fn server_routes(config: &Config, node: &Node, life: &Lifecycle) -> Router {
     api.merge(admin).layer(middleware::from_fn_with_state(Arc::clone(&node.metrics), count_requests))
 }
 
-/// `GET /`, `/dev/…`
-fn dev_page(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<Router, StartError> {
+/// Returns the routes of the live page of `wirebell dev`: `GET /`, `/dev/…`.
+fn dev_routes(config: &Config, services: SocketAddr, life: &Lifecycle) -> Result<Router, StartError> {
     // Without a secret the node cannot sign tokens, and the page would be useless.
     let Some(minter) = Minter::from_config(&config.auth) else { return Ok(Router::new()) };
     let mut publisher = Publisher::builder(&format!("http://{services}"));

@@ -93,7 +93,8 @@ pub(super) async fn accept<P: Peer>(
     // A member is notified of later revocations only, so the token is checked against the earlier
     // ones here.
     shared.verifier.check(&identity)?;
-    let (replay_after, recovered) = begin.map_or((None, wanted.is_none()), |(cursor, whole)| (Some(cursor), whole));
+    let (replay_after, recovered) =
+        begin.map_or((None, wanted.is_none()), |(cursor, complete)| (Some(cursor), complete));
     let since = replay_after.or_else(|| membership.live_after(&identity.channel)).unwrap_or_default();
     let welcome = frames::welcome(membership.id(), &identity, &shared.limits, (since, recovered));
     let written = async {
@@ -191,8 +192,8 @@ async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
     }
 }
 
-fn rejection(fault: ErrorCode, message: &'static str) -> Rejection {
-    Rejection::new(fault, message)
+fn rejection(code: ErrorCode, message: &'static str) -> Rejection {
+    Rejection::new(code, message)
 }
 
 fn reason(code: CloseCode) -> &'static str {

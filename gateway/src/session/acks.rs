@@ -32,10 +32,10 @@ impl Acks {
     /// Notes that the client handled everything up to the cursor. Returns whether the bus needs the
     /// acknowledgement.
     pub(super) fn acknowledged(&mut self, channel: &Channel, cursor: Cursor) -> bool {
-        let Some(place) = self.0.iter().position(|outstanding| outstanding.channel == *channel) else {
+        let Some(index) = self.0.iter().position(|outstanding| outstanding.channel == *channel) else {
             return false;
         };
-        let outstanding = &mut self.0[place];
+        let outstanding = &mut self.0[index];
         if cursor < outstanding.lowest {
             return false;
         }
@@ -43,7 +43,7 @@ impl Acks {
             outstanding.lowest = Cursor { sequence: cursor.sequence.saturating_add(1), ..cursor };
             return true;
         }
-        self.0.swap_remove(place);
+        self.0.swap_remove(index);
         if self.0.is_empty() {
             // Frees the memory of a session with nothing outstanding.
             self.0 = Vec::new();

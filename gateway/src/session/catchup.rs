@@ -51,7 +51,7 @@ pub(super) struct CatchUp(Option<Box<Queue>>);
 #[derive(Debug, Default)]
 struct Queue {
     logs: VecDeque<PendingLog>,
-    /// No read before this ends. Set after the bus refused a read.
+    /// No read before this ends. Set after a failed read.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -99,7 +99,7 @@ impl CatchUp {
         }
     }
 
-    /// Puts the log back, and pauses: the bus refused the read.
+    /// Puts the log back, and pauses: the read failed.
     pub(super) fn retry_later(&mut self, log: PendingLog) {
         let again = uptime_millis() + fastrand::u64(RETRY_MILLIS..2 * RETRY_MILLIS);
         let queue = self.0.get_or_insert_default();

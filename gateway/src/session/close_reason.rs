@@ -74,8 +74,8 @@ impl CloseReason {
 }
 
 /// Returns the close code for a rejected connection.
-pub(super) fn close_code(fault: ErrorCode) -> CloseCode {
-    match fault {
+pub(super) fn close_code(code: ErrorCode) -> CloseCode {
+    match code {
         ErrorCode::AuthTimeout => CloseCode::AuthTimeout,
         ErrorCode::NotAllowed | ErrorCode::UserMismatch | ErrorCode::TokenRevoked => CloseCode::Forbidden,
         ErrorCode::TooMany | ErrorCode::TooManySessions => CloseCode::TooMany,

@@ -26,7 +26,7 @@ impl Meters {
             expired: metrics.deliveries.with_label_values(&[Class::Durable.as_str(), "expired"]),
             understood: ["auth", "resume", "subscribe", "unsubscribe", "ack", "ping", "emit"]
                 .map(|kind| (kind, frames(kind, "understood"))),
-            rejected: ErrorCode::ALL.into_iter().map(|fault| (fault, frames("other", fault.as_str()))).collect(),
+            rejected: ErrorCode::ALL.into_iter().map(|code| (code, frames("other", code.as_str()))).collect(),
         }
     }
 
@@ -40,10 +40,7 @@ impl Meters {
             Ok(ClientFrame::Ping { .. }) => "ping",
             Ok(ClientFrame::Emit(_)) => "emit",
             Err(error) => {
-                self.rejected
-                    .iter()
-                    .filter(|(fault, _)| *fault == error.code)
-                    .for_each(|(_, counter)| counter.inc());
+                self.rejected.iter().filter(|(code, _)| *code == error.code).for_each(|(_, counter)| counter.inc());
                 return;
             }
         };

@@ -33,7 +33,7 @@ pub async fn join<P: Peer>(
         Err(error) => {
             connection_log::log_rejected(shared, &error);
             let AcceptError::Rejected(rejection) = error else { return Err(None) };
-            shared.metrics.refusals.with_label_values(&[rejection.code.as_str()]).inc();
+            shared.metrics.rejections.with_label_values(&[rejection.code.as_str()]).inc();
             Err(Some(rejection))
         }
     }
@@ -58,7 +58,7 @@ impl Joined {
 
     /// Serves the client in its own task.
     pub fn spawn<P: Peer + 'static>(self, shared: Arc<Sessions>, peer: P) {
-        shared.metrics.admissions.with_label_values(&[self.transport.as_str()]).inc();
+        shared.metrics.accepted_connections.with_label_values(&[self.transport.as_str()]).inc();
         let life = shared.life.clone();
         life.tasks.spawn(session_task(Session::new(shared, peer, self.accepted), self.transport));
     }
@@ -73,7 +73,7 @@ fn session_task<P: Peer>(mut session: Session<P>, transport: Transport) -> impl 
     async move {
         let close_reason = session.serve().await;
         open.dec();
-        session.shared.metrics.goodbyes.with_label_values(&[close_reason.label()]).inc();
+        session.shared.metrics.session_ends.with_label_values(&[close_reason.label()]).inc();
         if let Some((code, reason)) = close_reason.close_frame() {
             Box::pin(session.close(code, reason)).await;
         }

@@ -190,8 +190,8 @@ impl<P: Peer> Session<P> {
     }
 
     /// Sends the error that ends the session. The session ends even if the write fails.
-    async fn write_final_error(&mut self, fault: ErrorCode, message: &str) {
-        let _ = self.write(frames::error(fault, message, None)).await;
+    async fn write_final_error(&mut self, code: ErrorCode, message: &str) {
+        let _ = self.write(frames::error(code, message, None)).await;
     }
 
     /// Closes the client's connection.

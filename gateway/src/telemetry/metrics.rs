@@ -13,11 +13,11 @@ pub struct Metrics {
     /// Open sessions on this node, by `transport`.
     pub sessions: IntGaugeVec,
     /// Connections accepted as sessions, by `transport`.
-    pub admissions: IntCounterVec,
+    pub accepted_connections: IntCounterVec,
     /// Connections rejected before they became a session, by `reason` (an error code).
-    pub refusals: IntCounterVec,
+    pub rejections: IntCounterVec,
     /// Sessions that ended, by `reason`.
-    pub goodbyes: IntCounterVec,
+    pub session_ends: IntCounterVec,
     /// Token renewals on an open connection, by `outcome`.
     pub renewals: IntCounterVec,
     /// Frames from clients, by `kind` and `outcome`.
@@ -33,7 +33,7 @@ pub struct Metrics {
     /// Time from the bus' acceptance of an event to the write to a client's socket, by `class`.
     pub publish_to_write: HistogramVec,
     /// Frames that did not fit into a session's send buffer, by `class`.
-    pub outbox_overflows: IntCounterVec,
+    pub send_buffer_overflows: IntCounterVec,
     /// Events that did not fit into the queue of a channel with many subscribers, by `class`.
     pub backlog_overflows: IntCounterVec,
     /// 1 while the bus answers and the subscriptions of the node are established.
@@ -120,13 +120,13 @@ impl Metrics {
         new.0.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self {
             sessions: new.gauges("sessions", "Open sessions on this node.", &["transport"])?,
-            admissions: new.counters("admissions_total", "Connections accepted as sessions.", &["transport"])?,
-            refusals: new.counters(
+            accepted_connections: new.counters("admissions_total", "Connections accepted as sessions.", &["transport"])?,
+            rejections: new.counters(
                 "refusals_total",
                 "Connections rejected before they became a session, by error code.",
                 &["reason"],
             )?,
-            goodbyes: new.counters("goodbyes_total", "Sessions that ended, by reason.", &["reason"])?,
+            session_ends: new.counters("goodbyes_total", "Sessions that ended, by reason.", &["reason"])?,
             renewals: new.counters("renewals_total", "Token renewals on an open connection.", &["outcome"])?,
             client_frames: new.counters("client_frames_total", "Frames from clients.", &["kind", "outcome"])?,
             published: new.counters(
@@ -142,7 +142,7 @@ impl Metrics {
                 "Time from the bus' acceptance of an event to the write to a client's socket, by the two clocks involved.",
                 &["class"],
             )?,
-            outbox_overflows: new.counters(
+            send_buffer_overflows: new.counters(
                 "outbox_overflows_total",
                 "Frames that did not fit into a session's send buffer.",
                 &["class"],

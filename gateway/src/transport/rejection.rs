@@ -23,8 +23,8 @@ pub(super) fn problem(rejection: &Rejection) -> Problem {
 }
 
 /// Returns the HTTP status for an error code.
-pub(super) fn status(fault: ErrorCode) -> StatusCode {
-    match fault {
+pub(super) fn status(code: ErrorCode) -> StatusCode {
+    match code {
         ErrorCode::NotAllowed | ErrorCode::UserMismatch | ErrorCode::TokenRevoked => StatusCode::FORBIDDEN,
         ErrorCode::TooMany | ErrorCode::TooManySessions => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable | ErrorCode::Draining => StatusCode::SERVICE_UNAVAILABLE,
@@ -48,7 +48,7 @@ pub(super) fn response(problem: Problem) -> Response {
 
 /// Counts a rejection that happens outside of a session.
 pub(super) fn count(context: &Context, problem: Problem) -> Problem {
-    context.sessions.metrics.refusals.with_label_values(&[problem.code().as_str()]).inc();
+    context.sessions.metrics.rejections.with_label_values(&[problem.code().as_str()]).inc();
     problem
 }
 

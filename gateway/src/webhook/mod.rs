@@ -47,7 +47,7 @@ pub fn start(
 ) -> Result<(), WebhookError> {
     let webhook = Webhook {
         delivery: Delivery::new(url, &config.keys(), config.timeout)?,
-        types: config.types.iter().map(|pattern| Pattern::whole(pattern)).collect(),
+        types: config.types.iter().map(|pattern| Pattern::new(pattern)).collect(),
         concurrency: config.concurrency,
         metrics: Arc::clone(metrics),
     };

@@ -28,7 +28,7 @@ pub(super) struct DeliveryRecord {
 pub(super) enum Due {
     /// The alarm, as the script would answer it.
     Alarm(Alarm),
-    /// This event is published first, and the record is then asked again.
+    /// This event is published first, and the alarm is then evaluated again.
     Publish(Box<Prepared>),
 }
 

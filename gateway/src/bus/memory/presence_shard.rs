@@ -232,14 +232,14 @@ impl PresenceShard {
             let until = self.leases.iter().find(|(lease, _)| lease.owns(session)).map(|(_, until)| *until);
             until.is_some_and(|until| until > now || now < self.hold_until)
         });
-        let most = usize::try_from(settings.policy.max_sessions).unwrap_or(usize::MAX);
-        if sessions.len() >= most && settings.policy.when_full == WhenFull::Refuse {
+        let max = usize::try_from(settings.policy.max_sessions).unwrap_or(usize::MAX);
+        if sessions.len() >= max && settings.policy.when_full == WhenFull::Refuse {
             let why = if is_new { JoinResult::Rejected } else { JoinResult::Replaced };
             return vec![(why, session.connection)];
         }
         sessions.push(session);
         let mut replaced = Vec::new();
-        while sessions.len() > most {
+        while sessions.len() > max {
             let oldest =
                 sessions.iter().enumerate().min_by_key(|(_, session)| session.since).map(|(index, _)| index);
             let removed = sessions.remove(oldest.unwrap_or_default());

@@ -23,12 +23,12 @@ pub(super) async fn run(
 ) {
     let mut last_answer = Instant::now();
     loop {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let now = tokio::select! {
             answer = commands.ping() => {
                 if answer.is_ok() {
                     last_answer = Instant::now();
-                    metrics.bus_round_trip.observe(asked.elapsed().as_secs_f64());
+                    metrics.bus_round_trip.observe(sent_at.elapsed().as_secs_f64());
                 }
                 combine(answer, &subscriptions.borrow_and_update())
             }
@@ -57,10 +57,10 @@ fn combine(answer: Result<(), BusError>, subscriptions: &SubscriptionState) -> H
 /// Publishes the health, and logs a change between up and not up.
 fn publish(health: &watch::Sender<Health>, now: Health) {
     health.send_if_modified(|before| {
-        let turned = matches!(before, Health::Up) != matches!(now, Health::Up);
+        let changed = matches!(before, Health::Up) != matches!(now, Health::Up);
         match &now {
-            Health::Up if turned => tracing::info!("the bus is up"),
-            Health::Down(why) | Health::Deaf(why) if turned => tracing::warn!(why, "the bus is down"),
+            Health::Up if changed => tracing::info!("the bus is up"),
+            Health::Down(why) | Health::Deaf(why) if changed => tracing::warn!(why, "the bus is down"),
             _ => {}
         }
         let differs = *before != now;

@@ -8,6 +8,9 @@
 //!
 //! A standalone server, Sentinel and a Cluster differ only in how the data servers are found
 //! (`endpoint`, `discovery`) and in the number of links (`slots`, `link`).
+//!
+//! A connection is opened again here, but a failed command is not retried: its caller in the hub or
+//! the API knows whether it still needs the result.
 
 mod canary;
 mod commands;

@@ -40,11 +40,11 @@ impl Slots {
         Self { ranges: vec![(0, SLOT_COUNT - 1, address)] }
     }
 
-    /// Parses the answer of the server at `asked` to `CLUSTER SLOTS`. Returns `None` if the answer
-    /// is not one, or a slot has no owner.
-    pub(super) fn parse(answer: &Value, asked: &Address) -> Option<Self> {
+    /// Parses the reply of `server` to `CLUSTER SLOTS`. Returns `None` for another reply, and if a
+    /// slot has no owner: channels in it could not be subscribed.
+    pub(super) fn parse(answer: &Value, server: &Address) -> Option<Self> {
         let Value::Array(rows) = answer else { return None };
-        let mut ranges: Vec<_> = rows.iter().map(|row| range(row, asked)).collect::<Option<_>>()?;
+        let mut ranges: Vec<_> = rows.iter().map(|row| range(row, server)).collect::<Option<_>>()?;
         ranges.sort_by_key(|(first, ..)| *first);
         let mut next = 0;
         for (first, last, _) in &ranges {
@@ -73,7 +73,7 @@ impl Slots {
 }
 
 /// Parses `[first, last, [host, port, …], …replicas]`.
-fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
+fn range(row: &Value, server: &Address) -> Option<(u16, u16, Address)> {
     let Value::Array(row) = row else { return None };
     let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = row.as_slice() else { return None };
     let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
@@ -81,7 +81,7 @@ fn range(row: &Value, asked: &Address) -> Option<(u16, u16, Address)> {
     // was reached.
     let host = match host {
         Value::BulkString(host) if !host.is_empty() && host != b"?" => str::from_utf8(host).ok()?,
-        _ => &asked.host,
+        _ => &server.host,
     };
     Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, Address::new(host, u16::try_from(*port).ok()?)))
 }
@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn name_belongs_to_the_owner_of_its_slot() {
-        let asked = Address::new("10.0.0.9", 1);
+        let server = Address::new("10.0.0.9", 1);
         let rows = vec![row(8_000, 16_383, "", 3), row(0, 5, "10.0.0.1", 1), row(6, 7_999, "10.0.0.2", 2)];
-        let slots = Slots::parse(&Value::Array(rows), &asked).unwrap();
+        let slots = Slots::parse(&Value::Array(rows), &server).unwrap();
         // `CLUSTER KEYSLOT` returns 12739, 5061 and 238 for these names.
         for (name, owner) in
             [("123456789", "10.0.0.9:3"), ("wb:{bar}:announce", "10.0.0.2:2"), ("hash", "10.0.0.2:2")]
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn slot_map_with_gaps_is_rejected() {
-        let asked = Address::new("h", 1);
+        let server = Address::new("h", 1);
         for rows in [
             vec![],
             vec![row(0, 5, "h", 1)],
@@ -119,7 +119,7 @@ mod tests {
             vec![row(1, 16_383, "h", 1)],
             vec![row(0, 70_000, "h", 1)],
         ] {
-            assert_eq!(Slots::parse(&Value::Array(rows), &asked), None);
+            assert_eq!(Slots::parse(&Value::Array(rows), &server), None);
         }
     }
 }

@@ -1,6 +1,10 @@
-//! Presence: sessions that begin and end are written to the bus in batches, by one task for each
-//! shard. If a policy limits a user's sessions, a new session waits for the bus' answer. Otherwise
-//! no session waits, and an idle session costs nothing.
+//! Presence: writes the sessions of this node to the bus, which knows the users of all nodes.
+//!
+//! Owns the node's lease in each shard, and one queue and one task per shard. In: sessions that
+//! begin and end, and commands for this node's sessions. Out: batches of changes, and sessions to
+//! close. If a policy limits a user's sessions, a new session waits for the bus' reply. Otherwise no
+//! session waits, and an idle session costs nothing. Must not know: who reads which users are
+//! online.
 
 mod change_queue;
 mod lease;

@@ -1,5 +1,9 @@
-//! The registry of sessions and their subscriptions. It does no I/O, reads no clock, and decides
-//! only when a channel has to be subscribed on the bus and when it may be unsubscribed.
+//! The registry of sessions and their subscriptions.
+//!
+//! In: sessions that join and leave, their subscriptions, and the positions of announcements. Out:
+//! the recipients of an event, and the channels to subscribe or unsubscribe on the bus. It does no
+//! I/O and reads no clock: the caller passes the time. Must not know: what an event contains, and
+//! how it is written.
 
 mod owner;
 mod recipients;

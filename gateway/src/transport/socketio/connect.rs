@@ -87,6 +87,6 @@ async fn next_auth(client: &mut Client) -> Result<ConnectAuth, CloseCode> {
 fn missing_token(context: &Context) -> Rejection {
     let message = "no token; use `io(url, { auth: { token } })`, or send the token with the first request";
     let rejection = Rejection::new(ErrorCode::TokenMissing, message);
-    context.sessions.metrics.refusals.with_label_values(&[rejection.code.as_str()]).inc();
+    context.sessions.metrics.rejections.with_label_values(&[rejection.code.as_str()]).inc();
     rejection
 }

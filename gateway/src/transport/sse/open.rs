@@ -98,8 +98,8 @@ impl StreamRequest {
     /// Parses the request. `Last-Event-ID` wins over `cursor`, since a browser reconnects with the
     /// original URL.
     fn of(request: &Request) -> Result<Self, Problem> {
-        let bad = |name: &str, fault, says: String| {
-            Problem::new(StatusCode::BAD_REQUEST, fault, format!("`{name}`: {says}")).attribute(name)
+        let bad = |name: &str, code, says: String| {
+            Problem::new(StatusCode::BAD_REQUEST, code, format!("`{name}`: {says}")).attribute(name)
         };
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
             .map_err(|_| bad("query", ErrorCode::BadRequest, "expected percent-encoded UTF-8".to_owned()))?;

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn only_rejections_with_a_retry_time_are_temporary() {
-        let problem = |status, fault| Problem::new(status, fault, "no");
+        let problem = |status, code| Problem::new(status, code, "no");
         assert!(!is_temporary(&problem(StatusCode::UNAUTHORIZED, ErrorCode::TokenExpired)));
         assert!(is_temporary(&problem(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Draining).retry_after(1)));
     }

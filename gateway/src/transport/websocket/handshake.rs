@@ -73,9 +73,9 @@ fn check<'a>(method: &Method, version: Version, headers: &'a HeaderMap) -> Resul
 }
 
 fn problem(status: StatusCode, detail: &'static str) -> Problem {
-    let fault =
+    let code =
         if status == StatusCode::METHOD_NOT_ALLOWED { ErrorCode::MethodNotAllowed } else { ErrorCode::BadRequest };
-    Problem::new(status, fault, detail)
+    Problem::new(status, code, detail)
 }
 
 /// Returns the tokens of a list header, of all its lines.

@@ -24,7 +24,7 @@ pub(in super::super) async fn upgrade(State(context): State<Context>, request: R
     match accept(&context, request) {
         Ok(()) => taken_over().await,
         Err(problem) => {
-            context.sessions.metrics.refusals.with_label_values(&[problem.code().as_str()]).inc();
+            context.sessions.metrics.rejections.with_label_values(&[problem.code().as_str()]).inc();
             error_response(problem)
         }
     }
