@@ -68,7 +68,7 @@ test("the backend shows the publish results of the events that the devices got",
 test("a payment is declined for a user without sessions", async () => {
   const tab = await open(env.browser, env.gateway.page());
   await tab.getByTestId("user-other").check({ force: true });
-  await tab.getByTestId("other-user").fill("nobody");
+  await tab.getByTestId("other-user").fill("without-sessions");
   await tab.getByTestId("amount").fill("20.13");
   await tab.getByTestId("amount").press("Enter");
   const step = tab.getByTestId("payment").first().locator("[data-status=declined]");
