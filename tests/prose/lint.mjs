@@ -31,6 +31,8 @@ const spelling = {
   ignoreRegExpList: ["/^```[\\s\\S]*?^```/gm", "/``.+?``|`[^`]+`/g", "/\\]\\([^)]*\\)/g", "/https?:\\S+/g", "/<[^>\\n]+>/g"],
 };
 
+export { retiredIn } from "./retired.mjs";
+
 /** Returns the faults of a text, as `path:line: what`. The path's ending says how it is read: `.md` or `.txt`. */
 export async function lint(path, content) {
   const { messages } = await linter.lintText(content, path);

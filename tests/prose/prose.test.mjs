@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { lint } from "./lint.mjs";
+import { lint, retiredIn } from "./lint.mjs";
 
 const root = new URL("../../", import.meta.url);
 const wirebell = process.env.WIREBELL_BIN ?? new URL("target/release/wirebell", root).pathname;
@@ -36,6 +36,24 @@ test("good prose and code pass", async () => {
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
 test("there are documents to check", () => assert.ok(documents.length > 30, `only ${documents.length} were found`));
 for (const path of documents) test(path, () => passes(path, read(path)));
+
+// Comments of source code follow the same list of words. Their spelling and length are up to reviewers.
+const COMMENT = /(?:^|\s)(?:\/\/[/!]?|#(?![[!])|--|\*)\s(.*)/;
+const commentFaults = (path, content) =>
+  content.split("\n").flatMap((line, index) => {
+    const comment = line.match(COMMENT)?.[1].replaceAll(/`[^`]*`/g, "") ?? "";
+    return retiredIn(comment).map(({ found, write }) => `${path}:${index + 1}: "${found}" is retired: ${write}`);
+  });
+test("a planted bad comment is found", () => {
+  assert.equal(commentFaults("planted.rs", 'let told = 1; // The client is told.\nlet a = "told";\n//! What `told` means.').length, 1);
+});
+test("comments have no retired words", () => {
+  const kinds = ["*.rs", "*.ts", "*.tsx", "*.js", "*.mjs", "*.py", "*.lua", "*/run"];
+  const sources = execFileSync("git", ["ls-files", ...kinds], { cwd: root, encoding: "utf8" }).split("\n").filter((path) => path && !path.startsWith("tests/prose/"));
+  assert.ok(sources.length > 500, `only ${sources.length} files were found`);
+  const faults = sources.flatMap((path) => commentFaults(path, read(path)));
+  assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join("\n")}`);
+});
 
 // Collects the texts that an API description has for people.
 function* texts(value, path) {

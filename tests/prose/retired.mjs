@@ -1,7 +1,7 @@
 // Words and phrases that a reader of the field stumbles over, each with what to write instead.
 
 /** Each entry: a pattern, matched as whole words in any case, and what to write. */
-export const RETIRED = [
+const RETIRED = [
   ["told", "notified, or received"],
   ["nobody", "name the thing: no client, no session, no publisher"],
   ["somebody", "name the thing: a client, a session, a publisher"],
@@ -26,4 +26,8 @@ export const RETIRED = [
   ["watched events?", "tracked event"],
 ];
 
-export const retired = RETIRED.map(([pattern, write]) => ({ pattern: new RegExp(`\\b(?:${pattern})\\b`, "giu"), write }));
+const retired = RETIRED.map(([pattern, write]) => ({ pattern: new RegExp(`\\b(?:${pattern})\\b`, "giu"), write }));
+
+/** Returns each retired word of a text: what was found, where, and what to write. */
+export const retiredIn = (text) =>
+  retired.flatMap(({ pattern, write }) => [...text.matchAll(pattern)].map(({ 0: found, index }) => ({ found, index, write })));
