@@ -42,6 +42,9 @@ pub struct Options {
     /// this one.
     #[arg(long, default_value = "run")]
     pub name: String,
+    /// Measure nothing: write the pages of `--out` again, from the raw data of this earlier run.
+    #[arg(long, value_name = "JSON", requires = "out")]
+    pub render: Option<PathBuf>,
     /// Minutes after which the run is ended.
     #[arg(long, default_value_t = 40)]
     pub minutes: u64,
@@ -49,6 +52,9 @@ pub struct Options {
 
 /// Runs the benchmarks.
 pub fn run(options: &Options) -> Result<()> {
+    if let (Some(raw), Some(folder)) = (&options.render, &options.out) {
+        return report::render(raw, folder);
+    }
     end_in(Duration::from_secs(options.minutes * 60))?;
     let mut run = Run::new(options)?;
     run.prepare();

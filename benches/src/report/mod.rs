@@ -64,6 +64,13 @@ pub fn write(report: &Report, folder: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Writes the pages again, from the raw data of an earlier run.
+pub fn render(raw: &Path, folder: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(raw).context(|| format!("reading {}", raw.display()))?;
+    let report = serde_json::from_str(&text).context(|| format!("parsing {}", raw.display()))?;
+    write(&report, folder, &raw.file_stem().unwrap_or_default().to_string_lossy())
+}
+
 /// Returns the newest other run in the folder.
 fn other_run(data: &Path, this: &Path) -> Option<(String, Report)> {
     let entries = std::fs::read_dir(data).ok()?.flatten().map(|entry| entry.path());
