@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The claims `iat` and `jti` of a token. An identity keeps it for as long as its connection lives,
+/// The claims `iat` and `jti` of a token. An identity keeps it for as long as its connection is open,
 /// so `jti` is stored as a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RevocationKey {

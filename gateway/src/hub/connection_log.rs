@@ -129,7 +129,7 @@ impl Waiting {
     }
 }
 
-/// Writes entries while the process lives.
+/// Writes entries while the process runs.
 pub(super) async fn run(log: Arc<ConnectionLog>, bus: SharedBus) {
     loop {
         let taken = log.lock().take();

@@ -82,7 +82,7 @@ impl Heartbeat {
     }
 }
 
-/// Runs the slots while the node lives. After a pause of the process, no slot is skipped: its
+/// Runs the slots while the node runs. After a pause of the process, no slot is skipped: its
 /// clients would count as alive for one more period. No slot runs early either: answers must arrive
 /// first.
 pub(super) async fn run(hub: Arc<Hub>) {

@@ -14,7 +14,7 @@ const BATCH: usize = 500;
 /// Pause after an error of the bus, plus a random part of the same length.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Subscribes and unsubscribes while the process lives.
+/// Subscribes and unsubscribes while the process runs.
 pub(super) async fn run(hub: Arc<Hub>, linger: Duration) {
     let linger = millis(linger);
     loop {

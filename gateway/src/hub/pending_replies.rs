@@ -114,7 +114,7 @@ impl State {
     }
 }
 
-/// Answers overdue requests with `no_reply` while the process lives.
+/// Answers overdue requests with `no_reply` while the process runs.
 pub(super) async fn run(hub: Arc<Hub>) {
     loop {
         let (overdue, next) = hub.pending_replies.overdue(uptime_millis());

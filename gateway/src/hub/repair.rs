@@ -53,7 +53,7 @@ impl Repair {
     }
 }
 
-/// Reads while the process lives, and sends the chunks to the pump.
+/// Reads while the process runs, and sends the chunks to the pump.
 pub(super) async fn run(hub: Arc<Hub>, pump: mpsc::Sender<Vec<LogChunk>>) {
     loop {
         let batch = hub.repair.take();

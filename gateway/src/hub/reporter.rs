@@ -111,7 +111,7 @@ impl Waiting {
     }
 }
 
-/// Writes reports while the process lives.
+/// Writes reports while the process runs.
 pub(super) async fn run(reporter: Arc<Reporter>, bus: SharedBus) {
     loop {
         let (notes, acks) = reporter.lock().take();

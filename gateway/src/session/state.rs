@@ -49,7 +49,7 @@ pub(super) enum Action {
 }
 
 impl State {
-    /// Creates the state for a token that lives for `token_left` milliseconds; the client is warned
+    /// Creates the state for a token that is valid for `token_left` milliseconds; the client is warned
     /// `notice` before its end.
     pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
         Self { expiry: Expiry::new(now, token_left, notice), close_at: None, invalid_frames: 0 }
@@ -108,7 +108,7 @@ impl State {
         }
     }
 
-    /// Replaces the token by one that lives for `left` more.
+    /// Replaces the token by one that is valid for `left` more.
     pub(super) fn renewed(&mut self, now: u64, left: u64, notice: u64) {
         self.expiry = Expiry::new(now, left, notice);
     }

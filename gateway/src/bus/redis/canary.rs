@@ -1,5 +1,5 @@
 //! The canary: a message that the node sends to itself through every server, to verify that it
-//! receives announcements. A subscription can be deaf while its connection lives and answers, and
+//! receives announcements. A subscription can be deaf while its connection is open and answers, and
 //! nothing else shows that.
 //!
 //! The canary is published on the command connection and received on the link, like an event. So a
@@ -54,7 +54,7 @@ impl Canary {
         Self { commands, metrics, count: AtomicU64::new(0), reception }
     }
 
-    /// Checks that the link lives, and that it receives what is published on the channel. Returns
+    /// Checks that the link is open, and that it receives what is published on the channel. Returns
     /// `false` if the result is unknown: the canary could not be published, or its slot is
     /// migrating.
     pub(super) async fn check(&self, link: &Link, channel: &str, must_be_primary: bool) -> Result<bool, BusError> {
@@ -74,7 +74,7 @@ impl Canary {
             tracing::warn!(
                 server = %link.address(),
                 listeners,
-                "a subscription is deaf: its connection lives, but announcements do not arrive; reconnecting"
+                "a subscription is deaf: its connection is open, but announcements do not arrive; reconnecting"
             );
         }
         Err(link.fail("the subscription was deaf: published messages did not arrive"))

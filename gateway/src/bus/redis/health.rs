@@ -13,7 +13,7 @@ use crate::telemetry::Metrics;
 
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Probes for as long as the process lives, and at once when the state of the subscriptions
+/// Probes for as long as the process runs, and at once when the state of the subscriptions
 /// changes.
 pub(super) async fn run(
     commands: Arc<Commands>,

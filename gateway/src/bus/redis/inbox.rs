@@ -52,7 +52,7 @@ pub(super) async fn reply(commands: &Commands, reply: &Reply) -> Result<(), BusE
     receivers.map(drop).map_err(|error| bus_error(&error))
 }
 
-/// Updates the metrics of the inbox for as long as the process lives.
+/// Updates the metrics of the inbox for as long as the process runs.
 pub(super) async fn run_metrics(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(COUNT_INTERVAL.mul_f64(0.5 + fastrand::f64())).await;

@@ -39,7 +39,7 @@ pub(super) struct MessageSink {
 /// The problems of links that the subscriber must fix.
 #[derive(Default)]
 pub(super) struct LinkErrors {
-    /// Notified at every change below, and when a link dies.
+    /// Notified at every change below, and when a link fails.
     pub(super) changed: Notify,
     /// Names whose server no longer holds their subscription.
     pub(super) lost_names: Mutex<HashSet<String>>,

@@ -86,7 +86,7 @@ pub struct RedisBus {
 }
 
 impl RedisBus {
-    /// Starts connecting, and runs for as long as the process lives. The health shows whether Redis
+    /// Starts connecting, and runs for as long as the process runs. The health shows whether Redis
     /// is reachable; only an invalid URL is an error.
     pub fn start(
         settings: Settings,

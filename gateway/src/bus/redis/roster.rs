@@ -51,7 +51,7 @@ impl Roster {
         Self { commands, redis_hosts, node }
     }
 
-    /// Renews the node's entry for as long as the process lives, and returns the addresses of the
+    /// Renews the node's entry for as long as the process runs, and returns the addresses of the
     /// other nodes. If the address has no IP of its own (0.0.0.0), the node uses its port, and the
     /// IP from which it reaches Redis.
     pub fn keep(self, services: SocketAddr, life: &Lifecycle) -> watch::Receiver<Vec<SocketAddr>> {

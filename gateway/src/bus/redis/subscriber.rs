@@ -139,7 +139,7 @@ impl Subscriber {
         }
     }
 
-    /// Maintains the links for as long as the process lives.
+    /// Maintains the links for as long as the process runs.
     pub(super) async fn run(self: Arc<Self>) {
         let mut failures = 0;
         loop {
@@ -205,7 +205,7 @@ impl Subscriber {
         all(join_all(calls).await).map(drop)
     }
 
-    /// Checks that every link lives and receives its canary.
+    /// Checks that every link is open and receives its canary.
     async fn probe_links(&self, routes: &Routes) -> Result<(), BusError> {
         let must_be_primary = self.endpoint.can_fail_over();
         let probes = routes.links.values().map(async |link| match routes.canaries.get(link.address()) {

@@ -26,7 +26,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a field outlives a record that was removed meanwhile.
 const FIELD_TTL_SECONDS: i64 = 3_600;
 
-/// Processes due timers for as long as the process lives.
+/// Processes due timers for as long as the process runs.
 pub(super) async fn run(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep_until(next_tick(LOOK_INTERVAL)).await;

@@ -14,7 +14,7 @@ use super::change_queue::{ChangeQueue, PendingChange};
 use crate::bus::BusError;
 use crate::lifecycle::next_tick;
 
-/// Time between two renewals. The lease lives five times as long.
+/// Time between two renewals. A lease lasts five times as long.
 const RENEW_EVERY: Duration = Duration::from_millis(500);
 /// Pause after a batch, to collect changes for the next one.
 const GATHER: Duration = Duration::from_millis(20);
@@ -37,7 +37,7 @@ struct LeaseRenewer {
     renew_at: Instant,
 }
 
-/// Renews the lease and writes changes while the process lives.
+/// Renews the lease and writes changes while the process runs.
 pub(super) async fn run(hub: Arc<Hub>, shard: Shard, settings: Settings) {
     let (done, renew_at) = (Vec::new(), Instant::now());
     let mut renewer = LeaseRenewer {
