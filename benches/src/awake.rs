@@ -16,7 +16,7 @@ use crate::usage::stolen;
 const OBSERVATION: Duration = Duration::from_millis(500);
 /// Largest share of processor time that the host may take in that time. The kernel counts in ticks;
 /// this is one tick on two processors.
-const QUIET: f64 = 0.015;
+const MAX_STOLEN_SHARE: f64 = 0.015;
 
 /// Keeps all processors awake until it is dropped.
 pub struct Awake {
@@ -44,7 +44,7 @@ impl Awake {
         loop {
             let host = Host::observe();
             std::thread::sleep(OBSERVATION);
-            if host.stolen_share() <= QUIET || begun.elapsed() > timeout {
+            if host.stolen_share() <= MAX_STOLEN_SHARE || begun.elapsed() > timeout {
                 return Ok(Self { _processes: running, host: Host::observe() });
             }
         }

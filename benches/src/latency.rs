@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// A minute: longer times are recorded as this.
-const LONGEST: u64 = 60_000_000_000;
+const MAX_NANOS: u64 = 60_000_000_000;
 
 /// A histogram of nanoseconds with three significant digits.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Counts(Vec<(u64, u64)>);
 
 impl Default for Latency {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST, 3);
+        let histogram = Histogram::new_with_bounds(1, MAX_NANOS, 3);
         Self(histogram.unwrap_or_else(|error| unreachable!("three digits up to a minute are allowed: {error}")))
     }
 }
@@ -62,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_transfer_the_whole_histogram() {
-        let mut here = Latency::default();
-        (1..=1000).for_each(|micros| here.record(micros * 1000));
-        let mut there = Latency::default();
-        there.add(&here.counts());
-        there.add(&Counts(vec![(2_000_000, 1)]));
-        assert_eq!(there.count(), 1001);
-        assert!((there.micros(0.5) - 500.0).abs() < 2.0, "{}", there.micros(0.5));
-        assert!((there.micros(1.0) - 2000.0).abs() < 3.0);
+    fn counts_transfer_the_complete_histogram() {
+        let mut first = Latency::default();
+        (1..=1000).for_each(|micros| first.record(micros * 1000));
+        let mut second = Latency::default();
+        second.add(&first.counts());
+        second.add(&Counts(vec![(2_000_000, 1)]));
+        assert_eq!(second.count(), 1001);
+        assert!((second.micros(0.5) - 500.0).abs() < 2.0, "{}", second.micros(0.5));
+        assert!((second.micros(1.0) - 2000.0).abs() < 3.0);
     }
 }

@@ -34,8 +34,8 @@ fn stat(pid: u32) -> String {
 /// may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(") ")?;
-    let mut words = rest.split(' ').skip(11);
-    let (user, system) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?);
+    let mut fields = rest.split(' ').skip(11);
+    let (user, system) = (fields.next()?.parse::<u64>().ok()?, fields.next()?.parse::<u64>().ok()?);
     Some(user + system)
 }
 

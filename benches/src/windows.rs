@@ -9,7 +9,7 @@ use crate::latency::{Counts, Latency};
 /// Length of a window: a quarter of a second.
 const NANOS: u64 = 250_000_000;
 /// Most windows, a minute: later events are not recorded.
-const MOST: usize = 240;
+const MAX_WINDOWS: usize = 240;
 
 /// A histogram for each window.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl Windows {
         let window = due / NANOS;
         if let Some(latency) = self.0.get_mut(&window) {
             latency.record(nanos);
-        } else if self.0.len() < MOST {
+        } else if self.0.len() < MAX_WINDOWS {
             self.0.entry(window).or_default().record(nanos);
         }
     }
@@ -35,8 +35,8 @@ impl Windows {
     }
 
     /// Adds the windows of another process.
-    pub fn add(&mut self, divided: &WindowCounts) {
-        for (window, counts) in divided {
+    pub fn add(&mut self, counts_by_window: &WindowCounts) {
+        for (window, counts) in counts_by_window {
             self.0.entry(*window).or_default().add(counts);
         }
     }

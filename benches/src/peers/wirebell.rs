@@ -167,10 +167,10 @@ fn script(body: &str, into: &mut Vec<u8>) {
         let keys = PublishScript::keys(&Keys::default(), &prepared);
         let arguments = PublishScript::arguments(&prepared, &Retention::default());
         let count = keys.len().to_string();
-        let mut words: Vec<&[u8]> = vec![b"EVALSHA", digest().as_bytes(), count.as_bytes()];
-        words.extend(keys.iter().map(String::as_bytes));
-        words.extend(arguments.iter().map(String::as_bytes));
-        command(&words, into);
+        let mut command_args: Vec<&[u8]> = vec![b"EVALSHA", digest().as_bytes(), count.as_bytes()];
+        command_args.extend(keys.iter().map(String::as_bytes));
+        command_args.extend(arguments.iter().map(String::as_bytes));
+        command(&command_args, into);
     }
 }
 

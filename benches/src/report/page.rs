@@ -96,7 +96,7 @@ fn cell(figures: &Figures, row: &Row, name: &str) -> String {
 }
 
 fn pictures(page: &mut String, figures: &Figures) {
-    for row in super::svg::DRAWN.iter().filter(|row| figures.subjects(row).next().is_some()) {
+    for row in super::svg::PICTURED_ROWS.iter().filter(|row| figures.subjects(row).next().is_some()) {
         let title = ROWS.iter().find(|known| known.id == *row).map_or("", |known| known.title);
         let _ = writeln!(page, "![{title}](benchmarks/{row}.svg)\n");
     }

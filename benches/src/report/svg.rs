@@ -7,7 +7,7 @@ use super::figures::{Figures, OURS, short};
 use crate::rows::{Better, ROWS, Row};
 
 /// The rows with a picture.
-pub(super) const DRAWN: &[&str] = &[
+pub(super) const PICTURED_ROWS: &[&str] = &[
     "idle-memory",
     "idle-cpu",
     "handshakes-hs256",
@@ -24,7 +24,8 @@ const STEP: f64 = 24.0;
 
 /// Returns a picture for each of these rows that has figures.
 pub(super) fn pictures(figures: &Figures, report: &Report) -> Vec<(&'static str, String)> {
-    let rows = ROWS.iter().filter(|row| DRAWN.contains(&row.id) && figures.subjects(row.id).next().is_some());
+    let rows =
+        ROWS.iter().filter(|row| PICTURED_ROWS.contains(&row.id) && figures.subjects(row.id).next().is_some());
     rows.map(|row| (row.id, picture(row, figures, report))).collect()
 }
 

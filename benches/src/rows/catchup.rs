@@ -17,9 +17,12 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
     let mut scenario = Scenario::start(peer, &[users], Issuer::hs256(), HEARTBEAT)?;
     scenario.clients.connect(users, sizes.arriving, false)?;
     let first = Plan::round_robin(scenario.next_phase(), Ingress::Redis, users, users);
-    let got = scenario.run(first.phase, &[first], true)?;
-    if !got.account.is_exact() {
-        return Err(Failure::new(format!("before the clients disconnected: {}", got.account.problems())));
+    let before_disconnect = scenario.run(first.phase, &[first], true)?;
+    if !before_disconnect.account.is_exact() {
+        return Err(Failure::new(format!(
+            "before the clients disconnected: {}",
+            before_disconnect.account.problems()
+        )));
     }
     let missed = Plan { phase: scenario.next_phase(), events: users * sizes.missed, in_flight: u64::MAX, ..first };
     scenario.clients.begin_phase(missed.phase, true)?;

@@ -17,7 +17,7 @@ use crate::scenario::RedisServer;
 use crate::usage;
 
 /// What every gateway that stores events must do: append, trim, announce.
-const LEAST: &str = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', '1000', '*', 'd', ARGV[1])
+const MINIMAL_SCRIPT: &str = "redis.call('XADD', KEYS[1], 'MAXLEN', '~', '1000', '*', 'd', ARGV[1])
 return redis.call('SPUBLISH', KEYS[2], ARGV[1])";
 /// Users that receive events in turn.
 const USERS: u32 = 1000;
@@ -31,14 +31,14 @@ pub(super) fn run(sizes: &Sizes, samples: &mut Samples) -> Result<()> {
         let mut payload = String::new();
         Mark { to: Target::One(number), phase: 0, number: event / USERS, at: 0 }.payload(PAYLOAD, &mut payload);
         wirebell.push(ours(&redis, number, event, &payload));
-        least.push(call(LEAST, &[&format!("{{user:{name}}}:l"), &format!("{{user:{name}}}:a")], &payload));
+        least.push(call(MINIMAL_SCRIPT, &[&format!("{{user:{name}}}:l"), &format!("{{user:{name}}}:a")], &payload));
         let mut publish = Vec::new();
         command(&[b"PUBLISH", format!("user:{name}").as_bytes(), payload.as_bytes()], &mut publish);
         bare.push(publish);
     }
     let sources = [
         ("wirebell's script", PublishScript::SOURCE, wirebell),
-        ("least script", LEAST, least),
+        ("least script", MINIMAL_SCRIPT, least),
         ("PUBLISH", "return 1", bare),
     ];
     for (subject, source, calls) in sources {
@@ -73,7 +73,8 @@ fn script(source: &str) -> Vec<u8> {
 fn call(source: &str, keys: &[&str; 2], payload: &str) -> Vec<u8> {
     let digest = redis::Script::new(source).get_hash().to_owned();
     let mut call = Vec::new();
-    let words = [b"EVALSHA", digest.as_bytes(), b"2", keys[0].as_bytes(), keys[1].as_bytes(), payload.as_bytes()];
-    command(&words, &mut call);
+    let arguments =
+        [b"EVALSHA", digest.as_bytes(), b"2", keys[0].as_bytes(), keys[1].as_bytes(), payload.as_bytes()];
+    command(&arguments, &mut call);
     call
 }

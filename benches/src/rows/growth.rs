@@ -13,7 +13,7 @@ use crate::token::Issuer;
 /// Users whose logs are filled.
 const LOGS: u32 = 100;
 /// The length of a log: below a thousand, at which it is trimmed, on both sides.
-const LONG: u32 = 900;
+const LOG_LENGTH: u32 = 900;
 
 pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples) -> Result<()> {
     for users in [sizes.growth / 10, sizes.growth] {
@@ -27,7 +27,7 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
         let mut scenario = Scenario::start_nodes(peer, &parts, Issuer::hs256())?;
         measured(&mut scenario, users, sizes, &nodes_of(nodes, users), samples)?;
     }
-    for length in [LONG / 10, LONG] {
+    for length in [LOG_LENGTH / 10, LOG_LENGTH] {
         let mut scenario = Scenario::start(peer, &[LOGS], Issuer::hs256(), HEARTBEAT)?;
         let fill = Plan::round_robin(scenario.next_phase(), Ingress::Redis, LOGS, LOGS * length);
         let fill = Plan { in_flight: u64::MAX, ..fill };
