@@ -32,11 +32,11 @@ pub(crate) fn failure(code: &str, detail: &str) -> Failure {
 }
 
 fn classify(code: &str, detail: &str) -> Failure {
-    let words = format!("Redis answered {code}: {detail}");
+    let message = format!("Redis answered {code}: {detail}");
     if TRANSIENT.contains(&code) {
-        return Failure::unavailable(words);
+        return Failure::unavailable(message);
     }
-    let refusal = Refusal::new(None, code, words);
+    let refusal = Refusal::new(None, code, message);
     // A missing permission for a command affects every event, one for a key only the events of its
     // channel.
     if matches!(code, "NOAUTH" | "WRONGPASS") || code == "NOPERM" && detail.contains("command") {

@@ -19,8 +19,8 @@ impl ConsumerGroup {
     /// Makes the event a dead letter and sends an error to its client.
     pub(super) async fn dead_letter_inbox(&self, entry: &Entry, reason: &str) -> Result<(), Failure> {
         let attempts = entry.attempts.to_string();
-        let letter = inbox::dead_letter(&entry.fields, &self.name, &attempts, reason);
-        self.finish(entry, &Answer::Error(ErrorCode::ServiceFailed), Some(&letter)).await
+        let dead_letter = inbox::dead_letter(&entry.fields, &self.name, &attempts, reason);
+        self.finish(entry, &Answer::Error(ErrorCode::ServiceFailed), Some(&dead_letter)).await
     }
 
     async fn finish(&self, entry: &Entry, answer: &Answer, dead: Option<&[(&str, &str)]>) -> Result<(), Failure> {
@@ -28,14 +28,14 @@ impl ConsumerGroup {
         let of = event.as_ref().map(|event| (event.user.as_str(), event.id.as_str()));
         let id = (entry.id.0, entry.id.1.as_str());
         let call = inbox::answer(&self.bus.options.keys, id, &self.name, of, Some(answer), dead);
-        let words: Vec<String> = self.bus.execute_one(Request::call(call)).await?;
-        let result = FinishResult::read(&words).map_err(|error| bad_reply(error.to_string()))?;
-        let to = match result {
+        let reply: Vec<String> = self.bus.execute_one(Request::call(call)).await?;
+        let result = FinishResult::read(&reply).map_err(|error| bad_reply(error.to_string()))?;
+        let recipient = match result {
             FinishResult::Finished => event.and_then(|event| event.connection.zip(event.reference)),
             FinishResult::Redirected(to) => to,
             FinishResult::AlreadyFinished => None,
         };
-        if let Some((connection, reference)) = to {
+        if let Some((connection, reference)) = recipient {
             self.send_reply(&answer.to(connection, &reference)).await;
         }
         Ok(())

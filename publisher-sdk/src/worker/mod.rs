@@ -76,16 +76,16 @@ impl<T: Job> Worker<T> {
     /// Handles all entries, several at a time, until the worker is closed and the last one is
     /// handled.
     pub(crate) async fn run<F: Future<Output = ()>>(&self, handle: impl Fn(InFlight<T>) -> F) {
-        let mut at_work = FuturesUnordered::new();
+        let mut running = FuturesUnordered::new();
         let mut open = true;
-        while open || !at_work.is_empty() {
-            let has_room = open && at_work.len() < self.queue.settings.at_once;
+        while open || !running.is_empty() {
+            let has_room = open && running.len() < self.queue.settings.at_once;
             tokio::select! {
                 in_flight = self.next(), if has_room => match in_flight {
-                    Some(in_flight) => at_work.push(handle(in_flight)),
+                    Some(in_flight) => running.push(handle(in_flight)),
                     None => open = false,
                 },
-                Some(()) = at_work.next(), if !at_work.is_empty() => {}
+                Some(()) = running.next(), if !running.is_empty() => {}
             }
         }
     }

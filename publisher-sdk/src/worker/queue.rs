@@ -150,10 +150,10 @@ impl<T: Job> LeaseQueue<T> {
     pub(super) fn release(&self, id: &EntryId, key: Option<&str>) {
         let mut state = self.state();
         state.handed_out.remove(id);
-        let frees = key.is_some_and(|key| state.busy_keys.remove(key));
+        let was_busy = key.is_some_and(|key| state.busy_keys.remove(key));
         drop(state);
         self.finished.notify_waiters();
-        if frees {
+        if was_busy {
             self.ready.notify_waiters();
         }
     }
