@@ -50,11 +50,11 @@ pub fn with_parent(frame: &Bytes, parent_id: &str) -> Bytes {
 mod tests {
     use super::*;
 
-    const GIVEN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn only_version_00_with_real_ids_passes() {
-        assert!(is_traceparent(GIVEN));
+        assert!(is_traceparent(TRACEPARENT));
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn node_replaces_the_parent_id() {
-        let frame = Bytes::from(format!(r#"{{"type":"t","data":"é","traceparent":"{GIVEN}"}}"#));
-        assert_eq!(of_frame(&frame), Some(GIVEN));
+        let frame = Bytes::from(format!(r#"{{"type":"t","data":"é","traceparent":"{TRACEPARENT}"}}"#));
+        assert_eq!(of_frame(&frame), Some(TRACEPARENT));
         let ours = with_parent(&frame, "00000000000000aa");
         assert_eq!(of_frame(&ours), Some("00-0af7651916cd43dd8448eb211c80319c-00000000000000aa-01"));
         let plain = Bytes::from_static(br#"{"type":"t","data":"x"}"#);

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use super::{OWN_SOURCE, PREFIX, SPEC_VERSION, uri};
 
 /// Members with the same name in a CloudEvent, in this order, besides `type` and `source`.
-const SAME: [&str; 3] = ["id", "time", "traceparent"];
+const UNCHANGED: [&str; 3] = ["id", "time", "traceparent"];
 /// Members that become extension attributes, such as `wirebellchannel`.
-const OURS: [&str; 5] = ["channel", "cursor", "key", "ack", "ref"];
+const RENAMED: [&str; 5] = ["channel", "cursor", "key", "ack", "ref"];
 
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
@@ -44,12 +44,12 @@ struct Writer(String);
 
 impl Writer {
     fn event(&mut self, members: &mut Members<'_>) {
-        for name in SAME {
+        for name in UNCHANGED {
             if let Some(raw) = members.remove(name) {
                 self.raw(name, raw.get());
             }
         }
-        for name in OURS {
+        for name in RENAMED {
             if let Some(raw) = members.remove(name) {
                 self.raw(&format!("{PREFIX}{name}"), raw.get());
             }

@@ -1,5 +1,4 @@
-//! Converts an event's `source`, which is any text, to the URI reference of a CloudEvent (RFC
-//! 3986).
+//! Converts the text of an event's `source` to the URI reference of a CloudEvent (RFC 3986).
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,18 +8,18 @@ use std::fmt::Write;
 pub(super) fn reference(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let colon = colon_without_scheme(text);
-    let must = |at: usize| match bytes[at] {
+    let must_encode = |at: usize| match bytes[at] {
         b'%' => !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
         b'#' => text[..at].contains('#'),
         b':' => colon == Some(at),
         byte => !(byte.is_ascii_alphanumeric() || b"-._~/?@!$&'()*+,;=".contains(&byte)),
     };
-    if !(0..bytes.len()).any(must) {
+    if !(0..bytes.len()).any(must_encode) {
         return Cow::Borrowed(text);
     }
     let mut encoded = String::with_capacity(text.len() + 8);
     for (at, byte) in bytes.iter().enumerate() {
-        if must(at) {
+        if must_encode(at) {
             // Writing to a string cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         } else {

@@ -212,20 +212,20 @@ pub(crate) fn durability(name: &str) -> Result<Durability, EventError> {
 }
 
 pub(crate) fn deadline(seconds: u64) -> Result<u64, EventError> {
-    const LONGEST: u64 = 7 * 24 * 60 * 60;
-    if (1..=LONGEST).contains(&seconds) {
+    const MAX_SECONDS: u64 = 7 * 24 * 60 * 60;
+    if (1..=MAX_SECONDS).contains(&seconds) {
         Ok(seconds)
     } else {
-        Err(EventError::invalid("deadline", format!("expected 1 to {LONGEST} seconds")))
+        Err(EventError::invalid("deadline", format!("expected 1 to {MAX_SECONDS} seconds")))
     }
 }
 
 pub(crate) fn ttl(seconds: u64) -> Result<u64, EventError> {
-    const LONGEST: u64 = 366 * 24 * 60 * 60;
-    if (1..=LONGEST).contains(&seconds) {
+    const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+    if (1..=MAX_SECONDS).contains(&seconds) {
         Ok(seconds)
     } else {
-        Err(EventError::invalid("ttl", format!("expected 1 to {LONGEST} seconds")))
+        Err(EventError::invalid("ttl", format!("expected 1 to {MAX_SECONDS} seconds")))
     }
 }
 

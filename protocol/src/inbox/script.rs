@@ -156,9 +156,9 @@ pub fn dead_letter<'a>(
     attempts: &'a str,
     reason: &'a str,
 ) -> Vec<(&'a str, &'a str)> {
-    let mut letter: Vec<(&str, &str)> =
+    let mut dead_letter: Vec<(&str, &str)> =
         fields.into_iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    letter.sort_unstable();
-    letter.extend([("group", group), ("tries", attempts), ("reason", reason)]);
-    letter
+    dead_letter.sort_unstable();
+    dead_letter.extend([("group", group), ("tries", attempts), ("reason", reason)]);
+    dead_letter
 }

@@ -49,10 +49,10 @@ pub struct Filter {
 /// Renews the lease, or starts it if `enter` is set. `done` are the commands that the node has
 /// executed. [`Renewed::parse`](super::Renewed::parse) parses the reply.
 pub fn renew(keys: &Keys, lease: Lease, enter: bool, settings: &Settings, done: &[NodeCommand]) -> Call {
-    let verb = if enter { "enter" } else { "renew" };
-    let mut arguments = lease.words();
-    arguments.extend([settings.lease_millis.to_string(), verb.to_owned()]);
-    arguments.extend(settings.words());
+    let action = if enter { "enter" } else { "renew" };
+    let mut arguments = lease.arguments();
+    arguments.extend([settings.lease_millis.to_string(), action.to_owned()]);
+    arguments.extend(settings.arguments());
     arguments.extend([MAX_OFFLINE.to_string(), CLAIM_MILLIS.to_string()]);
     arguments.extend(done.iter().map(NodeCommand::encode));
     Call { script: Script::PresenceRenew, keys: all_keys(keys, lease.shard), arguments }
@@ -67,8 +67,8 @@ pub fn change<'a>(
     settings: &Settings,
     changes: impl IntoIterator<Item = &'a Change>,
 ) -> Call {
-    let mut arguments = lease.words();
-    let ([grace, entries, age], policy) = (settings.words(), settings.policy);
+    let mut arguments = lease.arguments();
+    let ([grace, entries, age], policy) = (settings.arguments(), settings.policy);
     let when_full = policy.when_full.as_str().to_owned();
     arguments.extend([batch.to_string(), grace, policy.max_sessions.to_string(), when_full, entries, age]);
     for change in changes {
@@ -84,19 +84,19 @@ pub fn change<'a>(
 
 /// Removes part of the sessions of an ended lease. The reply is the next cursor, 0 at the end.
 pub fn clear(keys: &Keys, shard: Shard, lease: &str, cursor: &str, settings: &Settings) -> Call {
-    let (piece, grace, claim) =
+    let (count, grace, claim) =
         (SCAN_COUNT.to_string(), settings.grace_millis.to_string(), CLAIM_MILLIS.to_string());
-    let words = [lease, cursor, &piece, &grace, &claim];
+    let arguments = [lease, cursor, &count, &grace, &claim];
     Call {
         script: Script::PresenceClear,
         keys: all_keys(keys, shard),
-        arguments: words.map(str::to_owned).to_vec(),
+        arguments: arguments.map(str::to_owned).to_vec(),
     }
 }
 
 /// Gives the lease back. `has_left` means that all sessions of the node have already left.
 pub fn resign(keys: &Keys, lease: Lease, has_left: bool) -> Call {
-    let mut arguments = lease.words();
+    let mut arguments = lease.arguments();
     arguments.push(if has_left { "left" } else { "" }.to_owned());
     Call { script: Script::PresenceResign, keys: all_keys(keys, lease.shard), arguments }
 }
@@ -105,11 +105,11 @@ pub fn resign(keys: &Keys, lease: Lease, has_left: bool) -> Call {
 pub fn disconnect(keys: &Keys, user_id: &str, filter: &Filter, reason: &str) -> Call {
     let connection = filter.connection.map_or_else(String::new, |id| id.to_string());
     let device = filter.device.clone().unwrap_or_default();
-    let which = if filter.device.is_some() { "this" } else { "any" };
+    let device_match = if filter.device.is_some() { "this" } else { "any" };
     Call {
         script: Script::PresenceDisconnect,
         keys: all_keys(keys, Shard::of(user_id)),
-        arguments: vec![user_id.to_owned(), connection, device, which.to_owned(), reason.to_owned()],
+        arguments: vec![user_id.to_owned(), connection, device, device_match.to_owned(), reason.to_owned()],
     }
 }
 
@@ -122,13 +122,13 @@ pub fn page(keys: &Keys, shard: Shard, after: &str, max: usize) -> Call {
 }
 
 impl Lease {
-    fn words(self) -> Vec<String> {
+    fn arguments(self) -> Vec<String> {
         vec![self.node.to_string(), self.epoch.to_string()]
     }
 }
 
 impl Settings {
-    fn words(&self) -> [String; 3] {
+    fn arguments(&self) -> [String; 3] {
         [self.grace_millis, self.inbox.length, self.inbox.age_millis].map(|number| number.to_string())
     }
 }

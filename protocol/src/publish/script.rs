@@ -92,19 +92,19 @@ impl PublishScript {
     /// Parses the reply.
     pub fn reply(text: &str) -> Result<Accepted, ReplyError> {
         let malformed = || ReplyError(text.chars().take(80).collect());
-        let mut words = text.split(' ');
-        let (duplicate, scheduled) = match words.next() {
+        let mut parts = text.split(' ');
+        let (duplicate, scheduled) = match parts.next() {
             Some("new") => (false, false),
             Some("again") => (true, false),
             Some("scheduled") => (false, true),
             _ => return Err(malformed()),
         };
-        let cursor = match words.next() {
+        let cursor = match parts.next() {
             Some("-") => None,
             Some(cursor) => Some(cursor.parse().map_err(|_| malformed())?),
             None => return Err(malformed()),
         };
-        let nodes = words.next().and_then(|word| word.parse().ok()).ok_or_else(malformed)?;
+        let nodes = parts.next().and_then(|word| word.parse().ok()).ok_or_else(malformed)?;
         Ok(Accepted { cursor, nodes, duplicate, scheduled })
     }
 
@@ -144,10 +144,10 @@ pub struct Entry<'a> {
 /// Decodes a retained value: `<version> <accepted> <expires>`, a line feed, and the frame.
 pub fn retained(channel: &Channel, value: &Bytes) -> Option<Announcement> {
     let end = value.iter().position(|byte| *byte == b'\n')?;
-    let mut words = std::str::from_utf8(&value[..end]).ok()?.split(' ');
-    let cursor = words.next()?.parse().ok()?;
-    let accepted_at = words.next()?.parse().ok()?;
-    let expires_at = words.next().filter(|word| *word != "-").map(str::parse).transpose().ok()?;
+    let mut parts = std::str::from_utf8(&value[..end]).ok()?.split(' ');
+    let cursor = parts.next()?.parse().ok()?;
+    let accepted_at = parts.next()?.parse().ok()?;
+    let expires_at = parts.next().filter(|word| *word != "-").map(str::parse).transpose().ok()?;
     let position = Some(LogPosition { cursor, previous: Cursor::START });
     let (class, frame) = (Class::Retained, value.slice(end + 1..));
     Some(Announcement { channel: channel.clone(), class, position, accepted_at, expires_at, tracked: None, frame })

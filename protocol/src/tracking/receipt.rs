@@ -193,11 +193,11 @@ fn state(record: &HashMap<String, String>) -> (State, Option<u64>) {
 
 fn connection_status(name: &str, value: &str) -> Option<ConnectionStatus> {
     let connection = name.strip_prefix("c:")?.to_owned();
-    let mut words = value.splitn(3, ' ');
-    let at = words.next()?.parse().ok()?;
-    let what = ConnectionState::parse(words.next()?)?;
-    let device = words.next().filter(|device| !device.is_empty()).map(str::to_owned);
-    Some(ConnectionStatus { connection, device, what, at })
+    let mut parts = value.splitn(3, ' ');
+    let at = parts.next()?.parse().ok()?;
+    let state = ConnectionState::parse(parts.next()?)?;
+    let device = parts.next().filter(|device| !device.is_empty()).map(str::to_owned);
+    Some(ConnectionStatus { connection, device, what: state, at })
 }
 
 fn acknowledged(name: &str, value: &str) -> Option<Acknowledged> {

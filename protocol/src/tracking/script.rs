@@ -61,18 +61,18 @@ pub fn claim(keys: &Keys, shards: &[Shard]) -> Call {
 /// Finishes a timer with the result of its alarm.
 pub fn finish(keys: &Keys, timer: &Timer, alarm: &Alarm) -> Call {
     let shard = timer.shard();
-    let (verb, at, state, frame) = match alarm {
+    let (action, at, state, frame) = match alarm {
         Alarm::Absent => ("absent", 0, "", ""),
         Alarm::Later(at) => ("later", *at, "", ""),
         Alarm::Done => ("done", 0, "", ""),
         Alarm::Final { state, at } => ("outcome", *at, state.as_str(), ""),
         Alarm::Fallback { at, frame } => ("fallback", *at, "", frame.as_str()),
     };
-    let words = [verb, &timer.member(), &at.to_string(), state, &timer.id, timer.channel.as_str(), frame];
+    let arguments = [action, &timer.member(), &at.to_string(), state, &timer.id, timer.channel.as_str(), frame];
     Call {
         script: Script::Finish,
         keys: vec![keys.timers(shard), keys.fallback(shard), keys.receipts(shard), keys.fallen(shard)],
-        arguments: words.map(str::to_owned).to_vec(),
+        arguments: arguments.map(str::to_owned).to_vec(),
     }
 }
 

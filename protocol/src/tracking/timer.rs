@@ -58,15 +58,15 @@ impl Alarm {
     /// Parses the reply of the alarm script.
     pub fn parse(answer: &str) -> Option<Self> {
         let (line, frame) = answer.split_once('\n').unwrap_or((answer, ""));
-        let mut words = line.split(' ');
-        let what = words.next()?;
-        let mut millis = || words.next().and_then(|word| word.parse().ok());
-        Some(match what {
+        let mut parts = line.split(' ');
+        let kind = parts.next()?;
+        let mut millis = || parts.next().and_then(|word| word.parse().ok());
+        Some(match kind {
             "absent" => Self::Absent,
             "done" => Self::Done,
             "later" => Self::Later(millis()?),
             "fallback" => Self::Fallback { at: millis()?, frame: frame.to_owned() },
-            "outcome" => Self::Final { state: words.next()?.to_owned(), at: words.next()?.parse().ok()? },
+            "outcome" => Self::Final { state: parts.next()?.to_owned(), at: parts.next()?.parse().ok()? },
             _ => return None,
         })
     }
