@@ -80,7 +80,7 @@ pub(super) fn body_error(rejection: &BytesRejection) -> Problem {
 }
 
 fn count_results(context: &Context, prepared: &[Prepared], accepted: &[Result<Accepted, BusError>]) {
-    let mut tally = [[0u64; 3]; 3];
+    let mut counts = [[0u64; 3]; 3];
     for (event, accepted) in prepared.iter().zip(accepted) {
         let outcome = match accepted {
             Ok(Accepted { duplicate: false, .. }) => 0,
@@ -88,9 +88,9 @@ fn count_results(context: &Context, prepared: &[Prepared], accepted: &[Result<Ac
             Err(_) => 2,
         };
         let class = Class::ALL.iter().position(|class| *class == event.class).unwrap_or(0);
-        tally[class][outcome] += 1;
+        counts[class][outcome] += 1;
     }
-    for (class, outcomes) in Class::ALL.iter().zip(tally) {
+    for (class, outcomes) in Class::ALL.iter().zip(counts) {
         for (outcome, events) in ["accepted", "duplicate", "failed"].iter().zip(outcomes) {
             if events > 0 {
                 context.metrics.published.with_label_values(&[class.as_str(), outcome]).inc_by(events);

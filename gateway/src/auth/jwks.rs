@@ -45,8 +45,8 @@ fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Option<Key> {
         None => None,
     };
     let is_own = |algorithm: &Algorithm| own.is_none_or(|own| own == *algorithm);
-    let may = |algorithm: &Algorithm| is_own(algorithm) && allowed.contains(algorithm);
-    let algorithms: Vec<_> = supported.iter().copied().filter(may).collect();
+    let is_usable = |algorithm: &Algorithm| is_own(algorithm) && allowed.contains(algorithm);
+    let algorithms: Vec<_> = supported.iter().copied().filter(is_usable).collect();
     let decoding = DecodingKey::from_jwk(jwk).ok()?;
     (!algorithms.is_empty()).then(|| Key { id: common.key_id.clone(), algorithms, decoding })
 }

@@ -78,10 +78,11 @@ fn explanation(status: &Value) -> String {
 }
 
 fn line(moment: &Value) -> String {
-    let who = ["channel", "node", "connection", "device"].map(|name| (name, moment[name].as_str()));
-    let who: Vec<String> = who.iter().filter_map(|(name, value)| Some(format!("{name} {}", (*value)?))).collect();
+    let context = ["channel", "node", "connection", "device"].map(|name| (name, moment[name].as_str()));
+    let context: Vec<String> =
+        context.iter().filter_map(|(name, value)| Some(format!("{name} {}", (*value)?))).collect();
     let (at, what, says) = (text(&moment["at"]), text(&moment["what"]), text(&moment["says"]));
-    format!("{at}  {what:<17}  {says}  ({})", who.join(", "))
+    format!("{at}  {what:<17}  {says}  ({})", context.join(", "))
 }
 
 fn text(value: &Value) -> &str {

@@ -49,7 +49,7 @@ pub(super) fn node(config: &Config, life: &Lifecycle) -> Result<Node, StartError
         presence: presence(config),
     };
     let hub = Hub::start(settings, Arc::clone(&bus), deliveries, life, Arc::clone(&metrics));
-    life.spawn(revocations::keep(Arc::clone(&bus), Arc::clone(&verifier), Arc::clone(&hub)));
+    life.spawn(revocations::run(Arc::clone(&bus), Arc::clone(&verifier), Arc::clone(&hub)));
     let sessions = Arc::new(Sessions {
         hub: Arc::clone(&hub),
         verifier,

@@ -21,7 +21,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) fn watch(node: &Node, reachable_at: SocketAddr, life: &Lifecycle) {
     let health = node.bus.health();
     let readiness = life.readiness.clone();
-    let others = node.roster.clone().map(|roster| roster.keep(reachable_at, life));
+    let others = node.roster.clone().map(|roster| roster.start(reachable_at, life));
     let peers = others.and_then(|others| match Peers::new(others) {
         Ok(peers) => Some(peers),
         Err(error) => {

@@ -52,7 +52,7 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
                     // A smaller kernel buffer saves memory for a slow client. It also shows
                     // progress early: the socket becomes writable before megabytes have drained.
                     let _ = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_BYTES);
-                    tasks.spawn(connection(socket, peer, router.clone(), stop.clone()));
+                    tasks.spawn(serve_connection(socket, peer, router.clone(), stop.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -63,13 +63,13 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
     });
 }
 
-async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn serve_connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
     let takeover = ConnectionTakeover::default();
-    let brought = takeover.clone();
+    let extension = takeover.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(brought.clone());
+        request.extensions_mut().insert(extension.clone());
         router.clone().oneshot(request)
     });
     let serving = http1::Builder::new()

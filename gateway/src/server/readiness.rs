@@ -124,16 +124,16 @@ mod tests {
     }
 
     /// Evaluates at each given second. Returns the states: `r`eady, `d`egraded, `u`nready.
-    fn states(story: &[(u64, Health, PeerReport)]) -> String {
+    fn states(steps: &[(u64, Health, PeerReport)]) -> String {
         let (mut policy, begin) = (ReadinessPolicy::default(), Instant::now());
-        let letters = story.iter().map(|(second, health, answers)| {
-            match policy.evaluate(begin + Duration::from_secs(*second), health, *answers) {
+        let states = steps.iter().map(|(second, health, peers)| {
+            match policy.evaluate(begin + Duration::from_secs(*second), health, *peers) {
                 BusReadiness::Ready => 'r',
                 BusReadiness::Degraded(_) => 'd',
                 BusReadiness::Unready(_) => 'u',
             }
         });
-        letters.collect()
+        states.collect()
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_isolated_node_is_unready_until_its_bus_is_stable() {
-        let story = [
+        let steps = [
             (0, Health::Up, NO_PEERS),
             (1, down(), UP),
             (4, down(), UP),
@@ -154,33 +154,33 @@ mod tests {
             (9, Health::Up, UP),
             (12, Health::Up, UP),
         ];
-        assert_eq!(states(&story), "rdduuuuur");
+        assert_eq!(states(&steps), "rdduuuuur");
     }
 
     #[test]
     fn an_outage_of_all_nodes_is_degraded() {
-        for (health, answers) in [(down(), DOWN), (down(), NO_PEERS), (down(), SILENT), (deaf(), DOWN)] {
-            let story = [(0, Health::Up, NO_PEERS), (1, health.clone(), answers), (900, health, answers)];
-            assert_eq!(states(&story), "rdd", "{answers:?}");
+        for (health, peers) in [(down(), DOWN), (down(), NO_PEERS), (down(), SILENT), (deaf(), DOWN)] {
+            let steps = [(0, Health::Up, NO_PEERS), (1, health.clone(), peers), (900, health, peers)];
+            assert_eq!(states(&steps), "rdd", "{peers:?}");
         }
     }
 
     #[test]
     fn a_short_difference_is_not_isolation() {
-        let story = [(0, Health::Up, UP), (1, down(), UP), (3, down(), DOWN), (4, down(), UP), (7, down(), UP)];
-        assert_eq!(states(&story), "rdddd");
+        let steps = [(0, Health::Up, UP), (1, down(), UP), (3, down(), DOWN), (4, down(), UP), (7, down(), UP)];
+        assert_eq!(states(&steps), "rdddd");
     }
 
     #[test]
     fn a_deaf_node_is_isolated_unless_others_are_deaf() {
-        for answers in [UP, NO_PEERS, SILENT] {
-            assert_eq!(states(&[(0, Health::Up, NO_PEERS), (1, deaf(), answers), (5, deaf(), answers)]), "rdu");
+        for peers in [UP, NO_PEERS, SILENT] {
+            assert_eq!(states(&[(0, Health::Up, NO_PEERS), (1, deaf(), peers), (5, deaf(), peers)]), "rdu");
         }
     }
 
     #[test]
     fn isolation_ends_when_all_nodes_lose_the_bus() {
-        let story = [(0, Health::Up, UP), (1, down(), UP), (5, down(), UP), (6, down(), DOWN), (16, down(), DOWN)];
-        assert_eq!(states(&story), "rduud");
+        let steps = [(0, Health::Up, UP), (1, down(), UP), (5, down(), UP), (6, down(), DOWN), (16, down(), DOWN)];
+        assert_eq!(states(&steps), "rduud");
     }
 }

@@ -12,7 +12,7 @@ use crate::lifecycle::next_tick;
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Polls until the process ends. While the bus is unreachable, the last known revocations apply.
-pub(super) async fn keep(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>) {
+pub(super) async fn run(bus: SharedBus, verifier: Arc<Verifier>, hub: Arc<Hub>) {
     let mut version = String::new();
     loop {
         match bus.revocations(&version).await {

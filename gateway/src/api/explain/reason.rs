@@ -24,9 +24,9 @@ pub(super) fn reason(facts: &Facts) -> Reason {
     from_connections(facts, &sessions)
         .or_else(|| sessions.gap())
         .or_else(|| sessions.catching_up())
-        .or_else(|| sessions.had_it())
+        .or_else(|| sessions.already_received())
         .or_else(|| sessions.connected())
-        .unwrap_or_else(|| sessions.away())
+        .unwrap_or_else(|| sessions.not_connected())
 }
 
 /// Returns the reason that the delivery record states for a connection.
@@ -126,7 +126,7 @@ impl Sessions<'_> {
 
     /// The client reconnected with a cursor at or after the event: it has received the event, or
     /// does not want it.
-    fn had_it(&self) -> Option<Reason> {
+    fn already_received(&self) -> Option<Reason> {
         let (cursor, accepted_at) = (self.facts.cursor?, self.facts.accepted_at?);
         let session = self.all.iter().rev().find(|session| {
             let client_cursor =
@@ -189,7 +189,7 @@ impl Sessions<'_> {
     }
 
     /// No session was open.
-    fn away(&self) -> Reason {
+    fn not_connected(&self) -> Reason {
         let (code, mut says) = self.last_disconnect();
         if let Some(expires_at) = self.facts.expires_at.filter(|at| *at <= self.facts.now) {
             return Reason { code: "ttl", says: format!("Its ttl expired at {}. {says}", timestamp(expires_at)) };

@@ -41,9 +41,9 @@ impl ConnectionLogs {
 
     fn evict(&mut self, now: u64) {
         self.0.retain(|_, log| !log.is_expired(now));
-        let idlest = self.0.iter().min_by_key(|(_, log)| log.written_at).map(|(user, _)| user.clone());
-        if let (true, Some(idlest)) = (self.0.len() >= MAX_USERS, idlest) {
-            self.0.remove(&idlest);
+        let oldest = self.0.iter().min_by_key(|(_, log)| log.written_at).map(|(user, _)| user.clone());
+        if let (true, Some(oldest)) = (self.0.len() >= MAX_USERS, oldest) {
+            self.0.remove(&oldest);
         }
     }
 }

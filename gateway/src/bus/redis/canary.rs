@@ -38,10 +38,10 @@ pub(super) struct Canary {
     commands: Arc<Commands>,
     metrics: Arc<Metrics>,
     count: AtomicU64,
-    reception: Mutex<Reception>,
+    state: Mutex<State>,
 }
 
-struct Reception {
+struct State {
     /// When the last round was received through every server.
     last: Instant,
     /// Whether a canary was lost since then.
@@ -50,8 +50,8 @@ struct Reception {
 
 impl Canary {
     pub(super) fn new(commands: Arc<Commands>, metrics: Arc<Metrics>) -> Self {
-        let reception = Mutex::new(Reception { last: Instant::now(), deaf: false });
-        Self { commands, metrics, count: AtomicU64::new(0), reception }
+        let state = Mutex::new(State { last: Instant::now(), deaf: false });
+        Self { commands, metrics, count: AtomicU64::new(0), state }
     }
 
     /// Checks that the link is open, and that it receives what is published on the channel. Returns
@@ -70,7 +70,7 @@ impl Canary {
             }
         }
         self.metrics.bus_deaf.inc();
-        if !lock(&self.reception).deaf {
+        if !lock(&self.state).deaf {
             tracing::warn!(
                 server = %link.address(),
                 listeners,
@@ -89,18 +89,18 @@ impl Canary {
 
     /// Records whether a round was received through every server.
     pub(super) fn record_round(&self, received_by_all: bool) {
-        let mut reception = lock(&self.reception);
+        let mut state = lock(&self.state);
         if received_by_all {
-            if reception.deaf {
-                let deaf = reception.last.elapsed();
+            if state.deaf {
+                let deaf = state.last.elapsed();
                 self.metrics.bus_deafness.observe(deaf.as_secs_f64());
                 tracing::info!(seconds = deaf.as_secs_f64(), "announcements arrive again");
             }
-            *reception = Reception { last: Instant::now(), deaf: false };
+            *state = State { last: Instant::now(), deaf: false };
         } else {
-            reception.deaf = true;
+            state.deaf = true;
         }
-        self.metrics.bus_canary_silence.set(reception.last.elapsed().as_secs_f64());
+        self.metrics.bus_canary_silence.set(state.last.elapsed().as_secs_f64());
     }
 }
 

@@ -54,7 +54,7 @@ impl Roster {
     /// Renews the node's entry for as long as the process runs, and returns the addresses of the
     /// other nodes. If the address has no IP of its own (0.0.0.0), the node uses its port, and the
     /// IP from which it reaches Redis.
-    pub fn keep(self, services: SocketAddr, life: &Lifecycle) -> watch::Receiver<Vec<SocketAddr>> {
+    pub fn start(self, services: SocketAddr, life: &Lifecycle) -> watch::Receiver<Vec<SocketAddr>> {
         let (sender, others) = watch::channel(Vec::new());
         life.spawn(async move {
             loop {

@@ -1,4 +1,4 @@
-//! Timers of delivery records. Every node looks for due timers, claims some, and does what their
+//! Timers of delivery records. Every node polls for due timers, claims some, and does what their
 //! records say is due. If a node dies meanwhile, the timers become due again, and another node
 //! claims them.
 
@@ -19,9 +19,9 @@ use crate::bus::BusError;
 use crate::lifecycle::next_tick;
 use crate::telemetry::Metrics;
 
-/// How often a node looks for due timers. A quarter of a second is precise enough for deadlines of
+/// How often a node polls for due timers. A quarter of a second is precise enough for deadlines of
 /// seconds.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a field outlives a record that was removed meanwhile.
 const FIELD_TTL_SECONDS: i64 = 3_600;
@@ -29,7 +29,7 @@ const FIELD_TTL_SECONDS: i64 = 3_600;
 /// Processes due timers for as long as the process runs.
 pub(super) async fn run(commands: Arc<Commands>, metrics: Arc<Metrics>) {
     loop {
-        tokio::time::sleep_until(next_tick(LOOK_INTERVAL)).await;
+        tokio::time::sleep_until(next_tick(POLL_INTERVAL)).await;
         if commands.require_connection().is_err() {
             continue;
         }
@@ -37,8 +37,8 @@ pub(super) async fn run(commands: Arc<Commands>, metrics: Arc<Metrics>) {
         // One call covers all shards where one server holds them: mostly nothing is due, and each
         // call costs.
         let per_call = if commands.is_cluster() { 1 } else { shards.len() };
-        let looks = shards.chunks(per_call).map(|shards| process_due(&commands, shards, &metrics));
-        for error in join_all(looks).await.into_iter().filter_map(Result::err) {
+        let polls = shards.chunks(per_call).map(|shards| process_due(&commands, shards, &metrics));
+        for error in join_all(polls).await.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "cannot process due timers; retrying");
         }
     }

@@ -115,12 +115,12 @@ impl LeaseRenewer {
         queue.set_epoch(self.epoch);
         let (hub, shard) = (&self.hub, self.shard);
         queue.reset(|| {
-            let there = hub.lock().present_sessions(shard);
-            let back = |(number, owner, transport)| {
+            let present = hub.lock().present_sessions(shard);
+            let rejoin = |(number, owner, transport)| {
                 let connection = ConnectionId { node: hub.node, number };
                 PendingChange { kind: SessionChange::Rejoin, connection, owner, transport, answer: None }
             };
-            there.into_iter().map(back).collect()
+            present.into_iter().map(rejoin).collect()
         });
     }
 

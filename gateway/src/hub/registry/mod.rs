@@ -26,7 +26,7 @@ use crate::bus::ChannelEnds;
 
 /// Up to this length, a channel's list reserves no spare room: most channels belong to a user with
 /// one or two devices.
-const SMALL: usize = 8;
+const SMALL_LIST: usize = 8;
 
 /// Milliseconds on a monotonic clock of the caller.
 pub(super) type Millis = u64;
@@ -134,7 +134,7 @@ impl Registry {
         if matches!(entry.bus_state, BusState::Idle(_)) {
             entry.bus_state = BusState::Live;
         }
-        if entry.subscriptions.len() < SMALL {
+        if entry.subscriptions.len() < SMALL_LIST {
             entry.subscriptions.reserve_exact(1);
         }
         let state = if from.is_some() { DeliveryState::catching_up() } else { DeliveryState::default() };
