@@ -100,6 +100,7 @@ fn poll_wait(end: Instant, channels: &[Channel]) -> Duration {
     end.saturating_duration_since(Instant::now()).min(longest)
 }
 
+/// Reads the states once. Returns `None` while the result is open.
 async fn poll(
     transport: &Transport,
     id: &str,

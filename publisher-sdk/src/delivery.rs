@@ -63,6 +63,7 @@ pub(crate) async fn deliver(transport: &Transport, timeout: Duration, events: Ve
     answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(error.clone()))).collect()
 }
 
+/// Publishes one chunk, and retries until each event has a result or the timeout ends.
 async fn deliver_chunk(
     transport: &Transport,
     timeout: Duration,

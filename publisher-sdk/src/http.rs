@@ -176,16 +176,17 @@ fn batch_len(bodies: &[String], max: usize) -> usize {
     bodies.iter().take(max).take_while(fits).count().max(1)
 }
 
+/// Returns the URL to which events are posted.
 fn events_url(url: &str) -> Result<Url, ConnectError> {
     let wrong = |found| ConnectError::Url { found };
-    let mut url = Url::parse(url).map_err(|_| wrong("the given one cannot be parsed as a URL"))?;
+    let mut url = Url::parse(url).map_err(|_| wrong("the given URL cannot be parsed"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong(
-            "the given one has a user or password: pass the API key to `service_key` of the builder",
+            "the given URL has a user or password: pass the API key to `service_key` of the builder",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("the given one has a query or a fragment"));
+        return Err(wrong("the given URL has a query or a fragment"));
     }
     let path = format!("{}/v1/events", url.path().trim_end_matches('/'));
     url.set_path(&path);

@@ -166,6 +166,7 @@ async fn read_new(bus: &RedisBus, positions: &mut Option<Vec<String>>) -> Result
     Ok(entries)
 }
 
+/// Reads new entries of the group, or takes over those of readers that are gone.
 async fn read_group(group: &ConsumerGroup, opened: &mut bool) -> Result<Vec<Entry>, Failure> {
     if !*opened {
         group.open().await?;

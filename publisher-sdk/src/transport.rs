@@ -49,8 +49,8 @@ impl Transport {
                 RedisBus::new(url, options).map(Arc::new).map(Self::Redis)
             }
             Some("http" | "https") => HttpTransport::new(url, &options).map(Self::Http),
-            Some(_) => Err(ConnectError::Url { found: "the given one has another scheme" }),
-            None => Err(ConnectError::Url { found: "the given one has no scheme" }),
+            Some(_) => Err(ConnectError::Url { found: "the given URL has another scheme" }),
+            None => Err(ConnectError::Url { found: "the given URL has no scheme" }),
         }
     }
 
@@ -59,7 +59,7 @@ impl Transport {
         match self {
             Self::Redis(bus) => Ok(bus),
             Self::Http(_) => Err(ConnectError::Url {
-                found: "the given one is the server API of a node, but streams are read from Redis only",
+                found: "the given URL is the server API of a node, but streams are read from Redis only",
             }),
         }
     }

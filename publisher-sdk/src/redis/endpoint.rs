@@ -39,17 +39,17 @@ impl RedisEndpoint {
         let (base, suffix) = scheme.split_once('-').unwrap_or((&scheme, ""));
         // The crate's own messages may contain parts of the URL.
         let mut parsed = redis::parse_redis_url(&format!("{base}://{rest}"))
-            .ok_or(url_error("the given one cannot be parsed as a URL"))?;
+            .ok_or(url_error("the given URL cannot be parsed"))?;
         let host = match parsed.host_str() {
             Some(host) if !host.is_empty() => host.to_owned(),
-            _ => return Err(url_error("the given one has no host")),
+            _ => return Err(url_error("the given URL has no host")),
         };
         let database = parsed.path().trim_matches('/');
         if !database.is_empty() && database.parse::<u32>().is_err() {
-            return Err(url_error("the given one has a database that is not a number"));
+            return Err(url_error("the given URL has a database that is not a number"));
         }
         if parsed.fragment().is_some() {
-            return Err(url_error("the given one has a `#`, as in `#insecure`: certificates are always checked"));
+            return Err(url_error("the given URL has a `#`, as in `#insecure`: certificates are always checked"));
         }
         if suffix.is_empty() {
             let connection_info = configured(parsed.into_connection_info())?;
@@ -67,12 +67,12 @@ impl RedisEndpoint {
         let connection_info = configured(parsed.into_connection_info())?;
         if suffix == "cluster" {
             if connection_info.redis_settings().db() != 0 {
-                return Err(url_error("the given one has a database: a Cluster has only database 0"));
+                return Err(url_error("the given URL has a database: a Cluster has only database 0"));
             }
             return Ok(Self { connection_info, kind: Topology::Cluster { seeds: nodes, known: Mutex::default() } });
         }
         let service = values(&pairs, "sentinelServiceName").next().filter(|name| !name.is_empty());
-        let service = service.ok_or(url_error("the given one has no `sentinelServiceName`"))?.to_owned();
+        let service = service.ok_or(url_error("the given URL has no `sentinelServiceName`"))?.to_owned();
         let sentinel = Box::new(sentinel_connection_info(&connection_info, &pairs)?);
         Ok(Self {
             connection_info,
@@ -97,7 +97,7 @@ impl RedisEndpoint {
             Topology::Sentinel { sentinels, .. } => sentinels.clone(),
             Topology::Cluster { seeds, known } => lock(known).iter().chain(seeds).cloned().collect(),
         };
-        // In random order, so that a server with outdated knowledge is not always asked first.
+        // In random order, so that a server with outdated knowledge is not always queried first.
         fastrand::shuffle(&mut servers);
         let mut last = Failure::unavailable("no server to discover Redis from");
         for server in &servers {
@@ -147,6 +147,7 @@ impl std::fmt::Debug for RedisEndpoint {
     }
 }
 
+/// Queries a sentinel for the primary of the service.
 async fn query_primary(connection: &mut MultiplexedConnection, service: &str) -> Result<Address, Failure> {
     let command = redis::cmd("SENTINEL").arg("get-master-addr-by-name").arg(service).to_owned();
     let answer: Option<(String, u16)> =
@@ -155,6 +156,7 @@ async fn query_primary(connection: &mut MultiplexedConnection, service: &str) ->
     answer.map(|(host, port)| Address { host, port }).ok_or_else(unknown)
 }
 
+/// Queries a node of the Cluster for the slots.
 async fn query_cluster(connection: &mut MultiplexedConnection, node: &Address) -> Result<Slots, Failure> {
     let answer: Result<Value, _> = redis::cmd("CLUSTER").arg("SLOTS").query_async(connection).await;
     let answer = answer.map_err(|error| Failure::unavailable(error.to_string()))?;
@@ -173,8 +175,9 @@ fn client(connection_info: &ConnectionInfo, address: &Address) -> Result<Client,
     Client::open(connection_info.clone().set_addr(addr)).map_err(|error| Failure::unavailable(error.to_string()))
 }
 
+/// Adds the options of every connection: TLS provider, `TCP_NODELAY`, and the client's name.
 fn configured(info: redis::RedisResult<ConnectionInfo>) -> Result<ConnectionInfo, ConnectError> {
-    let info = info.map_err(|_| url_error("the given one is not a valid Redis URL"))?;
+    let info = info.map_err(|_| url_error("the given URL is not a valid Redis URL"))?;
     if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
         crate::tls::ensure_provider();
     }
@@ -207,7 +210,7 @@ fn values<'a>(pairs: &'a [(String, String)], key: &'a str) -> impl Iterator<Item
 fn parse_address(text: &str) -> Result<Address, ConnectError> {
     let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     let address = parts.and_then(|(host, port)| Some(Address { host: host.to_owned(), port: port.parse().ok()? }));
-    address.ok_or(url_error("the given one has a `node` that is not host:port"))
+    address.ok_or(url_error("the given URL has a `node` that is not host:port"))
 }
 
 fn address_of(addr: &ConnectionAddr) -> Address {

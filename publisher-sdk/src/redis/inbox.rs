@@ -23,6 +23,7 @@ impl ConsumerGroup {
         self.finish(entry, &Answer::Error(ErrorCode::ServiceFailed), Some(&dead_letter)).await
     }
 
+    /// Finishes the entry in Redis, and sends the reply to the connection that waits for it.
     async fn finish(&self, entry: &Entry, answer: &Answer, dead: Option<&[(&str, &str)]>) -> Result<(), Failure> {
         let event = inbox::Entry::read(&entry.fields);
         let of = event.as_ref().map(|event| (event.user.as_str(), event.id.as_str()));

@@ -185,6 +185,7 @@ impl Routes {
         Ok(answers)
     }
 
+    /// Repeats the calls whose script was missing, and puts their replies in place.
     async fn rerun_missing(
         &self,
         connection: &mut MultiplexedConnection,
@@ -210,6 +211,7 @@ impl Connector {
         connect(&self.endpoint.client(address)?, address, &self.config, self.connect_timeout).await
     }
 
+    /// Sends the requests as one pipeline, with `WAIT` at its end if one must be replicated.
     async fn pipeline(
         &self,
         connection: &mut MultiplexedConnection,

@@ -91,6 +91,7 @@ impl<W> WorkerBuilder<W> {
         self
     }
 
+    /// Starts the worker. If Redis is down, the worker connects in the background.
     pub(crate) async fn start<T: Job>(self) -> Result<Worker<T>, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::Runtime)?;
         let keys = self.prefix.as_deref().map_or_else(|| Ok(Keys::default()), Keys::new)?;

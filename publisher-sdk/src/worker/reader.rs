@@ -105,6 +105,7 @@ impl<T: Job> StreamReader<T> {
         Ok(())
     }
 
+    /// Records the next attempt of each entry that is due, and queues it.
     async fn retry_due(&self) -> Result<(), Failure> {
         let mut due = self.queue.due().into_iter();
         while let Some(entry) = due.next() {
