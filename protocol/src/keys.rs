@@ -53,8 +53,8 @@ impl Default for Keys {
 impl Keys {
     /// Creates names that begin with `prefix:`.
     pub fn new(prefix: &str) -> Result<Self, PrefixError> {
-        let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if (1..=32).contains(&prefix.len()) && prefix.bytes().all(known) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if (1..=32).contains(&prefix.len()) && prefix.bytes().all(is_allowed) {
             Ok(Self { prefix: prefix.into() })
         } else {
             Err(PrefixError)

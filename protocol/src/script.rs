@@ -9,7 +9,7 @@ pub enum Script {
     Publish,
     /// Stores an event until its `deliver_at`.
     Schedule,
-    /// Asks a delivery record what is due.
+    /// Does what a delivery record says is due.
     Alarm,
     /// Acknowledges events for a device.
     Acknowledge,
