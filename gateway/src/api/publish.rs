@@ -55,6 +55,8 @@ async fn publish_batch(
     submitted.into_iter().map(|submitted| submitted.and_then(&mut take)).collect()
 }
 
+/// Returns the result of one event on all of its channels, or the problem of the first channel that
+/// failed.
 fn outcome(prepared: &[Prepared], accepted: Vec<Result<Accepted, BusError>>) -> Result<PublishResult, Problem> {
     let reached = prepared.iter().zip(accepted).map(|(event, accepted)| {
         let accepted =
@@ -79,6 +81,7 @@ pub(super) fn body_error(rejection: &BytesRejection) -> Problem {
     }
 }
 
+/// Counts the results by class and outcome, with one update for each pair.
 fn count_results(context: &Context, prepared: &[Prepared], accepted: &[Result<Accepted, BusError>]) {
     let mut counts = [[0u64; 3]; 3];
     for (event, accepted) in prepared.iter().zip(accepted) {

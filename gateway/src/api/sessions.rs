@@ -87,6 +87,7 @@ pub(super) fn from_connection_log<'a>(
     sessions
 }
 
+/// Updates the session with the next entry of its log.
 fn apply<'a>(session: &mut Session<'a>, entry: &'a ConnectionLogEntry) {
     let at = entry.at;
     match &entry.event {

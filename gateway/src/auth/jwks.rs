@@ -32,6 +32,7 @@ pub(super) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<KeySet, &'
     Ok(KeySet::new(keys))
 }
 
+/// Returns the key, if it may verify signatures with one of the allowed algorithms.
 fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Option<Key> {
     let common = &jwk.common;
     let for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));

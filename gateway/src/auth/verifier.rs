@@ -105,6 +105,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl Keys {
+    /// Creates the source of keys that the configuration selects.
     fn new(config: &config::Auth, on_fetch: OnFetch) -> Result<(Self, Vec<Algorithm>), ConfigErrors> {
         if let Some(secret) = &config.secret {
             return Self::one(

@@ -102,7 +102,7 @@ pub trait Bus: Presence + RevocationStore {
     /// Returns the connection log of the channel's user, oldest entry first.
     async fn connection_log(&self, user: &Channel) -> Result<Vec<ConnectionLogEntry>, BusError>;
 
-    /// Returns the answer to the first publish of an id on the channel, while the id is remembered.
+    /// Returns the result of the first publish of an id on the channel, while the id is remembered.
     async fn find_accepted(&self, channel: &Channel, id: &str) -> Result<Option<Accepted>, BusError>;
 
     /// Adds a client event to the inbox.

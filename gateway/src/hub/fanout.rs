@@ -104,6 +104,8 @@ impl Fanout {
         self.work_done = 0;
     }
 
+    /// Adds the frame to the send buffers of the collected recipients, and counts what became of
+    /// it.
     fn push_all(&mut self, hub: &Hub, channel: &Channel, frame: &SharedFrame) {
         let class = frame.class.as_str();
         let count = |outcome: &str, sessions: usize| {

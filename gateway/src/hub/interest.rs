@@ -1,6 +1,6 @@
 //! Interest: subscribes a channel on the bus for its first session. It unsubscribes the channel
-//! when the last session has left, after a linger. One task does both, in batches, so the two edges
-//! of a channel never overtake each other.
+//! when the last session has left, after a linger. One task does both, in batches, so the two
+//! calls for a channel never overtake each other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) async fn run(hub: Arc<Hub>, linger: Duration) {
     }
 }
 
+/// Subscribes to a batch of pending channels. Returns false if there are none.
 async fn subscribe(hub: &Hub) -> bool {
     let batch = hub.lock().take_pending(BATCH);
     if batch.is_empty() {
@@ -45,6 +46,7 @@ async fn subscribe(hub: &Hub) -> bool {
     true
 }
 
+/// Unsubscribes from channels that had no subscriber for `linger`. Returns false if there are none.
 async fn unsubscribe(hub: &Hub, linger: Millis) -> bool {
     let Some(before) = now().checked_sub(linger) else { return false };
     let batch = hub.lock().take_idle(before, BATCH);
@@ -56,7 +58,7 @@ async fn unsubscribe(hub: &Hub, linger: Millis) -> bool {
     true
 }
 
-/// Waits for an edge, or until the longest idle channel has lingered long enough.
+/// Waits for a first subscriber or a last unsubscribe, or until the longest idle channel has lingered long enough.
 async fn wait(hub: &Hub, linger: Millis) {
     let idle = hub.lock().idle_since().map(|since| (since + linger).saturating_sub(now()).max(1));
     let due = async {
@@ -66,7 +68,7 @@ async fn wait(hub: &Hub, linger: Millis) {
         }
     };
     tokio::select! {
-        () = hub.edges.notified() => {}
+        () = hub.interest_changed.notified() => {}
         () = due => {}
     }
 }

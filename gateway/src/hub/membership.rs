@@ -54,7 +54,7 @@ impl Hub {
 
     fn unsubscribed(&self, channel: &Channel, buffer: &Arc<SendBuffer>) {
         if self.lock().unsubscribe(channel, buffer, uptime_millis()) {
-            self.edges.notify_one();
+            self.interest_changed.notify_one();
         }
     }
 }
@@ -93,7 +93,7 @@ impl Membership {
         self.channels.reserve_exact(1);
         self.channels.push(channel.clone());
         if self.hub.lock().subscribe(channel, &self.buffer, cursor) {
-            self.hub.edges.notify_one();
+            self.hub.interest_changed.notify_one();
         }
         let live = std::future::poll_fn(|context| self.hub.lock().poll_live(channel, context));
         if tokio::time::timeout(timeout, live).await.is_err() {

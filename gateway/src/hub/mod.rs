@@ -67,7 +67,7 @@ pub struct Hub {
     bus: SharedBus,
     registry: Mutex<Registry>,
     /// Notified when a channel gets its first subscriber or loses its last one.
-    edges: Notify,
+    interest_changed: Notify,
     /// Logs to read because announcements were missed.
     repair: Repair,
     reporter: Arc<Reporter>,
@@ -123,7 +123,7 @@ impl Hub {
             node: settings.node,
             bus,
             registry: Mutex::new(Registry::new()),
-            edges: Notify::new(),
+            interest_changed: Notify::new(),
             repair: Repair::default(),
             reporter: Arc::new(Reporter::new(Arc::clone(&metrics))),
             connection_log: Arc::new(ConnectionLog::new(

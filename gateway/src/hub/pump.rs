@@ -64,6 +64,7 @@ struct Pump {
 }
 
 impl Pump {
+    /// Handles one delivery of the bus.
     fn take(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(event) => self.handle_event(event),
@@ -77,6 +78,7 @@ impl Pump {
         }
     }
 
+    /// Delivers an announced event, queues it, or requests a repair of its log.
     fn handle_event(&mut self, event: Announcement) {
         self.hub.meters.announced(event.class);
         let has_queue = self.backlog.has_queue(&event.channel);
@@ -107,6 +109,7 @@ impl Pump {
         }
     }
 
+    /// Requests a repair of the logs of channels whose announcements may have been missed.
     fn suspect(&mut self, channels: &[Channel]) {
         let mut registry = self.hub.lock();
         let suspects: Vec<_> = channels

@@ -80,6 +80,7 @@ fn on_fetch(metrics: &Arc<Metrics>, readiness: &Readiness) -> OnFetch {
     })
 }
 
+/// Starts the bus that the configuration selects, and the webhook if there is one.
 fn bus(
     config: &Config,
     node: NodeId,

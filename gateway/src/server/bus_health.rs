@@ -35,6 +35,7 @@ pub(super) fn watch(node: &Node, reachable_at: SocketAddr, life: &Lifecycle) {
     life.spawn(follow(policy, health, peers, readiness));
 }
 
+/// Evaluates the readiness at every change of health, and once per interval.
 async fn follow(
     mut policy: ReadinessPolicy,
     mut health: watch::Receiver<Health>,

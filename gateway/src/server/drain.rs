@@ -31,6 +31,8 @@ pub(super) async fn on_signal(signals: &mut Signals, life: &Lifecycle, node: &No
     stop(life, node).await;
 }
 
+/// Waits for the load balancers, then asks all clients to reconnect, and waits until they have
+/// left.
 async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
     // Load balancers need time to notice. Until then clients still connect and are served.
     sleep(config.notice).await;
@@ -42,6 +44,7 @@ async fn drain(life: &Lifecycle, node: &Node, config: &config::Drain) {
     }
 }
 
+/// Closes the remaining sessions, writes what is queued for the bus, and ends all tasks.
 async fn stop(life: &Lifecycle, node: &Node) {
     life.drain.cancel();
     node.hub.command_all(|| SessionCommand::Stop);

@@ -63,6 +63,7 @@ pub(super) fn serve(listener: TcpListener, router: Router, life: &Lifecycle) {
     });
 }
 
+/// Serves one connection until it closes or is taken over.
 async fn serve_connection(socket: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
     let takeover = ConnectionTakeover::default();
     let extension = takeover.clone();

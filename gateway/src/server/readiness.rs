@@ -56,6 +56,7 @@ impl ReadinessPolicy {
         }
     }
 
+    /// Returns the readiness while the bus is up.
     fn up(&mut self, now: Instant) -> BusReadiness {
         self.was_up = true;
         (self.isolated_since, self.outage_since) = (None, None);
@@ -68,6 +69,7 @@ impl ReadinessPolicy {
         }
     }
 
+    /// Returns the readiness while the bus is down. `isolated` says whether other nodes have it.
     fn down(&mut self, now: Instant, why: &str, isolated: Option<bool>) -> BusReadiness {
         self.up_since = None;
         match isolated {

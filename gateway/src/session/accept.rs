@@ -149,7 +149,7 @@ pub(super) async fn reject<P: Peer>(peer: &mut P, rejection: Rejection) {
         let _ = peer.feed(ServerFrame::Reconnect { after, reason: "unavailable" }.encode()).await;
     }
     let code = close_code(rejection.code);
-    peer.close(code, reason(code)).await;
+    peer.close(code, close_text(code)).await;
 }
 
 /// Returns the token of the first frame, which must arrive within the authentication timeout.
@@ -163,6 +163,7 @@ async fn first_token<P: Peer>(shared: &Sessions, peer: &mut P) -> Result<Token, 
     }
 }
 
+/// Returns the token of the first frame.
 async fn token_frame<P: Peer>(peer: &mut P) -> Result<Token, AcceptError> {
     loop {
         match peer.receive().await {
@@ -196,7 +197,8 @@ fn rejection(code: ErrorCode, message: &'static str) -> Rejection {
     Rejection::new(code, message)
 }
 
-fn reason(code: CloseCode) -> &'static str {
+/// Returns the reason in the close frame.
+fn close_text(code: CloseCode) -> &'static str {
     match code {
         CloseCode::AuthTimeout => "no token within the authentication timeout",
         CloseCode::TooMany => "too many connections",

@@ -12,6 +12,8 @@ use crate::hub::{ChannelLog, SubscribeFrom};
 use crate::lifecycle::{millis, uptime_millis};
 
 impl<P: Peer> Session<P> {
+    /// Handles `wirebell.subscribe`: checks permission and limit, subscribes, and resumes from a
+    /// cursor.
     pub(super) async fn subscribe(
         &mut self,
         channel: &Channel,
@@ -21,10 +23,10 @@ impl<P: Peer> Session<P> {
         if let Err(rejection) = self.client.identity.may_subscribe(channel) {
             return self.write(frames::error(rejection.code, &rejection.message, reference)).await;
         }
-        // `has` includes the user's own channel, which does not count.
-        let (has, max) = (self.client.membership.channels(), self.shared.limits.subscriptions);
-        let is_new = !has.contains(channel);
-        if has.len() > max && is_new {
+        // `subscribed` includes the user's own channel, which does not count.
+        let (subscribed, max) = (self.client.membership.channels(), self.shared.limits.subscriptions);
+        let is_new = !subscribed.contains(channel);
+        if subscribed.len() > max && is_new {
             let message =
                 format!("this connection has reached its limit of {max} subscriptions; unsubscribe first");
             return self.write(frames::error(ErrorCode::TooManySubscriptions, &message, reference)).await;
@@ -59,6 +61,7 @@ impl<P: Peer> Session<P> {
         self.client.membership.unsubscribe(channel)
     }
 
+    /// Handles `wirebell.auth` on an open connection: replaces the token.
     pub(super) async fn renew(&mut self, token: Token, reference: Option<&str>) -> Step {
         let count = |outcome: &str| self.shared.metrics.renewals.with_label_values(&[outcome]).inc();
         let identity = match self.shared.verifier.verify(&token).await {

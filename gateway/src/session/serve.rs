@@ -100,6 +100,7 @@ impl<P: Peer> Session<P> {
         }
     }
 
+    /// Handles what arrived from the client.
     async fn incoming(&mut self, incoming: Incoming<P::Text>) -> Step {
         let action = match incoming {
             Incoming::Text(text) => {
@@ -117,6 +118,7 @@ impl<P: Peer> Session<P> {
         self.act(action).await
     }
 
+    /// Handles what the send buffer holds: frames, logs to read, a ping or a command.
     async fn outgoing(&mut self, next: Next) -> Step {
         match next {
             Next::Frames(frames) => self.deliver(frames).await,
@@ -150,6 +152,7 @@ impl<P: Peer> Session<P> {
         }
     }
 
+    /// Performs the action that the session's state decided on.
     async fn act(&mut self, action: Action) -> Step {
         match action {
             Action::Nothing => Ok(()),

@@ -65,6 +65,7 @@ pub fn start(
 }
 
 impl Webhook {
+    /// Handles events, several at a time, until the source is closed and the last one is handled.
     async fn run(&self, source: &Source) {
         let mut in_flight = FuturesUnordered::new();
         let mut open = true;
@@ -80,6 +81,7 @@ impl Webhook {
         }
     }
 
+    /// Sends one event, and reports the result to the inbox.
     async fn handle(&self, claim: ClaimedEvent) {
         let event = claim.event();
         if !self.types.iter().any(|pattern| pattern.matches(&event.kind)) {

@@ -40,6 +40,7 @@ pub(in crate::api) fn timeline(explained: &[(Channel, Facts)]) -> Vec<Moment> {
     moments
 }
 
+/// Returns the moments of the event on one channel.
 fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     let mut moments = Vec::new();
     let mut add = |millis: Option<u64>, what, says: String| {
@@ -77,6 +78,7 @@ fn moments_of(channel: &Channel, facts: &Facts) -> Vec<Moment> {
     moments
 }
 
+/// Adds the final state of the delivery record, or the deadline that is still ahead.
 fn add_record(receipt: &Receipt, now: u64, add: &mut impl FnMut(Option<u64>, &'static str, String)) {
     add(receipt.deliver_at, "deliver_at", "it is scheduled for publishing".to_owned());
     let final_state = match receipt.state {
@@ -112,6 +114,7 @@ impl Moment {
     }
 }
 
+/// Returns the moment that an entry of the user's connection log describes.
 fn from_log_entry(channel: &Channel, entry: &ConnectionLogEntry) -> Moment {
     let (what, says) = match &entry.event {
         ConnectionEvent::Opened { transport, cursor: None, .. } => {

@@ -125,6 +125,7 @@ impl DeliveryRecord {
         Due::Alarm(self.due_after_publishing(now))
     }
 
+    /// Returns what is due for an event that was published.
     fn due_after_publishing(&mut self, now: u64) -> Alarm {
         if self.has("told") || !self.has("watched") {
             return Alarm::Done;

@@ -58,13 +58,14 @@ impl Inbox {
         self.consumers += 1;
     }
 
+    /// Adds a client's event, once for each id that the client gives.
     pub(super) fn emit(&mut self, from: &Emitter<'_>, emission: &Emission, now: u64) -> Emitted {
         self.forget_expired(now);
         let reply_to = emission.reference.clone().map(|reference| (from.connection, reference));
         if let Some(id) = &emission.id {
             let key = (from.user.to_owned(), id.clone());
             if let Some(seen) = self.seen.get_mut(&key) {
-                // The last connection that asked gets the reply.
+                // The last connection that emitted the event gets the reply.
                 seen.reply_to = reply_to.or_else(|| seen.reply_to.take());
                 return Emitted { duplicate: true, services: self.consumers, answer: seen.answer.clone() };
             }

@@ -69,6 +69,7 @@ impl LeaseId {
 }
 
 impl PresenceShard {
+    /// Renews or starts a node's lease, as `renew.lua` does in Redis.
     pub(super) fn renew(
         &mut self,
         id: LeaseId,
@@ -153,6 +154,7 @@ impl PresenceShard {
         std::mem::take(&mut self.events)
     }
 
+    /// Applies a batch of changes, as `change.lua` does in Redis.
     pub(super) fn apply_changes(
         &mut self,
         id: LeaseId,
@@ -179,6 +181,7 @@ impl PresenceShard {
         ChangeResult::Done(unwanted)
     }
 
+    /// Adds a session, or replaces its entry. Appends the sessions that must close to `unwanted`.
     fn join(
         &mut self,
         id: LeaseId,

@@ -133,6 +133,7 @@ impl State {
         accepted
     }
 
+    /// Stores the event, remembers its id, and sends it to the hub if it has subscribers.
     fn announce(&mut self, event: &Prepared, now: u64, sender: &DeliverySender) -> Accepted {
         let retention = self.retentions.of(&event.channel);
         let expires_at = event.ttl_millis.map(|ttl| now / 1000 + ttl);
@@ -156,6 +157,7 @@ impl State {
         accepted
     }
 
+    /// Stores the event as its class requires. Returns its position in the log.
     fn store(
         &mut self,
         event: &Prepared,

@@ -10,38 +10,38 @@ use super::endpoint::{RedisEndpoint, Topology, client};
 use super::slots::{Address, Slots};
 use crate::bus::BusError;
 
-/// How long one of several servers may take to answer, since the next one is asked only after it.
+/// How long one of several servers may take to reply, since the next one is queried only after it.
 const SERVER_TIMEOUT: Duration = Duration::from_millis(750);
 
-/// Returns the current slot map. `known` are servers that answered before: those in the URL may no
+/// Returns the current slot map. `known` are servers that replied before: those in the URL may no
 /// longer exist.
 pub(super) async fn slots(endpoint: &RedisEndpoint, known: &[Address]) -> Result<Slots, BusError> {
     match &endpoint.topology {
         Topology::Standalone(address) => Ok(Slots::all_at(address.clone())),
         Topology::Sentinel { sentinels, service, options } => {
-            let ask = |address: Address| async move {
+            let query = |address: Address| async move {
                 let client = client(options, &address)?;
                 primary(client, service, &address).await
             };
-            first_answer(sentinels.clone(), ask).await
+            first_reply(sentinels.clone(), query).await
         }
         Topology::Cluster { seeds } => {
-            let ask = |address: Address| async move { cluster_slots(endpoint.client(&address)?, &address).await };
-            first_answer(known.iter().chain(seeds).cloned().collect(), ask).await
+            let query = |address: Address| async move { cluster_slots(endpoint.client(&address)?, &address).await };
+            first_reply(known.iter().chain(seeds).cloned().collect(), query).await
         }
     }
 }
 
-/// Returns the first valid answer. The random order avoids asking the same outdated server every
+/// Returns the first valid reply. The random order avoids asking the same outdated server every
 /// time.
-async fn first_answer<F>(mut servers: Vec<Address>, ask: impl Fn(Address) -> F) -> Result<Slots, BusError>
+async fn first_reply<F>(mut servers: Vec<Address>, query: impl Fn(Address) -> F) -> Result<Slots, BusError>
 where
     F: Future<Output = Result<Slots, BusError>>,
 {
     fastrand::shuffle(&mut servers);
-    let mut last = BusError::Unavailable("no Redis server is known to ask for the primaries".to_owned());
+    let mut last = BusError::Unavailable("no Redis server is known that could name the primaries".to_owned());
     for server in servers {
-        match ask(server).await {
+        match query(server).await {
             Ok(slots) => return Ok(slots),
             Err(error) => last = error,
         }

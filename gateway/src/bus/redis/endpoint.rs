@@ -20,7 +20,7 @@ pub(super) enum Topology {
     Standalone(Address),
     /// The Sentinels name the primary of the service.
     Sentinel { sentinels: Vec<Address>, service: String, options: Box<ConnectionInfo> },
-    /// Every node knows the slots; the seeds are asked first.
+    /// Every node knows the slots; the seeds are queried first.
     Cluster { seeds: Vec<Address> },
 }
 

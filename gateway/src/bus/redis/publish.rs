@@ -36,6 +36,7 @@ pub(super) async fn publish(
     answers
 }
 
+/// Sets the timers of the events, then publishes those whose timer is set.
 async fn publish_batch(
     commands: &Commands,
     replicated: Option<&Replicated>,
@@ -57,10 +58,10 @@ async fn publish_batch(
         answers.map(|answer| answer.map_err(|error| bus_error(&error)).and_then(|it| parse(&it))).collect()
     };
     let mut published = published.into_iter();
-    let no_answer = || Err(BusError::Unavailable("no answer".to_owned()));
+    let no_reply = || Err(BusError::Unavailable("no answer".to_owned()));
     let answer = |index| match without_timer.get(&index) {
         Some(error) => Err(error.clone()),
-        None => published.next().unwrap_or_else(no_answer),
+        None => published.next().unwrap_or_else(no_reply),
     };
     (0..batch.len()).map(answer).collect()
 }
@@ -89,6 +90,7 @@ async fn set_timers(
     indices.into_iter().zip(answers).filter_map(|(index, answer)| Some((index, answer.err()?))).collect()
 }
 
+/// Runs the calls by digest, and by text those whose script Redis does not know.
 async fn send_all(commands: &Commands, calls: &[(&Channel, Call)]) -> Vec<Result<String, Error>> {
     let mut answers = send(commands, ScriptRef::Digest, &calls.iter().collect::<Vec<_>>()).await;
     // Sending the text also loads the script. Completed calls are not repeated, and the others keep
@@ -104,6 +106,7 @@ async fn send_all(commands: &Commands, calls: &[(&Channel, Call)]) -> Vec<Result
     answers
 }
 
+/// Runs the calls at once; in a Cluster, as one pipeline for each channel.
 async fn send(
     commands: &Commands,
     script_ref: ScriptRef,
@@ -124,6 +127,7 @@ async fn send(
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
+/// Runs the calls of one channel in order. Returns their replies by the index of the call.
 async fn pipeline(
     commands: &Commands,
     script_ref: ScriptRef,

@@ -81,6 +81,7 @@ impl Replicated {
         answers
     }
 
+    /// Opens a connection to each owner of slots, and loads the scripts there.
     async fn connect(&self) -> Result<Routes, BusError> {
         let slots = discovery::slots(&self.endpoint, &[]).await?;
         let opened = slots.owners().into_iter().map(|owner| async {

@@ -2,7 +2,7 @@
 //!
 //! Every node adds itself, with the address of its server API, to a sorted set whose scores are
 //! expiry times. It keeps the list of the other nodes in memory. When Redis is down, a node can
-//! then ask the others whether they lack it too.
+//! then query the others for the state of their bus.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 const ENTRY_TTL: Duration = Duration::from_secs(20);
 /// The delay before the next attempt while Redis does not answer.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Maximum number of other nodes in memory. A node asks only a few of them.
+/// Maximum number of other nodes in memory. A node queries only a few of them.
 const MAX_NODES: usize = 1_000;
 
 /// Adds the node, removes expired ones, and returns the rest. Redis' clock decides.

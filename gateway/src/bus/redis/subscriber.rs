@@ -122,6 +122,7 @@ impl Subscriber {
         Ok(())
     }
 
+    /// Unsubscribes from channels. A failure means that the link and its subscriptions are lost.
     pub(super) async fn unsubscribe(&self, channels: &[Channel]) {
         {
             let mut wanted = lock(&self.wanted);

@@ -62,6 +62,8 @@ pub(super) async fn run(hub: Arc<Hub>, shard: Shard, settings: Settings) {
 }
 
 impl LeaseRenewer {
+    /// Does the most urgent work: renews the lease, writes changes, or clears a dead node's
+    /// sessions. Waits if there is none.
     async fn step(&mut self, queue: &ChangeQueue) -> Result<(), BusError> {
         if Instant::now() >= self.renew_at {
             return self.renew(queue).await;
@@ -79,6 +81,7 @@ impl LeaseRenewer {
         Ok(())
     }
 
+    /// Renews the lease, or starts one. Executes the node's commands, and notes a lease to clear.
     async fn renew(&mut self, queue: &ChangeQueue) -> Result<(), BusError> {
         let is_new = !self.has_lease;
         if is_new {
@@ -89,8 +92,8 @@ impl LeaseRenewer {
         let metrics = &self.hub.metrics;
         let users = i64::try_from(renewed.users).unwrap_or(i64::MAX);
         metrics.presence.users.with_label_values(&[&self.shard.number().to_string()]).set(users);
-        for order in &renewed.commands {
-            self.hub.execute(order);
+        for command in &renewed.commands {
+            self.hub.execute(command);
         }
         self.done = renewed.commands;
         if let Some(lease) = renewed.to_clear
@@ -110,6 +113,7 @@ impl LeaseRenewer {
         Ok(())
     }
 
+    /// Writes all sessions of the node again under the new lease.
     fn registered(&mut self, queue: &ChangeQueue) {
         self.has_lease = true;
         queue.set_epoch(self.epoch);
@@ -169,16 +173,17 @@ impl LeaseRenewer {
         Ok(true)
     }
 
+    /// Notifies waiting sessions whether they were accepted, and closes those that were replaced.
     fn answer(&self, pending: Vec<PendingChange>, sessions: &[(JoinResult, ConnectionId)]) {
         for change in pending {
-            let may_be = !sessions.contains(&(JoinResult::Rejected, change.connection));
+            let is_accepted = !sessions.contains(&(JoinResult::Rejected, change.connection));
             if let Some(answer) = change.answer {
-                if !may_be {
+                if !is_accepted {
                     // The bus has no entry for the session, so none has to be removed.
                     self.hub.lock().mark_absent(change.connection.number);
                 }
                 // A session that no longer waits has ended and removed its entry.
-                let _ = answer.send(may_be);
+                let _ = answer.send(is_accepted);
             }
         }
         for (_, connection) in sessions.iter().filter(|(why, _)| *why == JoinResult::Replaced) {
@@ -189,7 +194,7 @@ impl LeaseRenewer {
     /// Clears a part of a dead node's lease. Returns false if there is nothing to clear.
     async fn clear(&mut self) -> Result<bool, BusError> {
         let Some((lease, cursor)) = self.clearing.take() else { return Ok(false) };
-        // If this fails, the bus asks a node again.
+        // If this fails, the bus requests it from a node again.
         let next = self.hub.bus.clear_sessions(self.shard, &lease, cursor.as_deref(), &self.settings).await?;
         self.clearing = next.map(|next| (lease, Some(next)));
         Ok(true)

@@ -338,6 +338,7 @@ impl Registry {
         }
     }
 
+    /// Returns the chain of a log, if this node has a subscriber for its channel.
     fn chain(&mut self, log: &ChannelLog) -> Option<&mut Chain> {
         if let Kind::Connection(id) = log.channel.kind() {
             // A connection's channel has no retained values.
@@ -409,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn first_subscriber_and_last_unsubscribe_are_edges() {
+    fn only_the_first_subscriber_and_the_last_unsubscribe_change_interest() {
         let (mut registry, a, b) = (Registry::new(), buffer(), buffer());
         assert!(registry.subscribe(&user(), &a, None));
         assert!(!registry.subscribe(&user(), &b, None));

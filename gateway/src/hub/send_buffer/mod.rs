@@ -240,6 +240,7 @@ impl SendBuffer {
         }
     }
 
+    /// Pings over the wire; wakes the session if the wire cannot write the complete ping.
     fn ping(&self, mut state: MutexGuard<'_, State>) {
         let (pinged, liveness) = match &self.wire {
             Some(wire) => (wire.try_ping(), if wire.is_answered() { Liveness::PingSent } else { Liveness::Alive }),

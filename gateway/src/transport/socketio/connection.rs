@@ -39,6 +39,7 @@ impl Connection {
         }
     }
 
+    /// Returns the next packet of the client, over either transport.
     async fn packet(&mut self) -> Result<String, Incoming<String>> {
         loop {
             match self {

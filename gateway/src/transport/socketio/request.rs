@@ -95,6 +95,7 @@ fn begin(context: &Context, request: &Request) -> Response {
     engine::text(open)
 }
 
+/// Answers a poll with the queued packets, or waits for the next one.
 async fn poll(context: &Context, sid: &str) -> Response {
     let Some(polling) = context.polling.find(sid) else { return Error::Session.into_response() };
     match polling.poll() {

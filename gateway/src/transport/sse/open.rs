@@ -45,6 +45,7 @@ pub(in super::super) async fn open(State(context): State<Context>, request: Requ
     }
 }
 
+/// Joins the session first, and takes the connection over only once the client is accepted.
 async fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     let count = |problem| rejection::count(context, problem);
     if request.method() != Method::GET {

@@ -22,6 +22,7 @@ pub(in super::super) async fn post(
     }
 }
 
+/// Passes the posted frame to the stream's session.
 async fn enqueue(context: &Context, connection: &str, request: Request) -> Result<(), Problem> {
     let token = credentials::token(context, request.headers(), request.uri().query());
     let identity = match token {

@@ -43,6 +43,7 @@ impl Peer for Socket {
 }
 
 impl Socket {
+    /// Returns the next message as the session sees it. Completes the close handshake.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Incoming<String>> {
         if self.close_received {
             return self.poll_finish_close(context);

@@ -77,6 +77,7 @@ impl Socket {
         poll_fn(|context| self.poll_read(context))
     }
 
+    /// Returns the next message. Replies to pings and close frames.
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Ended>> {
         loop {
             if self.is_broken {

@@ -30,6 +30,7 @@ pub(in super::super) async fn upgrade(State(context): State<Context>, request: R
     }
 }
 
+/// Checks the request and starts its session, which authenticates on the open connection.
 fn accept(context: &Context, request: Request) -> Result<(), Problem> {
     if let Some(problem) = check(context, request.headers()) {
         return Err(problem);
