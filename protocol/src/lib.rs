@@ -7,7 +7,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | [`event`] | the event that a service publishes, and its validation |
-//! | [`channel`], [`cursor`], [`pattern`] | addresses, positions in a log, patterns in token claims |
+//! | [`channel`], [`cursor`], [`pattern`] | addresses, positions in a log, patterns of names |
 //! | [`frame`] | frames between a node and a client |
 //! | [`cloudevents`], [`media`] | conversion from and to CloudEvents; JSON media types |
 //! | [`message`], [`announcement`] | pub/sub messages from the bus to a node |

@@ -1,6 +1,7 @@
 -- Cancels a scheduled event.
 -- KEYS  1 its delivery record
--- Returns `cancelled`, also on repetition; `published` if it is too late; `absent` without a record.
+-- Returns `cancelled`, also on repetition, `published` if it is too late, or `absent` without a
+-- record.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'absent' end
 if redis.call('HEXISTS', KEYS[1], 'answer') == 1 then return 'published' end
 local time = redis.call('TIME')

@@ -3,7 +3,8 @@
 -- KEYS  1 the timers   2 the fallback stream   3 the receipts (a Stream)
 --       4 recent fallbacks (a sorted set)
 -- ARGV  1 `done`, `later`, `absent`, `outcome` or `fallback`   2 the timer
---       3 ms since the Unix epoch   4 the final state   5 the event's id   6 its channel   7 its frame
+--       3 ms since the Unix epoch   4 the final state   5 the event's id   6 its channel
+--       7 its frame
 -- Returns 1 if a receipt was added.
 local MAX_FALLBACKS, MAX_RECEIPTS, REMEMBERED, ABSENT_TIMEOUT = 1000000, 100000, 86400000, 60000
 local time = redis.call('TIME')

@@ -7,8 +7,8 @@
 //! Such an event has a *delivery record* on each of its channels, in the channel's slot, and a
 //! *timer* in one of a few shards. The record is authoritative; the timer is only an alarm. It is
 //! set before the event is published, so every record has a timer. The node that finds an expired
-//! timer does what the record says is due, and finishes the timer. Writing the result and removing the
-//! timer is one step, so each result is written once.
+//! timer does what the record says is due, and finishes the timer. Writing the result and removing
+//! the timer is one step, so each result is written once.
 
 mod receipt;
 mod script;
