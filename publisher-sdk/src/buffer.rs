@@ -159,7 +159,7 @@ impl State {
         self.counters.dropped += 1;
         if !std::mem::replace(&mut self.overflowing, true) {
             let waiting = self.counters.waiting;
-            tracing::warn!(id = event.event_id(), waiting, "the enqueue buffer is full: events are rejected");
+            tracing::warn!(id = event.event_id(), waiting, "the enqueue buffer is full; events are rejected");
         }
         Enqueued::Full(event)
     }

@@ -1,5 +1,5 @@
-//! Publishes batches of events and retries until each event has a result. Retried events stay before
-//! later ones.
+//! Publishes batches of events and retries until each event has a result. Retried events stay
+//! before later ones.
 
 use std::time::Duration;
 

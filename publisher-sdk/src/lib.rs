@@ -25,7 +25,7 @@
 //! | --- | --- | --- |
 //! | [`Publisher::publish`] | once the bus has the event | events whose result the caller needs |
 //! | [`Publisher::publish_all`] | once the bus has all events | many events at a time |
-//! | [`Publisher::enqueue`] | at once, without waiting | requests that must not fail because of a notification |
+//! | [`Publisher::enqueue`] | at once, without waiting | callers that must not wait for the bus |
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -63,8 +63,8 @@
 //! | call | returns |
 //! | --- | --- |
 //! | [`Published::acknowledged`] | the device that acknowledged the event, or why there is none |
-//! | [`Publisher::receipts`] | the delivery status: connections it was written to, devices that acknowledged it |
-//! | [`Publisher::follow`] | a stream of the delivery updates of all events, for services that publish thousands |
+//! | [`Publisher::receipts`] | the connections it was written to, and the devices that acknowledged it |
+//! | [`Publisher::follow`] | the delivery updates of all events, as one stream |
 //! | [`Fallbacks`] | events that no device acknowledged by their [`deadline`](Event::deadline) |
 //! | [`Publisher::cancel`] | cancels an event before its [`deliver_at`](Event::deliver_at) |
 //!

@@ -55,7 +55,7 @@ impl Builder {
                     return Err(ConnectError::Refused(refusal));
                 }
                 (error, _) => {
-                    tracing::warn!(%error, "no connection to the bus yet: events wait until there is one")
+                    tracing::warn!(%error, "no connection to the bus yet; events wait until there is one")
                 }
             },
         }
@@ -232,7 +232,7 @@ impl Drop for Shared {
         if waiting > 0 {
             tracing::warn!(
                 waiting,
-                "publisher dropped with events in its buffer: they are lost; call `close` first"
+                "the publisher was dropped with events in its buffer, which are lost; call `close` first"
             );
         }
         self.task.abort();

@@ -65,9 +65,9 @@ fn log_outage(outage: &mut bool, failure: Option<&Failure>, buffer: &Buffer) {
     let began = failure.filter(|_| !*outage);
     if let Some(failure) = began {
         let waiting = buffer.counters().waiting;
-        tracing::warn!(error = %failure.error, waiting, "the bus is unavailable: enqueued events wait and are retried");
+        tracing::warn!(error = %failure.error, waiting, "the bus is unavailable; enqueued events wait and are retried");
     } else if *outage && failure.is_none() {
-        tracing::info!("the bus is available again: enqueued events are published");
+        tracing::info!("the bus is available again; enqueued events are published");
     }
     *outage = failure.is_some();
 }

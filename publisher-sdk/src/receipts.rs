@@ -101,7 +101,7 @@ impl Receipts {
                 Ok(true) => {}
                 Ok(false) => sleep(POLL_INTERVAL).await,
                 Err(failure) => {
-                    tracing::debug!(error = %failure.error, "cannot read receipts: retrying");
+                    tracing::debug!(error = %failure.error, "cannot read receipts; retrying");
                     sleep(backoff.wait(failure.retry_after())).await;
                 }
             }

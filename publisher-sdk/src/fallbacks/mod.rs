@@ -106,6 +106,6 @@ where
         Err(error) => claim.failed(&error.to_string()).await,
     };
     if let Err(error) = finished {
-        tracing::warn!(id, %error, "cannot report the result of a fallback event: it will be retried");
+        tracing::warn!(id, %error, "cannot report the result of a fallback event; it will be retried");
     }
 }

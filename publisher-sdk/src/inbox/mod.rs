@@ -116,7 +116,7 @@ impl Inbox {
             },
         };
         if let Err(error) = finished {
-            tracing::warn!(id, %error, "cannot report the result of an inbox event: it will be retried");
+            tracing::warn!(id, %error, "cannot report the result of an inbox event; it will be retried");
         }
     }
 

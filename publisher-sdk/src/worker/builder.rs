@@ -110,7 +110,7 @@ impl<W> WorkerBuilder<W> {
                 (PublishError::Refused(refusal), FailureKind::Configuration) => {
                     return Err(ConnectError::Refused(refusal));
                 }
-                (error, _) => tracing::warn!(%error, "no connection to Redis yet: retrying in the background"),
+                (error, _) => tracing::warn!(%error, "no connection to Redis yet; retrying in the background"),
             }
         }
         let worker = self.worker.unwrap_or_else(|| Ulid::generate().to_string());

@@ -35,7 +35,7 @@ pub(super) async fn run<T: Job>(queue: Arc<LeaseQueue<T>>) {
             }
             Err(failure) => {
                 if !std::mem::replace(&mut is_outage, true) {
-                    tracing::warn!(streams = T::STREAMS, error = %failure.error, "cannot read streams: retrying");
+                    tracing::warn!(streams = T::STREAMS, error = %failure.error, "cannot read streams; retrying");
                 }
                 sleep(backoff.wait(failure.retry_after())).await;
             }
