@@ -9,7 +9,7 @@
 //! | `token` | where a request carries a token |
 //! | `verifier` | the order of checks, from text to identity |
 //! | `header`, `claims` | parsing and validation of the two readable parts of a token |
-//! | `keys`, `algorithms`, `pem`, `jwks` | keys, the algorithms that each may verify, and their sources |
+//! | `keys`, `algorithms`, `pem`, `jwks` | keys, their algorithms and sources |
 //! | `fetch`, `refresh` | a key set that changes while the node runs |
 //! | `identity` | a verified user, and what the token permits |
 //! | `revocation_key`, `revoked_tokens` | revoked tokens |

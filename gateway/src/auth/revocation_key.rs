@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The claims `iat` and `jti` of a token. An identity keeps it for as long as its connection is open,
-/// so `jti` is stored as a hash.
+/// The claims `iat` and `jti` of a token. An identity keeps it for as long as its connection is
+/// open, so `jti` is stored as a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RevocationKey {
     /// The claim `iat`, in seconds since 1970; 0 if the token has none.

@@ -1,5 +1,8 @@
 //! The live page of `wirebell dev`. It shows what the gateway does.
 //!
+//! In: requests of the page. Out: the page, tokens, and events through the publisher SDK. Must not
+//! know: the hub and the bus, since a real backend does not know them either.
+//!
 //! A simulated backend accepts payments and publishes their progress through the publisher SDK,
 //! like a real service. Each card of the page is a real WebSocket to the client API, with a token
 //! from `/dev/token`.

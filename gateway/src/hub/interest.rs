@@ -58,7 +58,8 @@ async fn unsubscribe(hub: &Hub, linger: Millis) -> bool {
     true
 }
 
-/// Waits for a first subscriber or a last unsubscribe, or until the longest idle channel has lingered long enough.
+/// Waits for a first subscriber or a last unsubscribe, or until the longest idle channel has
+/// lingered long enough.
 async fn wait(hub: &Hub, linger: Millis) {
     let idle = hub.lock().idle_since().map(|since| (since + linger).saturating_sub(now()).max(1));
     let due = async {

@@ -17,8 +17,9 @@ use super::repair::LogChunk;
 use super::shared_frame::{DeliveryBatch, SharedFrame};
 use crate::bus::{Delivery, DeliveryReceiver};
 
-/// Runs while the bus exists. Events for a few subscribers are delivered as they arrive. In between,
-/// and at the latest after a slice's worth of work, a slice of an event for many is delivered.
+/// Runs while the bus exists. Events for a few subscribers are delivered as they arrive. In
+/// between, and at the latest after a slice's worth of work, a slice of an event for many is
+/// delivered.
 pub(super) async fn run(
     hub: Arc<Hub>,
     mut deliveries: DeliveryReceiver,

@@ -21,8 +21,8 @@ pub(super) enum Due {
 }
 
 impl Expiry {
-    /// Creates the expiry of a token that is valid for `left` more. The warning is due `notice` before
-    /// the end, or at half of the remaining life if that is later.
+    /// Creates the expiry of a token that is valid for `left` more. The warning is due `notice`
+    /// before the end, or at half of the remaining life if that is later.
     pub(super) fn new(now: u64, left: u64, notice: u64) -> Self {
         let at = now.saturating_add(left);
         Self { at, warn_at: NonZeroU64::new((at - notice.min(left / 2)).max(1)) }

@@ -49,8 +49,8 @@ pub(super) enum Action {
 }
 
 impl State {
-    /// Creates the state for a token that is valid for `token_left` milliseconds; the client is warned
-    /// `notice` before its end.
+    /// Creates the state for a token that is valid for `token_left` milliseconds; the client is
+    /// warned `notice` before its end.
     pub(super) fn new(now: u64, token_left: u64, notice: u64) -> Self {
         Self { expiry: Expiry::new(now, token_left, notice), close_at: None, invalid_frames: 0 }
     }

@@ -1,7 +1,7 @@
 //! `GET /inspect`: the state of this node, for people.
 //!
-//! In: a snapshot of the hub, the health of the bus, and the reasons why the node is not ready. Out:
-//! a page, or JSON if the request accepts `application/json`. It changes nothing.
+//! In: a snapshot of the hub, the health of the bus, and the reasons why the node is not ready.
+//! Out: a page, or JSON if the request accepts `application/json`. It changes nothing.
 
 mod page;
 

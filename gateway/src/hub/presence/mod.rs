@@ -2,8 +2,8 @@
 //!
 //! Owns the node's lease in each shard, and one queue and one task per shard. In: sessions that
 //! begin and end, and commands for this node's sessions. Out: batches of changes, and sessions to
-//! close. If a policy limits a user's sessions, a new session waits for the bus' reply. Otherwise no
-//! session waits, and an idle session costs nothing. Must not know: who reads which users are
+//! close. If a policy limits a user's sessions, a new session waits for the bus' reply. Otherwise
+//! no session waits, and an idle session costs nothing. Must not know: who reads which users are
 //! online.
 
 mod change_queue;

@@ -1,6 +1,9 @@
 //! A session's send buffer: frames, bounded in bytes, and at most one command. It uses no memory
 //! while it is empty.
 //!
+//! In: frames and commands from the hub. Out: frames to the session, or to its wire. Must not know:
+//! channels and who subscribes to them, except for the logs that a session has to read.
+//!
 //! While the session is idle and has a wire, the hub sends the frames by itself. For a busy session
 //! it does not: frames of the session and frames of the hub must never mix.
 

@@ -1,7 +1,8 @@
 //! Server-Sent Events, <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 //!
-//! A session's frames leave as events of a stream. The client's own frames arrive by `POST`
-//! requests.
+//! In: `GET` requests that open a stream, and `POST` requests with the client's own frames. Out: a
+//! peer for the session, whose frames leave as events of the stream. Each event's `id` is the
+//! position from which a browser resumes. Must not know: what a frame means.
 
 mod encode;
 mod open;

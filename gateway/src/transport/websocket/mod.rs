@@ -1,7 +1,9 @@
 //! The WebSocket transport: the handshake, the frames, and the socket as a session's peer.
 //!
-//! The server's half of RFC 6455 is implemented here, since it decides what a connection costs. An
-//! idle client needs no buffer, and the hub writes to a client without waking its session.
+//! In: requests for an upgrade, and bytes of clients. Out: a peer for the session and a wire for
+//! the hub. Must not know: what a message means. The server's half of RFC 6455 is implemented here,
+//! since it decides what a connection costs. An idle client needs no buffer, and the hub writes to
+//! a client without waking its session.
 
 mod cloudevents;
 mod handshake;
