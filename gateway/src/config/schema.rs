@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_has_its_own_variable_and_stands_in_its_section() {
+    fn every_key_begins_with_its_section_and_variables_are_unique() {
         let variables: BTreeSet<_> = keys().map(|key| variable(&key)).collect();
         assert_eq!(variables.len(), keys().count());
         for (section, _, settings) in SECTIONS {

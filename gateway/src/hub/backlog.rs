@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn log_chunk_is_a_task_of_its_own() {
+    fn each_log_chunk_is_a_separate_task() {
         let (mut backlog, a) = (Backlog::default(), topic("a"));
         push(&mut backlog, &a, 1);
         backlog.push(

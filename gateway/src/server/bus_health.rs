@@ -43,21 +43,21 @@ async fn follow(
     readiness: Readiness,
 ) {
     let mut next_check = Instant::now();
-    let mut answers = PeerReport::default();
+    let mut report = PeerReport::default();
     loop {
         tokio::select! {
             changed = health.changed() => if changed.is_err() { return },
             () = sleep_until(next_check.into()) => {
-                answers = query(peers.as_ref(), &health).await;
+                report = query(peers.as_ref(), &health).await;
                 next_check = next_tick(CHECK_INTERVAL).into();
             }
         }
         let now = health.borrow_and_update().clone();
         if now == Health::Up {
-            // Answers from before the next loss do not count for it.
-            answers = PeerReport::default();
+            // A report from before the next loss says nothing about it.
+            report = PeerReport::default();
         }
-        apply(&readiness, policy.evaluate(Instant::now(), &now, answers));
+        apply(&readiness, policy.evaluate(Instant::now(), &now, report));
     }
 }
 

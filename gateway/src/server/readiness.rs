@@ -47,12 +47,12 @@ pub(super) struct ReadinessPolicy {
 
 impl ReadinessPolicy {
     /// Updates the state with new observations.
-    pub(super) fn evaluate(&mut self, now: Instant, health: &Health, answers: PeerReport) -> BusReadiness {
+    pub(super) fn evaluate(&mut self, now: Instant, health: &Health, peers: PeerReport) -> BusReadiness {
         match health {
             Health::Up => self.up(now),
             Health::Down(why) | Health::Deaf(why) if !self.was_up => BusReadiness::Unready(why.clone()),
-            Health::Down(why) => self.down(now, why, is_isolated(answers, false)),
-            Health::Deaf(why) => self.down(now, why, is_isolated(answers, true)),
+            Health::Down(why) => self.down(now, why, is_isolated(peers, false)),
+            Health::Deaf(why) => self.down(now, why, is_isolated(peers, true)),
         }
     }
 
@@ -96,10 +96,10 @@ impl ReadinessPolicy {
 /// Returns whether only this node lacks the bus. `None` if the queried nodes did not answer: the
 /// state stays unchanged.
 ///
-/// `answered`: the bus answers this node, which is only deaf. The bus is then up for others as
+/// `answered`: the bus peers this node, which is only deaf. The bus is then up for others as
 /// well, unless they report that they are deaf too.
-fn is_isolated(answers: PeerReport, answered: bool) -> Option<bool> {
-    match answers {
+fn is_isolated(peers: PeerReport, answered: bool) -> Option<bool> {
+    match peers {
         PeerReport { up: 1.., .. } => Some(true),
         PeerReport { down: 1.., .. } => Some(false),
         _ if answered => Some(true),

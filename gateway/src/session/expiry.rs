@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warning_comes_once_and_then_the_expiry() {
+    fn warning_is_due_once_before_the_expiry() {
         let mut expiry = Expiry::new(1000, 600, 60);
         assert_eq!((expiry.due(), expiry.check(1539)), (1540, None));
         assert_eq!(expiry.check(1540), Some(Due::Warning));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn short_lived_token_is_warned_at_half_its_life() {
+    fn warning_of_a_short_lived_token_is_due_at_half_its_lifetime() {
         assert_eq!(Expiry::new(0, 100, 60).due(), 50);
     }
 }

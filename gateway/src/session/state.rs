@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn draining_session_closes_at_its_time() {
+    fn draining_session_closes_after_its_delay() {
         let mut state = session(100_000);
         state.close_within(10, 40);
         assert_eq!(state.wake_at(), 50);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_is_bounded_and_takes_frames_whole_or_not_at_all() {
+    fn queue_is_bounded_and_takes_all_frames_of_a_post_or_none() {
         let (frame_queue, context) = (FrameQueue::default(), Context::from_waker(Waker::noop()));
         assert!(frame_queue.poll(&context).is_pending());
         frame_queue.push(frames(30)).unwrap();

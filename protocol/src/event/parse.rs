@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn to_type_and_data_are_enough() {
+    fn only_to_type_and_data_are_required() {
         let event = event(br#"{"to":"user:42","type":"t","data":{ "a" : 1.0 }}"#, 100).unwrap();
         assert_eq!(event.data.get(), r#"{ "a" : 1.0 }"#);
         assert_eq!(event.class, Class::Durable);

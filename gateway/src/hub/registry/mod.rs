@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn all_reaches_every_session_and_a_connection_channel_only_its_own() {
+    fn all_channel_reaches_every_session_and_a_connection_channel_only_one() {
         let mut registry = Registry::new();
         let node = wirebell_protocol::NodeId::from_bits(1);
         for number in 0..3 {

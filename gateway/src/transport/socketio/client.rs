@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_client_is_a_small_task() {
+    fn task_of_an_idle_client_is_small() {
         let bytes = crate::session::task_bytes::<Client>();
         assert!(bytes <= 880, "{bytes} bytes");
     }

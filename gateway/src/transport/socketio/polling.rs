@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn post_is_accepted_whole_or_not_at_all() {
+    fn post_is_accepted_completely_or_not_at_all() {
         let polling = Polling::default();
         assert!(polling.post(vec!["3".to_owned(); 100]).is_ok());
         assert!(polling.post(vec!["3".to_owned()]).is_err());

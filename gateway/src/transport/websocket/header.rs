@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn masked_hello_of_the_rfc_is_read() {
+    fn masked_frame_of_the_rfc_example_is_parsed() {
         // RFC 6455 §5.7: a single-frame masked text message, "Hello".
         let frame = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
         let header = Header::read(&frame).unwrap().unwrap();

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_connection_is_a_small_task() {
+    fn task_of_an_idle_connection_is_small() {
         let bytes = crate::session::task_bytes::<Socket>();
         // The runtime adds 112 bytes to a task, and rounds it up to a multiple of 128.
         assert!(bytes <= 640 - 112, "{bytes} bytes");

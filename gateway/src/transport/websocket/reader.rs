@@ -190,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn several_messages_in_one_read() {
+    fn several_messages_in_one_read_are_returned_in_order() {
         let bytes = [frame(0x81, b"one"), frame(0x8a, b""), frame(0x82, &[0xff]), frame(0x81, b"")].concat();
         assert_eq!(all(&bytes), Ok(vec![text("one"), Message::Pong, Message::Binary(vec![0xff]), text("")]));
     }
 
     #[test]
-    fn one_message_read_byte_by_byte() {
+    fn message_that_arrives_byte_by_byte_is_returned_once() {
         let mut reader = Reader::new(100);
         for byte in frame(0x81, b"hello") {
             assert_eq!(reader.next(), Ok(None));
