@@ -40,7 +40,7 @@ pub fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     Some((Frame { opcode: head & 0x0f, last: head & 0x80 != 0, payload }, end))
 }
 
-/// Writes a client's frame. Its mask is zero: the server must unmask it all the same, which saves
+/// Writes a client's frame. Its mask is zero: the server must still unmask it, which saves
 /// work here.
 pub fn client(opcode: u8, payload: &[u8], into: &mut Vec<u8>) {
     head(opcode, payload.len(), 0x80, into);

@@ -57,7 +57,7 @@ impl RefreshedKeySet {
     pub(super) async fn request_refresh(&self) {
         let mut completed = self.completed.subscribe();
         self.requested.notify_one();
-        // After a timeout, or without a refresher, the caller looks up the key again all the same.
+        // After a timeout, or without a refresher, the caller still looks up the key again.
         let _ = timeout(WAIT_TIMEOUT, completed.changed()).await;
     }
 

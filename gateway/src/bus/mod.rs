@@ -6,7 +6,7 @@
 //!
 //! Every bus gives these guarantees, and one contract suite tests each bus against them:
 //! - `publish` returns once the event is announced and, if it is durable, stored in its channel's
-//!   log. After an error, the event may have been published all the same. Publishing the same id
+//!   log. After an error, the event may still have been published. Publishing the same id
 //!   again changes nothing.
 //! - Announcements of a channel arrive in the order of its log.
 //! - `subscribe` returns once announcements flow. It returns the ends of the logs at a later
@@ -23,7 +23,7 @@
 //! - `cursor_status` returns [`CursorStatus::Known`] only if no event after the cursor is missing
 //!   from the log.
 //! - A client event is in the inbox once `emit` has returned, once for each id that the client
-//!   gives. After an error it may be there all the same. A reply reaches the node of its
+//!   gives. After an error it may still be there. A reply reaches the node of its
 //!   connection, or is lost.
 //! - After a lost connection, the bus subscribes to all channels again by itself.
 

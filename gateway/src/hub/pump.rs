@@ -17,9 +17,9 @@ use super::repair::LogChunk;
 use super::shared_frame::{DeliveryBatch, SharedFrame};
 use crate::bus::{Delivery, DeliveryReceiver};
 
-/// Runs while the bus exists. Events for a few subscribers are delivered as they arrive. In
-/// between, and at the latest after a slice's worth of work, a slice of an event for many is
-/// delivered.
+/// Runs until the bus ends its stream of deliveries. Events with few subscribers are delivered as
+/// they arrive. Events with many subscribers are delivered in slices: one slice whenever nothing
+/// arrives, and at least one after each [`SLICE`] of other work.
 pub(super) async fn run(
     hub: Arc<Hub>,
     mut deliveries: DeliveryReceiver,

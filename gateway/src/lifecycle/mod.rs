@@ -42,7 +42,7 @@ impl Lifecycle {
         Ok(Self { deliveries, ..life })
     }
 
-    /// Spawns a task that ends at the latest when the process stops.
+    /// Spawns a task. It is dropped when `stop` is cancelled, if it has not ended before.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(self.until_stopped(work));
     }

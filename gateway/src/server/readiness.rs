@@ -27,7 +27,7 @@ const STABLE_AFTER: Duration = Duration::from_secs(3);
 pub(super) enum BusReadiness {
     /// The node has its bus.
     Ready,
-    /// The node lost its bus: together with all known nodes, or only just now.
+    /// The node lost its bus: together with all known nodes, or a few seconds ago.
     Degraded(String),
     /// Only this node lost its bus, or it never had it.
     Unready(String),
