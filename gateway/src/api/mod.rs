@@ -84,7 +84,8 @@ impl Context {
     }
 }
 
-/// Returns the routes of the server API. The listener must provide [`Peer`].
+/// Returns the routes of the server API. The listener must provide the peer address as
+/// `ConnectInfo`.
 pub fn router(context: Context) -> Router {
     let max_bytes = context.max_request_bytes();
     Router::new()
