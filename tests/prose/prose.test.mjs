@@ -1,7 +1,8 @@
 // Everything that users read, checked by the prose linter: README, docs, package READMEs, API descriptions, help texts.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { test } from "node:test";
 import { lint, retiredIn } from "./lint.mjs";
 
@@ -36,6 +37,21 @@ test("good prose and code pass", async () => {
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
 test("there are documents to check", () => assert.ok(documents.length > 30, `only ${documents.length} were found`));
 for (const path of documents) test(path, () => passes(path, read(path)));
+
+// Returns a heading's anchor, as code hosts make it.
+const anchor = (heading) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
+const anchors = (path) => [...read(path).matchAll(/^#+ +(.+)$/gm)].map(([, heading]) => anchor(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")));
+test("links between documents and files lead somewhere", () => {
+  const broken = documents.flatMap((path) => {
+    const links = [...read(path).replaceAll(/^ *```[^]*?^ *```/gm, "").matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+    return links.filter(([, file, fragment]) => {
+      const target = file ? posix.join(posix.dirname(path), file) : path;
+      if (!existsSync(new URL(target, root))) return true;
+      return fragment && target.endsWith(".md") && !anchors(target).includes(fragment);
+    }).map(([link]) => `${path}: ${link}`);
+  });
+  assert.deepEqual(broken, []);
+});
 
 // Comments of source code follow the same list of words. Their spelling and length are up to reviewers.
 const COMMENT = /(?:^|\s)(?:\/\/[/!]?|#(?![[!])|--|\*)\s(.*)/;
