@@ -18,7 +18,7 @@ const planted = [
   ["The publisher is told when the event arrives.", /"told" is retired/],
   ["What nobody acknowledges goes to the fallback stream.", /"nobody" is retired/],
   ["A client that comes back gets everything.", /"comes back" is retired/],
-  [`The event ${"and the next event ".repeat(8)}arrive.`, /34 words in a sentence/],
+  [`The event ${"and the next event ".repeat(8)}arrive.`, /35 words in a sentence/],
   ["The gatewy delivers.", /"gatewy" is not in the dictionary/],
   ["| a | b |\n| - | - |\n| x | whoever connects |", /"whoever" is retired/],
 ];

@@ -125,9 +125,8 @@ pub(super) const SETTINGS: [Setting; 13] = [
         key: "bus.durability",
         kind: Kind::Choice(&["primary", "replicated"]),
         default: Some("primary"),
-        description: "When an event that does not specify `durability` counts as published: once the `primary` \
-               stores it, or once a replica stores it too (`replicated`), so that a failover does not lose \
-               it.",
+        description: "When an event without its own `durability` counts as published. `primary`: once the primary \
+               stores it. `replicated`: once a replica stores it too, so a failover does not lose it.",
         reason: "Each event would pay for a round trip to a replica, and a single server has none.",
         ..BLANK
     },
