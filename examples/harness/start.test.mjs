@@ -54,9 +54,13 @@ test("an unknown name is rejected with the list", async () => {
 });
 
 test("a missing gateway is reported with the command that builds it", async () => {
-  const { output, ended } = start(["chat"], { WIREBELL_BIN: join(folder, "missing") });
-  assert.deepEqual(await ended, [1, null]);
-  assert.match(output.text, /cargo build --release/);
+  // A missing file, one in a missing folder, and a folder.
+  for (const missing of [join(folder, "missing"), join(folder, "no", "missing"), folder]) {
+    const { output, ended } = start(["chat"], { WIREBELL_BIN: missing });
+    assert.deepEqual(await ended, [1, null]);
+    assert.ok(output.text.startsWith(`There is no ${missing}. `), output.text);
+    assert.match(output.text, /cargo build --release/);
+  }
 });
 
 test("it starts an app without a browser driver", async () => {
