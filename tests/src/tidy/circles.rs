@@ -1,14 +1,15 @@
 //! Import circles: files that need each other, directly or through others. Such files are one file
 //! that was cut in pieces.
 //!
-//! A Rust file imports the file that *defines* a name; re-exports are followed. A parent module may
-//! assemble its own children, so its imports from below do not count. In TypeScript every relative
-//! import counts, types included.
+//! A Rust file imports the file that *defines* a name. The `use` statements of other modules are
+//! followed: re-exports, and private ones that child modules see. A parent module may assemble its
+//! own children, so its imports from below do not count. In TypeScript every relative import
+//! counts, types included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::paths::{self, NamedPath};
-use super::{Breach, Source};
+use super::{Breach, Source, specifiers};
 
 /// The files that each file imports, by path from the root of the repository.
 #[derive(Debug, Default)]
@@ -17,14 +18,18 @@ pub struct Imports(BTreeMap<String, BTreeSet<String>>);
 impl Imports {
     /// Reads the imports between the Rust files below one crate's `src`.
     pub fn of_crate(src: &str, sources: &[Source]) -> Self {
-        let below = |source: &&Source| source.path.starts_with(&format!("{src}/"));
+        let (lib, main) = (format!("{src}/lib.rs"), format!("{src}/main.rs"));
+        let has_lib = sources.iter().any(|source| source.path == lib);
+        // A program beside a library is a crate of its own.
+        let is_program = |source: &Source| has_lib && source.path == main;
+        let below = |source: &&Source| source.path.starts_with(&format!("{src}/")) && !is_program(source);
         let modules: Modules<'_> =
             sources.iter().filter(below).map(|source| (module_of(&source.path[src.len() + 1..]), source)).collect();
         let mut imports = Self::default();
         for (module, source) in &modules {
             for path in imported(module, &source.code) {
                 if let Some(defining) = resolve(&modules, &path, 8) {
-                    let assembles = is_parent(&source.path) && defining.starts_with(module);
+                    let assembles = defining.starts_with(module);
                     if !assembles {
                         imports.add(&source.path, &modules[defining].path);
                     }
@@ -39,10 +44,11 @@ impl Imports {
         let known: BTreeSet<&str> = sources.iter().map(|source| source.path.as_str()).collect();
         let mut imports = Self::default();
         for source in sources {
-            for specifier in specifiers(&source.text) {
+            for specifier in specifiers::relative(&source.text) {
                 let target = joined(&source.path, specifier);
-                let stem = target.strip_suffix(".js").unwrap_or(&target);
-                let candidates = [format!("{stem}.ts"), format!("{stem}.tsx"), format!("{stem}/index.ts")];
+                let stem = [".js", ".jsx", ".ts", ".tsx"].iter().find_map(|ending| target.strip_suffix(ending));
+                let stem = stem.unwrap_or(&target);
+                let candidates = [".ts", ".tsx", "/index.ts", "/index.tsx"].map(|ending| format!("{stem}{ending}"));
                 if let Some(found) = candidates.iter().find(|path| known.contains(path.as_str())) {
                     imports.add(&source.path, found);
                 }
@@ -109,20 +115,38 @@ fn module_of(file: &str) -> Module {
     module
 }
 
-fn is_parent(path: &str) -> bool {
-    path.ends_with("/mod.rs") || path.ends_with("/lib.rs") || path.ends_with("/main.rs")
-}
-
 /// Returns every path that the code names within its crate, from the crate's root.
 fn imported(module: &[String], code: &str) -> Vec<Module> {
-    let absolute = |path: NamedPath| -> Option<Module> { climb(&[], &path.segments) };
-    let own = |path: NamedPath| climb(module, &path.segments);
-    let parent = &module[..module.len().saturating_sub(1)];
-    let above = |path: NamedPath| climb(parent, &path.segments);
-    let crate_paths = paths::after(code, "crate::").into_iter().filter_map(absolute);
-    let self_paths = paths::after(code, "self::").into_iter().filter_map(own);
-    let super_paths = paths::after(code, "super::").into_iter().filter_map(above);
-    crate_paths.chain(self_paths).chain(super_paths).collect()
+    let own = |root: &'static str| {
+        let named = paths::after(code, &format!("{root}::")).into_iter();
+        named
+            .filter_map(move |path: NamedPath| absolute(module, &[&[root.to_owned()], &path.segments[..]].concat()))
+    };
+    let mut found: Vec<Module> = ["crate", "self", "super"].into_iter().flat_map(own).collect();
+    // Paths that begin with an imported module, such as `memory::Bus` after `use crate::bus::memory`.
+    let modules = paths::uses(code).into_iter().filter(|used| used.name.starts_with(char::is_lowercase));
+    for used in modules {
+        let Some(root) = within(module, &used.path) else { continue };
+        let named = paths::after(code, &format!("{}::", used.name)).into_iter();
+        found.extend(named.map(|path| [&root[..], &path.segments].concat()));
+    }
+    found
+}
+
+/// Returns a path from the crate's root that is written with `crate`, `self` or `super`.
+fn within(module: &[String], path: &[String]) -> Option<Module> {
+    let root = path.first().map(String::as_str)?;
+    ["crate", "self", "super"].contains(&root).then(|| absolute(module, path)).flatten()
+}
+
+/// Returns a path from the crate's root, as it is written in this module.
+fn absolute(module: &[String], path: &[String]) -> Option<Module> {
+    match path.first().map(String::as_str) {
+        Some("crate") => Some(path[1..].to_vec()),
+        Some("self") => climb(module, &path[1..]),
+        Some("super") => climb(module, path),
+        _ => Some([module, path].concat()),
+    }
 }
 
 /// Joins a module and a relative path, whose `super` segments climb.
@@ -139,43 +163,30 @@ fn resolve<'a>(modules: &'a Modules<'_>, path: &[String], depth: usize) -> Optio
         length = length.checked_sub(1)?;
     }
     let (module, source) = modules.get_key_value(&path[..length])?;
-    let re_exported = path.get(length).filter(|_| depth > 0).and_then(|name| re_export(module, &source.code, name));
-    match re_exported {
-        Some(target) if target != path => resolve(modules, &target, depth - 1).or(Some(module)),
-        _ => Some(module),
+    let Some(name) = path.get(length).filter(|_| depth > 0) else { return Some(module) };
+    let uses = paths::uses(&source.code);
+    let follow = |used: &paths::Use| absolute(module, &used.path).filter(|target| target != path);
+    if let Some(used) = uses.iter().find(|used| used.name == *name) {
+        let rest = &path[length + 1..];
+        let target = follow(used).map(|target| [&target[..], rest].concat());
+        return target.and_then(|target| resolve(modules, &target, depth - 1)).or(Some(module));
     }
-}
-
-/// Returns the path that a module re-exports under this name.
-fn re_export(module: &[String], code: &str, name: &str) -> Option<Module> {
-    for line_start in code.match_indices("pub").map(|(at, _)| at) {
-        let statement = &code[line_start..];
-        let Some((visibility, rest)) = statement.split_once("use ") else { continue };
-        if !["pub ", "pub(crate) ", "pub(super) "].contains(&visibility) && !visibility.starts_with("pub(in ") {
-            continue;
-        }
-        let tree = rest.split(';').next().unwrap_or("");
-        for path in paths::expand(tree) {
-            if path.last().is_some_and(|last| last == name) {
-                return match path[0].as_str() {
-                    "crate" => Some(path[1..].to_vec()),
-                    "self" => Some([module, &path[1..]].concat()),
-                    "super" => climb(module, &path),
-                    _ => Some([module, &path].concat()),
-                };
-            }
-        }
-    }
-    None
-}
-
-/// Returns the relative specifiers that a TypeScript file imports or re-exports from.
-fn specifiers(text: &str) -> Vec<&str> {
-    let openings = ["from \"", "import \"", "import(\""];
-    let found = openings.iter().flat_map(|opening| {
-        text.match_indices(opening).filter_map(|(at, _)| text[at + opening.len()..].split('"').next())
+    let globs = uses.iter().filter(|used| used.name == "*").filter_map(follow);
+    let found = globs.filter(|_| !defines(&source.code, name)).find_map(|target| {
+        let found = resolve(modules, &[&target[..], &path[length..]].concat(), depth - 1)?;
+        (found != module && defines(&modules[found].code, name)).then_some(found)
     });
-    found.filter(|specifier| specifier.starts_with('.')).collect()
+    found.or(Some(module))
+}
+
+/// Returns whether the code has an item with this name.
+fn defines(code: &str, name: &str) -> bool {
+    let kinds = ["struct", "enum", "trait", "fn", "type", "const", "static", "union", "mod"];
+    kinds.iter().any(|kind| {
+        let item = format!("{kind} {name}");
+        let ends = |at: usize| !code[at + item.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        code.match_indices(&item).any(|(at, _)| ends(at))
+    })
 }
 
 /// Joins a file's folder and a relative specifier.
@@ -184,7 +195,7 @@ fn joined(file: &str, specifier: &str) -> String {
     parts.pop();
     for part in specifier.split('/') {
         match part {
-            "." => {}
+            "" | "." => {}
             ".." => {
                 parts.pop();
             }
@@ -230,6 +241,57 @@ mod tests {
     }
 
     #[test]
+    fn circle_through_another_name_is_reported() {
+        let parents = [
+            "mod b;\nmod c;\npub use b::B as Renamed;",
+            "mod b;\nmod c;\nuse self::{b::B as Renamed, c::C};",
+            "mod b;\nmod c;\npub(self) use b::B as Renamed;",
+        ];
+        for parent in parents {
+            let found =
+                rust(&[("a/mod.rs", parent), ("a/b.rs", "use super::c::C;"), ("a/c.rs", "use super::Renamed;")]);
+            assert_eq!(found.len(), 1, "{parent}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn circle_through_a_glob_is_reported() {
+        let found = rust(&[
+            ("a/mod.rs", "mod b;\nmod c;\npub use b::*;"),
+            ("a/b.rs", "use super::c::C;\npub struct B;"),
+            ("a/c.rs", "use super::B;"),
+        ]);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn circle_through_an_imported_module_is_reported() {
+        for import in
+            ["use crate::a;\nfn f(_: a::b::B) {}", "use crate::{a::{self as other, D}};\nfn f(_: other::b::B) {}"]
+        {
+            let found = rust(&[("a/mod.rs", "mod b;"), ("a/b.rs", "use crate::c::C;"), ("c.rs", import)]);
+            assert_eq!(found.len(), 1, "{import}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn program_beside_a_library_does_not_hide_it() {
+        let found = rust(&[
+            ("lib.rs", "mod b;\nmod c;\npub use b::B;"),
+            ("main.rs", "fn main() {}"),
+            ("b.rs", "use crate::c::C;"),
+            ("c.rs", "use crate::B;"),
+        ]);
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn parent_beside_its_folder_may_assemble_it() {
+        let found = rust(&[("a.rs", "mod b;\nuse self::b::B;\npub struct A;"), ("a/b.rs", "use super::A;")]);
+        assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
     fn longer_circle_between_folders_is_reported_once() {
         let found =
             rust(&[("a.rs", "use crate::b::B;"), ("b/mod.rs", "use crate::c::C;"), ("c.rs", "use crate::a::A;")]);
@@ -255,5 +317,15 @@ mod tests {
             ("s/c.ts", "export * from \"./a.js\";"),
         ]);
         assert_eq!(found, ["2 files import each other in a circle: s/a.ts, s/d/b.ts"]);
+        for index in ["..", "../", "../index.js", "../index.ts", "../index.jsx"] {
+            let back = format!("import '{index}';");
+            for name in ["s/index.ts", "s/index.tsx"] {
+                assert_eq!(
+                    typescript(&[(name, "import './d/b';"), ("s/d/b.ts", &back)]).len(),
+                    1,
+                    "{name} {index}"
+                );
+            }
+        }
     }
 }

@@ -91,7 +91,7 @@ fn character(rest: &[u8]) -> usize {
 }
 
 /// Returns the code without items under `#[cfg(test)]`. An item ends at the closing brace of the
-/// same indentation.
+/// same indentation, or at its only line.
 pub fn without_tests(code: &str) -> String {
     let mut kept = Vec::new();
     let mut lines = code.lines();
@@ -105,7 +105,7 @@ pub fn without_tests(code: &str) -> String {
         while inside {
             let Some(dropped) = lines.next() else { break };
             kept.push("");
-            let ends_here = dropped.trim_end().ends_with(';') || dropped.trim_end().ends_with("{}");
+            let ends_here = dropped.trim_end().ends_with([';', '}', ',']);
             let at_same_depth = dropped.starts_with(indentation) && !dropped[indentation.len()..].starts_with(' ');
             let closes = dropped.trim_end() == format!("{indentation}}}");
             inside = !(closes || (at_same_depth && ends_here));
@@ -137,5 +137,9 @@ mod tests {
         let words: Vec<String> = without_tests(code).split_whitespace().map(ToOwned::to_owned).collect();
         assert_eq!(words, ["a", "#[cfg(test)]", "b", "#[cfg(test)]", "d"]);
         assert_eq!(without_tests(code).lines().count(), code.lines().count());
+        for item in ["fn f() { g() }", "f: u8,", "use a::{\n    b,\n};", "fn f(\n    a: u8,\n) {\n}"] {
+            let left = without_tests(&format!("#[cfg(test)]\n{item}\nafter\n}}"));
+            assert_eq!(left.split_whitespace().collect::<Vec<_>>(), ["#[cfg(test)]", "after", "}"], "{item}");
+        }
     }
 }

@@ -67,9 +67,7 @@ fn paths_out_of_room(source: &Source, inside: &str) -> Vec<Breach> {
     let chain = "super::".repeat(depth.max(1));
     let lines = source.code.lines().enumerate();
     let leaving = lines.filter(|(_, line)| depth > 0 && !line.starts_with(' ') && line.contains(&chain));
-    leaving
-        .map(|(line, _)| source.breach(line, "`super` paths_out_of_room out of the room; write `crate::`"))
-        .collect()
+    leaving.map(|(line, _)| source.breach(line, "`super` leads out of the room; write `crate::`")).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod licenses;
 pub mod metrics;
 pub mod paths;
 pub mod shape;
+pub mod specifiers;
 pub mod words;
 
 use std::fmt;

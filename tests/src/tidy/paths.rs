@@ -1,5 +1,52 @@
 //! Paths in Rust code, with groups expanded: `a::{b, c::d}` gives `a::b` and `a::c::d`.
 
+/// A name that a `use` statement of a module brings into scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The name, after `as` if there is one; `*` for a glob.
+    pub name: String,
+    /// The path as written, without a glob's star.
+    pub path: Vec<String>,
+}
+
+/// Returns what the `use` statements at the top level of a file bring into scope, public or not.
+pub fn uses(code: &str) -> Vec<Use> {
+    let mut uses = Vec::new();
+    let mut start = 0;
+    for line in code.split_inclusive('\n') {
+        let public = line.starts_with("use ") || line.starts_with("pub use ");
+        let restricted = line.starts_with("pub(").then(|| line.split_once(") ")).flatten();
+        if public || restricted.is_some_and(|(_, rest)| rest.starts_with("use ")) {
+            let (_, tree) = code[start..].split_once("use ").unwrap_or_default();
+            add_uses(&[], tree.split(';').next().unwrap_or_default(), &mut uses);
+        }
+        start += line.len();
+    }
+    uses
+}
+
+fn add_uses(before: &[String], tree: &str, into: &mut Vec<Use>) {
+    let tree = tree.trim();
+    if let Some(group) = tree.strip_prefix('{') {
+        for branch in branches(group) {
+            add_uses(before, &branch, into);
+        }
+        return;
+    }
+    let first = identifier(tree);
+    let rest = tree[first.len()..].trim_start();
+    if let Some(rest) = rest.strip_prefix("::") {
+        return add_uses(&[before, &[first.to_owned()]].concat(), rest, into);
+    }
+    let mut path = before.to_vec();
+    if !first.is_empty() && (first != "self" || before.is_empty()) {
+        path.push(first.to_owned());
+    }
+    let own = if tree == "*" { Some("*") } else { path.last().map(String::as_str) };
+    let name = rest.strip_prefix("as ").map(str::trim).or(own).unwrap_or_default().to_owned();
+    into.push(Use { name, path });
+}
+
 /// A path and its line, counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedPath {
@@ -73,6 +120,14 @@ mod tests {
     fn groups_are_expanded() {
         let code = "use crate::{\n    a::{self, B, c::D as E},\n    f::*,\n};\nfn g() { crate::h::i() }";
         assert_eq!(joined(code, "crate::"), ["0 a", "0 a::B", "0 a::c::D", "0 f", "4 h::i"]);
+    }
+
+    #[test]
+    fn uses_are_expanded_with_their_names() {
+        let code = "pub(crate) use b::{\n    self,\n    c::{D as E, F},\n};\nuse a as g;\nfn f() {\n    use not::This;\n}\npub use h::*;";
+        let found: Vec<String> =
+            uses(code).into_iter().map(|used| format!("{} {}", used.name, used.path.join("::"))).collect();
+        assert_eq!(found, ["b b", "E b::c::D", "F b::c::F", "g a", "* h"]);
     }
 
     #[test]
