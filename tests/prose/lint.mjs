@@ -33,7 +33,7 @@ const spelling = {
 export { retiredIn } from "./retired.mjs";
 
 // Code and addresses are not prose. Blanks in their place keep the lines.
-const CODE = [/^ *```[^]*?^ *```/gm, /(`+)(?!`)[^]*?[^`]\1(?!`)/g, /\]\([^)]*\)/g, /https?:\S+/g, /whsec_\S+/g, /<[^>\n]+>/g];
+const CODE = [/^ *(`{3,}|~{3,})[^]*?^ *\1/gm, /(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\1(?!`)/g, /\]\([^)]*\)/g, /https?:\S+/g, /whsec_\S+/g, /<[/!a-z][^>\n]*>/gi];
 const withoutCode = (content) => CODE.reduce((text, code) => text.replace(code, (found) => found.replaceAll(/\S/g, " ")), content);
 
 /** Returns the faults of a text, as `path:line: what`. The path's ending says how it is read: `.md` or `.txt`. */

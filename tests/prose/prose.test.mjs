@@ -21,6 +21,14 @@ const planted = [
   [`The event ${"and the next event ".repeat(8)}arrive.`, /35 words in a sentence/],
   ["The gatewy delivers.", /"gatewy" is not in the dictionary/],
   ["| a | b |\n| - | - |\n| x | whoever connects |", /"whoever" is retired/],
+  ["A client that comes\nback gets everything.", /:3: "comes back" is retired/],
+  ["First line.\nA client that **comes** back gets everything.", /:4: "comes back" is retired/],
+  ["![who is told](picture.png)", /"told" is retired/],
+  ['See [the page](page.md "who is told").', /"told" is retired/],
+  ["<div>\nThe client is told.\n</div>", /:4: "told" is retired/],
+  ["<details>\n<summary>Who is told</summary>\n\nText.\n\n</details>", /:4: "told" is retired/],
+  ["If a < gatewy and b > c.", /"gatewy" is not in the dictionary/],
+  ["One ` alone.\n\nThe gatewy delivers ` again.", /"gatewy" is not in the dictionary/],
 ];
 for (const [sentence, fault] of planted) {
   test(`a planted bad sentence is found: ${sentence.slice(0, 40)}`, async () => {
@@ -32,6 +40,8 @@ for (const [sentence, fault] of planted) {
 
 test("good prose and code pass", async () => {
   await passes("good.md", "# Resume\n\nThe client reconnects with its cursor. See `told` and [the docs](https://example.org/told).\n\n```\nnobody told gatewy\n```\n");
+  await passes("fences.md", "# Fences\n\n~~~text\ngatewy\n~~~\n\n````md\n```\ngatewy\n```\n````\n");
+  await passes("addresses.md", "# Addresses\n\nSee <https://example.org/told> and https://example.org/told.\n\nIt comes `x` back.\n\n<!-- told -->\n");
 });
 
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).split("\n").filter(Boolean);
@@ -54,7 +64,7 @@ test("links between documents and files lead somewhere", () => {
 });
 
 // Comments of source code follow the same list of words. Their spelling and length are up to reviewers.
-const COMMENT = /(?:^|\s)(?:\/\/[/!]?|#(?![[!])|--|\*)\s(.*)/;
+const COMMENT = /(?:^|\s)(?:\/\/[/!]?|#(?![[!])|--|\/?\*+)\s(.*)/;
 const commentFaults = (path, content) =>
   content.split("\n").flatMap((line, index) => {
     const comment = line.match(COMMENT)?.[1].replaceAll(/`[^`]*`/g, "") ?? "";
@@ -62,6 +72,7 @@ const commentFaults = (path, content) =>
   });
 test("a planted bad comment is found", () => {
   assert.equal(commentFaults("planted.rs", 'let told = 1; // The client is told.\nlet a = "told";\n//! What `told` means.').length, 1);
+  assert.equal(commentFaults("planted.ts", "/** The client is told. */\n * Who is told.\nf(); /* told */\n").length, 3);
 });
 test("comments have no retired words", () => {
   const kinds = ["*.rs", "*.ts", "*.tsx", "*.js", "*.mjs", "*.py", "*.lua", "*/run"];

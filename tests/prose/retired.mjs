@@ -26,7 +26,8 @@ const RETIRED = [
   ["watched events?", "tracked event"],
 ];
 
-const retired = RETIRED.map(([pattern, write]) => ({ pattern: new RegExp(`\\b(?:${pattern})\\b`, "giu"), write }));
+// The words of a phrase may stand on two lines.
+const retired = RETIRED.map(([pattern, write]) => ({ pattern: new RegExp(`\\b(?:${pattern.replaceAll(" ", "\\s+")})\\b`, "giu"), write }));
 
 /** Returns each retired word of a text: what was found, where, and what to write. */
 export const retiredIn = (text) =>
