@@ -37,7 +37,8 @@ def tests(log):
 
 
 def main():
-    found = [(seconds, log.stem, name) for log in map(Path, sys.argv[1:]) for seconds, name in tests(log)]
+    # A set, because the spec reporter prints failed tests twice.
+    found = {(seconds, log.stem, name) for log in map(Path, sys.argv[1:]) for seconds, name in tests(log)}
     for seconds, step, name in sorted(found, reverse=True)[:10]:
         print(f"{seconds:7.1f} s  {step}: {name}")
 
