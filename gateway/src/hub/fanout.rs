@@ -104,8 +104,7 @@ impl Fanout {
         self.work_done = 0;
     }
 
-    /// Adds the frame to the send buffers of the collected recipients, and counts what became of
-    /// it.
+    /// Adds the frame to the send buffers of the collected recipients, and counts the results.
     fn push_all(&mut self, hub: &Hub, channel: &Channel, frame: &SharedFrame) {
         let class = frame.class.as_str();
         let count = |outcome: &str, sessions: usize| {
