@@ -66,7 +66,7 @@ impl HttpTransport {
                 // One event, or the size of the request, was rejected: smaller requests may pass.
                 BatchResult::Split if batch.len() > 1 => max = batch.len().div_ceil(2),
                 BatchResult::Split => {
-                    answers.push(Err(Failure::unavailable("the node requested a smaller request")))
+                    answers.push(Err(Failure::unavailable("the node requested a smaller request")));
                 }
                 BatchResult::All(failure) => answers.resize(bodies.len(), Err(failure)),
             }

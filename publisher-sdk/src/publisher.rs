@@ -55,7 +55,7 @@ impl Builder {
                     return Err(ConnectError::Refused(refusal));
                 }
                 (error, _) => {
-                    tracing::warn!(%error, "no connection to the bus yet; events wait until there is one")
+                    tracing::warn!(%error, "no connection to the bus yet; events wait until there is one");
                 }
             },
         }

@@ -124,7 +124,7 @@ impl Receipts {
     async fn acknowledge(&mut self) -> Result<(), Failure> {
         match &self.source {
             Source::Group { group, .. } if !self.handed_out.is_empty() => {
-                group.acknowledge(&self.handed_out).await?
+                group.acknowledge(&self.handed_out).await?;
             }
             _ => {}
         }

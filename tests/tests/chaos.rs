@@ -1,4 +1,4 @@
-//! A run_small chaos run of each topology. Nodes and Redis die, fail over and stall under publishers
+//! A short chaos run of each topology. Nodes and Redis die, fail over and stall under publishers
 //! and devices. In the end each device has each confirmed event once and in order. Long runs are
 //! started with `wirebell-audit chaos`; `docs/reliability.md` has their results. Tests in
 //! `src/chaos/audit.rs` show that the audit reports a missing, duplicate or reordered event.

@@ -23,9 +23,9 @@ pub(super) fn run(peer: &'static dyn Peer, sizes: &Sizes, samples: &mut Samples)
     let outcome = publish(peer, &scenario.config, &burst, &scenario.clients.events())?;
     scenario.clients.wait(burst.deliveries(), Duration::from_secs(15));
     let mut phase = scenario.end_phase(Sent { broadcast: burst.events, ..outcome.sent })?;
-    let last = phase.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
+    let last_seen = phase.seen.iter().map(|seen| seen.last).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a minute")]
-    let ratio = last.saturating_sub(begun) as f64 / outcome.nanos.max(1) as f64;
+    let ratio = last_seen.saturating_sub(begun) as f64 / outcome.nanos.max(1) as f64;
     let rejected = outcome.rejected * u64::from(connections);
     #[expect(clippy::cast_precision_loss, reason = "a count below a billion")]
     let lost = phase.account.missing.saturating_sub(rejected) as f64;

@@ -99,7 +99,7 @@ fn apply<'a>(session: &mut Session<'a>, entry: &'a ConnectionLogEntry) {
             session.catching_up.push(CatchUp { channel, after: *after, since: at });
         }
         ConnectionEvent::CaughtUp { channel, .. } => {
-            session.catching_up.retain(|catching_up| catching_up.channel != &**channel)
+            session.catching_up.retain(|catching_up| catching_up.channel != &**channel);
         }
         ConnectionEvent::Rejected { .. } | ConnectionEvent::Gap { .. } => {}
     }

@@ -73,8 +73,8 @@ impl Payment {
         for (status, after) in schedule(&self.amount) {
             tokio::time::sleep_until(self.begun + Duration::from_millis(after)).await;
             let after = millis(self.begun.elapsed());
-            let published = self.publish(&publisher, status).await;
-            self.progress.send_modify(|progress| progress.steps.push(Step { status, after, published }));
+            let step = Step { status, after, published: self.publish(&publisher, status).await };
+            self.progress.send_modify(|progress| progress.steps.push(step));
         }
         self.progress.send_modify(|progress| progress.done = true);
     }

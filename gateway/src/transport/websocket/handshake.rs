@@ -29,7 +29,7 @@ pub fn accept(
         .ok_or_else(|| problem(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded"))?;
     let response = response(&derive_accept_key(key.as_bytes()), subprotocol);
     takeover.take_over(move |connection, received| {
-        take(Socket::new(connection, response, received, max_bytes), subprotocol)
+        take(Socket::new(connection, response, received, max_bytes), subprotocol);
     });
     // The socket sends the response; the request is no longer needed.
     drop(request);
