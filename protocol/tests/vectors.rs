@@ -43,12 +43,12 @@ fn channel_names_are_parsed() {
         assert_eq!(Channel::parse(text(good)).unwrap().as_str(), text(good));
     }
     for bad in list(&vectors["bad"]) {
-        let expected = match text(&bad["code"]) {
+        let expected = match text(&bad["fault"]) {
             "kind" => ChannelError::Kind,
             "empty" => ChannelError::Empty,
             "character" => ChannelError::Character,
             "connection" => ChannelError::Connection,
-            other => panic!("unknown code {other}"),
+            other => panic!("unknown fault {other}"),
         };
         assert_eq!(Channel::parse(text(&bad["text"])), Err(expected), "{bad}");
     }

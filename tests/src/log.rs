@@ -1,23 +1,34 @@
 //! The output of a process, line by line.
 
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 /// The lines so far.
 #[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<String>>>);
+pub struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    open_sources: Arc<AtomicUsize>,
+}
 
 impl Log {
     /// Reads from `source` on its own thread, so the process never waits for its reader.
     pub fn follow(&self, source: impl Read + Send + 'static) {
         let log = self.clone();
+        log.open_sources.fetch_add(1, Ordering::AcqRel);
         std::thread::spawn(move || {
             for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
                 log.lines_mut().push(String::from_utf8_lossy(&line).into_owned());
             }
+            log.open_sources.fetch_sub(1, Ordering::AcqRel);
         });
+    }
+
+    /// Returns whether every source has ended and is read.
+    pub fn is_complete(&self) -> bool {
+        self.open_sources.load(Ordering::Acquire) == 0
     }
 
     /// Returns a copy of all lines.
@@ -43,6 +54,6 @@ impl Log {
     }
 
     fn lines_mut(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -107,8 +107,11 @@ impl Setup {
             let _ = child.kill();
             panic!("{:?} did not end; it wrote:\n{}", self.arguments, log.text())
         });
-        // The pipe's reader may lag a moment after the end of the process.
-        std::thread::sleep(Duration::from_millis(100));
+        // The readers of the pipes may lag behind the end of the process. A grandchild could keep a pipe open.
+        let deadline = Instant::now() + crate::TIMEOUT;
+        while !log.is_complete() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         ExitResult { status, output: log.text() }
     }
 

@@ -12,6 +12,20 @@ use wirebell_tests::chaos::{Scale, run};
 /// prove nothing.
 static SERIAL: Mutex<()> = Mutex::const_new(());
 
+/// Runs the first seed whose faults include one of these. On a busy machine Redis may refuse every
+/// failover of a run, which then proves nothing about failovers.
+async fn run_with_faults(topology: Topology, faults: &[&'static str]) -> Report {
+    let mut report = run_small(topology, 1).await;
+    for seed in 2..=3 {
+        if faults.iter().any(|fault| report.faults(fault) > 0) {
+            break;
+        }
+        report = run_small(topology, seed).await;
+    }
+    assert!(faults.iter().any(|fault| report.faults(fault) > 0), "none of {faults:?} took place: {report}");
+    report
+}
+
 async fn run_small(topology: Topology, seed: u64) -> Report {
     let _serial = SERIAL.lock().await;
     let report = Box::pin(run(Scale::small(topology, seed))).await;
@@ -31,15 +45,10 @@ async fn nothing_is_lost_on_one_redis() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_with_sentinels() {
-    let report = run_small(Topology::Sentinel, 1).await;
-    assert!(report.faults("failover") + report.faults("roles swapped") > 0, "{report}");
+    run_with_faults(Topology::Sentinel, &["failover", "roles swapped"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_in_a_cluster() {
-    let report = run_small(Topology::Cluster, 1).await;
-    assert!(
-        report.faults("failover") + report.faults("roles swapped") + report.faults("slot moved") > 0,
-        "{report}"
-    );
+    run_with_faults(Topology::Cluster, &["failover", "roles swapped", "slot moved"]).await;
 }

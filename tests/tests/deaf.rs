@@ -14,7 +14,7 @@ use wirebell_tests::token::Issuer;
 use wirebell_tests::{SILENCE, eventually, full_size};
 
 /// The log line for a subscription that its canary found deaf.
-const DEAF_MESSAGE: &str = "a subscription is deaf: its connection lives";
+const DEAF_MESSAGE: &str = "a subscription is deaf: its connection is open";
 /// The roster of nodes.
 const ROSTER: &str = "wb:{nodes}:alive";
 

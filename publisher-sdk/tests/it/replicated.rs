@@ -38,8 +38,8 @@ async fn replicated_events_survive_the_loss_of_the_primary() {
 #[tokio::test]
 async fn without_a_replica_the_event_is_unavailable_and_may_be_published_again() {
     let redis = Redis::start(&[]);
-    let builder = || Publisher::builder(&redis.url()).timeout(Duration::from_millis(1_500));
-    let publisher = builder().answer_timeout(Duration::from_millis(400)).connect().await.unwrap();
+    let builder = || Publisher::builder(&redis.url()).timeout(Duration::from_secs(3));
+    let publisher = builder().answer_timeout(Duration::from_secs(1)).connect().await.unwrap();
     let event = || numbered("user:1", 1).id("a").unwrap().durability(Durability::Replicated).unwrap();
     let error = publisher.publish(event()).await.unwrap_err();
     let PublishError::Unavailable { reason } = &error else { unreachable!("{error:?}") };
@@ -56,7 +56,7 @@ async fn without_a_replica_the_event_is_unavailable_and_may_be_published_again()
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begun = Instant::now();
     publisher.publish(numbered("user:2", 1)).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_millis(150), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
     assert!(waiting.await.unwrap().is_err());
 
     // The default durability applies to stored events without their own.
