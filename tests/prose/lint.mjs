@@ -30,8 +30,6 @@ const spelling = {
   words: (await readFile(new URL("words.txt", import.meta.url), "utf8")).split("\n").filter(Boolean),
 };
 
-export { retiredIn } from "./retired.mjs";
-
 // Code and addresses are not prose. Blanks in their place keep the lines.
 const CODE = [/^ *(`{3,}|~{3,})[^]*?^ *\1/gm, /(?<!`)(`+)(?!`)(?:(?!\n\n)[^])*?[^`]\1(?!`)/g, /\]\([^)]*\)/g, /https?:\S+/g, /whsec_\S+/g, /<[/!a-z][^>\n]*>/gi];
 const withoutCode = (content) => CODE.reduce((text, code) => text.replace(code, (found) => found.replaceAll(/\S/g, " ")), content);

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { test } from "node:test";
-import { lint, retiredIn } from "./lint.mjs";
+import { lint } from "./lint.mjs";
+import { retiredIn } from "./retired.mjs";
 
 const root = new URL("../../", import.meta.url);
 const wirebell = process.env.WIREBELL_BIN ?? new URL("target/release/wirebell", root).pathname;

@@ -1,66 +1,10 @@
-// Packing and installing from a pristine clone, which has neither dependencies nor build output.
-// The clone is of the last commit: changes that are not committed are not tested here.
-import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+// The package, packed and installed from a pristine clone.
+import { testInstall } from "../../../publisher-sdk/node/test/support/install.mjs";
 
-const HERE = fileURLToPath(new URL("..", import.meta.url));
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const { name: NAME, version: VERSION } = JSON.parse(readFileSync(join(HERE, "package.json"), "utf8"));
-// A program that uses the installed package, and what it prints.
-const USE = 'import { WirebellError } from "wirebell"; console.log(new WirebellError("closed", "works").message);';
-const PRINTS = "works";
-
-// Runs a command. The options of an npm that runs this test must not reach the one under test.
-const run = (cwd, program, ...args) => {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("npm_"));
-  const env = { ...Object.fromEntries(inherited), npm_config_prefer_offline: "true" };
-  return execFileSync(program, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
-};
-
-// Clones the repository, and returns the folder of this package in the clone.
-const clone = (work, name) => {
-  run(work, "git", "clone", "--quiet", "--depth=1", pathToFileURL(ROOT).href, name);
-  const folder = join(work, name, "clients/js");
-  for (const absent of ["dist", "node_modules"]) assert.ok(!existsSync(join(folder, absent)), absent);
-  return folder;
-};
-
-// Installs into an empty project, and returns what a program there prints.
-const use = (work, name, what) => {
-  const project = join(work, name);
-  mkdirSync(project);
-  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
-  run(project, "npm", "install", "--silent", what);
-  writeFileSync(join(project, "use.js"), USE);
-  return run(project, process.execPath, "use.js");
-};
-
-const temporary = (context) => {
-  const work = mkdtempSync(join(tmpdir(), "wirebell-install-"));
-  context.after(() => rmSync(work, { recursive: true, force: true }));
-  return work;
-};
-
-test("npm pack in a pristine clone makes a tarball that works", (context) => {
-  const work = temporary(context);
-  const tarball = run(clone(work, "clone"), "npm", "pack", "--silent", "--pack-destination", work);
-  assert.equal(tarball, `${NAME}-${VERSION}.tgz`, "only the name goes to stdout");
-  assert.equal(use(work, "project", join(work, tarball)), PRINTS);
-});
-
-test("npm install of a folder in a pristine clone gives a package that works", (context) => {
-  const work = temporary(context);
-  assert.equal(use(work, "project", clone(work, "clone")), PRINTS);
-});
-
-test("no dependency needs a script when it is installed", () => {
-  const { packages } = JSON.parse(readFileSync(join(HERE, "package-lock.json"), "utf8"));
-  const scripts = Object.keys(packages).filter((path) => packages[path].hasInstallScript);
+testInstall({
+  folder: "clients/js",
+  program: 'import { WirebellError } from "wirebell"; console.log(new WirebellError("closed", "works").message);',
+  prints: "works",
   // esbuild works without its script, which only checks its binary.
-  assert.deepEqual(scripts.map((path) => path.slice("node_modules/".length)), ["esbuild"]);
+  scripted: ["esbuild"],
 });
